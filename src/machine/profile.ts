@@ -1,0 +1,49 @@
+/**
+ * A machine profile as the simulators use it: what each primitive event costs on a named machine. The YAML files under
+ * `machines/` give every number with unit and source; here only the numbers are left, in cycles.
+ */
+import { InputError } from "../core/input-error.ts";
+import { suggestion } from "../core/nearest-name.ts";
+
+export type PageTableFormatName = "ia32" | "x86-64";
+
+export interface MachineProfile {
+  readonly name: string;
+  readonly title: string;
+  readonly megahertz: number;
+  /** Physical CPUs. */
+  readonly cores: number;
+  readonly pageTable: PageTableFormatName;
+  readonly tlb: { readonly entries: number; readonly ways: number };
+  /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
+  readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
+  readonly network: { readonly megabitsPerSecond: number };
+  /** Primitive costs in cycles, integers, by dotted name: `hardware.trap`, `xen.hypercall`. */
+  readonly costs: Readonly<Record<string, number>>;
+  /** Native cycles of the guest kernel's own code, integers, by path: `fork`, `page-fault`; events are charged on top. */
+  readonly kernelPaths: Readonly<Record<string, number>>;
+}
+
+/** A primitive cost in cycles. Throws an {@link InputError} when the profile does not give it. */
+export function primitiveCost(profile: MachineProfile, name: string): number {
+  return lookUp(profile, "costs", name);
+}
+
+/** Native cycles of a guest kernel path. Throws an {@link InputError} when the profile does not give it. */
+export function kernelPath(profile: MachineProfile, name: string): number {
+  return lookUp(profile, "kernelPaths", name);
+}
+
+function lookUp(profile: MachineProfile, section: "costs" | "kernelPaths", name: string): number {
+  const cycles = profile[section][name];
+  if (cycles === undefined) {
+    const hint = suggestion(name, Object.keys(profile[section]));
+    throw new InputError(`machine "${profile.name}" gives no ${section}.${name}; ${hint}`);
+  }
+  return cycles;
+}
+
+/** Whole cycles in a number of microseconds. */
+export function microsecondsToCycles(profile: MachineProfile, microseconds: number): number {
+  return Math.round(microseconds * profile.megahertz);
+}

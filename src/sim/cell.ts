@@ -1,0 +1,96 @@
+/**
+ * A cell: one VMM, one workload, one machine, one seed. What goes in and what comes out, as plain data that survives JSON.
+ */
+
+/** A VMM by name, with its parts replaced, switched or parameterized (`{"memory.page-sharing": false}`). */
+export interface VmmChoice {
+  /** Registered name, or a path to a module that exports a VMM. */
+  readonly base: string;
+  readonly set: Readonly<Record<string, unknown>>;
+  /** How results call it: the base name, or base name and changes, or what the matrix says. Unique within a matrix. */
+  readonly label: string;
+}
+
+export interface CellSpec {
+  /** Name of the block of the matrix the cell belongs to; charts are drawn per block. */
+  readonly block: string;
+  readonly vmm: VmmChoice;
+  /** Name, or path to a workload file. */
+  readonly workload: string;
+  readonly machine: string;
+  readonly seed: number;
+  /**
+   * Guests of this workload on the host. Absent: one guest alone, every trap simulated (monitor resolution).
+   * Present: many guests, every page simulated (host resolution).
+   */
+  readonly vms?: number;
+  /** Sum of configured guest memory over host memory for VMs; host resolution only. */
+  readonly overcommit?: number;
+}
+
+export type CellStatus = "done" | "skipped" | "failed";
+
+export interface CellResult {
+  readonly schema: 1;
+  /** SHA-256 of the spec and of everything it names (workload, machine, contents, parts): the name of the cell's file. */
+  readonly key: string;
+  readonly spec: CellSpec;
+  readonly status: CellStatus;
+  /** Why it was skipped or failed. */
+  readonly reason?: string;
+  /** Digest of the operation stream(s); cells are compared only if these agree. */
+  readonly streamDigest: string;
+  /** Figures by name; the unit is in the name. See {@link METRICS}. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Cycles by cause; at host resolution summed over all pCPUs, idle included. */
+  readonly cycles: Readonly<Record<string, number>>;
+  readonly events: Readonly<Record<string, number>>;
+  /** Monitor resolution: per operation, how often it ran and its cycles by cause. */
+  readonly operations?: Readonly<Record<string, OperationCost>>;
+  /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
+  readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+}
+
+export interface OperationCost {
+  readonly count: number;
+  readonly cycles: Readonly<Record<string, number>>;
+}
+
+export interface Metric {
+  readonly title: string;
+  readonly unit: string;
+  /** Which direction is better; absent for a figure that is only descriptive. */
+  readonly better?: "lower" | "higher";
+}
+
+/** Every figure a cell may report. */
+export const METRICS: Readonly<Record<string, Metric>> = {
+  elapsed_ms: { title: "elapsed time", unit: "ms", better: "lower" },
+  work_ms: { title: "time for the work, idle waiting for arrivals left out", unit: "ms", better: "lower" },
+  requests_done: { title: "requests completed in the measured window", unit: "requests" },
+  throughput_rps: { title: "throughput", unit: "requests/s", better: "higher" },
+  latency_mean_ms: { title: "mean latency", unit: "ms", better: "lower" },
+  latency_p50_ms: { title: "median latency", unit: "ms", better: "lower" },
+  latency_p99_ms: { title: "99th percentile of latency", unit: "ms", better: "lower" },
+  cpu_busy_percent: { title: "CPU utilization", unit: "%" },
+  disk_busy_percent: { title: "disk utilization", unit: "%" },
+  network_busy_percent: { title: "network utilization", unit: "%" },
+  memory_used_percent: { title: "guest memory in use (kernel, anonymous, page cache)", unit: "%" },
+  tlb_misses: { title: "TLB misses", unit: "misses", better: "lower" },
+  guest_page_faults: { title: "page faults of the guest", unit: "faults" },
+  vms_configured: { title: "VMs asked for", unit: "VMs" },
+  vms_admitted: { title: "VMs started", unit: "VMs", better: "higher" },
+  host_memory_mib: { title: "host memory for VMs", unit: "MiB" },
+  memory_free_mib: { title: "free host memory, mean", unit: "MiB" },
+  memory_shared_saved_mib: { title: "memory saved by page sharing, mean", unit: "MiB", better: "higher" },
+  memory_ballooned_mib: { title: "memory in balloons, mean", unit: "MiB" },
+  memory_host_swapped_mib: { title: "memory swapped out by the host, mean", unit: "MiB" },
+  memory_guest_swapped_mib: { title: "memory swapped out by guests, mean", unit: "MiB" },
+  memory_guest_cache_mib: { title: "page cache of the guests, mean", unit: "MiB" },
+  host_swap_ins: { title: "pages swapped in by the host", unit: "pages", better: "lower" },
+  host_swap_outs: { title: "pages swapped out by the host", unit: "pages", better: "lower" },
+  guest_swap_ins: { title: "pages swapped in by guests", unit: "pages", better: "lower" },
+  guest_swap_outs: { title: "pages swapped out by guests", unit: "pages", better: "lower" },
+  cow_breaks: { title: "copy-on-write breaks of shared pages", unit: "pages", better: "lower" },
+  pages_scanned: { title: "pages scanned for sharing", unit: "pages" },
+};

@@ -1,0 +1,89 @@
+/**
+ * What a VMM is made of: one part per slot. A VMM file composes parts and nothing else; a part is a file that says as
+ * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
+ */
+import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
+import type { Cpu, IoPath, Mmu, MonitorContext } from "./monitor-contract.ts";
+
+/** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
+export interface Slots {
+  cpu: { context: MonitorContext; instance: Cpu };
+  mmu: { context: MonitorContext; instance: Mmu };
+  disk: { context: MonitorContext; instance: IoPath };
+  network: { context: MonitorContext; instance: IoPath };
+  memory: { context: HostContext; instance: MemoryMechanism };
+  allocation: { context: HostContext; instance: Allocation };
+  scheduler: { context: HostContext; instance: Scheduler };
+}
+export type Slot = keyof Slots;
+export const SLOTS: readonly Slot[] = ["cpu", "mmu", "memory", "allocation", "scheduler", "disk", "network"];
+
+/** One parameter of a part, with its default and where the default comes from. */
+export interface Parameter<T extends number | boolean = number | boolean> {
+  readonly summary: string;
+  readonly default: T;
+  /** Unit of a number: "pages/s", "%", "ms", "1" for a plain ratio. */
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly source?: string;
+}
+
+export type Parameters = Record<string, number | boolean>;
+
+export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Parameters> {
+  readonly slot: S;
+  /** Name in matrix files: `memory.page-sharing`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
+  /** Primitive costs the machine profile must give; a profile without one of them rejects the cell with that reason. */
+  readonly needs?: readonly string[];
+  create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
+}
+
+/** A part with its parameters: what a VMM holds in a slot. */
+export interface Part<S extends Slot = Slot> {
+  readonly definition: PartDefinition<S>;
+  readonly parameters: Parameters;
+}
+
+/** A definition that is called to configure it: `pageSharing({ pagesPerSecond: 100 })`. */
+export interface PartFactory<S extends Slot, P extends Parameters> {
+  (parameters?: Partial<P>): Part<S>;
+  readonly definition: PartDefinition<S, P>;
+}
+
+/** Define a part. Defaults fill in what the caller leaves out. */
+export function definePart<S extends Slot, P extends Parameters>(definition: PartDefinition<S, P>): PartFactory<S, P> {
+  const defaults = Object.fromEntries(Object.entries(definition.parameters).map(([key, value]) => [key, value.default]));
+  const configure = (parameters: Partial<P> = {}): Part<S> => ({
+    definition: definition as unknown as PartDefinition<S>,
+    parameters: { ...defaults, ...parameters } as Parameters,
+  });
+  return Object.assign(configure, { definition });
+}
+
+/** A VMM: the architecture table of a textbook. */
+export interface Vmm {
+  readonly name: string;
+  /** How charts and tables call it. */
+  readonly title: string;
+  readonly summary: string;
+  readonly cpu: Part<"cpu">;
+  readonly mmu: Part<"mmu">;
+  /** Mechanisms in order of preference. */
+  readonly memory: readonly Part<"memory">[];
+  readonly allocation: Part<"allocation">;
+  readonly scheduler: Part<"scheduler">;
+  readonly disk: Part<"disk">;
+  readonly network: Part<"network">;
+  /** Most guests it can run; bare metal runs one. Default: no limit of its own. */
+  readonly maxGuests?: number;
+  /** Machine memory the VMM keeps for each guest (page tables, frame buffer, device state), in MiB, with its source. */
+  readonly overheadPerGuest: { readonly mib: number; readonly source: string };
+}
+
+export function defineVmm(vmm: Vmm): Vmm {
+  return vmm;
+}

@@ -1,0 +1,36 @@
+import type { OperationStream } from "./operation-stream.ts";
+
+/** The guest a workload runs in, in pages of 4 KiB. */
+export interface GuestShape {
+  /** Configured memory. */
+  readonly memoryPages: number;
+  /** Kernel text and data: in use from boot on, never reclaimed. */
+  readonly kernelPages: number;
+  /** Service processes, and anonymous pages of each; Op.Touch and Op.Mmap number the pages of one process from 0. */
+  readonly processes: number;
+  readonly anonymousPages: number;
+  /** How many anonymous pages of each process are in memory when the guest is ready. */
+  readonly residentAnonymousPages: number;
+  /** Size of the file set, and how much of it (from page 0) is in the page cache when the guest is ready. */
+  readonly filePages: number;
+  readonly residentFilePages: number;
+  /** Size of the guest's own swap device. */
+  readonly swapPages: number;
+  /** Threads that serve requests side by side (clients, for a closed loop). */
+  readonly threads: number;
+  /**
+   * Contents of guest-physical memory when the guest is ready: one fingerprint a page, equal exactly if the contents are.
+   * Pages beyond it are zero. Absent: pages in use have contents of their own, the rest is zero.
+   */
+  readonly contents?: BigUint64Array;
+}
+
+/** One guest's work: everything a simulation needs to know about it. */
+export interface CompiledWorkload {
+  readonly name: string;
+  readonly guest: GuestShape;
+  readonly stream: OperationStream;
+  /** Simulated time of the run, of which the first part is not measured, in microseconds. 0: until the stream ends. */
+  readonly durationUs: number;
+  readonly warmupUs: number;
+}

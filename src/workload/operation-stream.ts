@@ -1,0 +1,126 @@
+/**
+ * The operation stream: what a guest does, compiled once per workload and seed, and replayed unchanged by every VMM.
+ *
+ * Four parallel typed arrays (operation, operands a, b, c). The stream knows nothing about the VMM; its SHA-256 goes into
+ * every result, and results with different digests are never compared.
+ */
+import { digest } from "../core/digest.ts";
+
+/** Operation codes. Operands in the comments; a "page" is 4 KiB. */
+export const Op = {
+  /**
+   * A request begins. c = 1: it arrives at a seconds + b microseconds (open loop: if the guest is late, it queues).
+   * c = 0: it begins a seconds + b microseconds (think time) after this client's previous request ended (closed loop).
+   * The request ends where the next one begins.
+   */
+  Request: 0,
+  /** User code runs a cycles. */
+  Compute: 1,
+  /**
+   * User code visits anonymous page a of the current process. b = (cycles of user code run there << 1) | write.
+   * A write leaves content c: 0 = content that occurs nowhere else, 1 = zeros, n >= 2 = the common content n,
+   * equal in every VM of the workload.
+   */
+  Touch: 2,
+  /** System call of kind a (an index into {@link SYSTEM_CALLS}), b times in a row. */
+  Syscall: 3,
+  /** The current process forks; the stream goes on in the child until it exits, then in the parent. */
+  Fork: 4,
+  /** The current process is replaced by an image of a pages, all of them visited. */
+  Exec: 5,
+  /** The current (forked) process ends and its parent goes on. */
+  Exit: 6,
+  /** Map b pages at page a of the current process; c = 0 anonymous, 1 file-backed. */
+  Mmap: 7,
+  /** Unmap b pages at page a. */
+  Munmap: 8,
+  /** Set protection of b pages at page a; c = 1 writable, 0 read-only. */
+  Mprotect: 9,
+  /** Switch to service process a. */
+  Switch: 10,
+  /** Signal: a = 0 install a handler, 1 deliver a signal to oneself and handle it. */
+  Signal: 11,
+  /** Read b pages of the file set from page a on, through the page cache. */
+  ReadFile: 12,
+  /** Write b pages of the file set from page a on; c = 1 waits until they are on disk (fsync), 0 leaves them in the cache. */
+  WriteFile: 13,
+  /** Send a bytes to the network. */
+  Send: 14,
+  /** Receive a bytes from the network. */
+  Receive: 15,
+} as const;
+
+/** Names by operation code, as they appear in results. */
+export const OP_NAMES = [
+  "request",
+  "compute",
+  "touch",
+  "syscall",
+  "fork",
+  "exec",
+  "exit",
+  "mmap",
+  "munmap",
+  "mprotect",
+  "switch",
+  "signal",
+  "read-file",
+  "write-file",
+  "send",
+  "receive",
+] as const;
+
+/** Kinds of system call, by operand a of {@link Op.Syscall}. */
+export const SYSTEM_CALLS = ["null", "null-io", "stat", "open-close", "select"] as const;
+
+export interface OperationStream {
+  readonly length: number;
+  readonly op: Uint8Array;
+  readonly a: Uint32Array;
+  readonly b: Uint32Array;
+  readonly c: Uint32Array;
+  /** Hex SHA-256 of the four arrays. */
+  readonly digest: string;
+}
+
+/** Collects operations; the arrays double when full. */
+export class OperationStreamBuilder {
+  #length = 0;
+  #op = new Uint8Array(1024);
+  #a = new Uint32Array(1024);
+  #b = new Uint32Array(1024);
+  #c = new Uint32Array(1024);
+
+  add(op: number, a = 0, b = 0, c = 0): void {
+    if (this.#length === this.#op.length) this.#grow();
+    const i = this.#length++;
+    this.#op[i] = op;
+    this.#a[i] = a;
+    this.#b[i] = b;
+    this.#c[i] = c;
+  }
+
+  finish(): OperationStream {
+    const length = this.#length;
+    const op = this.#op.slice(0, length);
+    const [a, b, c] = [this.#a.slice(0, length), this.#b.slice(0, length), this.#c.slice(0, length)];
+    return { length, op, a, b, c, digest: digest(op, bytes(a), bytes(b), bytes(c)) };
+  }
+
+  #grow(): void {
+    const double = <T extends Uint8Array | Uint32Array>(from: T, to: T): T => {
+      to.set(from);
+      return to;
+    };
+    const size = this.#op.length * 2;
+    this.#op = double(this.#op, new Uint8Array(size));
+    this.#a = double(this.#a, new Uint32Array(size));
+    this.#b = double(this.#b, new Uint32Array(size));
+    this.#c = double(this.#c, new Uint32Array(size));
+  }
+}
+
+/** Little-endian bytes, so that the digest does not depend on the machine (every platform of Node.js is little-endian). */
+function bytes(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
