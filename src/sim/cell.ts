@@ -51,6 +51,9 @@ export interface CellResult {
   readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
 }
 
+/** What one simulation gives back; the experiment adds key, spec and status. */
+export type CellOutcome = Pick<CellResult, "metrics" | "cycles" | "events" | "operations" | "series">;
+
 export interface OperationCost {
   readonly count: number;
   readonly cycles: Readonly<Record<string, number>>;
