@@ -56,10 +56,13 @@ export interface PartFactory<S extends Slot, P extends Parameters> {
 
 /** Define a part. Defaults fill in what the caller leaves out. */
 export function definePart<S extends Slot, P extends Parameters>(definition: PartDefinition<S, P>): PartFactory<S, P> {
-  const defaults = Object.fromEntries(Object.entries(definition.parameters).map(([key, value]) => [key, value.default]));
+  const defaults: Parameters = Object.fromEntries(
+    Object.entries(definition.parameters).map(([key, value]) => [key, value.default]),
+  );
   const configure = (parameters: Partial<P> = {}): Part<S> => ({
+    // A definition reads only the parameters it declares; the slot does not care which those are.
     definition: definition as unknown as PartDefinition<S>,
-    parameters: { ...defaults, ...parameters } as Parameters,
+    parameters: { ...defaults, ...(parameters as Parameters) },
   });
   return Object.assign(configure, { definition });
 }

@@ -108,16 +108,16 @@ export class OperationStreamBuilder {
   }
 
   #grow(): void {
-    const double = <T extends Uint8Array | Uint32Array>(from: T, to: T): T => {
-      to.set(from);
-      return to;
-    };
-    const size = this.#op.length * 2;
-    this.#op = double(this.#op, new Uint8Array(size));
-    this.#a = double(this.#a, new Uint32Array(size));
-    this.#b = double(this.#b, new Uint32Array(size));
-    this.#c = double(this.#c, new Uint32Array(size));
+    this.#op = copyInto(this.#op, new Uint8Array(this.#op.length * 2));
+    this.#a = copyInto(this.#a, new Uint32Array(this.#a.length * 2));
+    this.#b = copyInto(this.#b, new Uint32Array(this.#b.length * 2));
+    this.#c = copyInto(this.#c, new Uint32Array(this.#c.length * 2));
   }
+}
+
+function copyInto<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 /** Little-endian bytes, so that the digest does not depend on the machine (every platform of Node.js is little-endian). */
