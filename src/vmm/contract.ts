@@ -60,8 +60,7 @@ export function definePart<S extends Slot, P extends Parameters>(definition: Par
     Object.entries(definition.parameters).map(([key, value]) => [key, value.default]),
   );
   const configure = (parameters: Partial<P> = {}): Part<S> => ({
-    // A definition reads only the parameters it declares; the slot does not care which those are.
-    definition: definition as unknown as PartDefinition<S>,
+    definition,
     parameters: { ...defaults, ...(parameters as Parameters) },
   });
   return Object.assign(configure, { definition });
