@@ -1,0 +1,109 @@
+/** What zod finds wrong, in plain sentences. */
+import type { z } from "zod";
+import { nearestName } from "../../core/nearest-name.ts";
+
+/** One problem: where it is in the document and what it is. `at` says whether the key or the value is meant. */
+export interface Problem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly at: "key" | "value";
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: "a mapping",
+  record: "a mapping",
+  array: "a list",
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+};
+
+/** Error map for `safeParse`: the sentence of one issue; for unknown keys one line per key. */
+export function issueSentence(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      if (issue.input === undefined) return "is missing";
+      return `expected ${KINDS[issue.expected] ?? issue.expected}, found ${describe(issue.input)}`;
+    case "unrecognized_keys":
+      return issue.keys.map((key) => unknownKey(key, keysOf(issue.inst))).join("\n");
+    case "invalid_value":
+      return wrongName(issue.input, issue.values.map(String));
+    case "too_small":
+      return `${size(issue)} is too small; expected ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
+    case "too_big":
+      return `${size(issue)} is too large; expected ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`;
+    case "invalid_union":
+      return `${describe(issue.input)} is none of the forms expected here`;
+    case "invalid_format":
+      return `${describe(issue.input)} does not have the expected form${issue.pattern ? ` ${issue.pattern}` : ""}`;
+    default:
+      return issue.message ?? "is not valid";
+  }
+}
+
+/** Issues as problems with paths, unions reduced to the form that the user evidently meant. */
+export function issuesToProblems(
+  issues: readonly z.core.$ZodIssue[],
+  prefix: readonly (string | number)[] = [],
+): readonly Problem[] {
+  return issues.flatMap((issue): readonly Problem[] => {
+    const path = [...prefix, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
+    if (issue.code === "unrecognized_keys") {
+      const messages = issue.message.split("\n");
+      return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index], at: "key" }));
+    }
+    if (issue.code === "invalid_union") {
+      const meant = issue.errors.filter((branch) => !branch.some(isWrongForm));
+      if (meant.length === 1) return issuesToProblems(meant[0], path);
+      const wrong = issue.errors.flatMap((branch) => branch.filter(isWrongForm));
+      const specific = wrong.filter(({ code }) => code === "custom");
+      const forms = new Set((specific.length > 0 ? specific : wrong).map(({ message }) => message));
+      return [{ path, message: forms.size > 0 ? [...forms].join(", or ") : issue.message, at: "value" }];
+    }
+    if (issue.code === "invalid_key")
+      return issuesToProblems(issue.issues, path).map((problem) => ({ ...problem, at: "key" }));
+    if (issue.code === "invalid_type" && issue.input === undefined && path.length > 0) {
+      return [{ path: path.slice(0, -1), message: `the key "${path.at(-1)}" is missing`, at: "value" }];
+    }
+    return [{ path, message: issue.message, at: "value" }];
+  });
+}
+
+/** The branch of a union does not even have the shape of what was written. */
+function isWrongForm(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "custom");
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  return `unknown key "${key}"; ${nearestOrAll(key, known)}`;
+}
+
+function wrongName(found: unknown, known: readonly string[]): string {
+  return `${describe(found)} is not known here; ${nearestOrAll(String(found), known)}`;
+}
+
+function nearestOrAll(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  if (nearest !== undefined) return `did you mean "${nearest}"?`;
+  return known.length === 1 ? `expected ${known[0]}` : `expected one of: ${known.join(", ")}`;
+}
+
+function keysOf(schema: unknown): readonly string[] {
+  const shape = (schema as z.core.$ZodObject | undefined)?._zod?.def?.shape;
+  return shape === undefined ? [] : Object.keys(shape);
+}
+
+function size(issue: { readonly origin: string; readonly input?: unknown }): string {
+  if (Array.isArray(issue.input)) return `a list of ${issue.input.length}`;
+  if (issue.origin === "string") return `text of ${String(issue.input).length} characters`;
+  return describe(issue.input);
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "nothing";
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  return typeof value === "string" ? `"${value}"` : String(value);
+}

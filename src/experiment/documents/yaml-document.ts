@@ -1,0 +1,103 @@
+/**
+ * YAML text to validated data: every problem becomes one sentence with file, line and column, and all of them are
+ * reported at once. Workloads, machines and matrices are read through here.
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import type { z } from "zod";
+import { InputError } from "../../core/input-error.ts";
+import { issueSentence, issuesToProblems, type Problem } from "./issues.ts";
+
+export type DocumentPath = readonly (string | number)[];
+
+/** A document that fits its schema. */
+export interface YamlDocument<T> {
+  readonly file: string;
+  readonly data: T;
+  /** A problem found later, by a check that needs more than the document: `file:line:column: path: message`. */
+  problem(path: DocumentPath, message: string): string;
+}
+
+/**
+ * Parse and validate a document. `file` is only the name used in messages.
+ * Throws an {@link InputError} with one sentence per problem.
+ */
+export function readDocument<T>(text: string, file: string, schema: z.ZodType<T>): YamlDocument<T> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: "error",
+  });
+  rejectSyntaxErrors(document, text, file, lines);
+  const value = toPlainData(document, file);
+  const result = schema.safeParse(value, { error: issueSentence, reportInput: true });
+  const problem = (path: DocumentPath, message: string): string =>
+    sentence(file, lines, { path, message, at: "value" }, document);
+  if (result.success) return { file, data: result.data, problem };
+  const problems = issuesToProblems(result.error.issues);
+  throw new InputError(problems.map((found) => sentence(file, lines, found, document)));
+}
+
+function rejectSyntaxErrors(document: Document.Parsed, text: string, file: string, lines: LineCounter): void {
+  const errors = [...document.errors, ...document.warnings];
+  if (errors.length > 0) {
+    throw new InputError(
+      errors.map(({ code, message, pos }) => {
+        const { line, col } = lines.linePos(pos[0]);
+        const what = code === "DUPLICATE_KEY" ? `duplicate key ${keyAt(text, pos[0])}` : `not valid YAML: ${message}`;
+        return `${file}:${line}:${col}: ${what}`;
+      }),
+    );
+  }
+  if (document.contents === null) throw new InputError(`${file}:1:1: the file is empty; expected a YAML mapping`);
+}
+
+function keyAt(text: string, offset: number): string {
+  return `"${/^["']?([^:"'\n]*)/.exec(text.slice(offset))?.[1].trim() ?? ""}"`;
+}
+
+function toPlainData(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // The library refuses documents whose aliases expand without bound.
+    throw new InputError(`${file}:1:1: not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function sentence(file: string, lines: LineCounter, { path, message, at }: Problem, document: Document.Parsed): string {
+  const { line, col } = lines.linePos(offsetOf(document, path, at));
+  const dotted = dottedPath(at === "key" ? path.slice(0, -1) : path);
+  return `${file}:${line}:${col}: ${dotted === "" ? "" : `${dotted}: `}${message}`;
+}
+
+function dottedPath(path: DocumentPath): string {
+  return path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** Where in the text the key or the value at the path starts; for what isn't there, where its nearest container starts. */
+function offsetOf(document: Document.Parsed, path: DocumentPath, at: Problem["at"]): number {
+  let node: Node | null | undefined = document.contents as Node | null;
+  let offset = node?.range?.[0] ?? 0;
+  for (const [depth, part] of path.entries()) {
+    if (isAlias(node)) node = node.resolve(document);
+    const last = depth === path.length - 1;
+    let next: Node | null | undefined;
+    if (isMap(node)) {
+      const pair: Pair | undefined = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      const key = pair?.key as Node | undefined;
+      next = (pair?.value as Node | null | undefined) ?? key;
+      if (last && at === "key") next = key;
+    } else if (isSeq(node)) {
+      next = node.items[Number(part)] as Node | undefined;
+    }
+    if (next?.range === undefined || next.range === null) return offset;
+    offset = next.range[0];
+    node = next;
+  }
+  return offset;
+}
