@@ -1,0 +1,225 @@
+/**
+ * Changing the parts of a VMM: what a matrix file writes behind a VMM's name, applied to its composition.
+ *
+ * Keys are `slot`, `slot.part`, `slot.parameter` or `slot.part.parameter`:
+ *
+ * - `memory.page-sharing: off`, `on` or `{ pagesPerSecond: 100 }`; what the VMM lacks is added in the standard order
+ * - `memory: [page-sharing, ballooning]` replaces all mechanisms, `memory: off` takes them all away
+ * - `allocation: static-partition` or `allocation: { static-partition: { balloon: on } }` replaces the part
+ * - `allocation.idleMemoryTax: 0` sets a parameter of the part that is there
+ */
+import { suggestion } from "../core/nearest-name.ts";
+import { SLOTS, type Parameters, type Part, type PartDefinition, type Slot, type Vmm } from "./contract.ts";
+import { readParameter } from "./part-parameter.ts";
+
+export interface Composition {
+  readonly vmm: Vmm;
+  /** What is wrong with the changes, by the key it is about; empty when all of them could be made. */
+  readonly problems: readonly CompositionProblem[];
+}
+
+export interface CompositionProblem {
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Cheapest for the guest first: sharing costs it nothing, host swapping most (Waldspurger 2002, sections 3 and 4). */
+const MEMORY_ORDER = ["page-sharing", "ballooning", "compression", "host-swap"];
+
+/** Apply changes to a VMM. The order in which they are written doesn't matter: whole slots first, then parts, then parameters. */
+export function composeVmm(
+  base: Vmm,
+  changes: Readonly<Record<string, unknown>>,
+  available: readonly PartDefinition[],
+): Composition {
+  const draft = new Draft(base, available);
+  const keys = Object.keys(changes).sort((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1));
+  for (const key of keys) draft.change(key, changes[key]);
+  return { vmm: draft.finish(), problems: draft.problems };
+}
+
+function depth(key: string): number {
+  return key.split(".").length;
+}
+
+/** The parts of a VMM by slot, while they are being changed. */
+class Draft {
+  readonly problems: CompositionProblem[] = [];
+  readonly #base: Vmm;
+  readonly #available: readonly PartDefinition[];
+  readonly #parts: Map<Slot, readonly Part[]>;
+  #key = "";
+
+  constructor(base: Vmm, available: readonly PartDefinition[]) {
+    const own = SLOTS.flatMap((slot) => (slot === "memory" ? base.memory : [base[slot]])).map((part) => part.definition);
+    this.#base = base;
+    this.#available = [...available, ...own.filter((definition) => !available.includes(definition))];
+    this.#parts = new Map(SLOTS.map((slot) => [slot, slot === "memory" ? base.memory : [base[slot]]]));
+  }
+
+  change(key: string, value: unknown): void {
+    this.#key = key;
+    const [name = "", ...rest] = key.split(".");
+    const slot = SLOTS.find((known) => known === name);
+    if (slot === undefined) return this.#complain(`unknown slot "${name}"; ${suggestion(name, SLOTS)}`);
+    if (rest.length === 0) return this.#changeSlot(slot, value);
+    if (rest.length > 2) return this.#complain("expected slot, slot.part, slot.parameter or slot.part.parameter");
+    const [second = "", parameter] = rest;
+    if (parameter !== undefined) return this.#changePart(slot, second, { [parameter]: value });
+    if (this.#isParameter(slot, second)) return this.#changePart(slot, this.#only(slot), { [second]: value });
+    this.#changePart(slot, second, value);
+  }
+
+  finish(): Vmm {
+    const one = (slot: Slot): Part => (this.#parts.get(slot) as readonly Part[])[0] as Part;
+    return {
+      ...this.#base,
+      cpu: one("cpu") as Vmm["cpu"],
+      mmu: one("mmu") as Vmm["mmu"],
+      memory: this.#parts.get("memory") as Vmm["memory"],
+      allocation: one("allocation") as Vmm["allocation"],
+      scheduler: one("scheduler") as Vmm["scheduler"],
+      disk: one("disk") as Vmm["disk"],
+      network: one("network") as Vmm["network"],
+    };
+  }
+
+  /** `slot: part`, `slot: { part: parameters }`, and for memory a list of these or `off`. */
+  #changeSlot(slot: Slot, value: unknown): void {
+    if (slot === "memory" && (isOff(value) || Array.isArray(value))) {
+      const entries = isOff(value) ? [] : (value as readonly unknown[]);
+      const parts = entries.map((entry) => this.#readPart(slot, entry)).filter((part) => part !== undefined);
+      const names = parts.map((part) => part.definition.name);
+      const twice = names.find((name, i) => names.indexOf(name) !== i);
+      if (twice !== undefined) return this.#complain(`lists "${twice}" twice`);
+      this.#parts.set(slot, parts);
+      return;
+    }
+    if (slot === "memory") return this.#complain("expected a list of mechanisms, such as [page-sharing, ballooning], or off");
+    if (isOff(value)) return this.#complain(`every VMM needs a part here; ${this.#choices(slot)}`);
+    const part = this.#readPart(slot, value);
+    if (part !== undefined) this.#parts.set(slot, [part]);
+  }
+
+  #readPart(slot: Slot, value: unknown): Part | undefined {
+    const entries = isRecord(value) ? Object.entries(value) : [[value, {}] as const];
+    const [name, parameters] = entries[0] ?? [];
+    if (entries.length !== 1 || typeof name !== "string" || !isRecord(parameters ?? {})) {
+      this.#complain(`expected the name of a part, or { part: { parameter: value } }; ${this.#choices(slot)}`);
+      return undefined;
+    }
+    const definition = this.#definition(slot, name);
+    return definition && this.#configure({ definition, parameters: defaults(definition) }, parameters ?? {});
+  }
+
+  /** `slot.part: on | off | parameters`. */
+  #changePart(slot: Slot, name: string, value: unknown): void {
+    const definition = this.#definition(slot, name);
+    if (definition === undefined) return;
+    const present = (this.#parts.get(slot) as readonly Part[]).find((part) => part.definition.name === definition.name);
+    if (isOff(value)) return this.#switchOff(slot, definition, present);
+    if (!isOn(value) && !isRecord(value)) return this.#complain(`expected on, off or { parameter: value }, not ${show(value)}`);
+    const part = this.#configure(present ?? { definition, parameters: defaults(definition) }, isRecord(value) ? value : {});
+    this.#parts.set(slot, this.#withPart(slot, part));
+  }
+
+  #switchOff(slot: Slot, definition: PartDefinition, present: Part | undefined): void {
+    if (slot !== "memory") {
+      return this.#complain(`a ${slot} part can be replaced but not switched off; ${this.#choices(slot)}`);
+    }
+    if (present === undefined) return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+    this.#parts.set(slot, (this.#parts.get(slot) as readonly Part[]).filter((part) => part !== present));
+  }
+
+  #withPart(slot: Slot, part: Part): readonly Part[] {
+    if (slot !== "memory") return [part];
+    const name = part.definition.name;
+    const parts = [...(this.#parts.get(slot) as readonly Part[])];
+    const present = parts.findIndex((other) => other.definition.name === name);
+    if (present >= 0) return parts.with(present, part);
+    const rank = MEMORY_ORDER.indexOf(name);
+    const later = parts.findIndex((other) => MEMORY_ORDER.indexOf(other.definition.name) > rank);
+    parts.splice(rank < 0 || later < 0 ? parts.length : later, 0, part);
+    return parts;
+  }
+
+  #configure(part: Part, values: Readonly<Record<string, unknown>>): Part {
+    const parameters: Parameters = { ...part.parameters };
+    for (const [written, value] of Object.entries(values)) {
+      const name = camelCase(written);
+      const parameter = part.definition.parameters[name];
+      if (parameter === undefined) {
+        this.#complain(`${part.definition.name} has no parameter "${written}"; ${this.#parameterHint(part, name)}`);
+        continue;
+      }
+      const reading = readParameter(parameter, value);
+      if ("problem" in reading) this.#complain(`${part.definition.name} ${written}: ${reading.problem}`);
+      else parameters[name] = reading.value;
+    }
+    return { definition: part.definition, parameters };
+  }
+
+  #parameterHint(part: Part, name: string): string {
+    const known = Object.keys(part.definition.parameters);
+    return known.length === 0 ? "it takes none" : suggestion(name, known);
+  }
+
+  #definition(slot: Slot, name: string): PartDefinition | undefined {
+    const found = this.#available.find((part) => part.slot === slot && part.name === name);
+    if (found === undefined) {
+      const ownParameters = slot === "memory" ? [] : Object.keys(this.#current(slot).definition.parameters);
+      const candidates = [...this.#names(slot), ...ownParameters];
+      this.#complain(`unknown part "${name}" in slot ${slot}; ${suggestion(name, candidates)}`);
+    }
+    return found;
+  }
+
+  #isParameter(slot: Slot, name: string): boolean {
+    return slot !== "memory" && camelCase(name) in this.#current(slot).definition.parameters;
+  }
+
+  #only(slot: Slot): string {
+    return this.#current(slot).definition.name;
+  }
+
+  #current(slot: Slot): Part {
+    return (this.#parts.get(slot) as readonly Part[])[0] as Part;
+  }
+
+  #names(slot: Slot): readonly string[] {
+    return this.#available.filter((part) => part.slot === slot).map((part) => part.name);
+  }
+
+  #choices(slot: Slot): string {
+    return `expected one of: ${[...this.#names(slot)].sort().join(", ")}`;
+  }
+
+  #complain(message: string): void {
+    this.problems.push({ key: this.#key, message });
+  }
+}
+
+function defaults(definition: PartDefinition): Parameters {
+  return Object.fromEntries(Object.entries(definition.parameters).map(([name, { default: value }]) => [name, value]));
+}
+
+/** Matrix files may write parameters like everything else in YAML here, in kebab case. */
+function camelCase(name: string): string {
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function isOff(value: unknown): boolean {
+  return value === false || value === "off";
+}
+
+function isOn(value: unknown): boolean {
+  return value === true || value === "on";
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? String(value);
+}

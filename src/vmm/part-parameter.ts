@@ -1,0 +1,40 @@
+/** Reading the value of a part's parameter as a user wrote it. */
+import type { Parameter } from "./contract.ts";
+
+export type ParameterReading = { readonly value: number | boolean } | { readonly problem: string };
+
+const SWITCH: Readonly<Record<string, boolean>> = { on: true, off: false, true: true, false: false };
+
+/**
+ * A switch takes on, off, true or false. A number is in the parameter's unit, which may be written behind it
+ * (`100` or `"100 pages/s"`).
+ */
+export function readParameter(parameter: Parameter, value: unknown): ParameterReading {
+  if (typeof parameter.default === "boolean") {
+    const state = typeof value === "boolean" || typeof value === "string" ? SWITCH[String(value)] : undefined;
+    return state === undefined ? { problem: `expected on or off, not ${show(value)}` } : { value: state };
+  }
+  const number = typeof value === "string" ? quantity(value, parameter.unit ?? "1") : value;
+  const { min = -Infinity, max = Infinity } = parameter;
+  const fits = typeof number === "number" && Number.isFinite(number) && number >= min && number <= max;
+  return fits ? { value: number } : { problem: `expected ${describeRange(parameter)}, not ${show(value)}` };
+}
+
+/** `a number from 0 to 1`, `a number of pages/s, at least 1`. */
+export function describeRange(parameter: Parameter): string {
+  const { unit = "1", min, max } = parameter;
+  const number = unit === "1" ? "a number" : `a number of ${unit}`;
+  if (min !== undefined && max !== undefined) return `${number} from ${min} to ${max}`;
+  if (min !== undefined) return `${number}, at least ${min}`;
+  if (max !== undefined) return `${number}, at most ${max}`;
+  return number;
+}
+
+function quantity(text: string, unit: string): number | undefined {
+  const match = /^([+-]?[0-9]+(?:\.[0-9]+)?) ?(.*)$/.exec(text);
+  return match !== null && match[2] === unit ? Number(match[1]) : undefined;
+}
+
+function show(value: unknown): string {
+  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+}
