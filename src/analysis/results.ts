@@ -1,0 +1,74 @@
+/** The results of a run as analyses see them, and the selections that they share. */
+import { InputError } from "../core/input-error.ts";
+import type { CellResult, CellSpec } from "../sim/cell.ts";
+
+export interface Results {
+  /** What charts name as their source: the name of the results folder. */
+  readonly name: string;
+  readonly cells: readonly CellResult[];
+}
+
+/** Cells of one guest alone, every trap simulated. */
+export function monitorCells(results: Results): CellResult[] {
+  return results.cells.filter((cell) => cell.status === "done" && !isHostCell(cell.spec));
+}
+
+/** Cells of many guests on a host. */
+export function hostCells(results: Results): CellResult[] {
+  return results.cells.filter((cell) => cell.status === "done" && isHostCell(cell.spec));
+}
+
+function isHostCell(spec: CellSpec): boolean {
+  return spec.vms !== undefined || spec.overcommit !== undefined;
+}
+
+/** Bare metal as it is registered, the baseline of slowdowns. */
+export function isNative(cell: CellResult): boolean {
+  return cell.spec.vmm.base === "native" && Object.keys(cell.spec.vmm.set).length === 0;
+}
+
+/** Split items by a key, in order of first appearance. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** Different values of a property, in order of first appearance. */
+export function distinct<T, V>(items: readonly T[], valueOf: (item: T) => V): V[] {
+  return [...new Set(items.map(valueOf))];
+}
+
+/**
+ * Cells of the same workload, number of guests and seed must have replayed the same operations. Throws an
+ * {@link InputError} that names the cells that did not: comparing them would compare different work.
+ */
+export function requireIdenticalWork(cells: readonly CellResult[]): void {
+  const problems: string[] = [];
+  const done = cells.filter((cell) => cell.status === "done");
+  for (const [, group] of groupBy(done, sameWork)) {
+    const [first] = group;
+    const other = group.find((cell) => cell.streamDigest !== first.streamDigest);
+    if (other === undefined) continue;
+    problems.push(
+      `workload "${first.spec.workload}", seed ${first.spec.seed}: ${describe(first)} and ${describe(other)} replayed ` +
+        "different operation streams and cannot be compared; run the matrix again with one version of the workload",
+    );
+  }
+  if (problems.length > 0) throw new InputError(problems);
+}
+
+/** At host resolution the stream of a cell is that of all its guests together. */
+function sameWork({ spec }: CellResult): string {
+  const guests = isHostCell(spec) ? [spec.vms, spec.vms === undefined ? spec.overcommit : undefined] : "one";
+  return JSON.stringify([spec.workload, guests, spec.seed]);
+}
+
+function describe(cell: CellResult): string {
+  return `"${cell.spec.vmm.label}" in block "${cell.spec.block}" (stream ${cell.streamDigest.slice(0, 12)})`;
+}

@@ -1,0 +1,145 @@
+/** What every chart shares: its frame (title that states the content, subtitle, source line) and its fonts. */
+import type { Config, TopLevelSpec } from "vega-lite";
+import { distinct, type Results } from "../../analysis/results.ts";
+import type { CellResult } from "../../sim/cell.ts";
+
+/** A drawn chart: a Vega-Lite specification with its values inlined. */
+export interface Chart {
+  /** File name without ending. */
+  readonly id: string;
+  readonly title: string;
+  /** What a reader who cannot see the picture needs to know. */
+  readonly description: string;
+  readonly spec: TopLevelSpec;
+}
+
+/** A kind of chart; one run may have several of a kind (one for each block), or none. */
+export interface ChartKind {
+  readonly name: string;
+  readonly summary: string;
+  /** What a run must contain so that there is something to draw. */
+  readonly needs: string;
+  readonly draw: (results: Results) => readonly Chart[];
+}
+
+const INK = "#222222";
+const QUIET = "#595959";
+export const FONT = "DejaVu Sans";
+const FONTS = `${FONT}, Verdana, sans-serif`;
+
+const CONFIG: Config = {
+  background: "#ffffff",
+  font: FONTS,
+  padding: 16,
+  view: { stroke: null },
+  axis: {
+    labelFontSize: 11,
+    titleFontSize: 11,
+    titleFontWeight: "normal",
+    labelColor: INK,
+    titleColor: INK,
+    labelLimit: 320,
+    titleLimit: 600,
+    gridColor: "#e3e3e3",
+    domainColor: "#8c8c8c",
+    tickColor: "#8c8c8c",
+    titlePadding: 8,
+  },
+  legend: {
+    labelFontSize: 11,
+    titleFontSize: 11,
+    titleFontWeight: "normal",
+    labelColor: INK,
+    titleColor: INK,
+    labelLimit: 320,
+    symbolSize: 110,
+    rowPadding: 3,
+    columnPadding: 18,
+  },
+  header: { labelFontSize: 12, labelFontWeight: "bold", labelColor: INK, titleColor: INK, labelLimit: 360 },
+  title: {
+    anchor: "start",
+    fontSize: 15,
+    fontWeight: "bold",
+    color: INK,
+    subtitleFontSize: 11.5,
+    subtitleColor: QUIET,
+    subtitlePadding: 6,
+    offset: 14,
+    limit: 2000,
+  },
+};
+
+/** One view of a chart, without frame: any unit, layer, facet or concatenation. */
+export type View = Record<string, unknown>;
+
+/** Set a frame around a view that is about `width` pixels wide, labels and legends not counted. */
+export function frame(
+  view: View,
+  { title, subtitle, source, width }: { title: string; subtitle: string; source: string; width: number },
+): TopLevelSpec {
+  const caption = {
+    width,
+    height: 14,
+    data: { values: [{}] },
+    mark: {
+      type: "text",
+      align: "left",
+      baseline: "top",
+      x: 0,
+      y: 0,
+      fontSize: 10,
+      color: QUIET,
+      limit: 0,
+      text: wrap(source, (width + 120) / 6.2),
+      lineHeight: 13,
+    },
+  };
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+    title: { text: wrap(title, (width + 120) / 9.6), subtitle: wrap(subtitle, (width + 120) / 7) },
+    spacing: 14,
+    bounds: "full",
+    config: CONFIG,
+    vconcat: [view, caption],
+  } as unknown as TopLevelSpec;
+}
+
+/** Break a text into lines of at most `columns` characters, between words. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+/** "n = 3 seeds (1, 2, 3)". */
+export function seedNote(cells: readonly CellResult[]): string {
+  const seeds = distinct(cells, (cell) => cell.spec.seed).sort((a, b) => a - b);
+  const list = seeds.length > 6 ? `${seeds[0]} to ${seeds.at(-1)}` : seeds.join(", ");
+  return seeds.length === 1 ? `one seed (${list})` : `n = ${seeds.length} seeds (${list})`;
+}
+
+/** "machine xeon-2.4-sosp03". */
+export function machineNote(cells: readonly CellResult[]): string {
+  const machines = distinct(cells, (cell) => cell.spec.machine);
+  return `${machines.length === 1 ? "machine" : "machines"} ${machines.join(", ")}`;
+}
+
+/** The line at the foot of every chart. */
+export function sourceNote(results: Results): string {
+  return `Source: vmmbench, results ${results.name}. The VMMs are models.`;
+}
+
+/** Chart id of a block: the plain name while there is only one of the kind. */
+export function chartId(name: string, parts: readonly string[], alone: boolean): string {
+  const slug = parts.map((part) => part.toLowerCase().replace(/[^a-z0-9.]+/g, "-")).join("-");
+  return alone ? name : `${name}-${slug}`;
+}

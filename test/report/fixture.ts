@@ -1,0 +1,175 @@
+/** Results as a run writes them, with known ratios: made from a formula here, not by the code under test. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CellResult, CellSpec } from "../../src/sim/cell.ts";
+import { digest } from "../../src/core/digest.ts";
+import { RandomStream } from "../../src/core/random.ts";
+import type { Results } from "../../src/analysis/results.ts";
+
+const MACHINE = "xeon-2.4-sosp03";
+export const SEEDS = [1, 2, 3];
+const WORKLOADS: Readonly<Record<string, { work: number; esx: number; xen: number }>> = {
+  "typical-server": { work: 7200, esx: 1.38, xen: 1.21 },
+  compute: { work: 4000, esx: 1.004, xen: 1.003 },
+  "process-churn": { work: 2500, esx: 4.6, xen: 1.9 },
+  "file-server": { work: 3300, esx: 1.25, xen: 1.12 },
+  "network-server": { work: 5100, esx: 1.7, xen: 1.8 },
+  database: { work: 6100, esx: 1.42, xen: 1.15 },
+  "desktop-pool": { work: 2900, esx: 1.6, xen: 1.3 },
+  "memory-spike": { work: 3100, esx: 1.9, xen: 1.25 },
+  "idle-debian": { work: 310, esx: 1.3, xen: 1.15 },
+  "sort-trace": { work: 900, esx: 1.11, xen: 1.04 },
+};
+export const VMMS = [
+  { base: "native", set: {}, label: "native" },
+  { base: "esx", set: {}, label: "esx" },
+  { base: "xen-pv", set: {}, label: "xen-pv" },
+];
+const STRATEGIES = [
+  { base: "xen-pv", set: {}, label: "xen-static" },
+  { base: "xen-pv", set: { allocation: { "static-partition": { balloon: "on" } } }, label: "xen-balloon" },
+  { base: "esx", set: {}, label: "esx" },
+  { base: "esx", set: { "memory.page-sharing": "off" }, label: "esx without sharing" },
+  { base: "esx", set: { "memory.page-sharing": "off", "memory.ballooning": "off" }, label: "esx host swap only" },
+];
+export const RATIOS = [1, 1.25, 1.5, 1.75, 2, 2.5];
+
+export function cell(spec: CellSpec, rest: Partial<CellResult>): CellResult {
+  const streamDigest = digest(spec.workload, String(spec.vms ?? "one"), String(spec.seed));
+  const key = digest(JSON.stringify(spec));
+  return { schema: 1, key, spec, status: "done", streamDigest, metrics: {}, cycles: {}, events: {}, ...rest };
+}
+
+export function fixture(): Results {
+  return { name: "fixture", cells: [...monitorFixture(), ...overcommitFixture()] };
+}
+
+export function monitorFixture(seeds: readonly number[] = SEEDS): CellResult[] {
+  return Object.keys(WORKLOADS).flatMap((workload) =>
+    VMMS.flatMap((vmm) =>
+      seeds.map((seed) => monitorCell({ block: "one-guest", vmm, workload, machine: MACHINE, seed })),
+    ),
+  );
+}
+
+function monitorCell(spec: CellSpec): CellResult {
+  const { work, esx, xen } = WORKLOADS[spec.workload];
+  const noise = new RandomStream(spec.seed, spec.workload);
+  const native = Math.round(work * (0.95 + 0.1 * noise.unit()) * 2.4e6);
+  const own = new RandomStream(spec.seed, `${spec.workload}/${spec.vmm.base}`);
+  const factor = { native: 1, esx, "xen-pv": xen }[spec.vmm.base] ?? 1;
+  const extra = Math.round(native * (factor - 1) * (0.97 + 0.06 * own.unit()));
+  const kernel = Math.round(native * 0.3);
+  const half = Math.floor(extra / 2);
+  const vmm: Record<string, number> =
+    spec.vmm.base === "esx"
+      ? { "vmm.translation": half, "vmm.shadow.hidden-fault": extra - half }
+      : { "vmm.hypercall": half, "io.backend.network": extra - half };
+  const busy: Record<string, number> = {
+    "guest.user": native - kernel,
+    "guest.kernel": kernel,
+    ...(extra > 0 && vmm),
+  };
+  const idle = 120_000 * 2.4e6 - native - extra;
+  const cycles = { ...busy, idle, "wait.disk": 12_345 };
+  const share = (part: number): Record<string, number> =>
+    Object.fromEntries(Object.entries(busy).map(([cause, amount]) => [cause, Math.round(amount * part)]));
+  return cell(spec, {
+    metrics: {
+      work_ms: (native + extra) / 2.4e6,
+      elapsed_ms: 120_000,
+      cpu_busy_percent: ((native + extra) / (120_000 * 2.4e6)) * 100,
+      memory_used_percent: 40.1,
+      network_busy_percent: 1.2,
+      disk_busy_percent: 3.4,
+      throughput_rps: 20,
+      latency_p99_ms: 12 * factor,
+    },
+    cycles,
+    operations: {
+      fork: { count: 100, cycles: share(0.2) },
+      exec: { count: 100, cycles: share(0.3) },
+      touch: { count: 50_000, cycles: share(0.1) },
+      "page-fault": { count: 5_000, cycles: share(0.05) },
+      "syscall:stat": { count: 9_000, cycles: share(0.1) },
+      send: { count: 4_000, cycles: share(0.1) },
+      receive: { count: 4_000, cycles: share(0.1) },
+      compute: { count: 900, cycles: share(0.05) },
+    },
+  });
+}
+
+export function overcommitFixture(seeds: readonly number[] = SEEDS): CellResult[] {
+  return STRATEGIES.flatMap((vmm) =>
+    RATIOS.flatMap((overcommit) =>
+      seeds.map((seed) =>
+        hostCell({ block: "overcommit", vmm, workload: "typical-server", machine: MACHINE, seed, vms: 8, overcommit }),
+      ),
+    ),
+  );
+}
+
+function hostCell(spec: CellSpec): CellResult {
+  const ratio = spec.overcommit ?? 1;
+  const configured = 2048;
+  const host = configured / ratio;
+  const label = spec.vmm.label;
+  const admitted = label === "xen-static" ? Math.floor(8 / ratio) : 8;
+  const missing = configured - host;
+  const shared = label === "esx" ? Math.min(missing, 420) : 0;
+  const balloons = label === "esx" || label === "esx without sharing" || label === "xen-balloon";
+  const ballooned = balloons ? Math.min(missing - shared, 900) : 0;
+  const swapped = label.startsWith("esx") ? missing - shared - ballooned : 0;
+  const guestSwapped = Math.max(0, ballooned - 700);
+  const loss = Math.min(0.9, swapped / 900 + guestSwapped / 1500);
+  const noise = new RandomStream(spec.seed, `${label}/${ratio}`).unit() * 0.01;
+  const rows = Array.from({ length: 121 }, (_, second) => {
+    const grown = Math.min(1, second / 60);
+    const used = (host - 40) * (0.7 + 0.3 * grown);
+    return [
+      second,
+      host - used,
+      used - shared * 0.3 * grown,
+      shared * 0.3 * grown,
+      shared * grown,
+      ballooned * grown,
+      swapped * grown,
+    ];
+  });
+  return cell(spec, {
+    metrics: {
+      throughput_rps: 160 * (admitted / 8) * (1 - loss) * (1 - noise),
+      latency_p99_ms: 14 / (1 - loss),
+      vms_configured: 8,
+      vms_admitted: admitted,
+      host_memory_mib: host,
+      memory_free_mib: 40,
+      memory_shared_saved_mib: shared,
+      memory_ballooned_mib: ballooned,
+      memory_host_swapped_mib: swapped,
+      memory_guest_swapped_mib: guestSwapped,
+      memory_guest_cache_mib: Math.max(80, 400 - ballooned / 2),
+    },
+    cycles: { "guest.user": 1e9, idle: 2e9 },
+    series: {
+      columns: [
+        "time_s",
+        "memory_free_mib",
+        "memory_private_mib",
+        "memory_shared_mib",
+        "memory_shared_saved_mib",
+        "memory_ballooned_mib",
+        "memory_host_swapped_mib",
+      ],
+      rows,
+    },
+  });
+}
+
+/** Writes results the way the store does. */
+export function writeFixture(folder: string, results: Results): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "manifest.json"), JSON.stringify({ schema: 1, name: results.name }));
+  const cells = [...results.cells].sort((a, b) => (a.key < b.key ? -1 : 1));
+  writeFileSync(join(folder, "cells.ndjson"), cells.map((one) => `${JSON.stringify(one)}\n`).join(""));
+}
