@@ -42,6 +42,11 @@ function depth(key: string): number {
   return key.split(".").length;
 }
 
+/** The parts a VMM has in a slot: one, or for memory any number in order of preference. */
+export function partsIn(vmm: Vmm, slot: Slot): readonly Part[] {
+  return slot === "memory" ? vmm.memory : [vmm[slot]];
+}
+
 /** The parts of a VMM by slot, while they are being changed. */
 class Draft {
   readonly problems: CompositionProblem[] = [];
@@ -51,10 +56,10 @@ class Draft {
   #key = "";
 
   constructor(base: Vmm, available: readonly PartDefinition[]) {
-    const own = SLOTS.flatMap((slot) => (slot === "memory" ? base.memory : [base[slot]])).map((part) => part.definition);
+    const own = SLOTS.flatMap((slot) => partsIn(base, slot)).map((part) => part.definition);
     this.#base = base;
     this.#available = [...available, ...own.filter((definition) => !available.includes(definition))];
-    this.#parts = new Map(SLOTS.map((slot) => [slot, slot === "memory" ? base.memory : [base[slot]]]));
+    this.#parts = new Map(SLOTS.map((slot) => [slot, partsIn(base, slot)]));
   }
 
   change(key: string, value: unknown): void {
@@ -71,17 +76,8 @@ class Draft {
   }
 
   finish(): Vmm {
-    const one = (slot: Slot): Part => (this.#parts.get(slot) as readonly Part[])[0] as Part;
-    return {
-      ...this.#base,
-      cpu: one("cpu") as Vmm["cpu"],
-      mmu: one("mmu") as Vmm["mmu"],
-      memory: this.#parts.get("memory") as Vmm["memory"],
-      allocation: one("allocation") as Vmm["allocation"],
-      scheduler: one("scheduler") as Vmm["scheduler"],
-      disk: one("disk") as Vmm["disk"],
-      network: one("network") as Vmm["network"],
-    };
+    const parts = SLOTS.map((slot) => [slot, slot === "memory" ? this.#in(slot) : this.#current(slot)]);
+    return { ...this.#base, ...(Object.fromEntries(parts) as Pick<Vmm, Slot>) };
   }
 
   /** `slot: part`, `slot: { part: parameters }`, and for memory a list of these or `off`. */
@@ -103,20 +99,21 @@ class Draft {
 
   #readPart(slot: Slot, value: unknown): Part | undefined {
     const entries = isRecord(value) ? Object.entries(value) : [[value, {}] as const];
-    const [name, parameters] = entries[0] ?? [];
-    if (entries.length !== 1 || typeof name !== "string" || !isRecord(parameters ?? {})) {
+    const [name, written] = entries[0] ?? [];
+    const parameters = written ?? {};
+    if (entries.length !== 1 || typeof name !== "string" || !isRecord(parameters)) {
       this.#complain(`expected the name of a part, or { part: { parameter: value } }; ${this.#choices(slot)}`);
       return undefined;
     }
     const definition = this.#definition(slot, name);
-    return definition && this.#configure({ definition, parameters: defaults(definition) }, parameters ?? {});
+    return definition && this.#configure({ definition, parameters: defaults(definition) }, parameters);
   }
 
   /** `slot.part: on | off | parameters`. */
   #changePart(slot: Slot, name: string, value: unknown): void {
     const definition = this.#definition(slot, name);
     if (definition === undefined) return;
-    const present = (this.#parts.get(slot) as readonly Part[]).find((part) => part.definition.name === definition.name);
+    const present = this.#in(slot).find((part) => part.definition.name === definition.name);
     if (isOff(value)) return this.#switchOff(slot, definition, present);
     if (!isOn(value) && !isRecord(value)) return this.#complain(`expected on, off or { parameter: value }, not ${show(value)}`);
     const part = this.#configure(present ?? { definition, parameters: defaults(definition) }, isRecord(value) ? value : {});
@@ -128,13 +125,13 @@ class Draft {
       return this.#complain(`a ${slot} part can be replaced but not switched off; ${this.#choices(slot)}`);
     }
     if (present === undefined) return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
-    this.#parts.set(slot, (this.#parts.get(slot) as readonly Part[]).filter((part) => part !== present));
+    this.#parts.set(slot, this.#in(slot).filter((part) => part !== present));
   }
 
   #withPart(slot: Slot, part: Part): readonly Part[] {
     if (slot !== "memory") return [part];
     const name = part.definition.name;
-    const parts = [...(this.#parts.get(slot) as readonly Part[])];
+    const parts = [...this.#in(slot)];
     const present = parts.findIndex((other) => other.definition.name === name);
     if (present >= 0) return parts.with(present, part);
     const rank = MEMORY_ORDER.indexOf(name);
@@ -183,7 +180,11 @@ class Draft {
   }
 
   #current(slot: Slot): Part {
-    return (this.#parts.get(slot) as readonly Part[])[0] as Part;
+    return this.#in(slot)[0];
+  }
+
+  #in(slot: Slot): readonly Part[] {
+    return this.#parts.get(slot) ?? [];
   }
 
   #names(slot: Slot): readonly string[] {

@@ -1,0 +1,74 @@
+/** From a matrix to its cells: pure functions, so that every run of a matrix has the same cells under the same keys. */
+import { digest } from "../core/digest.ts";
+import type { CellSpec } from "../sim/cell.ts";
+import { SLOTS, type Vmm } from "../vmm/contract.ts";
+import { partsIn } from "../vmm/compose.ts";
+import type { Axis, Exclusion, Matrix, MatrixBlock } from "./matrix.ts";
+
+/** Format of a cell's result; part of every key, so that results of another format are never taken for current ones. */
+export const RESULT_SCHEMA = 1;
+
+/** Every combination of every block once, in the order of the file; VMMs vary fastest, so that neighbours share their work. */
+export function expandMatrix(matrix: Matrix): readonly CellSpec[] {
+  return matrix.blocks.flatMap(expandBlock);
+}
+
+function expandBlock(block: MatrixBlock): readonly CellSpec[] {
+  const cells: CellSpec[] = [];
+  for (const workload of block.workloads) {
+    for (const machine of block.machines) {
+      for (const seed of block.seeds) {
+        for (const density of densities(block)) {
+          for (const vmm of block.vmms) cells.push({ block: block.name, vmm, workload, machine, seed, ...density });
+        }
+      }
+    }
+  }
+  return cells.filter((cell) => !block.exclude.some((exclusion) => matches(cell, exclusion)));
+}
+
+function densities({ vms, overcommit }: MatrixBlock): readonly Pick<CellSpec, "vms" | "overcommit">[] {
+  if (vms === undefined) return [{}];
+  if (overcommit === undefined) return vms.map((count) => ({ vms: count }));
+  return vms.flatMap((count) => overcommit.map((ratio) => ({ vms: count, overcommit: ratio })));
+}
+
+/** Does the cell have one of the values on every axis that is named? */
+export function matches(cell: CellSpec, exclusion: Exclusion): boolean {
+  const { vmm, workload, machine, vms, overcommit, seed } = cell;
+  const values: Record<Axis, string | number | undefined> = { vmm: vmm.label, workload, machine, vms, overcommit, seed };
+  return (Object.keys(exclusion) as Axis[]).every((axis) => {
+    const value = values[axis];
+    return value !== undefined && exclusion[axis]?.includes(value);
+  });
+}
+
+/** What a key stands for besides the spec: digests of everything the spec names. */
+export interface CellInputs {
+  /** Workload file and its data files. */
+  readonly workload: string;
+  readonly machine: string;
+  /** See {@link describeVmm}. */
+  readonly vmm: string;
+}
+
+/** SHA-256 over a cell's spec and everything it names. The same inputs give the same key on every machine. */
+export function cellKey(spec: CellSpec, inputs: CellInputs): string {
+  const { block, vmm, workload, machine, seed, vms = null, overcommit = null } = spec;
+  const named = [vmm.label, vmm.base, sorted(vmm.set)];
+  const { workload: work, machine: hardware, vmm: parts } = inputs;
+  return digest(JSON.stringify([RESULT_SCHEMA, block, named, workload, machine, seed, vms, overcommit, work, hardware, parts]));
+}
+
+/** A VMM as text: its parts in order with all parameters, so that a changed default gives another key. */
+export function describeVmm(vmm: Vmm): string {
+  const parts = SLOTS.map((slot) => [
+    slot,
+    partsIn(vmm, slot).map(({ definition, parameters }) => [definition.name, sorted(parameters)]),
+  ]);
+  return JSON.stringify([vmm.name, vmm.maxGuests ?? null, vmm.overheadPerGuest.mib, parts]);
+}
+
+function sorted(record: Readonly<Record<string, unknown>>): readonly (readonly [string, unknown])[] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}

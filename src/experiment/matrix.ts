@@ -1,0 +1,176 @@
+/** The matrix document: which VMMs meet which workloads, on which machines, at what density, under which seeds. */
+import { z } from "zod";
+import { InputError } from "../core/input-error.ts";
+import { suggestion } from "../core/nearest-name.ts";
+import type { VmmChoice } from "../sim/cell.ts";
+import { name } from "./documents/quantities.ts";
+import { type DocumentPath, readDocument, type YamlDocument } from "./documents/yaml-document.ts";
+
+const MAX_VMS = 4096;
+const MAX_SEEDS = 10_000;
+
+/** Values of the axes; a cell is excluded when it matches one of the values of every axis named. */
+const axes = ["vmm", "workload", "machine", "vms", "overcommit", "seed"] as const;
+export type Axis = (typeof axes)[number];
+export type Exclusion = Readonly<Partial<Record<Axis, readonly (string | number)[]>>>;
+
+export interface MatrixBlock {
+  readonly name: string;
+  readonly title: string;
+  readonly vmms: readonly VmmChoice[];
+  /** Names, or paths relative to the matrix file. */
+  readonly workloads: readonly string[];
+  readonly machines: readonly string[];
+  readonly seeds: readonly number[];
+  /** Absent: one guest alone, every trap simulated. */
+  readonly vms?: readonly number[];
+  readonly overcommit?: readonly number[];
+  readonly exclude: readonly Exclusion[];
+}
+
+export interface Matrix {
+  readonly name: string;
+  readonly title: string;
+  readonly blocks: readonly MatrixBlock[];
+}
+
+const reference = z.string().min(1);
+const listOf = <T extends z.ZodType>(item: T): z.ZodArray<T> => z.array(item).min(1);
+const valueOrValues = z
+  .union([z.string(), z.number(), listOf(z.union([z.string(), z.number()]))])
+  .transform((value) => (Array.isArray(value) ? value : [value]));
+
+const changes = z.record(z.string(), z.unknown());
+/** `{ esx: { memory.page-sharing: off }, as: esx without sharing }`: one VMM, its changes, and how results call it. */
+const changedVmm = z.looseObject({ as: z.string().min(1).optional() }).transform((entry, context): VmmChoice => {
+  const { as, ...rest } = entry;
+  const [[base, written] = ["", {}], ...others] = Object.entries(rest);
+  const set = changes.safeParse(written ?? {});
+  if (base !== "" && others.length === 0 && set.success) return vmmChoice(base, set.data, as);
+  const message = "expected one VMM and its changes, such as { esx: { memory.page-sharing: off }, as: esx without sharing }";
+  context.issues.push({ code: "custom", message, input: entry });
+  return z.NEVER;
+});
+const vmmEntry = z.union([reference.transform((base) => vmmChoice(base, {})), changedVmm]);
+
+const seed = z.int().min(0).max(0xffff_ffff);
+/** `[1, 2, 3]` or `1..3`. */
+const seedList = z.union([
+  listOf(seed),
+  z.string().transform((text, context): number[] => {
+    const [, first, last] = /^([0-9]{1,9})\.\.([0-9]{1,9})$/.exec(text) ?? [];
+    const count = Number(last) - Number(first) + 1;
+    if (count >= 1 && count <= MAX_SEEDS) return Array.from({ length: count }, (_, i) => Number(first) + i);
+    context.issues.push({ code: "custom", message: `"${text}" is not a range of seeds; expected 1..3 or [1, 2, 3]`, input: text });
+    return z.NEVER;
+  }),
+]);
+
+const block = z.strictObject({
+  name,
+  title: z.string().optional(),
+  vmms: listOf(vmmEntry),
+  workloads: listOf(reference),
+  machines: listOf(reference).optional(),
+  seeds: seedList.optional(),
+  vms: listOf(z.int().min(1).max(MAX_VMS)).optional(),
+  overcommit: listOf(z.number().min(0.1).max(100)).optional(),
+  exclude: z.array(z.strictObject(Object.fromEntries(axes.map((axis) => [axis, valueOrValues.optional()])))).optional(),
+});
+
+/** Schema of a matrix file; `machines` and `seeds` at the top are for all blocks that give none of their own. */
+export const matrixSchema = z.strictObject({
+  name,
+  title: z.string().optional(),
+  machines: listOf(reference).optional(),
+  seeds: seedList.optional(),
+  blocks: listOf(block),
+});
+type MatrixDocument = z.output<typeof matrixSchema>;
+
+const DEFAULT_SEEDS = [1, 2, 3];
+
+export interface MatrixFile {
+  readonly matrix: Matrix;
+  /** One sentence about the place in the file. */
+  problem(path: DocumentPath, message: string): string;
+}
+
+/** Parse and check a matrix. Throws an {@link InputError} with every problem that shows without opening another file. */
+export function readMatrix(text: string, file: string): MatrixFile {
+  const document = readDocument(text, file, matrixSchema as unknown as z.ZodType<MatrixDocument>);
+  const problems = inconsistencies(document);
+  if (problems.length > 0) throw new InputError(problems);
+  const { name, title, blocks, machines, seeds } = document.data;
+  const resolved = blocks.map((entry): MatrixBlock => {
+    const inherited = { machines: machines ?? [], seeds: seeds ?? DEFAULT_SEEDS, title: entry.name, exclude: [] };
+    return { ...inherited, ...withoutUndefined(entry) };
+  });
+  return { matrix: { name, title: title ?? name, blocks: resolved }, problem: document.problem };
+}
+
+/** Base name, and the changes in short, unless the matrix gives a label. */
+function vmmChoice(base: string, set: Readonly<Record<string, unknown>>, as?: string): VmmChoice {
+  const changed = Object.entries(set).map(([key, value]) => `${key}: ${inShort(value)}`);
+  return { base, set, label: as ?? (changed.length === 0 ? base : `${base} (${changed.join(", ")})`) };
+}
+
+function inShort(value: unknown): string {
+  if (value === true || value === false) return value ? "on" : "off";
+  if (typeof value === "string") return value;
+  return JSON.stringify(value).replaceAll('"', "").replaceAll(",", ", ").replaceAll(":", ": ");
+}
+
+function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): readonly string[] {
+  const problems: string[] = [];
+  const complain = (path: DocumentPath, message: string): number => problems.push(problem(path, message));
+  const unique = (path: DocumentPath, values: readonly unknown[] | undefined, hint = ""): void =>
+    values?.forEach((value, i) => {
+      if (values.indexOf(value) < i) complain([...path, i], `duplicate ${JSON.stringify(value)}${hint}`);
+    });
+  unique(["blocks"], data.blocks.map((entry) => entry.name), " as the name of a block");
+  for (const [i, entry] of data.blocks.entries()) {
+    const at = ["blocks", i];
+    unique([...at, "vmms"], entry.vmms.map((vmm) => vmm.label), "; give one of them another name with `as: ...`");
+    for (const axis of ["workloads", "machines", "vms", "overcommit"] as const) unique([...at, axis], entry[axis]);
+    if (Array.isArray(entry.seeds)) unique([...at, "seeds"], entry.seeds);
+    if (!entry.machines && !data.machines) complain(at, 'the key "machines" is missing, here and at the top of the matrix');
+    if (entry.overcommit && !entry.vms) complain([...at, "overcommit"], "needs vms: how many guests share the host");
+    for (const [j, exclusion] of (entry.exclude ?? []).entries()) {
+      for (const [axis, message] of unknownValues(entry, data, exclusion as Exclusion)) {
+        complain([...at, "exclude", j, axis], message);
+      }
+    }
+  }
+  return problems;
+}
+
+/** An exclusion that names something the block doesn't have is a mistake. */
+function unknownValues(
+  entry: MatrixDocument["blocks"][number],
+  { machines, seeds }: MatrixDocument,
+  exclusion: Exclusion,
+): readonly (readonly [Axis, string])[] {
+  const known: Record<Axis, readonly (string | number)[]> = {
+    vmm: entry.vmms.map((vmm) => vmm.label),
+    workload: entry.workloads,
+    machine: entry.machines ?? machines ?? [],
+    vms: entry.vms ?? [],
+    overcommit: entry.overcommit ?? [],
+    seed: entry.seeds ?? seeds ?? DEFAULT_SEEDS,
+  };
+  return axes.flatMap((axis) =>
+    (exclusion[axis] ?? [])
+      .filter((value) => !known[axis].includes(value))
+      .map((value) => {
+        const hint = known[axis].length === 0 ? `it has no ${axis}` : suggestion(String(value), known[axis].map(String));
+        return [axis, `${JSON.stringify(value)} is not in this block; ${hint}`] as const;
+      }),
+  );
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+function withoutUndefined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,164 @@
+/**
+ * A results folder: `manifest.json`, one file a cell while the run goes on, and tables derived from them at its end.
+ * A run that was killed loses no finished cell and can be resumed.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { InputError } from "../core/input-error.ts";
+import { nearestName } from "../core/nearest-name.ts";
+import type { CellResult } from "../sim/cell.ts";
+import { readCell, writeCell, writeDurably } from "./cell-file.ts";
+import { type Manifest, manifestSchema } from "./manifest.ts";
+import { cellsCsv, seriesCsv } from "./tables.ts";
+
+const MANIFEST = "manifest.json";
+const CELLS = "cells.ndjson";
+
+export class ResultsStore {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** Keys of the cells that need not be run again. */
+  readonly finished: ReadonlySet<string>;
+
+  private constructor(folder: string, manifest: Manifest, finished: ReadonlySet<string>) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.finished = finished;
+  }
+
+  /**
+   * Begin a run in a new or empty folder, or go on with it when `resume` is set. Throws an {@link InputError}, without
+   * having touched anything, when the folder holds something else or the results of another matrix or version.
+   */
+  static async open(folder: string, manifest: Manifest, resume: boolean): Promise<ResultsStore> {
+    const entries = await entriesOf(folder);
+    if (entries.length === 0) {
+      await mkdir(folder, { recursive: true });
+      await writeDurably(join(folder, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
+      return new ResultsStore(folder, manifest, new Set());
+    }
+    if (!resume) {
+      throw new InputError(
+        `${folder}: the folder is not empty; go on with the run in it with --resume, or give another folder with --out`,
+      );
+    }
+    const present = await readManifest(folder);
+    requireSameRun(folder, present, manifest);
+    await removeTemporaryFiles(folder);
+    return new ResultsStore(folder, present, await finishedCells(folder, present.cells));
+  }
+
+  /** Store one finished cell, durably. */
+  async add(cell: CellResult): Promise<void> {
+    await writeCell(this.folder, cell);
+  }
+
+  /** Derive the tables from the cells' files, sorted by key. Gives all results. */
+  async finish(): Promise<readonly CellResult[]> {
+    const lines: string[] = [];
+    for (const key of [...this.manifest.cells].sort()) {
+      const json = await readCell(this.folder, key);
+      if (json === undefined) throw new Error(`cell ${key} was stored and cannot be read back`);
+      lines.push(json);
+    }
+    const cells = lines.map((line) => JSON.parse(line) as CellResult);
+    await mkdir(join(this.folder, "series"), { recursive: true });
+    for (const { key, series } of cells) {
+      if (series !== undefined) await writeDurably(join(this.folder, "series", `${key}.csv`), seriesCsv(series));
+    }
+    await writeDurably(join(this.folder, "cells.csv"), cellsCsv(cells));
+    await writeDurably(join(this.folder, CELLS), lines.map((line) => `${line}\n`).join(""));
+    return cells;
+  }
+}
+
+export interface StoredResults {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** Sorted by key. */
+  readonly cells: readonly CellResult[];
+}
+
+/** Read the results of a finished run. Throws an {@link InputError} when the folder is not one, or the run has not finished. */
+export async function readResults(folder: string): Promise<StoredResults> {
+  const manifest = await readManifest(folder);
+  const path = join(folder, CELLS);
+  if (!existsSync(path)) {
+    throw new InputError(`${folder}: the run has not finished (there is no ${CELLS}); finish it with vmmbench run --resume`);
+  }
+  const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
+  const cells = lines.map((line, i) => parseCell(line, `${path}:${i + 1}:1`));
+  const keys = new Set(cells.map((cell) => cell.key));
+  const missing = manifest.cells.filter((key) => !keys.has(key)).length;
+  if (missing > 0) throw new InputError(`${path}: ${missing} of the ${manifest.cells.length} cells are missing; run again with --resume`);
+  return { folder, manifest, cells };
+}
+
+function parseCell(line: string, place: string): CellResult {
+  try {
+    const cell = JSON.parse(line) as CellResult;
+    if (cell.schema === 1 && typeof cell.key === "string") return cell;
+  } catch {
+    // Reported below, like a line that is JSON but not a cell.
+  }
+  throw new InputError(`${place}: not the result of a cell; the file is damaged, run the matrix again with --resume`);
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  const path = join(folder, MANIFEST);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch {
+    throw new InputError(await noResults(folder));
+  }
+  try {
+    return manifestSchema.parse(JSON.parse(text));
+  } catch {
+    throw new InputError(`${path}: not the manifest of a results folder that this version of vmmbench can read`);
+  }
+}
+
+async function noResults(folder: string): Promise<string> {
+  if (existsSync(folder)) return `${folder}: not a results folder: it has no ${MANIFEST}`;
+  const parent = dirname(folder);
+  const nearest = nearestName(basename(folder), await entriesOf(parent).catch(() => []));
+  return `${folder}: there is no such folder${nearest === undefined ? "" : `; did you mean "${join(parent, nearest)}"?`}`;
+}
+
+function requireSameRun(folder: string, present: Manifest, wanted: Manifest): void {
+  if (present.digest === wanted.digest) return;
+  const same = JSON.stringify(present.cells) === JSON.stringify(wanted.cells);
+  const what = same
+    ? `was begun with another version of the simulator (engine ${present.versions.engine.slice(0, 8)}, this is ${wanted.versions.engine.slice(0, 8)})`
+    : `holds another run: matrix "${present.matrix.name}" with ${present.cells.length} cells, or its inputs have changed since`;
+  throw new InputError(`${folder}: ${what}; give another folder with --out`);
+}
+
+async function finishedCells(folder: string, keys: readonly string[]): Promise<ReadonlySet<string>> {
+  const finished = new Set<string>();
+  for (const key of keys) {
+    const json = await readCell(folder, key);
+    // A failure may have come from the machine it ran on (memory); whoever resumes wants it tried again.
+    if (json !== undefined && (JSON.parse(json) as CellResult).status !== "failed") finished.add(key);
+  }
+  return finished;
+}
+
+async function removeTemporaryFiles(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true })) {
+    if (entry.endsWith(".tmp")) await rm(join(folder, entry), { force: true });
+  }
+}
+
+async function entriesOf(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    if (code === "ENOTDIR") throw new InputError(`${folder}: is a file; expected a folder`);
+    throw error;
+  }
+}
