@@ -1,0 +1,118 @@
+/** VMMs and parts by name, from the package, or from a module outside it, by path or package name. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { InputError } from "../core/input-error.ts";
+import { suggestion } from "../core/nearest-name.ts";
+import type { VmmChoice } from "../sim/cell.ts";
+import { composeVmm, type CompositionProblem } from "../vmm/compose.ts";
+import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { PARTS } from "../vmm/parts.ts";
+import { VMMS } from "../vmm/registry.ts";
+
+export interface LoadedVmm {
+  readonly vmm: Vmm;
+  readonly problems: readonly CompositionProblem[];
+  /** SHA-256 of the modules from outside the package, in the order of their names; empty when there are none. */
+  readonly modules: readonly string[];
+}
+
+interface Module {
+  readonly exports: readonly unknown[];
+  readonly sha256: string;
+}
+
+/**
+ * The VMM a matrix names, with its changes made. Modules are relative to `folder`. Throws an {@link InputError} when
+ * the VMM or a module doesn't exist; changes that cannot be made are returned as problems.
+ */
+export async function loadVmm(choice: VmmChoice, folder: string): Promise<LoadedVmm> {
+  const partModules = moduleReferences(choice.set);
+  const loaded = await Promise.all(partModules.map((reference) => importModule(reference, folder)));
+  const outside = loaded.flatMap(({ exports }, i) => partsOf(exports, partModules[i]));
+  const { vmm: base, modules } = await baseVmm(choice.base, folder);
+  const { vmm, problems } = composeVmm(base, choice.set, [...PARTS, ...outside]);
+  return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
+}
+
+async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; modules: readonly string[] }> {
+  const registered = VMMS.find((vmm) => vmm.name === reference);
+  if (registered !== undefined) return { vmm: registered, modules: [] };
+  const names = VMMS.map((vmm) => vmm.name);
+  if (!isModule(reference) && !isPackage(reference)) {
+    throw new InputError(`there is no VMM "${reference}"; ${suggestion(reference, names)}`);
+  }
+  const { exports, sha256 } = await importModule(reference, folder);
+  const found = exports.filter(isVmm);
+  if (found.length === 1) return { vmm: found[0], modules: [sha256] };
+  const count = found.length === 0 ? "no VMM" : `${found.length} VMMs`;
+  throw new InputError(`${reference}: exports ${count}; expected one, made with defineVmm`);
+}
+
+/** Every text in the changes that names a module: `allocation: ./mine.js`, `memory: [page-sharing, { ./mine.js: {} }]`. */
+function moduleReferences(set: Readonly<Record<string, unknown>>): readonly string[] {
+  const named = Object.values(set).flatMap((value) => (Array.isArray(value) ? value : [value]));
+  const texts = named.flatMap((value) => (typeof value === "object" && value !== null ? Object.keys(value) : [value]));
+  return [...new Set(texts.filter((text): text is string => typeof text === "string" && isModule(text)))].sort();
+}
+
+/** The part a module exports goes by the module's name in the matrix as well as by its own. */
+function partsOf(exports: readonly unknown[], reference: string): readonly PartDefinition[] {
+  const found = exports.filter(isPartFactory).map(({ definition }) => definition);
+  if (found.length === 0) throw new InputError(`${reference}: exports no part; expected one, made with definePart`);
+  return [...found, ...(found.length === 1 ? [{ ...found[0], name: reference }] : [])];
+}
+
+function isModule(reference: string): boolean {
+  return /\.m?js$/.test(reference) || /^(\.{0,2}\/|@[^/]+\/)/.test(reference);
+}
+
+function isPackage(reference: string): boolean {
+  try {
+    return import.meta.resolve(reference).startsWith("file:");
+  } catch {
+    return false;
+  }
+}
+
+async function importModule(reference: string, folder: string): Promise<Module> {
+  try {
+    const url = moduleUrl(reference, folder);
+    const exports = Object.values((await import(url)) as Record<string, unknown>);
+    return { exports, sha256: createHash("sha256").update(readFileSync(fileURLToPath(url))).digest("hex") };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new InputError(`${reference}: the module cannot be loaded: ${reason}`);
+  }
+}
+
+/** Paths are relative to the matrix file; anything else is a package installed next to this one. */
+function moduleUrl(reference: string, folder: string): string {
+  if (reference.startsWith("@") || isPackage(reference)) return import.meta.resolve(reference);
+  return pathToFileURL(isAbsolute(reference) ? reference : join(folder, reference)).href;
+}
+
+function isVmm(value: unknown): value is Vmm {
+  if (!isRecord(value)) return false;
+  const isPart = (part: unknown, slot: Slot): boolean =>
+    isRecord(part) && isRecord(part.definition) && part.definition.slot === slot && isRecord(part.parameters);
+  return (
+    typeof value.name === "string" &&
+    isRecord(value.overheadPerGuest) &&
+    SLOTS.every((slot) => {
+      const held = value[slot];
+      return slot === "memory" ? Array.isArray(held) && held.every((part) => isPart(part, slot)) : isPart(held, slot);
+    })
+  );
+}
+
+function isPartFactory(value: unknown): value is { readonly definition: PartDefinition } {
+  if (typeof value !== "function") return false;
+  const { definition } = value as { definition?: Partial<PartDefinition> };
+  return isRecord(definition) && SLOTS.some((slot) => slot === definition.slot) && typeof definition.create === "function";
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,76 @@
+/** The source text of the registries `src/vmm/parts.ts` and `src/vmm/registry.ts`, generated from what is in the folder. */
+
+/** A module below `src/vmm` and what it exports. */
+export interface VmmModule {
+  /** Relative to `src/vmm`, with slashes: `memory/page-sharing.ts`. */
+  readonly file: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
+/** Generated files; they are no input of themselves. */
+export const REGISTRY_FILES = ["parts.ts", "registry.ts"];
+
+/** `src/vmm/parts.ts`: every part, by slot and name. */
+export function partsSource(modules: readonly VmmModule[]): string {
+  const list = { name: "PARTS", type: "PartDefinition", doc: "Every part of the package.", member: ".definition" };
+  return source(select(modules, isPart), list);
+}
+
+/** `src/vmm/registry.ts`: every VMM; bare metal, the baseline, first. */
+export function vmmsSource(modules: readonly VmmModule[]): string {
+  const list = { name: "VMMS", type: "Vmm", doc: "Every VMM of the package.", member: "" };
+  const vmms = select(modules, isVmm);
+  return source([...vmms].sort((a, b) => Number(b.name === "native") - Number(a.name === "native")), list);
+}
+
+interface Entry {
+  readonly file: string;
+  readonly name: string;
+}
+
+function select(modules: readonly VmmModule[], wanted: (value: unknown) => boolean): readonly Entry[] {
+  const sorted = [...modules].sort((a, b) => (a.file < b.file ? -1 : 1));
+  return sorted.flatMap(({ file, exports }) => {
+    const names = Object.keys(exports).filter((name) => wanted(exports[name]));
+    return names.sort().map((name) => ({ file, name }));
+  });
+}
+
+interface List {
+  readonly name: string;
+  readonly type: string;
+  readonly doc: string;
+  readonly member: string;
+}
+
+function source(entries: readonly Entry[], { name, type, doc, member }: List): string {
+  const files = [...new Set(entries.map((entry) => entry.file))];
+  const imports = files.map((file) => {
+    const names = entries.filter((entry) => entry.file === file).map((entry) => entry.name);
+    return `import { ${names.join(", ")} } from "./${file}";\n`;
+  });
+  const contract = `import type { ${type} } from "./contract.ts";\n`;
+  const members = entries.map((entry) => `  ${entry.name}${member},\n`);
+  return [
+    "// Generated from the folder by `npm run registries`; a test checks that it is current.\n",
+    ...[...imports, contract].sort(byModule),
+    `\n/** ${doc} */\nexport const ${name}: readonly ${type}[] = [\n${members.join("")}];\n`,
+  ].join("");
+}
+
+function byModule(a: string, b: string): number {
+  const module = (line: string): string => line.slice(line.indexOf(' from "'));
+  return module(a) < module(b) ? -1 : 1;
+}
+
+function isPart(value: unknown): boolean {
+  return typeof value === "function" && hasKeys((value as { definition?: unknown }).definition, ["slot", "name", "create"]);
+}
+
+function isVmm(value: unknown): boolean {
+  return hasKeys(value, ["name", "cpu", "mmu", "memory", "allocation", "scheduler", "overheadPerGuest"]);
+}
+
+function hasKeys(value: unknown, keys: readonly string[]): boolean {
+  return typeof value === "object" && value !== null && keys.every((key) => key in value);
+}

@@ -1,0 +1,6 @@
+// Generated from the folder by `npm run registries`; a test checks that it is current.
+import type { Vmm } from "./contract.ts";
+
+/** Every VMM of the package. */
+export const VMMS: readonly Vmm[] = [
+];
