@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Resvg } from "@resvg/resvg-js";
-import { parse, View } from "vega";
+import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { type Chart, FONT } from "./charts/chart.ts";
+import { FONT_FILES, textWidth } from "./text-width.ts";
 
 export const CHART_FORMATS = ["svg", "png", "vl.json"] as const;
 export type ChartFormat = (typeof CHART_FORMATS)[number];
@@ -13,9 +14,17 @@ export type ChartFormat = (typeof CHART_FORMATS)[number];
 /** Pixels of a PNG per pixel of the SVG: sharp on high-resolution displays and in print. */
 const PNG_SCALE = 2;
 
+interface TextMetrics {
+  width(item: { fontSize?: number; fontWeight?: string | number }, text: unknown): number;
+}
+// Vega's hook for such measures is missing from its types. Setting it also keeps a canvas package that happens to be
+// installed from changing the layout.
+(vega as unknown as { textMetrics: TextMetrics }).textMetrics.width = (item, text) =>
+  textWidth(String(text ?? ""), item.fontSize ?? 11, item.fontWeight === "bold" || Number(item.fontWeight) >= 600);
+
 /** An SVG document. Throws if Vega-Lite has anything to complain about: a warning means that the chart is not as meant. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
-  const view = new View(parse(compileStrictly(spec)), { renderer: "none" });
+  const view = new vega.View(vega.parse(compileStrictly(spec)), { renderer: "none" });
   try {
     return await view.toSVG();
   } finally {
@@ -29,7 +38,7 @@ export function renderPng(svg: string): Uint8Array {
     background: "#ffffff",
     fitTo: { mode: "zoom" as const, value: PNG_SCALE },
     // Without fonts of our own, text would vanish on machines that have none.
-    font: { loadSystemFonts: false, fontFiles: fontFiles(), defaultFontFamily: FONT, sansSerifFamily: FONT },
+    font: { loadSystemFonts: false, fontFiles: FONT_FILES, defaultFontFamily: FONT, sansSerifFamily: FONT },
   };
   return new Resvg(svg, options).render().asPng();
 }
@@ -66,9 +75,4 @@ export function browserScripts(): string[] {
     const main = fileURLToPath(import.meta.resolve(name));
     return readFileSync(join(dirname(main), `${name}.min.js`), "utf8");
   });
-}
-
-function fontFiles(): string[] {
-  const folder = join(dirname(fileURLToPath(import.meta.resolve("dejavu-fonts-ttf/package.json"))), "ttf");
-  return ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) => join(folder, file));
 }

@@ -91,13 +91,13 @@ export function frame(
       fontSize: 10,
       color: QUIET,
       limit: 0,
-      text: wrap(source, (width + 120) / 6.2),
+      text: wrap(source, width / 6),
       lineHeight: 13,
     },
   };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    title: { text: wrap(title, (width + 120) / 9.6), subtitle: wrap(subtitle, (width + 120) / 7) },
+    title: { text: wrap(title, (width + 90) / 10), subtitle: wrap(subtitle, (width + 90) / 6.6) },
     spacing: 14,
     bounds: "full",
     config: CONFIG,

@@ -25,7 +25,7 @@ function draw(results: Results, rows: readonly Slowdown[], alone: boolean): Char
   const title = `Largest slowdown against bare metal: ${worst.vmm} on ${worst.workload}, ${times(worst.estimate)}`;
   const subtitle =
     "Time for the same work, idle time left out; 1 = bare metal. Dots: geometric mean over paired seeds; " +
-    `lines: 95 % confidence interval. ${capital(seedNote(cells))}, ${machineNote(cells)}.`;
+    `lines: 95 % confidence interval; ${seedNote(cells)}, ${machineNote(cells)}.`;
   const description = rows
     .map((row) => `${row.workload} on ${row.vmm}: ${times(row.estimate)}${interval(row)}`)
     .join("; ");
@@ -33,7 +33,7 @@ function draw(results: Results, rows: readonly Slowdown[], alone: boolean): Char
     title,
     subtitle,
     source: sourceNote(results),
-    width: WIDTH + 100,
+    width: WIDTH,
   });
   return { id: chartId("slowdown", [block, machine], alone), title, description: `${title}. ${description}.`, spec };
 }
@@ -52,7 +52,7 @@ function view(results: Results, rows: readonly Slowdown[], workloads: readonly s
     verdict: row.verdict,
   }));
   const all = values.flatMap((row) => [row.low, row.high, row.slowdown, 1]);
-  const scale = { type: "log", domain: [Math.min(...all) / 1.04, Math.max(...all) * 1.12], nice: false };
+  const scale = { type: "log", domain: [Math.min(...all) / 1.04, Math.max(...all) ** 1.08 * 1.06], nice: false };
   const axis = { title: "slowdown against bare metal (times, logarithmic)", tickCount: 8, format: "~g" };
   const y = {
     field: "workload",
@@ -123,8 +123,4 @@ function times(value: number): string {
 
 function interval(row: Slowdown): string {
   return row.low === undefined || row.high === undefined ? "" : ` (${row.low.toFixed(3)} to ${row.high.toFixed(3)})`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,0 +1,54 @@
+import { cycleBreakdown, type CycleShare, NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
+import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
+import { type Chart, type ChartKind, chartId, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import { PANEL_WIDTH, stackedCauses } from "./stacked-causes.ts";
+
+type Share = CycleShare & { readonly ofNative: number };
+
+/** Busy cycles by cause against native's: what is longer than 100 % is what the VMM adds. */
+export const cycleBreakdownChart: ChartKind = {
+  name: "cycles",
+  summary: "where the cycles went, stacked by cause, one panel per workload",
+  needs: "monitor cells (a block without vms), native among them",
+  draw(results) {
+    const rows = cycleBreakdown(results).filter(
+      (row): row is Share => row.ofNative !== undefined && !NOT_BUSY.has(row.group),
+    );
+    const groups = [...groupBy(rows, (row) => JSON.stringify([row.block, row.machine])).values()];
+    return groups.map((group) => draw(results, group, groups.length === 1));
+  },
+};
+
+function draw(results: Results, rows: readonly Share[], alone: boolean): Chart {
+  const { block, machine } = rows[0];
+  const cells = monitorCells(results).filter((cell) => cell.spec.block === block && cell.spec.machine === machine);
+  const title = titleOf(rows);
+  const subtitle =
+    "Busy cycles for the same work, in percent of those on native; idle and waiting left out. " +
+    `Mean over ${seedNote(cells)}, ${machineNote(cells)}.`;
+  const view = stackedCauses(
+    rows.map((row) => ({ panel: row.workload, vmm: row.vmm, group: row.group, amount: row.ofNative })),
+    { axisTitle: "busy cycles, % of native", format: ".0%", shared: false },
+  );
+  const width = 2 * PANEL_WIDTH + 100;
+  const description = `${title}. ${totals(rows)}.`;
+  const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
+  return { id: chartId("cycles", [block, machine], alone), title, description, spec };
+}
+
+/** The largest single cause that only virtualization brings. */
+function titleOf(rows: readonly Share[]): string {
+  const added = rows.filter((row) => row.group.startsWith("VMM") || row.group.startsWith("I/O: back end"));
+  if (added.length === 0) return "Where the cycles went, by cause";
+  const most = added.reduce((a, b) => (b.ofNative > a.ofNative ? b : a));
+  return `Largest cost of a VMM: ${most.group} of ${most.vmm} on ${most.workload}, ${percent(most.ofNative)} of native's cycles`;
+}
+
+function totals(rows: readonly Share[]): string {
+  const groups = [...groupBy(rows, (row) => `${row.workload} on ${row.vmm}`)];
+  return groups.map(([name, own]) => `${name}: ${percent(own.reduce((sum, row) => sum + row.ofNative, 0))}`).join("; ");
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}

@@ -1,0 +1,17 @@
+/** Every kind of chart, in the order of the report. */
+import type { ChartKind } from "./chart.ts";
+import { cycleBreakdownChart } from "./cycle-breakdown.ts";
+import { hostMemoryChart } from "./host-memory.ts";
+import { memorySourcesChart } from "./memory-sources.ts";
+import { operationBreakdownChart } from "./operation-breakdown.ts";
+import { overcommitChart } from "./overcommit.ts";
+import { slowdownChart } from "./slowdown.ts";
+
+export const CHART_KINDS: readonly ChartKind[] = [
+  slowdownChart,
+  cycleBreakdownChart,
+  operationBreakdownChart,
+  overcommitChart,
+  memorySourcesChart,
+  hostMemoryChart,
+];

@@ -1,0 +1,58 @@
+import { operationBreakdown, type OperationShare } from "../../analysis/operation-breakdown.ts";
+import { groupBy, isNative, monitorCells, type Results } from "../../analysis/results.ts";
+import { type Chart, type ChartKind, chartId, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import { PANEL_WIDTH, stackedCauses } from "./stacked-causes.ts";
+
+/** Cycles of one basic operation, by cause; every panel has its own scale, for a fork costs a thousand system calls. */
+export const operationBreakdownChart: ChartKind = {
+  name: "operations",
+  summary: "what each basic operation (fork, page fault, packet, ...) costs, stacked by cause, per VMM",
+  needs: "monitor cells (a block without vms) whose workloads do more than compute",
+  draw(results) {
+    const groups = [
+      ...groupBy(operationBreakdown(results), (row) => JSON.stringify([row.block, row.machine])).values(),
+    ];
+    return groups.map((rows) => draw(results, rows, groups.length === 1));
+  },
+};
+
+function draw(results: Results, rows: readonly OperationShare[], alone: boolean): Chart {
+  const { block, machine } = rows[0];
+  const cells = monitorCells(results).filter((cell) => cell.spec.block === block && cell.spec.machine === machine);
+  const native = cells.find(isNative)?.spec.vmm.label;
+  const title = titleOf(rows, native);
+  const subtitle =
+    "Mean cycles of one operation by cause, over the same operations under every VMM; each panel has its own scale. " +
+    `Pooled over the workloads and ${seedNote(cells)}, ${machineNote(cells)}.`;
+  const view = stackedCauses(
+    rows.map((row) => ({ panel: row.operation, vmm: row.vmm, group: row.group, amount: row.cycles })),
+    { axisTitle: "cycles per operation", format: ".3~s", shared: false },
+  );
+  const width = 2 * PANEL_WIDTH + 100;
+  const costs = [...groupBy(rows, (row) => `${row.operation} on ${row.vmm}`)].map(
+    ([name, own]) => `${name}: ${Math.round(total(own))}`,
+  );
+  const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
+  const description = `${title}. Cycles per operation: ${costs.join("; ")}.`;
+  return { id: chartId("operations", [block, machine], alone), title, description, spec };
+}
+
+/** The operation that a VMM makes dearest, relative to native. */
+function titleOf(rows: readonly OperationShare[], native: string | undefined): string {
+  let title = "What one basic operation costs, by cause";
+  let most = 1;
+  for (const [operation, own] of groupBy(rows, (row) => row.operation)) {
+    const costs = new Map([...groupBy(own, (row) => row.vmm)].map(([vmm, shares]) => [vmm, total(shares)]));
+    const base = costs.get(native ?? "");
+    for (const [vmm, cycles] of costs) {
+      if (!base || cycles / base <= most) continue;
+      most = cycles / base;
+      title = `Dearest operation against native: ${operation} on ${vmm}, ${most.toFixed(1)} times the cycles`;
+    }
+  }
+  return title;
+}
+
+function total(rows: readonly OperationShare[]): number {
+  return rows.reduce((sum, row) => sum + row.cycles, 0);
+}
