@@ -1,0 +1,124 @@
+/** Descriptions and the real inputs they name, from disk. */
+import { dirname, resolve } from "node:path";
+import { digest } from "../../core/digest.ts";
+import { InputError } from "../../core/input-error.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import { compileWorkload, contentsOfGuest, type TraceWork } from "../../workload/compile.ts";
+import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
+import { parseFingerprints } from "../../workload/readers/fingerprints.ts";
+import { parseLackey } from "../../workload/readers/lackey.ts";
+import { traceToStream } from "../../workload/trace-stream.ts";
+import type { Workload } from "../../workload/workload.ts";
+import { type InputFile, readInputFile } from "../input-files.ts";
+import { machineNumbers, machineSchema, type SourcedNumber, toMachineProfile } from "./machine-document.ts";
+import { readWorkload } from "./workload-document.ts";
+import { type DocumentPath, readDocument, type YamlDocument } from "./yaml-document.ts";
+
+export interface LoadedWorkload {
+  readonly file: string;
+  readonly workload: Workload;
+  /** Contents of memory by the name that the description uses. */
+  readonly contents: ReadonlyMap<string, BigUint64Array>;
+  readonly trace?: TraceWork;
+  /** Hex SHA-256 over the description and every file it names. */
+  readonly digest: string;
+}
+
+export interface LoadedMachine {
+  readonly file: string;
+  readonly profile: MachineProfile;
+  /** Every number with unit and source. */
+  readonly numbers: readonly SourcedNumber[];
+  /** Hex SHA-256 of the description. */
+  readonly digest: string;
+}
+
+/** Read a workload and the files it names, relative to its own folder. Throws an {@link InputError} with every problem. */
+export function loadWorkload(file: string): LoadedWorkload {
+  const stored = readInputFile(file);
+  const { workload, document } = readWorkload(decode(stored), file);
+  const inputs = new NamedInputs(file, document);
+  const contents = new Map<string, BigUint64Array>();
+  for (const [index, name] of workload.guest.contents.entries()) {
+    const path = ["guest", "contents", index];
+    const pages = inputs.read(name, path, ({ bytes, path }) => parseFingerprints(bytes, path));
+    if (pages === undefined) continue;
+    contents.set(name, pages);
+    if (pages.length > workload.guest.memoryPages) {
+      inputs.complain(path, `has ${pages.length} pages, guest.memory only ${workload.guest.memoryPages}`);
+    }
+  }
+  const trace = loadTrace(workload, inputs);
+  inputs.throwProblems();
+  const loaded = { file, workload, contents, digest: digest(stored.sha256, ...inputs.digests) };
+  return trace === undefined ? loaded : { ...loaded, trace };
+}
+
+function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefined {
+  if (work.kind !== "trace") return undefined;
+  const { cyclesPerInstruction } = work;
+  return inputs.read(work.file, ["trace", "file"], ({ bytes, path }) =>
+    traceToStream(parseLackey(bytes, path), { cyclesPerInstruction }),
+  );
+}
+
+/** Read a machine. Throws an {@link InputError} with every problem. */
+export function loadMachine(file: string): LoadedMachine {
+  const stored = readInputFile(file);
+  const { data } = readDocument(decode(stored), file, machineSchema);
+  return { file, profile: toMachineProfile(data), numbers: machineNumbers(data), digest: stored.sha256 };
+}
+
+/** The work of `count` guests that run this workload side by side. */
+export function compileGuests(
+  { workload, contents, trace }: LoadedWorkload,
+  seed: number,
+  count: number,
+): readonly CompiledWorkload[] {
+  return Array.from({ length: count }, (_, guestIndex) => {
+    const image = contents.get(contentsOfGuest(workload, guestIndex) ?? "");
+    const inputs = { ...(image === undefined ? {} : { contents: image }), ...(trace === undefined ? {} : { trace }) };
+    return compileWorkload(workload, { seed, guestIndex, ...inputs });
+  });
+}
+
+/** The files a document names: read, or complained about at the place that names them. */
+class NamedInputs {
+  readonly digests: string[] = [];
+  readonly #folder: string;
+  readonly #document: YamlDocument<unknown>;
+  readonly #problems: string[] = [];
+
+  constructor(file: string, document: YamlDocument<unknown>) {
+    this.#folder = dirname(file);
+    this.#document = document;
+  }
+
+  read<T>(name: string, path: DocumentPath, parse: (input: InputFile) => T): T | undefined {
+    try {
+      const input = readInputFile(resolve(this.#folder, name));
+      this.digests.push(input.sha256);
+      return parse(input);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      for (const problem of error.problems) this.complain(path, problem);
+      return undefined;
+    }
+  }
+
+  complain(path: DocumentPath, message: string): void {
+    this.#problems.push(this.#document.problem(path, message));
+  }
+
+  throwProblems(): void {
+    if (this.#problems.length > 0) throw new InputError(this.#problems);
+  }
+}
+
+function decode({ bytes, path }: InputFile): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new InputError(`${path}: not a text file; expected YAML in UTF-8`);
+  }
+}

@@ -1,0 +1,94 @@
+/** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
+import { z } from "zod";
+import type { MachineProfile } from "../../machine/profile.ts";
+import { name, positiveBandwidth, positiveDuration, positiveFrequency } from "./quantities.ts";
+
+const BITS_PER_BYTE = 8;
+const MEGA = 1e6;
+
+const source = z.string().min(1).meta({ description: "Where the number comes from: author, year, table or section." });
+const kind = z.enum(["published", "calibrated", "assumed"]).meta({
+  description: "published: printed there; calibrated: derived from printed figures; assumed: plausible, not measured.",
+});
+const count = z.int().min(1);
+
+const cost = z.strictObject({ value: z.int().min(0), unit: z.literal("cycles"), source, kind });
+const costs = z.record(z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/), cost);
+
+export const machineSchema = z
+  .strictObject({
+    name,
+    title: z.string().min(1),
+    cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
+    "page-table": z.enum(["ia32", "x86-64"]),
+    tlb: z.strictObject({ entries: count, ways: count, source, kind }),
+    disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
+    network: z.strictObject({ rate: positiveBandwidth, source, kind }),
+    costs: costs.meta({ description: "Primitive costs by dotted name." }),
+    "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
+  })
+  .superRefine(({ tlb }, context) => {
+    if (tlb.entries % tlb.ways === 0) return;
+    const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways`;
+    context.addIssue({ code: "custom", path: ["tlb", "ways"], message });
+  });
+
+export type MachineDocument = z.output<typeof machineSchema>;
+export type SourceKind = z.output<typeof kind>;
+
+/** One number of a machine, for people. */
+export interface SourcedNumber {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly source: string;
+  readonly kind: SourceKind;
+}
+
+export function toMachineProfile(document: MachineDocument): MachineProfile {
+  const { cpu, tlb, disk, network } = document;
+  return {
+    name: document.name,
+    title: document.title,
+    megahertz: cpu.frequency,
+    cores: cpu.cores,
+    pageTable: document["page-table"],
+    tlb: { entries: tlb.entries, ways: tlb.ways },
+    disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
+    network: { megabitsPerSecond: network.rate / MEGA },
+    costs: valuesOf(document.costs),
+    kernelPaths: valuesOf(document["kernel-paths"]),
+  };
+}
+
+/** Every number of a machine with its source, in the order of the file. */
+export function machineNumbers(document: MachineDocument): readonly SourcedNumber[] {
+  const { cpu, tlb, disk, network } = document;
+  const { megabytesPerSecond } = toMachineProfile(document).disk;
+  return [
+    sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
+    sourced("cpu.cores", cpu.cores, "CPUs", cpu),
+    sourced("tlb.entries", tlb.entries, "entries", tlb),
+    sourced("tlb.ways", tlb.ways, "ways", tlb),
+    sourced("disk.positioning", disk.positioning, "us", disk),
+    sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
+    sourced("network.rate", network.rate / MEGA, "Mb/s", network),
+    ...Object.entries(document.costs).map(([key, entry]) => sourced(`costs.${key}`, entry.value, "cycles", entry)),
+    ...Object.entries(document["kernel-paths"]).map(([key, entry]) =>
+      sourced(`kernel-paths.${key}`, entry.value, "cycles", entry),
+    ),
+  ];
+}
+
+function sourced(
+  numberName: string,
+  value: number,
+  unit: string,
+  { source, kind }: Pick<SourcedNumber, "source" | "kind">,
+): SourcedNumber {
+  return { name: numberName, value, unit, source, kind };
+}
+
+function valuesOf(section: MachineDocument["costs"]): Record<string, number> {
+  return Object.fromEntries(Object.entries(section).map(([key, { value }]) => [key, value]));
+}
