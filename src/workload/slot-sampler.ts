@@ -16,9 +16,7 @@ export class SlotSampler {
     this.#slots = slots;
     this.#pattern = pattern.kind;
     this.#stride = scatteringStride(slots);
-    if (pattern.kind === "zipf") {
-      this.#zipf = new AliasTable(Float64Array.from({ length: slots }, (_, rank) => (rank + 1) ** -pattern.exponent));
-    }
+    this.#zipf = pattern.kind === "zipf" ? zipfTable(pattern, slots) : undefined;
   }
 
   /** A slot from 0 to slots - 1. A sequential pattern goes on where the previous draw ended, and around. */
@@ -29,6 +27,23 @@ export class SlotSampler {
     this.#next = slot + 1 === this.#slots ? 0 : slot + 1;
     return slot;
   }
+}
+
+type Zipf = Extract<PagePattern, { kind: "zipf" }>;
+
+/** Tables by pattern and number of slots: the guests of one workload, and its seeds, draw from the same ones. */
+const tables = new WeakMap<Zipf, Map<number, AliasTable>>();
+
+function zipfTable(pattern: Zipf, slots: number): AliasTable {
+  const bySlots = tables.get(pattern) ?? new Map<number, AliasTable>();
+  tables.set(pattern, bySlots);
+  const known = bySlots.get(slots);
+  if (known !== undefined) return known;
+  const weights = new Float64Array(slots);
+  for (let rank = 0; rank < slots; rank++) weights[rank] = (rank + 1) ** -pattern.exponent;
+  const table = new AliasTable(weights);
+  bySlots.set(slots, table);
+  return table;
 }
 
 /** Coprime to the number of slots, so that rank -> rank * stride mod slots is one to one; near slots / phi, so that
