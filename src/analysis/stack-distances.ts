@@ -25,6 +25,22 @@ export function lruMisses(distances: Float64Array, frames: number): number {
   return misses;
 }
 
+export interface LruPoint {
+  readonly frames: number;
+  readonly misses: number;
+  /** Misses over page touches, rounded to 9 decimals. */
+  readonly missRatio: number;
+}
+
+/** Misses at each of the given numbers of frames. */
+export function lruCurve(distances: Float64Array, frames: readonly number[]): LruPoint[] {
+  const touches = distances.reduce((total, count) => total + count, 0);
+  return frames.map((count) => {
+    const misses = lruMisses(distances, count);
+    return { frames: count, misses, missRatio: Math.round((misses / touches) * 1e9) / 1e9 };
+  });
+}
+
 /**
  * The pages by time of last use. A Fenwick tree (1994) over a window of time slots counts the pages used since a given
  * slot; when the window is full, the slots in use move to its front. It is sized to stay in the cache, unlike a tree over

@@ -81,8 +81,29 @@ function unpack(stored: Uint8Array, path: string): Uint8Array {
     if (code === "ERR_BUFFER_TOO_LARGE") throw new InputError(`${path}: unpacks to more than can be held in memory`);
     const reason = error instanceof Error ? error.message : code;
     throw new InputError(
-      `${path}: the gzip data are damaged (${reason}); expected intact gzip of ${stored.length} bytes`,
+      `${path}: byte offset ${damagedAt(stored, code)}: the gzip data are damaged here or before (${reason})`,
     );
+  }
+}
+
+/** Where gunzip notices the damage: the last byte of the shortest beginning of the file that fails in the same way. */
+function damagedAt(stored: Uint8Array, code: string): number {
+  let intact = 0;
+  let damaged = stored.length;
+  while (damaged - intact > 1) {
+    const middle = (intact + damaged) >>> 1;
+    if (unpackFailsWith(code, stored.subarray(0, middle))) damaged = middle;
+    else intact = middle;
+  }
+  return damaged - 1;
+}
+
+function unpackFailsWith(code: string, stored: Uint8Array): boolean {
+  try {
+    gunzipSync(stored);
+    return false;
+  } catch (error) {
+    return errorCode(error) === code;
   }
 }
 

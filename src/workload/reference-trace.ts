@@ -104,7 +104,8 @@ class PageIndex {
   }
 }
 
-/** Fibonacci hashing (Knuth, TAOCP vol. 3, section 6.4) of the low 32 bits; the high half of the product is the mixed one. */
+/** Multiplicative hashing (Knuth, TAOCP vol. 3, section 6.4) of both halves; the lowest bits of the product mix least. */
 function hash(pageNumber: number): number {
-  return Math.imul(pageNumber | 0, 0x9e3779b1) >>> 8;
+  const high = Math.imul(pageNumber * 2 ** -32, 0x85ebca6b);
+  return Math.imul((pageNumber | 0) + high, 0x9e3779b1) >>> 8;
 }

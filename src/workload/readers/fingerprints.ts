@@ -11,7 +11,7 @@ export const ZERO_PAGE_FINGERPRINT = 0xac869b6f32d8bbdbn;
 
 /**
  * The fingerprints in the unpacked bytes of a fingerprint file; `source` names the file in messages. The result is a copy
- * of its own. Throws an {@link InputError} unless the size is a positive multiple of 8 bytes.
+ * of its own. Throws an {@link InputError} unless the size is a positive multiple of 8 bytes, and for a text file of such a size.
  */
 export function parseFingerprints(bytes: Uint8Array, source: string): BigUint64Array {
   const excess = bytes.length % BYTES_PER_FINGERPRINT;
@@ -24,8 +24,17 @@ export function parseFingerprints(bytes: Uint8Array, source: string): BigUint64A
         `expected a file of 8 bytes a page, found ${bytes.length} bytes`,
     );
   }
+  if (isText(bytes)) {
+    throw new InputError(`${source}: byte offset 0: is a text file; expected binary fingerprints, 8 bytes a page`);
+  }
   // The bytes may start anywhere in their buffer, but a BigUint64Array must start at a multiple of 8.
   const aligned = new Uint8Array(bytes.length);
   aligned.set(bytes);
   return new BigUint64Array(aligned.buffer);
+}
+
+/** Whether the first 64 bytes are ASCII text, which eight hashes are with a probability of 10^-27. */
+function isText(bytes: Uint8Array): boolean {
+  const beginning = bytes.subarray(0, 64);
+  return beginning.length === 64 && beginning.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a);
 }

@@ -17,9 +17,11 @@ const LETTER_I = 0x49;
 const LETTER_L = 0x4c;
 const LETTER_M = 0x4d;
 const LETTER_S = 0x53;
+const DELETE = 0x7f;
 
 const PAGE_SIZE = 4096;
 const MAX_ADDRESS_DIGITS = 16;
+const MAX_EXCERPT = 40;
 const LINE_FORMAT = '"I  ADDR,SIZE", " L ADDR,SIZE", " S ADDR,SIZE" or " M ADDR,SIZE"';
 
 /** Value by ASCII code of a hexadecimal digit; -1 for every other byte. */
@@ -126,13 +128,16 @@ function position(text: Uint8Array, at: number, source: string): string {
   return `${source}:${line}:${at - lineStart + 1} (byte offset ${at})`;
 }
 
-/** What stands there up to the end of the line, cut to 40 bytes, as a JSON string. */
+/** What stands there up to the end of the line, cut to 40 bytes, in quotes; bytes that are not ASCII text as \xNN. */
 function excerpt(text: Uint8Array, at: number): string {
   if (at >= text.length) return "the end of the file";
-  const end = Math.min(nextLine(text, at), at + 41);
-  const found = String.fromCharCode(...text.subarray(at, end)).replace(/\n$/, "");
-  if (found === "") return "the end of the line";
-  return JSON.stringify(found.length > 40 ? `${found.slice(0, 40)}...` : found);
+  if (text[at] === LINE_FEED) return "the end of the line";
+  const lineFeed = text.indexOf(LINE_FEED, at);
+  const end = lineFeed < 0 ? text.length : lineFeed;
+  const shown = Array.from(text.subarray(at, Math.min(end, at + MAX_EXCERPT)), (byte) =>
+    byte >= SPACE && byte < DELETE ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`,
+  );
+  return `"${shown.join("")}${end - at > MAX_EXCERPT ? "..." : ""}"`;
 }
 
 function nextLine(text: Uint8Array, at: number): number {
