@@ -1,6 +1,6 @@
 /** Where named things are: `typical-server` is `workloads/typical-server.yaml` of this package, `./mine.yaml` is a path. */
 import { existsSync, readdirSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 
@@ -23,7 +23,7 @@ export function catalogue(kind: Kind): readonly string[] {
 export function locate(kind: Kind, reference: string, folder: string): string {
   if (isPath(reference)) return isAbsolute(reference) ? reference : join(folder, reference);
   const path = join(PACKAGE_ROOT, kind, `${reference}.yaml`);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) return inShort(path);
   const title = kind.slice(0, -1);
   throw new InputError(`there is no ${title} "${reference}"; ${suggestion(reference, catalogue(kind))}`);
 }
@@ -31,4 +31,10 @@ export function locate(kind: Kind, reference: string, folder: string): string {
 /** Is it the path of a file and not the name of something that comes with the package? */
 export function isPath(reference: string): boolean {
   return reference.includes("/") || /\.(ya?ml|m?js)$/.test(reference);
+}
+
+/** Messages name files; from here, if they are below here. */
+function inShort(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith("..") || isAbsolute(fromHere) ? path : fromHere;
 }

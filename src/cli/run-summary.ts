@@ -1,0 +1,48 @@
+/** The short table at the end of a run; the report has the rest. */
+import { overcommitCurves } from "../analysis/overcommit.ts";
+import { distinct, groupBy, type Results } from "../analysis/results.ts";
+import { type Slowdown, slowdowns } from "../analysis/slowdown.ts";
+import type { CellResult } from "../sim/cell.ts";
+import { textTable } from "./text-table.ts";
+
+const MAX_REASONS = 5;
+
+/** Slowdowns by block, verdicts on overcommit, and the cells that gave no result with their reasons. */
+export function runSummaryText(title: string, cells: readonly CellResult[]): string {
+  const results: Results = { name: title, cells };
+  return `${[...slowdownTables(results), ...verdicts(results), ...reasons(cells)].join("\n")}\n`;
+}
+
+function slowdownTables(results: Results): readonly string[] {
+  const groups = groupBy(slowdowns(results), ({ block, machine }) => `${block} on ${machine}`);
+  return [...groups].map(([name, rows]) => {
+    const vmms = distinct(rows, (row) => row.vmm);
+    const byWorkload = [...groupBy(rows, (row) => row.workload)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const lines = byWorkload.map(([workload, of]) => [workload, ...vmms.map((vmm) => slowdown(of, vmm))]);
+    return textTable([[`${name}: time against native`, ...vmms], ...lines]);
+  });
+}
+
+function slowdown(rows: readonly Slowdown[], vmm: string): string {
+  const row = rows.find((candidate) => candidate.vmm === vmm);
+  if (row === undefined) return "-";
+  const half = row.low === undefined || row.high === undefined ? "" : ` ± ${((row.high - row.low) / 2).toFixed(3)}`;
+  return `${row.estimate.toFixed(3)}${half}`;
+}
+
+function verdicts(results: Results): readonly string[] {
+  const groups = groupBy(overcommitCurves(results), ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`);
+  return [...groups].map(([name, curves]) => {
+    return `${name}\n${curves.map((curve) => `  ${curve.verdict.sentence}\n`).join("")}`;
+  });
+}
+
+/** Each reason once, with the number of its cells. */
+function reasons(cells: readonly CellResult[]): readonly string[] {
+  const without = cells.filter((cell) => cell.status !== "done");
+  const groups = [...groupBy(without, ({ status, reason = "no reason given" }) => `${status}: ${reason}`)];
+  if (groups.length === 0) return [];
+  const lines = groups.slice(0, MAX_REASONS).map(([reason, of]) => `  ${of.length} ${reason}\n`);
+  const more = groups.length > MAX_REASONS ? `  and ${groups.length - MAX_REASONS} more reasons\n` : "";
+  return [`cells without a result\n${lines.join("")}${more}`];
+}

@@ -1,0 +1,182 @@
+/** From a matrix file to everything a run needs: checked inputs, cells with keys, and the manifest. */
+import { createHash } from "node:crypto";
+import os from "node:os";
+import { dirname } from "node:path";
+import { digest } from "../core/digest.ts";
+import { InputError } from "../core/input-error.ts";
+import type { CellSpec } from "../sim/cell.ts";
+import { SLOTS, type Vmm } from "../vmm/contract.ts";
+import { partsIn } from "../vmm/compose.ts";
+import { locate } from "./catalogue.ts";
+import { cellKey, describeVmm, expandMatrix } from "./cells.ts";
+import { type LoadedMachine, loadMachine, type LoadedWorkload, loadWorkload } from "./documents/load.ts";
+import type { DocumentPath } from "./documents/yaml-document.ts";
+import { readInputFile } from "./input-files.ts";
+import { type LoadedVmm, loadVmm } from "./load-vmm.ts";
+import type { Manifest } from "./manifest.ts";
+import { type MatrixBlock, type MatrixFile, readMatrix } from "./matrix.ts";
+import type { PlannedCell } from "./run-cell.ts";
+import { engineDigest, packageVersion } from "./version.ts";
+
+export interface Plan {
+  readonly manifest: Manifest;
+  /** In the order of the matrix. */
+  readonly cells: readonly PlannedCell[];
+}
+
+/**
+ * Read a matrix and all it names. `selects` can leave cells out. Throws an {@link InputError} with every problem of the
+ * matrix, its VMMs, workloads and machines at once.
+ */
+export async function planRun(file: string, selects: (cell: CellSpec) => boolean = () => true): Promise<Plan> {
+  const text = readText(file);
+  const matrixFile = readMatrix(text, file);
+  const { matrix } = matrixFile;
+  const inputs = await Inputs.load(matrixFile, dirname(file));
+  const cells = expandMatrix(matrix).filter(selects).map((spec) => inputs.plan(spec));
+  if (cells.length === 0) throw new InputError(`${file}: no cell is left: everything is excluded or filtered out`);
+  const keys = cells.map((cell) => cell.key).sort();
+  const engine = engineDigest();
+  const manifest: Manifest = {
+    schema: 1,
+    digest: digest(JSON.stringify([engine, keys])),
+    matrix: { name: matrix.name, title: matrix.title, file: file.split("/").slice(-1)[0], sha256: sha256(text), text },
+    blocks: matrix.blocks.map((block) => inputs.describe(block)),
+    ...inputs.summaries(),
+    cells: keys,
+    versions: { vmmbench: packageVersion(), engine, node: process.version },
+    host: { platform: process.platform, architecture: process.arch, cpu: os.cpus()[0]?.model ?? "", cpus: os.cpus().length },
+  };
+  return { manifest, cells };
+}
+
+function readText(file: string): string {
+  return new TextDecoder().decode(readInputFile(file).bytes);
+}
+
+/** Everything a matrix names, loaded once. */
+class Inputs {
+  readonly #folder: string;
+  readonly #vmms = new Map<string, LoadedVmm>();
+  readonly #workloads = new Map<string, LoadedWorkload>();
+  readonly #machines = new Map<string, LoadedMachine>();
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async load({ matrix, problem }: MatrixFile, folder: string): Promise<Inputs> {
+    const inputs = new Inputs(folder);
+    const problems: string[] = [];
+    for (const [i, block] of matrix.blocks.entries()) {
+      const complain = (path: DocumentPath, message: string): number =>
+        problems.push(isLocated(message) ? message : problem(["blocks", i, ...path], message));
+      for (const [j, vmm] of block.vmms.entries()) await inputs.#loadVmm(vmm, ["vmms", j], complain);
+      for (const [j, name] of block.workloads.entries()) {
+        collect(inputs.#workloads, name, () => loadWorkload(locate("workloads", name, folder)), (message) =>
+          complain(["workloads", j], message),
+        );
+      }
+      for (const [j, name] of block.machines.entries()) {
+        collect(inputs.#machines, name, () => loadMachine(locate("machines", name, folder)), (message) =>
+          complain(["machines", j], message),
+        );
+      }
+    }
+    if (problems.length > 0) throw new InputError([...new Set(problems)]);
+    return inputs;
+  }
+
+  async #loadVmm(
+    choice: CellSpec["vmm"],
+    path: DocumentPath,
+    complain: (path: DocumentPath, message: string) => void,
+  ): Promise<void> {
+    const id = JSON.stringify(choice);
+    if (this.#vmms.has(id)) return;
+    try {
+      const loaded = await loadVmm(choice, this.#folder);
+      this.#vmms.set(id, loaded);
+      for (const { key, message } of loaded.problems) complain([...path, choice.base, key], message);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      for (const message of error.problems) complain(path, message);
+    }
+  }
+
+  plan(spec: CellSpec): PlannedCell {
+    const workload = present(this.#workloads, spec.workload);
+    const machine = present(this.#machines, spec.machine);
+    const { vmm, modules } = present(this.#vmms, JSON.stringify(spec.vmm));
+    const parts = [describeVmm(vmm), ...modules].join("\n");
+    const key = cellKey(spec, { workload: workload.digest, machine: machine.digest, vmm: parts });
+    return { key, spec, workloadFile: workload.file, machineFile: machine.file, folder: this.#folder };
+  }
+
+  describe(block: MatrixBlock): Manifest["blocks"][number] {
+    const { name, title, vmms, workloads, machines, seeds, vms, overcommit } = block;
+    return {
+      name,
+      title,
+      vmms: vmms.map((choice) => {
+        const { vmm } = present(this.#vmms, JSON.stringify(choice));
+        return { ...choice, title: vmm.title, parts: partsOf(vmm) };
+      }),
+      workloads: [...workloads],
+      machines: [...machines],
+      seeds: [...seeds],
+      ...(vms ? { vms: [...vms] } : {}),
+      ...(overcommit ? { overcommit: [...overcommit] } : {}),
+    };
+  }
+
+  summaries(): Pick<Manifest, "workloads" | "machines"> {
+    const workloads = [...this.#workloads].map(([name, { workload, digest: sha256 }]) => {
+      return [name, { title: workload.title, summary: workload.summary, sha256 }];
+    });
+    const machines = [...this.#machines].map(([name, { profile, digest: sha256 }]) => {
+      return [name, { title: profile.title, sha256 }];
+    });
+    return { workloads: Object.fromEntries(workloads), machines: Object.fromEntries(machines) };
+  }
+}
+
+function collect<T>(into: Map<string, T>, name: string, load: () => T, complain: (message: string) => void): void {
+  if (into.has(name)) return;
+  try {
+    into.set(name, load());
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    error.problems.forEach(complain);
+  }
+}
+
+/** A problem inside a file that the matrix names is told with its place there; any other with its place in the matrix. */
+function isLocated(message: string): boolean {
+  return /:[0-9]+:[0-9]+: /.test(message);
+}
+
+function present<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`${name} was not loaded`);
+  return value;
+}
+
+/** Parts and parameters by slot, for reports. */
+function partsOf(vmm: Vmm): Record<string, unknown> {
+  return Object.fromEntries(
+    SLOTS.map((slot) => [
+      slot,
+      Object.fromEntries(partsIn(vmm, slot).map(({ definition, parameters }) => [definition.name, parameters])),
+    ]),
+  );
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The folder a run goes to when the user gives none: the same for the same run, another one for any other. */
+export function defaultFolder({ manifest }: Plan): string {
+  return `${manifest.matrix.name}-${manifest.digest.slice(0, 8)}`;
+}

@@ -1,0 +1,60 @@
+/** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
+import type { MachineProfile } from "../machine/profile.ts";
+import type { CellOutcome, CellResult, CellSpec } from "../sim/cell.ts";
+import { reasonToSkip, simulate, workDigest } from "../sim/simulate.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { RESULT_SCHEMA } from "./cells.ts";
+import { compileGuests, loadMachine, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
+import { loadVmm } from "./load-vmm.ts";
+import { RecentlyUsed } from "./recently-used.ts";
+
+/** A cell and where the files it names are. */
+export interface PlannedCell {
+  readonly key: string;
+  readonly spec: CellSpec;
+  readonly workloadFile: string;
+  readonly machineFile: string;
+  /** Modules of VMMs and parts are relative to this folder. */
+  readonly folder: string;
+}
+
+/** Cells come ordered by workload and seed, so that a few streams are enough; those of a host take some 100 MB. */
+const streams = new RecentlyUsed<readonly CompiledWorkload[]>(4);
+const workloads = new RecentlyUsed<LoadedWorkload>(16);
+const machines = new RecentlyUsed<MachineProfile>(16);
+const vmms = new RecentlyUsed<Promise<Vmm>>(64);
+
+/** Never throws: what goes wrong in a cell is its result, and the other cells go on. */
+export async function runCell(cell: PlannedCell): Promise<CellResult> {
+  const { key, spec } = cell;
+  const empty = { schema: RESULT_SCHEMA, key, spec, streamDigest: "", metrics: {}, cycles: {}, events: {} } as const;
+  try {
+    const vmm = await vmms.get(`${cell.folder}\0${JSON.stringify(spec.vmm)}`, () => vmmOf(cell));
+    const profile = machines.get(cell.machineFile, () => loadMachine(cell.machineFile).profile);
+    const reason = reasonToSkip(vmm, profile, spec);
+    if (reason !== undefined) return { ...empty, status: "skipped", reason };
+    const guests = streams.get(`${cell.workloadFile}\0${spec.seed}\0${spec.vms ?? 1}`, () => guestsOf(cell));
+    const outcome = simulate(vmm, profile, guests, spec);
+    requireFinite(outcome);
+    return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
+  } catch (error) {
+    return { ...empty, status: "failed", reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function vmmOf({ spec, folder }: PlannedCell): Promise<Vmm> {
+  return (await loadVmm(spec.vmm, folder)).vmm;
+}
+
+function guestsOf({ workloadFile, spec }: PlannedCell): readonly CompiledWorkload[] {
+  const loaded = workloads.get(workloadFile, () => loadWorkload(workloadFile));
+  return compileGuests(loaded, spec.seed, spec.vms ?? 1);
+}
+
+/** JSON would turn these into null, and every mean over them into nonsense. */
+function requireFinite({ metrics, cycles }: CellOutcome): void {
+  for (const [name, value] of [...Object.entries(metrics), ...Object.entries(cycles)]) {
+    if (!Number.isFinite(value)) throw new Error(`the simulation gave ${name} = ${value}`);
+  }
+}

@@ -1,0 +1,169 @@
+/** Execution of a plan: cells in worker threads, each result stored at once. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { Piscina } from "piscina";
+import type { CellResult } from "../sim/cell.ts";
+import { PACKAGE_ROOT } from "./catalogue.ts";
+import { writeDurably } from "./cell-file.ts";
+import { RESULT_SCHEMA } from "./cells.ts";
+import type { Plan } from "./plan.ts";
+import type { PlannedCell } from "./run-cell.ts";
+import { ResultsStore } from "./store.ts";
+import type { TimedResult } from "./worker.ts";
+
+export interface RunOptions {
+  readonly folder: string;
+  readonly workers: number;
+  /** Go on with what the folder holds. */
+  readonly resume: boolean;
+  /** Stop taking up cells; what is finished stays stored. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  readonly total: number;
+  /** Cells with a result, those of an earlier run included. */
+  readonly finished: number;
+  /** Of the finished ones, those that an earlier run left. */
+  readonly resumed: number;
+  readonly failed: number;
+  /** Labels of the cells that are being run. */
+  readonly running: readonly string[];
+}
+
+export interface RunSummary {
+  readonly folder: string;
+  /** All results sorted by key; undefined when the run was interrupted. */
+  readonly cells?: readonly CellResult[];
+  readonly progress: Progress;
+  readonly seconds: number;
+}
+
+/** Workers run JavaScript only, so that tests of the sources need a build, too. */
+const WORKER = join(PACKAGE_ROOT, "dist/experiment/worker.js");
+
+/** Run what the folder lacks. Throws an InputError, with nothing touched, when the folder is of another run. */
+export async function runPlan(plan: Plan, options: RunOptions): Promise<RunSummary> {
+  const start = performance.now();
+  const store = await ResultsStore.open(options.folder, plan.manifest, options.resume);
+  const execution = new Execution(plan, store, options);
+  await execution.run();
+  const interrupted = options.signal?.aborted === true;
+  const cells = interrupted ? undefined : await store.finish();
+  const seconds = (performance.now() - start) / 1000;
+  await writeTiming(options, seconds, execution.milliseconds);
+  return { folder: options.folder, ...(cells ? { cells } : {}), progress: execution.progress(), seconds };
+}
+
+class Execution {
+  /** Wall-clock time by cell key. */
+  readonly milliseconds = new Map<string, number>();
+  readonly #plan: Plan;
+  readonly #store: ResultsStore;
+  readonly #options: RunOptions;
+  readonly #waiting: PlannedCell[];
+  readonly #running = new Map<string, string>();
+  #finished: number;
+  #failed = 0;
+
+  constructor(plan: Plan, store: ResultsStore, options: RunOptions) {
+    this.#plan = plan;
+    this.#store = store;
+    this.#options = options;
+    this.#finished = store.finished.size;
+    // Hosts take longest; begun first, they don't leave one worker busy alone at the end.
+    const missing = plan.cells.filter(({ key }) => !store.finished.has(key));
+    this.#waiting = missing.sort((a, b) => (b.spec.vms ?? 0) - (a.spec.vms ?? 0));
+  }
+
+  async run(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    const workers = Math.min(this.#options.workers, this.#waiting.length);
+    const pool = new Piscina<PlannedCell, TimedResult>({
+      filename: WORKER,
+      name: "runTimed",
+      minThreads: workers,
+      maxThreads: workers,
+    });
+    // One more lane than workers: while a result is being written, its worker has the next cell already.
+    const lanes = Array.from({ length: workers + 1 }, () => this.#lane(pool));
+    try {
+      await Promise.all(lanes);
+    } finally {
+      await pool.destroy();
+      await Promise.allSettled(lanes);
+    }
+  }
+
+  progress(): Progress {
+    return {
+      total: this.#plan.cells.length,
+      finished: this.#finished,
+      resumed: this.#store.finished.size,
+      failed: this.#failed,
+      running: [...this.#running.values()],
+    };
+  }
+
+  async #lane(pool: Piscina<PlannedCell, TimedResult>): Promise<void> {
+    for (let cell = this.#next(); cell !== undefined; cell = this.#next()) {
+      this.#running.set(cell.key, cellTitle(cell));
+      this.#report();
+      const result = await this.#runInPool(pool, cell);
+      this.#running.delete(cell.key);
+      if (result === undefined) return;
+      await this.#store.add(result.cell);
+      this.milliseconds.set(cell.key, result.milliseconds);
+      this.#finished++;
+      if (result.cell.status === "failed") this.#failed++;
+      this.#report();
+    }
+  }
+
+  #next(): PlannedCell | undefined {
+    return this.#options.signal?.aborted ? undefined : this.#waiting.shift();
+  }
+
+  /** Undefined when the run was interrupted meanwhile. A worker that dies (out of memory) fails its cell only. */
+  async #runInPool(pool: Piscina<PlannedCell, TimedResult>, cell: PlannedCell): Promise<TimedResult | undefined> {
+    const { signal } = this.#options;
+    try {
+      return await pool.run(cell, signal ? { signal } : {});
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      const { key, spec } = cell;
+      const reason = `the worker ended: ${error instanceof Error ? error.message : String(error)}`;
+      const nothing = { streamDigest: "", metrics: {}, cycles: {}, events: {} };
+      return { cell: { schema: RESULT_SCHEMA, key, spec, status: "failed", reason, ...nothing }, milliseconds: 0 };
+    }
+  }
+
+  #report(): void {
+    this.#options.onProgress?.(this.progress());
+  }
+}
+
+/** How people call a cell. */
+export function cellTitle({ spec }: Pick<PlannedCell, "spec">): string {
+  const density = spec.vms === undefined ? [] : [`${spec.vms} VMs`];
+  const ratio = spec.overcommit === undefined ? [] : [`overcommit ${spec.overcommit}`];
+  return [spec.vmm.label, spec.workload, ...density, ...ratio, `seed ${spec.seed}`].join(", ");
+}
+
+/** The one file with wall-clock figures; earlier figures of a resumed run are kept. */
+async function writeTiming({ folder, workers }: RunOptions, seconds: number, cells: ReadonlyMap<string, number>): Promise<void> {
+  const path = join(folder, "timing.json");
+  let earlier: { seconds?: number; cellMilliseconds?: Record<string, number> } = {};
+  try {
+    if (existsSync(path)) earlier = JSON.parse(await readFile(path, "utf8")) as typeof earlier;
+  } catch {
+    // A damaged file of wall-clock times is no reason to stop.
+  }
+  const figures = Object.fromEntries([...cells].map(([key, value]) => [key, Math.round(value)]));
+  const cellMilliseconds = { ...earlier.cellMilliseconds, ...figures };
+  const total = (earlier.seconds ?? 0) + seconds;
+  await writeDurably(path, `${JSON.stringify({ seconds: Number(total.toFixed(3)), workers, cellMilliseconds }, undefined, 1)}\n`);
+}

@@ -1,0 +1,38 @@
+/** One cell, simulated: the number of guests decides the resolution. */
+import { digest } from "../core/digest.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { partsIn } from "../vmm/compose.ts";
+import { SLOTS, type Vmm } from "../vmm/contract.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { CellOutcome, CellSpec } from "./cell.ts";
+import { runHost } from "./host.ts";
+import { runMonitor } from "./monitor.ts";
+
+type Density = Pick<CellSpec, "vms" | "overcommit">;
+
+/** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
+export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms = 1 }: Density): string | undefined {
+  if (vmm.maxGuests !== undefined && vms > vmm.maxGuests) {
+    return `${vmm.name} runs at most ${vmm.maxGuests} guest${vmm.maxGuests === 1 ? "" : "s"}, not ${vms}`;
+  }
+  const needs = SLOTS.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
+  const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);
+  return missing.length === 0 ? undefined : `machine ${profile.name} gives no cost of ${missing.join(", ")}`;
+}
+
+/** Run the guests on the VMM: one alone with every trap (no `vms`), or many on a host with every page. */
+export function simulate(
+  vmm: Vmm,
+  profile: MachineProfile,
+  guests: readonly CompiledWorkload[],
+  { vms, overcommit = 1 }: Density,
+): CellOutcome {
+  if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
+  const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
+  return runHost(vmm, profile, guests, Math.round(configuredPages / overcommit));
+}
+
+/** Digest of everything the guests do; cells are compared only if it is equal. */
+export function workDigest(guests: readonly CompiledWorkload[]): string {
+  return guests.length === 1 ? guests[0].stream.digest : digest(guests.map(({ stream }) => stream.digest).join(" "));
+}
