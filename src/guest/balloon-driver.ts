@@ -1,0 +1,51 @@
+/**
+ * The balloon driver inside a guest (Waldspurger 2002, section 3.2): it allocates pages of the guest, so that the guest
+ * itself decides what to give up, and hands them to the VMM.
+ */
+import { type GuestPages, PageUse } from "./guest-pages.ts";
+import type { PhysicalMemory } from "./physical-memory.ts";
+
+const NONE = -1;
+
+export class BalloonDriver {
+  readonly #pages: GuestPages;
+  readonly #physical: PhysicalMemory;
+  /** Pages in the balloon: a stack, so that deflating gives back the youngest. */
+  readonly #balloon: Int32Array;
+
+  constructor(pages: GuestPages, physical: PhysicalMemory) {
+    this.#pages = pages;
+    this.#physical = physical;
+    this.#balloon = new Int32Array(pages.total);
+  }
+
+  get size(): number {
+    return this.#pages.ballooned;
+  }
+
+  /** Move towards `target` pages by at most `most` pages. Returns how many pages moved. */
+  poll(target: number, most: number): number {
+    let moved = 0;
+    while (moved < most && this.size < target && this.#inflateByOne()) moved++;
+    while (moved < most && this.size > target) {
+      this.#deflateByOne();
+      moved++;
+    }
+    return moved;
+  }
+
+  #inflateByOne(): boolean {
+    const place = this.size;
+    const ppn = this.#pages.allocate(PageUse.Balloon, NONE);
+    if (ppn === NONE) return false;
+    this.#balloon[place] = ppn;
+    this.#physical.release(ppn);
+    return true;
+  }
+
+  #deflateByOne(): void {
+    const ppn = this.#balloon[this.size - 1];
+    this.#physical.reclaim(ppn);
+    this.#pages.release(ppn);
+  }
+}

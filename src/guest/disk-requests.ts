@@ -1,0 +1,50 @@
+/** Disk requests that an operation turned out to need, collected while its effects on memory are carried out. */
+
+export const DiskRequestKind = { FileRead: 0, FileWrite: 1, SwapRead: 2, SwapWrite: 3 } as const;
+
+export class DiskRequests {
+  #kind = new Uint8Array(16);
+  #first = new Uint32Array(16);
+  #pages = new Uint32Array(16);
+  length = 0;
+
+  /** Ask for `pages` pages from page `first` of the device; continues the last request where it can. */
+  add(kind: number, first: number, pages = 1): void {
+    const last = this.length - 1;
+    if (last >= 0 && this.#kind[last] === kind && this.#first[last] + this.#pages[last] === first) {
+      this.#pages[last] += pages;
+      return;
+    }
+    if (this.length === this.#kind.length) this.#grow();
+    this.#kind[this.length] = kind;
+    this.#first[this.length] = first;
+    this.#pages[this.length++] = pages;
+  }
+
+  kind(request: number): number {
+    return this.#kind[request];
+  }
+
+  first(request: number): number {
+    return this.#first[request];
+  }
+
+  pages(request: number): number {
+    return this.#pages[request];
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  #grow(): void {
+    const size = this.length * 2;
+    const [kind, first, pages] = [this.#kind, this.#first, this.#pages];
+    this.#kind = new Uint8Array(size);
+    this.#first = new Uint32Array(size);
+    this.#pages = new Uint32Array(size);
+    this.#kind.set(kind);
+    this.#first.set(first);
+    this.#pages.set(pages);
+  }
+}

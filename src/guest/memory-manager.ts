@@ -1,0 +1,81 @@
+/** A guest's memory management put together, and what it looks like when the guest is ready. */
+import { InputError } from "../core/input-error.ts";
+import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
+import type { GuestShape } from "../workload/compiled-workload.ts";
+import { AnonymousMemory } from "./anonymous-memory.ts";
+import { BalloonDriver } from "./balloon-driver.ts";
+import { DiskRequests } from "./disk-requests.ts";
+import { FileCache } from "./file-cache.ts";
+import { GuestPages, PageUse } from "./guest-pages.ts";
+import type { PhysicalMemory } from "./physical-memory.ts";
+
+export class GuestMemory {
+  readonly pages: GuestPages;
+  readonly anonymous: AnonymousMemory;
+  readonly cache: FileCache;
+  readonly balloon: BalloonDriver;
+  /** Disk requests that memory operations have led to since they were last cleared. */
+  readonly requests = new DiskRequests();
+
+  /** `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images). */
+  constructor(shape: GuestShape, physical: PhysicalMemory, ids: ContentIds, transientPages: number) {
+    this.pages = new GuestPages(shape.memoryPages);
+    const logicalPages = shape.processes * shape.anonymousPages + transientPages;
+    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages);
+    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages);
+    this.balloon = new BalloonDriver(this.pages, physical);
+    this.pages.setOwners(this.cache, this.anonymous);
+  }
+
+  /**
+   * Take the pages that are in use when the guest is ready: nonzero pages in order of address (then zero ones), kernel
+   * first, then anonymous memory, then page cache. `contents` are the contents of physical memory, one id a page.
+   */
+  boot(shape: GuestShape, contents: Uint32Array): void {
+    const order = pagesInUse(shape, contents);
+    let next = 0;
+    for (let page = 0; page < shape.kernelPages; page++) this.pages.take(order[next++], PageUse.Kernel, page);
+    for (let process = 0; process < shape.processes; process++) {
+      const first = process * shape.anonymousPages;
+      for (let page = 0; page < shape.residentAnonymousPages; page++) {
+        this.anonymous.adopt(first + page, order[next++]);
+      }
+    }
+    for (let page = 0; page < shape.residentFilePages; page++) {
+      const ppn = order[next++];
+      this.cache.adopt(page, ppn, contents[ppn]);
+    }
+  }
+}
+
+/** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */
+export function residentPages(shape: GuestShape): number {
+  return shape.kernelPages + shape.processes * shape.residentAnonymousPages + shape.residentFilePages;
+}
+
+/** Contents of a guest's physical memory when it is ready, one id a page. */
+export function bootContents(shape: GuestShape, ids: ContentIds): Uint32Array {
+  const contents = new Uint32Array(shape.memoryPages);
+  if (shape.contents === undefined) {
+    for (let ppn = 0; ppn < Math.min(residentPages(shape), contents.length); ppn++) contents[ppn] = ids.unique();
+  } else {
+    contents.set(ids.internAll(shape.contents.subarray(0, shape.memoryPages)));
+  }
+  return contents;
+}
+
+function pagesInUse(shape: GuestShape, contents: Uint32Array): Int32Array {
+  const wanted = residentPages(shape);
+  if (wanted > shape.memoryPages) {
+    throw new InputError(`a guest of ${shape.memoryPages} pages cannot hold ${wanted} pages when it is ready`);
+  }
+  const order = new Int32Array(wanted);
+  let found = 0;
+  for (let ppn = 0; ppn < contents.length && found < wanted; ppn++) {
+    if (contents[ppn] !== ZERO_CONTENT) order[found++] = ppn;
+  }
+  for (let ppn = 0; ppn < contents.length && found < wanted; ppn++) {
+    if (contents[ppn] === ZERO_CONTENT) order[found++] = ppn;
+  }
+  return order;
+}

@@ -1,0 +1,13 @@
+/**
+ * What a guest sees of memory: physical pages (PPN) that it reads and writes. What is behind them, a frame, a shared frame
+ * or a place on the host's disk, is the VMM's affair; the guest cannot tell.
+ */
+export interface PhysicalMemory {
+  /** Content id of a page. */
+  read(ppn: number): number;
+  write(ppn: number, content: number): void;
+  /** The balloon driver hands a page to the VMM: its content is lost. */
+  release(ppn: number): void;
+  /** The balloon driver takes a page back; its content is undefined. */
+  reclaim(ppn: number): void;
+}

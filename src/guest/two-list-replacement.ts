@@ -1,0 +1,74 @@
+/**
+ * Two-list page replacement (Linux 2.4 and 2.6; O'Neil et al. 1993 for the idea): a page starts on the inactive list, a
+ * reference found there when its turn comes promotes it, and the active list is aged until it is at most twice the inactive.
+ */
+import { PageList, type PageLinks } from "./page-list.ts";
+
+/** Bits of a page's flags that replacement owns. */
+export const REFERENCED = 0x10;
+export const ACTIVE = 0x20;
+
+const NONE = -1;
+
+export class TwoListReplacement {
+  readonly active: PageList;
+  readonly inactive: PageList;
+  readonly #flags: Uint8Array;
+
+  /** `flags` holds one byte a page; the caller sets {@link REFERENCED} when the page is used. */
+  constructor(links: PageLinks, flags: Uint8Array) {
+    this.active = new PageList(links);
+    this.inactive = new PageList(links);
+    this.#flags = flags;
+  }
+
+  get length(): number {
+    return this.active.length + this.inactive.length;
+  }
+
+  add(page: number): void {
+    this.#flags[page] &= ~(ACTIVE | REFERENCED);
+    this.inactive.append(page);
+  }
+
+  remove(page: number): void {
+    if ((this.#flags[page] & ACTIVE) !== 0) this.active.remove(page);
+    else this.inactive.remove(page);
+    this.#flags[page] &= ~(ACTIVE | REFERENCED);
+  }
+
+  /** The page to evict next, still on its list; -1 if there is none. */
+  victim(): number {
+    // A page is promoted at most once before it ages, so that two rounds over all pages always find a victim.
+    for (let tries = 2 * this.length + 2; tries > 0; tries--) {
+      this.#refillInactive();
+      const page = this.inactive.head;
+      if (page === NONE) return NONE;
+      if ((this.#flags[page] & REFERENCED) === 0) return page;
+      this.inactive.remove(page);
+      this.#flags[page] = (this.#flags[page] & ~REFERENCED) | ACTIVE;
+      this.active.append(page);
+    }
+    return this.inactive.head;
+  }
+
+  #refillInactive(): void {
+    for (let tries = this.active.length; tries > 0 && this.active.length > 2 * this.inactive.length; tries--) {
+      const page = this.active.head;
+      this.active.remove(page);
+      if ((this.#flags[page] & REFERENCED) !== 0) {
+        this.#flags[page] &= ~REFERENCED;
+        this.active.append(page);
+      } else {
+        this.#flags[page] &= ~ACTIVE;
+        this.inactive.append(page);
+      }
+    }
+    if (this.inactive.length === 0 && this.active.length > 0) {
+      const page = this.active.head;
+      this.active.remove(page);
+      this.#flags[page] &= ~ACTIVE;
+      this.inactive.append(page);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** A fixed amount of memory per VM, given when it is built (Xen; Barham et al. 2003, section 3.3.4). */
+import { definePart } from "../contract.ts";
+import type { Allocation, HostContext, VmRequest } from "../host-contract.ts";
+
+export interface StaticPartitionParameters extends Record<string, number | boolean> {
+  balloon: boolean;
+  minimumPercent: number;
+}
+
+class StaticPartition implements Allocation {
+  readonly name = "static-partition";
+  readonly populates = true;
+  readonly periodUs = 0;
+  readonly #parameters: StaticPartitionParameters;
+  readonly #context: HostContext;
+
+  constructor(parameters: StaticPartitionParameters, context: HostContext) {
+    this.#parameters = parameters;
+    this.#context = context;
+  }
+
+  /** VMs are built in order; one that does not fit does not start, nor do those after it. */
+  admit(requests: readonly VmRequest[], free: number, overheadPages: number): readonly number[] {
+    const canBalloon = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
+    const least = this.#parameters.balloon && canBalloon ? this.#parameters.minimumPercent / 100 : 1;
+    let admitted = 0;
+    let needed = 0;
+    for (const { pages } of requests) {
+      needed += Math.ceil(pages * least) + overheadPages;
+      if (needed > free) break;
+      admitted++;
+    }
+    const started = requests.slice(0, admitted);
+    return equalSplit(started, free - overheadPages * admitted, least);
+  }
+
+  /** A static partition stays as it is. */
+  rebalance(): void {}
+}
+
+/** Everybody gets the same fraction of what it asks for, between `least` and all of it. */
+function equalSplit(requests: readonly VmRequest[], available: number, least: number): number[] {
+  const asked = requests.reduce((sum, { pages }) => sum + pages, 0);
+  const fraction = Math.min(1, available / asked);
+  return requests.map(({ pages }) => Math.max(Math.ceil(pages * least), Math.floor(pages * fraction)));
+}
+
+export const staticPartition = definePart<"allocation", StaticPartitionParameters>({
+  slot: "allocation",
+  name: "static-partition",
+  summary: "Each VM's memory is set aside when it is built; a VM that does not fit does not start.",
+  parameters: {
+    balloon: {
+      summary: "Build all VMs ballooned down to an equal part of the host, if that is not below their minimum",
+      default: false,
+      source: "Barham et al. 2003, section 3.3.4: a maximum reservation, and a balloon driver below it",
+    },
+    minimumPercent: {
+      summary: "Smallest size a VM is ballooned to, of configured memory",
+      default: 25,
+      unit: "%",
+      min: 1,
+      max: 100,
+      source: "assumption: the range of 4:1 that XenServer supported between dynamic minimum and static maximum",
+    },
+  },
+  create: (parameters, context) => new StaticPartition(parameters, context),
+});

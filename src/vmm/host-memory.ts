@@ -1,0 +1,204 @@
+/**
+ * Machine memory shared out to VMs, page by page. Every read and write of a guest ends here; what it takes (a frame, a copy,
+ * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
+ * `requests`. Whoever runs the simulation makes the guest wait for them.
+ */
+import { cause } from "../core/ledger.ts";
+import type { PendingCharges } from "../core/pending-charges.ts";
+import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
+import { ZERO_CONTENT } from "../machine/content-ids.ts";
+import { FrameState, MachineFrames } from "../machine/frames.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import { BALLOONED, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+
+const COW_BREAK = cause("vmm.page-sharing.cow-break");
+const SWAP_IN = cause("vmm.host-swap.in");
+const SWAP_OUT = cause("vmm.host-swap.out");
+const ALLOCATE = cause("vmm.memory.allocate");
+const SAMPLE = cause("vmm.memory.activity-sample");
+
+/** Who shares pages, if anybody does. */
+export interface PageSharer {
+  /** Try to back a page with a frame of equal content. Returns whether its own frame was given up. */
+  share(vm: VmMemory, ppn: number): boolean;
+  /** A shared frame ceases to be one; its content is still what it was. */
+  forget(mpn: number): void;
+}
+
+/** Frees frames when there are none left. */
+export interface RoomMaker {
+  /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
+  makeRoom(): number;
+}
+
+export class HostMemory {
+  readonly frames: MachineFrames;
+  readonly vms: VmMemory[] = [];
+  /** Reads and writes of the host's swap space since they were last cleared. */
+  readonly requests = new DiskRequests();
+  /** Who pays for what happens next. */
+  payer: PendingCharges;
+  sharer: PageSharer | undefined;
+  roomMaker: RoomMaker | undefined;
+  /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
+  alarmBelow = 0;
+  alarm = false;
+  cowBreaks = 0;
+  swapIns = 0;
+  swapOuts = 0;
+  pagesScanned = 0;
+  /** The page an operation is working on: never a victim of the room it needs. */
+  pinnedVm = -1;
+  pinnedPpn = -1;
+  readonly #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
+  #slotContent = new Uint32Array(1024);
+  #slotsUsed = 0;
+  /** Free slots below #slotsUsed: a stack. */
+  #freeSlots: number[] = [];
+
+  constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges) {
+    this.frames = new MachineFrames(totalFrames);
+    this.payer = payer;
+    this.#costs = {
+      map: primitiveCost(profile, "page.map"),
+      zero: primitiveCost(profile, "page.zero"),
+      cowBreak: primitiveCost(profile, "page.cow-break"),
+    };
+  }
+
+  addVm(pages: number): VmMemory {
+    const vm = new VmMemory(this.vms.length, pages);
+    this.vms.push(vm);
+    return vm;
+  }
+
+  /** Content id of a guest page. */
+  read(vm: VmMemory, ppn: number): number {
+    let mpn = vm.backing[ppn];
+    if (mpn < 0) mpn = this.#back(vm, ppn);
+    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    return this.frames.content[mpn];
+  }
+
+  write(vm: VmMemory, ppn: number, content: number): void {
+    let mpn = vm.backing[ppn];
+    if (mpn < 0) mpn = this.#back(vm, ppn);
+    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
+    this.frames.content[mpn] = content;
+  }
+
+  /** The guest's balloon takes a page: whatever backs it is free for others. */
+  release(vm: VmMemory, ppn: number): void {
+    const place = vm.backing[ppn];
+    if (place >= 0) this.unmap(vm, ppn);
+    else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
+    vm.backing[ppn] = BALLOONED;
+    vm.ballooned++;
+  }
+
+  /** The guest's balloon gives a page back; `populate` backs it at once, otherwise its first use does. */
+  reclaim(vm: VmMemory, ppn: number, populate: boolean): void {
+    vm.backing[ppn] = UNBACKED;
+    vm.ballooned--;
+    vm.returned++;
+    if (populate) this.#back(vm, ppn);
+  }
+
+  /** Move a mapped page to the host's swap space. */
+  swapOut(vm: VmMemory, ppn: number): void {
+    const slot = this.#freeSlots.pop() ?? this.#newSlot();
+    this.#slotContent[slot] = this.frames.content[vm.backing[ppn]];
+    this.unmap(vm, ppn);
+    vm.backing[ppn] = slotCode(slot);
+    vm.swapped++;
+    this.swapOuts++;
+    this.requests.add(DiskRequestKind.SwapWrite, slot);
+    this.payer.add(SWAP_OUT, this.#costs.map);
+  }
+
+  /** Map a guest page to a shared frame instead of its own. The contents must be equal. */
+  merge(vm: VmMemory, ppn: number, sharedMpn: number): void {
+    this.frames.drop(vm.backing[ppn]);
+    this.frames.addReference(sharedMpn);
+    vm.backing[ppn] = sharedMpn;
+  }
+
+  /** Take the frame away from a mapped page; the caller says where the page is now. */
+  unmap(vm: VmMemory, ppn: number): void {
+    const mpn = vm.backing[ppn];
+    const shared = this.frames.state[mpn] === FrameState.Shared;
+    if (shared && this.frames.references(mpn) === 1) this.sharer?.forget(mpn);
+    this.frames.drop(mpn);
+    vm.backing[ppn] = UNBACKED;
+    vm.mapped--;
+  }
+
+  #back(vm: VmMemory, ppn: number): number {
+    if (vm.backing[ppn] === BALLOONED) throw new RangeError(`VM ${vm.index} uses page ${ppn}, which is in its balloon`);
+    const mpn = this.#allocate(vm, ppn);
+    const place = vm.backing[ppn];
+    if (place === UNBACKED) {
+      if (vm.returned > 0) vm.returned--;
+      this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
+    } else {
+      const slot = slotCode(place);
+      this.frames.content[mpn] = this.#slotContent[slot];
+      this.requests.add(DiskRequestKind.SwapRead, slot);
+      this.#releaseSlot(vm, slot);
+      this.swapIns++;
+      this.payer.add(SWAP_IN, this.#costs.map);
+    }
+    vm.backing[ppn] = mpn;
+    vm.mapped++;
+    return mpn;
+  }
+
+  /** The last sharer keeps the frame; any other gets a copy. */
+  #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
+    if (this.frames.references(mpn) === 1) {
+      this.sharer?.forget(mpn);
+      this.frames.markPrivate(mpn);
+      this.payer.add(COW_BREAK, this.#costs.map);
+      return mpn;
+    }
+    const copy = this.#allocate(vm, ppn);
+    this.frames.drop(mpn);
+    vm.backing[ppn] = copy;
+    this.cowBreaks++;
+    this.payer.add(COW_BREAK, this.#costs.cowBreak);
+    return copy;
+  }
+
+  #allocate(vm: VmMemory, ppn: number): number {
+    if (this.frames.free === 0) {
+      this.pinnedVm = vm.index;
+      this.pinnedPpn = ppn;
+      const freed = this.roomMaker?.makeRoom() ?? 0;
+      this.pinnedVm = -1;
+      if (freed === 0) throw new Error("the host is out of memory and this VMM has no way to take any from a VM");
+    }
+    if (this.frames.free <= this.alarmBelow) this.alarm = true;
+    return this.frames.allocate(ZERO_CONTENT);
+  }
+
+  #noteActivity(vm: VmMemory, ppn: number): void {
+    vm.sampled[ppn] = 0;
+    vm.sampleTouched++;
+    this.payer.add(SAMPLE, this.#costs.map);
+  }
+
+  #newSlot(): number {
+    if (this.#slotsUsed === this.#slotContent.length) {
+      const larger = new Uint32Array(this.#slotsUsed * 2);
+      larger.set(this.#slotContent);
+      this.#slotContent = larger;
+    }
+    return this.#slotsUsed++;
+  }
+
+  #releaseSlot(vm: VmMemory, slot: number): void {
+    this.#freeSlots.push(slot);
+    vm.swapped--;
+  }
+}

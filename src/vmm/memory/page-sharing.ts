@@ -1,0 +1,175 @@
+/** Content-based page sharing (Waldspurger 2002, section 4). */
+import { cause } from "../../core/ledger.ts";
+import type { RandomStream } from "../../core/random.ts";
+import { FrameState } from "../../machine/frames.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { HostContext, MemoryMechanism } from "../host-contract.ts";
+import type { HostMemory, PageSharer } from "../host-memory.ts";
+import type { VmMemory } from "../vm-memory.ts";
+import { FrameTable, NO_ENTRY } from "./frame-table.ts";
+import { ScanOrder } from "./scan-order.ts";
+
+const SCAN = cause("vmm.page-sharing.scan");
+const COMPARE = cause("vmm.page-sharing.compare");
+
+const PERIODS_PER_SECOND = 10;
+/** One group for all VMs when pages may be shared between them; otherwise the hash is salted and each VM is its own. */
+const EVERYBODY = -1;
+
+export interface PageSharingParameters extends Record<string, number | boolean> {
+  pagesPerSecondPerVm: number;
+  pagesPerSecond: number;
+  hashBits: number;
+  interVm: boolean;
+  passesBeforeStart: number;
+}
+
+class PageSharing implements MemoryMechanism, PageSharer {
+  readonly name = "page-sharing";
+  readonly kind = "sharing";
+  readonly periodUs = 1e6 / PERIODS_PER_SECOND;
+  readonly #memory: HostMemory;
+  readonly #table: FrameTable;
+  readonly #parameters: PageSharingParameters;
+  readonly #random: RandomStream;
+  readonly #costs: { readonly hash: number; readonly compare: number; readonly map: number };
+  /** Where the scan of each VM has got to. */
+  readonly #orders: ScanOrder[] = [];
+  #nextVm = 0;
+
+  constructor(parameters: PageSharingParameters, context: HostContext) {
+    this.#memory = context.memory;
+    this.#parameters = parameters;
+    this.#random = context.random("page-sharing");
+    this.#table = new FrameTable(context.memory, parameters.hashBits);
+    this.#costs = {
+      hash: primitiveCost(context.profile, "page.hash"),
+      compare: primitiveCost(context.profile, "page.compare"),
+      map: primitiveCost(context.profile, "page.map"),
+    };
+    context.memory.sharer = this;
+    context.memory.frames.reserveOverhead(this.#table.overheadPages);
+  }
+
+  work(): void {
+    const vms = this.#memory.vms.length;
+    if (vms === 0) return;
+    const budget = Math.min(this.#parameters.pagesPerSecond, this.#parameters.pagesPerSecondPerVm * vms);
+    const pages = Math.round(budget / PERIODS_PER_SECOND);
+    for (let scanned = 0; scanned < pages; scanned++) {
+      this.#scanNext(this.#memory.vms[this.#nextVm]);
+      this.#nextVm = (this.#nextVm + 1) % vms;
+    }
+  }
+
+  reclaim(): number {
+    return 0;
+  }
+
+  /** Visit every page of a VM once, whatever the rate. */
+  scanAll(vm: VmMemory): void {
+    for (let visited = 0; visited < vm.pages; visited++) this.#scanNext(vm);
+  }
+
+  /** A match of the hash is only a hint: pages are compared in full before they are shared. */
+  share(vm: VmMemory, ppn: number): boolean {
+    const mpn = vm.backing[ppn];
+    const { frames } = this.#memory;
+    if (mpn < 0 || frames.state[mpn] === FrameState.Shared) return false;
+    this.#memory.payer.add(SCAN, this.#costs.hash);
+    const group = this.#parameters.interVm ? EVERYBODY : vm.index;
+    const key = this.#table.keyOf(frames.content[mpn]);
+    let hint = NO_ENTRY;
+    for (let entry = this.#table.first(key, group); entry !== NO_ENTRY; entry = this.#table.next(entry, key, group)) {
+      if (!this.#table.isShared(entry)) {
+        hint = entry;
+      } else if (this.#equal(mpn, this.#table.sharedFrame(entry))) {
+        this.#memory.merge(vm, ppn, this.#table.sharedFrame(entry));
+        return true;
+      }
+    }
+    if (hint !== NO_ENTRY) return this.#tryHint(hint, key, vm, ppn);
+    this.#table.addHint(key, group, vm.index, ppn);
+    return false;
+  }
+
+  forget(mpn: number): void {
+    this.#table.removeShared(mpn);
+  }
+
+  #scanNext(vm: VmMemory): void {
+    this.#orders[vm.index] ??= new ScanOrder(vm.pages, this.#random);
+    this.#memory.pagesScanned++;
+    this.share(vm, this.#orders[vm.index].next());
+  }
+
+  /** The hint's page may have changed since: it is hashed again, and the hint replaced if the hash is another one. */
+  #tryHint(entry: number, key: number, vm: VmMemory, ppn: number): boolean {
+    const hintVm = this.#memory.vms[this.#table.hintVm(entry)];
+    const hintPpn = this.#table.hintPpn(entry);
+    if (hintVm === vm && hintPpn === ppn) return false;
+    const hintMpn = hintVm.backing[hintPpn];
+    const own = vm.backing[ppn];
+    this.#memory.payer.add(SCAN, this.#costs.hash);
+    if (!this.#table.isValidHint(entry, key)) {
+      this.#table.replaceHint(entry, vm.index, ppn);
+      return false;
+    }
+    if (!this.#equal(own, hintMpn)) return false;
+    this.#memory.frames.markShared(hintMpn);
+    this.#table.makeShared(entry, hintMpn);
+    this.#memory.merge(vm, ppn, hintMpn);
+    return true;
+  }
+
+  #equal(one: number, other: number): boolean {
+    this.#memory.payer.add(COMPARE, this.#costs.compare + this.#costs.map);
+    return this.#memory.frames.content[one] === this.#memory.frames.content[other];
+  }
+}
+
+export const pageSharing = definePart<"memory", PageSharingParameters>({
+  slot: "memory",
+  name: "page-sharing",
+  summary: "Finds pages of equal content in the background and backs them with one copy-on-write frame.",
+  parameters: {
+    pagesPerSecondPerVm: {
+      summary: "Pages scanned per second and VM",
+      default: 50,
+      unit: "pages/s",
+      min: 0,
+      source: "ESX Server 2.x, Mem.ShareScanVM",
+    },
+    pagesPerSecond: {
+      summary: "Pages scanned per second on the whole host",
+      default: 200,
+      unit: "pages/s",
+      min: 0,
+      source: "ESX Server 2.x, Mem.ShareScanTotal",
+    },
+    hashBits: {
+      summary: "Bits of the content hash; 32 stands for one without collisions, as 64 bits practically are",
+      default: 32,
+      unit: "bits",
+      min: 1,
+      max: 32,
+      source: "Waldspurger 2002, section 4.1: collisions below 0.01 % for 64 GB",
+    },
+    interVm: {
+      summary: "Share between VMs, not only within each (the default until 2014)",
+      default: true,
+      source: "VMware, Mem.ShareForceSalting",
+    },
+    passesBeforeStart: {
+      summary: "Times every page has been scanned before the simulation starts: hosts are up for days, a run is short",
+      default: 1,
+      unit: "1",
+      min: 0,
+      max: 10,
+      source: "assumption: at 50 pages/s a guest of 256 MiB is scanned in 22 minutes",
+    },
+  },
+  needs: ["page.hash", "page.compare", "page.map", "page.cow-break"],
+  create: (parameters, context) => new PageSharing(parameters, context),
+});
