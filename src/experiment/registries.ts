@@ -46,16 +46,26 @@ interface List {
 function source(entries: readonly Entry[], { name, type, doc, member }: List): string {
   const files = [...new Set(entries.map((entry) => entry.file))];
   const imports = files.map((file) => {
-    const names = entries.filter((entry) => entry.file === file).map((entry) => entry.name);
+    const names = entries.filter((entry) => entry.file === file).map((entry) => {
+      const local = localName(entry, entries);
+      return local === entry.name ? local : `${entry.name} as ${local}`;
+    });
     return `import { ${names.join(", ")} } from "./${file}";\n`;
   });
   const contract = `import type { ${type} } from "./contract.ts";\n`;
-  const members = entries.map((entry) => `  ${entry.name}${member},\n`);
+  const members = entries.map((entry) => `  ${localName(entry, entries)}${member},\n`);
   return [
     "// Generated from the folder by `npm run registries`; a test checks that it is current.\n",
     ...[...imports, contract].sort(byModule),
     `\n/** ${doc} */\nexport const ${name}: readonly ${type}[] = [\n${members.join("")}];\n`,
   ].join("");
+}
+
+/** Its own name, or with its folder and file in front when another file exports the same name. */
+function localName({ file, name }: Entry, entries: readonly Entry[]): string {
+  if (entries.filter((entry) => entry.name === name).length === 1) return name;
+  const words = `${file.replace(/\.ts$/, "")}/${name}`.split(/[^a-zA-Z0-9]+/);
+  return words.map((word, i) => (i === 0 ? word : word[0].toUpperCase() + word.slice(1))).join("");
 }
 
 function byModule(a: string, b: string): number {
