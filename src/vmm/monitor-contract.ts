@@ -1,27 +1,19 @@
-/** Contracts of the parts that act at monitor resolution: one guest, every trap. */
-import type { Ledger } from "../core/ledger.ts";
+/**
+ * Contracts of the parts that act at monitor resolution: one guest, every trap. What the guest kernel meets is declared
+ * where the guest is; here is what a part gets to build that from.
+ */
+import type { Meter } from "../machine/meter.ts";
+import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { MachineProfile } from "../machine/profile.ts";
+import type { Tlb } from "../machine/tlb.ts";
+
+export type { Cpu, IoPath, KernelEntry, Mmu } from "../guest/virtual-hardware.ts";
 
 export interface MonitorContext {
   readonly profile: MachineProfile;
-  readonly ledger: Ledger;
-}
-
-/** Why the guest kernel is entered. */
-export type KernelEntry = "system-call" | "page-fault" | "interrupt";
-
-/** The processor as the guest kernel meets it. */
-export interface Cpu {
-  enterKernel(reason: KernelEntry): void;
-  leaveKernel(reason: KernelEntry): void;
-}
-
-/** The memory management unit as the guest kernel meets it. */
-export interface Mmu {
-  switchRoot(root: number): void;
-}
-
-/** The path a disk or network request takes out of the guest and back. */
-export interface IoPath {
-  request(bytes: number, write: boolean): void;
+  readonly meter: Meter;
+  readonly tlb: Tlb;
+  readonly pageTableFormat: PageTableFormat;
+  /** The machine page (MPN) behind each guest page (PPN). Bare metal has no use for it. */
+  readonly machineFrames: Uint32Array;
 }

@@ -1,0 +1,110 @@
+/** A process's address space: its page tables, built entry by entry through the MMU, and its regions. */
+import { entryOf, Pte } from "../machine/page-tables.ts";
+import type { KernelContext } from "./kernel-context.ts";
+import { GUEST_KERNEL } from "./kernel-paths.ts";
+import type { Region } from "./regions.ts";
+import { NOT_A_TABLE } from "./virtual-hardware.ts";
+
+const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
+
+export class AddressSpace {
+  readonly id: number;
+  readonly root: number;
+  regions: readonly Region[] = [];
+  readonly #context: KernelContext;
+  /** Frames of the tables below the root: by level, by the page number's bits above that level. */
+  readonly #tables: readonly Map<number, number>[];
+  readonly #bits: number;
+  readonly #mask: number;
+  #lastArea = -1;
+  #lastTable = -1;
+
+  constructor(context: KernelContext, id: number) {
+    const { levels, bitsPerLevel } = context.machine.pageTableFormat;
+    this.#context = context;
+    this.id = id;
+    this.#bits = bitsPerLevel;
+    this.#mask = (1 << bitsPerLevel) - 1;
+    this.#tables = Array.from({ length: levels - 1 }, () => new Map<number, number>());
+    this.root = this.#newTable(levels - 1);
+    context.spaces.set(id, this);
+  }
+
+  /** Pages that hold page tables. */
+  get tableCount(): number {
+    return this.#tables.reduce((sum, level) => sum + level.size, 1);
+  }
+
+  /** The entry of a page; 0 where there is no table. */
+  entry(page: number): number {
+    const table = this.#find(page);
+    return table === -1 ? 0 : this.#context.machine.mmu.readEntry(table, page & this.#mask);
+  }
+
+  /** Write the entry of a page; makes the tables above it as needed. */
+  setEntry(page: number, entry: number): void {
+    let table = this.#find(page);
+    if (table === -1) table = this.#build(page);
+    this.#context.machine.mmu.writeEntry(table, page & this.#mask, entry);
+  }
+
+  /** The first page of [page, end) whose entry is not zero, or -1. */
+  nextUsed(page: number, end: number): number {
+    const { mmu } = this.#context.machine;
+    while (page < end) {
+      const table = this.#find(page);
+      if (table === -1) {
+        page = ((page >>> this.#bits) + 1) << this.#bits;
+        continue;
+      }
+      if (mmu.readEntry(table, page & this.#mask) !== 0) return page;
+      page++;
+    }
+    return -1;
+  }
+
+  /** Give the frames of all tables back; no entry may be in use any more, nor the root be loaded. */
+  destroy(): void {
+    const { frames, machine, spaces } = this.#context;
+    const lowerTables = this.#tables.toReversed().flatMap((level) => [...level.values()]);
+    for (const table of [this.root, ...lowerTables]) {
+      machine.mmu.useAsTable(table, NOT_A_TABLE);
+      frames.release(table);
+    }
+    spaces.delete(this.id);
+  }
+
+  #find(page: number): number {
+    const area = page >>> this.#bits;
+    if (area === this.#lastArea) return this.#lastTable;
+    const table = this.#tables[0].get(area);
+    if (table === undefined) return -1;
+    this.#lastArea = area;
+    this.#lastTable = table;
+    return table;
+  }
+
+  #build(page: number): number {
+    const { mmu } = this.#context.machine;
+    let upper = this.root;
+    for (let level = this.#tables.length - 1; level >= 0; level--) {
+      const area = page >>> ((level + 1) * this.#bits);
+      let table = this.#tables[level].get(area);
+      if (table === undefined) {
+        table = this.#newTable(level);
+        this.#tables[level].set(area, table);
+        mmu.writeEntry(upper, area & this.#mask, entryOf(table, UPPER_FLAGS));
+      }
+      upper = table;
+    }
+    return upper;
+  }
+
+  #newTable(level: number): number {
+    const { machine, bulk } = this.#context;
+    const frame = this.#context.takeFrame();
+    machine.meter.spend(GUEST_KERNEL, bulk.zeroPage);
+    machine.mmu.useAsTable(frame, level);
+    return frame;
+  }
+}

@@ -1,0 +1,58 @@
+/** Disk requests as the guest kernel makes them. */
+import { cause } from "../core/ledger.ts";
+import type { GuestMachine } from "./kernel-context.ts";
+import type { KernelPaths } from "./kernel-paths.ts";
+
+const PAGE_BYTES = 4096;
+const WAIT_DISK = cause("wait.disk");
+
+export class BlockLayer {
+  readonly #machine: GuestMachine;
+  readonly #paths: KernelPaths;
+
+  constructor(machine: GuestMachine, paths: KernelPaths) {
+    this.#machine = machine;
+    this.#paths = paths;
+  }
+
+  /** Read or write pages and wait until that is done. */
+  transferAndWait(page: number, pages: number, write: boolean): void {
+    const { disk, meter } = this.#machine;
+    this.#submit(pages, write);
+    meter.waitUntil(WAIT_DISK, disk.request(meter.now, page, pages));
+    this.#complete(pages, write);
+  }
+
+  /**
+   * Write pages without waiting. The processor's part of the completion is charged at once instead of when the disk is
+   * done; the disk's time is kept.
+   */
+  writeBehind(page: number, pages: number): void {
+    const { disk, meter } = this.#machine;
+    this.#submit(pages, true);
+    disk.request(meter.now, page, pages);
+    this.#complete(pages, true);
+  }
+
+  /** The processor's part of one request, without the disk. */
+  withoutDevice(pages: number, write: boolean): void {
+    this.#submit(pages, write);
+    this.#complete(pages, write);
+  }
+
+  #submit(pages: number, write: boolean): void {
+    const { cpu, diskPath } = this.#machine;
+    cpu.runKernel(this.#paths["disk-request"], 1);
+    diskPath.submit(pages * PAGE_BYTES, write);
+    diskPath.notify();
+  }
+
+  #complete(pages: number, write: boolean): void {
+    const { cpu, diskPath } = this.#machine;
+    cpu.enterKernel("interrupt");
+    cpu.runKernel(this.#paths.interrupt, 1);
+    diskPath.complete(pages * PAGE_BYTES, write);
+    cpu.runKernel(this.#paths["disk-completion"], 1);
+    cpu.leaveKernel("interrupt");
+  }
+}

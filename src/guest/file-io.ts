@@ -1,0 +1,94 @@
+/** Reading and writing files through the page cache. */
+import type { BlockLayer } from "./block-layer.ts";
+import type { KernelContext } from "./kernel-context.ts";
+import { GUEST_KERNEL } from "./kernel-paths.ts";
+import type { PageCache } from "./page-cache.ts";
+
+/** Most pages of one disk request, read ahead or written behind: 128 KiB (Linux 2.4, MAX_READAHEAD + 1 pages). */
+const CLUSTER_PAGES = 32;
+
+export class FileIo {
+  readonly cache: PageCache;
+  readonly blocks: BlockLayer;
+  readonly #context: KernelContext;
+
+  constructor(context: KernelContext, cache: PageCache, blocks: BlockLayer) {
+    this.#context = context;
+    this.cache = cache;
+    this.blocks = blocks;
+  }
+
+  /** A page number brought into the file set. */
+  filePage(page: number): number {
+    if (this.cache.size === 0) throw new Error("the workload uses files, but its guest has no file set");
+    return page % this.cache.size;
+  }
+
+  /** The frame of a file page. One that is not in the cache is read, with what of the `wanted` pages follows it on disk. */
+  cachedFrame(page: number, wanted: number): number {
+    const frame = this.cache.find(page);
+    return frame === -1 ? this.#readCluster(page, wanted) : frame;
+  }
+
+  /** Fill the cache before anything is measured. */
+  preload(pages: number): void {
+    for (let page = 0; page < pages; page++) this.cache.insert(page, this.#context.takeFrame());
+  }
+
+  read(start: number, pages: number): void {
+    const { machine, paths, bulk } = this.#context;
+    machine.cpu.enterKernel("system-call");
+    for (let done = 0; done < pages; done++) {
+      machine.cpu.runKernel(paths["read-file-page"], 1);
+      this.cachedFrame(this.filePage(start + done), pages - done);
+      machine.meter.spend(GUEST_KERNEL, bulk.copyPage);
+    }
+    machine.cpu.leaveKernel("system-call");
+  }
+
+  /** Whole pages: nothing has to be read first. */
+  write(start: number, pages: number, wait: boolean): void {
+    const { machine, paths, bulk } = this.#context;
+    machine.cpu.enterKernel("system-call");
+    for (let done = 0; done < pages; done++) {
+      machine.cpu.runKernel(paths["write-file-page"], 1);
+      const page = this.filePage(start + done);
+      if (this.cache.find(page) === -1) this.cache.insert(page, this.#context.takeFrame());
+      this.cache.markDirty(page);
+      machine.meter.spend(GUEST_KERNEL, bulk.copyPage);
+    }
+    if (wait) this.#writeBack(this.filePage(start), Math.min(this.cache.size, this.filePage(start) + pages), true);
+    machine.cpu.leaveKernel("system-call");
+  }
+
+  /** Write all dirty pages, without waiting for the disk. */
+  writeBackAll(): void {
+    this.#writeBack(0, this.cache.size, false);
+  }
+
+  #writeBack(from: number, to: number, wait: boolean): void {
+    for (let page = this.cache.nextDirty(from); page !== -1 && page < to; page = this.cache.nextDirty(page)) {
+      let end = page;
+      while (end < to && end - page < CLUSTER_PAGES && this.cache.isDirty(end)) this.cache.markClean(end++);
+      if (wait) this.blocks.transferAndWait(page, end - page, true);
+      else this.blocks.writeBehind(page, end - page);
+      if (end === this.cache.size) break;
+      page = end;
+    }
+  }
+
+  #readCluster(page: number, wanted: number): number {
+    const limit = Math.min(this.cache.size - page, wanted, CLUSTER_PAGES);
+    let count = 1;
+    while (count < limit && !this.cache.has(page + count)) count++;
+    const { frames } = this.#context;
+    const first = this.#context.takeFrame();
+    this.cache.insert(page, first);
+    // A second reference keeps the page from being reclaimed for those that follow.
+    frames.share(first);
+    for (let next = 1; next < count; next++) this.cache.insert(page + next, this.#context.takeFrame());
+    this.blocks.transferAndWait(page, count, false);
+    frames.release(first);
+    return first;
+  }
+}

@@ -1,0 +1,34 @@
+/** What the parts of the guest kernel share. */
+import type { Disk } from "../machine/disk.ts";
+import type { Meter } from "../machine/meter.ts";
+import type { NetworkLink } from "../machine/network-link.ts";
+import type { PageTableFormat } from "../machine/page-tables.ts";
+import type { GuestShape } from "../workload/compiled-workload.ts";
+import type { AddressSpace } from "./address-space.ts";
+import type { FrameAllocator } from "./frame-allocator.ts";
+import type { BulkCosts, KernelPaths } from "./kernel-paths.ts";
+import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
+
+/** The (virtual) machine a guest kernel is booted on. */
+export interface GuestMachine {
+  readonly cpu: Cpu;
+  readonly mmu: Mmu;
+  readonly diskPath: IoPath;
+  readonly networkPath: IoPath;
+  readonly disk: Disk;
+  readonly network: NetworkLink;
+  readonly meter: Meter;
+  readonly pageTableFormat: PageTableFormat;
+}
+
+export interface KernelContext {
+  readonly machine: GuestMachine;
+  readonly shape: GuestShape;
+  readonly paths: KernelPaths;
+  readonly bulk: BulkCosts;
+  readonly frames: FrameAllocator;
+  /** Address spaces by number. */
+  readonly spaces: Map<number, AddressSpace>;
+  /** A frame with one reference; reclaims one when there is none. */
+  takeFrame(): number;
+}

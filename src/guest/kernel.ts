@@ -1,0 +1,213 @@
+/** The guest operating system: carries out the operations of a stream on a (virtual) machine. */
+import type { MachineProfile } from "../machine/profile.ts";
+import type { GuestShape } from "../workload/compiled-workload.ts";
+import { SYSTEM_CALLS } from "../workload/operation-stream.ts";
+import type { AddressSpace } from "./address-space.ts";
+import { BlockLayer } from "./block-layer.ts";
+import { FileIo } from "./file-io.ts";
+import { FrameAllocator } from "./frame-allocator.ts";
+import { FrameReclaim } from "./frame-reclaim.ts";
+import type { GuestMachine, KernelContext } from "./kernel-context.ts";
+import { bulkCosts, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
+import type { KernelPath } from "./kernel-paths.ts";
+import { Mappings } from "./mappings.ts";
+import { NetworkStack } from "./network-stack.ts";
+import { PageCache } from "./page-cache.ts";
+import { PageFaults } from "./page-faults.ts";
+import { Processes } from "./processes.ts";
+import { ANONYMOUS_START, PROGRAM_TEXT_PAGES } from "./program-image.ts";
+import type { Region } from "./regions.ts";
+import { SwapSpace } from "./swap-space.ts";
+import { GUEST_FAULT } from "./virtual-hardware.ts";
+
+/**
+ * Private pages that the child, and afterwards the parent, writes around a fork: together the 8 minor faults of one
+ * fork + exit that Linux 6.1 counts for a static program.
+ */
+const FORK_WRITES = 4;
+/** Text pages a child runs through between fork and exit. */
+const FORK_READS = 12;
+
+export class GuestKernel {
+  /** Called around a page fault of user code, so that it can be accounted for apart from the operation it interrupts. */
+  onFault: (begins: boolean) => void = () => {};
+  readonly files: FileIo;
+  readonly network: NetworkStack;
+  readonly blocks: BlockLayer;
+  readonly frames: FrameAllocator;
+  readonly #context: KernelContext;
+  readonly #reclaim: FrameReclaim;
+  readonly #faults: PageFaults;
+  readonly #processes: Processes;
+  readonly #mappings: Mappings;
+  readonly #services: AddressSpace[] = [];
+  /** Service process and the forks on top of it; the last one runs. */
+  #running: AddressSpace[];
+  #current: AddressSpace;
+  readonly #systemCalls: readonly KernelPath[];
+
+  /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
+  constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape) {
+    const paths = kernelPaths(profile);
+    this.blocks = new BlockLayer(machine, paths);
+    const cache = new PageCache(shape.filePages);
+    const swap = new SwapSpace(shape.swapPages);
+    const kernelPages = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
+    this.frames = new FrameAllocator(shape.memoryPages, kernelPages);
+    this.#context = {
+      machine,
+      shape,
+      paths,
+      bulk: bulkCosts(profile),
+      frames: this.frames,
+      spaces: new Map(),
+      takeFrame: () => this.#takeFrame(),
+    };
+    this.#reclaim = new FrameReclaim(this.#context, cache, swap, this.blocks);
+    this.files = new FileIo(this.#context, cache, this.blocks);
+    this.network = new NetworkStack(machine, paths, this.#context.bulk);
+    this.#faults = new PageFaults(this.#context, this.files, swap);
+    this.#processes = new Processes(this.#context, swap);
+    this.#mappings = new Mappings(this.#context, this.#processes);
+    this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
+    for (let service = 0; service < Math.max(1, shape.processes); service++) {
+      this.#services.push(this.#processes.boot(ANONYMOUS_START, shape.residentAnonymousPages));
+    }
+    this.files.preload(Math.min(shape.residentFilePages, shape.filePages));
+    this.#running = [this.#services[0]];
+    this.#current = this.#services[0];
+    machine.mmu.switchRoot(this.#current.root);
+    machine.mmu.commit();
+  }
+
+  /** Share of the configured memory that is in use, 0 to 1. */
+  get memoryUsed(): number {
+    return this.frames.used / this.frames.total;
+  }
+
+  compute(cycles: number): void {
+    this.#context.machine.meter.spend(GUEST_USER, cycles);
+  }
+
+  /** User code visits an anonymous page (numbered as in the stream) and runs some cycles there. */
+  touch(page: number, write: boolean, cycles: number): void {
+    this.#visit(ANONYMOUS_START + page, write);
+    this.#context.machine.meter.spend(GUEST_USER, cycles);
+  }
+
+  systemCall(kind: number, times: number): void {
+    const { cpu } = this.#context.machine;
+    const path = this.#systemCalls[kind];
+    // open + close are two system calls, the others one.
+    const entries = SYSTEM_CALLS[kind] === "open-close" ? 2 : 1;
+    for (let time = 0; time < times; time++) {
+      for (let entry = 0; entry < entries; entry++) {
+        cpu.enterKernel("system-call");
+        if (entry === 0) cpu.runKernel(path, 1);
+        cpu.leaveKernel("system-call");
+      }
+    }
+  }
+
+  fork(): void {
+    const child = this.#processes.fork(this.#current);
+    this.#processes.switchTo(child);
+    this.#running.push(child);
+    this.#current = child;
+    this.#visitImage(FORK_READS, FORK_WRITES);
+  }
+
+  /** Replace the current process by an image of so many pages and visit all of them. */
+  exec(pages: number): void {
+    for (const region of this.#processes.exec(this.#current, pages)) {
+      for (let page = region.start; page < region.end; page++) this.#visit(page, region.writable);
+    }
+  }
+
+  /** The current forked process ends, and its parent goes on. A service process does not end. */
+  exit(): void {
+    if (this.#running.length === 1) throw new Error("exit without a fork before it");
+    this.#running.pop();
+    const parent = this.#running[this.#running.length - 1];
+    this.#processes.exit(this.#current, parent);
+    this.#current = parent;
+    this.#visitImage(0, FORK_WRITES);
+  }
+
+  map(page: number, pages: number, file: boolean): void {
+    const start = ANONYMOUS_START + page;
+    this.#mappings.map(this.#current, start, start + pages, file ? "file" : "anonymous");
+  }
+
+  unmap(page: number, pages: number): void {
+    this.#mappings.unmap(this.#current, ANONYMOUS_START + page, ANONYMOUS_START + page + pages);
+  }
+
+  protect(page: number, pages: number, writable: boolean): void {
+    this.#mappings.protect(this.#current, ANONYMOUS_START + page, ANONYMOUS_START + page + pages, writable);
+  }
+
+  switchTo(service: number): void {
+    this.#current = this.#services[service % this.#services.length];
+    this.#running = [this.#current];
+    this.#processes.switchTo(this.#current);
+    this.#context.machine.mmu.commit();
+  }
+
+  installSignalHandler(): void {
+    this.#oneCall("signal-install");
+  }
+
+  /** kill, the handler, and sigreturn: two system calls. */
+  handleSignal(): void {
+    this.#oneCall("signal-handle");
+    const { cpu } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    cpu.leaveKernel("system-call");
+  }
+
+  timerInterrupt(): void {
+    const { cpu } = this.#context.machine;
+    cpu.enterKernel("interrupt");
+    cpu.runKernel(this.#context.paths.interrupt, 1);
+    cpu.runKernel(this.#context.paths["timer-interrupt"], 1);
+    cpu.leaveKernel("interrupt");
+  }
+
+  #oneCall(path: "signal-install" | "signal-handle"): void {
+    const { cpu } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    cpu.runKernel(this.#context.paths[path], 1);
+    cpu.leaveKernel("system-call");
+  }
+
+  #visit(page: number, write: boolean): void {
+    const { mmu } = this.#context.machine;
+    if (mmu.access(page, write) !== GUEST_FAULT) return;
+    this.onFault(true);
+    // Giving memory to one page can take it from another: the access may fault again, but not for ever.
+    let tries = 0;
+    while (this.#faults.handle(this.#current, page, write) && mmu.access(page, write) === GUEST_FAULT) {
+      if (++tries === 8) throw new Error(`page fault at page ${page} is handled again and again`);
+    }
+    this.onFault(false);
+  }
+
+  /** Visit the first text pages, and write the first private pages, of the current process's image. */
+  #visitImage(reads: number, writes: number): void {
+    const isImage = (region: Region): boolean => region.kind === "text" || region.start < ANONYMOUS_START;
+    for (const region of this.#current.regions.filter(isImage)) {
+      const count = Math.min(region.kind === "text" ? reads : writes, region.end - region.start);
+      for (let page = region.start; page < region.start + count; page++) this.#visit(page, region.kind !== "text");
+    }
+  }
+
+  #takeFrame(): number {
+    let frame = this.frames.take();
+    while (frame === -1) {
+      this.#reclaim.reclaim();
+      frame = this.frames.take();
+    }
+    return frame;
+  }
+}

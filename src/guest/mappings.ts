@@ -1,0 +1,71 @@
+/** mmap, munmap and mprotect. */
+import { Pte } from "../machine/page-tables.ts";
+import type { AddressSpace } from "./address-space.ts";
+import type { KernelContext } from "./kernel-context.ts";
+import type { Processes } from "./processes.ts";
+import { withRegion, within, withoutRange } from "./regions.ts";
+import { ALL_PAGES } from "./virtual-hardware.ts";
+
+export class Mappings {
+  readonly #context: KernelContext;
+  readonly #processes: Processes;
+
+  constructor(context: KernelContext, processes: Processes) {
+    this.#context = context;
+    this.#processes = processes;
+  }
+
+  /** Map [start, end), in place of whatever was mapped there. */
+  map(space: AddressSpace, start: number, end: number, kind: "anonymous" | "file"): void {
+    const { cpu, mmu } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    cpu.runKernel(this.#context.paths.mmap, 1);
+    if (this.#processes.unmap(space, start, end) > 0) mmu.invalidate(ALL_PAGES);
+    space.regions = withRegion(space.regions, { start, end, kind, writable: true });
+    mmu.commit();
+    cpu.leaveKernel("system-call");
+  }
+
+  unmap(space: AddressSpace, start: number, end: number): void {
+    const { cpu, mmu } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    cpu.runKernel(this.#context.paths.munmap, 1);
+    if (this.#processes.unmap(space, start, end) > 0) mmu.invalidate(ALL_PAGES);
+    space.regions = withoutRange(space.regions, start, end);
+    mmu.commit();
+    cpu.leaveKernel("system-call");
+  }
+
+  protect(space: AddressSpace, start: number, end: number, writable: boolean): void {
+    const { cpu, mmu } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    cpu.runKernel(this.#context.paths.mprotect, 1);
+    this.#protectRegions(space, start, end, writable);
+    const changed = this.#protectEntries(space, start, end, writable);
+    cpu.runKernel(this.#context.paths["protect-entry"], changed);
+    if (changed === 1) mmu.invalidate(start);
+    else if (changed > 1) mmu.invalidate(ALL_PAGES);
+    mmu.commit();
+    cpu.leaveKernel("system-call");
+  }
+
+  /** Heap that was never mapped explicitly becomes a region here, so that its protection can be remembered. */
+  #protectRegions(space: AddressSpace, start: number, end: number, writable: boolean): void {
+    const known = within(space.regions, start, end);
+    let regions = withRegion(space.regions, { start, end, kind: "anonymous", writable });
+    for (const region of known) regions = withRegion(regions, { ...region, writable });
+    space.regions = regions;
+  }
+
+  #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): number {
+    let changed = 0;
+    for (let page = space.nextUsed(start, end); page !== -1; page = space.nextUsed(page + 1, end)) {
+      const entry = space.entry(page);
+      if ((entry & Pte.Present) === 0) continue;
+      const allowed = writable && (entry & Pte.CopyOnWrite) === 0;
+      space.setEntry(page, (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0);
+      changed++;
+    }
+    return changed;
+  }
+}

@@ -1,0 +1,114 @@
+/** The guest kernel's page-fault handler. */
+import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
+import type { AddressSpace } from "./address-space.ts";
+import type { KernelContext } from "./kernel-context.ts";
+import { GUEST_KERNEL } from "./kernel-paths.ts";
+import { PROGRAM_TEXT_PAGES } from "./program-image.ts";
+import { findRegion } from "./regions.ts";
+import type { Region } from "./regions.ts";
+import type { FileIo } from "./file-io.ts";
+import type { SwapSpace } from "./swap-space.ts";
+
+const READABLE = Pte.Present | Pte.User | Pte.Accessed;
+/** The kernel sets accessed and dirty itself in an entry it makes for a write, as Linux 2.4 does (mk_pte, pte_mkdirty). */
+const WRITTEN = READABLE | Pte.Writable | Pte.Dirty;
+
+export class PageFaults {
+  readonly #context: KernelContext;
+  readonly #files: FileIo;
+  readonly #swap: SwapSpace;
+
+  constructor(context: KernelContext, files: FileIo, swap: SwapSpace) {
+    this.#context = context;
+    this.#files = files;
+    this.#swap = swap;
+  }
+
+  /** Handle a fault. False: the access is not allowed, and the process got a signal instead. */
+  handle(space: AddressSpace, page: number, write: boolean): boolean {
+    const { cpu, mmu } = this.#context.machine;
+    cpu.enterKernel("page-fault");
+    const allowed = this.#resolve(space, page, write);
+    if (!allowed) cpu.runKernel(this.#context.paths["protection-fault"], 1);
+    mmu.commit();
+    cpu.leaveKernel("page-fault");
+    if (!allowed) this.#returnFromSignal();
+    return allowed;
+  }
+
+  /** The handler of the signal is left through a system call, sigreturn. */
+  #returnFromSignal(): void {
+    const { cpu } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    cpu.leaveKernel("system-call");
+  }
+
+  #resolve(space: AddressSpace, page: number, write: boolean): boolean {
+    const region = findRegion(space.regions, page);
+    const entry = space.entry(page);
+    if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
+    if (write && region?.writable === false) return false;
+    if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry));
+    else if (region === undefined || region.kind === "anonymous") this.#demandZero(space, page, region);
+    else this.#mapFilePage(space, page, region, write);
+    return true;
+  }
+
+  #resolvePresent(space: AddressSpace, page: number, entry: number): boolean {
+    if ((entry & Pte.Writable) !== 0) {
+      // Somebody has repaired the entry already (a spurious fault); the TLB just has to forget what it holds.
+      this.#context.machine.mmu.invalidate(page);
+      return true;
+    }
+    if ((entry & Pte.CopyOnWrite) === 0) return false;
+    this.#copyOnWrite(space, page, frameOf(entry));
+    return true;
+  }
+
+  #demandZero(space: AddressSpace, page: number, region: Region | undefined): void {
+    const { machine, paths, bulk, frames } = this.#context;
+    machine.cpu.runKernel(paths["page-fault"], 1);
+    const frame = this.#context.takeFrame();
+    machine.meter.spend(GUEST_KERNEL, bulk.zeroPage);
+    frames.own(frame, space.id, page);
+    space.setEntry(page, entryOf(frame, region?.writable === false ? READABLE : WRITTEN));
+  }
+
+  #mapFilePage(space: AddressSpace, page: number, region: Region, write: boolean): void {
+    const { machine, paths, frames } = this.#context;
+    machine.cpu.runKernel(paths["file-fault"], 1);
+    if (region.kind === "text") {
+      space.setEntry(page, entryOf((page - region.start) % PROGRAM_TEXT_PAGES, READABLE));
+      return;
+    }
+    const filePage = this.#files.filePage(page - region.start);
+    const frame = this.#files.cachedFrame(filePage, 1);
+    if (write) this.#files.cache.markDirty(filePage);
+    frames.share(frame);
+    space.setEntry(page, entryOf(frame, write ? WRITTEN : region.writable ? READABLE | Pte.Writable : READABLE));
+  }
+
+  #copyOnWrite(space: AddressSpace, page: number, shared: number): void {
+    const { machine, paths, bulk, frames } = this.#context;
+    machine.cpu.runKernel(paths["copy-on-write"], 1);
+    let frame = shared;
+    if (frames.references[shared] !== 1) {
+      frame = this.#context.takeFrame();
+      machine.meter.spend(GUEST_KERNEL, bulk.copyPage);
+      frames.release(shared);
+    }
+    frames.own(frame, space.id, page);
+    space.setEntry(page, entryOf(frame, WRITTEN));
+    machine.mmu.invalidate(page);
+  }
+
+  #swapIn(space: AddressSpace, page: number, slot: number): void {
+    const { machine, paths, frames } = this.#context;
+    machine.cpu.runKernel(paths["page-fault"], 1);
+    const frame = this.#context.takeFrame();
+    this.#files.blocks.transferAndWait(this.#files.cache.size + slot, 1, false);
+    this.#swap.release(slot);
+    frames.own(frame, space.id, page);
+    space.setEntry(page, entryOf(frame, WRITTEN));
+  }
+}

@@ -1,0 +1,49 @@
+/** The machine as the guest kernel meets it. On bare metal the hardware is behind these, elsewhere a VMM. */
+import type { KernelPath } from "./kernel-paths.ts";
+
+/** Why the guest kernel is entered. */
+export type KernelEntry = "system-call" | "page-fault" | "interrupt";
+
+export interface Cpu {
+  /** From user mode (or, for an interrupt, from anywhere) to the first instruction of the kernel's handler. */
+  enterKernel(entry: KernelEntry): void;
+  /** From the handler's last instruction back to where it came from. */
+  leaveKernel(entry: KernelEntry): void;
+  /** Run a path of the kernel's own code, a number of times. */
+  runKernel(path: KernelPath, times: number): void;
+}
+
+/** {@link Mmu.access}: the guest kernel has to handle a page fault. */
+export const GUEST_FAULT = -1;
+/** {@link Mmu.invalidate}: all pages of the address space. */
+export const ALL_PAGES = -1;
+/** {@link Mmu.useAsTable}: the frame is no page table any more. */
+export const NOT_A_TABLE = -1;
+
+/**
+ * The memory management unit. Frames and entries are those of the guest ("physical" page numbers). Writes of entries may
+ * be queued: what was written takes effect, and is read back, after {@link commit} at the latest.
+ */
+export interface Mmu {
+  /** User code visits a virtual page. Returns the machine frame, or {@link GUEST_FAULT}. */
+  access(page: number, write: boolean): number;
+  /** Make an empty page table of a frame, to be used at a level (0 = lowest), or ordinary memory of it again. */
+  useAsTable(frame: number, level: number): void;
+  readEntry(table: number, index: number): number;
+  writeEntry(table: number, index: number, entry: number): void;
+  /** Drop what the TLB holds of a page, or of {@link ALL_PAGES}. */
+  invalidate(page: number): void;
+  commit(): void;
+  /** Load the page-table base. */
+  switchRoot(root: number): void;
+}
+
+/** The path of disk requests, or of network packets, out of the guest and back; time on the device itself not included. */
+export interface IoPath {
+  /** Hand one request or packet to the device. `write`: to the device, for a packet: transmit. */
+  submit(bytes: number, write: boolean): void;
+  /** After a burst of {@link submit}: tell the device that there is work. */
+  notify(): void;
+  /** Take one finished request or received packet from the device, in the kernel's interrupt handler. */
+  complete(bytes: number, write: boolean): void;
+}

@@ -1,0 +1,32 @@
+/**
+ * Where the cycles of a simulated processor go: a clock, and the ledger that what is happening now is charged to.
+ *
+ * The clock is advanced apart from the ledgers, so that their totals can be checked against it.
+ */
+import { Ledger } from "../core/ledger.ts";
+
+export class Meter {
+  /** Cycles since the beginning. */
+  now = 0;
+  /** The ledger in use; the simulator has one for each kind of operation. */
+  ledger = new Ledger();
+
+  /** Run for `cycles` (a non-negative integer) because of one event of a cause. */
+  spend(cause: number, cycles: number): void {
+    this.now += cycles;
+    this.ledger.charge(cause, cycles);
+  }
+
+  /** `count` events of `cyclesEach`. */
+  spendMany(cause: number, count: number, cyclesEach: number): void {
+    this.now += count * cyclesEach;
+    this.ledger.chargeMany(cause, count, cyclesEach);
+  }
+
+  /** Let time pass until `time`; nothing happens if that has been reached already. */
+  waitUntil(cause: number, time: number): void {
+    if (time <= this.now) return;
+    this.ledger.charge(cause, time - this.now);
+    this.now = time;
+  }
+}

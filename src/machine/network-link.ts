@@ -1,0 +1,43 @@
+/** A full-duplex Ethernet link: packets occupy the wire one after the other, per direction. */
+import type { MachineProfile } from "./profile.ts";
+
+/** Bytes of a maximum-size packet, IP and TCP headers included (RFC 894). */
+export const MTU = 1500;
+/** IP and TCP headers with the timestamp option (RFC 791, 793, 7323). */
+export const HEADER_BYTES = 52;
+/** Ethernet header, checksum, preamble and gap between frames (IEEE 802.3). */
+const FRAMING_BYTES = 38;
+
+export class NetworkLink {
+  /** Cycles the wire has been busy, per direction. */
+  busyTransmit = 0;
+  busyReceive = 0;
+  readonly #cyclesPerByte: number;
+  #transmitFree = 0;
+  #receiveFree = 0;
+
+  constructor(profile: MachineProfile) {
+    this.#cyclesPerByte = (8 * profile.megahertz) / profile.network.megabitsPerSecond;
+  }
+
+  /** Send a packet of `bytes` payload; returns the cycle at which the wire is free again. */
+  transmit(now: number, bytes: number): number {
+    const wire = this.wireCycles(bytes);
+    this.busyTransmit += wire;
+    this.#transmitFree = Math.max(now, this.#transmitFree) + wire;
+    return this.#transmitFree;
+  }
+
+  /** The peer has been ready to send since `from` and sends as soon as the wire is free; returns when the packet has arrived. */
+  receive(from: number, bytes: number): number {
+    const wire = this.wireCycles(bytes);
+    this.busyReceive += wire;
+    this.#receiveFree = Math.max(from, this.#receiveFree) + wire;
+    return this.#receiveFree;
+  }
+
+  /** How long a packet of `bytes` payload occupies the wire. */
+  wireCycles(bytes: number): number {
+    return Math.round((bytes + HEADER_BYTES + FRAMING_BYTES) * this.#cyclesPerByte);
+  }
+}

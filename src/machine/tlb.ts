@@ -1,0 +1,87 @@
+/** A set-associative TLB with least-recently-used replacement. It holds last-level page-table entries by virtual page. */
+import { Pte } from "./page-tables.ts";
+
+/** No virtual page has this number: the topmost page of the 32-bit range is never mapped. */
+const EMPTY = 0xffffffff;
+const MISS = -1;
+/** Size of the table that remembers where a page was last found; a power of two. */
+const HINTS = 1024;
+
+export class Tlb {
+  readonly #sets: number;
+  readonly #ways: number;
+  readonly #pages: Uint32Array;
+  readonly #stamps: Float64Array;
+  readonly #hints = new Uint16Array(HINTS);
+  /** Entries by slot, as returned by {@link lookup}. */
+  readonly entries: Uint32Array;
+  #clock = 0;
+
+  /** `entries / ways` sets, which must be a power of two; at most 65536 entries. */
+  constructor(entries: number, ways: number) {
+    this.#sets = entries / ways;
+    this.#ways = ways;
+    if (!Number.isInteger(Math.log2(this.#sets))) throw new RangeError(`${entries} entries of ${ways} ways: sets must be a power of two`);
+    this.#pages = new Uint32Array(entries).fill(EMPTY);
+    this.#stamps = new Float64Array(entries);
+    this.entries = new Uint32Array(entries);
+  }
+
+  /** Slot that holds a page, or -1. A hit makes the page the most recently used one of its set. */
+  lookup(page: number): number {
+    const hint = this.#hints[page & (HINTS - 1)];
+    if (this.#pages[hint] === page) {
+      this.#stamps[hint] = ++this.#clock;
+      return hint;
+    }
+    return this.#search(page);
+  }
+
+  /** Put a page in, in place of its older entry or of the least recently used one of the set. */
+  insert(page: number, entry: number): void {
+    let slot = this.#search(page);
+    if (slot === MISS) slot = this.#oldest(page);
+    this.#pages[slot] = page;
+    this.entries[slot] = entry;
+    this.#stamps[slot] = ++this.#clock;
+    this.#hints[page & (HINTS - 1)] = slot;
+  }
+
+  invalidate(page: number): void {
+    const slot = this.#search(page);
+    if (slot !== MISS) this.#clear(slot);
+  }
+
+  /** Drop everything but global pages (what writing the page-table base does). */
+  flush(): void {
+    for (let slot = 0; slot < this.#pages.length; slot++) {
+      if ((this.entries[slot] & Pte.Global) === 0) this.#clear(slot);
+    }
+  }
+
+  #search(page: number): number {
+    const first = (page & (this.#sets - 1)) * this.#ways;
+    for (let slot = first; slot < first + this.#ways; slot++) {
+      if (this.#pages[slot] !== page) continue;
+      this.#stamps[slot] = ++this.#clock;
+      this.#hints[page & (HINTS - 1)] = slot;
+      return slot;
+    }
+    return MISS;
+  }
+
+  #oldest(page: number): number {
+    const first = (page & (this.#sets - 1)) * this.#ways;
+    let oldest = first;
+    for (let slot = first + 1; slot < first + this.#ways; slot++) {
+      if (this.#stamps[slot] < this.#stamps[oldest]) oldest = slot;
+    }
+    return oldest;
+  }
+
+  #clear(slot: number): void {
+    this.#pages[slot] = EMPTY;
+    this.entries[slot] = 0;
+    this.#stamps[slot] = 0;
+  }
+}

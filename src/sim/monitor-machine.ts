@@ -1,0 +1,40 @@
+/** A guest machine put together from the parts of a VMM, for monitor resolution. */
+import type { GuestMachine } from "../guest/kernel-context.ts";
+import { Disk } from "../machine/disk.ts";
+import type { Meter } from "../machine/meter.ts";
+import { NetworkLink } from "../machine/network-link.ts";
+import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { Tlb } from "../machine/tlb.ts";
+import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
+import type { MonitorContext } from "../vmm/monitor-contract.ts";
+
+export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): GuestMachine {
+  const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
+  const context: MonitorContext = {
+    profile,
+    meter,
+    tlb: new Tlb(profile.tlb.entries, profile.tlb.ways),
+    pageTableFormat,
+    machineFrames: machineFrames(guestPages),
+  };
+  return {
+    cpu: create(vmm.cpu, context),
+    mmu: create(vmm.mmu, context),
+    diskPath: create(vmm.disk, context),
+    networkPath: create(vmm.network, context),
+    disk: new Disk(profile),
+    network: new NetworkLink(profile),
+    meter,
+    pageTableFormat,
+  };
+}
+
+/** Machine frames in descending order: a part that takes a guest page for a machine page does not get away with it. */
+function machineFrames(guestPages: number): Uint32Array {
+  return Uint32Array.from({ length: guestPages }, (_, page) => guestPages - 1 - page);
+}
+
+function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {
+  return part.definition.create(part.parameters, context);
+}

@@ -1,0 +1,210 @@
+/** Monitor resolution: one guest on one VMM, every event. Replays an operation stream. */
+import { cause, Ledger } from "../core/ledger.ts";
+import { KERNEL_PATH_NAMES, kernelPaths } from "../guest/kernel-paths.ts";
+import type { GuestMachine } from "../guest/kernel-context.ts";
+import { GuestKernel } from "../guest/kernel.ts";
+import { Meter } from "../machine/meter.ts";
+import { microsecondsToCycles } from "../machine/profile.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { Op } from "../workload/operation-stream.ts";
+import type { CellOutcome } from "./cell.ts";
+import { buildMachine } from "./monitor-machine.ts";
+import { monitorMetrics } from "./monitor-metrics.ts";
+import { extraKind, kindOf, OperationLedgers } from "./operation-ledgers.ts";
+import { playOperation } from "./stream-player.ts";
+
+const IDLE = cause("idle");
+const TIMER_INTERRUPT = extraKind("timer-interrupt");
+const WRITE_BACK = extraKind("write-back");
+const PAGE_FAULT = extraKind("page-fault");
+/** Linux 2.4 on IA-32: HZ is 100. */
+const TICK_US = 10_000;
+/** Linux 2.4: kupdated wakes up every 5 s. It writes everything that is dirty here, without the age limit of 30 s. */
+const TICKS_PER_WRITE_BACK = 500;
+
+export interface Boot {
+  readonly machine: GuestMachine;
+  readonly kernel: GuestKernel;
+}
+
+/** A guest that is ready to work. What booting cost is forgotten. */
+export function bootGuest(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): Boot {
+  const machine = buildMachine(vmm, profile, workload.guest.memoryPages, new Meter());
+  const kernel = new GuestKernel(machine, profile, workload.guest);
+  const paths = kernelPaths(profile);
+  // A system that has booted has been through all of its kernel: a translation cache is warm.
+  for (const name of KERNEL_PATH_NAMES) machine.cpu.runKernel(paths[name], 1);
+  machine.meter.ledger = new Ledger();
+  return { machine, kernel };
+}
+
+/** Runs the whole stream; a closed-loop workload of given duration ends at the first request after that. */
+export function runMonitor(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): CellOutcome {
+  const { machine, kernel } = bootGuest(vmm, profile, workload);
+  const replay = new Replay(machine, kernel, profile, workload);
+  replay.run();
+  return replay.outcome();
+}
+
+class Replay {
+  readonly #machine: GuestMachine;
+  readonly #meter: Meter;
+  readonly #kernel: GuestKernel;
+  readonly #profile: MachineProfile;
+  readonly #workload: CompiledWorkload;
+  readonly #tick: number;
+  readonly #bootEnd: number;
+  readonly #warmupEnd: number;
+  readonly #latencies: number[] = [];
+  /** When the request of each client ended, for closed-loop think time. */
+  readonly #clients: Float64Array;
+  #client = 0;
+  #ledgers = new OperationLedgers();
+  #start: number;
+  #measuring: boolean;
+  #nextTick: number;
+  #ticks = 0;
+  #memorySum = 0;
+  #memorySamples = 0;
+  #diskBusyBefore = 0;
+  #transmitBefore = 0;
+  #receiveBefore = 0;
+  #arrival = -1;
+
+  constructor(machine: GuestMachine, kernel: GuestKernel, profile: MachineProfile, workload: CompiledWorkload) {
+    this.#machine = machine;
+    this.#meter = machine.meter;
+    this.#kernel = kernel;
+    this.#profile = profile;
+    this.#workload = workload;
+    this.#tick = microsecondsToCycles(profile, TICK_US);
+    this.#bootEnd = machine.meter.now;
+    this.#start = this.#bootEnd;
+    this.#nextTick = this.#bootEnd + this.#tick;
+    this.#warmupEnd = this.#bootEnd + microsecondsToCycles(profile, workload.warmupUs);
+    this.#clients = new Float64Array(Math.max(1, workload.guest.threads)).fill(this.#bootEnd);
+    this.#measuring = workload.warmupUs === 0;
+    this.#beginMeasurement();
+    kernel.onFault = this.#countFaults();
+  }
+
+  run(): void {
+    const { stream } = this.#workload;
+    const { op, a } = stream;
+    for (let i = 0; i < stream.length; i++) {
+      if (this.#meter.now >= this.#nextTick) this.#catchUpTicks();
+      if (op[i] === Op.Request) {
+        if (!this.#beginRequest(i)) break;
+        continue;
+      }
+      const kind = kindOf(op[i], a[i]);
+      this.#ledgers.counts[kind] += op[i] === Op.Syscall ? stream.b[i] : 1;
+      this.#meter.ledger = this.#ledgers.of(kind);
+      playOperation(this.#kernel, stream, i);
+    }
+    this.#endRequest();
+    if (this.#workload.durationUs > 0) {
+      this.#idleUntil(this.#bootEnd + microsecondsToCycles(this.#profile, this.#workload.durationUs));
+    }
+  }
+
+  outcome(): CellOutcome {
+    const total = this.#ledgers.total();
+    const { disk, network } = this.#machine;
+    const metrics = monitorMetrics(this.#profile, {
+      elapsed: this.#meter.now - this.#start,
+      ledger: total,
+      latencies: this.#latencies,
+      pageFaults: this.#ledgers.counts[PAGE_FAULT],
+      memoryUsed: this.#memorySamples > 0 ? this.#memorySum / this.#memorySamples : this.#kernel.memoryUsed,
+      diskBusy: disk.busy - this.#diskBusyBefore,
+      networkBusy: Math.max(
+        network.busyTransmit - this.#transmitBefore,
+        network.busyReceive - this.#receiveBefore,
+      ),
+    });
+    const [cycles, events] = [total.cyclesByCause(), total.eventsByCause()];
+    return { metrics, cycles, events, operations: this.#ledgers.costs() };
+  }
+
+  #countFaults(): (begins: boolean) => void {
+    let interrupted = this.#meter.ledger;
+    return (begins) => {
+      if (begins) {
+        interrupted = this.#meter.ledger;
+        this.#meter.ledger = this.#ledgers.of(PAGE_FAULT);
+        this.#ledgers.counts[PAGE_FAULT] += 1;
+      } else this.#meter.ledger = interrupted;
+    };
+  }
+
+  /** False: time is over. */
+  #beginRequest(i: number): boolean {
+    const { stream, durationUs } = this.#workload;
+    this.#endRequest();
+    const delay = microsecondsToCycles(this.#profile, stream.a[i] * 1e6 + stream.b[i]);
+    const open = stream.c[i] === 1;
+    const arrival = (open ? this.#bootEnd : this.#clients[this.#client]) + delay;
+    const end = this.#bootEnd + microsecondsToCycles(this.#profile, durationUs);
+    if (!open && durationUs > 0 && Math.max(arrival, this.#meter.now) >= end) return false;
+    // The warm-up of open-loop work ends at the same request on every VMM, whatever time it is there.
+    const warm = (open ? arrival : this.#meter.now) >= this.#warmupEnd;
+    if (warm && !this.#measuring) this.#beginMeasurement();
+    this.#measuring ||= warm;
+    this.#idleUntil(arrival);
+    this.#arrival = arrival;
+    this.#meter.ledger = this.#ledgers.of(Op.Request);
+    this.#ledgers.counts[Op.Request] += 1;
+    return true;
+  }
+
+  #endRequest(): void {
+    if (this.#arrival < 0) return;
+    this.#latencies.push(this.#meter.now - this.#arrival);
+    this.#clients[this.#client] = this.#meter.now;
+    this.#client = (this.#client + 1) % this.#clients.length;
+    this.#arrival = -1;
+  }
+
+  #beginMeasurement(): void {
+    this.#ledgers = new OperationLedgers();
+    this.#meter.ledger = this.#ledgers.of(Op.Request);
+    this.#start = this.#meter.now;
+    this.#latencies.length = 0;
+    this.#memorySum = 0;
+    this.#memorySamples = 0;
+    this.#diskBusyBefore = this.#machine.disk.busy;
+    this.#transmitBefore = this.#machine.network.busyTransmit;
+    this.#receiveBefore = this.#machine.network.busyReceive;
+  }
+
+  #idleUntil(time: number): void {
+    while (this.#meter.now < time) {
+      this.#meter.ledger = this.#ledgers.of(Op.Request);
+      this.#meter.waitUntil(IDLE, Math.min(time, this.#nextTick));
+      if (this.#meter.now >= this.#nextTick) this.#catchUpTicks();
+    }
+  }
+
+  /** Deliver the timer interrupts that are due; one that was due during a long wait is delivered after it. */
+  #catchUpTicks(): void {
+    while (this.#meter.now >= this.#nextTick) {
+      this.#nextTick += this.#tick;
+      this.#ticks += 1;
+      this.#memorySum += this.#kernel.memoryUsed;
+      this.#memorySamples += 1;
+      this.#meter.ledger = this.#ledgers.of(TIMER_INTERRUPT);
+      this.#ledgers.counts[TIMER_INTERRUPT] += 1;
+      this.#kernel.timerInterrupt();
+      if (this.#ticks % TICKS_PER_WRITE_BACK === 0) this.#writeBack();
+    }
+  }
+
+  #writeBack(): void {
+    this.#meter.ledger = this.#ledgers.of(WRITE_BACK);
+    this.#ledgers.counts[WRITE_BACK] += 1;
+    this.#kernel.files.writeBackAll();
+  }
+}

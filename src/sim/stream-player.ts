@@ -1,0 +1,53 @@
+/** Plays one operation of a stream on a guest kernel. */
+import type { GuestKernel } from "../guest/kernel.ts";
+import { Op } from "../workload/operation-stream.ts";
+import type { OperationStream } from "../workload/operation-stream.ts";
+
+/** Carry out operation `i`; Op.Request is the caller's business. */
+export function playOperation(kernel: GuestKernel, stream: OperationStream, i: number): void {
+  const a = stream.a[i];
+  const b = stream.b[i];
+  switch (stream.op[i]) {
+    case Op.Touch:
+      return kernel.touch(a, (b & 1) === 1, b >>> 1);
+    case Op.Compute:
+      return kernel.compute(a);
+    case Op.Syscall:
+      return kernel.systemCall(a, b);
+    case Op.ReadFile:
+      return kernel.files.read(a, b);
+    case Op.WriteFile:
+      return kernel.files.write(a, b, stream.c[i] === 1);
+    case Op.Send:
+      return kernel.network.send(a);
+    case Op.Receive:
+      return kernel.network.receive(a);
+    default:
+      return playProcessOperation(kernel, stream, i);
+  }
+}
+
+function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: number): void {
+  const a = stream.a[i];
+  const b = stream.b[i];
+  switch (stream.op[i]) {
+    case Op.Fork:
+      return kernel.fork();
+    case Op.Exec:
+      return kernel.exec(a);
+    case Op.Exit:
+      return kernel.exit();
+    case Op.Mmap:
+      return kernel.map(a, b, stream.c[i] === 1);
+    case Op.Munmap:
+      return kernel.unmap(a, b);
+    case Op.Mprotect:
+      return kernel.protect(a, b, stream.c[i] === 1);
+    case Op.Switch:
+      return kernel.switchTo(a);
+    case Op.Signal:
+      return a === 0 ? kernel.installSignalHandler() : kernel.handleSignal();
+    default:
+      throw new Error(`operation ${i} of the stream has the unknown code ${stream.op[i]}`);
+  }
+}

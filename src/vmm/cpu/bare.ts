@@ -1,0 +1,65 @@
+/** The bare processor: the guest kernel runs in ring 0 and the hardware enters it directly. */
+import { cause } from "../../core/ledger.ts";
+import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import type { KernelPath } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { Cpu, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+
+const SYSTEM_CALL = cause("hardware.system-call");
+const TRAP = cause("hardware.trap");
+const INTERRUPT = cause("hardware.interrupt");
+
+/** What entering and leaving the kernel costs the hardware itself; every VMM pays it too, on its way in. */
+export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.trap", "hardware.interrupt"];
+/** Native costs of the instructions that {@link kernelPaths} counts. */
+export const KERNEL_CODE_COSTS = ["hardware.call-return", "hardware.flag-write"];
+
+class BareCpu implements Cpu {
+  readonly #meter: Meter;
+  readonly #systemCall: number;
+  readonly #trap: number;
+  readonly #interrupt: number;
+  /** Cycles by number of path. */
+  readonly #pathCycles: readonly number[];
+
+  constructor({ profile, meter }: MonitorContext) {
+    this.#meter = meter;
+    this.#systemCall = primitiveCost(profile, "hardware.system-call");
+    this.#trap = primitiveCost(profile, "hardware.trap");
+    this.#interrupt = primitiveCost(profile, "hardware.interrupt");
+    this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
+  }
+
+  /** The cost is that of the round trip. */
+  enterKernel(entry: KernelEntry): void {
+    if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#systemCall);
+    else if (entry === "page-fault") this.#meter.spend(TRAP, this.#trap);
+    else this.#meter.spend(INTERRUPT, this.#interrupt);
+  }
+
+  leaveKernel(): void {}
+
+  runKernel(path: KernelPath, times: number): void {
+    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+  }
+}
+
+/** Cycles of the kernel's own code, by number of path, given what one write of the interrupt flag costs there. */
+export function kernelPathCycles(profile: MachineProfile, flagWrite: number): number[] {
+  const callReturn = primitiveCost(profile, "hardware.call-return");
+  return Object.values(kernelPaths(profile)).map(
+    (path) => path.cycles + path.calls * callReturn + path.flagWrites * flagWrite,
+  );
+}
+
+export const bareCpu = definePart({
+  slot: "cpu",
+  name: "bare",
+  summary: "bare processor: the guest kernel has it to itself",
+  parameters: {},
+  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS],
+  create: (_, context) => new BareCpu(context),
+});
