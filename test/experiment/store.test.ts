@@ -1,0 +1,131 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cellPath, readCell, writeCell } from "../../src/experiment/cell-file.ts";
+import type { Manifest } from "../../src/experiment/manifest.ts";
+import { readResults, ResultsStore } from "../../src/experiment/store.ts";
+import type { CellResult } from "../../src/sim/cell.ts";
+
+const key = (n: number): string => n.toString(16).padStart(64, "0");
+const cell = (n: number, rest: Partial<CellResult> = {}): CellResult => ({
+  schema: 1,
+  key: key(n),
+  spec: { block: "b", vmm: { base: "esx", set: {}, label: 'a "quoted", label' }, workload: "w", machine: "m", seed: n },
+  status: "done",
+  streamDigest: "d",
+  metrics: { elapsed_ms: 1.5 * n, a_metric_of_tomorrow: n },
+  cycles: { idle: n },
+  events: {},
+  ...rest,
+});
+const manifest = (digest = key(0), engine = key(0), cells = [key(2), key(1)]): Manifest => ({
+  schema: 1,
+  digest,
+  matrix: { name: "m", title: "m", file: "m.yaml", sha256: key(0), text: "" },
+  blocks: [],
+  workloads: {},
+  machines: {},
+  cells,
+  versions: { vmmbench: "0", engine, node: "v20" },
+  host: { platform: "linux", architecture: "x64", cpu: "", cpus: 1 },
+});
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "vmmbench-store-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("a cell's file", () => {
+  it("gives back the same JSON", async () => {
+    await writeCell(folder, cell(1));
+    expect(await readCell(folder, key(1))).toBe(JSON.stringify(cell(1)));
+    expect(readdirSync(join(folder, "cells/00"))).toEqual([`${key(1)}.json`]);
+  });
+
+  it("is not taken for whole when any byte is missing or changed", async () => {
+    await writeCell(folder, cell(1));
+    const path = join(folder, cellPath(key(1)));
+    const whole = readFileSync(path);
+    for (let length = 0; length < whole.length; length += 7) {
+      writeFileSync(path, whole.subarray(0, length));
+      expect(await readCell(folder, key(1))).toBeUndefined();
+    }
+    for (let at = 0; at < whole.length; at += 11) {
+      const damaged = Buffer.from(whole);
+      damaged[at] ^= 1;
+      writeFileSync(path, damaged);
+      expect(await readCell(folder, key(1))).toBeUndefined();
+    }
+  });
+
+  it("of another cell is not taken for this one", async () => {
+    await writeCell(folder, cell(1));
+    writeFileSync(join(folder, cellPath(key(2))), readFileSync(join(folder, cellPath(key(1)))));
+    expect(await readCell(folder, key(2))).toBeUndefined();
+  });
+});
+
+describe("a results folder", () => {
+  it("derives tables sorted by key", async () => {
+    const store = await ResultsStore.open(join(folder, "run"), manifest(), false);
+    await store.add(cell(2, { series: { columns: ["time_s", "free_mib"], rows: [[0, 5]] } }));
+    await store.add(cell(1, { status: "skipped", reason: "no, because", metrics: {} }));
+    await store.finish();
+    const lines = readFileSync(join(folder, "run/cells.ndjson"), "utf8").trimEnd().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as CellResult).key)).toEqual([key(1), key(2)]);
+    const csv = readFileSync(join(folder, "run/cells.csv"), "utf8").trimEnd().split("\n");
+    expect(csv[0]).toBe(
+      "key,block,vmm,vmm_base,workload,machine,seed,vms,overcommit,status,reason,stream_digest,elapsed_ms,a_metric_of_tomorrow",
+    );
+    expect(csv[1]).toBe(`${key(1)},b,"a ""quoted"", label",esx,w,m,1,,,skipped,"no, because",d,,`);
+    expect(csv[2]).toBe(`${key(2)},b,"a ""quoted"", label",esx,w,m,2,,,done,,d,3,2`);
+    expect(readFileSync(join(folder, `run/series/${key(2)}.csv`), "utf8")).toBe("time_s,free_mib\n0,5\n");
+    expect((await readResults(join(folder, "run"))).cells).toEqual(lines.map((line) => JSON.parse(line) as CellResult));
+  });
+
+  it("touches nothing in a folder that is not empty", async () => {
+    writeFileSync(join(folder, "mine.txt"), "mine");
+    await expect(ResultsStore.open(folder, manifest(), false)).rejects.toThrow("the folder is not empty");
+    await expect(ResultsStore.open(folder, manifest(), true)).rejects.toThrow("not a results folder");
+    expect(readdirSync(folder)).toEqual(["mine.txt"]);
+  });
+
+  it("is resumed with what is whole and done, and without temporary files", async () => {
+    const store = await ResultsStore.open(folder, manifest(key(0), key(0), [1, 2, 3].map(key)), false);
+    await store.add(cell(1));
+    await store.add(cell(2));
+    await store.add(cell(3, { status: "failed", reason: "out of memory" }));
+    truncateSync(join(folder, cellPath(key(2))), 100);
+    writeFileSync(join(folder, "cells/00/half.json.1.tmp"), "{");
+    const resumed = await ResultsStore.open(folder, manifest(key(0), key(0), [1, 2, 3].map(key)), true);
+    expect([...resumed.finished]).toEqual([key(1)]);
+    expect(readdirSync(folder, { recursive: true }).filter((file) => String(file).endsWith(".tmp"))).toEqual([]);
+  });
+
+  it("is not resumed with another matrix or another version", async () => {
+    await ResultsStore.open(folder, manifest(), false);
+    const before = readFileSync(join(folder, "manifest.json"));
+    await expect(ResultsStore.open(folder, manifest(key(9), key(0), [key(7)]), true)).rejects.toThrow("holds another run");
+    await expect(ResultsStore.open(folder, manifest(key(9), key(5)), true)).rejects.toThrow("another version of the simulator");
+    expect(readFileSync(join(folder, "manifest.json"))).toEqual(before);
+  });
+
+  it("says so when it is absent, unfinished or damaged", async () => {
+    await expect(readResults(join(folder, "no"))).rejects.toThrow("there is no such folder");
+    const store = await ResultsStore.open(join(folder, "run"), manifest(), false);
+    await expect(readResults(join(folder, "runn"))).rejects.toThrow(`did you mean "${join(folder, "run")}"?`);
+    await expect(readResults(join(folder, "run"))).rejects.toThrow("the run has not finished");
+    await store.add(cell(1));
+    await store.add(cell(2));
+    await store.finish();
+    const path = join(folder, "run/cells.ndjson");
+    truncateSync(path, readFileSync(path).length - 30);
+    await expect(readResults(join(folder, "run"))).rejects.toThrow("1 of the 2 cells are missing");
+    writeFileSync(path, "{}\n");
+    await expect(readResults(join(folder, "run"))).rejects.toThrow(`${path}:1:1: not the result of a cell`);
+    writeFileSync(join(folder, "run/manifest.json"), "{}");
+    await expect(readResults(join(folder, "run"))).rejects.toThrow("not the manifest");
+  });
+});
