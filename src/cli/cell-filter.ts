@@ -19,7 +19,8 @@ export function parseFilter(conditions: readonly string[]): (cell: CellSpec) => 
   for (const condition of conditions) {
     const [, axis = "", value = ""] = /^([^=]+)=(.+)$/.exec(condition) ?? [];
     if (value === "") throw new InputError(`--filter: expected axis=value, such as vmm=esx; found "${condition}"`);
-    if (!(axis in VALUES)) throw new InputError(`--filter: unknown axis "${axis}"; ${suggestion(axis, Object.keys(VALUES))}`);
+    if (!(axis in VALUES))
+      throw new InputError(`--filter: unknown axis "${axis}"; ${suggestion(axis, Object.keys(VALUES))}`);
     wanted.set(axis, [...(wanted.get(axis) ?? []), value]);
   }
   return (cell) => [...wanted].every(([axis, values]) => values.includes(VALUES[axis](cell)));

@@ -103,7 +103,10 @@ async function workloads(): Promise<readonly Entry[]> {
 async function machines(): Promise<readonly Entry[]> {
   const { catalogue, locate } = await import("../experiment/catalogue.ts");
   const { loadMachine } = await import("../experiment/documents/load.ts");
-  return catalogue("machines").map((name) => ({ name, title: loadMachine(locate("machines", name, "")).profile.title }));
+  return catalogue("machines").map((name) => ({
+    name,
+    title: loadMachine(locate("machines", name, "")).profile.title,
+  }));
 }
 
 async function experiments(): Promise<readonly Entry[]> {

@@ -11,6 +11,7 @@ import { packageVersion } from "../experiment/version.ts";
 import { checkCommand } from "./check.ts";
 import { listCommand } from "./list.ts";
 import { memoryCommand } from "./memory.ts";
+import { overcommitCommand } from "./overcommit.ts";
 import { runCommand } from "./run.ts";
 import { traceCommand } from "./trace.ts";
 
@@ -28,6 +29,7 @@ export function commandLine(words: readonly string[]): Argv {
     .command(runCommand)
     .command(listCommand)
     .command(checkCommand)
+    .command(overcommitCommand)
     .command(memoryCommand)
     .command(traceCommand)
     .completion("completion", "Print a completion script for bash or zsh", complete)
@@ -77,7 +79,11 @@ function explain(error: unknown): number {
 
 /** One line; the nearest option where one was misspelt. */
 function usageSentence(message: string, failed: Argv): string {
-  const line = message.split("\n").map((part) => part.trim()).filter((part) => part !== "").join("; ");
+  const line = message
+    .split("\n")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .join("; ");
   const [, unknown] = /^Unknown arguments?: ([^,\s]+)/.exec(line) ?? [];
   const { key } = (failed as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions();
   const nearest = unknown === undefined ? undefined : nearestName(unknown, Object.keys(key));

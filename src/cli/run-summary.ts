@@ -31,7 +31,10 @@ function slowdown(rows: readonly Slowdown[], vmm: string): string {
 }
 
 function verdicts(results: Results): readonly string[] {
-  const groups = groupBy(overcommitCurves(results), ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`);
+  const groups = groupBy(
+    overcommitCurves(results),
+    ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`,
+  );
   return [...groups].map(([name, curves]) => {
     return `${name}\n${curves.map((curve) => `  ${curve.verdict.sentence}\n`).join("")}`;
   });

@@ -28,12 +28,22 @@ export interface Plan {
  * Read a matrix and all it names. `selects` can leave cells out. Throws an {@link InputError} with every problem of the
  * matrix, its VMMs, workloads and machines at once.
  */
-export async function planRun(file: string, selects: (cell: CellSpec) => boolean = () => true): Promise<Plan> {
-  const text = readText(file);
+export async function planRun(file: string, selects?: (cell: CellSpec) => boolean): Promise<Plan> {
+  return planMatrix(readText(file), file, selects);
+}
+
+/** The same of a matrix that is not (or not like this) in a file: `file` is what its names and messages refer to. */
+export async function planMatrix(
+  text: string,
+  file: string,
+  selects: (cell: CellSpec) => boolean = () => true,
+): Promise<Plan> {
   const matrixFile = readMatrix(text, file);
   const { matrix } = matrixFile;
   const inputs = await Inputs.load(matrixFile, dirname(file));
-  const cells = expandMatrix(matrix).filter(selects).map((spec) => inputs.plan(spec));
+  const cells = expandMatrix(matrix)
+    .filter(selects)
+    .map((spec) => inputs.plan(spec));
   if (cells.length === 0) throw new InputError(`${file}: no cell is left: everything is excluded or filtered out`);
   const keys = cells.map((cell) => cell.key).sort();
   const engine = engineDigest();
@@ -45,7 +55,12 @@ export async function planRun(file: string, selects: (cell: CellSpec) => boolean
     ...inputs.summaries(),
     cells: keys,
     versions: { vmmbench: packageVersion(), engine, node: process.version },
-    host: { platform: process.platform, architecture: process.arch, cpu: os.cpus()[0]?.model ?? "", cpus: os.cpus().length },
+    host: {
+      platform: process.platform,
+      architecture: process.arch,
+      cpu: os.cpus()[0]?.model ?? "",
+      cpus: os.cpus().length,
+    },
   };
   return { manifest, cells };
 }
@@ -73,13 +88,19 @@ class Inputs {
         problems.push(isLocated(message) ? message : problem(["blocks", i, ...path], message));
       for (const [j, vmm] of block.vmms.entries()) await inputs.#loadVmm(vmm, ["vmms", j], complain);
       for (const [j, name] of block.workloads.entries()) {
-        collect(inputs.#workloads, name, () => loadWorkload(locate("workloads", name, folder)), (message) =>
-          complain(["workloads", j], message),
+        collect(
+          inputs.#workloads,
+          name,
+          () => loadWorkload(locate("workloads", name, folder)),
+          (message) => complain(["workloads", j], message),
         );
       }
       for (const [j, name] of block.machines.entries()) {
-        collect(inputs.#machines, name, () => loadMachine(locate("machines", name, folder)), (message) =>
-          complain(["machines", j], message),
+        collect(
+          inputs.#machines,
+          name,
+          () => loadMachine(locate("machines", name, folder)),
+          (message) => complain(["machines", j], message),
         );
       }
     }

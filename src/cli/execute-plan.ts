@@ -1,0 +1,116 @@
+/** What the commands that simulate have in common: their options, progress, interruption, and the report at the end. */
+import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
+import type { Argv } from "yargs";
+import { InputError } from "../core/input-error.ts";
+import type { Plan } from "../experiment/plan.ts";
+import type { RunSummary } from "../experiment/run.ts";
+
+const FINDING = 1;
+const INTERRUPTED = 130;
+const MAX_WORKERS = 256;
+
+export interface ExecuteArguments {
+  out: string | undefined;
+  workers: string;
+  resume: boolean;
+  report: boolean;
+  quiet: boolean;
+}
+
+export function executeOptions<T>(yargs: Argv<T>): Argv<T & ExecuteArguments> {
+  return yargs
+    .option("out", {
+      type: "string",
+      requiresArg: true,
+      describe: "Results folder [default: results/<matrix>-<digest>]",
+    })
+    .option("workers", {
+      type: "string",
+      requiresArg: true,
+      default: String(availableParallelism()),
+      describe: "Cells simulated at the same time",
+    })
+    .option("resume", {
+      type: "boolean",
+      default: false,
+      describe: "Go on with an interrupted run; finished cells are kept",
+    })
+    .option("report", {
+      type: "boolean",
+      default: true,
+      describe: "Write the report too (--no-report: only the results)",
+    })
+    .option("quiet", { type: "boolean", default: false, describe: "No progress display" }) as Argv<
+    T & ExecuteArguments
+  >;
+}
+
+/**
+ * Run with a progress display. The first Ctrl-C ends the run in order, a second one at once; `command` is what an
+ * interrupted user is told to repeat. Failed cells set the exit code.
+ */
+export async function executePlan(plan: Plan, args: ExecuteArguments, command: string): Promise<RunSummary> {
+  const { defaultFolder } = await import("../experiment/plan.ts");
+  const workers = parseWorkers(args.workers);
+  // Without --out the folder belongs to exactly this run, so that what is in it can always be used.
+  const target =
+    args.out === undefined
+      ? { folder: join("results", defaultFolder(plan)), resume: true }
+      : { folder: args.out, resume: args.resume };
+  const summary = await runWithProgress(plan, { ...target, workers, quiet: args.quiet });
+  if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
+  else if (summary.progress.failed > 0 || summary.cells.some((cell) => cell.status === "failed")) {
+    process.exitCode = FINDING;
+  }
+  return summary;
+}
+
+/** Write the report of a finished run beside the others. Gives its start page, or nothing when none is wanted. */
+export async function reportOf({ folder }: RunSummary, { report }: ExecuteArguments): Promise<string | undefined> {
+  if (!report) return undefined;
+  const { writeReport } = await import("../report/write-report.ts");
+  const { index } = await writeReport(folder, join("reports", basename(folder)));
+  return index;
+}
+
+interface RunTarget {
+  readonly folder: string;
+  readonly resume: boolean;
+  readonly workers: number;
+  readonly quiet: boolean;
+}
+
+async function runWithProgress(plan: Plan, { quiet, ...options }: RunTarget): Promise<RunSummary> {
+  const { runPlan } = await import("../experiment/run.ts");
+  const { ProgressDisplay } = await import("./progress-display.ts");
+  const display = new ProgressDisplay(process.stderr, quiet);
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    return await runPlan(plan, {
+      ...options,
+      signal: interruption.signal,
+      onProgress: (progress) => display.update(progress),
+    });
+  } finally {
+    display.stop();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+function sayHowToResume(out: string | undefined, { folder, progress }: RunSummary, command: string): void {
+  const options = out === undefined ? "" : ` --out ${out} --resume`;
+  console.error(`interrupted: ${progress.finished} of ${progress.total} cells are stored in ${folder}`);
+  console.error(`go on with: vmmbench ${command}${options}`);
+  process.exitCode = INTERRUPTED;
+}
+
+function parseWorkers(text: string): number {
+  const workers = Number(text);
+  if (/^[0-9]+$/.test(text) && workers >= 1 && workers <= MAX_WORKERS) return workers;
+  throw new InputError(`--workers: expected a whole number from 1 to ${MAX_WORKERS}; found "${text}"`);
+}

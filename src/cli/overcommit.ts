@@ -1,0 +1,74 @@
+/** `vmmbench overcommit`: strategies side by side over a range of overcommit ratios. */
+import { dirname, relative } from "node:path";
+import type { CommandModule } from "yargs";
+import type { RunSummary } from "../experiment/run.ts";
+import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
+import { parseNumberList } from "./number-list.ts";
+
+interface OvercommitArguments extends ExecuteArguments {
+  matrix: string;
+  workload: string[] | undefined;
+  strategy: string[] | undefined;
+  ratios: string | undefined;
+  vms: string | undefined;
+  seeds: string | undefined;
+  json: boolean;
+}
+
+const RATIOS = { least: 0.1, most: 100, whole: false };
+const VMS = { least: 1, most: 4096, whole: true };
+const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
+
+export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
+  command: "overcommit",
+  describe: "How far can host memory be overcommitted? Strategies side by side",
+  builder: (yargs) =>
+    executeOptions(yargs)
+      .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
+      .option("workload", { type: "string", array: true, requiresArg: true, describe: "What the VMs do: name or file" })
+      .option("strategy", { type: "string", array: true, requiresArg: true, describe: "Only these strategies" })
+      .option("ratios", {
+        type: "string",
+        requiresArg: true,
+        describe: "Configured VM memory over host memory: 1,1.5,2",
+      })
+      .option("vms", { type: "string", requiresArg: true, describe: "Numbers of VMs on the host: 8,16" })
+      .option("seeds", { type: "string", requiresArg: true, describe: "Seeds of the replicates: 1,2,3" })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object instead of tables" })
+      .example("$0 overcommit", "all strategies on the typical server")
+      .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
+      .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
+  handler: async (args) => {
+    const { isPath, locate } = await import("../experiment/catalogue.ts");
+    const { readInputFile } = await import("../experiment/input-files.ts");
+    const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
+    const { planMatrix } = await import("../experiment/plan.ts");
+    const file = locate("experiments", args.matrix, "");
+    const { vms, ratios, seeds, strategy, workload } = args;
+    // In a matrix, paths are relative to its file; on the command line, to where the user stands.
+    const fromMatrix = (name: string): string => (isPath(name) ? `./${relative(dirname(file), name)}` : name);
+    const text = overcommitMatrix(new TextDecoder().decode(readInputFile(file).bytes), file, {
+      ...(workload && { workloads: workload.map(fromMatrix) }),
+      ...(strategy && { strategies: strategy }),
+      ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),
+      ...(vms !== undefined && { vms: parseNumberList("--vms", vms, VMS) }),
+      ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
+    });
+    const summary = await executePlan(await planMatrix(text, file), args, "overcommit, with the same options");
+    if (summary.cells !== undefined) await show(summary, args);
+  },
+};
+
+async function show(summary: RunSummary, args: OvercommitArguments): Promise<void> {
+  const { overcommitCurves } = await import("../analysis/overcommit.ts");
+  const curves = overcommitCurves({ name: "overcommit", cells: summary.cells ?? [] });
+  const report = await reportOf(summary, args);
+  if (args.json) {
+    console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves }));
+    return;
+  }
+  const { overcommitText } = await import("./overcommit-table.ts");
+  process.stdout.write(overcommitText(curves));
+  console.log(`results: ${summary.folder}`);
+  if (report !== undefined) console.log(`report:  ${report}`);
+}

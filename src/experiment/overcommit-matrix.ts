@@ -1,0 +1,48 @@
+/** The overcommit comparison is a matrix with one block; what the user asks for replaces values of its axes. */
+import { parseDocument } from "yaml";
+import { InputError } from "../core/input-error.ts";
+import { suggestion } from "../core/nearest-name.ts";
+import { readMatrix } from "./matrix.ts";
+
+/** What takes the place of an axis; absent: as the matrix has it. */
+export interface OvercommitQuestion {
+  /** Names, or paths relative to the matrix file. */
+  readonly workloads?: readonly string[];
+  readonly ratios?: readonly number[];
+  readonly vms?: readonly number[];
+  readonly seeds?: readonly number[];
+  /** Labels of the strategies to keep. */
+  readonly strategies?: readonly string[];
+}
+
+/**
+ * The text of the matrix that answers the question, comments kept, so that the run can be repeated from its manifest.
+ * Throws an {@link InputError} when the matrix has more than one block or lacks a strategy.
+ */
+export function overcommitMatrix(text: string, file: string, question: OvercommitQuestion): string {
+  const { matrix } = readMatrix(text, file);
+  const [block, ...others] = matrix.blocks;
+  if (others.length > 0 || block.overcommit === undefined) {
+    throw new InputError(`${file}: expected a matrix of one block that varies overcommit`);
+  }
+  const document = parseDocument(text);
+  const replace = (axis: string, values: readonly unknown[] | undefined): void => {
+    if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
+  };
+  const { workloads, ratios, vms, seeds, strategies } = question;
+  replace("workloads", workloads);
+  replace("overcommit", ratios);
+  replace("vms", vms);
+  replace("seeds", seeds);
+  if (strategies !== undefined) {
+    const labels = block.vmms.map((vmm) => vmm.label);
+    for (const strategy of strategies) {
+      if (!labels.includes(strategy))
+        throw new InputError(`${file}: no strategy "${strategy}"; ${suggestion(strategy, labels)}`);
+    }
+    for (let i = labels.length - 1; i >= 0; i--) {
+      if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
+    }
+  }
+  return document.toString();
+}
