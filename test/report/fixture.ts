@@ -5,6 +5,7 @@ import type { CellResult, CellSpec } from "../../src/sim/cell.ts";
 import { digest } from "../../src/core/digest.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import type { Results } from "../../src/analysis/results.ts";
+import type { Manifest } from "../../src/experiment/manifest.ts";
 
 const MACHINE = "xeon-2.4-sosp03";
 export const SEEDS = [1, 2, 3];
@@ -166,10 +167,54 @@ function hostCell(spec: CellSpec): CellResult {
   });
 }
 
-/** Writes results the way the store does. */
+/** Writes results the way a finished run does. */
 export function writeFixture(folder: string, results: Results): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "manifest.json"), JSON.stringify({ schema: 1, name: results.name }));
   const cells = [...results.cells].sort((a, b) => (a.key < b.key ? -1 : 1));
+  writeFileSync(join(folder, "manifest.json"), JSON.stringify(manifestOf(results)));
   writeFileSync(join(folder, "cells.ndjson"), cells.map((one) => `${JSON.stringify(one)}\n`).join(""));
+}
+
+function manifestOf({ name, cells }: Results): Manifest {
+  const blocks = [...new Set(cells.map((one) => one.spec.block))].map((block) => {
+    const own = cells.filter((one) => one.spec.block === block).map((one) => one.spec);
+    const ratios = unique(own.flatMap((spec) => spec.overcommit ?? []));
+    const vms = unique(own.flatMap((spec) => spec.vms ?? []));
+    return {
+      name: block,
+      title: `Block ${block}`,
+      vmms: unique(own.map((spec) => JSON.stringify(spec.vmm))).map((text) => ({
+        ...(JSON.parse(text) as { base: string; set: Record<string, unknown>; label: string }),
+        title: "a title",
+        parts: {},
+      })),
+      workloads: unique(own.map((spec) => spec.workload)),
+      machines: unique(own.map((spec) => spec.machine)),
+      seeds: unique(own.map((spec) => spec.seed)),
+      ...(vms.length > 0 && { vms }),
+      ...(ratios.length > 0 && { overcommit: ratios }),
+    };
+  });
+  const names = [...new Set(cells.map((one) => one.spec.workload))];
+  return {
+    schema: 1,
+    digest: digest(name),
+    matrix: {
+      name,
+      title: "A matrix made for a test",
+      file: "experiments/fixture.yaml",
+      sha256: digest("m"),
+      text: "",
+    },
+    blocks,
+    workloads: Object.fromEntries(names.map((one) => [one, { title: one, summary: "Made up.", sha256: digest(one) }])),
+    machines: { [MACHINE]: { title: "2.4 GHz Xeon", sha256: digest("machine") } },
+    cells: cells.map((one) => one.key).sort(),
+    versions: { vmmbench: "0.0.0", engine: digest("engine"), node: "20.0.0" },
+    host: { platform: "linux", architecture: "x64", cpu: "", cpus: 2 },
+  };
+}
+
+function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
 }

@@ -53,6 +53,8 @@ const CONFIG: Config = {
     titleColor: INK,
     labelLimit: 320,
     symbolSize: 110,
+    symbolType: "square",
+    symbolOpacity: 1,
     rowPadding: 3,
     columnPadding: 18,
   },
@@ -102,7 +104,30 @@ export function frame(
     bounds: "full",
     config: CONFIG,
     vconcat: [view, caption],
+    // Keeps the legend of the view above the source line.
+    resolve: { scale: { color: "independent", shape: "independent", strokeDash: "independent" } },
   } as unknown as TopLevelSpec;
+}
+
+/** Ticks of a logarithmic axis at 1, 1.5, 2, 3, 5, 7 times powers of ten; few decades get all, many only 1, 2 and 5. */
+export function logarithmicTicks(low: number, high: number): number[] {
+  const decades = Math.log10(high / low);
+  const steps =
+    decades > 3
+      ? [1]
+      : decades > 1.2
+        ? [1, 2, 5]
+        : decades > 0.5
+          ? [1, 1.5, 2, 3, 4, 5, 7]
+          : [1, 1.1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+    for (const step of steps) {
+      const tick = Number((step * 10 ** power).toPrecision(3));
+      if (tick >= low && tick <= high) ticks.push(tick);
+    }
+  }
+  return ticks;
 }
 
 /** Break a text into lines of at most `columns` characters, between words. */

@@ -41,7 +41,8 @@ function titleOf(rows: readonly Share[]): string {
   const added = rows.filter((row) => row.group.startsWith("VMM") || row.group.startsWith("I/O: back end"));
   if (added.length === 0) return "Where the cycles went, by cause";
   const most = added.reduce((a, b) => (b.ofNative > a.ofNative ? b : a));
-  return `Largest cost of a VMM: ${most.group} of ${most.vmm} on ${most.workload}, ${percent(most.ofNative)} of native's cycles`;
+  const cause = most.group.replace(": ", " ");
+  return `Dearest single cause: ${cause}, ${most.vmm} on ${most.workload}, ${percent(most.ofNative)} of native's cycles`;
 }
 
 function totals(rows: readonly Share[]): string {

@@ -92,7 +92,7 @@ function view(cells: readonly CellResult[]): View {
               type: "quantitative",
               title: "MiB",
               stack: "zero",
-              axis: { tickCount: 5, format: "~s" },
+              axis: { tickCount: 5, format: "," },
             },
             color: {
               field: "layer",

@@ -44,7 +44,7 @@ function view(curves: readonly OvercommitCurve[]): View {
   );
   const shown = MEMORY_SOURCES.filter(({ title }) => values.some((row) => row.source === title && row.MiB >= 0.5));
   const x = { field: "ratio", type: "ordinal", title: "overcommit ratio", axis: { labelAngle: 0, ticks: false } };
-  const y = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: "~s" } };
+  const y = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: "," } };
   const range = shown.map(({ key }) => SOURCE_COLOURS[key]);
   return {
     data: { values: values.filter((row) => shown.some(({ title }) => title === row.source)) },

@@ -1,7 +1,17 @@
 import { type OvercommitCurve, overcommitCurves, TOLERATED_LOSS } from "../../analysis/overcommit.ts";
 import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
 import { vmmStyles } from "../colours.ts";
-import { type Chart, type ChartKind, chartId, frame, machineNote, seedNote, sourceNote, type View } from "./chart.ts";
+import {
+  type Chart,
+  type ChartKind,
+  chartId,
+  frame,
+  logarithmicTicks,
+  machineNote,
+  seedNote,
+  sourceNote,
+  type View,
+} from "./chart.ts";
 
 const WIDTH = 500;
 
@@ -39,7 +49,7 @@ function draw(results: Results, curves: readonly OvercommitCurve[], alone: boole
   const subtitle =
     "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
     `interval; dashed: 5 % loss. ${hostNote(results, curves[0])}.`;
-  const spec = frame(view(results, curves), { title, subtitle, source: sourceNote(results), width: WIDTH + 170 });
+  const spec = frame(view(results, curves), { title, subtitle, source: sourceNote(results), width: WIDTH });
   const id = chartId("overcommit", [block, workload, machine, `${vms}-vms`], alone);
   return { id, title, description: `${title}. ${curves.map((curve) => curve.verdict.sentence).join(" ")}`, spec };
 }
@@ -54,47 +64,66 @@ function titleOf(curves: readonly OvercommitCurve[]): string {
 }
 
 function view(results: Results, curves: readonly OvercommitCurve[]): View {
-  const values = curves.flatMap((curve) =>
-    curve.points.map(({ ratio, throughput, latencyP99Ms, vmsAdmitted }) => ({
-      strategy: curve.strategy,
-      ratio,
-      throughput: throughput?.estimate ?? null,
-      throughputLow: throughput?.low ?? null,
-      throughputHigh: throughput?.high ?? null,
-      p99: latencyP99Ms?.estimate ?? null,
-      // A logarithmic axis has no place for a lower bound of zero or less.
-      p99Low: latencyP99Ms?.low === undefined ? null : Math.max(latencyP99Ms.low, latencyP99Ms.estimate / 10),
-      p99High: latencyP99Ms?.high ?? null,
-      "VMs running": vmsAdmitted,
-    })),
-  );
-  const x = (title: string | null): View => ({
-    field: "ratio",
-    type: "quantitative",
-    title,
-    scale: { zero: false, nice: false, padding: 8 },
-    axis: { tickCount: 8, format: "~g" },
-  });
+  const values = curves.flatMap(valuesOf);
   const throughput = {
     title: "throughput, % of uncommitted",
     axis: { format: ".0%", tickCount: 6 },
     scale: { domainMin: 0, nice: true },
   };
-  const p99 = { title: "p99 latency, ms (logarithmic)", axis: { tickCount: 5, format: "~g" }, scale: { type: "log" } };
   const tolerated = {
     data: { values: [{ tolerated: 1 - TOLERATED_LOSS }] },
     mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
     encoding: { y: { field: "tolerated", type: "quantitative" } },
   };
-  const axisTitle = "overcommit ratio: configured memory of all VMs / host memory for VMs";
+  const panels = [panel(results, curves, ratioAxis(null), "throughput", throughput, [tolerated])];
+  const latencies = values.flatMap((row) => [row.p99, row.p99Low, row.p99High]).filter((value) => value !== null);
+  if (latencies.length > 0) {
+    const title = "overcommit ratio: configured memory of all VMs / host memory for VMs";
+    panels.push(panel(results, curves, ratioAxis(title), "p99", latencyAxis(latencies), []));
+  }
   return {
     data: { values },
-    vconcat: [
-      panel(results, curves, x(null), "throughput", throughput, [tolerated]),
-      panel(results, curves, x(axisTitle), "p99", p99, []),
-    ],
+    vconcat: panels,
     spacing: 18,
-    resolve: { scale: { color: "shared", strokeDash: "shared", shape: "shared" } },
+    resolve: { scale: { color: "shared", shape: "shared" } },
+  };
+}
+
+type Value = Readonly<Record<"ratio" | "VMs running", number>> & { readonly strategy: string } & Readonly<
+    Record<"throughput" | "throughputLow" | "throughputHigh" | "p99" | "p99Low" | "p99High", number | null>
+  >;
+
+function valuesOf({ strategy, points }: OvercommitCurve): Value[] {
+  return points.map(({ ratio, throughput, latencyP99Ms, vmsAdmitted }) => ({
+    strategy,
+    ratio,
+    throughput: throughput?.estimate ?? null,
+    throughputLow: throughput?.low ?? null,
+    throughputHigh: throughput?.high ?? null,
+    p99: latencyP99Ms?.estimate ?? null,
+    // A logarithmic axis has no place for a lower bound of zero or less.
+    p99Low: latencyP99Ms?.low === undefined ? null : Math.max(latencyP99Ms.low, latencyP99Ms.estimate / 10),
+    p99High: latencyP99Ms?.high ?? null,
+    "VMs running": vmsAdmitted,
+  }));
+}
+
+function ratioAxis(title: string | null): View {
+  return {
+    field: "ratio",
+    type: "quantitative",
+    title,
+    scale: { zero: false, nice: false, padding: 8 },
+    axis: { tickCount: 8, format: "~g" },
+  };
+}
+
+function latencyAxis(latencies: readonly number[]): View {
+  const domain = [Math.min(...latencies) / 1.15, Math.max(...latencies) * 1.15];
+  return {
+    title: "p99 latency, ms (logarithmic)",
+    axis: { values: logarithmicTicks(domain[0], domain[1]), format: "~g" },
+    scale: { type: "log", domain, nice: false },
   };
 }
 
@@ -114,9 +143,16 @@ function panel(
     scale: { domain, range: domain.map(of) },
     legend,
   });
-  const legend = { title: "strategy", orient: "right", symbolSize: 180, symbolStrokeWidth: 2 };
+  const legend = {
+    title: "strategy",
+    orient: "right",
+    symbolSize: 180,
+    symbolStrokeWidth: 2,
+    symbolOpacity: 1,
+    symbolType: "circle",
+  };
   const color = styled((strategy) => styles.get(strategy)?.colour, legend);
-  const strokeDash = styled((strategy) => styles.get(strategy)?.dash ?? [], legend);
+  const band = { ...color, legend: null };
   const shape = styled((strategy) => styles.get(strategy)?.shape, legend);
   const tooltip = ["strategy", "ratio", field, `${field}Low`, `${field}High`, "VMs running"].map((name) => ({
     field: name,
@@ -132,9 +168,14 @@ function panel(
       {
         transform: [{ filter: `datum.${field}Low !== null` }],
         mark: { type: "area", opacity: 0.18 },
-        encoding: { x, y: { ...own, field: `${field}Low` }, y2: { field: `${field}High` }, color },
+        encoding: { x, y: { ...own, field: `${field}Low` }, y2: { field: `${field}High` }, fill: band },
       },
-      { mark: { type: "line", strokeWidth: 2 }, encoding: { x, y: own, color, strokeDash } },
+      // A layer for each line: as a channel, the dashes would also frame the symbols of the legend.
+      ...domain.map((strategy) => ({
+        transform: [{ filter: { field: "strategy", equal: strategy } }],
+        mark: { type: "line", strokeWidth: 2, strokeDash: styles.get(strategy)?.dash ?? [] },
+        encoding: { x, y: own, color },
+      })),
       { mark: { type: "point", filled: true, size: 55, opacity: 1 }, encoding: { x, y: own, color, shape, tooltip } },
     ],
   };

@@ -1,7 +1,16 @@
 import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Slowdown, slowdowns } from "../../analysis/slowdown.ts";
 import { vmmStyles } from "../colours.ts";
-import { type Chart, type ChartKind, chartId, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import {
+  type Chart,
+  type ChartKind,
+  chartId,
+  frame,
+  logarithmicTicks,
+  machineNote,
+  seedNote,
+  sourceNote,
+} from "./chart.ts";
 
 const WIDTH = 560;
 const ROW = 19;
@@ -52,8 +61,13 @@ function view(results: Results, rows: readonly Slowdown[], workloads: readonly s
     verdict: row.verdict,
   }));
   const all = values.flatMap((row) => [row.low, row.high, row.slowdown, 1]);
-  const scale = { type: "log", domain: [Math.min(...all) / 1.04, Math.max(...all) ** 1.08 * 1.06], nice: false };
-  const axis = { title: "slowdown against bare metal (times, logarithmic)", tickCount: 8, format: "~g" };
+  const domain = [Math.min(...all) / 1.04, Math.max(...all) ** 1.08 * 1.06];
+  const scale = { type: "log", domain, nice: false };
+  const axis = {
+    title: "slowdown against bare metal (times, logarithmic)",
+    values: logarithmicTicks(domain[0], domain[1]),
+    format: "~g",
+  };
   const y = {
     field: "workload",
     type: "nominal",

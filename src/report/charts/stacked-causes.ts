@@ -26,8 +26,7 @@ export function stackedCauses(
   const axis = { title: axisTitle, tickCount: 5, format };
   const legend = { title: null, orient: "bottom", columns: 3 };
   const colour = { domain: groups, range: groups.map((group) => CAUSE_COLOURS[group]) };
-  // Room for the figure at the end of the longest bar.
-  const scale = { padding: 42, domainMin: 0, nice: false };
+  const scale = { nice: false };
   return {
     data: { values },
     facet: { field: "panel", type: "nominal", sort: distinct(rows, (row) => row.panel), title: null },
@@ -51,6 +50,15 @@ export function stackedCauses(
               { field: "amount", type: "quantitative", title: axisTitle, format: ",.4~r" },
             ],
           },
+        },
+        {
+          // Invisible, to make room for the figure at the end of the longest bar.
+          transform: [
+            { aggregate: [{ op: "sum", field: "amount", as: "total" }], groupby: ["panel", "VMM"] },
+            { calculate: "datum.total * 1.18", as: "reach" },
+          ],
+          mark: { type: "point", opacity: 0, tooltip: null },
+          encoding: { y, x: { field: "reach", type: "quantitative", axis, scale } },
         },
         {
           transform: [{ aggregate: [{ op: "sum", field: "amount", as: "total" }], groupby: ["panel", "VMM"] }],

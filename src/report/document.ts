@@ -1,0 +1,46 @@
+/** A report before it becomes HTML or Markdown. All text is plain; the writers escape it. */
+import type { Chart } from "./charts/chart.ts";
+
+export type Block =
+  | { readonly kind: "paragraph"; readonly text: string }
+  | { readonly kind: "list"; readonly items: readonly string[] }
+  | { readonly kind: "code"; readonly lines: readonly string[] }
+  | { readonly kind: "chart"; readonly chart: Chart }
+  | Table;
+
+export interface Table {
+  readonly kind: "table";
+  readonly caption: string;
+  readonly columns: readonly string[];
+  /** Numbers are shown with thousands separated; text as it is. */
+  readonly rows: readonly (readonly (string | number)[])[];
+  /** Shown folded up where the medium allows it. */
+  readonly folded?: boolean;
+}
+
+export interface Section {
+  /** Anchor in the page. */
+  readonly id: string;
+  readonly title: string;
+  readonly blocks: readonly Block[];
+}
+
+export interface Document {
+  readonly title: string;
+  readonly sections: readonly Section[];
+}
+
+export function paragraph(text: string): Block {
+  return { kind: "paragraph", text };
+}
+
+export function list(items: readonly string[]): Block {
+  return { kind: "list", items };
+}
+
+/** A figure as tables show it: three significant digits, whole numbers with thousands separated. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString("en-US");
+  return value.toPrecision(3);
+}

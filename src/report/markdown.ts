@@ -1,0 +1,42 @@
+/** A report as Markdown (GitHub flavour), with the PNG charts beside it. */
+import { type Block, type Document, figure, type Table } from "./document.ts";
+
+export function renderMarkdown(document: Document): string {
+  const sections = document.sections.map(
+    ({ title, blocks }) => `## ${escapeMarkdown(title)}\n\n${blocks.map(blockMarkdown).join("\n\n")}\n`,
+  );
+  return `# ${escapeMarkdown(document.title)}\n\n${sections.join("\n")}`;
+}
+
+function blockMarkdown(block: Block): string {
+  switch (block.kind) {
+    case "paragraph":
+      return escapeMarkdown(block.text);
+    case "list":
+      return block.items.map((item) => `- ${escapeMarkdown(item)}`).join("\n");
+    case "code":
+      return `\`\`\`sh\n${block.lines.join("\n")}\n\`\`\``;
+    case "chart":
+      return `![${escapeMarkdown(block.chart.title)}](charts/${block.chart.id}.png)`;
+    case "table":
+      return tableMarkdown(block);
+  }
+}
+
+function tableMarkdown({ caption, columns, rows }: Table): string {
+  const numeric = columns.map((_, column) => rows.some((row) => typeof row[column] === "number"));
+  const body = rows.map((row) =>
+    tableLine(row.map((value) => (typeof value === "number" ? figure(value) : escapeMarkdown(value)))),
+  );
+  const rule = tableLine(numeric.map((right) => (right ? "---:" : "---")));
+  return [`${escapeMarkdown(caption)}:`, "", tableLine(columns.map(escapeMarkdown)), rule, ...body].join("\n");
+}
+
+function tableLine(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** Text from users must not become markup, HTML or the end of a table cell. */
+export function escapeMarkdown(text: string): string {
+  return text.replace(/[\\`*_[\]<>|#~&]/g, "\\$&").replace(/\s*\n\s*/g, " ");
+}

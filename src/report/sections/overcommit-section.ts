@@ -1,0 +1,67 @@
+import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
+import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
+import type { Estimate } from "../../analysis/statistics.ts";
+import { memorySourcesChart } from "../charts/memory-sources.ts";
+import { overcommitChart } from "../charts/overcommit.ts";
+import { type Block, list, paragraph, type Section } from "../document.ts";
+import type { Run } from "../load-run.ts";
+
+/** How far each strategy goes, and where the memory comes from. */
+export function overcommitSection({ results }: Run): Section {
+  const curves = overcommitCurves(results);
+  const blocks: Block[] =
+    curves.length === 0
+      ? [paragraph(`Left out: it needs ${overcommitChart.needs}.`)]
+      : [
+          paragraph(
+            "Throughput of all VMs together against the same strategy's host at ratio 1.0, on the same seeds; VMs that a " +
+              "strategy does not start count as configured. A ratio counts as kept when the lower end of the 95 % " +
+              "confidence interval is above 95 %, at it and at all lower ratios.",
+          ),
+          list(
+            curves.map(
+              (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.workload}, block ${curve.block})`,
+            ),
+          ),
+          ...[...overcommitChart.draw(results), ...memorySourcesChart.draw(results)].map(
+            (chart): Block => ({ kind: "chart", chart }),
+          ),
+          table(curves),
+        ];
+  return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
+}
+
+function table(curves: readonly OvercommitCurve[]): Block {
+  return {
+    kind: "table",
+    caption: "Overcommit by strategy and ratio; memory in MiB",
+    columns: [
+      "strategy",
+      "block",
+      "ratio",
+      "VMs running",
+      "throughput, %",
+      "95 % interval",
+      "p99, ms",
+      ...MEMORY_SOURCES.map(({ title }) => title),
+    ],
+    rows: curves.flatMap(({ strategy, block, points }) =>
+      points.map((point) => [
+        strategy,
+        block,
+        point.ratio,
+        `${point.vmsAdmitted} of ${point.vmsConfigured}`,
+        point.throughput === undefined ? "" : (100 * point.throughput.estimate).toFixed(1),
+        interval(point.throughput),
+        point.latencyP99Ms?.estimate ?? "",
+        ...MEMORY_SOURCES.map(({ key }) => Math.round(point.sources.mib[key])),
+      ]),
+    ),
+    folded: true,
+  };
+}
+
+function interval(estimate: Estimate | undefined): string {
+  if (estimate?.low === undefined || estimate.high === undefined) return "";
+  return `${(100 * estimate.low).toFixed(1)} to ${(100 * estimate.high).toFixed(1)}`;
+}

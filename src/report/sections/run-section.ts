@@ -1,0 +1,63 @@
+import { basename, isAbsolute } from "node:path";
+import { groupBy } from "../../analysis/results.ts";
+import { type Block, list, paragraph, type Section } from "../document.ts";
+import type { Run } from "../load-run.ts";
+
+/** What was run: the matrix, the machine, the versions. */
+export function runSection({ results, manifest }: Run): Section {
+  const { matrix, versions, blocks, host } = manifest;
+  const table: Block = {
+    kind: "table",
+    caption: "Blocks of the matrix",
+    columns: ["block", "VMMs", "workloads", "machines", "seeds", "VMs", "overcommit ratios"],
+    rows: blocks.map((block) => [
+      block.title === "" || block.title === block.name ? block.name : `${block.name}: ${block.title}`,
+      block.vmms.map((vmm) => vmm.label).join(", "),
+      block.workloads.join(", "),
+      block.machines.join(", "),
+      block.seeds.join(", "),
+      block.vms?.join(", ") ?? "one guest, every trap",
+      block.overcommit?.join(", ") ?? "",
+    ]),
+  };
+  return {
+    id: "run",
+    title: "What was run",
+    blocks: [
+      paragraph(
+        `${matrix.title || matrix.name}: ${manifest.cells.length} cells (a cell is one VMM, one workload, one machine and ` +
+          `one seed). Every VMM replayed the same operation streams.`,
+      ),
+      table,
+      list(Object.entries(manifest.workloads).map(([name, { title, summary }]) => `${name}: ${title}. ${summary}`)),
+      paragraph(
+        `vmmbench ${versions.vmmbench} (engine ${versions.engine.slice(0, 12)}), Node.js ${versions.node}; ` +
+          `matrix ${shown(matrix.file)} (SHA-256 ${matrix.sha256.slice(0, 12)}), run ${manifest.digest.slice(0, 12)}. ` +
+          `It ran on ${host.cpus} CPUs (${host.platform}, ${host.architecture}); no result depends on that.`,
+      ),
+      streams(results.cells),
+    ],
+  };
+}
+
+function streams(cells: Run["results"]["cells"]): Block {
+  const groups = groupBy(
+    cells.filter((cell) => cell.status === "done"),
+    ({ spec }) => JSON.stringify([spec.workload, spec.vms ?? "", spec.seed]),
+  );
+  return {
+    kind: "table",
+    caption: "Digests of the operation streams",
+    columns: ["workload", "VMs", "seed", "SHA-256", "cells that replayed it"],
+    rows: [...groups.values()].map((group) => {
+      const { spec, streamDigest } = group[0];
+      return [spec.workload, spec.vms ?? 1, spec.seed, streamDigest, group.length];
+    }),
+    folded: true,
+  };
+}
+
+/** Reports show no paths of the machine they were made on. */
+export function shown(file: string): string {
+  return isAbsolute(file) ? basename(file) : file;
+}

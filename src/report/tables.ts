@@ -1,0 +1,132 @@
+/** The figures behind the report as CSV files. */
+import { stringify } from "csv-stringify/sync";
+import { cycleBreakdown } from "../analysis/cycle-breakdown.ts";
+import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
+import { operationBreakdown } from "../analysis/operation-breakdown.ts";
+import { overcommitCurves } from "../analysis/overcommit.ts";
+import type { Results } from "../analysis/results.ts";
+import { slowdowns } from "../analysis/slowdown.ts";
+import { RESOURCES, utilizations } from "../analysis/utilization.ts";
+
+/** How each column, by its header, is read from a row. */
+type Columns<Row> = Readonly<Record<string, (row: Row) => string | number | undefined>>;
+
+/** CSV by file name; tables without rows are left out. */
+export function csvTables(results: Results): Map<string, string> {
+  const tables = [
+    ["slowdown.csv", slowdownTable(results)],
+    ["cycles.csv", cyclesTable(results)],
+    ["operations.csv", operationsTable(results)],
+    ["utilization.csv", utilizationTable(results)],
+    ["overcommit.csv", overcommitTable(results)],
+    ["not-done.csv", notDoneTable(results)],
+  ] as const;
+  return new Map(tables.flatMap(([name, csv]) => (csv === undefined ? [] : [[name, csv] as const])));
+}
+
+function table<Row>(rows: readonly Row[], columns: Columns<Row>): string | undefined {
+  if (rows.length === 0) return undefined;
+  const readers = Object.values(columns);
+  return stringify([Object.keys(columns), ...rows.map((row) => readers.map((read) => read(row)))]);
+}
+
+function slowdownTable(results: Results): string | undefined {
+  return table(slowdowns(results), {
+    block: (row) => row.block,
+    workload: (row) => row.workload,
+    machine: (row) => row.machine,
+    vmm: (row) => row.vmm,
+    slowdown: (row) => row.estimate,
+    ci95_low: (row) => row.low,
+    ci95_high: (row) => row.high,
+    bootstrap95_low: (row) => row.bootstrap?.low,
+    bootstrap95_high: (row) => row.bootstrap?.high,
+    streams: (row) => row.n,
+    seeds: (row) => row.seeds.join(" "),
+    verdict: (row) => row.verdict,
+  });
+}
+
+function cyclesTable(results: Results): string | undefined {
+  return table(cycleBreakdown(results), {
+    block: (row) => row.block,
+    workload: (row) => row.workload,
+    machine: (row) => row.machine,
+    vmm: (row) => row.vmm,
+    cause_group: (row) => row.group,
+    cycles_mean: (row) => row.cycles,
+    ratio_to_native_busy: (row) => row.ofNative,
+  });
+}
+
+function operationsTable(results: Results): string | undefined {
+  return table(operationBreakdown(results), {
+    block: (row) => row.block,
+    machine: (row) => row.machine,
+    operation: (row) => row.operation,
+    vmm: (row) => row.vmm,
+    cause_group: (row) => row.group,
+    cycles_per_operation: (row) => row.cycles,
+    operations: (row) => row.count,
+  });
+}
+
+function utilizationTable(results: Results): string | undefined {
+  const rows = utilizations(results);
+  return table(rows, {
+    workload: (row) => row.workload,
+    machine: (row) => row.machine,
+    seeds: (row) => row.seeds,
+    ...Object.fromEntries(
+      RESOURCES.map(({ name, metric }) => [metric, (row: (typeof rows)[number]) => row.percent[name]?.estimate]),
+    ),
+  });
+}
+
+function overcommitTable(results: Results): string | undefined {
+  const rows = overcommitCurves(results).flatMap((curve) => curve.points.map((point) => ({ curve, point })));
+  return table(rows, {
+    block: ({ curve }) => curve.block,
+    workload: ({ curve }) => curve.workload,
+    machine: ({ curve }) => curve.machine,
+    vms: ({ curve }) => curve.vms,
+    strategy: ({ curve }) => curve.strategy,
+    overcommit_ratio: ({ point }) => point.ratio,
+    seeds: ({ point }) => point.seeds,
+    vms_admitted: ({ point }) => point.vmsAdmitted,
+    throughput_ratio: ({ point }) => point.throughput?.estimate,
+    throughput_ci95_low: ({ point }) => point.throughput?.low,
+    throughput_ci95_high: ({ point }) => point.throughput?.high,
+    latency_p99_ms: ({ point }) => point.latencyP99Ms?.estimate,
+    latency_p99_ci95_low_ms: ({ point }) => point.latencyP99Ms?.low,
+    latency_p99_ci95_high_ms: ({ point }) => point.latencyP99Ms?.high,
+    missing_mib: ({ point }) => point.sources.missingMib,
+    ...Object.fromEntries(
+      MEMORY_SOURCES.map(({ key }) => [
+        `${snakeCase(key)}_mib`,
+        ({ point }: (typeof rows)[number]) => point.sources.mib[key],
+      ]),
+    ),
+  });
+}
+
+function notDoneTable({ cells }: Results): string | undefined {
+  return table(
+    cells.filter((cell) => cell.status !== "done"),
+    {
+      block: ({ spec }) => spec.block,
+      workload: ({ spec }) => spec.workload,
+      machine: ({ spec }) => spec.machine,
+      vmm: ({ spec }) => spec.vmm.label,
+      seed: ({ spec }) => spec.seed,
+      vms: ({ spec }) => spec.vms,
+      overcommit_ratio: ({ spec }) => spec.overcommit,
+      status: (cell) => cell.status,
+      reason: (cell) => cell.reason,
+    },
+  );
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
