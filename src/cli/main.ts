@@ -8,10 +8,12 @@ import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
 import { catalogue } from "../experiment/catalogue.ts";
 import { packageVersion } from "../experiment/version.ts";
+import { chartCommand } from "./chart.ts";
 import { checkCommand } from "./check.ts";
 import { listCommand } from "./list.ts";
 import { memoryCommand } from "./memory.ts";
 import { overcommitCommand } from "./overcommit.ts";
+import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
 import { traceCommand } from "./trace.ts";
 
@@ -27,9 +29,11 @@ export function commandLine(words: readonly string[]): Argv {
   return parser
     .usage("$0 <command>\n\nThe same guests, doing the same work, on different virtual machine monitors.")
     .command(runCommand)
+    .command(overcommitCommand)
+    .command(reportCommand)
+    .command(chartCommand)
     .command(listCommand)
     .command(checkCommand)
-    .command(overcommitCommand)
     .command(memoryCommand)
     .command(traceCommand)
     .completion("completion", "Print a completion script for bash or zsh", complete)

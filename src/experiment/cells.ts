@@ -36,7 +36,14 @@ function densities({ vms, overcommit }: MatrixBlock): readonly Pick<CellSpec, "v
 /** Does the cell have one of the values on every axis that is named? */
 export function matches(cell: CellSpec, exclusion: Exclusion): boolean {
   const { vmm, workload, machine, vms, overcommit, seed } = cell;
-  const values: Record<Axis, string | number | undefined> = { vmm: vmm.label, workload, machine, vms, overcommit, seed };
+  const values: Record<Axis, string | number | undefined> = {
+    vmm: vmm.label,
+    workload,
+    machine,
+    vms,
+    overcommit,
+    seed,
+  };
   return (Object.keys(exclusion) as Axis[]).every((axis) => {
     const value = values[axis];
     return value !== undefined && exclusion[axis]?.includes(value);
@@ -57,7 +64,9 @@ export function cellKey(spec: CellSpec, inputs: CellInputs): string {
   const { block, vmm, workload, machine, seed, vms = null, overcommit = null } = spec;
   const named = [vmm.label, vmm.base, sorted(vmm.set)];
   const { workload: work, machine: hardware, vmm: parts } = inputs;
-  return digest(JSON.stringify([RESULT_SCHEMA, block, named, workload, machine, seed, vms, overcommit, work, hardware, parts]));
+  return digest(
+    JSON.stringify([RESULT_SCHEMA, block, named, workload, machine, seed, vms, overcommit, work, hardware, parts]),
+  );
 }
 
 /** A VMM as text: its parts in order with all parameters, so that a changed default gives another key. */

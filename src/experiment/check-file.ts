@@ -19,7 +19,9 @@ export async function checkFile(file: string): Promise<string> {
   if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${parseFingerprints(bytes, file).length} pages`;
   if (/\.lackey(\.gz)?$/.test(file)) return `reference trace of ${parseLackey(bytes, file).length} references`;
   if (/\.ya?ml$/.test(file)) return checkDescription(file, new TextDecoder().decode(bytes));
-  throw new InputError(`${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz or a results folder`);
+  throw new InputError(
+    `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz or a results folder`,
+  );
 }
 
 /** The kind of a description shows in the keys that only this kind has. */

@@ -80,7 +80,12 @@ async function importModule(reference: string, folder: string): Promise<Module> 
   try {
     const url = moduleUrl(reference, folder);
     const exports = Object.values((await import(url)) as Record<string, unknown>);
-    return { exports, sha256: createHash("sha256").update(readFileSync(fileURLToPath(url))).digest("hex") };
+    return {
+      exports,
+      sha256: createHash("sha256")
+        .update(readFileSync(fileURLToPath(url)))
+        .digest("hex"),
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new InputError(`${reference}: the module cannot be loaded: ${reason}`);
@@ -110,7 +115,9 @@ function isVmm(value: unknown): value is Vmm {
 function isPartFactory(value: unknown): value is { readonly definition: PartDefinition } {
   if (typeof value !== "function") return false;
   const { definition } = value as { definition?: Partial<PartDefinition> };
-  return isRecord(definition) && SLOTS.some((slot) => slot === definition.slot) && typeof definition.create === "function";
+  return (
+    isRecord(definition) && SLOTS.some((slot) => slot === definition.slot) && typeof definition.create === "function"
+  );
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-/** `manifest.json`: what a results folder holds the results of. Written before the first cell, and not changed after. */
+/** `manifest.json`: what a results folder holds the results of. Written before the first cell. */
 import { z } from "zod";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -27,7 +27,7 @@ export const manifestSchema = z.object({
   /** Keys of all cells, sorted. */
   cells: z.array(sha256),
   versions: z.object({ vmmbench: z.string(), engine: sha256, node: z.string() }),
-  /** Where the run was started; no result depends on it. */
+  /** Where the run was started or last resumed; no result depends on it. */
   host: z.object({ platform: z.string(), architecture: z.string(), cpu: z.string(), cpus: z.number() }),
 });
 

@@ -47,7 +47,8 @@ const changedVmm = z.looseObject({ as: z.string().min(1).optional() }).transform
   const [[base, written] = ["", {}], ...others] = Object.entries(rest);
   const set = changes.safeParse(written ?? {});
   if (base !== "" && others.length === 0 && set.success) return vmmChoice(base, set.data, as);
-  const message = "expected one VMM and its changes, such as { esx: { memory.page-sharing: off }, as: esx without sharing }";
+  const message =
+    "expected one VMM and its changes, such as { esx: { memory.page-sharing: off }, as: esx without sharing }";
   context.issues.push({ code: "custom", message, input: entry });
   return z.NEVER;
 });
@@ -61,7 +62,11 @@ const seedList = z.union([
     const [, first, last] = /^([0-9]{1,9})\.\.([0-9]{1,9})$/.exec(text) ?? [];
     const count = Number(last) - Number(first) + 1;
     if (count >= 1 && count <= MAX_SEEDS) return Array.from({ length: count }, (_, i) => Number(first) + i);
-    context.issues.push({ code: "custom", message: `"${text}" is not a range of seeds; expected 1..3 or [1, 2, 3]`, input: text });
+    context.issues.push({
+      code: "custom",
+      message: `"${text}" is not a range of seeds; expected 1..3 or [1, 2, 3]`,
+      input: text,
+    });
     return z.NEVER;
   }),
 ]);
@@ -128,13 +133,22 @@ function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): reado
     values?.forEach((value, i) => {
       if (values.indexOf(value) < i) complain([...path, i], `duplicate ${JSON.stringify(value)}${hint}`);
     });
-  unique(["blocks"], data.blocks.map((entry) => entry.name), " as the name of a block");
+  unique(
+    ["blocks"],
+    data.blocks.map((entry) => entry.name),
+    " as the name of a block",
+  );
   for (const [i, entry] of data.blocks.entries()) {
     const at = ["blocks", i];
-    unique([...at, "vmms"], entry.vmms.map((vmm) => vmm.label), "; give one of them another name with `as: ...`");
+    unique(
+      [...at, "vmms"],
+      entry.vmms.map((vmm) => vmm.label),
+      "; give one of them another name with `as: ...`",
+    );
     for (const axis of ["workloads", "machines", "vms", "overcommit"] as const) unique([...at, axis], entry[axis]);
     if (Array.isArray(entry.seeds)) unique([...at, "seeds"], entry.seeds);
-    if (!entry.machines && !data.machines) complain(at, 'the key "machines" is missing, here and at the top of the matrix');
+    if (!entry.machines && !data.machines)
+      complain(at, 'the key "machines" is missing, here and at the top of the matrix');
     if (entry.overcommit && !entry.vms) complain([...at, "overcommit"], "needs vms: how many guests share the host");
     for (const [j, exclusion] of (entry.exclude ?? []).entries()) {
       for (const [axis, message] of unknownValues(entry, data, exclusion as Exclusion)) {
@@ -163,7 +177,8 @@ function unknownValues(
     (exclusion[axis] ?? [])
       .filter((value) => !known[axis].includes(value))
       .map((value) => {
-        const hint = known[axis].length === 0 ? `it has no ${axis}` : suggestion(String(value), known[axis].map(String));
+        const hint =
+          known[axis].length === 0 ? `it has no ${axis}` : suggestion(String(value), known[axis].map(String));
         return [axis, `${JSON.stringify(value)} is not in this block; ${hint}`] as const;
       }),
   );

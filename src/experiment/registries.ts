@@ -20,7 +20,10 @@ export function partsSource(modules: readonly VmmModule[]): string {
 export function vmmsSource(modules: readonly VmmModule[]): string {
   const list = { name: "VMMS", type: "Vmm", doc: "Every VMM of the package.", member: "" };
   const vmms = select(modules, isVmm);
-  return source([...vmms].sort((a, b) => Number(b.name === "native") - Number(a.name === "native")), list);
+  return source(
+    [...vmms].sort((a, b) => Number(b.name === "native") - Number(a.name === "native")),
+    list,
+  );
 }
 
 interface Entry {
@@ -46,10 +49,12 @@ interface List {
 function source(entries: readonly Entry[], { name, type, doc, member }: List): string {
   const files = [...new Set(entries.map((entry) => entry.file))];
   const imports = files.map((file) => {
-    const names = entries.filter((entry) => entry.file === file).map((entry) => {
-      const local = localName(entry, entries);
-      return local === entry.name ? local : `${entry.name} as ${local}`;
-    });
+    const names = entries
+      .filter((entry) => entry.file === file)
+      .map((entry) => {
+        const local = localName(entry, entries);
+        return local === entry.name ? local : `${entry.name} as ${local}`;
+      });
     return `import { ${names.join(", ")} } from "./${file}";\n`;
   });
   const contract = `import type { ${type} } from "./contract.ts";\n`;
@@ -74,7 +79,9 @@ function byModule(a: string, b: string): number {
 }
 
 function isPart(value: unknown): boolean {
-  return typeof value === "function" && hasKeys((value as { definition?: unknown }).definition, ["slot", "name", "create"]);
+  return (
+    typeof value === "function" && hasKeys((value as { definition?: unknown }).definition, ["slot", "name", "create"])
+  );
 }
 
 function isVmm(value: unknown): boolean {

@@ -154,7 +154,11 @@ export function cellTitle({ spec }: Pick<PlannedCell, "spec">): string {
 }
 
 /** The one file with wall-clock figures; earlier figures of a resumed run are kept. */
-async function writeTiming({ folder, workers }: RunOptions, seconds: number, cells: ReadonlyMap<string, number>): Promise<void> {
+async function writeTiming(
+  { folder, workers }: RunOptions,
+  seconds: number,
+  cells: ReadonlyMap<string, number>,
+): Promise<void> {
   const path = join(folder, "timing.json");
   let earlier: { seconds?: number; cellMilliseconds?: Record<string, number> } = {};
   try {
@@ -165,5 +169,8 @@ async function writeTiming({ folder, workers }: RunOptions, seconds: number, cel
   const figures = Object.fromEntries([...cells].map(([key, value]) => [key, Math.round(value)]));
   const cellMilliseconds = { ...earlier.cellMilliseconds, ...figures };
   const total = (earlier.seconds ?? 0) + seconds;
-  await writeDurably(path, `${JSON.stringify({ seconds: Number(total.toFixed(3)), workers, cellMilliseconds }, undefined, 1)}\n`);
+  await writeDurably(
+    path,
+    `${JSON.stringify({ seconds: Number(total.toFixed(3)), workers, cellMilliseconds }, undefined, 1)}\n`,
+  );
 }

@@ -35,7 +35,7 @@ export class ResultsStore {
     const entries = await entriesOf(folder);
     if (entries.length === 0) {
       await mkdir(folder, { recursive: true });
-      await writeDurably(join(folder, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
+      await writeManifest(folder, manifest);
       return new ResultsStore(folder, manifest, new Set());
     }
     if (!resume) {
@@ -43,10 +43,11 @@ export class ResultsStore {
         `${folder}: the folder is not empty; go on with the run in it with --resume, or give another folder with --out`,
       );
     }
-    const present = await readManifest(folder);
-    requireSameRun(folder, present, manifest);
+    requireSameRun(folder, await readManifest(folder), manifest);
     await removeTemporaryFiles(folder);
-    return new ResultsStore(folder, present, await finishedCells(folder, present.cells));
+    // The same cells, but titles in the matrix may have been mended.
+    await writeManifest(folder, manifest);
+    return new ResultsStore(folder, manifest, await finishedCells(folder, manifest.cells));
   }
 
   /** Store one finished cell, durably. */
@@ -85,13 +86,18 @@ export async function readResults(folder: string): Promise<StoredResults> {
   const manifest = await readManifest(folder);
   const path = join(folder, CELLS);
   if (!existsSync(path)) {
-    throw new InputError(`${folder}: the run has not finished (there is no ${CELLS}); finish it with vmmbench run --resume`);
+    throw new InputError(
+      `${folder}: the run has not finished (there is no ${CELLS}); finish it with vmmbench run --resume`,
+    );
   }
   const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
   const cells = lines.map((line, i) => parseCell(line, `${path}:${i + 1}:1`));
   const keys = new Set(cells.map((cell) => cell.key));
   const missing = manifest.cells.filter((key) => !keys.has(key)).length;
-  if (missing > 0) throw new InputError(`${path}: ${missing} of the ${manifest.cells.length} cells are missing; run again with --resume`);
+  if (missing > 0)
+    throw new InputError(
+      `${path}: ${missing} of the ${manifest.cells.length} cells are missing; run again with --resume`,
+    );
   return { folder, manifest, cells };
 }
 
@@ -118,6 +124,10 @@ async function readManifest(folder: string): Promise<Manifest> {
   } catch {
     throw new InputError(`${path}: not the manifest of a results folder that this version of vmmbench can read`);
   }
+}
+
+async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
+  await writeDurably(join(folder, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
 async function noResults(folder: string): Promise<string> {

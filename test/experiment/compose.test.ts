@@ -49,7 +49,8 @@ const problems = (vmm: Vmm, changes: Record<string, unknown>): string[] =>
 
 describe("changing a VMM", () => {
   it("switches a mechanism off", () => {
-    for (const off of ["off", false]) expect(memoryOf(changed(esx, { "memory.page-sharing": off }))).toEqual(["ballooning", "host-swap"]);
+    for (const off of ["off", false])
+      expect(memoryOf(changed(esx, { "memory.page-sharing": off }))).toEqual(["ballooning", "host-swap"]);
   });
 
   it("adds what is not there in the standard order", () => {
@@ -102,12 +103,21 @@ describe("changing a VMM", () => {
 
   const wrong: readonly [Record<string, unknown>, string][] = [
     [{ memroy: "off" }, 'memroy: unknown slot "memroy"; did you mean "memory"?'],
-    [{ "memory.page-shring": "off" }, 'memory.page-shring: unknown part "page-shring" in slot memory; did you mean "page-sharing"?'],
-    [{ "allocation.idleMemoryTaxx": 1 }, 'allocation.idleMemoryTaxx: unknown part "idleMemoryTaxx" in slot allocation; did you mean "idleMemoryTax"?'],
+    [
+      { "memory.page-shring": "off" },
+      'memory.page-shring: unknown part "page-shring" in slot memory; did you mean "page-sharing"?',
+    ],
+    [
+      { "allocation.idleMemoryTaxx": 1 },
+      'allocation.idleMemoryTaxx: unknown part "idleMemoryTaxx" in slot allocation; did you mean "idleMemoryTax"?',
+    ],
     [{ "allocation.idleMemoryTax": 2 }, "expected a number from 0 to 1, not 2"],
     [{ "allocation.idleMemoryTax": Number.NaN }, "expected a number from 0 to 1, not NaN"],
     [{ "allocation.idleMemoryTax": "75%" }, 'expected a number from 0 to 1, not "75%"'],
-    [{ "memory.page-sharing": { pagesPerSecnd: 1 } }, 'page-sharing has no parameter "pagesPerSecnd"; did you mean "pagesPerSecond"?'],
+    [
+      { "memory.page-sharing": { pagesPerSecnd: 1 } },
+      'page-sharing has no parameter "pagesPerSecnd"; did you mean "pagesPerSecond"?',
+    ],
     [{ "memory.page-sharing": { pagesPerSecond: -1 } }, "expected a number of pages/s from 1 to 1000, not -1"],
     [{ "memory.page-sharing": { pagesPerSecond: "10 pages" } }, 'from 1 to 1000, not "10 pages"'],
     [{ "memory.page-sharing": { interVm: 1 } }, "expected on or off, not 1"],
@@ -129,7 +139,9 @@ describe("changing a VMM", () => {
   }
 
   it("says that there is nothing to switch off", () => {
-    expect(problems(xen, { "memory.page-sharing": "off" })).toEqual(["memory.page-sharing: xen has no page-sharing to switch off"]);
+    expect(problems(xen, { "memory.page-sharing": "off" })).toEqual([
+      "memory.page-sharing: xen has no page-sharing to switch off",
+    ]);
   });
 });
 
@@ -144,7 +156,8 @@ describe("every VMM takes every part", () => {
         for (const [parameter, { default: value }] of Object.entries(definition.parameters)) {
           expect(composeVmm(result, { [`${name}.${parameter}`]: value }, PARTS).problems).toEqual([]);
         }
-        for (const slot of SLOTS.filter((other) => other !== definition.slot)) expect(partsIn(result, slot)).toEqual(partsIn(vmm, slot));
+        for (const slot of SLOTS.filter((other) => other !== definition.slot))
+          expect(partsIn(result, slot)).toEqual(partsIn(vmm, slot));
       });
     }
   }

@@ -107,8 +107,12 @@ describe("a results folder", () => {
   it("is not resumed with another matrix or another version", async () => {
     await ResultsStore.open(folder, manifest(), false);
     const before = readFileSync(join(folder, "manifest.json"));
-    await expect(ResultsStore.open(folder, manifest(key(9), key(0), [key(7)]), true)).rejects.toThrow("holds another run");
-    await expect(ResultsStore.open(folder, manifest(key(9), key(5)), true)).rejects.toThrow("another version of the simulator");
+    await expect(ResultsStore.open(folder, manifest(key(9), key(0), [key(7)]), true)).rejects.toThrow(
+      "holds another run",
+    );
+    await expect(ResultsStore.open(folder, manifest(key(9), key(5)), true)).rejects.toThrow(
+      "another version of the simulator",
+    );
     expect(readFileSync(join(folder, "manifest.json"))).toEqual(before);
   });
 
