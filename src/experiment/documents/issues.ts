@@ -47,7 +47,12 @@ export function issuesToProblems(
   issues: readonly z.core.$ZodIssue[],
   prefix: readonly (string | number)[] = [],
 ): readonly Problem[] {
+  const misspelt = new Set(
+    issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => path.join("\0")),
+  );
   return issues.flatMap((issue): readonly Problem[] => {
+    // What a check of a whole mapping finds is a consequence of the key it does not know.
+    if (issue.code === "custom" && misspelt.has(issue.path.join("\0"))) return [];
     const path = [...prefix, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
     if (issue.code === "unrecognized_keys") {
       const messages = issue.message.split("\n");

@@ -32,11 +32,17 @@ export function readDocument<T>(text: string, file: string, schema: z.ZodType<T>
   rejectSyntaxErrors(document, text, file, lines);
   const value = toPlainData(document, file);
   const result = schema.safeParse(value, { error: issueSentence, reportInput: true });
-  const problem = (path: DocumentPath, message: string): string =>
-    sentence(file, lines, { path, message, at: "value" }, document);
-  if (result.success) return { file, data: result.data, problem };
-  const problems = issuesToProblems(result.error.issues);
-  throw new InputError(problems.map((found) => sentence(file, lines, found, document)));
+  const place = (problem: Problem): number => offsetOf(document, problem.path, problem.at);
+  if (result.success) {
+    const problem = (path: DocumentPath, message: string): string => {
+      const found = { path, message, at: "value" } as const;
+      return sentence(file, lines.linePos(place(found)), found);
+    };
+    return { file, data: result.data, problem };
+  }
+  const located = issuesToProblems(result.error.issues).map((found) => ({ found, offset: place(found) }));
+  located.sort((a, b) => a.offset - b.offset);
+  throw new InputError(located.map(({ found, offset }) => sentence(file, lines.linePos(offset), found)));
 }
 
 function rejectSyntaxErrors(document: Document.Parsed, text: string, file: string, lines: LineCounter): void {
@@ -66,8 +72,7 @@ function toPlainData(document: Document.Parsed, file: string): unknown {
   }
 }
 
-function sentence(file: string, lines: LineCounter, { path, message, at }: Problem, document: Document.Parsed): string {
-  const { line, col } = lines.linePos(offsetOf(document, path, at));
+function sentence(file: string, { line, col }: { line: number; col: number }, { path, message, at }: Problem): string {
   const dotted = dottedPath(at === "key" ? path.slice(0, -1) : path);
   return `${file}:${line}:${col}: ${dotted === "" ? "" : `${dotted}: `}${message}`;
 }
