@@ -59,8 +59,8 @@ export function issuesToProblems(
       return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index], at: "key" }));
     }
     if (issue.code === "invalid_union") {
-      const meant = issue.errors.filter((branch) => !branch.some(isWrongForm));
-      if (meant.length === 1) return issuesToProblems(meant[0], path);
+      const fitting = issue.errors.filter((branch) => !branch.some(isWrongForm));
+      if (fitting.length === 1) return issuesToProblems(fitting[0], path);
       const wrong = issue.errors.flatMap((branch) => branch.filter(isWrongForm));
       const specific = wrong.filter(({ code }) => code === "custom");
       const forms = new Set((specific.length > 0 ? specific : wrong).map(({ message }) => message));
@@ -69,10 +69,21 @@ export function issuesToProblems(
     if (issue.code === "invalid_key")
       return issuesToProblems(issue.issues, path).map((problem) => ({ ...problem, at: "key" }));
     if (issue.code === "invalid_type" && issue.input === undefined && path.length > 0) {
-      return [{ path: path.slice(0, -1), message: `the key "${path.at(-1)}" is missing`, at: "value" }];
+      const key = String(path.at(-1));
+      if (isMisspelt(key, issue.path.slice(0, -1), issues)) return [];
+      return [{ path: path.slice(0, -1), message: `the key "${key}" is missing`, at: "value" }];
     }
     return [{ path, message: issue.message, at: "value" }];
   });
+}
+
+/** An unknown key beside it is taken for this one, so that its absence is no second problem. */
+function isMisspelt(key: string, parent: readonly PropertyKey[], issues: readonly z.core.$ZodIssue[]): boolean {
+  const place = parent.join("\0");
+  return issues.some(
+    ({ code, path, message }) =>
+      code === "unrecognized_keys" && path.join("\0") === place && message.includes(meant(key)),
+  );
 }
 
 /** The branch of a union does not even have the shape of what was written. */
@@ -90,8 +101,12 @@ function wrongName(found: unknown, known: readonly string[]): string {
 
 function nearestOrAll(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
-  if (nearest !== undefined) return `did you mean "${nearest}"?`;
+  if (nearest !== undefined) return meant(nearest);
   return known.length === 1 ? `expected ${known[0]}` : `expected one of: ${known.join(", ")}`;
+}
+
+function meant(name: string): string {
+  return `did you mean "${name}"?`;
 }
 
 function keysOf(schema: unknown): readonly string[] {

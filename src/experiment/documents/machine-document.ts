@@ -13,7 +13,10 @@ const kind = z.enum(["published", "calibrated", "assumed"]).meta({
 const count = z.int().min(1);
 
 const cost = z.strictObject({ value: z.int().min(0), unit: z.literal("cycles"), source, kind });
-const costs = z.record(z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/), cost);
+const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
+  error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
+});
+const costs = z.record(costName, cost);
 
 export const machineSchema = z
   .strictObject({

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, describe, expect, test } from "vitest";
+import { InputError } from "../../src/core/input-error.ts";
+import { compileGuests, loadMachine, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { Op } from "../../src/workload/operation-stream.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "vmmbench-load-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, contents: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+function problems(load: () => unknown): readonly string[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof InputError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const IMAGE = `name: image
+title: Image
+summary: For tests.
+guest:
+  memory: 64KiB
+  kernel: 4KiB
+  contents:
+    - a.fp.gz
+    - b.fp.gz
+duration: 1s
+activities:
+  - name: nothing
+    arrivals: { every: 1s }
+    request:
+      - syscall: "null"
+`;
+const fingerprints = (count: number): Uint8Array => gzipSync(new Uint8Array(8 * count).fill(7));
+
+describe("a workload with real inputs", () => {
+  test("reads them relative to its own folder, and its digest covers them", () => {
+    const file = write("image.yaml", IMAGE);
+    write("a.fp.gz", fingerprints(16));
+    write("b.fp.gz", fingerprints(3));
+    const first = loadWorkload(file);
+    expect(compileGuests(first, 1, 3).map(({ guest }) => guest.contents?.length)).toEqual([16, 3, 16]);
+    write("b.fp.gz", fingerprints(4));
+    const second = loadWorkload(file);
+    write("image.yaml", IMAGE.replace("For tests.", "For others."));
+    const third = loadWorkload(file);
+    expect(new Set([first.digest, second.digest, third.digest]).size).toBe(3);
+    expect(first.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test("says at which line a missing, truncated or oversized input is named, all at once", () => {
+    const file = write("bad.yaml", IMAGE.replace("a.fp.gz", "aa.fp.gz").replace("b.fp.gz", "cut.fp.gz"));
+    write("a.fp.gz", fingerprints(16));
+    write("cut.fp.gz", fingerprints(16).subarray(0, 20));
+    const found = problems(() => loadWorkload(file));
+    expect(found).toHaveLength(2);
+    expect(found[0]).toMatch(
+      /bad\.yaml:8:7: guest\.contents\[0\]: .*aa\.fp\.gz: no such file; did you mean ".*a\.fp\.gz"\?$/,
+    );
+    expect(found[1]).toMatch(/bad\.yaml:9:7: guest\.contents\[1\]: .*cut\.fp\.gz: byte offset 20: .*truncated$/);
+    write("a.fp.gz", fingerprints(17));
+    write("b.fp.gz", fingerprints(1));
+    expect(problems(() => loadWorkload(write("image.yaml", IMAGE)))).toEqual([
+      `${folder}/image.yaml:8:7: guest.contents[0]: has 17 pages, guest.memory only 16`,
+    ]);
+  });
+
+  test("a trace becomes the stream, and the process is as large as the trace", () => {
+    write("t.lackey", "I  00001000,4\n L 00402000,4\n S 00402008,8\n");
+    const description = "name: t\ntitle: T\nsummary: S.\nguest: { memory: 64MiB, kernel: 4MiB }\n";
+    const file = write("t.yaml", `${description}trace: { file: t.lackey, cycles-per-instruction: 3 }\n`);
+    const [{ guest, stream, durationUs }] = compileGuests(loadWorkload(file), 1, 1);
+    expect([...stream.op]).toEqual([Op.Request, Op.Touch, Op.Touch]);
+    expect([...stream.a]).toEqual([0, 1, 1026]);
+    expect([...stream.b]).toEqual([0, 6, 1]);
+    expect(guest.anonymousPages).toBe(1027);
+    expect(durationUs).toBe(0);
+    write("t.lackey", "I  00001000,4\nX\n");
+    expect(problems(() => loadWorkload(file))[0]).toMatch(/t\.yaml:5:16: trace\.file: .*t\.lackey.*2/);
+  });
+
+  test("a file that is not there, not text, or a folder", () => {
+    expect(problems(() => loadWorkload(join(folder, "imagee.yaml")))[0]).toContain("image.yaml");
+    expect(problems(() => loadWorkload(folder))[0]).toContain("is a folder");
+    expect(problems(() => loadWorkload(write("x.yaml", new Uint8Array([0xff, 0xfe, 0x41]))))[0]).toContain("UTF-8");
+  });
+});
+
+const MACHINE = `name: m
+title: M
+cpu: { frequency: 2.4GHz, cores: 2, kind: published, source: S }
+page-table: ia32
+tlb: { entries: 64, ways: 4, kind: published, source: S }
+disk: { positioning: 7.7ms, rate: 60MB/s, kind: assumed, source: S }
+network: { rate: 1Gb/s, kind: published, source: S }
+costs:
+  hardware.trap: { value: 1093, unit: cycles, kind: published, source: S }
+kernel-paths:
+  fork: { value: 60000, unit: cycles, kind: calibrated, source: S }
+`;
+
+describe("a machine", () => {
+  test("becomes a profile, and keeps the source of each number", () => {
+    const { profile, numbers } = loadMachine(write("m.yaml", MACHINE));
+    expect(profile).toEqual({
+      name: "m",
+      title: "M",
+      megahertz: 2400,
+      cores: 2,
+      pageTable: "ia32",
+      tlb: { entries: 64, ways: 4 },
+      disk: { positioningUs: 7700, megabytesPerSecond: 60 },
+      network: { megabitsPerSecond: 1000 },
+      costs: { "hardware.trap": 1093 },
+      kernelPaths: { fork: 60_000 },
+    });
+    expect(numbers).toHaveLength(9);
+    expect(numbers.at(-1)).toEqual({
+      name: "kernel-paths.fork",
+      value: 60_000,
+      unit: "cycles",
+      source: "S",
+      kind: "calibrated",
+    });
+  });
+
+  const cases: readonly (readonly [string, string, string, string])[] = [
+    [
+      "a cost without source",
+      ", kind: calibrated, source: S",
+      ", kind: calibrated",
+      'kernel-paths.fork: the key "source" is missing',
+    ],
+    [
+      "a section without source",
+      "ways: 4, kind: published, source: S",
+      "ways: 4, kind: published",
+      'tlb: the key "source" is missing',
+    ],
+    [
+      "another unit",
+      "1093, unit: cycles",
+      "1093, unit: us",
+      'costs.hardware.trap.unit: "us" is not known here; expected cycles',
+    ],
+    [
+      "a fraction of a cycle",
+      "value: 1093",
+      "value: 10.5",
+      "costs.hardware.trap.value: expected a whole number, found 10.5",
+    ],
+    ["a negative cost", "value: 1093", "value: -1", "costs.hardware.trap.value: -1 is too small; expected at least 0"],
+    ["a number without unit", "2.4GHz", "2400", "cpu.frequency: 2400 has no unit; did you mean 2400MHz?"],
+    ["a wrong page table", "ia32", "ia-32", 'page-table: "ia-32" is not known here; did you mean "ia32"?'],
+    ["uneven ways", "ways: 4", "ways: 5", "tlb.ways: 64 entries cannot be divided into 5 ways"],
+    ["a twofold cost", "kernel-paths:", "  hardware.trap: 5\nkernel-paths:", 'duplicate key "hardware.trap"'],
+    ["a wrong cost name", "hardware.trap:", "Hardware Trap:", 'costs: "Hardware Trap" is not a name of a cost'],
+  ];
+  test.each(cases)("%s is refused", (_title, from, to, expected) => {
+    const found = problems(() => loadMachine(write("bad.yaml", MACHINE.replace(from, to))));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/bad\.yaml:\d+:\d+: /);
+    expect(found[0]).toContain(expected);
+  });
+
+  test("the one that comes with the project is a 2.4 GHz Xeon", () => {
+    expect(loadMachine("machines/xeon-2.4-sosp03.yaml").profile).toMatchObject({ megahertz: 2400, pageTable: "ia32" });
+  });
+});
