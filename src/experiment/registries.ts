@@ -74,8 +74,11 @@ function localName({ file, name }: Entry, entries: readonly Entry[]): string {
 }
 
 function byModule(a: string, b: string): number {
-  const module = (line: string): string => line.slice(line.indexOf(' from "'));
-  return module(a) < module(b) ? -1 : 1;
+  return moduleIn(a) < moduleIn(b) ? -1 : 1;
+}
+
+function moduleIn(line: string): string {
+  return line.slice(line.indexOf(' from "'));
 }
 
 function isPart(value: unknown): boolean {

@@ -3,11 +3,17 @@ import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { staticPartition } from "./allocation/static-partition.ts";
 import type { PartDefinition } from "./contract.ts";
 import { bareCpu } from "./cpu/bare.ts";
+import { binaryTranslation } from "./cpu/binary-translation.ts";
+import { paravirtual } from "./cpu/paravirtual.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
+import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
+import { vmkernelDisk, vmkernelNetwork } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
+import { directPaging } from "./mmu/direct-paging.ts";
+import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -16,12 +22,20 @@ export const PARTS: readonly PartDefinition[] = [
   proportionalShares.definition,
   staticPartition.definition,
   bareCpu.definition,
+  binaryTranslation.definition,
+  paravirtual.definition,
   bareDisk.definition,
   bareNetwork.definition,
+  splitDriverDisk.definition,
+  splitDriverNetwork.definition,
+  vmkernelDisk.definition,
+  vmkernelNetwork.definition,
   ballooning.definition,
   hostSwap.definition,
   pageSharing.definition,
   bareMmu.definition,
+  directPaging.definition,
+  shadowPaging.definition,
   credit.definition,
   proportionalShareCpu.definition,
 ];

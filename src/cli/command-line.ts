@@ -1,0 +1,75 @@
+/** The words of the command line: all commands, their help and their completion. */
+import yargs, { type Argv } from "yargs";
+import { nearestName } from "../core/nearest-name.ts";
+import { catalogue } from "../experiment/catalogue.ts";
+import { packageVersion } from "../experiment/version.ts";
+import { chartCommand } from "./chart.ts";
+import { checkCommand } from "./check.ts";
+import { listCommand } from "./list.ts";
+import { memoryCommand } from "./memory.ts";
+import { overcommitCommand } from "./overcommit.ts";
+import { reportCommand } from "./report.ts";
+import { runCommand } from "./run.ts";
+import { traceCommand } from "./trace.ts";
+
+const MAX_WIDTH = 110;
+
+/** The command line itself is wrong: no such command, no such option. */
+export class UsageError extends Error {}
+
+/** The parser with all commands; it throws what goes wrong and ends nothing by itself. */
+export function commandLine(words: readonly string[]): Argv {
+  const parser = yargs([...words]).scriptName("vmmbench");
+  return parser
+    .usage("$0 <command>\n\nThe same guests, doing the same work, on different virtual machine monitors.")
+    .command(runCommand)
+    .command(overcommitCommand)
+    .command(reportCommand)
+    .command(chartCommand)
+    .command(listCommand)
+    .command(checkCommand)
+    .command(memoryCommand)
+    .command(traceCommand)
+    .completion("completion", "Print a completion script for bash or zsh", complete)
+    .example("$0 run", "run the default matrix and write results/ and reports/")
+    .example("$0 list workloads", "what can be simulated")
+    .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
+    .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
+    .demandCommand(1, "expected a command")
+    .strict()
+    .recommendCommands()
+    .version(packageVersion())
+    .help()
+    .alias("help", "h")
+    .wrap(Math.min(MAX_WIDTH, parser.terminalWidth()))
+    .fail((message, error) => {
+      throw error instanceof Error ? error : new UsageError(usageSentence(message, words, parser));
+    });
+}
+
+/** One line; the nearest name where one was misspelt. */
+function usageSentence(message: string, words: readonly string[], parser: Argv): string {
+  const line = message
+    .split("\n")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .join("; ")
+    .replaceAll(":;", ":");
+  const [, command] = /^Did you mean (\S+)\?$/.exec(line) ?? [];
+  if (command !== undefined) return `unknown command "${words[0]}"; did you mean "${command}"?`;
+  const [, unknown] = /^Unknown arguments?: ([^,\s]+)/.exec(line) ?? [];
+  const { key } = (parser as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions();
+  const nearest = unknown === undefined ? undefined : nearestName(unknown, Object.keys(key));
+  return nearest === undefined ? line : `${line}; did you mean --${nearest}?`;
+}
+
+/** Commands and options as yargs knows them, and after `run` the names of the matrices. */
+function complete(
+  current: string,
+  { _: words }: { _: readonly (string | number)[] },
+  defaults: (onDone: (error: Error | null, found: string[] | undefined) => void) => void,
+  done: (found: string[]) => void,
+): void {
+  const matrices = words.includes("run") && !current.startsWith("-") ? catalogue("experiments") : [];
+  defaults((_, found = []) => done([...found, ...matrices]));
+}

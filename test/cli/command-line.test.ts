@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { commandLine } from "../../src/cli/command-line.ts";
+import { catalogue } from "../../src/experiment/catalogue.ts";
+import { ROOT, vmmbench } from "./vmmbench.ts";
+
+const COMMANDS = ["run", "chart", "report", "overcommit", "memory", "trace", "list", "check"];
+
+/** Parses and validates like the command, and stops before anything is done. */
+async function parse(words: readonly string[]): Promise<void> {
+  const stop = new Error("parsed");
+  const parser = commandLine(words).middleware(() => {
+    throw stop;
+  });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (error !== stop) throw error;
+  }
+}
+
+describe("the command line", () => {
+  const sources = readdirSync(join(ROOT, "src/cli")).map((file) => readFileSync(join(ROOT, "src/cli", file), "utf8"));
+  const examples = sources.flatMap((text) =>
+    [...text.matchAll(/\.example\(\s*"\$0 ([^"]+)"/g)].map(([, words]) => words),
+  );
+
+  it("has an example or more for every command", () => {
+    for (const command of COMMANDS)
+      expect(examples.filter((words) => words.split(" ")[0] === command).length, command).toBeGreaterThan(0);
+  });
+
+  for (const example of examples) {
+    it(`takes the example: ${example}`, () => parse(example.split(" ")));
+  }
+
+  for (const name of catalogue("experiments")) {
+    it(`takes the matrix by name: ${name}`, () => parse(["run", name]));
+  }
+
+  const wrong: readonly [string[], string][] = [
+    [[], "expected a command"],
+    [["rnu"], 'unknown command "rnu"; did you mean "run"?'],
+    [["run", "--wrokers", "2"], "Unknown argument: wrokers; did you mean --workers?"],
+    [["run", "a", "b"], "Unknown argument: b"],
+    [["run", "--out"], "Not enough arguments following: out"],
+    [["list", "vms"], 'Invalid values: Argument: what, Given: "vms", Choices: "vmms"'],
+    [["memory"], "expected a subcommand: sharing"],
+  ];
+  for (const [words, expected] of wrong) {
+    it(`is told what is wrong with: ${words.join(" ")}`, async () => {
+      await expect(parse(words)).rejects.toThrow(expected);
+    });
+  }
+});
+
+describe("the command", () => {
+  it("ends with 2 and one line on bad usage", async () => {
+    const { code, stdout, stderr } = await vmmbench(["run", "--wrokers", "2"]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe("Unknown argument: wrokers; did you mean --workers?; see vmmbench --help\n");
+  });
+
+  it("shows its help, with every command, and its version", async () => {
+    const help = await vmmbench(["--help"]);
+    expect(help.code).toBe(0);
+    for (const command of COMMANDS) expect(help.stdout).toContain(`vmmbench ${command}`);
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+    expect((await vmmbench(["--version"])).stdout).toBe(`${version}\n`);
+  });
+
+  it("completes commands, options and matrices", async () => {
+    const script = await vmmbench(["completion"]);
+    expect(script.stdout).toContain("vmmbench --get-yargs-completions");
+    const complete = async (...words: string[]): Promise<string[]> =>
+      (await vmmbench(["--get-yargs-completions", "vmmbench", ...words])).stdout
+        .split("\n")
+        .map((line) => line.split(":")[0]);
+    expect(await complete("")).toEqual(expect.arrayContaining(COMMANDS));
+    expect(await complete("run", "--")).toEqual(expect.arrayContaining(["--workers", "--resume", "--out"]));
+    expect(await complete("run", "")).toEqual(expect.arrayContaining(["smoke", "default"]));
+  });
+
+  it("lists everything, also as JSON", async () => {
+    const { stdout } = await vmmbench(["list", "--json"]);
+    const lists = JSON.parse(stdout) as Record<string, { name: string }[]>;
+    expect(Object.keys(lists)).toEqual(["vmms", "parts", "workloads", "machines", "experiments"]);
+    expect(lists.workloads.map(({ name }) => name)).toEqual(catalogue("workloads"));
+    expect(lists.vmms.map(({ name }) => name)).toContain("native");
+    const text = await vmmbench(["list"]);
+    for (const { name } of Object.values(lists).flat()) expect(text.stdout).toContain(name);
+  });
+});
