@@ -217,6 +217,11 @@ describe("a wrong workload is answered with place, problem and expectation", () 
       ["w.yaml:12:15: activities[0].arrivals: expected exactly one of: rate, every, at"],
     ],
     [
+      "a rate that would fill the memory",
+      change(["rate: 5/s", "rate: 5000000/s"]),
+      ["w.yaml:11:5: activities[0]: comes to some 1.0e+8 operations; expected at most 20000000"],
+    ],
+    [
       "an empty window",
       change(["rate: 5/s", "rate: 5/s, from: 5s, until: 5s"]),
       ["w.yaml:12:45: activities[0].arrivals.until: must be later than from"],

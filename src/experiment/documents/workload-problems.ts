@@ -1,4 +1,5 @@
 /** What is wrong with a workload although every value by itself is right. */
+import { operationEstimates } from "./operation-estimate.ts";
 import type { StepDocument } from "./step-schema.ts";
 import type { DocumentPath } from "./yaml-document.ts";
 import type { ActivityDocument, GuestDocument, WorkloadDocument } from "./workload-schema.ts";
@@ -10,6 +11,8 @@ export interface WorkloadProblem {
 
 const PAGE_KIB = 4;
 const SHARE_TOLERANCE = 1e-6;
+/** 260 MB of operation stream for each guest. */
+const MAX_OPERATIONS = 20_000_000;
 
 export function workloadProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
   const activities = document.activities ?? [];
@@ -18,6 +21,7 @@ export function workloadProblems(document: WorkloadDocument): readonly WorkloadP
     ...timeProblems(document),
     ...kindProblems(document),
     ...nameProblems(activities),
+    ...sizeProblems(document),
     ...(document["closed-loop"] === undefined ? openProblems(document) : closedProblems(activities)),
     ...activities.flatMap(({ request }, index) =>
       stepsProblems(request, ["activities", index, "request"], document.guest),
@@ -67,6 +71,14 @@ function nameProblems(activities: readonly ActivityDocument[]): readonly Workloa
       ? [{ path: ["activities", index, "name"], message: `duplicate activity name "${name}"` }]
       : [],
   );
+}
+
+function sizeProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
+  return operationEstimates(document).flatMap((operations, index) => {
+    if (operations <= MAX_OPERATIONS) return [];
+    const message = `comes to some ${operations.toPrecision(2)} operations; expected at most ${MAX_OPERATIONS}`;
+    return [{ path: ["activities", index], message }];
+  });
 }
 
 function openProblems({ activities = [], duration }: WorkloadDocument): readonly WorkloadProblem[] {
