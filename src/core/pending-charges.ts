@@ -32,6 +32,7 @@ export class PendingCharges {
 
   /** Incur `times` operations of a known price. */
   addVector(vector: CostVector, times = 1): void {
+    if (times === 0) return;
     const { causes, cycles } = vector;
     for (let i = 0; i < causes.length; i++) this.add(causes[i], cycles[i] * times, times);
   }

@@ -24,13 +24,7 @@ export class FileCache implements PageOwner {
   #dirtyHead = 0;
   #dirtyCount = 0;
 
-  constructor(
-    pages: GuestPages,
-    physical: PhysicalMemory,
-    requests: DiskRequests,
-    ids: ContentIds,
-    filePages: number,
-  ) {
+  constructor(pages: GuestPages, physical: PhysicalMemory, requests: DiskRequests, ids: ContentIds, filePages: number) {
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;

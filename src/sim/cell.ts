@@ -85,6 +85,9 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   vms_admitted: { title: "VMs started", unit: "VMs", better: "higher" },
   host_memory_mib: { title: "host memory for VMs", unit: "MiB" },
   memory_free_mib: { title: "free host memory, mean", unit: "MiB" },
+  memory_private_mib: { title: "host memory that one VM uses alone, mean", unit: "MiB" },
+  memory_shared_mib: { title: "host memory that several guest pages share, mean", unit: "MiB" },
+  memory_overhead_mib: { title: "host memory the VMM keeps for itself, mean", unit: "MiB" },
   memory_shared_saved_mib: { title: "memory saved by page sharing, mean", unit: "MiB", better: "higher" },
   memory_ballooned_mib: { title: "memory in balloons, mean", unit: "MiB" },
   memory_host_swapped_mib: { title: "memory swapped out by the host, mean", unit: "MiB" },
@@ -94,6 +97,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   host_swap_outs: { title: "pages swapped out by the host", unit: "pages", better: "lower" },
   guest_swap_ins: { title: "pages swapped in by guests", unit: "pages", better: "lower" },
   guest_swap_outs: { title: "pages swapped out by guests", unit: "pages", better: "lower" },
+  guest_out_of_memory: { title: "times a guest had neither memory nor swap left", unit: "times", better: "lower" },
   cow_breaks: { title: "copy-on-write breaks of shared pages", unit: "pages", better: "lower" },
   pages_scanned: { title: "pages scanned for sharing", unit: "pages" },
 };

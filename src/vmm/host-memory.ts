@@ -15,10 +15,13 @@ const COW_BREAK = cause("vmm.page-sharing.cow-break");
 const SWAP_IN = cause("vmm.host-swap.in");
 const SWAP_OUT = cause("vmm.host-swap.out");
 const ALLOCATE = cause("vmm.memory.allocate");
+const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
 
 /** Who shares pages, if anybody does. */
 export interface PageSharer {
+  /** The VMs' memory has been scanned already when the simulation starts. */
+  readonly scannedBeforeStart: boolean;
   /** Try to back a page with a frame of equal content. Returns whether its own frame was given up. */
   share(vm: VmMemory, ppn: number): boolean;
   /** A shared frame ceases to be one; its content is still what it was. */
@@ -95,6 +98,7 @@ export class HostMemory {
     else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = BALLOONED;
     vm.ballooned++;
+    this.payer.add(BALLOON, this.#costs.map);
   }
 
   /** The guest's balloon gives a page back; `populate` backs it at once, otherwise its first use does. */
@@ -102,6 +106,7 @@ export class HostMemory {
     vm.backing[ppn] = UNBACKED;
     vm.ballooned--;
     vm.returned++;
+    this.payer.add(BALLOON, this.#costs.map);
     if (populate) this.#back(vm, ppn);
   }
 

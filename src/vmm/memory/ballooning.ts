@@ -26,7 +26,10 @@ class Ballooning implements MemoryMechanism {
     for (const vm of this.#memory.vms) {
       const wanted = vm.ballooned + vm.claimed + vm.swapped - vm.target;
       const largest = Math.floor((vm.pages * this.#parameters.maxPercent) / 100);
-      vm.balloon?.poll(Math.max(0, Math.min(wanted, Math.max(largest, vm.pages - vm.target))), this.#parameters.pagesPerSecond);
+      vm.balloon?.poll(
+        Math.max(0, Math.min(wanted, Math.max(largest, vm.pages - vm.target))),
+        this.#parameters.pagesPerSecond,
+      );
     }
   }
 
@@ -38,7 +41,8 @@ class Ballooning implements MemoryMechanism {
 export const ballooning = definePart<"memory", BallooningParameters>({
   slot: "memory",
   name: "ballooning",
-  summary: "A driver in the guest allocates pages and hands them to the VMM, so that the guest chooses what to give up.",
+  summary:
+    "A driver in the guest allocates pages and hands them to the VMM, so that the guest chooses what to give up.",
   parameters: {
     maxPercent: {
       summary: "Largest balloon, of configured memory",

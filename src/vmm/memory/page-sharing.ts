@@ -22,13 +22,14 @@ export interface PageSharingParameters extends Record<string, number | boolean> 
   pagesPerSecond: number;
   hashBits: number;
   interVm: boolean;
-  passesBeforeStart: number;
+  scannedBeforeStart: boolean;
 }
 
 class PageSharing implements MemoryMechanism, PageSharer {
   readonly name = "page-sharing";
   readonly kind = "sharing";
   readonly periodUs = 1e6 / PERIODS_PER_SECOND;
+  readonly scannedBeforeStart: boolean;
   readonly #memory: HostMemory;
   readonly #table: FrameTable;
   readonly #parameters: PageSharingParameters;
@@ -39,6 +40,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
   #nextVm = 0;
 
   constructor(parameters: PageSharingParameters, context: HostContext) {
+    this.scannedBeforeStart = parameters.scannedBeforeStart;
     this.#memory = context.memory;
     this.#parameters = parameters;
     this.#random = context.random("page-sharing");
@@ -65,11 +67,6 @@ class PageSharing implements MemoryMechanism, PageSharer {
 
   reclaim(): number {
     return 0;
-  }
-
-  /** Visit every page of a VM once, whatever the rate. */
-  scanAll(vm: VmMemory): void {
-    for (let visited = 0; visited < vm.pages; visited++) this.#scanNext(vm);
   }
 
   /** A match of the hash is only a hint: pages are compared in full before they are shared. */
@@ -161,12 +158,9 @@ export const pageSharing = definePart<"memory", PageSharingParameters>({
       default: true,
       source: "VMware, Mem.ShareForceSalting",
     },
-    passesBeforeStart: {
-      summary: "Times every page has been scanned before the simulation starts: hosts are up for days, a run is short",
-      default: 1,
-      unit: "1",
-      min: 0,
-      max: 10,
+    scannedBeforeStart: {
+      summary: "Every page has been scanned once when the simulation starts: hosts are up for days, a run is short",
+      default: true,
       source: "assumption: at 50 pages/s a guest of 256 MiB is scanned in 22 minutes",
     },
   },

@@ -1,0 +1,52 @@
+import type { PhysicalMemory } from "../guest/physical-memory.ts";
+import { ZERO_CONTENT } from "../machine/content-ids.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
+
+/** A guest's physical memory, backed by the host page by page from the moment it is populated. */
+export class GuestPhysicalMemory implements PhysicalMemory {
+  readonly #host: HostMemory;
+  readonly #vm: VmMemory;
+  readonly #populateReturned: boolean;
+  /** Contents while the guest is being built. */
+  #building: Uint32Array | undefined;
+
+  constructor(host: HostMemory, vm: VmMemory, contents: Uint32Array, populateReturned: boolean) {
+    this.#host = host;
+    this.#vm = vm;
+    this.#building = contents;
+    this.#populateReturned = populateReturned;
+  }
+
+  read(ppn: number): number {
+    return this.#building === undefined ? this.#host.read(this.#vm, ppn) : this.#building[ppn];
+  }
+
+  write(ppn: number, content: number): void {
+    if (this.#building === undefined) this.#host.write(this.#vm, ppn, content);
+    else this.#building[ppn] = content;
+  }
+
+  release(ppn: number): void {
+    this.#host.release(this.#vm, ppn);
+  }
+
+  reclaim(ppn: number): void {
+    this.#host.reclaim(this.#vm, ppn, this.#populateReturned);
+  }
+
+  /**
+   * The guest is ready: put its pages into machine memory. The first `always` pages are backed even if they are zero; others
+   * only if they are not, or if everything is (`all`). `share`: look for an equal page right away.
+   */
+  populate(always: number, all: boolean, share: boolean): void {
+    const contents = this.#building ?? new Uint32Array(0);
+    this.#building = undefined;
+    for (let ppn = 0; ppn < contents.length; ppn++) {
+      const wanted = all || ppn < always || contents[ppn] !== ZERO_CONTENT;
+      if (!wanted || this.#vm.backing[ppn] === BALLOONED) continue;
+      this.#host.write(this.#vm, ppn, contents[ppn]);
+      if (share) this.#host.sharer?.share(this.#vm, ppn);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { Waiter } from "./host-devices.ts";
+
+/** Told when what a thread waited for has come. */
+export interface ThreadOwner {
+  threadReady(thread: GuestThread, now: number): void;
+}
+
+/** A thread of a guest that serves one request after the other. */
+export class GuestThread implements Waiter {
+  readonly index: number;
+  /** Logical pages of its forked children and executed images. */
+  readonly transientBase: number;
+  readonly transientPages: number;
+  readonly #owner: ThreadOwner;
+  /** Next operation, and where the request ends. */
+  next = 0;
+  end = 0;
+  /** When the request arrived, in cycles. */
+  arrival = 0;
+  timed = false;
+  /** Current service process. */
+  process = 0;
+  /** Forks that have not exited. */
+  depth = 0;
+  /** Pages of the image it executes; 0: it still runs a copy of its parent. */
+  image = 0;
+  #waits = 0;
+
+  constructor(index: number, transientBase: number, transientPages: number, owner: ThreadOwner) {
+    this.index = index;
+    this.transientBase = transientBase;
+    this.transientPages = transientPages;
+    this.#owner = owner;
+  }
+
+  /** Its request has been carried out. */
+  get over(): boolean {
+    return this.next === this.end;
+  }
+
+  get waiting(): boolean {
+    return this.#waits > 0;
+  }
+
+  begin(): void {
+    this.#waits++;
+  }
+
+  done(now: number): void {
+    if (--this.#waits === 0) this.#owner.threadReady(this, now);
+  }
+}

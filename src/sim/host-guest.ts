@@ -1,0 +1,261 @@
+/** One guest of the host simulation: its threads take requests from the stream and carry out their operations. */
+import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
+import type { GuestMemory } from "../guest/memory-manager.ts";
+import type { ContentIds } from "../machine/content-ids.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { GuestOperations } from "./guest-operations.ts";
+import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
+import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import type { OperationPrices } from "./operation-prices.ts";
+import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import type { RequestSource } from "./request-source.ts";
+
+/** Areas of the disk, in pages: one per guest for files, one for its swap device, and the VMM's swap space. */
+const AREA_PAGES = 2 ** 26;
+const HOST_SWAP_AREA = 0;
+/** What a guest needs of the host. */
+export interface GuestSurroundings {
+  readonly host: HostMemory;
+  readonly processors: Processors;
+  readonly devices: HostDevices;
+  readonly ids: ContentIds;
+  readonly megahertz: number;
+  /** Time of the event in hand, in cycles. */
+  now(): number;
+  /** Wake the guest's thread when its request begins. */
+  callThread(guest: number, thread: number, at: number): void;
+  /** A request is over; latency in cycles. */
+  requestDone(latency: number): void;
+}
+
+/** Parts of a guest that exist before its vCPU does. */
+export interface GuestParts {
+  readonly index: number;
+  readonly workload: CompiledWorkload;
+  readonly memory: GuestMemory;
+  readonly vm: VmMemory;
+  readonly prices: OperationPrices;
+  readonly source: RequestSource;
+  /** See transientPages(). */
+  readonly transientPages: number;
+}
+
+/** Counts what is under way; whoever waits for all of it is told when none is left. */
+class Outstanding implements Waiter {
+  count = 0;
+  readonly #whenNone: (now: number) => void;
+
+  constructor(whenNone: (now: number) => void) {
+    this.#whenNone = whenNone;
+  }
+
+  begin(): void {
+    this.count++;
+  }
+
+  done(now: number): void {
+    if (--this.count === 0) this.#whenNone(now);
+  }
+}
+
+export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
+  readonly memory: GuestMemory;
+  readonly vm: VmMemory;
+  readonly #index: number;
+  readonly #around: GuestSurroundings;
+  readonly #prices: OperationPrices;
+  readonly #source: RequestSource;
+  readonly #vcpu: Vcpu;
+  readonly #operations: GuestOperations;
+  readonly #threads: readonly GuestThread[];
+  readonly #ready: GuestThread[] = [];
+  #current: GuestThread | undefined;
+  /** The thread whose step made the whole vCPU wait. */
+  #stalled: GuestThread | undefined;
+  /** Disk and network requests of the step in hand, to be submitted when its cycles have been run. */
+  #outbox: IoJob[] = [];
+  /** Threads that still have requests to serve. */
+  #serving: number;
+  /** Reads and writes of the host's swap space that stop the whole vCPU. */
+  readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
+  readonly #balloonWait = new Outstanding(() => {});
+
+  constructor(parts: GuestParts, around: GuestSurroundings) {
+    const { index, workload, memory, vm, prices, source } = parts;
+    this.memory = memory;
+    this.vm = vm;
+    this.#index = index;
+    this.#around = around;
+    this.#prices = prices;
+    this.#source = source;
+    this.#vcpu = around.processors.addVcpu(this, 1);
+    this.#operations = new GuestOperations(workload, memory, prices, this.#vcpu.pending, around);
+    const base = workload.guest.processes * workload.guest.anonymousPages;
+    this.#threads = Array.from(
+      { length: workload.guest.threads },
+      (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
+    );
+    this.#serving = this.#threads.length;
+  }
+
+  /** All its requests are done. */
+  get finished(): boolean {
+    return this.#serving === 0;
+  }
+
+  /** All threads take their first request. */
+  start(): void {
+    for (const thread of this.#threads) this.#takeRequest(thread, 0);
+  }
+
+  advance(now: number): boolean {
+    this.#finishStep(now);
+    if (this.#stopped) return false;
+    const thread = this.#ready.shift();
+    if (thread === undefined) return false;
+    this.#current = thread;
+    this.#around.host.payer = this.#vcpu.pending;
+    this.#operations.run(thread, now);
+    this.#collectRequests(thread, this.#hostWait, this.#outbox);
+    return true;
+  }
+
+  threadReady(thread: GuestThread, now: number): void {
+    // A stalled thread goes on when the whole vCPU does.
+    if (thread === this.#stalled) return;
+    this.#goOn(thread, now);
+    this.wake();
+  }
+
+  /** The time has come for the request that a thread has taken. */
+  callThread(thread: number): void {
+    this.#ready.push(this.#threads[thread]);
+    this.wake();
+  }
+
+  /** Let the vCPU run, unless the VMM has stopped it as a whole. */
+  wake(): void {
+    if (!this.#stopped) this.#around.processors.wake(this.#vcpu);
+  }
+
+  /** The VMM may have let it go on. */
+  wakeIfReady(): void {
+    if (this.#ready.length > 0) this.wake();
+  }
+
+  get needsBackend(): boolean {
+    return this.#prices.needsBackend;
+  }
+
+  /** `ticks` timer interrupts; they come when the guest is idle, too. */
+  timerInterrupts(ticks: number): void {
+    this.#vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
+    this.wake();
+  }
+
+  /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
+  writeBack(before: number, now: number): void {
+    this.#around.host.payer = this.#vcpu.pending;
+    this.memory.cache.writeBack(before);
+    this.#submitNow(undefined, now);
+  }
+
+  /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
+  poll(target: number, most: number): void {
+    if (this.#balloonWait.count > 0) return;
+    const { host } = this.#around;
+    const payer = host.payer;
+    host.payer = this.#vcpu.pending;
+    const moved = this.memory.balloon.poll(target, most);
+    if (moved > 0) {
+      this.#submitNow(this.#balloonWait, this.#around.now());
+      this.wake();
+    }
+    host.payer = payer;
+  }
+
+  get #stopped(): boolean {
+    return this.vm.blocked || this.#hostWait.count > 0;
+  }
+
+  /** The cycles of the last step have been run: its requests go out, and the thread goes on when they are done. */
+  #finishStep(now: number): void {
+    const thread = this.#current;
+    if (thread === undefined) return;
+    this.#current = undefined;
+    if (this.#outbox.length > 0) {
+      const jobs = this.#outbox;
+      this.#outbox = [];
+      for (const job of jobs) this.#around.devices.submit(job, now);
+    }
+    if (this.#hostWait.count > 0) this.#stalled = thread;
+    else if (!thread.waiting) this.#goOn(thread, now);
+  }
+
+  /** Pages that the VMM had swapped out are back. */
+  #hostDone(now: number): void {
+    const thread = this.#stalled;
+    this.#stalled = undefined;
+    if (thread !== undefined && !thread.waiting) this.#goOn(thread, now);
+    this.wake();
+  }
+
+  #goOn(thread: GuestThread, now: number): void {
+    if (thread.over) this.#endRequest(thread, now);
+    else this.#ready.push(thread);
+  }
+
+  #endRequest(thread: GuestThread, now: number): void {
+    if (thread.timed) this.#around.requestDone(now - thread.arrival);
+    this.#takeRequest(thread, now);
+  }
+
+  #takeRequest(thread: GuestThread, now: number): void {
+    const request = this.#source.take();
+    if (request < 0) {
+      this.#serving--;
+      return;
+    }
+    thread.next = this.#source.first(request);
+    thread.end = this.#source.end(request);
+    thread.timed = this.#source.isTimed(request);
+    thread.arrival = this.#source.begins(request, now);
+    if (thread.arrival > now) this.#around.callThread(this.#index, thread.index, thread.arrival);
+    else this.callThread(thread.index);
+  }
+
+  /** Work of the guest kernel in the background: submit what it has led to at once. */
+  #submitNow(waiter: Waiter | undefined, now: number): void {
+    const jobs: IoJob[] = [];
+    this.#collectRequests(waiter, waiter, jobs);
+    for (const job of jobs) this.#around.devices.submit(job, now);
+  }
+
+  /** Turn disk requests of the guest and of the VMM on its behalf, and work for the back end, into jobs. */
+  #collectRequests(guestWaiter: Waiter | undefined, hostWaiter: Waiter | undefined, jobs: IoJob[]): void {
+    const { host } = this.#around;
+    const guestRequests = this.memory.requests;
+    for (let i = 0; i < guestRequests.length; i++) jobs.push(this.#guestJob(guestRequests, i, guestWaiter));
+    guestRequests.clear();
+    for (let i = 0; i < host.requests.length; i++) {
+      jobs.push(vmmDiskJob(hostWaiter, HOST_SWAP_AREA + host.requests.first(i), host.requests.pages(i)));
+    }
+    host.requests.clear();
+    const units = this.#operations.takeBackendUnits();
+    if (units > 0) {
+      jobs.push({ waiter: guestWaiter, backend: this.#operations.backend, units, page: 0, pages: 0 });
+    }
+  }
+
+  #guestJob(requests: DiskRequests, i: number, waiter: Waiter | undefined): IoJob {
+    const kind = requests.kind(i);
+    const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
+    const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
+    this.#vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
+    const area = 1 + 2 * this.#index + (swap ? 1 : 0);
+    const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
+    return { waiter, backend, units: 1, page: area * AREA_PAGES + requests.first(i), pages: requests.pages(i) };
+  }
+}

@@ -1,0 +1,197 @@
+/** What a host simulation shows: a row a second, and figures over the measured window. */
+import type { Ledger } from "../core/ledger.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import type { CellOutcome } from "./cell.ts";
+import type { HostDevices } from "./host-devices.ts";
+import type { HostGuest } from "./host-guest.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
+
+const PAGES_PER_MIB = 256;
+const MEMORY_COLUMNS = [
+  "memory_free_mib",
+  "memory_private_mib",
+  "memory_shared_mib",
+  "memory_overhead_mib",
+  "memory_shared_saved_mib",
+  "memory_ballooned_mib",
+  "memory_host_swapped_mib",
+  "memory_guest_swapped_mib",
+  "memory_guest_cache_mib",
+  "memory_guest_used_mib",
+] as const;
+export const SERIES_COLUMNS = ["time_s", ...MEMORY_COLUMNS, "throughput_rps"] as const;
+const FIRST_MEMORY_COLUMN = 1;
+
+/** Figures that only grow; what they grow by in the measured window counts. */
+const COUNTERS = [
+  "disk_busy",
+  "network_busy",
+  "host_swap_ins",
+  "host_swap_outs",
+  "guest_swap_ins",
+  "guest_swap_outs",
+  "guest_page_faults",
+  "guest_out_of_memory",
+  "cow_breaks",
+  "pages_scanned",
+] as const;
+type Counters = Record<(typeof COUNTERS)[number], number>;
+
+export interface ObservedHost {
+  readonly profile: MachineProfile;
+  readonly memory: HostMemory;
+  readonly devices: HostDevices;
+  readonly guests: readonly HostGuest[];
+  readonly ledger: Ledger;
+}
+
+export class HostObserver {
+  readonly #host: ObservedHost;
+  readonly #latencies = new LatencyHistogram();
+  readonly #rows: number[][] = [];
+  #doneThisSecond = 0;
+  #windowStart = 0;
+  #countersAtStart: Counters;
+  #cyclesAtStart: Readonly<Record<string, number>> = {};
+  #eventsAtStart: Readonly<Record<string, number>> = {};
+
+  constructor(host: ObservedHost) {
+    this.#host = host;
+    this.#countersAtStart = this.#counters();
+  }
+
+  /** A request is over; latency in cycles. */
+  requestDone(latency: number): void {
+    this.#latencies.add(latency);
+    this.#doneThisSecond++;
+  }
+
+  /** The measured window begins; the ledger has been brought up to date. */
+  beginWindow(now: number): void {
+    this.#windowStart = now;
+    this.#latencies.clear();
+    this.#countersAtStart = this.#counters();
+    this.#cyclesAtStart = this.#host.ledger.cyclesByCause();
+    this.#eventsAtStart = this.#host.ledger.eventsByCause();
+  }
+
+  /** A second is over. */
+  sample(now: number): void {
+    this.#rows.push([now / (this.#host.profile.megahertz * 1e6), ...this.#memoryMib(), this.#doneThisSecond]);
+    this.#doneThisSecond = 0;
+  }
+
+  /** The run is over; the ledger has been brought up to date. */
+  outcome(now: number, configured: number): CellOutcome {
+    const { ledger, profile } = this.#host;
+    if (this.#rows.length === 0) this.sample(now);
+    const cycles = difference(ledger.cyclesByCause(), this.#cyclesAtStart);
+    const windowMs = (now - this.#windowStart) / (profile.megahertz * 1000);
+    const busyShare = 1 - (cycles.idle ?? 0) / Math.max(1, profile.cores * (now - this.#windowStart));
+    return {
+      metrics: {
+        elapsed_ms: windowMs,
+        work_ms: busyShare * windowMs,
+        ...this.#requestMetrics(windowMs),
+        cpu_busy_percent: 100 * busyShare,
+        ...this.#counterMetrics(now - this.#windowStart),
+        ...this.#memoryMetrics(),
+        vms_configured: configured,
+        vms_admitted: this.#host.guests.length,
+        host_memory_mib: this.#host.memory.frames.total / PAGES_PER_MIB,
+      },
+      cycles,
+      events: difference(ledger.eventsByCause(), this.#eventsAtStart),
+      series: { columns: SERIES_COLUMNS, rows: this.#rows },
+    };
+  }
+
+  #requestMetrics(windowMs: number): Record<string, number> {
+    const done = this.#latencies.count;
+    const cyclesPerMs = this.#host.profile.megahertz * 1000;
+    const requests = { requests_done: done, throughput_rps: windowMs > 0 ? (1000 * done) / windowMs : 0 };
+    if (done === 0) return requests;
+    return {
+      ...requests,
+      latency_mean_ms: this.#latencies.sum / done / cyclesPerMs,
+      latency_p50_ms: this.#latencies.quantile(0.5) / cyclesPerMs,
+      latency_p99_ms: this.#latencies.quantile(0.99) / cyclesPerMs,
+    };
+  }
+
+  #counterMetrics(window: number): Record<string, number> {
+    const { disk_busy, network_busy, ...counts } = difference(this.#counters(), this.#countersAtStart);
+    const percent = (busy = 0): number => Math.min(100, (100 * busy) / Math.max(1, window));
+    return {
+      disk_busy_percent: percent(disk_busy),
+      network_busy_percent: percent(network_busy),
+      ...Object.fromEntries(COUNTERS.slice(2).map((name) => [name, counts[name] ?? 0])),
+    };
+  }
+
+  /** Means over the rows of the measured window. */
+  #memoryMetrics(): Record<string, number> {
+    const start = this.#windowStart / (this.#host.profile.megahertz * 1e6);
+    const measured = this.#rows.filter(([time]) => time > start);
+    const rows = measured.length > 0 ? measured : this.#rows.slice(-1);
+    const mean = (column: number): number => rows.reduce((sum, row) => sum + row[column], 0) / rows.length;
+    const means: Record<string, number> = {};
+    MEMORY_COLUMNS.forEach((name, i) => {
+      means[name] = mean(FIRST_MEMORY_COLUMN + i);
+    });
+    const configured = this.#host.guests.reduce((sum, { vm }) => sum + vm.pages, 0) / PAGES_PER_MIB;
+    const { memory_guest_used_mib: used = 0, ...others } = means;
+    return { ...others, memory_used_percent: configured > 0 ? (100 * used) / configured : 0 };
+  }
+
+  #memoryMib(): number[] {
+    const { memory, guests } = this.#host;
+    const { frames } = memory;
+    const total = (pages: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + pages(guest), 0);
+    const pages = [
+      frames.free,
+      frames.private,
+      frames.shared,
+      frames.overhead,
+      frames.saved,
+      total(({ vm }) => vm.ballooned),
+      total(({ vm }) => vm.swapped),
+      total((guest) => guest.memory.anonymous.swapped),
+      total((guest) => guest.memory.pages.cached.length),
+      total(
+        ({
+          memory: {
+            pages: { kernel, anonymous, cached },
+          },
+        }) => kernel + anonymous.length + cached.length,
+      ),
+    ];
+    return pages.map((count) => count / PAGES_PER_MIB);
+  }
+
+  #counters(): Counters {
+    const { memory, devices, guests } = this.#host;
+    const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
+    return {
+      disk_busy: devices.disk.busy,
+      network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
+      host_swap_ins: memory.swapIns,
+      host_swap_outs: memory.swapOuts,
+      guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
+      guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
+      guest_page_faults: total((guest) => guest.memory.anonymous.demandZeroFaults + guest.memory.anonymous.swapIns),
+      guest_out_of_memory: total((guest) => guest.memory.pages.outOfMemory),
+      cow_breaks: memory.cowBreaks,
+      pages_scanned: memory.pagesScanned,
+    };
+  }
+}
+
+function difference(
+  later: Readonly<Record<string, number>>,
+  earlier: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const grown = Object.entries(later).map(([name, value]): [string, number] => [name, value - (earlier[name] ?? 0)]);
+  return Object.fromEntries(grown.filter(([, value]) => value !== 0));
+}

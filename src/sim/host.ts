@@ -1,0 +1,28 @@
+/** Host resolution: many guests on one host, every page, as a discrete-event simulation. */
+import type { MachineProfile } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { CellOutcome } from "./cell.ts";
+import { HostSimulation } from "./host-simulation.ts";
+import { type MeasuredOperation, measureOperations } from "./operations.ts";
+
+/** What the operations of a workload cost on a VMM; see {@link measureOperations}. */
+export type MeasureOperations = (
+  vmm: Vmm,
+  profile: MachineProfile,
+  workload: CompiledWorkload,
+) => Readonly<Record<string, MeasuredOperation>>;
+
+/**
+ * Run guests on a VMM with `hostPages` pages of machine memory for VMs and for what the VMM keeps for them. Guests that
+ * the VMM does not admit do not run. `measure` may hold results of earlier calls.
+ */
+export function runHost(
+  vmm: Vmm,
+  profile: MachineProfile,
+  guests: readonly CompiledWorkload[],
+  hostPages: number,
+  measure: MeasureOperations = measureOperations,
+): CellOutcome {
+  return new HostSimulation(vmm, profile, guests, hostPages, measure).run();
+}

@@ -1,0 +1,57 @@
+/** What each operation of a guest costs on this VMM, as the host simulation charges it. */
+import { cause } from "../core/ledger.ts";
+import { FREE, type CostVector } from "../core/pending-charges.ts";
+import { OP_NAMES, SYSTEM_CALLS } from "../workload/operation-stream.ts";
+import type { MeasuredOperation } from "./operations.ts";
+
+export class OperationPrices {
+  readonly touch: CostVector;
+  readonly pageFault: CostVector;
+  readonly timerInterrupt: CostVector;
+  readonly readFilePage: CostVector;
+  readonly writeFilePage: CostVector;
+  readonly diskRead: CostVector;
+  readonly diskReadBackend: CostVector;
+  readonly diskWrite: CostVector;
+  readonly diskWriteBackend: CostVector;
+  readonly sendPacket: CostVector;
+  readonly sendPacketBackend: CostVector;
+  readonly receivePacket: CostVector;
+  readonly receivePacketBackend: CostVector;
+  /** By kind, see SYSTEM_CALLS. */
+  readonly syscall: readonly CostVector[];
+  /** Install a handler, handle a signal. */
+  readonly signal: readonly CostVector[];
+  /** By operation code, for operations that have one price. */
+  readonly byOp: readonly CostVector[];
+  /** Some operation needs the VM with the back ends. */
+  readonly needsBackend: boolean;
+
+  constructor(measured: Readonly<Record<string, MeasuredOperation>>) {
+    const front = (name: string): CostVector => vector(measured[name]?.frontend);
+    const back = (name: string): CostVector => vector(measured[name]?.backend);
+    this.touch = front("touch");
+    this.pageFault = front("page-fault");
+    this.timerInterrupt = front("timer-interrupt");
+    this.readFilePage = front("read-file-page");
+    this.writeFilePage = front("write-file-page");
+    [this.diskRead, this.diskReadBackend] = [front("disk-read"), back("disk-read")];
+    [this.diskWrite, this.diskWriteBackend] = [front("disk-write"), back("disk-write")];
+    [this.sendPacket, this.sendPacketBackend] = [front("send-packet"), back("send-packet")];
+    [this.receivePacket, this.receivePacketBackend] = [front("receive-packet"), back("receive-packet")];
+    this.syscall = SYSTEM_CALLS.map((kind) => front(`syscall:${kind}`));
+    this.signal = [front("signal-install"), front("signal-handle")];
+    this.byOp = OP_NAMES.map((name) => front(name));
+    this.needsBackend = Object.values(measured).some(({ backend }) => vector(backend).total > 0);
+  }
+}
+
+function vector(byCause: Readonly<Record<string, number>> | undefined): CostVector {
+  if (byCause === undefined) return FREE;
+  const entries = Object.entries(byCause).filter(([, cycles]) => cycles > 0);
+  return {
+    causes: Uint16Array.from(entries, ([name]) => cause(name)),
+    cycles: Float64Array.from(entries, ([, cycles]) => cycles),
+    total: entries.reduce((sum, [, cycles]) => sum + cycles, 0),
+  };
+}

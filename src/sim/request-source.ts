@@ -1,0 +1,66 @@
+/** The requests of an operation stream: where each begins and ends, and when. */
+import { Op, type OperationStream } from "../workload/operation-stream.ts";
+
+export class RequestSource {
+  readonly #stream: OperationStream;
+  readonly #cyclesPerMicrosecond: number;
+  /** Index of the first operation of each request, and the stream's end. */
+  readonly #starts: Uint32Array;
+  #next = 0;
+
+  constructor(stream: OperationStream, cyclesPerMicrosecond: number) {
+    this.#stream = stream;
+    this.#cyclesPerMicrosecond = cyclesPerMicrosecond;
+    const starts: number[] = [];
+    // Operations before the first request are one that nobody asked for.
+    if (stream.length > 0 && stream.op[0] !== Op.Request) starts.push(0);
+    for (let i = 0; i < stream.length; i++) if (stream.op[i] === Op.Request) starts.push(i);
+    starts.push(stream.length);
+    this.#starts = Uint32Array.from(starts);
+  }
+
+  /** Take the next request; -1: there are no more. */
+  take(): number {
+    return this.#next < this.#starts.length - 1 ? this.#next++ : -1;
+  }
+
+  isTimed(request: number): boolean {
+    return this.#stream.op[this.#starts[request]] === Op.Request;
+  }
+
+  /** First operation of the request proper. */
+  first(request: number): number {
+    return this.#starts[request] + (this.isTimed(request) ? 1 : 0);
+  }
+
+  end(request: number): number {
+    return this.#starts[request + 1];
+  }
+
+  /** When it begins, in cycles: on arrival, or some time after this client's previous one, which ended `now`. */
+  begins(request: number, now: number): number {
+    if (!this.isTimed(request)) return now;
+    const at = this.#starts[request];
+    const microseconds = this.#stream.a[at] * 1e6 + this.#stream.b[at];
+    const cycles = Math.round(microseconds * this.#cyclesPerMicrosecond);
+    return this.#stream.c[at] === 1 ? cycles : now + cycles;
+  }
+}
+
+/**
+ * Anonymous pages that one thread needs beyond those of the service processes: the largest image executed, or the most
+ * pages a forked child writes.
+ */
+export function transientPages(stream: OperationStream): number {
+  let most = 0;
+  let written = 0;
+  let depth = 0;
+  for (let i = 0; i < stream.length; i++) {
+    const op = stream.op[i];
+    if (op === Op.Fork && depth++ === 0) written = 0;
+    else if (op === Op.Exit && depth > 0) depth--;
+    else if (op === Op.Exec) most = Math.max(most, stream.a[i]);
+    else if (op === Op.Touch && depth > 0) most = Math.max(most, ++written);
+  }
+  return most;
+}
