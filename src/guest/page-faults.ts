@@ -27,6 +27,7 @@ export class PageFaults {
   /** Handle a fault. False: the access is not allowed, and the process got a signal instead. */
   handle(space: AddressSpace, page: number, write: boolean): boolean {
     const { cpu, mmu } = this.#context.machine;
+    mmu.raiseFault();
     cpu.enterKernel("page-fault");
     const allowed = this.#resolve(space, page, write);
     if (!allowed) cpu.runKernel(this.#context.paths["protection-fault"], 1);

@@ -27,6 +27,8 @@ export const NOT_A_TABLE = -1;
 export interface Mmu {
   /** User code visits a virtual page. Returns the machine frame, or {@link GUEST_FAULT}. */
   access(page: number, write: boolean): number;
+  /** Raise the fault that {@link access} has just reported; {@link Cpu.enterKernel} follows. */
+  raiseFault(): void;
   /** Make an empty page table of a frame, to be used at a level (0 = lowest), or ordinary memory of it again. */
   useAsTable(frame: number, level: number): void;
   readEntry(table: number, index: number): number;

@@ -12,6 +12,7 @@ export const NOT_TRANSLATED = -1;
 
 export const TLB_MISS = cause("hardware.tlb-miss");
 const TLB_FLUSH = cause("hardware.tlb-flush");
+const TRAP = cause("hardware.trap");
 const WRITABLE_AND_DIRTY = Pte.Writable | Pte.Dirty;
 
 export class PageWalker {
@@ -19,6 +20,7 @@ export class PageWalker {
   readonly #tlb: Tlb;
   readonly #meter: Meter;
   readonly #walkCycles: number;
+  readonly #trapCycles: number;
   readonly #flushCycles: number;
   readonly #invalidateCycles: number;
   /** The frame of the root table. */
@@ -29,11 +31,12 @@ export class PageWalker {
     this.#tlb = tlb;
     this.#meter = meter;
     this.#walkCycles = tables.format.levels * primitiveCost(profile, "hardware.page-walk-level");
+    this.#trapCycles = primitiveCost(profile, "hardware.trap");
     this.#flushCycles = primitiveCost(profile, "hardware.tlb-flush");
     this.#invalidateCycles = primitiveCost(profile, "hardware.tlb-invalidate");
   }
 
-  /** The frame a page translates to, or {@link NOT_TRANSLATED}. Sets accessed and dirty bits. */
+  /** The frame a page translates to, or {@link NOT_TRANSLATED}: {@link raiseFault} follows. Sets accessed and dirty bits. */
   translate(page: number, write: boolean): number {
     const slot = this.#tlb.lookup(page);
     if (slot !== -1) {
@@ -41,6 +44,11 @@ export class PageWalker {
       if (!write || (entry & WRITABLE_AND_DIRTY) === WRITABLE_AND_DIRTY) return entry >>> 8;
     }
     return this.#walk(page, write);
+  }
+
+  /** The page-fault exception: round trip to whoever handles it. */
+  raiseFault(): void {
+    this.#meter.spend(TRAP, this.#trapCycles);
   }
 
   /** Load the page-table base: drops all but global translations. */

@@ -21,7 +21,8 @@ export class Tlb {
   constructor(entries: number, ways: number) {
     this.#sets = entries / ways;
     this.#ways = ways;
-    if (!Number.isInteger(Math.log2(this.#sets))) throw new RangeError(`${entries} entries of ${ways} ways: sets must be a power of two`);
+    if (!Number.isInteger(Math.log2(this.#sets)))
+      throw new RangeError(`${entries} entries of ${ways} ways: sets must be a power of two`);
     this.#pages = new Uint32Array(entries).fill(EMPTY);
     this.#stamps = new Float64Array(entries);
     this.entries = new Uint32Array(entries);

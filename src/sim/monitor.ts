@@ -120,10 +120,7 @@ class Replay {
       pageFaults: this.#ledgers.counts[PAGE_FAULT],
       memoryUsed: this.#memorySamples > 0 ? this.#memorySum / this.#memorySamples : this.#kernel.memoryUsed,
       diskBusy: disk.busy - this.#diskBusyBefore,
-      networkBusy: Math.max(
-        network.busyTransmit - this.#transmitBefore,
-        network.busyReceive - this.#receiveBefore,
-      ),
+      networkBusy: Math.max(network.busyTransmit - this.#transmitBefore, network.busyReceive - this.#receiveBefore),
     });
     const [cycles, events] = [total.cyclesByCause(), total.eventsByCause()];
     return { metrics, cycles, events, operations: this.#ledgers.costs() };

@@ -9,18 +9,16 @@ import { definePart } from "../contract.ts";
 import type { Cpu, KernelEntry, MonitorContext } from "../monitor-contract.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
-const TRAP = cause("hardware.trap");
 const INTERRUPT = cause("hardware.interrupt");
 
 /** What entering and leaving the kernel costs the hardware itself; every VMM pays it too, on its way in. */
-export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.trap", "hardware.interrupt"];
+export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.interrupt"];
 /** Native costs of the instructions that {@link kernelPaths} counts. */
 export const KERNEL_CODE_COSTS = ["hardware.call-return", "hardware.flag-write"];
 
 class BareCpu implements Cpu {
   readonly #meter: Meter;
   readonly #systemCall: number;
-  readonly #trap: number;
   readonly #interrupt: number;
   /** Cycles by number of path. */
   readonly #pathCycles: readonly number[];
@@ -28,16 +26,14 @@ class BareCpu implements Cpu {
   constructor({ profile, meter }: MonitorContext) {
     this.#meter = meter;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
-    this.#trap = primitiveCost(profile, "hardware.trap");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
   }
 
-  /** The cost is that of the round trip. */
+  /** The cost is that of the round trip. A page fault's has been charged where the hardware raised it. */
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#systemCall);
-    else if (entry === "page-fault") this.#meter.spend(TRAP, this.#trap);
-    else this.#meter.spend(INTERRUPT, this.#interrupt);
+    else if (entry === "interrupt") this.#meter.spend(INTERRUPT, this.#interrupt);
   }
 
   leaveKernel(): void {}

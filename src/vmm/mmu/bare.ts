@@ -6,7 +6,12 @@ import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext } from "../monitor-contract.ts";
 
 /** What translating addresses costs the hardware itself, under every VMM. */
-export const TRANSLATION_COSTS = ["hardware.page-walk-level", "hardware.tlb-flush", "hardware.tlb-invalidate"];
+export const TRANSLATION_COSTS = [
+  "hardware.page-walk-level",
+  "hardware.trap",
+  "hardware.tlb-flush",
+  "hardware.tlb-invalidate",
+];
 
 class BareMmu implements Mmu {
   readonly #tables: PageTableMemory;
@@ -20,6 +25,10 @@ class BareMmu implements Mmu {
   access(page: number, write: boolean): number {
     const frame = this.#walker.translate(page, write);
     return frame === NOT_TRANSLATED ? GUEST_FAULT : frame;
+  }
+
+  raiseFault(): void {
+    this.#walker.raiseFault();
   }
 
   useAsTable(frame: number, level: number): void {

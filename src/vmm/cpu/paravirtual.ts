@@ -1,0 +1,73 @@
+/**
+ * Paravirtualization on IA-32 (Barham 2003, section 3.2): the guest kernel runs in ring 1 and has registered its handlers
+ * with the hypervisor once. System calls enter it directly through a fast handler; page faults are forwarded by the
+ * hypervisor, which alone can read the faulting address; interrupts arrive as events. The interrupt flag is a word of
+ * memory shared with the hypervisor.
+ */
+import { cause } from "../../core/ledger.ts";
+import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import type { KernelPath } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { Cpu, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
+
+const SYSTEM_CALL = cause("hardware.system-call");
+const INTERRUPT = cause("hardware.interrupt");
+const TRAP = cause("vmm.trap");
+const EVENT_CHANNEL = cause("vmm.event-channel");
+
+class Paravirtual implements Cpu {
+  readonly #meter: Meter;
+  readonly #systemCall: number;
+  readonly #interrupt: number;
+  readonly #fastSystemCall: number;
+  readonly #forwardException: number;
+  readonly #eventUpcall: number;
+  readonly #pathCycles: readonly number[];
+
+  constructor({ profile, meter }: MonitorContext) {
+    this.#meter = meter;
+    this.#systemCall = primitiveCost(profile, "hardware.system-call");
+    this.#interrupt = primitiveCost(profile, "hardware.interrupt");
+    this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
+    this.#forwardException = primitiveCost(profile, "xen.forward-exception");
+    this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
+    this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "xen.flag-write"));
+  }
+
+  enterKernel(entry: KernelEntry): void {
+    if (entry === "system-call") {
+      this.#meter.spend(SYSTEM_CALL, this.#systemCall);
+      this.#meter.spend(TRAP, this.#fastSystemCall);
+    } else if (entry === "page-fault") {
+      this.#meter.spend(TRAP, this.#forwardException);
+    } else {
+      this.#meter.spend(INTERRUPT, this.#interrupt);
+      this.#meter.spend(EVENT_CHANNEL, this.#eventUpcall);
+    }
+  }
+
+  leaveKernel(): void {}
+
+  runKernel(path: KernelPath, times: number): void {
+    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+  }
+}
+
+export const paravirtual = definePart({
+  slot: "cpu",
+  name: "paravirtual",
+  summary: "guest kernel in ring 1, aware of the hypervisor",
+  parameters: {},
+  needs: [
+    ...KERNEL_ENTRY_COSTS,
+    ...KERNEL_CODE_COSTS,
+    "xen.fast-system-call",
+    "xen.forward-exception",
+    "xen.event-upcall",
+    "xen.flag-write",
+  ],
+  create: (_, context) => new Paravirtual(context),
+});

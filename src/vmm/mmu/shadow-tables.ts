@@ -1,0 +1,98 @@
+/**
+ * The pool of shadow page tables: at most one for each page table of the guest, in memory of the VMM's own. A guest table
+ * that has a shadow is traced. When the pool is full, the shadow that has not been used for longest goes.
+ */
+import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import type { PageTableFormat } from "../../machine/page-tables.ts";
+
+const NONE = -1;
+const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
+
+export class ShadowTables {
+  /** Shadow tables; their frames are numbers within the pool. */
+  readonly memory: PageTableMemory;
+  readonly #shadowOf: Int32Array;
+  readonly #guestOf: Int32Array;
+  /** The upper-level entry that refers to a shadow: its table, and its index there. */
+  readonly #parent: Int32Array;
+  readonly #parentIndex: Int32Array;
+  readonly #level: Uint8Array;
+  readonly #lastUse: Float64Array;
+  readonly #free: number[];
+  #clock = 0;
+
+  constructor(format: PageTableFormat, guestPages: number, capacity: number) {
+    this.memory = new PageTableMemory(format, capacity);
+    this.#shadowOf = new Int32Array(guestPages).fill(NONE);
+    this.#guestOf = new Int32Array(capacity).fill(NONE);
+    this.#parent = new Int32Array(capacity).fill(NONE);
+    this.#parentIndex = new Int32Array(capacity);
+    this.#level = new Uint8Array(capacity);
+    this.#lastUse = new Float64Array(capacity);
+    this.#free = Array.from({ length: capacity }, (_, position) => capacity - 1 - position);
+  }
+
+  /** The shadow of a guest table, or -1. */
+  find(guestTable: number): number {
+    return this.#shadowOf[guestTable];
+  }
+
+  /** The shadow of a guest table, used now; an empty one if there was none. */
+  obtain(guestTable: number, level: number): number {
+    let shadow = this.#shadowOf[guestTable];
+    if (shadow === NONE) {
+      if (this.#free.length === 0) this.drop(this.#guestOf[this.#leastRecentlyUsed()]);
+      shadow = this.#free.pop() as number;
+      this.memory.create(shadow);
+      this.#shadowOf[guestTable] = shadow;
+      this.#guestOf[shadow] = guestTable;
+      this.#level[shadow] = level;
+    }
+    this.#lastUse[shadow] = ++this.#clock;
+    return shadow;
+  }
+
+  /** Let an entry of an upper shadow refer to a lower one. */
+  link(upper: number, index: number, lower: number): void {
+    if (this.#parent[lower] === upper && this.#parentIndex[lower] === index) return;
+    this.#unlink(lower);
+    this.memory.write(upper, index, entryOf(lower, UPPER_FLAGS));
+    this.#parent[lower] = upper;
+    this.#parentIndex[lower] = index;
+  }
+
+  /** Empty an entry of an upper shadow. */
+  clearLink(upper: number, index: number): void {
+    const entry = this.memory.read(upper, index);
+    if ((entry & Pte.Present) !== 0) this.#unlink(frameOf(entry));
+  }
+
+  /** Give up the shadow of a guest table, if it has one. */
+  drop(guestTable: number): void {
+    const shadow = this.#shadowOf[guestTable];
+    if (shadow === NONE) return;
+    this.#unlink(shadow);
+    if (this.#level[shadow] > 0) {
+      for (let index = 0; index < this.memory.entriesPerTable; index++) this.clearLink(shadow, index);
+    }
+    this.memory.destroy(shadow);
+    this.#shadowOf[guestTable] = NONE;
+    this.#guestOf[shadow] = NONE;
+    this.#free.push(shadow);
+  }
+
+  #unlink(lower: number): void {
+    const upper = this.#parent[lower];
+    if (upper === NONE) return;
+    this.memory.write(upper, this.#parentIndex[lower], 0);
+    this.#parent[lower] = NONE;
+  }
+
+  #leastRecentlyUsed(): number {
+    let oldest = 0;
+    for (let shadow = 1; shadow < this.#lastUse.length; shadow++) {
+      if (this.#lastUse[shadow] < this.#lastUse[oldest]) oldest = shadow;
+    }
+    return oldest;
+  }
+}
