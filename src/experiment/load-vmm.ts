@@ -28,11 +28,12 @@ interface Module {
  * the VMM or a module doesn't exist; changes that cannot be made are returned as problems.
  */
 export async function loadVmm(choice: VmmChoice, folder: string): Promise<LoadedVmm> {
-  const partModules = moduleReferences(choice.set);
-  const loaded = await Promise.all(partModules.map((reference) => importModule(reference, folder)));
-  const outside = loaded.flatMap(({ exports }, i) => partsOf(exports, partModules[i]));
+  const references = moduleReferences(choice.set);
+  const loaded = await Promise.all(references.map((reference) => importModule(reference, folder)));
+  const outside = loaded.map(({ exports }, i) => partIn(exports, references[i]));
+  const names = new Map(references.map((reference, i) => [reference, outside[i].name]));
   const { vmm: base, modules } = await baseVmm(choice.base, folder);
-  const { vmm, problems } = composeVmm(base, choice.set, [...PARTS, ...outside]);
+  const { vmm, problems } = composeVmm(base, withNames(choice.set, names), [...outside, ...PARTS]);
   return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
 }
 
@@ -57,11 +58,26 @@ function moduleReferences(set: Readonly<Record<string, unknown>>): readonly stri
   return [...new Set(texts.filter((text): text is string => typeof text === "string" && isModule(text)))].sort();
 }
 
-/** The part a module exports goes by the module's name in the matrix as well as by its own. */
-function partsOf(exports: readonly unknown[], reference: string): readonly PartDefinition[] {
-  const found = exports.filter(isPartFactory).map(({ definition }) => definition);
-  if (found.length === 0) throw new InputError(`${reference}: exports no part; expected one, made with definePart`);
-  return [...found, ...(found.length === 1 ? [{ ...found[0], name: reference }] : [])];
+function partIn(exports: readonly unknown[], reference: string): PartDefinition {
+  const found = exports.filter(isPartFactory);
+  if (found.length === 1) return found[0].definition;
+  const count = found.length === 0 ? "no part" : `${found.length} parts`;
+  throw new InputError(`${reference}: exports ${count}; expected one, made with definePart`);
+}
+
+/** The changes with the names of parts in place of the modules they come from. */
+function withNames(
+  set: Readonly<Record<string, unknown>>,
+  names: ReadonlyMap<string, string>,
+): Record<string, unknown> {
+  const nameOf = (text: string): string => names.get(text) ?? text;
+  const renamed = (value: unknown): unknown => {
+    if (typeof value === "string") return nameOf(value);
+    if (Array.isArray(value)) return value.map(renamed);
+    if (!isRecord(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, of]) => [nameOf(key), of]));
+  };
+  return Object.fromEntries(Object.entries(set).map(([key, value]) => [key, renamed(value)]));
 }
 
 function isModule(reference: string): boolean {
@@ -94,7 +110,7 @@ async function importModule(reference: string, folder: string): Promise<Module> 
 
 /** Paths are relative to the matrix file; anything else is a package installed next to this one. */
 function moduleUrl(reference: string, folder: string): string {
-  if (reference.startsWith("@") || isPackage(reference)) return import.meta.resolve(reference);
+  if (reference.startsWith("@") || !isModule(reference)) return import.meta.resolve(reference);
   return pathToFileURL(isAbsolute(reference) ? reference : join(folder, reference)).href;
 }
 

@@ -55,6 +55,12 @@ describe("the command line", () => {
   }
 });
 
+/** What the shell would offer next. */
+const complete = async (...words: string[]): Promise<string[]> =>
+  (await vmmbench(["--get-yargs-completions", "vmmbench", ...words])).stdout
+    .split("\n")
+    .map((line) => line.split(":")[0]);
+
 describe("the command", () => {
   it("ends with 2 and one line on bad usage", async () => {
     const { code, stdout, stderr } = await vmmbench(["run", "--wrokers", "2"]);
@@ -73,10 +79,6 @@ describe("the command", () => {
   it("completes commands, options and matrices", async () => {
     const script = await vmmbench(["completion"]);
     expect(script.stdout).toContain("vmmbench --get-yargs-completions");
-    const complete = async (...words: string[]): Promise<string[]> =>
-      (await vmmbench(["--get-yargs-completions", "vmmbench", ...words])).stdout
-        .split("\n")
-        .map((line) => line.split(":")[0]);
     expect(await complete("")).toEqual(expect.arrayContaining(COMMANDS));
     expect(await complete("run", "--")).toEqual(expect.arrayContaining(["--workers", "--resume", "--out"]));
     expect(await complete("run", "")).toEqual(expect.arrayContaining(["smoke", "default"]));
