@@ -106,7 +106,7 @@ function verdictOf(strategy: string, points: readonly OvercommitPoint[]): Overco
   const confidence = measured.some((point) => point.throughput?.low === undefined)
     ? "one seed, no confidence interval"
     : "95 % confidence";
-  const first = beyond === undefined ? "" : `; at ${format(beyond.ratio)} ${lossOf(beyond)}`;
+  const first = beyond === undefined ? "" : `; at ${format(beyond.ratio)}, ${lossOf(beyond)}`;
   if (highest === undefined) {
     return { open: false, sentence: `${strategy}: no overcommit keeps throughput within 5 % (${confidence})${first}.` };
   }

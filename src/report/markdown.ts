@@ -23,13 +23,15 @@ function blockMarkdown(block: Block): string {
   }
 }
 
-function tableMarkdown({ caption, columns, rows }: Table): string {
+function tableMarkdown({ caption, columns, rows, folded }: Table): string {
   const numeric = columns.map((_, column) => rows.some((row) => typeof row[column] === "number"));
   const body = rows.map((row) =>
     tableLine(row.map((value) => (typeof value === "number" ? figure(value) : escapeMarkdown(value)))),
   );
   const rule = tableLine(numeric.map((right) => (right ? "---:" : "---")));
-  return [`${escapeMarkdown(caption)}:`, "", tableLine(columns.map(escapeMarkdown)), rule, ...body].join("\n");
+  const lines = [tableLine(columns.map(escapeMarkdown)), rule, ...body].join("\n");
+  const title = escapeMarkdown(caption);
+  return folded ? `<details><summary>${title}</summary>\n\n${lines}\n\n</details>` : `${title}:\n\n${lines}`;
 }
 
 function tableLine(cells: readonly string[]): string {

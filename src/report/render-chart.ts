@@ -45,7 +45,7 @@ export function renderPng(svg: string): Uint8Array {
 
 /** The chart's specification as a file that the Vega editor and notebooks open. */
 export function renderJson(chart: Chart): string {
-  return `${JSON.stringify({ description: chart.description, ...chart.spec }, null, 1)}\n`;
+  return `${JSON.stringify({ description: chart.description, ...chart.spec })}\n`;
 }
 
 export async function renderChart(chart: Chart, format: ChartFormat): Promise<string | Uint8Array> {

@@ -29,6 +29,8 @@ const FONTS = `${FONT}, Verdana, sans-serif`;
 
 const CONFIG: Config = {
   background: "#ffffff",
+  // Pages describe a chart as a whole; a label on each of hundreds of marks doubles the size and helps nobody.
+  aria: false,
   font: FONTS,
   padding: 16,
   view: { stroke: null },
@@ -163,8 +165,14 @@ export function sourceNote(results: Results): string {
   return `Source: vmmbench, results ${results.name}. The VMMs are models.`;
 }
 
-/** Chart id of a block: the plain name while there is only one of the kind. */
-export function chartId(name: string, parts: readonly string[], alone: boolean): string {
-  const slug = parts.map((part) => part.toLowerCase().replace(/[^a-z0-9.]+/g, "-")).join("-");
-  return alone ? name : `${name}-${slug}`;
+/**
+ * Ids of the charts of a kind, from what tells them apart (block, workload, machine, ...): the plain name if there is only
+ * one, or for the block that is called like the chart; otherwise name and the parts that differ.
+ */
+export function chartIds(name: string, parts: readonly (readonly string[])[]): string[] {
+  const telling = parts[0]?.map((first, index) => parts.some((other) => other[index] !== first)) ?? [];
+  return parts.map((own) => {
+    const words = own.filter((part, index) => telling[index] && part !== name);
+    return [name, ...words.map((part) => part.toLowerCase().replace(/[^a-z0-9.]+/g, "-"))].join("-");
+  });
 }

@@ -1,6 +1,6 @@
 import { cycleBreakdown, type CycleShare, NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
-import { type Chart, type ChartKind, chartId, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
 import { PANEL_WIDTH, stackedCauses } from "./stacked-causes.ts";
 
 type Share = CycleShare & { readonly ofNative: number };
@@ -15,11 +15,15 @@ export const cycleBreakdownChart: ChartKind = {
       (row): row is Share => row.ofNative !== undefined && !NOT_BUSY.has(row.group),
     );
     const groups = [...groupBy(rows, (row) => JSON.stringify([row.block, row.machine])).values()];
-    return groups.map((group) => draw(results, group, groups.length === 1));
+    const ids = chartIds(
+      "cycles",
+      groups.map(([{ block, machine }]) => [block, machine]),
+    );
+    return groups.map((rows, index) => draw(results, rows, ids[index]));
   },
 };
 
-function draw(results: Results, rows: readonly Share[], alone: boolean): Chart {
+function draw(results: Results, rows: readonly Share[], id: string): Chart {
   const { block, machine } = rows[0];
   const cells = monitorCells(results).filter((cell) => cell.spec.block === block && cell.spec.machine === machine);
   const title = titleOf(rows);
@@ -33,7 +37,7 @@ function draw(results: Results, rows: readonly Share[], alone: boolean): Chart {
   const width = 2 * PANEL_WIDTH + 100;
   const description = `${title}. ${totals(rows)}.`;
   const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
-  return { id: chartId("cycles", [block, machine], alone), title, description, spec };
+  return { id, title, description, spec };
 }
 
 /** The largest single cause that only virtualization brings. */

@@ -1,10 +1,10 @@
 import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
 import type { CellResult } from "../../sim/cell.ts";
-import { type Chart, type ChartKind, chartId, frame, sourceNote, type View } from "./chart.ts";
+import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
 
 const PANEL = 330;
 /** A series longer than this is thinned out: no eye tells the points apart. */
-const MOST_POINTS = 150;
+const MOST_POINTS = 80;
 
 /** Columns of a host's series, from the bottom of the stack upward; up to `free` they are machine frames. */
 const LAYERS = [
@@ -30,7 +30,11 @@ export const hostMemoryChart: ChartKind = {
         JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms]),
       ).values(),
     ];
-    return groups.map((cells) => draw(results, chosen(cells), groups.length === 1));
+    const ids = chartIds(
+      "host-memory",
+      groups.map(([{ spec }]) => [spec.block, spec.workload, spec.machine, `${spec.vms}-vms`]),
+    );
+    return groups.map((cells, index) => draw(results, chosen(cells), ids[index]));
   },
 };
 
@@ -42,14 +46,13 @@ function chosen(cells: readonly CellResult[]): CellResult[] {
   return highest.filter((cell) => cell.spec.seed === seed);
 }
 
-function draw(results: Results, cells: readonly CellResult[], alone: boolean): Chart {
-  const { block, workload, machine, vms = 1, overcommit = 1, seed } = cells[0].spec;
+function draw(results: Results, cells: readonly CellResult[], id: string): Chart {
+  const { workload, machine, vms = 1, overcommit = 1, seed } = cells[0].spec;
   const title = `Memory of the host over time at overcommit ${overcommit}`;
   const subtitle =
     "Up to the line: machine memory for VMs. Above it: what guests are configured with and the host does not hold. " +
     `${vms} VMs of ${workload}; one run (seed ${seed}), machine ${machine}.`;
   const spec = frame(view(cells), { title, subtitle, source: sourceNote(results), width: 2 * PANEL + 60 });
-  const id = chartId("host-memory", [block, workload, machine, `${vms}-vms`], alone);
   return { id, title, description: `${title}. ${cells.map(describe).join(" ")}`, spec };
 }
 
@@ -92,7 +95,7 @@ function view(cells: readonly CellResult[]): View {
               type: "quantitative",
               title: "MiB",
               stack: "zero",
-              axis: { tickCount: 5, format: "," },
+              axis: { tickCount: 5, format: ",.0f" },
             },
             color: {
               field: "layer",

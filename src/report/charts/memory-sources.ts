@@ -2,8 +2,8 @@ import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import type { OvercommitCurve } from "../../analysis/overcommit.ts";
 import type { Results } from "../../analysis/results.ts";
 import { SOURCE_COLOURS } from "../colours.ts";
-import { type Chart, type ChartKind, chartId, frame, sourceNote, type View } from "./chart.ts";
-import { curvesByHost, hostNote } from "./overcommit.ts";
+import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
+import { curvesByHost, hostNote, hostParts } from "./overcommit.ts";
 
 const PANEL = 230;
 
@@ -14,18 +14,17 @@ export const memorySourcesChart: ChartKind = {
   needs: "host cells (a block with vms) at several overcommit ratios",
   draw(results) {
     const groups = curvesByHost(results);
-    return groups.map((curves) => draw(results, curves, groups.length === 1));
+    const ids = chartIds("memory-sources", groups.map(hostParts));
+    return groups.map((curves, index) => draw(results, curves, ids[index]));
   },
 };
 
-function draw(results: Results, curves: readonly OvercommitCurve[], alone: boolean): Chart {
-  const { block, workload, machine, vms } = curves[0];
+function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {
   const title = "Where each strategy takes the memory from that the host does not have";
   const subtitle =
     "Bars: means over the measured window and seeds. Black marks: configured memory of all VMs minus host memory; " +
     `what a bar has above its mark is free on the host. ${hostNote(results, curves[0])}.`;
   const spec = frame(view(curves), { title, subtitle, source: sourceNote(results), width: 3 * PANEL + 60 });
-  const id = chartId("memory-sources", [block, workload, machine, `${vms}-vms`], alone);
   return { id, title, description: `${title}. ${describe(curves)}`, spec };
 }
 
@@ -44,7 +43,7 @@ function view(curves: readonly OvercommitCurve[]): View {
   );
   const shown = MEMORY_SOURCES.filter(({ title }) => values.some((row) => row.source === title && row.MiB >= 0.5));
   const x = { field: "ratio", type: "ordinal", title: "overcommit ratio", axis: { labelAngle: 0, ticks: false } };
-  const y = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: "," } };
+  const y = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: ",.0f" } };
   const range = shown.map(({ key }) => SOURCE_COLOURS[key]);
   return {
     data: { values: values.filter((row) => shown.some(({ title }) => title === row.source)) },

@@ -1,6 +1,6 @@
 import { operationBreakdown, type OperationShare } from "../../analysis/operation-breakdown.ts";
 import { groupBy, isNative, monitorCells, type Results } from "../../analysis/results.ts";
-import { type Chart, type ChartKind, chartId, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
 import { PANEL_WIDTH, stackedCauses } from "./stacked-causes.ts";
 
 /** Cycles of one basic operation, by cause; every panel has its own scale, for a fork costs a thousand system calls. */
@@ -12,11 +12,15 @@ export const operationBreakdownChart: ChartKind = {
     const groups = [
       ...groupBy(operationBreakdown(results), (row) => JSON.stringify([row.block, row.machine])).values(),
     ];
-    return groups.map((rows) => draw(results, rows, groups.length === 1));
+    const ids = chartIds(
+      "operations",
+      groups.map(([{ block, machine }]) => [block, machine]),
+    );
+    return groups.map((rows, index) => draw(results, rows, ids[index]));
   },
 };
 
-function draw(results: Results, rows: readonly OperationShare[], alone: boolean): Chart {
+function draw(results: Results, rows: readonly OperationShare[], id: string): Chart {
   const { block, machine } = rows[0];
   const cells = monitorCells(results).filter((cell) => cell.spec.block === block && cell.spec.machine === machine);
   const native = cells.find(isNative)?.spec.vmm.label;
@@ -34,7 +38,7 @@ function draw(results: Results, rows: readonly OperationShare[], alone: boolean)
   );
   const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
   const description = `${title}. Cycles per operation: ${costs.join("; ")}.`;
-  return { id: chartId("operations", [block, machine], alone), title, description, spec };
+  return { id, title, description, spec };
 }
 
 /** The operation that a VMM makes dearest, relative to native. */

@@ -4,7 +4,7 @@ import { vmmStyles } from "../colours.ts";
 import {
   type Chart,
   type ChartKind,
-  chartId,
+  chartIds,
   frame,
   logarithmicTicks,
   machineNote,
@@ -22,7 +22,8 @@ export const overcommitChart: ChartKind = {
   needs: "host cells (a block with vms) at several overcommit ratios",
   draw(results) {
     const groups = curvesByHost(results);
-    return groups.map((curves) => draw(results, curves, groups.length === 1));
+    const ids = chartIds("overcommit", groups.map(hostParts));
+    return groups.map((curves, index) => draw(results, curves, ids[index]));
   },
 };
 
@@ -34,6 +35,11 @@ export function curvesByHost(results: Results): OvercommitCurve[][] {
   return [...keyed.values()];
 }
 
+/** What tells the pictures of several hosts apart. */
+export function hostParts([{ block, workload, machine, vms }]: readonly OvercommitCurve[]): string[] {
+  return [block, workload, machine, `${vms}-vms`];
+}
+
 /** "8 VMs of typical-server; n = 3 seeds (1, 2, 3), machine m". */
 export function hostNote(results: Results, { block, workload, machine, vms }: OvercommitCurve): string {
   const cells = hostCells(results).filter(
@@ -43,14 +49,12 @@ export function hostNote(results: Results, { block, workload, machine, vms }: Ov
   return `${vms} VMs of ${workload}; ${seedNote(cells)}, ${machineNote(cells)}`;
 }
 
-function draw(results: Results, curves: readonly OvercommitCurve[], alone: boolean): Chart {
-  const { block, workload, machine, vms } = curves[0];
+function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {
   const title = titleOf(curves);
   const subtitle =
     "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
     `interval; dashed: 5 % loss. ${hostNote(results, curves[0])}.`;
   const spec = frame(view(results, curves), { title, subtitle, source: sourceNote(results), width: WIDTH });
-  const id = chartId("overcommit", [block, workload, machine, `${vms}-vms`], alone);
   return { id, title, description: `${title}. ${curves.map((curve) => curve.verdict.sentence).join(" ")}`, spec };
 }
 

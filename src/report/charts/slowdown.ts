@@ -4,7 +4,7 @@ import { vmmStyles } from "../colours.ts";
 import {
   type Chart,
   type ChartKind,
-  chartId,
+  chartIds,
   frame,
   logarithmicTicks,
   machineNote,
@@ -22,11 +22,15 @@ export const slowdownChart: ChartKind = {
   needs: "monitor cells (a block without vms) of native and of another VMM",
   draw(results) {
     const groups = [...groupBy(slowdowns(results), (row) => JSON.stringify([row.block, row.machine])).values()];
-    return groups.map((rows) => draw(results, rows, groups.length === 1));
+    const ids = chartIds(
+      "slowdown",
+      groups.map(([{ block, machine }]) => [block, machine]),
+    );
+    return groups.map((rows, index) => draw(results, rows, ids[index]));
   },
 };
 
-function draw(results: Results, rows: readonly Slowdown[], alone: boolean): Chart {
+function draw(results: Results, rows: readonly Slowdown[], id: string): Chart {
   const { block, machine } = rows[0];
   const cells = monitorCells(results).filter((cell) => cell.spec.block === block && cell.spec.machine === machine);
   const byWorkload = groupBy(rows, (row) => row.workload);
@@ -44,7 +48,7 @@ function draw(results: Results, rows: readonly Slowdown[], alone: boolean): Char
     source: sourceNote(results),
     width: WIDTH,
   });
-  return { id: chartId("slowdown", [block, machine], alone), title, description: `${title}. ${description}.`, spec };
+  return { id, title, description: `${title}. ${description}.`, spec };
 }
 
 function view(results: Results, rows: readonly Slowdown[], workloads: readonly string[]): Record<string, unknown> {

@@ -1,0 +1,192 @@
+import { inflateSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { chartIds, logarithmicTicks, wrap } from "../../src/report/charts/chart.ts";
+import { CHART_KINDS } from "../../src/report/charts/kinds.ts";
+import { CHART_NAMES } from "../../src/cli/chart.ts";
+import { vmmStyles } from "../../src/report/colours.ts";
+import { compileStrictly, renderChart, renderPng, renderSvg } from "../../src/report/render-chart.ts";
+import { textWidth } from "../../src/report/text-width.ts";
+import { cell, fixture } from "./fixture.ts";
+
+const charts = CHART_KINDS.flatMap((kind) => kind.draw(fixture()));
+
+describe("charts", () => {
+  it("are all drawn from a full run, and listed by the command line", () => {
+    expect(charts.map((chart) => chart.id)).toEqual(CHART_KINDS.map((kind) => kind.name));
+    expect([...CHART_NAMES]).toEqual(CHART_KINDS.map((kind) => kind.name));
+  });
+
+  it.each(charts)("$id compiles without a warning and says what it shows", async (chart) => {
+    expect(() => compileStrictly(chart.spec)).not.toThrow();
+    expect(chart.description.length).toBeGreaterThan(chart.title.length);
+    const svg = await renderSvg(chart.spec);
+    const text = [...svg.matchAll(/<(?:text|tspan)[^>]*>([^<]*)/g)].map((match) => match[1]).join(" ");
+    for (const word of chart.title.split(" ").slice(0, 3)) expect(text).toContain(word);
+    expect(text).toContain("Source: vmmbench, results fixture");
+    expect(text).toContain("seed");
+    expect(text).not.toContain("…");
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it.each(charts)("$id is the same byte for byte when drawn again", async (chart) => {
+    const again = CHART_KINDS.flatMap((kind) => kind.draw(fixture())).find(({ id }) => id === chart.id);
+    expect(again).toBeDefined();
+    if (again === undefined) return;
+    expect(await renderSvg(again.spec)).toBe(await renderSvg(chart.spec));
+    expect(JSON.stringify(again)).toBe(JSON.stringify(chart));
+  });
+
+  it("refuse a specification that Vega-Lite complains about", () => {
+    const wrong = {
+      data: { values: [{ a: 1 }] },
+      mark: "bar",
+      encoding: { x: { field: "a", type: "quantitative", axis: 5 }, theta3: {} },
+    };
+    expect(() => compileStrictly(wrong as never)).toThrow("complains");
+  });
+
+  it("have nothing to draw without cells, and say what they need", () => {
+    for (const kind of CHART_KINDS) {
+      expect(kind.draw({ name: "empty", cells: [] })).toEqual([]);
+      expect(kind.needs).toContain("cells");
+    }
+  });
+
+  it("survive labels that are markup or expressions", async () => {
+    const label = `<script>"'\\ datum['x']`;
+    const { cells, name } = fixture();
+    const renamed = cells.map((one) =>
+      one.spec.vmm.label === "esx" ? { ...one, spec: { ...one.spec, vmm: { ...one.spec.vmm, label } } } : one,
+    );
+    for (const chart of CHART_KINDS.flatMap((kind) => kind.draw({ name, cells: renamed }))) {
+      expect(await renderSvg(chart.spec)).not.toContain("<script");
+    }
+  });
+});
+
+describe("PNG", () => {
+  it("is twice the size of the SVG and shows its text", async () => {
+    const [chart] = charts;
+    const svg = await renderSvg(chart.spec);
+    const png = renderPng(svg);
+    const view = new DataView(png.buffer, png.byteOffset);
+    const [width, height] = [view.getUint32(16), view.getUint32(20)];
+    expect(width).toBe(2 * Math.round(Number(/width="(\d+)/.exec(svg)?.[1])));
+    expect(inkedPixels(png, width, height)).toBeGreaterThan(0.005 * width * height);
+    // Without its text the picture has far less ink: letters are there, not only marks.
+    const mute = renderPng(svg.replace(/>[^<]+<\/(text|tspan)>/g, "></$1>"));
+    expect(inkedPixels(png, width, height)).toBeGreaterThan(1.3 * inkedPixels(mute, width, height));
+  });
+
+  it("comes out of renderChart like SVG and JSON do", async () => {
+    const [chart] = charts;
+    expect(Buffer.from(await renderChart(chart, "png")).toString("latin1", 1, 4)).toBe("PNG");
+    expect(await renderChart(chart, "svg")).toContain("<svg");
+    const json = JSON.parse(String(await renderChart(chart, "vl.json"))) as Record<string, unknown>;
+    expect(json).toMatchObject({ $schema: expect.stringContaining("vega-lite/v6"), description: chart.description });
+  });
+});
+
+describe("colours", () => {
+  it("belong to the VMM, whatever else is in the run", () => {
+    const all = vmmStyles(fixture());
+    const { cells, name } = fixture();
+    const some = vmmStyles({ name, cells: cells.filter(({ spec }) => ["esx", "native"].includes(spec.vmm.label)) });
+    expect(some.get("esx")).toEqual(all.get("esx"));
+    expect(some.get("native")).toEqual(all.get("native"));
+  });
+
+  it("do not depend on the order of the cells", () => {
+    const { cells, name } = fixture();
+    const sorted = (list: typeof cells): unknown => [...vmmStyles({ name, cells: list })].sort();
+    expect(sorted(cells.toReversed())).toEqual(sorted(cells));
+  });
+
+  it("tell variants apart and are shared by one VMM under two names", () => {
+    const styles = vmmStyles(fixture());
+    expect(styles.get("xen-static")).toEqual(styles.get("xen-pv"));
+    const variants = ["esx", "esx without sharing", "esx host swap only"].map((label) => styles.get(label)?.colour);
+    expect(new Set(variants).size).toBe(3);
+  });
+
+  it("exist for VMMs from outside the project", () => {
+    const spec = { block: "b", workload: "w", machine: "m", seed: 1 };
+    const mine = ["./a.js", "./b.js"].map((base) => cell({ ...spec, vmm: { base, set: {}, label: base } }, {}));
+    const styles = vmmStyles({ name: "r", cells: mine });
+    expect(styles.get("./a.js")?.colour).toMatch(/^#/);
+    expect(styles.get("./a.js")?.colour).not.toBe(styles.get("./b.js")?.colour);
+  });
+});
+
+describe("layout", () => {
+  it("measures text like the font does", () => {
+    // DejaVu Sans, units per em 2048: space 651, "A" 1401, "i" 569; bold "A" 1585.
+    expect(textWidth("A i", 2048, false)).toBeCloseTo(1401 + 651 + 569, 6);
+    expect(textWidth("A", 2048, true)).toBeCloseTo(1585, 6);
+    expect(textWidth("", 12, false)).toBe(0);
+  });
+
+  it("wraps between words and keeps them all", () => {
+    expect(wrap("one two three four", 9)).toEqual(["one two", "three", "four"]);
+    expect(wrap("incomprehensibilities", 5)).toEqual(["incomprehensibilities"]);
+  });
+
+  it("puts ticks at round numbers inside the range", () => {
+    expect(logarithmicTicks(0.95, 5.2)).toEqual([1, 1.5, 2, 3, 4, 5]);
+    expect(logarithmicTicks(1, 1000)).toEqual([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
+    expect(logarithmicTicks(0.9, 1.3)).toEqual([0.9, 1, 1.1, 1.2]);
+  });
+
+  it("names files by what tells charts apart", () => {
+    expect(chartIds("c", [["b", "m"]])).toEqual(["c"]);
+    expect(
+      chartIds("c", [
+        ["a b", "m"],
+        ["c", "m"],
+      ]),
+    ).toEqual(["c-a-b", "c"]);
+    expect(
+      chartIds("c", [
+        ["b", "m"],
+        ["b", "n"],
+      ]),
+    ).toEqual(["c-m", "c-n"]);
+  });
+});
+
+/** Pixels that are not white, from the PNG's own data (8 bits a channel, filters undone here). */
+function inkedPixels(png: Uint8Array, width: number, height: number): number {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  const parts: Uint8Array[] = [];
+  for (let at = 8; at < png.length; at += view.getUint32(at) + 12) {
+    const type = String.fromCharCode(...png.subarray(at + 4, at + 8));
+    if (type === "IDAT") parts.push(png.subarray(at + 8, at + 8 + view.getUint32(at)));
+  }
+  const channels = png[25] === 6 ? 4 : 3;
+  const raw = inflateSync(Buffer.concat(parts));
+  const stride = width * channels;
+  let above = new Uint8Array(stride);
+  let ink = 0;
+  for (let row = 0; row < height; row++) {
+    const filter = raw[row * (stride + 1)];
+    const line = Uint8Array.from(raw.subarray(row * (stride + 1) + 1, (row + 1) * (stride + 1)));
+    for (let i = 0; i < stride; i++) {
+      const left = i >= channels ? line[i - channels] : 0;
+      const corner = i >= channels ? above[i - channels] : 0;
+      line[i] += predicted(filter, left, above[i], corner);
+    }
+    for (let i = 0; i < stride; i += channels) if (line[i] + line[i + 1] + line[i + 2] < 740) ink++;
+    above = line;
+  }
+  return ink;
+}
+
+function predicted(filter: number, left: number, up: number, corner: number): number {
+  if (filter === 1) return left;
+  if (filter === 2) return up;
+  if (filter === 3) return (left + up) >> 1;
+  if (filter !== 4) return 0;
+  const p = left + up - corner;
+  const [a, b, c] = [Math.abs(p - left), Math.abs(p - up), Math.abs(p - corner)];
+  return a <= b && a <= c ? left : b <= c ? up : corner;
+}

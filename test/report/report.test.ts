@@ -1,0 +1,244 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Results } from "../../src/analysis/results.ts";
+import { slowdowns } from "../../src/analysis/slowdown.ts";
+import { escapeHtml } from "../../src/report/html.ts";
+import { loadRun } from "../../src/report/load-run.ts";
+import { escapeMarkdown } from "../../src/report/markdown.ts";
+import { newestResults } from "../../src/report/newest-results.ts";
+import { writeCharts } from "../../src/report/write-charts.ts";
+import { writeReport } from "../../src/report/write-report.ts";
+import { fixture, monitorFixture, writeFixture } from "./fixture.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const EVIL = `<img src=x onerror="alert(1)"> | **bold** \`code\``;
+const work = mkdtempSync(join(tmpdir(), "report-test-"));
+const folder = (name: string): string => join(work, name);
+
+function withReasons(): Results {
+  const { name, cells } = fixture();
+  const failed = cells.map((one, index) => (index === 17 ? { ...one, status: "failed" as const, reason: EVIL } : one));
+  return { name, cells: failed };
+}
+
+beforeAll(async () => {
+  writeFixture(folder("full"), withReasons());
+  await writeReport(folder("full"), folder("report"));
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const read = (name: string): string => readFileSync(join(folder("report"), name), "utf8");
+
+const withoutScripts = (html: string): string => html.replace(/<script[\s\S]*?<\/script>/g, "");
+
+describe("a report", () => {
+  it("has a page, text, tables, and every chart in three formats", () => {
+    const charts = readdirSync(folder("report/charts"));
+    const ids = ["cycles", "host-memory", "memory-sources", "operations", "overcommit", "slowdown"];
+    expect(charts.sort()).toEqual(ids.flatMap((id) => [`${id}.png`, `${id}.svg`, `${id}.vl.json`]));
+    expect(readdirSync(folder("report")).sort()).toEqual(["charts", "index.html", "report.md", "tables"]);
+    for (const chart of charts) expect(statSync(join(folder("report/charts"), chart)).size).toBeGreaterThan(4000);
+  });
+
+  it("is the same byte for byte when written again", async () => {
+    await writeReport(folder("full"), folder("again"));
+    for (const file of readdirSync(folder("report"), { recursive: true, encoding: "utf8" })) {
+      if (statSync(join(folder("report"), file)).isDirectory()) continue;
+      expect(readFileSync(join(folder("again"), file)).equals(readFileSync(join(folder("report"), file))), file).toBe(
+        true,
+      );
+    }
+  });
+
+  it("asks for nothing from elsewhere and lets no foreign script run", () => {
+    const html = read("index.html");
+    const markup = withoutScripts(html).replace(/ xmlns(:\w+)?="[^"]*"/g, "");
+    expect(markup.match(/https?:|<[^>]*\ssrc=|@import|url\((?!#)/)).toBeNull();
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(html)?.[1] ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toMatch(/script-src( 'sha256-[^']+'){4};/);
+    expect(html.includes(work)).toBe(false);
+  });
+
+  it("escapes what users wrote, in HTML and in Markdown", () => {
+    const markup = withoutScripts(read("index.html"));
+    expect(markup.includes("<img")).toBe(false);
+    expect(markup.includes(escapeHtml(EVIL))).toBe(true);
+    const text = read("report.md");
+    expect(/(?<!\\)<img/.test(text)).toBe(false);
+    expect(text.includes(escapeMarkdown(EVIL))).toBe(true);
+  });
+
+  it("describes every picture in words", () => {
+    const labels = [...read("index.html").matchAll(/role="img"[^>]*aria-label="([^"]*)"/g)].map((match) => match[1]);
+    expect(labels).toHaveLength(6);
+    expect(labels[0]).toMatch(/process-churn on esx: 4\.\d\d×/);
+  });
+
+  it("says how typical the typical server is, and what could not be run", () => {
+    const text = read("report.md");
+    expect(text).toMatch(/CPU: stated 6 % .*measured \d\.\d\d %: holds/);
+    expect(text).toContain("179 of 180 cells done, 1 failed");
+    expect(text).toContain("## What these models leave out");
+  });
+});
+
+describe("tables", () => {
+  it("parse back to the figures of the analysis", () => {
+    const [header, ...rows] = read("tables/slowdown.csv")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(","));
+    const expected = slowdowns(withReasons());
+    expect(rows).toHaveLength(expected.length);
+    for (const [index, row] of rows.entries()) {
+      const of = (name: string): string => row[header.indexOf(name)];
+      expect([of("workload"), of("vmm")]).toEqual([expected[index].workload, expected[index].vmm]);
+      expect([of("slowdown"), of("ci95_low"), of("ci95_high")].map(Number)).toEqual([
+        expected[index].estimate,
+        expected[index].low,
+        expected[index].high,
+      ]);
+    }
+  });
+
+  it("have as many fields in every row as in the header", () => {
+    for (const name of ["cycles.csv", "operations.csv", "overcommit.csv", "utilization.csv"]) {
+      const fields = read(`tables/${name}`)
+        .trim()
+        .split("\n")
+        .map((line) => line.replace(/"[^"]*"/g, "x").split(",").length);
+      expect(new Set(fields).size, name).toBe(1);
+      expect(fields.length, name).toBeGreaterThan(2);
+    }
+    expect(read("tables/not-done.csv")).toContain(`"${EVIL.replaceAll('"', '""')}"`);
+  });
+});
+
+describe("runs that lack something", () => {
+  it("leave sections out with a sentence", async () => {
+    writeFixture(folder("monitor"), { name: "monitor", cells: monitorFixture([1]) });
+    await writeReport(folder("monitor"), folder("monitor-report"));
+    const text = readFileSync(folder("monitor-report/report.md"), "utf8");
+    expect(text).toContain("Left out: it needs host cells");
+    expect(text).toContain("one stream, no interval");
+    expect(readdirSync(folder("monitor-report/tables"))).not.toContain("overcommit.csv");
+  });
+
+  it("are told apart from folders that hold no run", async () => {
+    await expect(writeReport(folder("ful"), folder("x"))).rejects.toThrow(/no such folder; did you mean ".*full"/);
+    await expect(writeReport(work, folder("x"))).rejects.toThrow("manifest.json");
+    expect(existsSync(folder("x"))).toBe(false);
+  });
+
+  it("are refused when their cells replayed different work", async () => {
+    const { name, cells } = fixture();
+    const wrong = cells.map((one, index) => (index === 4 ? { ...one, streamDigest: "0".repeat(64) } : one));
+    writeFixture(folder("wrong"), { name, cells: wrong });
+    await expect(writeReport(folder("wrong"), folder("x"))).rejects.toThrow("different operation streams");
+    await expect(writeCharts(folder("wrong"), "slowdown", folder("x"))).rejects.toThrow("different operation streams");
+    expect(existsSync(folder("x"))).toBe(false);
+  });
+});
+
+describe("loading", () => {
+  it("puts cells into the order of the matrix", async () => {
+    const { results } = await loadRun(folder("full"));
+    const written = withReasons().cells;
+    expect(results.cells.map((one) => one.key)).toEqual(written.map((one) => one.key));
+  });
+
+  it("finds the newest run", async () => {
+    utimesSync(folder("full/cells.ndjson"), 2e9, 2e9);
+    expect(await newestResults(work)).toBe(folder("full"));
+    await expect(newestResults(folder("nowhere"))).rejects.toThrow("no finished run");
+  });
+});
+
+describe("single charts", () => {
+  it("go into the format that the file's ending says", async () => {
+    expect(await writeCharts(folder("full"), "slowdown", folder("one/s.svg"))).toEqual([folder("one/s.svg")]);
+    expect(readFileSync(folder("one/s.svg"), "utf8")).toBe(read("charts/slowdown.svg"));
+    await writeCharts(folder("full"), "overcommit", folder("one/o.vl.json"));
+    expect(JSON.parse(readFileSync(folder("one/o.vl.json"), "utf8"))).toHaveProperty("vconcat");
+    expect(await writeCharts(folder("full"), "all", folder("all"))).toHaveLength(18);
+  });
+
+  it.each([
+    ["slowdwn", "a.svg", 'there is no chart "slowdwn"; did you mean "slowdown"?'],
+    ["slowdown", "a.jpeg", "expected .svg, .png, .vl.json or a folder"],
+    ["all", "a.png", "one file cannot hold 6 charts"],
+  ])("%s into %s is refused in one sentence", async (name, file, sentence) => {
+    await expect(writeCharts(folder("full"), name, folder(file))).rejects.toThrow(sentence);
+    expect(existsSync(folder(file))).toBe(false);
+  });
+
+  it("say what they need when there is nothing to draw", async () => {
+    writeFixture(folder("bare"), {
+      name: "bare",
+      cells: monitorFixture([1]).filter(({ spec }) => spec.vmm.base === "native"),
+    });
+    await expect(writeCharts(folder("bare"), "overcommit", folder("o.svg"))).rejects.toThrow("it needs host cells");
+  });
+});
+
+describe.skipIf(!existsSync(CHROMIUM))("in a browser without network (skipped when Chromium is absent)", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+  });
+  afterAll(() => browser.close());
+
+  it("draws every chart with no request and no complaint", async () => {
+    const page = await browser.newPage({ offline: true });
+    const requests: string[] = [];
+    const complaints: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
+    page.on("console", (message) => complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(`file://${folder("report/index.html")}`);
+    await page.waitForSelector("html[data-ready]", { timeout: 30_000 });
+    expect(complaints).toEqual([]);
+    expect(requests).toHaveLength(1);
+    expect(await page.locator("figure[data-live] svg").count()).toBe(6);
+  });
+
+  it("is legible in the light and in the dark", async () => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await browser.newPage({ offline: true, colorScheme, javaScriptEnabled: false });
+      await page.goto(`file://${folder("report/index.html")}`);
+      // The pictures are there without JavaScript, too.
+      expect(await page.locator("figure svg").count()).toBe(6);
+      const [ink, ground] = await Promise.all(
+        ["color", "background-color"].map((property) => page.locator("body").evaluate(styleOf, property)),
+      );
+      expect(contrast(ink, ground), colorScheme).toBeGreaterThan(7);
+    }
+  });
+});
+
+interface Styled {
+  readonly computedStyleMap: () => { get(property: string): unknown };
+}
+
+/** Runs in the page. */
+function styleOf(element: unknown, property: string): string {
+  return String((element as Styled).computedStyleMap().get(property));
+}
+
+/** Contrast ratio of two `rgb()` colours (WCAG 2.1). */
+function contrast(one: string, other: string): number {
+  const [a, b] = [luminance(one), luminance(other)];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}
+
+function luminance(colour: string): number {
+  const [red, green, blue] = (colour.match(/\d+/g) ?? []).map((channel) => {
+    const share = Number(channel) / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
