@@ -2,12 +2,17 @@
 import { PendingCharges } from "../core/pending-charges.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
+import type { HostMemory, RoomMaker } from "../vmm/host-memory.ts";
+import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { OperationPrices } from "./operation-prices.ts";
 import type { MeasuredOperation } from "./operations.ts";
 import { RequestSource, transientPages } from "./request-source.ts";
+
+const PAGES_AT_ONCE = 64;
+const SETTLING_US = 60e6;
 
 type Measure = (workload: CompiledWorkload) => Readonly<Record<string, MeasuredOperation>>;
 
@@ -24,20 +29,93 @@ export function buildGuests(
   measure: Measure,
 ): readonly HostGuest[] {
   const { host } = around;
+  host.payer = new PendingCharges();
   const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages }));
   const starting = allocation.admit(requests, host.frames.free, overheadPages);
   host.frames.reserveOverhead(overheadPages * starting.length);
-  const canBalloon = mechanisms.some(({ kind }) => kind === "cooperative");
+  for (const [i, target] of starting.entries()) host.addVm(requests[i].pages).target = target;
+  const cooperative = mechanisms.filter(({ kind }) => kind === "cooperative");
+  const forcedRoom = host.roomMaker;
+  if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const prices = new OperationPriceList(measure);
-  starting.forEach((target, i) => {
-    const vm = host.addVm(workloads[i].guest.memoryPages);
-    vm.target = target;
+  const guests = starting.map((_, i) => {
+    const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
+    if (cooperative.length > 0) guest.vm.balloon = guest;
+    return guest;
   });
-  const guests = starting.map((_, i) => buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i])));
-  if (canBalloon) for (const guest of guests) guest.vm.balloon = guest;
+  host.roomMaker = forcedRoom;
+  settle(allocation, cooperative);
+  if (cooperative.length > 0) replaceSwapByBalloons(host, cooperative);
   host.requests.clear();
   host.alarm = false;
   return guests;
+}
+
+/**
+ * The VMs came up one after the other, slowly enough for the balloons of those that were there. What the one that comes up
+ * needs beyond that is taken by force: its own driver does not run yet (Waldspurger 2002, section 3.1).
+ */
+class BuildingRoom implements RoomMaker {
+  readonly #host: HostMemory;
+  readonly #cooperative: readonly MemoryMechanism[];
+  readonly #forced: RoomMaker;
+  /** A guest is at work on its balloon; what it needs for that is taken by force. */
+  #inflating = false;
+
+  constructor(host: HostMemory, cooperative: readonly MemoryMechanism[], forced: RoomMaker) {
+    this.#host = host;
+    this.#cooperative = cooperative;
+    this.#forced = forced;
+  }
+
+  makeRoom(): number {
+    if (this.#inflating) return this.#forced.makeRoom();
+    this.#inflating = true;
+    const freed = this.#ask();
+    this.#inflating = false;
+    return freed > 0 ? freed : this.#forced.makeRoom();
+  }
+
+  #ask(): number {
+    for (const vm of this.#host.vms) {
+      const pages = Math.min(PAGES_AT_ONCE, vm.mapped - vm.target);
+      const freed = pages > 0 ? reclaimFrom(vm, pages, this.#cooperative) : 0;
+      if (freed > 0) return freed;
+    }
+    return 0;
+  }
+}
+
+function reclaimFrom(vm: VmMemory, pages: number, mechanisms: readonly MemoryMechanism[]): number {
+  for (const mechanism of mechanisms) {
+    const freed = mechanism.reclaim(vm, pages);
+    if (freed > 0) return freed;
+  }
+  return 0;
+}
+
+/**
+ * What was paged out while VMs came up has long been needed again: it comes back, and the VM's own balloon makes room for
+ * it, as far as it can.
+ */
+function replaceSwapByBalloons(host: HostMemory, cooperative: readonly MemoryMechanism[]): void {
+  const spare = host.frames.free;
+  for (const vm of host.vms) {
+    for (let ppn = 0; ppn < vm.pages && vm.swapped > 0; ppn++) {
+      if (host.frames.free < spare && reclaimFrom(vm, PAGES_AT_ONCE, cooperative) === 0) break;
+      // The balloon may just have taken the page.
+      if (vm.backing[ppn] < BALLOONED) host.read(vm, ppn);
+    }
+  }
+}
+
+/** The last minute before the simulation: balloons move to the targets that the allocation policy has set. */
+function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[]): void {
+  if (allocation.periodUs === 0) return;
+  for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
+    allocation.rebalance(nowUs);
+    for (const mechanism of cooperative) mechanism.work();
+  }
 }
 
 function buildGuest(
@@ -50,13 +128,15 @@ function buildGuest(
   const { host, ids } = around;
   const shape = workload.guest;
   const vm = host.vms[index];
-  host.payer = new PendingCharges();
   const contents = bootContents(shape, ids);
   const physical = new GuestPhysicalMemory(host, vm, contents, allocation.populates);
   const transient = transientPages(workload.stream);
   const memory = new GuestMemory(shape, physical, ids, transient * shape.threads);
   memory.boot(shape, contents);
-  if (allocation.populates) memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
+  if (allocation.populates) {
+    memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
+    vm.builtWithout = vm.ballooned;
+  }
   physical.populate(shape.contents?.length ?? 0, allocation.populates, host.sharer?.scannedBeforeStart === true);
   memory.requests.clear();
   const source = new RequestSource(workload.stream, around.megahertz);

@@ -22,6 +22,8 @@ export interface GuestSurroundings {
   readonly devices: HostDevices;
   readonly ids: ContentIds;
   readonly megahertz: number;
+  /** The host is being built: what happens costs nothing and takes no time. */
+  readonly building: boolean;
   /** Time of the event in hand, in cycles. */
   now(): number;
   /** Wake the guest's thread when its request begins. */
@@ -165,7 +167,12 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
   poll(target: number, most: number): void {
     if (this.#balloonWait.count > 0) return;
-    const { host } = this.#around;
+    const { host, building } = this.#around;
+    if (building) {
+      this.memory.balloon.poll(target, most);
+      this.memory.requests.clear();
+      return;
+    }
     const payer = host.payer;
     host.payer = this.#vcpu.pending;
     const moved = this.memory.balloon.poll(target, most);

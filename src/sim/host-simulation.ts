@@ -57,6 +57,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly ledger = new Ledger();
   readonly megahertz: number;
   readonly guests: readonly HostGuest[];
+  building = true;
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
   readonly #mechanisms: MemoryMechanism[] = [];
@@ -96,9 +97,9 @@ export class HostSimulation implements GuestSurroundings {
     this.processors = new Processors(profile.cores, this.#scheduler, this.ledger, this.#events, Event.Processor);
     this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
     const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * 256);
-    this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, (workload) =>
-      measure(vmm, profile, workload),
-    );
+    const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
+    this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);
+    this.building = false;
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, SYSTEM_SHARE);
     if (this.guests.some((guest) => guest.needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, SYSTEM_SHARE);

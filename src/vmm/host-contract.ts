@@ -23,7 +23,10 @@ export interface MemoryMechanism {
   readonly periodUs: number;
   /** One period's background work. */
   work(): void;
-  /** Free up to `pages` frames of a VM's at once; returns how many it was. Only forced mechanisms do. */
+  /**
+   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing frees none on demand, and a cooperative
+   * mechanism is asked only while the host is being built, when the time it takes does not matter.
+   */
   reclaim(vm: VmMemory, pages: number): number;
 }
 

@@ -177,10 +177,12 @@ export class HostMemory {
 
   #allocate(vm: VmMemory, ppn: number): number {
     if (this.frames.free === 0) {
+      const [outerVm, outerPpn] = [this.pinnedVm, this.pinnedPpn];
       this.pinnedVm = vm.index;
       this.pinnedPpn = ppn;
       const freed = this.roomMaker?.makeRoom() ?? 0;
-      this.pinnedVm = -1;
+      this.pinnedVm = outerVm;
+      this.pinnedPpn = outerPpn;
       if (freed === 0) throw new Error("the host is out of memory and this VMM has no way to take any from a VM");
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;

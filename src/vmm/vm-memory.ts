@@ -35,6 +35,8 @@ export class VmMemory {
   sampleTouched = 0;
   /** Machine memory the allocation policy grants, pages. */
   target: number;
+  /** Pages that were in its balloon when it was built. */
+  builtWithout = 0;
   /** The VMM does not let it run. */
   blocked = false;
 

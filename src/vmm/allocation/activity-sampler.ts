@@ -17,7 +17,7 @@ export class ActivitySampler {
   readonly #periodUs: number;
   readonly #sample = new Int32Array(SAMPLE_PAGES);
   #sampled = 0;
-  #nextPeriodUs = 0;
+  #nextPeriodUs = -Infinity;
   #slow = 1;
   #fast = 1;
   #finished = 0;

@@ -30,7 +30,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   readonly #memory: HostMemory;
   readonly #samplers: ActivitySampler[] = [];
   #state: number = ReclamationState.High;
-  #nextBalanceUs = 0;
+  #nextBalanceUs = -Infinity;
 
   constructor(parameters: ProportionalSharesParameters, context: HostContext) {
     this.#parameters = parameters;

@@ -2,6 +2,7 @@
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
+import type { VmMemory } from "../vm-memory.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -21,20 +22,27 @@ class Ballooning implements MemoryMechanism {
     this.#parameters = parameters;
   }
 
-  /** A balloon of the size that brings what the VM claims, its swapped pages included, down to its target. */
+  /**
+   * A balloon of the size that brings what the VM claims down to its target. Pages that the host has swapped out do not
+   * count: when one comes back and the VM is above its target for it, the balloon takes another.
+   */
   work(): void {
     for (const vm of this.#memory.vms) {
-      const wanted = vm.ballooned + vm.claimed + vm.swapped - vm.target;
-      const largest = Math.floor((vm.pages * this.#parameters.maxPercent) / 100);
-      vm.balloon?.poll(
-        Math.max(0, Math.min(wanted, Math.max(largest, vm.pages - vm.target))),
-        this.#parameters.pagesPerSecond,
-      );
+      const wanted = vm.ballooned + vm.claimed - vm.target;
+      vm.balloon?.poll(Math.max(0, Math.min(wanted, this.#largest(vm))), this.#parameters.pagesPerSecond);
     }
   }
 
-  reclaim(): number {
-    return 0;
+  /** As fast as the guest can: for hosts that are being built. */
+  reclaim(vm: VmMemory, pages: number): number {
+    const freeBefore = this.#memory.frames.free;
+    vm.balloon?.poll(Math.min(vm.ballooned + pages, this.#largest(vm)), pages);
+    return this.#memory.frames.free - freeBefore;
+  }
+
+  /** A VM that was built smaller than configured keeps that balloon, whatever the limit. */
+  #largest(vm: VmMemory): number {
+    return Math.max(Math.floor((vm.pages * this.#parameters.maxPercent) / 100), vm.builtWithout);
   }
 }
 
