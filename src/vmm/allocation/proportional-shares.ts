@@ -100,9 +100,11 @@ class ProportionalShares implements Allocation, RoomMaker {
       return { shares: vm.pages, active: this.#samplers[vm.index].fraction * vm.mapped, least, most };
     });
     const total = Math.max(0, claimed + frames.free - promised - high);
+    // Enough for all that anybody has ever used: nobody is held to a target, until free memory says otherwise.
+    const enough = claimants.reduce((sum, { most }) => sum + most, 0) <= total;
     const targets = minFundingTargets(claimants, total, this.#parameters.idleMemoryTax);
     vms.forEach((vm, i) => {
-      vm.target = targets[i];
+      vm.target = enough ? this.#limit(vm.pages) : targets[i];
     });
   }
 
