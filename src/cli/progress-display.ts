@@ -5,6 +5,8 @@ const REDRAW_MS = 100;
 const LINE_MS = 5000;
 const BAR_WIDTH = 30;
 const MAX_RUNNING = 8;
+/** Before this share of the work is done, an estimate of the rest is a guess. */
+const LEAST_SHARE = 0.05;
 
 export class ProgressDisplay {
   readonly #out: NodeJS.WriteStream;
@@ -54,10 +56,9 @@ export class ProgressDisplay {
     this.#drawnLines = 0;
   }
 
-  #headline({ finished, total, failed, resumed }: Progress): string {
+  #headline({ finished, total, failed, share }: Progress): string {
     const seconds = (Date.now() - this.#start) / 1000;
-    const rate = (finished - resumed) / seconds;
-    const left = rate > 0 ? `, about ${Math.ceil((total - finished) / rate)} s left` : "";
+    const left = share >= LEAST_SHARE ? `, about ${Math.ceil((seconds * (1 - share)) / share)} s left` : "";
     const failures = failed > 0 ? `, ${failed} failed` : "";
     return `${finished}/${total} cells${failures}, ${seconds.toFixed(0)} s${left}`;
   }

@@ -7,6 +7,7 @@ import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
 import { compileGuests, loadMachine, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
 import { loadVmm } from "./load-vmm.ts";
+import { operationCosts } from "./operation-costs.ts";
 import { RecentlyUsed } from "./recently-used.ts";
 
 /** A cell and where the files it names are. */
@@ -35,7 +36,7 @@ export async function runCell(cell: PlannedCell): Promise<CellResult> {
     const reason = reasonToSkip(vmm, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
     const guests = streams.get(`${cell.workloadFile}\0${spec.seed}\0${spec.vms ?? 1}`, () => guestsOf(cell));
-    const outcome = simulate(vmm, profile, guests, spec);
+    const outcome = simulate(vmm, profile, guests, spec, operationCosts);
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {

@@ -30,7 +30,9 @@ export interface Progress {
   /** Of the finished ones, those that an earlier run left. */
   readonly resumed: number;
   readonly failed: number;
-  /** Labels of the cells that are being run. */
+  /** Share of this run's work that is done, by the guests simulated; 1 when all cells were there already. */
+  readonly share: number;
+  /** Titles of the cells that are being run. */
   readonly running: readonly string[];
 }
 
@@ -66,6 +68,8 @@ class Execution {
   readonly #options: RunOptions;
   readonly #waiting: PlannedCell[];
   readonly #running = new Map<string, string>();
+  readonly #work: number;
+  #done = 0;
   #finished: number;
   #failed = 0;
 
@@ -77,6 +81,7 @@ class Execution {
     // Hosts take longest; begun first, they don't leave one worker busy alone at the end.
     const missing = plan.cells.filter(({ key }) => !store.finished.has(key));
     this.#waiting = missing.sort((a, b) => (b.spec.vms ?? 0) - (a.spec.vms ?? 0));
+    this.#work = missing.reduce((sum, cell) => sum + workOf(cell), 0);
   }
 
   async run(): Promise<void> {
@@ -104,6 +109,7 @@ class Execution {
       finished: this.#finished,
       resumed: this.#store.finished.size,
       failed: this.#failed,
+      share: this.#work === 0 ? 1 : this.#done / this.#work,
       running: [...this.#running.values()],
     };
   }
@@ -118,6 +124,7 @@ class Execution {
       await this.#store.add(result.cell);
       this.milliseconds.set(cell.key, result.milliseconds);
       this.#finished++;
+      this.#done += workOf(cell);
       if (result.cell.status === "failed") this.#failed++;
       this.#report();
     }
@@ -144,6 +151,11 @@ class Execution {
   #report(): void {
     this.#options.onProgress?.(this.progress());
   }
+}
+
+/** Roughly how long cells take, in proportion: tracing every event of a guest is dearer than one guest among many. */
+function workOf({ spec }: PlannedCell): number {
+  return spec.vms ?? 3;
 }
 
 /** How people call a cell. */

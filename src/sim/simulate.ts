@@ -5,7 +5,7 @@ import { partsIn } from "../vmm/compose.ts";
 import { SLOTS, type Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { CellOutcome, CellSpec } from "./cell.ts";
-import { runHost } from "./host.ts";
+import { type MeasureOperations, runHost } from "./host.ts";
 import { runMonitor } from "./monitor.ts";
 
 type Density = Pick<CellSpec, "vms" | "overcommit">;
@@ -20,16 +20,20 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms = 1 }: Den
   return missing.length === 0 ? undefined : `machine ${profile.name} gives no cost of ${missing.join(", ")}`;
 }
 
-/** Run the guests on the VMM: one alone with every trap (no `vms`), or many on a host with every page. */
+/**
+ * Run the guests on the VMM: one alone with every trap (no `vms`), or many on a host with every page. `measure` may hold
+ * what operations were measured to cost in other cells.
+ */
 export function simulate(
   vmm: Vmm,
   profile: MachineProfile,
   guests: readonly CompiledWorkload[],
   { vms, overcommit = 1 }: Density,
+  measure?: MeasureOperations,
 ): CellOutcome {
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  return runHost(vmm, profile, guests, Math.round(configuredPages / overcommit));
+  return runHost(vmm, profile, guests, Math.round(configuredPages / overcommit), measure);
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */
