@@ -59,10 +59,18 @@ function curveOf(cells: readonly CellResult[]): OvercommitCurve {
     ([ratio, group]) => [Number(ratio), group] as const,
   );
   byRatio.sort(([a], [b]) => a - b);
-  // The uncommitted host: the configured memory just fits.
-  const uncommitted = byRatio.filter(([ratio]) => ratio <= 1).at(-1)?.[1] ?? [];
+  // The uncommitted host: all configured memory fits; of several, the roomiest.
+  const uncommitted = byRatio.find(([ratio]) => ratio <= 1)?.[1] ?? [];
   const points = byRatio.map(([ratio, group]) => pointOf(ratio, group, uncommitted));
-  return { block, workload, machine, vms, strategy: vmm.label, points, verdict: verdictOf(vmm.label, points) };
+  return {
+    block,
+    workload,
+    machine,
+    vms,
+    strategy: vmm.label,
+    points,
+    verdict: verdictOf(vmm.label, points, uncommitted),
+  };
 }
 
 function pointOf(ratio: number, cells: readonly CellResult[], uncommitted: readonly CellResult[]): OvercommitPoint {
@@ -93,8 +101,28 @@ function relativeThroughput(cell: CellResult, uncommitted: CellResult | undefine
   return [cell.metrics.throughput_rps / (all * shortfall)];
 }
 
-function verdictOf(strategy: string, points: readonly OvercommitPoint[]): OvercommitVerdict {
+/**
+ * VMMs need memory of their own, so that a host at ratio 1 may be short already; what is measured against such a host says
+ * little. A hundredth of the memory in balloons is still room for the VMM, not shortage.
+ */
+function isShortOfMemory({ metrics }: CellResult): boolean {
+  const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, memory_ballooned_mib: ballooned = 0 } = metrics;
+  return host > 0 || guest > 0 || ballooned > 0.01 * (metrics.host_memory_mib ?? 0);
+}
+
+function verdictOf(
+  strategy: string,
+  points: readonly OvercommitPoint[],
+  uncommitted: readonly CellResult[],
+): OvercommitVerdict {
   const measured = points.filter((point) => point.throughput !== undefined);
+  if (uncommitted.some(isShortOfMemory)) {
+    const lowest = format(points[0].ratio);
+    const sentence =
+      `${strategy}: no verdict: its roomiest host (ratio ${lowest}) is short of memory already, with what the VMM itself ` +
+      "needs; add a lower ratio to compare with.";
+    return { open: false, sentence };
+  }
   if (measured.length === 0) {
     const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
     return { open: true, sentence };

@@ -14,7 +14,7 @@ export interface VmmStyle {
 /** Hue families of Okabe and Ito (2008), with darker and lighter relatives for variants of the same VMM. */
 const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   native: ["#4d4d4d", "#8c8c8c", "#1a1a1a"],
-  esx: ["#0072b2", "#56b4e9", "#00385a", "#7f9fc4"],
+  esx: ["#0072b2", "#56b4e9", "#00385a", "#6a51c7"],
   "xen-pv": ["#d55e00", "#e69f00", "#7a3600", "#f0b48a"],
   "xen-hvm": ["#cc79a7", "#8a3f68", "#e3b5cf"],
   kvm: ["#009e73", "#00543d", "#7fd1b8"],

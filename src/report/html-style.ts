@@ -16,7 +16,7 @@ a { color: var(--link); }
 .skip:focus { left: 1rem; top: 1rem; padding: .5rem; background: var(--ground); z-index: 1; }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; max-width: none; }
 figure { margin: 1.25rem 0; padding: 0; }
-.picture { overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: 4px; }
+.picture { width: fit-content; max-width: 100%; overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: 4px; }
 .picture svg { display: block; max-width: none; }
 figcaption { color: var(--quiet); font-size: .875rem; margin-top: .35rem; }
 .table { overflow-x: auto; margin: 1rem 0; }

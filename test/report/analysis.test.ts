@@ -239,6 +239,19 @@ describe("overcommit", () => {
     expect(overcommitCurves({ name: "r", cells })[0].verdict.sentence).toContain("no uncommitted host");
   });
 
+  it("gives no verdict against a host that swaps before it is overcommitted", () => {
+    const swaps = { ...full, host_swap_ins: 9, host_memory_mib: 1000 };
+    const cells = [host(1, 1, { throughput_rps: 30, ...swaps }), host(2, 1, { throughput_rps: 30, ...swaps })];
+    const [{ verdict }] = overcommitCurves({ name: "r", cells });
+    expect(verdict.highestRatio).toBeUndefined();
+    expect(verdict.sentence).toContain("short of memory already");
+    // A roomier host mends it.
+    const roomy = [host(0.5, 1, { throughput_rps: 60, ...full }), ...cells];
+    const [{ points, verdict: better }] = overcommitCurves({ name: "r", cells: roomy });
+    expect(points.map((point) => point.throughput?.estimate.toFixed(3))).toEqual(["1.000", "0.500", "0.500"]);
+    expect(better.sentence).toContain("at 1, 50 % of it remains");
+  });
+
   it("says where the memory came from, worked by hand", () => {
     const before = host(1, 1, { ...full, host_memory_mib: 1000, memory_free_mib: 300, memory_guest_cache_mib: 200 });
     const after = host(2, 1, {

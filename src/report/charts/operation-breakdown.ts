@@ -1,3 +1,4 @@
+import { NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { operationBreakdown, type OperationShare } from "../../analysis/operation-breakdown.ts";
 import { groupBy, isNative, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
@@ -9,9 +10,8 @@ export const operationBreakdownChart: ChartKind = {
   summary: "what each basic operation (fork, page fault, packet, ...) costs, stacked by cause, per VMM",
   needs: "monitor cells (a block without vms) whose workloads do more than compute",
   draw(results) {
-    const groups = [
-      ...groupBy(operationBreakdown(results), (row) => JSON.stringify([row.block, row.machine])).values(),
-    ];
+    const busy = operationBreakdown(results).filter((row) => !NOT_BUSY.has(row.group));
+    const groups = [...groupBy(busy, (row) => JSON.stringify([row.block, row.machine])).values()];
     const ids = chartIds(
       "operations",
       groups.map(([{ block, machine }]) => [block, machine]),
@@ -26,11 +26,11 @@ function draw(results: Results, rows: readonly OperationShare[], id: string): Ch
   const native = cells.find(isNative)?.spec.vmm.label;
   const title = titleOf(rows, native);
   const subtitle =
-    "Mean cycles of one operation by cause, over the same operations under every VMM; each panel has its own scale. " +
+    "Mean CPU cycles of one operation by cause, waiting left out, over the same operations under every VMM; each panel has its own scale. " +
     `Pooled over the workloads and ${seedNote(cells)}, ${machineNote(cells)}.`;
   const view = stackedCauses(
     rows.map((row) => ({ panel: row.operation, vmm: row.vmm, group: row.group, amount: row.cycles })),
-    { axisTitle: "cycles per operation", format: ".3~s", shared: false },
+    { axisTitle: "CPU cycles per operation", format: ".3~s", shared: false },
   );
   const width = 2 * PANEL_WIDTH + 100;
   const costs = [...groupBy(rows, (row) => `${row.operation} on ${row.vmm}`)].map(

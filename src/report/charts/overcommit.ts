@@ -68,7 +68,11 @@ function titleOf(curves: readonly OvercommitCurve[]): string {
 }
 
 function view(results: Results, curves: readonly OvercommitCurve[]): View {
-  const values = curves.flatMap(valuesOf);
+  // Dashed lines are drawn over solid ones, so that equal curves both show.
+  const styles = vmmStyles(results);
+  const dashes = ({ strategy }: OvercommitCurve): number => styles.get(strategy)?.dash.length ?? 0;
+  const drawn = curves.toSorted((a, b) => dashes(a) - dashes(b));
+  const values = drawn.flatMap(valuesOf);
   const throughput = {
     title: "throughput, % of uncommitted",
     axis: { format: ".0%", tickCount: 6 },
@@ -79,11 +83,11 @@ function view(results: Results, curves: readonly OvercommitCurve[]): View {
     mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
     encoding: { y: { field: "tolerated", type: "quantitative" } },
   };
-  const panels = [panel(results, curves, ratioAxis(null), "throughput", throughput, [tolerated])];
+  const panels = [panel(results, drawn, ratioAxis(null), "throughput", throughput, [tolerated])];
   const latencies = values.flatMap((row) => [row.p99, row.p99Low, row.p99High]).filter((value) => value !== null);
   if (latencies.length > 0) {
     const title = "overcommit ratio: configured memory of all VMs / host memory for VMs";
-    panels.push(panel(results, curves, ratioAxis(title), "p99", latencyAxis(latencies), []));
+    panels.push(panel(results, drawn, ratioAxis(title), "p99", latencyAxis(latencies), []));
   }
   return {
     data: { values },
@@ -126,7 +130,7 @@ function latencyAxis(latencies: readonly number[]): View {
   const domain = [Math.min(...latencies) / 1.15, Math.max(...latencies) * 1.15];
   return {
     title: "p99 latency, ms (logarithmic)",
-    axis: { values: logarithmicTicks(domain[0], domain[1]), format: "~g" },
+    axis: { values: logarithmicTicks(domain[0], domain[1]), format: ",~g" },
     scale: { type: "log", domain, nice: false },
   };
 }
@@ -175,7 +179,7 @@ function panel(
         encoding: { x, y: { ...own, field: `${field}Low` }, y2: { field: `${field}High` }, fill: band },
       },
       // A layer for each line: as a channel, the dashes would also frame the symbols of the legend.
-      ...domain.map((strategy) => ({
+      ...curves.map(({ strategy }) => ({
         transform: [{ filter: { field: "strategy", equal: strategy } }],
         mark: { type: "line", strokeWidth: 2, strokeDash: styles.get(strategy)?.dash ?? [] },
         encoding: { x, y: own, color },

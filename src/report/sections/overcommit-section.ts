@@ -14,8 +14,8 @@ export function overcommitSection({ results }: Run): Section {
       ? [paragraph(`Left out: it needs ${overcommitChart.needs}.`)]
       : [
           paragraph(
-            "Throughput of all VMs together against the same strategy's host at ratio 1.0, on the same seeds; VMs that a " +
-              "strategy does not start count as configured. A ratio counts as kept when the lower end of the 95 % " +
+            "Throughput of all VMs together against the same strategy's roomiest host (lowest ratio, 1.0 or less), on the same " +
+              "seeds; VMs that a strategy does not start count as configured. A ratio counts as kept when the lower end of the 95 % " +
               "confidence interval is above 95 %, at it and at all lower ratios.",
           ),
           list(
