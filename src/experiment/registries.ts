@@ -1,5 +1,7 @@
 /** The source text of the registries `src/vmm/parts.ts` and `src/vmm/registry.ts`, generated from what is in the folder. */
 
+const LINE_WIDTH = 120;
+
 /** A module below `src/vmm` and what it exports. */
 export interface VmmModule {
   /** Relative to `src/vmm`, with slashes: `memory/page-sharing.ts`. */
@@ -7,8 +9,8 @@ export interface VmmModule {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
-/** Generated files; they are no input of themselves. */
-export const REGISTRY_FILES = ["parts.ts", "registry.ts"];
+/** Files that only pass on what others define; they are no input of the registries. */
+export const REGISTRY_FILES = ["library.ts", "parts.ts", "registry.ts"];
 
 /** `src/vmm/parts.ts`: every part, by slot and name. */
 export function partsSource(modules: readonly VmmModule[]): string {
@@ -58,12 +60,21 @@ function source(entries: readonly Entry[], { name, type, doc, member }: List): s
     return `import { ${names.join(", ")} } from "./${file}";\n`;
   });
   const contract = `import type { ${type} } from "./contract.ts";\n`;
-  const members = entries.map((entry) => `  ${localName(entry, entries)}${member},\n`);
+  const locals = entries.map((entry) => localName(entry, entries));
+  const members = locals.map((local) => local + member);
   return [
     "// Generated from the folder by `npm run registries`; a test checks that it is current.\n",
     ...[...imports, contract].sort(byModule),
-    `\n/** ${doc} */\nexport const ${name}: readonly ${type}[] = [\n${members.join("")}];\n`,
+    `\n${enclosed("export { ", locals, " };")}\n`,
+    `\n/** ${doc} */\n${enclosed(`export const ${name}: readonly ${type}[] = [`, members, "];")}\n`,
   ].join("");
+}
+
+/** On one line if it fits, like the formatter does it. */
+function enclosed(open: string, items: readonly string[], close: string): string {
+  const line = open + items.join(", ") + close;
+  if (line.length <= LINE_WIDTH) return line;
+  return `${open.trimEnd()}\n${items.map((item) => `  ${item},\n`).join("")}${close.trimStart()}`;
 }
 
 /** Its own name, or with its folder and file in front when another file exports the same name. */

@@ -91,7 +91,8 @@ class Draft {
       this.#parts.set(slot, parts);
       return;
     }
-    if (slot === "memory") return this.#complain("expected a list of mechanisms, such as [page-sharing, ballooning], or off");
+    if (slot === "memory")
+      return this.#complain("expected a list of mechanisms, such as [page-sharing, ballooning], or off");
     if (isOff(value)) return this.#complain(`every VMM needs a part here; ${this.#choices(slot)}`);
     const part = this.#readPart(slot, value);
     if (part !== undefined) this.#parts.set(slot, [part]);
@@ -115,8 +116,12 @@ class Draft {
     if (definition === undefined) return;
     const present = this.#in(slot).find((part) => part.definition.name === definition.name);
     if (isOff(value)) return this.#switchOff(slot, definition, present);
-    if (!isOn(value) && !isRecord(value)) return this.#complain(`expected on, off or { parameter: value }, not ${show(value)}`);
-    const part = this.#configure(present ?? { definition, parameters: defaults(definition) }, isRecord(value) ? value : {});
+    if (!isOn(value) && !isRecord(value))
+      return this.#complain(`expected on, off or { parameter: value }, not ${show(value)}`);
+    const part = this.#configure(
+      present ?? { definition, parameters: defaults(definition) },
+      isRecord(value) ? value : {},
+    );
     this.#parts.set(slot, this.#withPart(slot, part));
   }
 
@@ -125,7 +130,10 @@ class Draft {
       return this.#complain(`a ${slot} part can be replaced but not switched off; ${this.#choices(slot)}`);
     }
     if (present === undefined) return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
-    this.#parts.set(slot, this.#in(slot).filter((part) => part !== present));
+    this.#parts.set(
+      slot,
+      this.#in(slot).filter((part) => part !== present),
+    );
   }
 
   #withPart(slot: Slot, part: Part): readonly Part[] {

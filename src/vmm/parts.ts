@@ -17,6 +17,28 @@ import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
+export {
+  proportionalShares,
+  staticPartition,
+  bareCpu,
+  binaryTranslation,
+  paravirtual,
+  bareDisk,
+  bareNetwork,
+  splitDriverDisk,
+  splitDriverNetwork,
+  vmkernelDisk,
+  vmkernelNetwork,
+  ballooning,
+  hostSwap,
+  pageSharing,
+  bareMmu,
+  directPaging,
+  shadowPaging,
+  credit,
+  proportionalShareCpu,
+};
+
 /** Every part of the package. */
 export const PARTS: readonly PartDefinition[] = [
   proportionalShares.definition,

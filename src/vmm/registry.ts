@@ -4,9 +4,7 @@ import { esx } from "./esx.ts";
 import { native } from "./native.ts";
 import { xenPv } from "./xen-pv.ts";
 
+export { native, esx, xenPv };
+
 /** Every VMM of the package. */
-export const VMMS: readonly Vmm[] = [
-  native,
-  esx,
-  xenPv,
-];
+export const VMMS: readonly Vmm[] = [native, esx, xenPv];

@@ -152,6 +152,11 @@ describe("vmmbench run", () => {
     expect(read("one/manifest.json")).toBe(before);
   });
 
+  it("can be imported by name, the way modules of users do it", async () => {
+    const { esx } = (await import(import.meta.resolve("vmmbench"))) as { esx: { name: string } };
+    expect(esx.name).toBe("esx");
+  });
+
   it("runs some cells only", async () => {
     const filters = ["--filter", "vmm=native", "--filter", "vmm=esx", "--filter", "seed=3", "--filter", "block=guest"];
     expect((await vmmbench(run("some", ...filters))).code).toBe(0);
@@ -161,14 +166,14 @@ describe("vmmbench run", () => {
   });
 
   it("takes VMMs and parts from modules outside the package", async () => {
-    const built = new URL("../../dist/vmm/", import.meta.url).href;
+    const built = new URL("../../dist/vmm/library.js", import.meta.url).href;
     file(
       "mine.js",
-      `import { esx } from "${built}esx.js"; export const mine = { ...esx, name: "mine", title: "Mine" };`,
+      `import { defineVmm, esx } from "${built}"; export const mine = defineVmm({ ...esx, name: "mine", title: "Mine" });`,
     );
     file(
       "partition.js",
-      `import { staticPartition } from "${built}allocation/static-partition.js"; import { definePart } from "${built}contract.js";
+      `import { definePart, staticPartition } from "${built}";
        export const half = definePart({ ...staticPartition.definition, name: "half" });`,
     );
     file(

@@ -28,7 +28,7 @@ describe("the registries of parts and VMMs", () => {
       { file: "cpu/bare.ts", exports: { bare } },
     ]);
     expect(text).toContain('import { bare as cpuBareBare } from "./cpu/bare.ts";');
-    expect(text).toContain("  ioBareBare.definition,\n");
+    expect(text).toContain("= [cpuBareBare.definition, ioBareBare.definition];");
     expect(text).not.toContain("helper");
   });
 });

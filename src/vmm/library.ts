@@ -1,0 +1,13 @@
+/**
+ * What `import ... from "vmmbench"` gives to VMMs and parts outside the package: the contract, and every VMM and part by
+ * name.
+ *
+ * @example
+ * import { defineVmm, esx, hostSwap } from "vmmbench";
+ * export const swapper = defineVmm({ ...esx, name: "swapper", title: "ESX, swapping only", memory: [hostSwap()] });
+ */
+export * from "./contract.ts";
+export type * from "./host-contract.ts";
+export type * from "./monitor-contract.ts";
+export * from "./parts.ts";
+export * from "./registry.ts";
