@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { minFundingTargets } from "../../src/vmm/allocation/min-funding.ts";
+import { nextReclamationState, ReclamationState } from "../../src/vmm/allocation/reclamation-state.ts";
+import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
+import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { buildHost } from "./fixtures.ts";
+
+const PAGES_PER_MB = 256;
+
+describe("idle memory tax", () => {
+  // Waldspurger 2002, Figure 7: two VMs of 256 MB, equal shares, active memory as the paper's estimates say on average.
+  const vm = (activeMb: number) => ({ shares: 1, active: activeMb * PAGES_PER_MB, least: 0, most: 256 * PAGES_PER_MB });
+  const megabytes = (tax: number, total: number, actives: readonly number[]): number[] =>
+    minFundingTargets(actives.map(vm), total * PAGES_PER_MB, tax).map((pages) => pages / PAGES_PER_MB);
+
+  it("of 75 % settles where the published experiment does: 101 and 243 MB", () => {
+    const [idle, busy] = megabytes(0.75, 101.3 + 243.4, [9.5, 200.6]);
+    expect(Math.abs(idle - 101.3)).toBeLessThan(2);
+    expect(Math.abs(busy - 243.4)).toBeLessThan(2);
+  });
+
+  it("of 0 splits by shares alone: 179 and 179 MB", () => {
+    expect(megabytes(0, 358, [9.5, 175.6])).toEqual([179, 179]);
+  });
+
+  it("gives every VM within its bounds the same shares per cost, by the published formula", () => {
+    const claimant = fc.record({
+      shares: fc.integer({ min: 1, max: 4 }),
+      active: fc.integer({ min: 0, max: 50_000 }),
+      least: fc.integer({ min: 0, max: 5000 }),
+      most: fc.integer({ min: 5000, max: 60_000 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(claimant, { minLength: 1, maxLength: 8 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.constantFrom(0, 0.5, 0.75),
+        (vms, part, tax) => {
+          const least = vms.reduce((sum, { least }) => sum + least, 0);
+          const most = vms.reduce((sum, { most }) => sum + most, 0);
+          const total = Math.round(least + part * (most - least));
+          const targets = minFundingTargets(vms, total, tax);
+          const given = targets.reduce((sum, pages) => sum + pages, 0);
+          expect(given).toBeLessThanOrEqual(total);
+          expect(given).toBeGreaterThan(total - 1 - vms.length);
+          const rho = vms.map(({ shares, active }, i) => {
+            const f = Math.min(1, active / targets[i]);
+            return shares / (targets[i] * (f + (1 - f) / (1 - tax)));
+          });
+          const inside = vms.map(
+            ({ least, most }, i) => targets[i] > least + 1 && targets[i] < most - 1 && targets[i] > 1000,
+          );
+          const prices = rho.filter((_, i) => inside[i]);
+          if (prices.length > 1) expect(Math.max(...prices) / Math.min(...prices)).toBeLessThan(1.01);
+        },
+      ),
+    );
+  });
+});
+
+describe("reclamation states", () => {
+  it("get worse at 4, 2 and 1 % free, and better only beyond the margin", () => {
+    const path = [7, 5, 3.9, 4.2, 4.6, 1.9, 2.4, 2.6, 0.9, 1.2, 1.6, 9].reduce<number[]>(
+      (states, free) => [...states, nextReclamationState(states.at(-1) ?? ReclamationState.High, free, 0.5)],
+      [],
+    );
+    expect(path).toEqual([0, 0, 1, 1, 0, 2, 2, 1, 3, 3, 2, 0]);
+  });
+});
+
+describe("admission", () => {
+  const requests = Array.from({ length: 8 }, () => ({ pages: 1000 }));
+
+  it("of a static partition starts what fits with its overhead", () => {
+    const { allocation } = buildHost({ ...xenPv, allocation: staticPartition() }, 10);
+    expect(allocation.admit(requests, 8080, 10)).toEqual(Array(8).fill(1000));
+    expect(allocation.admit(requests, 8079, 10)).toEqual(Array(7).fill(1000));
+    expect(allocation.admit(requests, 4000, 10)).toEqual(Array(3).fill(1000));
+  });
+
+  it("of a ballooned partition gives everybody the same, down to the minimum", () => {
+    const { allocation } = buildHost(
+      { ...xenPv, allocation: staticPartition({ balloon: true, minimumPercent: 50 }) },
+      10,
+    );
+    expect(allocation.admit(requests, 6080, 10)).toEqual(Array(8).fill(750));
+    expect(allocation.admit(requests, 3000, 10)).toEqual(Array(5).fill(590));
+  });
+
+  it("needs a balloon driver to be ballooned", () => {
+    const { allocation } = buildHost({ ...xenPv, memory: [], allocation: staticPartition({ balloon: true }) }, 10);
+    expect(allocation.admit(requests, 6080, 10).length).toBe(6);
+  });
+
+  it("by shares starts everybody whose reservation and overhead there is room for", () => {
+    const { allocation } = buildHost({ ...esx, memory: [] }, 10);
+    expect(allocation.admit(requests, 4080, 10)).toEqual(Array(8).fill(500));
+    const half = buildHost({ ...esx, memory: [], allocation: proportionalShares({ reservationPercent: 50 }) }, 10);
+    expect(half.allocation.admit(requests, 3000, 10).length).toBe(5);
+  });
+});

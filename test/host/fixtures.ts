@@ -1,0 +1,59 @@
+import { PendingCharges } from "../../src/core/pending-charges.ts";
+import { RandomStream } from "../../src/core/random.ts";
+import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { GuestMemory } from "../../src/guest/memory-manager.ts";
+import { ContentIds } from "../../src/machine/content-ids.ts";
+import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../../src/vmm/host-contract.ts";
+import { HostMemory } from "../../src/vmm/host-memory.ts";
+import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+
+export const { profile } = loadMachine("machines/xeon-2.4-sosp03.yaml");
+
+export const SHAPE: GuestShape = {
+  memoryPages: 96,
+  kernelPages: 8,
+  processes: 1,
+  anonymousPages: 60,
+  residentAnonymousPages: 20,
+  filePages: 40,
+  residentFilePages: 10,
+  swapPages: 64,
+  threads: 1,
+};
+
+/** The memory side of a host: the parts of a VMM, put together as the simulation does it, without CPUs and devices. */
+export interface TestHost {
+  readonly memory: HostMemory;
+  readonly ids: ContentIds;
+  readonly mechanisms: readonly MemoryMechanism[];
+  readonly allocation: Allocation;
+  readonly scheduler: Scheduler;
+}
+
+export function buildHost(vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">, frames: number): TestHost {
+  const memory = new HostMemory(profile, frames, new PendingCharges());
+  const mechanisms: MemoryMechanism[] = [];
+  const random = (name: string): RandomStream => new RandomStream(1, name);
+  const context: HostContext = { profile, memory, mechanisms, random };
+  for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
+  const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
+  const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
+  return { memory, ids: new ContentIds(), mechanisms, allocation, scheduler };
+}
+
+/** A guest on the host, built like in the simulation; `target` pages of machine memory if VMs are populated. */
+export function addGuest(host: TestHost, shape: GuestShape, contents: Uint32Array, target: number): GuestMemory {
+  const vm = host.memory.addVm(shape.memoryPages);
+  const physical = new GuestPhysicalMemory(host.memory, vm, contents, host.allocation.populates);
+  const guest = new GuestMemory(shape, physical, host.ids, 0);
+  guest.boot(shape, contents);
+  vm.target = target;
+  if (host.allocation.populates) guest.balloon.poll(shape.memoryPages - target, shape.memoryPages);
+  physical.populate(shape.contents?.length ?? 0, host.allocation.populates, false);
+  if (host.mechanisms.some(({ kind }) => kind === "cooperative")) {
+    vm.balloon = { poll: (pages, most) => void guest.balloon.poll(pages, most) };
+  }
+  return guest;
+}

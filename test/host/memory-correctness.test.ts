@@ -1,0 +1,234 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
+import { FrameState } from "../../src/machine/frames.ts";
+import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
+import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import type { HostMemory } from "../../src/vmm/host-memory.ts";
+import { ballooning } from "../../src/vmm/memory/ballooning.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
+import { native } from "../../src/vmm/native.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
+
+/** Few bits: contents that differ collide all the time. */
+const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 400, pagesPerSecondPerVm: 400 });
+
+interface Case {
+  readonly name: string;
+  readonly vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">;
+  readonly guests: number;
+  readonly frames: number;
+}
+
+const CASES: readonly Case[] = [
+  { name: "native", vmm: native, guests: 1, frames: 96 },
+  { name: "xen-pv", vmm: xenPv, guests: 3, frames: 300 },
+  {
+    name: "xen-pv ballooned, with page sharing",
+    vmm: {
+      ...xenPv,
+      memory: [sharing, ballooning({ maxPercent: 65 })],
+      allocation: staticPartition({ balloon: true }),
+    },
+    guests: 3,
+    frames: 220,
+  },
+  { name: "esx, overcommitted", vmm: { ...esx, memory: [sharing, ballooning(), hostSwap()] }, guests: 3, frames: 150 },
+  { name: "esx, host swap only", vmm: { ...esx, memory: [hostSwap()] }, guests: 3, frames: 130 },
+  {
+    name: "esx without tax, sharing within VMs",
+    vmm: {
+      ...esx,
+      memory: [pageSharing({ hashBits: 2, interVm: false, pagesPerSecond: 400 }), ballooning(), hostSwap()],
+      allocation: proportionalShares({ idleMemoryTax: 0 }),
+    },
+    guests: 3,
+    frames: 150,
+  },
+];
+
+type Command =
+  | {
+      readonly kind: "write" | "read" | "discard";
+      readonly guest: number;
+      readonly page: number;
+      readonly content: number;
+    }
+  | { readonly kind: "file-write" | "file-read"; readonly guest: number; readonly page: number; readonly sync: boolean }
+  | { readonly kind: "background"; readonly rounds: number };
+
+const guestNumber = fc.nat({ max: 2 });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("write" as const, "write" as const, "read" as const, "discard" as const),
+      guest: guestNumber,
+      page: fc.nat({ max: SHAPE.anonymousPages - 1 }),
+      // Few contents, so that pages are equal often.
+      content: fc.nat({ max: 5 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("file-write" as const, "file-read" as const),
+      guest: guestNumber,
+      page: fc.nat({ max: SHAPE.filePages - 1 }),
+      sync: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("background" as const), rounds: fc.integer({ min: 1, max: 3 }) }),
+  },
+);
+
+/** What the guests must see: kept beside the simulation, without any of its mechanisms. */
+class Expected {
+  readonly anonymous = new Map<string, number>();
+  readonly files = new Map<string, number>();
+}
+
+class Play {
+  readonly #host: TestHost;
+  readonly #guests: GuestMemory[] = [];
+  readonly #expected = new Expected();
+  #seconds = 0;
+
+  constructor({ vmm, guests, frames }: Case) {
+    this.#host = buildHost(vmm, frames);
+    const requests = Array.from({ length: guests }, () => ({ pages: SHAPE.memoryPages }));
+    const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free, 0);
+    expect(targets.length).toBe(guests);
+    for (const target of targets) {
+      this.#guests.push(addGuest(this.#host, SHAPE, bootContents(SHAPE, this.#host.ids), target));
+    }
+    this.#guests.forEach((guest, g) => {
+      for (let page = 0; page < SHAPE.residentAnonymousPages; page++) {
+        this.#expected.anonymous.set(`${g}/${page}`, guest.anonymous.read(page));
+      }
+    });
+  }
+
+  run(step: Command): void {
+    if (step.kind === "background") this.#background(step.rounds);
+    else this.#guestCommand(step, step.guest % this.#guests.length);
+    checkFrames(this.#host.memory);
+  }
+
+  /** Everything that was ever written is still there. */
+  readBackAll(): void {
+    for (const [key, content] of this.#expected.anonymous) {
+      const [guest, page] = key.split("/").map(Number);
+      expect(this.#guests[guest].anonymous.read(page), `anonymous ${key}`).toBe(content);
+    }
+    for (const [key, content] of this.#expected.files) {
+      const [guest, page] = key.split("/").map(Number);
+      expect(this.#guests[guest].cache.read(page), `file ${key}`).toBe(content);
+    }
+    for (const guest of this.#guests) expect(guest.pages.outOfMemory).toBe(0);
+    checkFrames(this.#host.memory);
+  }
+
+  #guestCommand(step: Exclude<Command, { kind: "background" }>, g: number): void {
+    const guest = this.#guests[g];
+    const key = `${g}/${step.page}`;
+    const { anonymous, files } = this.#expected;
+    if (step.kind === "write") {
+      const content = step.content === 0 ? 0 : this.#host.ids.common(step.content);
+      guest.anonymous.write(step.page, content);
+      anonymous.set(key, content);
+    } else if (step.kind === "read") {
+      expect(guest.anonymous.read(step.page)).toBe(anonymous.get(key) ?? 0);
+    } else if (step.kind === "discard") {
+      guest.anonymous.discard(step.page);
+      anonymous.delete(key);
+    } else if (step.kind === "file-write") {
+      const content = this.#host.ids.unique();
+      guest.cache.write(step.page, content, step.sync, this.#seconds);
+      files.set(key, content);
+    } else {
+      const content = guest.cache.read(step.page);
+      expect(content).toBe(files.get(key) ?? content);
+      files.set(key, content);
+    }
+  }
+
+  #background(rounds: number): void {
+    for (let round = 0; round < rounds; round++) {
+      this.#seconds += 5;
+      this.#host.allocation.rebalance(this.#seconds * 1e6);
+      for (const mechanism of this.#host.mechanisms) mechanism.work();
+      for (const guest of this.#guests) guest.cache.writeBack(this.#seconds - 10);
+    }
+  }
+}
+
+/** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
+function checkFrames({ frames, vms }: HostMemory): void {
+  const byState = [0, 0, 0, 0];
+  for (const state of frames.state) byState[state]++;
+  const references = new Int32Array(frames.total);
+  const places = vms.map((vm) => {
+    for (const place of vm.backing) if (place >= 0) references[place]++;
+    const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
+    return [count((place) => place >= 0), count((place) => place === -2), count((place) => place < -2)];
+  });
+  const wrong: string[] = [];
+  let saved = 0;
+  references.forEach((count, mpn) => {
+    if (frames.state[mpn] === FrameState.Overhead) return;
+    if (frames.references(mpn) !== count)
+      wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
+    if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
+    if (count > 1) saved += count - 1;
+  });
+  const counted = [frames.free, frames.private, frames.shared, frames.overhead];
+  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.swapped]);
+  const total = counted.reduce((sum, one) => sum + one, 0);
+  expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
+    counted: byState,
+    mapped: places,
+    saved,
+    total: frames.total,
+    wrong: [],
+  });
+}
+
+describe.each(CASES)("memory of guests on $name", (setup) => {
+  it("what a guest reads is what it last wrote, frames are conserved, references are right", () => {
+    fc.assert(
+      fc.property(fc.array(command, { minLength: 20, maxLength: 160 }), (steps) => {
+        const play = new Play(setup);
+        for (const step of steps) play.run(step);
+        play.readBackAll();
+      }),
+      { numRuns: 40, seed: 42 },
+    );
+  });
+});
+
+it("the overcommitted cases do share, balloon, swap in the guest and on the host, and break sharing", () => {
+  const host = buildHost(CASES[3].vmm, CASES[3].frames);
+  const guests = [0, 1, 2].map(() => addGuest(host, SHAPE, bootContents(SHAPE, host.ids), 50));
+  for (let second = 1; second < 60; second++) {
+    for (const guest of guests) {
+      for (let page = 0; page < SHAPE.anonymousPages; page++) {
+        guest.anonymous.write(page, host.ids.common((second + page) % 7));
+        if (page % 3 === 0) guest.cache.read((page + second) % SHAPE.filePages);
+      }
+    }
+    host.allocation.rebalance(second * 1e6);
+    for (const mechanism of host.mechanisms) mechanism.work();
+  }
+  expect(host.memory.cowBreaks).toBeGreaterThan(0);
+  expect(host.memory.swapOuts).toBeGreaterThan(0);
+  expect(host.memory.swapIns).toBeGreaterThan(0);
+  expect(host.memory.vms.some(({ ballooned }) => ballooned > 0)).toBe(true);
+  expect(guests.some(({ anonymous }) => anonymous.swapOuts > 0)).toBe(true);
+});
