@@ -1,7 +1,6 @@
 /** A process's address space: its page tables, built entry by entry through the MMU, and its regions. */
 import { entryOf, Pte } from "../machine/page-tables.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { GUEST_KERNEL } from "./kernel-paths.ts";
 import type { Region } from "./regions.ts";
 import { NOT_A_TABLE } from "./virtual-hardware.ts";
 
@@ -101,9 +100,9 @@ export class AddressSpace {
   }
 
   #newTable(level: number): number {
-    const { machine, bulk } = this.#context;
+    const { machine, pages } = this.#context;
     const frame = this.#context.takeFrame();
-    machine.meter.spend(GUEST_KERNEL, bulk.zeroPage);
+    pages.zero(frame);
     machine.mmu.useAsTable(frame, level);
     return frame;
   }

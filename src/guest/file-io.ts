@@ -1,11 +1,11 @@
 /** Reading and writing files through the page cache. */
 import type { BlockLayer } from "./block-layer.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { GUEST_KERNEL } from "./kernel-paths.ts";
 import type { PageCache } from "./page-cache.ts";
 
 /** Most pages of one disk request, read ahead or written behind: 128 KiB (Linux 2.4, MAX_READAHEAD + 1 pages). */
 const CLUSTER_PAGES = 32;
+const PAGE_BYTES = 4096;
 
 export class FileIo {
   readonly cache: PageCache;
@@ -36,26 +36,26 @@ export class FileIo {
   }
 
   read(start: number, pages: number): void {
-    const { machine, paths, bulk } = this.#context;
+    const { machine, paths, pages: pageWork } = this.#context;
     machine.cpu.enterKernel("system-call");
     for (let done = 0; done < pages; done++) {
       machine.cpu.runKernel(paths["read-file-page"], 1);
       this.cachedFrame(this.filePage(start + done), pages - done);
-      machine.meter.spend(GUEST_KERNEL, bulk.copyPage);
+      pageWork.copyBytes(PAGE_BYTES);
     }
     machine.cpu.leaveKernel("system-call");
   }
 
   /** Whole pages: nothing has to be read first. */
   write(start: number, pages: number, wait: boolean): void {
-    const { machine, paths, bulk } = this.#context;
+    const { machine, paths, pages: pageWork } = this.#context;
     machine.cpu.enterKernel("system-call");
     for (let done = 0; done < pages; done++) {
       machine.cpu.runKernel(paths["write-file-page"], 1);
       const page = this.filePage(start + done);
       if (this.cache.find(page) === -1) this.cache.insert(page, this.#context.takeFrame());
       this.cache.markDirty(page);
-      machine.meter.spend(GUEST_KERNEL, bulk.copyPage);
+      pageWork.copyBytes(PAGE_BYTES);
     }
     if (wait) this.#writeBack(this.filePage(start), Math.min(this.cache.size, this.filePage(start) + pages), true);
     machine.cpu.leaveKernel("system-call");

@@ -22,7 +22,8 @@ export class FrameAllocator {
     this.#reserved = reserved;
     this.#freeCount = total - reserved;
     // Taken from the end: the lowest frame first, as a freshly booted system hands them out.
-    this.#free = Int32Array.from({ length: total }, (_, position) => total - 1 - position);
+    this.#free = new Int32Array(total);
+    for (let position = 0; position < total; position++) this.#free[position] = total - 1 - position;
     this.references = new Uint16Array(total);
     this.ownerSpace = new Int32Array(total).fill(NO_OWNER);
     this.ownerPage = new Uint32Array(total);

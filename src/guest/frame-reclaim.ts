@@ -50,6 +50,7 @@ export class FrameReclaim {
     spaces.get(frames.ownerSpace[victim])?.setEntry(page, entryOf(slot, Pte.Swapped));
     machine.mmu.invalidate(page);
     machine.mmu.commit();
+    this.#context.pages.swapOut(victim, slot);
     this.#blocks.writeBehind(this.#cache.size + slot, 1);
     frames.release(victim);
   }
@@ -59,6 +60,8 @@ export class FrameReclaim {
     const { frames, spaces, machine } = this.#context;
     machine.mmu.commit();
     for (let step = 0; step < 2 * frames.total; step++) {
+      // The second lap has to see what the first has written.
+      if (step === frames.total) machine.mmu.commit();
       const frame = this.#hand;
       this.#hand = frame + 1 === frames.total ? 0 : frame + 1;
       if (frames.ownerSpace[frame] === NO_OWNER) continue;

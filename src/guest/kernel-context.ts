@@ -6,7 +6,8 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { FrameAllocator } from "./frame-allocator.ts";
-import type { BulkCosts, KernelPaths } from "./kernel-paths.ts";
+import type { KernelPaths } from "./kernel-paths.ts";
+import type { PageWork } from "./page-work.ts";
 import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
 
 /** The (virtual) machine a guest kernel is booted on. */
@@ -25,7 +26,7 @@ export interface KernelContext {
   readonly machine: GuestMachine;
   readonly shape: GuestShape;
   readonly paths: KernelPaths;
-  readonly bulk: BulkCosts;
+  readonly pages: PageWork;
   readonly frames: FrameAllocator;
   /** Address spaces by number. */
   readonly spaces: Map<number, AddressSpace>;

@@ -8,7 +8,7 @@
  * view. Spin locks vanish on one processor, but spin_lock_irqsave still writes the interrupt flag.
  */
 import { cause } from "../core/ledger.ts";
-import { kernelPath, primitiveCost } from "../machine/profile.ts";
+import { kernelPath } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 
 interface PathEvents {
@@ -75,16 +75,6 @@ export function kernelPaths(profile: MachineProfile): KernelPaths {
     return [name, path] as const;
   });
   return Object.fromEntries(entries) as unknown as KernelPaths;
-}
-
-/** Kernel work that is proportional to the size of memory moved or cleared: no VMM slows it down. */
-export interface BulkCosts {
-  readonly zeroPage: number;
-  readonly copyPage: number;
-}
-
-export function bulkCosts(profile: MachineProfile): BulkCosts {
-  return { zeroPage: primitiveCost(profile, "page.zero"), copyPage: primitiveCost(profile, "page.copy") };
 }
 
 export const GUEST_KERNEL = cause("guest.kernel");

@@ -8,12 +8,13 @@ import { FileIo } from "./file-io.ts";
 import { FrameAllocator } from "./frame-allocator.ts";
 import { FrameReclaim } from "./frame-reclaim.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
-import { bulkCosts, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
+import { GUEST_USER, kernelPaths } from "./kernel-paths.ts";
 import type { KernelPath } from "./kernel-paths.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageCache } from "./page-cache.ts";
 import { PageFaults } from "./page-faults.ts";
+import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
 import { ANONYMOUS_START, PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import type { Region } from "./regions.ts";
@@ -47,7 +48,7 @@ export class GuestKernel {
   readonly #systemCalls: readonly KernelPath[];
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
-  constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape) {
+  constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
     const paths = kernelPaths(profile);
     this.blocks = new BlockLayer(machine, paths);
     const cache = new PageCache(shape.filePages);
@@ -58,14 +59,14 @@ export class GuestKernel {
       machine,
       shape,
       paths,
-      bulk: bulkCosts(profile),
+      pages: pages ?? new PageWork(profile, machine.meter),
       frames: this.frames,
       spaces: new Map(),
       takeFrame: () => this.#takeFrame(),
     };
     this.#reclaim = new FrameReclaim(this.#context, cache, swap, this.blocks);
     this.files = new FileIo(this.#context, cache, this.blocks);
-    this.network = new NetworkStack(machine, paths, this.#context.bulk);
+    this.network = new NetworkStack(machine, paths, this.#context.pages);
     this.#faults = new PageFaults(this.#context, this.files, swap);
     this.#processes = new Processes(this.#context, swap);
     this.#mappings = new Mappings(this.#context, this.#processes);
@@ -89,10 +90,14 @@ export class GuestKernel {
     this.#context.machine.meter.spend(GUEST_USER, cycles);
   }
 
-  /** User code visits an anonymous page (numbered as in the stream) and runs some cycles there. */
-  touch(page: number, write: boolean, cycles: number): void {
-    this.#visit(ANONYMOUS_START + page, write);
+  /**
+   * User code visits an anonymous page (numbered as in the stream) and runs some cycles there. Returns the machine frame
+   * it reached, or {@link GUEST_FAULT} when the access was not allowed and a signal came instead.
+   */
+  touch(page: number, write: boolean, cycles: number): number {
+    const frame = this.#visit(ANONYMOUS_START + page, write);
     this.#context.machine.meter.spend(GUEST_USER, cycles);
+    return frame;
   }
 
   systemCall(kind: number, times: number): void {
@@ -181,22 +186,23 @@ export class GuestKernel {
     cpu.leaveKernel("system-call");
   }
 
-  #visit(page: number, write: boolean): void {
+  #visit(page: number, write: boolean): number {
     const { mmu } = this.#context.machine;
-    if (mmu.access(page, write) !== GUEST_FAULT) return;
+    let frame = mmu.access(page, write);
+    if (frame !== GUEST_FAULT) return frame;
     this.onFault(true);
-    // Giving memory to one page can take it from another: the access may fault again, but not for ever.
-    let tries = 0;
-    while (this.#faults.handle(this.#current, page, write) && mmu.access(page, write) === GUEST_FAULT) {
-      if (++tries === 8) throw new Error(`page fault at page ${page} is handled again and again`);
+    // Handling a fault may leave another one, of a page that is shared as it comes; nothing faults for ever.
+    for (let tries = 0; frame === GUEST_FAULT && this.#faults.handle(this.#current, page, write); tries++) {
+      if (tries === 8) throw new Error(`page fault at page ${page} is handled again and again`);
+      frame = mmu.access(page, write);
     }
     this.onFault(false);
+    return frame;
   }
 
   /** Visit the first text pages, and write the first private pages, of the current process's image. */
   #visitImage(reads: number, writes: number): void {
-    const isImage = (region: Region): boolean => region.kind === "text" || region.start < ANONYMOUS_START;
-    for (const region of this.#current.regions.filter(isImage)) {
+    for (const region of this.#current.regions.filter(isTextOrData)) {
       const count = Math.min(region.kind === "text" ? reads : writes, region.end - region.start);
       for (let page = region.start; page < region.start + count; page++) this.#visit(page, region.kind !== "text");
     }
@@ -210,4 +216,8 @@ export class GuestKernel {
     }
     return frame;
   }
+}
+
+function isTextOrData(region: Region): boolean {
+  return region.kind === "text" || region.start < ANONYMOUS_START;
 }

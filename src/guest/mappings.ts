@@ -43,8 +43,7 @@ export class Mappings {
     this.#protectRegions(space, start, end, writable);
     const changed = this.#protectEntries(space, start, end, writable);
     cpu.runKernel(this.#context.paths["protect-entry"], changed);
-    if (changed === 1) mmu.invalidate(start);
-    else if (changed > 1) mmu.invalidate(ALL_PAGES);
+    if (changed > 0) mmu.invalidate(end - start === 1 ? start : ALL_PAGES);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }

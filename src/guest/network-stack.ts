@@ -2,10 +2,9 @@
 import { cause } from "../core/ledger.ts";
 import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
 import type { GuestMachine } from "./kernel-context.ts";
-import { GUEST_KERNEL } from "./kernel-paths.ts";
-import type { BulkCosts, KernelPaths } from "./kernel-paths.ts";
+import type { KernelPaths } from "./kernel-paths.ts";
+import type { PageWork } from "./page-work.ts";
 
-const PAGE_BYTES = 4096;
 const WAIT_NETWORK = cause("wait.network");
 /** Bytes that may be on their way before the sender waits: the 128 kB socket buffers of Barham 2003, Table 6. */
 const SOCKET_BUFFER = 128 * 1024;
@@ -13,13 +12,13 @@ const SOCKET_BUFFER = 128 * 1024;
 export class NetworkStack {
   readonly #machine: GuestMachine;
   readonly #paths: KernelPaths;
-  readonly #bulk: BulkCosts;
+  readonly #pages: PageWork;
   readonly #payload: number;
 
-  constructor(machine: GuestMachine, paths: KernelPaths, bulk: BulkCosts, mtu = MTU) {
+  constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork, mtu = MTU) {
     this.#machine = machine;
     this.#paths = paths;
-    this.#bulk = bulk;
+    this.#pages = pages;
     this.#payload = mtu - HEADER_BYTES;
   }
 
@@ -29,7 +28,7 @@ export class NetworkStack {
     cpu.enterKernel("system-call");
     for (let left = bytes; left > 0; left -= this.#payload) {
       const size = Math.min(left, this.#payload);
-      this.#copy(size);
+      this.#pages.copyBytes(size);
       cpu.runKernel(this.#paths["send-packet"], 1);
       networkPath.submit(size + HEADER_BYTES, true);
       meter.waitUntil(WAIT_NETWORK, network.transmit(meter.now, size) - network.wireCycles(SOCKET_BUFFER));
@@ -48,7 +47,7 @@ export class NetworkStack {
       this.packetArrives(size);
     }
     cpu.enterKernel("system-call");
-    this.#copy(bytes);
+    this.#pages.copyBytes(bytes);
     cpu.leaveKernel("system-call");
   }
 
@@ -60,9 +59,5 @@ export class NetworkStack {
     networkPath.complete(size + HEADER_BYTES, false);
     cpu.runKernel(this.#paths["receive-packet"], 1);
     cpu.leaveKernel("interrupt");
-  }
-
-  #copy(bytes: number): void {
-    this.#machine.meter.spend(GUEST_KERNEL, Math.round((bytes * this.#bulk.copyPage) / PAGE_BYTES));
   }
 }

@@ -2,7 +2,6 @@
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { GUEST_KERNEL } from "./kernel-paths.ts";
 import { PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import { findRegion } from "./regions.ts";
 import type { Region } from "./regions.ts";
@@ -47,10 +46,12 @@ export class PageFaults {
   #resolve(space: AddressSpace, page: number, write: boolean): boolean {
     const region = findRegion(space.regions, page);
     const entry = space.entry(page);
+    const isWritable = region === undefined || region.writable;
+    if (write && !isWritable) return false;
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
-    if (write && region?.writable === false) return false;
-    if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry));
-    else if (region === undefined || region.kind === "anonymous") this.#demandZero(space, page, region);
+    const flags = isWritable ? WRITTEN : READABLE;
+    if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry), flags);
+    else if (region === undefined || region.kind === "anonymous") this.#demandZero(space, page, flags);
     else this.#mapFilePage(space, page, region, write);
     return true;
   }
@@ -66,13 +67,12 @@ export class PageFaults {
     return true;
   }
 
-  #demandZero(space: AddressSpace, page: number, region: Region | undefined): void {
-    const { machine, paths, bulk, frames } = this.#context;
+  #demandZero(space: AddressSpace, page: number, flags: number): void {
+    const { machine, paths, pages } = this.#context;
     machine.cpu.runKernel(paths["page-fault"], 1);
     const frame = this.#context.takeFrame();
-    machine.meter.spend(GUEST_KERNEL, bulk.zeroPage);
-    frames.own(frame, space.id, page);
-    space.setEntry(page, entryOf(frame, region?.writable === false ? READABLE : WRITTEN));
+    pages.zero(frame);
+    this.#own(space, page, frame, flags);
   }
 
   #mapFilePage(space: AddressSpace, page: number, region: Region, write: boolean): void {
@@ -90,26 +90,31 @@ export class PageFaults {
   }
 
   #copyOnWrite(space: AddressSpace, page: number, shared: number): void {
-    const { machine, paths, bulk, frames } = this.#context;
+    const { machine, paths, pages, frames } = this.#context;
     machine.cpu.runKernel(paths["copy-on-write"], 1);
     let frame = shared;
     if (frames.references[shared] !== 1) {
       frame = this.#context.takeFrame();
-      machine.meter.spend(GUEST_KERNEL, bulk.copyPage);
+      pages.copy(shared, frame);
       frames.release(shared);
     }
-    frames.own(frame, space.id, page);
-    space.setEntry(page, entryOf(frame, WRITTEN));
+    this.#own(space, page, frame, WRITTEN);
     machine.mmu.invalidate(page);
   }
 
-  #swapIn(space: AddressSpace, page: number, slot: number): void {
-    const { machine, paths, frames } = this.#context;
+  #swapIn(space: AddressSpace, page: number, slot: number, flags: number): void {
+    const { machine, paths, pages } = this.#context;
     machine.cpu.runKernel(paths["page-fault"], 1);
     const frame = this.#context.takeFrame();
     this.#files.blocks.transferAndWait(this.#files.cache.size + slot, 1, false);
+    pages.swapIn(slot, frame);
     this.#swap.release(slot);
-    frames.own(frame, space.id, page);
-    space.setEntry(page, entryOf(frame, WRITTEN));
+    this.#own(space, page, frame, flags);
+  }
+
+  /** The frame gets its owner last: while the entry is made, a table may be needed, and this frame must not make room. */
+  #own(space: AddressSpace, page: number, frame: number, flags: number): void {
+    space.setEntry(page, entryOf(frame, flags));
+    this.#context.frames.own(frame, space.id, page);
   }
 }

@@ -3,6 +3,7 @@ import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { imageRegions, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
+import { findRegion } from "./regions.ts";
 import type { Region } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import { ALL_PAGES } from "./virtual-hardware.ts";
@@ -33,8 +34,8 @@ export class Processes {
     for (const region of [image.data, image.stack, heap]) {
       for (let page = region.start; page < region.end; page++) {
         const frame = this.#context.takeFrame();
-        frames.own(frame, space.id, page);
         space.setEntry(page, entryOf(frame, WRITTEN));
+        frames.own(frame, space.id, page);
       }
     }
     machine.mmu.commit();
@@ -118,9 +119,11 @@ export class Processes {
       let entry = parent.entry(page);
       if ((entry & Pte.Present) === 0) this.#swap.share(frameOf(entry));
       else {
-        if (isPrivateWritable(parent.regions, page, entry)) {
-          entry = ((entry & ~Pte.Writable) | Pte.CopyOnWrite) >>> 0;
-          parent.setEntry(page, entry);
+        if (isPrivate(parent.regions, page)) {
+          // Write-protected pages too: they may become writable again.
+          const shared = ((entry & ~Pte.Writable) | Pte.CopyOnWrite) >>> 0;
+          if (shared !== entry) parent.setEntry(page, shared);
+          entry = shared;
         }
         frames.share(frameOf(entry));
       }
@@ -134,7 +137,7 @@ export class Processes {
 /** The kernel's part of the address space begins at 3 GiB. */
 const USER_END = 0xc0000;
 
-function isPrivateWritable(regions: readonly Region[], page: number, entry: number): boolean {
-  if ((entry & Pte.Writable) === 0) return false;
-  return !regions.some((region) => region.kind === "file" && page >= region.start && page < region.end);
+function isPrivate(regions: readonly Region[], page: number): boolean {
+  const region = findRegion(regions, page);
+  return region === undefined || region.kind === "anonymous";
 }

@@ -1,12 +1,15 @@
 /** Slots of the guest's swap device, with how many page-table entries refer to each. */
 export class SwapSpace {
   readonly #references: Uint16Array;
-  readonly #free: number[];
+  readonly #slots: number;
+  /** Slots that have been given back; those from {@link #fresh} on have never been used. */
+  readonly #free: number[] = [];
+  #fresh = 0;
   #used = 0;
 
   constructor(slots: number) {
     this.#references = new Uint16Array(slots);
-    this.#free = Array.from({ length: slots }, (_, position) => slots - 1 - position);
+    this.#slots = slots;
   }
 
   get used(): number {
@@ -15,8 +18,8 @@ export class SwapSpace {
 
   /** A slot with one reference, or -1 when the device is full. */
   take(): number {
-    const slot = this.#free.pop();
-    if (slot === undefined) return -1;
+    const slot = this.#free.pop() ?? (this.#fresh < this.#slots ? this.#fresh++ : -1);
+    if (slot === -1) return -1;
     this.#references[slot] = 1;
     this.#used++;
     return slot;

@@ -32,7 +32,9 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
 
 /** Machine frames in descending order: a part that takes a guest page for a machine page does not get away with it. */
 function machineFrames(guestPages: number): Uint32Array {
-  return Uint32Array.from({ length: guestPages }, (_, page) => guestPages - 1 - page);
+  const frames = new Uint32Array(guestPages);
+  for (let page = 0; page < guestPages; page++) frames[page] = guestPages - 1 - page;
+  return frames;
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

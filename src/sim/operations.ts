@@ -180,7 +180,6 @@ class Measurement {
       .filter(([cause]) => cause !== "idle" && !cause.startsWith("wait."))
       .map(([cause, cycles]): [string, number] => [cause, times === 0 ? 0 : Math.round(cycles / times)])
       .filter(([, cycles]) => cycles > 0);
-    const isBackend = ([cause]: [string, number]): boolean => cause.startsWith("io.backend");
     this.#measured[name] = {
       frontend: Object.fromEntries(entries.filter((entry) => !isBackend(entry))),
       backend: Object.fromEntries(entries.filter(isBackend)),
@@ -191,4 +190,8 @@ class Measurement {
     const at = this.#stream.op.indexOf(op);
     return at === -1 ? DEFAULT_PAGES : operand[at];
   }
+}
+
+function isBackend([cause]: [string, number]): boolean {
+  return cause.startsWith("io.backend");
 }

@@ -9,7 +9,8 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
   const b = stream.b[i];
   switch (stream.op[i]) {
     case Op.Touch:
-      return kernel.touch(a, (b & 1) === 1, b >>> 1);
+      kernel.touch(a, (b & 1) === 1, b >>> 1);
+      return;
     case Op.Compute:
       return kernel.compute(a);
     case Op.Syscall:

@@ -1,0 +1,92 @@
+import { expect, it } from "vitest";
+import { Meter } from "../../src/machine/meter.ts";
+import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
+import { GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { ShadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
+import { XEON } from "./machines.ts";
+
+const FRAMES = 1024;
+const ROOT = 0;
+const TABLE = 1;
+const MAPPED = Pte.Present | Pte.User | Pte.Writable;
+
+function guest(shadowTables = 16): { mmu: ShadowPaging; count: (cause: string) => number } {
+  const meter = new Meter();
+  const mmu = new ShadowPaging(shadowTables, {
+    profile: XEON,
+    meter,
+    tlb: new Tlb(64, 64),
+    pageTableFormat: PAGE_TABLE_FORMATS.ia32,
+    machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
+  });
+  mmu.useAsTable(ROOT, 1);
+  mmu.useAsTable(TABLE, 0);
+  mmu.writeEntry(ROOT, 0, entryOf(TABLE, MAPPED));
+  mmu.writeEntry(TABLE, 3, entryOf(77, MAPPED));
+  mmu.switchRoot(ROOT);
+  return { mmu, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
+}
+
+it("hides the first access, and the first write, and then leaves the hardware alone", () => {
+  const { mmu, count } = guest();
+  expect(mmu.access(3, false)).toBe(FRAMES - 1 - 77);
+  expect(mmu.readEntry(TABLE, 3)).toBe(entryOf(77, MAPPED | Pte.Accessed));
+  expect(mmu.access(3, false)).toBe(FRAMES - 1 - 77);
+  expect(count("vmm.shadow.hidden-fault")).toBe(1);
+  mmu.access(3, true);
+  expect(mmu.readEntry(TABLE, 3)).toBe(entryOf(77, MAPPED | Pte.Accessed | Pte.Dirty));
+  mmu.access(3, true);
+  expect(count("vmm.shadow.hidden-fault")).toBe(2);
+});
+
+it("passes true faults on", () => {
+  const { mmu, count } = guest();
+  expect(mmu.access(4, false)).toBe(GUEST_FAULT);
+  mmu.raiseFault();
+  mmu.writeEntry(TABLE, 4, entryOf(78, Pte.Present | Pte.User));
+  expect(mmu.access(4, true)).toBe(GUEST_FAULT);
+  mmu.raiseFault();
+  expect(mmu.access(4, false)).toBe(FRAMES - 1 - 78);
+  expect([count("vmm.shadow.true-fault"), count("hardware.trap")]).toEqual([2, 3]);
+});
+
+it("notices writes of page tables only once they have a shadow", () => {
+  const { mmu, count } = guest();
+  mmu.writeEntry(TABLE, 9, entryOf(80, MAPPED));
+  expect(count("vmm.shadow.trace")).toBe(0);
+  mmu.access(3, false);
+  mmu.writeEntry(TABLE, 9, entryOf(81, MAPPED | Pte.Accessed));
+  expect(count("vmm.shadow.trace")).toBe(1);
+  // The trace has filled the shadow: no fault, hidden or not.
+  expect(mmu.access(9, false)).toBe(FRAMES - 1 - 81);
+  expect(count("vmm.shadow.hidden-fault")).toBe(1);
+});
+
+it("keeps shadows over a switch of address spaces, as long as there is room", () => {
+  const other = { root: 10, table: 11 };
+  for (const { room, faults } of [
+    { room: 16, faults: 2 },
+    { room: 2, faults: 3 },
+  ]) {
+    const { mmu, count } = guest(room);
+    mmu.useAsTable(other.root, 1);
+    mmu.useAsTable(other.table, 0);
+    mmu.writeEntry(other.root, 0, entryOf(other.table, MAPPED));
+    mmu.writeEntry(other.table, 3, entryOf(90, MAPPED));
+    mmu.access(3, false);
+    mmu.switchRoot(other.root);
+    expect(mmu.access(3, false)).toBe(FRAMES - 1 - 90);
+    mmu.switchRoot(ROOT);
+    expect(mmu.access(3, false)).toBe(FRAMES - 1 - 77);
+    expect(count("vmm.shadow.hidden-fault")).toBe(faults);
+  }
+});
+
+it("never lets a guest page table be written through a shadow", () => {
+  const { mmu } = guest();
+  mmu.access(3, false);
+  mmu.writeEntry(TABLE, 5, entryOf(TABLE, MAPPED | Pte.Accessed | Pte.Dirty));
+  const shadow = mmu.shadows.find(TABLE);
+  expect(mmu.shadows.memory.read(shadow, 5) & Pte.Writable).toBe(0);
+});

@@ -1,0 +1,131 @@
+/** One contract for every VMM: whatever it does with page tables, the guest must not be able to tell. */
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { frameOf, Pte } from "../../src/machine/page-tables.ts";
+import type { PageTableMemory } from "../../src/machine/page-tables.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { DirectPaging, directPaging } from "../../src/vmm/mmu/direct-paging.ts";
+import { ShadowPaging, shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { SMALL_GUEST, VMMS, XEON, XEON_64 } from "./machines.ts";
+import { RememberingGuest } from "./remembering-guest.ts";
+import type { GuestAction } from "./remembering-guest.ts";
+
+const VARIANTS: readonly Vmm[] = [
+  ...VMMS,
+  { ...esx, name: "esx with 5 shadow tables", mmu: shadowPaging({ shadowTables: 5 }) },
+  { ...xenPv, name: "xen-pv that queues 3 updates", mmu: directPaging({ queueLength: 3 }) },
+  { ...xenPv, name: "xen-pv on shadow paging", mmu: shadowPaging() },
+];
+
+/** So small that forks push pages to swap: 128 kernel pages, 2 x (24 + 32) private pages, page tables, and little else. */
+const TIGHT_GUEST = { ...SMALL_GUEST, memoryPages: 310, residentFilePages: 16 };
+
+// Pages of three areas of 1024, so that several page tables are involved.
+const page = fc.integer({ min: 0, max: 39 }).map((n) => (n % 3) * 1024 + n);
+const pages = fc.integer({ min: 1, max: 12 });
+const action: fc.Arbitrary<GuestAction> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("write" as const), page }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("read" as const), page }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("fork" as const, "exit" as const, "exit" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("exec" as const, "switch" as const, "file" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("map" as const, "unmap" as const, "protect" as const, "unprotect" as const),
+      page,
+      pages,
+    }),
+  },
+);
+
+describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ vmm }) => {
+  it.each([
+    { shape: SMALL_GUEST, machine: XEON, title: "with enough memory" },
+    { shape: TIGHT_GUEST, machine: XEON, title: "when it has to swap" },
+    { shape: SMALL_GUEST, machine: XEON_64, title: "with four levels of page tables" },
+  ])("a guest reads what it last wrote, $title", ({ shape, machine }) => {
+    fc.assert(
+      fc.property(fc.array(action, { minLength: 40, maxLength: 120, size: "max" }), (actions) => {
+        const guest = new RememberingGuest(vmm, machine, shape);
+        actions.forEach((each, step) => {
+          expect(guest.perform(each)).toBeUndefined();
+          if (step % 10 === 9) checkTables(guest, shape.memoryPages);
+        });
+        checkTables(guest, shape.memoryPages);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+it("swaps in that test", () => {
+  const guest = new RememberingGuest(esx, XEON, TIGHT_GUEST);
+  for (let round = 0; round < 3; round++) {
+    guest.perform({ kind: "fork" });
+    for (let n = 0; n < 32; n++) guest.perform({ kind: "write", page: n });
+  }
+  expect(guest.machine.disk.busy).toBeGreaterThan(0);
+});
+
+function checkTables({ machine }: RememberingGuest, guestPages: number): void {
+  if (machine.mmu instanceof ShadowPaging) checkShadows(machine.mmu, guestPages);
+  if (machine.mmu instanceof DirectPaging) checkReferences(machine.mmu, guestPages);
+}
+
+/** No shadow allows what the guest's own table doesn't, nor leads anywhere else. */
+function checkShadows({ guest, shadows }: ShadowPaging, guestPages: number): void {
+  for (let table = 0; table < guestPages; table++) {
+    const shadow = shadows.find(table);
+    if (shadow === -1) continue;
+    for (let index = 0; index < guest.entriesPerTable; index++) {
+      const entry = shadows.memory.read(shadow, index);
+      if ((entry & Pte.Present) === 0) continue;
+      const original = guest.read(table, index);
+      const target = frameOf(original);
+      const ok = (original & Pte.Present) !== 0 && leadsToSame(shadows, entry, target, guestPages);
+      const mayWrite =
+        (entry & Pte.Writable) === 0 || isTableLink(shadows, entry, target) || isDirtyAndWritable(original);
+      if (!ok || !mayWrite) throw new Error(`shadow of table ${table}, entry ${index}: ${entry} for ${original}`);
+    }
+  }
+}
+
+function leadsToSame(shadows: ShadowPaging["shadows"], entry: number, target: number, guestPages: number): boolean {
+  return frameOf(entry) === guestPages - 1 - target || isTableLink(shadows, entry, target);
+}
+
+function isTableLink(shadows: ShadowPaging["shadows"], entry: number, target: number): boolean {
+  return shadows.find(target) !== -1 && shadows.find(target) === frameOf(entry);
+}
+
+function isDirtyAndWritable(entry: number): boolean {
+  return (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0;
+}
+
+/** The counts of the hypervisor are those one gets by counting, and no page table is mapped writable. */
+function checkReferences({ tables, types }: DirectPaging, frames: number): void {
+  const asTable = new Uint32Array(frames);
+  const writable = new Uint32Array(frames);
+  for (let frame = 0; frame < frames; frame++) {
+    const level = types.tableLevel(frame);
+    if (level === -1) continue;
+    asTable[frame] += 1;
+    countEntries(tables, frame, level > 0 ? asTable : writable, level === 0);
+  }
+  for (let frame = 0; frame < frames; frame++) {
+    const isTable = types.tableLevel(frame) !== -1;
+    const right =
+      types.tableReferences(frame) === asTable[frame] && types.writableReferences(frame) === writable[frame];
+    if (!right || (isTable && writable[frame] > 0)) throw new Error(`wrong counts of machine frame ${frame}`);
+  }
+}
+
+function countEntries(tables: PageTableMemory, table: number, counts: Uint32Array, onlyWritable: boolean): void {
+  for (let index = 0; index < tables.entriesPerTable; index++) {
+    const entry = tables.read(table, index);
+    if ((entry & Pte.Present) === 0 || (onlyWritable && (entry & Pte.Writable) === 0)) continue;
+    counts[frameOf(entry)] += 1;
+  }
+}

@@ -1,0 +1,95 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { entryOf, Pte } from "../../src/machine/page-tables.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
+
+/** The same as lists, most recently used page first. */
+class ListTlb {
+  readonly #sets: { page: number; entry: number }[][];
+  readonly #ways: number;
+
+  constructor(entries: number, ways: number) {
+    this.#ways = ways;
+    this.#sets = Array.from({ length: entries / ways }, () => []);
+  }
+
+  lookup(page: number): number | undefined {
+    const set = this.#setOf(page);
+    const at = set.findIndex((item) => item.page === page);
+    if (at === -1) return undefined;
+    const [item] = set.splice(at, 1);
+    set.unshift(item);
+    return item.entry;
+  }
+
+  insert(page: number, entry: number): void {
+    this.invalidate(page);
+    const set = this.#setOf(page);
+    set.unshift({ page, entry });
+    if (set.length > this.#ways) set.pop();
+  }
+
+  invalidate(page: number): void {
+    const set = this.#setOf(page);
+    const at = set.findIndex((item) => item.page === page);
+    if (at !== -1) set.splice(at, 1);
+  }
+
+  flush(): void {
+    for (const set of this.#sets) {
+      const kept = set.filter(({ entry }) => (entry & Pte.Global) !== 0);
+      set.splice(0, set.length, ...kept);
+    }
+  }
+
+  #setOf(page: number): { page: number; entry: number }[] {
+    return this.#sets[page % this.#sets.length];
+  }
+}
+
+const action = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ kind: fc.constant("lookup" as const), page: fc.integer({ min: 0, max: 40 }) }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("insert" as const), page: fc.integer({ min: 0, max: 40 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("global" as const), page: fc.integer({ min: 0, max: 40 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("invalidate" as const), page: fc.integer({ min: 0, max: 40 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("flush" as const), page: fc.constant(0) }) },
+);
+
+it.each([
+  { entries: 8, ways: 8 },
+  { entries: 8, ways: 2 },
+  { entries: 4, ways: 1 },
+  { entries: 64, ways: 64 },
+])("hits and replaces as LRU lists do: $entries entries, $ways ways", ({ entries, ways }) => {
+  fc.assert(
+    fc.property(fc.array(action, { minLength: 50, maxLength: 200, size: "max" }), (actions) => {
+      const tlb = new Tlb(entries, ways);
+      const model = new ListTlb(entries, ways);
+      actions.forEach(({ kind, page }, step) => {
+        // Pages far apart share the low bits that the TLB remembers places by.
+        const far = page * 1024 + (page % 3);
+        const entry = entryOf(step, kind === "global" ? Pte.Present | Pte.Global : Pte.Present);
+        if (kind === "lookup") {
+          const slot = tlb.lookup(far);
+          expect(slot === -1 ? undefined : tlb.entries[slot]).toBe(model.lookup(far));
+        } else if (kind === "flush") {
+          tlb.flush();
+          model.flush();
+        } else if (kind === "invalidate") {
+          tlb.invalidate(far);
+          model.invalidate(far);
+        } else {
+          tlb.insert(far, entry);
+          model.insert(far, entry);
+        }
+      });
+    }),
+  );
+});
+
+it("refuses a number of sets that is no power of two", () => {
+  expect(() => new Tlb(12, 4)).toThrow("power of two");
+});
