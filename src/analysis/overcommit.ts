@@ -11,7 +11,7 @@ export interface OvercommitPoint {
   /** Sum of configured guest memory over host memory for VMs. */
   readonly ratio: number;
   readonly seeds: number;
-  /** Against all configured VMs on an uncommitted host, same seeds; absent without such a host. */
+  /** Against all configured VMs on an uncommitted host, same seeds; absent without a host that is not short of memory. */
   readonly throughput?: Estimate;
   readonly latencyP99Ms?: Estimate;
   readonly vmsConfigured: number;
@@ -60,20 +60,19 @@ function curveOf(cells: readonly CellResult[]): OvercommitCurve {
   );
   byRatio.sort(([a], [b]) => a - b);
   // The uncommitted host: all configured memory fits; of several, the roomiest.
-  const uncommitted = byRatio.find(([ratio]) => ratio <= 1)?.[1] ?? [];
-  const points = byRatio.map(([ratio, group]) => pointOf(ratio, group, uncommitted));
-  return {
-    block,
-    workload,
-    machine,
-    vms,
-    strategy: vmm.label,
-    points,
-    verdict: verdictOf(vmm.label, points, uncommitted),
-  };
+  const roomiest = byRatio.find(([ratio]) => ratio <= 1)?.[1] ?? [];
+  const short = roomiest.some(isShortOfMemory);
+  const points = byRatio.map(([ratio, group]) => pointOf(ratio, group, roomiest, short ? [] : roomiest));
+  const verdict = short ? withheld(vmm.label, points[0].ratio) : verdictOf(vmm.label, points);
+  return { block, workload, machine, vms, strategy: vmm.label, points, verdict };
 }
 
-function pointOf(ratio: number, cells: readonly CellResult[], uncommitted: readonly CellResult[]): OvercommitPoint {
+function pointOf(
+  ratio: number,
+  cells: readonly CellResult[],
+  roomiest: readonly CellResult[],
+  uncommitted: readonly CellResult[],
+): OvercommitPoint {
   const baseline = new Map(uncommitted.map((cell) => [cell.spec.seed, cell]));
   const relative = cells.flatMap((cell) => relativeThroughput(cell, baseline.get(cell.spec.seed)));
   const p99 = metricValues(cells, "latency_p99_ms");
@@ -84,7 +83,7 @@ function pointOf(ratio: number, cells: readonly CellResult[], uncommitted: reado
     ...(p99.length > 0 && { latencyP99Ms: meanEstimate(p99) }),
     vmsConfigured: mean(metricValues(cells, "vms_configured")) || (cells[0].spec.vms ?? 1),
     vmsAdmitted: mean(metricValues(cells, "vms_admitted")),
-    sources: memorySources(cells, uncommitted),
+    sources: memorySources(cells, roomiest),
   };
 }
 
@@ -110,19 +109,15 @@ function isShortOfMemory({ metrics }: CellResult): boolean {
   return host > 0 || guest > 0 || ballooned > 0.01 * (metrics.host_memory_mib ?? 0);
 }
 
-function verdictOf(
-  strategy: string,
-  points: readonly OvercommitPoint[],
-  uncommitted: readonly CellResult[],
-): OvercommitVerdict {
+function withheld(strategy: string, ratio: number): OvercommitVerdict {
+  const sentence =
+    `${strategy}: no verdict: its roomiest host (ratio ${format(ratio)}) is short of memory already, with what the VMM ` +
+    "itself needs; add a lower ratio to compare with.";
+  return { open: false, sentence };
+}
+
+function verdictOf(strategy: string, points: readonly OvercommitPoint[]): OvercommitVerdict {
   const measured = points.filter((point) => point.throughput !== undefined);
-  if (uncommitted.some(isShortOfMemory)) {
-    const lowest = format(points[0].ratio);
-    const sentence =
-      `${strategy}: no verdict: its roomiest host (ratio ${lowest}) is short of memory already, with what the VMM itself ` +
-      "needs; add a lower ratio to compare with.";
-    return { open: false, sentence };
-  }
   if (measured.length === 0) {
     const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
     return { open: true, sentence };

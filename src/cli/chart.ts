@@ -15,7 +15,11 @@ export const chartCommand: CommandModule<object, ChartArguments> = {
   describe: "Draw a chart of a run as SVG, PNG or Vega-Lite JSON",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: `${CHART_NAMES.join(", ")} or all` })
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: `${CHART_NAMES.join(", ")}, the id of one chart, or all`,
+      })
       .option("results", { type: "string", describe: "Results folder (default: the newest in results/)" })
       .option("out", {
         type: "string",

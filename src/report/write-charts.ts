@@ -4,37 +4,48 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
+import type { Results } from "../analysis/results.ts";
 import type { Chart } from "./charts/chart.ts";
 import { CHART_KINDS } from "./charts/kinds.ts";
 import { loadRun } from "./load-run.ts";
 import { CHART_FORMATS, type ChartFormat, renderChart } from "./render-chart.ts";
 
 /**
- * Draw the charts of a kind, or of `all` kinds, into a file (the ending says the format) or into a folder (every format).
- * Gives the paths written. Throws an {@link InputError} for a wrong name, ending or results folder, or if nothing can be
- * drawn; then nothing is written.
+ * Draw the charts of a kind, the one with an id (`overcommit-consolidation`), or `all`, into a file (the ending says the
+ * format) or into a folder (every format). Gives the paths written. Throws an {@link InputError} for a wrong name, ending or
+ * results folder, or if nothing can be drawn; then nothing is written.
  */
 export async function writeCharts(resultsFolder: string, name: string, out: string): Promise<string[]> {
-  const kinds = name === "all" ? CHART_KINDS : CHART_KINDS.filter((kind) => kind.name === name);
-  if (kinds.length === 0) {
-    throw new InputError(
-      `there is no chart "${name}"; ${suggestion(name, [...CHART_KINDS.map((kind) => kind.name), "all"])}`,
-    );
-  }
   const target = targetOf(out);
   const { results } = await loadRun(resultsFolder);
+  const named = chartsNamed(name, resultsFolder, results);
+  const charts = target.format === undefined ? named : [onlyOne(name, named, out)];
+  const files: File[] = [];
+  for (const chart of charts) files.push(...(await draw(chart, target, out)));
+  return writeAll(files);
+}
+
+function chartsNamed(name: string, resultsFolder: string, results: Results): readonly Chart[] {
+  const kinds = CHART_KINDS.filter((kind) => name === "all" || kind.name === name);
   const charts = kinds.flatMap((kind) => kind.draw(results));
-  if (charts.length === 0) {
-    throw new InputError(
-      `${resultsFolder}: nothing to draw for "${name}"; it needs ${kinds.map((kind) => kind.needs).join("; or ")}`,
-    );
+  if (charts.length > 0) return charts;
+  if (kinds.length > 0) {
+    const needs = kinds.map((kind) => kind.needs).join("; or ");
+    throw new InputError(`${resultsFolder}: nothing to draw for "${name}"; it needs ${needs}`);
   }
-  if (target.format !== undefined && charts.length > 1) {
-    const ids = charts.map((chart) => chart.id).join(", ");
-    throw new InputError(`${out}: one file cannot hold ${charts.length} charts (${ids}); expected a folder`);
-  }
-  const files = await Promise.all(charts.map((chart) => draw(chart, target, out)));
-  return writeAll(files.flat());
+  const all = CHART_KINDS.flatMap((kind) => kind.draw(results));
+  const chart = all.find(({ id }) => id === name);
+  if (chart !== undefined) return [chart];
+  const names = new Set([...CHART_KINDS.map((kind) => kind.name), ...all.map(({ id }) => id), "all"]);
+  throw new InputError(`there is no chart "${name}"; ${suggestion(name, [...names])}`);
+}
+
+/** For a file: the chart of that very name, or the only one there is. */
+function onlyOne(name: string, charts: readonly Chart[], out: string): Chart {
+  const chart = charts.find(({ id }) => id === name) ?? charts[0];
+  if (charts.length === 1 || chart.id === name) return chart;
+  const ids = charts.map(({ id }) => id).join(", ");
+  throw new InputError(`${out}: one file cannot hold ${charts.length} charts; name one of ${ids}, or give a folder`);
 }
 
 interface File {

@@ -11,7 +11,7 @@ import { escapeMarkdown } from "../../src/report/markdown.ts";
 import { newestResults } from "../../src/report/newest-results.ts";
 import { writeCharts } from "../../src/report/write-charts.ts";
 import { writeReport } from "../../src/report/write-report.ts";
-import { fixture, monitorFixture, writeFixture } from "./fixture.ts";
+import { fixture, monitorFixture, overcommitFixture, writeFixture } from "./fixture.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const EVIL = `<img src=x onerror="alert(1)"> | **bold** \`code\``;
@@ -174,6 +174,22 @@ describe("single charts", () => {
   ])("%s into %s is refused in one sentence", async (name, file, sentence) => {
     await expect(writeCharts(folder("full"), name, folder(file))).rejects.toThrow(sentence);
     expect(existsSync(folder(file))).toBe(false);
+  });
+
+  it("are found by their id, and the plain name means the plain chart", async () => {
+    const { name, cells } = fixture();
+    const other = overcommitFixture([1]).map((one) => ({
+      ...one,
+      key: `f${one.key.slice(1)}`,
+      spec: { ...one.spec, block: "consolidation" },
+    }));
+    writeFixture(folder("two"), { name, cells: [...cells, ...other] });
+    await writeCharts(folder("two"), "overcommit", folder("two/plain.vl.json"));
+    await writeCharts(folder("two"), "overcommit-consolidation", folder("two/other.vl.json"));
+    expect(readFileSync(folder("two/plain.vl.json"), "utf8")).toContain("n = 3 seeds");
+    expect(readFileSync(folder("two/other.vl.json"), "utf8")).toContain("one seed");
+    const several = writeCharts(folder("two"), "memory-sources", folder("two/m.svg"));
+    await expect(several).rejects.toThrow("name one of memory-sources-overcommit, memory-sources-consolidation");
   });
 
   it("say what they need when there is nothing to draw", async () => {

@@ -23,7 +23,7 @@ function draw(results: Results, curves: readonly OvercommitCurve[], id: string):
   const title = "Where each strategy takes the memory from that the host does not have";
   const subtitle =
     "Bars: means over the measured window and seeds. Black marks: configured memory of all VMs minus host memory; " +
-    `what a bar has above its mark is free on the host. ${hostNote(results, curves[0])}.`;
+    `what a bar has above its mark is free on the host or used by the VMM itself. ${hostNote(results, curves[0])}.`;
   const spec = frame(view(curves), { title, subtitle, source: sourceNote(results), width: 3 * PANEL + 60 });
   return { id, title, description: `${title}. ${describe(curves)}`, spec };
 }

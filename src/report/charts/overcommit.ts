@@ -53,9 +53,16 @@ function draw(results: Results, curves: readonly OvercommitCurve[], id: string):
   const title = titleOf(curves);
   const subtitle =
     "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
-    `interval; dashed: 5 % loss. ${hostNote(results, curves[0])}.`;
+    `interval; dashed: 5 % loss. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
   const spec = frame(view(results, curves), { title, subtitle, source: sourceNote(results), width: WIDTH });
   return { id, title, description: `${title}. ${curves.map((curve) => curve.verdict.sentence).join(" ")}`, spec };
+}
+
+/** Strategies without a host to compare with have a latency, but no line above. */
+function missingNote(curves: readonly OvercommitCurve[]): string {
+  const missing = curves.filter(({ points }) => points.every((point) => point.throughput === undefined));
+  if (missing.length === 0) return "";
+  return `No uncommitted host to compare with: ${missing.map((curve) => curve.strategy).join(", ")}. `;
 }
 
 function titleOf(curves: readonly OvercommitCurve[]): string {
