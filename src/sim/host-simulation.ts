@@ -188,6 +188,8 @@ export class HostSimulation implements GuestSurroundings {
         this.processors.settle(this.#now);
         return this.#observer.beginWindow(this.#now);
       default:
+        // Whatever else happens in the last instant comes first.
+        if (detail === 0) return this.#events.add(this.#now, Event.End, 0, 1);
         this.#ended = true;
     }
   }

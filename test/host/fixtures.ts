@@ -4,6 +4,7 @@ import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
+import type { MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../../src/vmm/host-contract.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
@@ -32,11 +33,15 @@ export interface TestHost {
   readonly scheduler: Scheduler;
 }
 
-export function buildHost(vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">, frames: number): TestHost {
-  const memory = new HostMemory(profile, frames, new PendingCharges());
+export function buildHost(
+  vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">,
+  frames: number,
+  machine: MachineProfile = profile,
+): TestHost {
+  const memory = new HostMemory(machine, frames, new PendingCharges());
   const mechanisms: MemoryMechanism[] = [];
   const random = (name: string): RandomStream => new RandomStream(1, name);
-  const context: HostContext = { profile, memory, mechanisms, random };
+  const context: HostContext = { profile: machine, memory, mechanisms, random };
   for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
   const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
   const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);

@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { METRICS } from "../../src/sim/cell.ts";
+import { runHost } from "../../src/sim/host.ts";
+import type { MeasuredOperation } from "../../src/sim/operations.ts";
+import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
+import { native } from "../../src/vmm/native.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
+import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
+import { profile } from "./fixtures.ts";
+
+const MS = profile.megahertz * 1000;
+const SHAPE: GuestShape = {
+  memoryPages: 2048,
+  kernelPages: 100,
+  processes: 1,
+  anonymousPages: 800,
+  residentAnonymousPages: 400,
+  filePages: 1000,
+  residentFilePages: 200,
+  swapPages: 2048,
+  threads: 1,
+};
+
+function workload(
+  fill: (stream: OperationStreamBuilder) => void,
+  shape: Partial<GuestShape> = {},
+  durationUs = 0,
+): CompiledWorkload {
+  const stream = new OperationStreamBuilder();
+  fill(stream);
+  return { name: "test", guest: { ...SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: 0 };
+}
+
+const free = (): Record<string, MeasuredOperation> => ({});
+const single: Vmm = { ...native, maxGuests: 64 };
+
+describe("time", () => {
+  it("of a closed loop is its computing and thinking, to the cycle", () => {
+    const work = workload((stream) => {
+      for (let i = 0; i < 50; i++) {
+        stream.add(Op.Request, 0, 3000, 0);
+        stream.add(Op.Compute, 2 * MS);
+      }
+    });
+    const { metrics, cycles } = runHost(single, profile, [work], 2048, free);
+    expect(metrics.elapsed_ms).toBe(50 * 5);
+    expect(cycles).toEqual({ "guest.user": 100 * MS, idle: (2 * 250 - 100) * MS });
+    expect(metrics.latency_mean_ms).toBe(2);
+    expect(metrics.requests_done).toBe(50);
+  });
+
+  it("of requests that come too fast is spent in the queue", () => {
+    const work = workload((stream) => {
+      for (let i = 0; i < 10; i++) {
+        stream.add(Op.Request, 0, 1000 * i, 1);
+        stream.add(Op.Compute, 3 * MS);
+      }
+    });
+    // The i-th request arrives at i ms and ends at 3 (i + 1) ms.
+    const { metrics } = runHost(single, profile, [work], 2048, free);
+    expect(metrics.latency_mean_ms).toBeCloseTo((3 * 55 - 45) / 10, 9);
+    expect(metrics.elapsed_ms).toBe(30);
+  });
+
+  it("on the disk is positioning and transfer, one request after the other, while the CPU idles", () => {
+    const work = workload((stream) => {
+      for (let i = 0; i < 20; i++) {
+        stream.add(Op.Request, 0, 0, 0);
+        stream.add(Op.ReadFile, 999 - 2 * i, 1);
+      }
+    });
+    const { metrics } = runHost(single, profile, [work], 2048, free);
+    const perRequest = profile.disk.positioningUs / 1000 + 4096 / profile.disk.megabytesPerSecond / 1000;
+    expect(metrics.elapsed_ms).toBeCloseTo(20 * perRequest, 2);
+    expect(metrics.disk_busy_percent).toBeCloseTo(100, 6);
+    expect(metrics.cpu_busy_percent).toBe(0);
+  });
+
+  it("that threads wait for the disk is used by others of the guest", () => {
+    const both = (threads: number): number =>
+      runHost(
+        single,
+        profile,
+        [
+          workload(
+            (stream) => {
+              for (let i = 0; i < 20; i++) {
+                stream.add(Op.Request, 0, 0, 0);
+                if (i % 2 === 0) stream.add(Op.ReadFile, 999 - 2 * i, 1);
+                else stream.add(Op.Compute, 8 * MS);
+              }
+            },
+            { threads },
+          ),
+        ],
+        2048,
+        free,
+      ).metrics.elapsed_ms;
+    expect(both(1)).toBeGreaterThan(150);
+    expect(both(2)).toBeLessThan(100);
+  });
+
+  it("in the VM with the back ends is waited for and charged there", () => {
+    const priced = (): Record<string, MeasuredOperation> => ({
+      "send-packet": { frontend: { "guest.kernel": MS }, backend: { "io.backend.driver": 2 * MS } },
+    });
+    const work = workload((stream) => {
+      for (let i = 0; i < 5; i++) {
+        stream.add(Op.Request, 0, 0, 0);
+        stream.add(Op.Send, 2000);
+      }
+    });
+    const { metrics, cycles } = runHost({ ...xenPv, memory: [] }, profile, [work], 4096, priced);
+    // 2000 bytes are two packets.
+    expect(metrics.elapsed_ms).toBe(5 * 2 * 3);
+    expect(cycles["io.backend.driver"]).toBe(5 * 2 * 2 * MS);
+  });
+});
+
+const OVERCOMMITTED: readonly Vmm[] = [
+  esx,
+  { ...esx, name: "esx host swap only", memory: [hostSwap()] },
+  { ...esx, name: "esx static", allocation: staticPartition() },
+  xenPv,
+  { ...xenPv, name: "xen ballooned", allocation: staticPartition({ balloon: true }) },
+  { ...xenPv, name: "xen sharing", memory: [pageSharing()] },
+].map((vmm) => ({ ...vmm, overheadPerGuest: { mib: 1, source: "small, like the guests here" } }));
+
+describe.each(OVERCOMMITTED)("a host with $name", (vmm) => {
+  const guests = Array.from({ length: 6 }, (_, g) =>
+    workload(
+      (stream) => {
+        for (let i = 0; i < 400; i++) {
+          stream.add(Op.Request, Math.floor(i / 100), (i % 100) * 10_000 + g, 1);
+          stream.add(Op.Compute, 100_000);
+          for (let t = 0; t < 12; t++) {
+            stream.add(Op.Touch, (i * 37 + t * t * 11) % 800, (2000 << 1) | (t & 1), t % 3 === 0 ? 2 + (i % 5) : 0);
+          }
+          stream.add(Op.ReadFile, (i * 7) % 998, 2);
+          if (i % 9 === 0) stream.add(Op.WriteFile, (i * 5) % 999, 1, i % 2);
+          if (i % 50 === 0) for (const op of [Op.Fork, Op.Exec, Op.Exit]) stream.add(op, op === Op.Exec ? 20 : 0);
+        }
+      },
+      { threads: 3 },
+      5e6,
+    ),
+  );
+  const run = () => runHost(vmm, profile, guests, Math.round((6 * 2048) / 1.8));
+  const outcome = run();
+
+  it("accounts for every cycle of every CPU", () => {
+    const sum = Object.values(outcome.cycles).reduce((total, cycles) => total + cycles, 0);
+    expect(sum).toBe(profile.cores * 5e6 * profile.megahertz);
+  });
+
+  it("accounts for every page of the host at every second", () => {
+    const { columns = [], rows = [] } = outcome.series ?? {};
+    expect(rows.length).toBe(5);
+    const parts = ["memory_free_mib", "memory_private_mib", "memory_shared_mib", "memory_overhead_mib"];
+    for (const row of rows) {
+      const sum = parts.reduce((total, name) => total + row[columns.indexOf(name)], 0);
+      expect(sum * 256).toBe(Math.round((6 * 2048) / 1.8));
+    }
+  });
+
+  it("gives the same result again", () => {
+    expect(JSON.stringify(run())).toBe(JSON.stringify(outcome));
+  });
+
+  it("reports figures that are declared, and finite", () => {
+    for (const [name, value] of Object.entries(outcome.metrics)) {
+      expect(Object.keys(METRICS)).toContain(name);
+      expect(Number.isFinite(value), name).toBe(true);
+    }
+  });
+
+  it("does work", () => {
+    expect(outcome.metrics.requests_done).toBeGreaterThan(100);
+    expect(outcome.metrics.vms_admitted).toBe(
+      vmm.name === "xen ballooned" || vmm.allocation === esx.allocation ? 6 : 2,
+    );
+  });
+});
+
+it("a host of typical servers behaves as its description says: the same on every VMM while memory is plenty", () => {
+  const guests = compileGuests(loadWorkload("workloads/typical-server.yaml"), 1, 4);
+  const pages = 2 * guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
+  const [onEsx, onXen] = [esx, xenPv].map((vmm) => runHost(vmm, profile, guests, pages).metrics);
+  for (const metrics of [onEsx, onXen]) {
+    expect(metrics.vms_admitted).toBe(4);
+    expect(metrics.host_swap_ins + metrics.guest_swap_ins).toBe(0);
+  }
+  expect(Math.abs(onEsx.requests_done - onXen.requests_done)).toBeLessThan(0.01 * onXen.requests_done);
+});
