@@ -24,12 +24,24 @@ interface TextMetrics {
 
 /** An SVG document. Throws if Vega-Lite has anything to complain about: a warning means that the chart is not as meant. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
-  const view = new vega.View(vega.parse(compileStrictly(spec)), { renderer: "none" });
+  const compiled = compileStrictly(spec);
+  const complaints: string[] = [];
+  const logger = complaintLogger(complaints);
+  const view = new vega.View(vega.parse(compiled), { renderer: "none", logger: logger as never });
   try {
-    return await view.toSVG();
+    const svg = await view.toSVG();
+    requireNone(complaints);
+    return roundCoordinates(svg);
   } finally {
     view.finalize();
   }
+}
+
+/** Hundredths of a pixel: more digits make a file half as large again and change no picture. */
+function roundCoordinates(svg: string): string {
+  return svg.replace(/ (d|transform|width|height|x|y|x1|x2|y1|y2)="[^"]*"/g, (attribute) =>
+    attribute.replace(/\d+\.\d{3,}(?!\d*e)/g, (number) => String(Math.round(Number(number) * 100) / 100)),
+  );
 }
 
 /** A PNG of an SVG that {@link renderSvg} made, at twice its size. */
@@ -57,17 +69,27 @@ export async function renderChart(chart: Chart, format: ChartFormat): Promise<st
 /** Vega-Lite to Vega, with warnings as errors. */
 export function compileStrictly(spec: TopLevelSpec): ReturnType<typeof compile>["spec"] {
   const complaints: string[] = [];
-  const logger = {
-    level: () => logger,
-    error: (...message: readonly unknown[]) => (complaints.push(message.join(" ")), logger),
-    warn: (...message: readonly unknown[]) => (complaints.push(message.join(" ")), logger),
-    info: () => logger,
-    debug: () => logger,
-  };
-  const compiled = compile(spec, { logger: logger as never });
-  if (complaints.length > 0) throw new Error(`Vega-Lite complains about a chart: ${complaints.join("; ")}`);
+  const compiled = compile(spec, { logger: complaintLogger(complaints) as never });
+  requireNone(complaints);
   return compiled.spec;
 }
+
+/** Collects warnings and errors. */
+function complaintLogger(complaints: string[]): Logger {
+  const complain = (...message: readonly unknown[]): Logger => {
+    complaints.push(message.join(" "));
+    return logger;
+  };
+  const ignore = (): Logger => logger;
+  const logger: Logger = { level: ignore, error: complain, warn: complain, info: ignore, debug: ignore };
+  return logger;
+}
+
+function requireNone(complaints: readonly string[]): void {
+  if (complaints.length > 0) throw new Error(`a chart is not as it should be: ${complaints.join("; ")}`);
+}
+
+type Logger = Record<"level" | "error" | "warn" | "info" | "debug", (...message: readonly unknown[]) => Logger>;
 
 /** The browser builds that an interactive page needs, in loading order. Their packages' exports hide these files. */
 export function browserScripts(): string[] {

@@ -6,7 +6,7 @@ import { CHART_NAMES } from "../../src/cli/chart.ts";
 import { vmmStyles } from "../../src/report/colours.ts";
 import { compileStrictly, renderChart, renderPng, renderSvg } from "../../src/report/render-chart.ts";
 import { textWidth } from "../../src/report/text-width.ts";
-import { cell, fixture } from "./fixture.ts";
+import { cell, fixture, overcommitFixture } from "./fixture.ts";
 
 const charts = CHART_KINDS.flatMap((kind) => kind.draw(fixture()));
 
@@ -42,7 +42,7 @@ describe("charts", () => {
       mark: "bar",
       encoding: { x: { field: "a", type: "quantitative", axis: 5 }, theta3: {} },
     };
-    expect(() => compileStrictly(wrong as never)).toThrow("complains");
+    expect(() => compileStrictly(wrong as never)).toThrow("not as it should be");
   });
 
   it("have nothing to draw without cells, and say what they need", () => {
@@ -50,6 +50,25 @@ describe("charts", () => {
       expect(kind.draw({ name: "empty", cells: [] })).toEqual([]);
       expect(kind.needs).toContain("cells");
     }
+  });
+
+  it("do without what is missing: intervals with one seed, strategies without a host to compare with", async () => {
+    const cells = overcommitFixture([1]).map((one) =>
+      one.spec.vmm.label === "esx" ? { ...one, metrics: { ...one.metrics, host_swap_ins: 1 } } : one,
+    );
+    const [chart] = CHART_KINDS.flatMap((kind) => kind.draw({ name: "r", cells })).filter(
+      ({ id }) => id === "overcommit",
+    );
+    const svg = await renderSvg(chart.spec);
+    expect(svg).toContain("No uncommitted host to compare with: esx.");
+    const all = cells.map((one) => ({ ...one, metrics: { ...one.metrics, host_swap_ins: 1 } }));
+    for (const lacking of CHART_KINDS.flatMap((kind) => kind.draw({ name: "r", cells: all }))) {
+      expect(await renderSvg(lacking.spec)).toContain("<svg");
+    }
+    const bare = cells.map((one) => ({ ...one, metrics: {} }));
+    expect(CHART_KINDS.flatMap((kind) => kind.draw({ name: "r", cells: bare })).map(({ id }) => id)).not.toContain(
+      "overcommit",
+    );
   });
 
   it("survive labels that are markup or expressions", async () => {

@@ -1,7 +1,7 @@
 import { cycleBreakdown, type CycleShare, NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
-import { PANEL_WIDTH, stackedCauses } from "./stacked-causes.ts";
+import { stackedCauses } from "./stacked-causes.ts";
 
 type Share = CycleShare & { readonly ofNative: number };
 
@@ -30,11 +30,11 @@ function draw(results: Results, rows: readonly Share[], id: string): Chart {
   const subtitle =
     "Busy cycles for the same work, in percent of those on native; idle and waiting left out. " +
     `Mean over ${seedNote(cells)}, ${machineNote(cells)}.`;
-  const view = stackedCauses(
+  const { view, width } = stackedCauses(
     rows.map((row) => ({ panel: row.workload, vmm: row.vmm, group: row.group, amount: row.ofNative })),
-    { axisTitle: "busy cycles, % of native", format: ".0%", shared: false },
+    "busy cycles, % of native",
+    ".0%",
   );
-  const width = 2 * PANEL_WIDTH + 100;
   const description = `${title}. ${totals(rows)}.`;
   const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
   return { id, title, description, spec };

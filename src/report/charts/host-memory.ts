@@ -16,7 +16,7 @@ const LAYERS = [
   { column: "memory_ballooned_mib", title: "in balloons", colour: "#88ccee" },
   { column: "memory_host_swapped_mib", title: "swapped out by the host", colour: "#cc6677" },
 ] as const;
-const FRAMES: ReadonlySet<string> = new Set(LAYERS.slice(0, 4).map((layer) => layer.column));
+const FRAMES = LAYERS.slice(0, 4).map((layer) => layer.column);
 
 /** Memory of one host over time, one panel per VMM: machine frames up to the line, what stands in for more above it. */
 export const hostMemoryChart: ChartKind = {
@@ -56,22 +56,21 @@ function draw(results: Results, cells: readonly CellResult[], id: string): Chart
   return { id, title, description: `${title}. ${cells.map(describe).join(" ")}`, spec };
 }
 
-interface Point {
+/** One moment of one host: MiB by layer, and of all its frames together. */
+interface Moment {
   readonly VMM: string;
   readonly time: number;
-  readonly layer: string;
-  readonly stack: number;
-  readonly MiB: number;
+  readonly host: number;
+  readonly [layer: string]: number | string;
 }
 
 function view(cells: readonly CellResult[]): View {
-  const values = cells.flatMap(pointsOf);
-  const shown = LAYERS.filter(({ title }) => values.some((point) => point.layer === title && point.MiB >= 0.5));
+  const values = cells.flatMap(momentsOf);
+  const shown = LAYERS.filter(({ title }) => values.some((moment) => Number(moment[title] ?? 0) >= 0.5));
+  const titles = shown.map(({ title }) => title);
   const order = cells.map((cell) => cell.spec.vmm.label);
   return {
-    data: {
-      values: [...values.filter((point) => shown.some(({ title }) => title === point.layer)), ...cells.map(lineOf)],
-    },
+    data: { values },
     facet: { field: "VMM", type: "nominal", sort: order, title: null },
     columns: 2,
     spacing: { row: 24, column: 30 },
@@ -80,7 +79,10 @@ function view(cells: readonly CellResult[]): View {
       height: 190,
       layer: [
         {
-          transform: [{ filter: "isValid(datum.MiB)" }],
+          transform: [
+            { fold: titles, as: ["layer", "MiB"] },
+            { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
+          ],
           mark: { type: "area", line: false },
           encoding: {
             x: {
@@ -100,14 +102,13 @@ function view(cells: readonly CellResult[]): View {
             color: {
               field: "layer",
               type: "nominal",
-              scale: { domain: shown.map(({ title }) => title), range: shown.map(({ colour }) => colour) },
+              scale: { domain: titles, range: shown.map(({ colour }) => colour) },
               legend: { title: null, orient: "bottom", columns: 4 },
             },
             order: { field: "stack", type: "quantitative" },
           },
         },
         {
-          transform: [{ filter: "isValid(datum.host)" }],
           mark: { type: "rule", color: "#000000", strokeWidth: 1.5 },
           encoding: { y: { field: "host", type: "quantitative", aggregate: "max" } },
         },
@@ -117,35 +118,23 @@ function view(cells: readonly CellResult[]): View {
   };
 }
 
-function pointsOf(cell: CellResult): Point[] {
+function momentsOf(cell: CellResult): Moment[] {
   const { columns = [], rows = [] } = cell.series ?? {};
-  const time = columns.indexOf("time_s");
   const step = Math.ceil(rows.length / MOST_POINTS);
   return rows
     .filter((_, index) => index % step === 0 || index === rows.length - 1)
-    .flatMap((row) =>
-      LAYERS.flatMap(({ column, title }, stack): Point[] => {
-        const index = columns.indexOf(column);
-        if (index === -1) return [];
-        return [{ VMM: cell.spec.vmm.label, time: row[time], layer: title, stack, MiB: round(row[index]) }];
-      }),
-    );
-}
-
-/** The frames of a host are always as many; the last row has settled. */
-function lineOf(cell: CellResult): { VMM: string; host: number } {
-  const last = pointsOf(cell).slice(-LAYERS.length);
-  const titles = new Set<string>(LAYERS.filter(({ column }) => FRAMES.has(column)).map(({ title }) => title));
-  const latest = Math.max(...last.map((point) => point.time));
-  const frames = last.filter((point) => point.time === latest && titles.has(point.layer));
-  return { VMM: cell.spec.vmm.label, host: round(frames.reduce((sum, point) => sum + point.MiB, 0)) };
+    .map((row) => {
+      const of = (column: string): number => round(row[columns.indexOf(column)] ?? 0);
+      const layers = Object.fromEntries(LAYERS.map(({ column, title }) => [title, of(column)]));
+      const host = round(FRAMES.reduce((sum, column) => sum + of(column), 0));
+      return { VMM: cell.spec.vmm.label, time: of("time_s"), host, ...layers };
+    });
 }
 
 function describe(cell: CellResult): string {
-  const points = pointsOf(cell);
-  const latest = Math.max(...points.map((point) => point.time));
-  const end = points.filter((point) => point.time === latest && point.MiB >= 0.5);
-  return `${cell.spec.vmm.label} at the end: ${end.map((point) => `${point.layer} ${point.MiB.toFixed(0)} MiB`).join(", ")}.`;
+  const end = momentsOf(cell).at(-1);
+  const layers = LAYERS.map(({ title }) => [title, Number(end?.[title] ?? 0)] as const).filter(([, mib]) => mib >= 0.5);
+  return `${cell.spec.vmm.label} at the end: ${layers.map(([title, mib]) => `${title} ${mib.toFixed(0)} MiB`).join(", ")}.`;
 }
 
 function round(mib: number): number {

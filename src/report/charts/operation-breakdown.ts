@@ -2,7 +2,7 @@ import { NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { operationBreakdown, type OperationShare } from "../../analysis/operation-breakdown.ts";
 import { groupBy, isNative, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
-import { PANEL_WIDTH, stackedCauses } from "./stacked-causes.ts";
+import { stackedCauses } from "./stacked-causes.ts";
 
 /** Cycles of one basic operation, by cause; every panel has its own scale, for a fork costs a thousand system calls. */
 export const operationBreakdownChart: ChartKind = {
@@ -28,11 +28,11 @@ function draw(results: Results, rows: readonly OperationShare[], id: string): Ch
   const subtitle =
     "Mean CPU cycles of one operation by cause, waiting left out, over the same operations under every VMM; each panel has its own scale. " +
     `Pooled over the workloads and ${seedNote(cells)}, ${machineNote(cells)}.`;
-  const view = stackedCauses(
+  const { view, width } = stackedCauses(
     rows.map((row) => ({ panel: row.operation, vmm: row.vmm, group: row.group, amount: row.cycles })),
-    { axisTitle: "CPU cycles per operation", format: ".3~s", shared: false },
+    "CPU cycles per operation",
+    ".3~s",
   );
-  const width = 2 * PANEL_WIDTH + 100;
   const costs = [...groupBy(rows, (row) => `${row.operation} on ${row.vmm}`)].map(
     ([name, own]) => `${name}: ${Math.round(total(own))}`,
   );

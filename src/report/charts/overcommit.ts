@@ -1,19 +1,8 @@
 import { type OvercommitCurve, overcommitCurves, TOLERATED_LOSS } from "../../analysis/overcommit.ts";
 import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
 import { vmmStyles } from "../colours.ts";
-import {
-  type Chart,
-  type ChartKind,
-  chartIds,
-  frame,
-  logarithmicTicks,
-  machineNote,
-  seedNote,
-  sourceNote,
-  type View,
-} from "./chart.ts";
-
-const WIDTH = 500;
+import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
+import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote, type View } from "./chart.ts";
 
 /** Throughput and p99 latency over the overcommit ratio, one line per strategy, bands for the confidence intervals. */
 export const overcommitChart: ChartKind = {
@@ -21,11 +10,15 @@ export const overcommitChart: ChartKind = {
   summary: "throughput and p99 latency against the overcommit ratio, one line per strategy",
   needs: "host cells (a block with vms) at several overcommit ratios",
   draw(results) {
-    const groups = curvesByHost(results);
+    const groups = curvesByHost(results).filter(hasFigures);
     const ids = chartIds("overcommit", groups.map(hostParts));
     return groups.map((curves, index) => draw(results, curves, ids[index]));
   },
 };
+
+function hasFigures(curves: readonly OvercommitCurve[]): boolean {
+  return curves.some(({ points }) => points.some((point) => point.throughput ?? point.latencyP99Ms));
+}
 
 /** Curves that belong into one picture: same block, workload, machine and number of guests. */
 export function curvesByHost(results: Results): OvercommitCurve[][] {
@@ -79,119 +72,24 @@ function view(results: Results, curves: readonly OvercommitCurve[]): View {
   const styles = vmmStyles(results);
   const dashes = ({ strategy }: OvercommitCurve): number => styles.get(strategy)?.dash.length ?? 0;
   const drawn = curves.toSorted((a, b) => dashes(a) - dashes(b));
-  const values = drawn.flatMap(valuesOf);
-  const throughput = {
-    title: "throughput, % of uncommitted",
-    axis: { format: ".0%", tickCount: 6 },
-    scale: { domainMin: 0, nice: true },
-  };
-  const tolerated = {
-    data: { values: [{ tolerated: 1 - TOLERATED_LOSS }] },
-    mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
-    encoding: { y: { field: "tolerated", type: "quantitative" } },
-  };
-  const panels = [panel(results, drawn, ratioAxis(null), "throughput", throughput, [tolerated])];
-  const latencies = values.flatMap((row) => [row.p99, row.p99Low, row.p99High]).filter((value) => value !== null);
-  if (latencies.length > 0) {
-    const title = "overcommit ratio: configured memory of all VMs / host memory for VMs";
-    panels.push(panel(results, drawn, ratioAxis(title), "p99", latencyAxis(latencies), []));
-  }
-  return {
-    data: { values },
-    vconcat: panels,
-    spacing: 18,
-    resolve: { scale: { color: "shared", shape: "shared" } },
-  };
+  const strategies = drawn.map(({ strategy }) => ({ name: strategy, style: styles.get(strategy) }));
+  const throughput = panelRows(drawn, (point) => point.throughput);
+  const p99 = panelRows(drawn, (point) => point.latencyP99Ms);
+  const panels = [
+    ...(throughput.length > 0 ? [panel(throughput, strategies, THROUGHPUT, [TOLERATED])] : []),
+    ...(p99.length > 0 ? [panel(p99, strategies, latencyAxis(p99), [])] : []),
+  ];
+  return { vconcat: panels, spacing: 18, resolve: { scale: { color: "shared", shape: "shared" } } };
 }
 
-type Value = Readonly<Record<"ratio" | "VMs running", number>> & { readonly strategy: string } & Readonly<
-    Record<"throughput" | "throughputLow" | "throughputHigh" | "p99" | "p99Low" | "p99High", number | null>
-  >;
+const THROUGHPUT: View = {
+  title: "throughput, % of uncommitted",
+  axis: { format: ".0%", tickCount: 6 },
+  scale: { domainMin: 0, nice: true },
+};
 
-function valuesOf({ strategy, points }: OvercommitCurve): Value[] {
-  return points.map(({ ratio, throughput, latencyP99Ms, vmsAdmitted }) => ({
-    strategy,
-    ratio,
-    throughput: throughput?.estimate ?? null,
-    throughputLow: throughput?.low ?? null,
-    throughputHigh: throughput?.high ?? null,
-    p99: latencyP99Ms?.estimate ?? null,
-    // A logarithmic axis has no place for a lower bound of zero or less.
-    p99Low: latencyP99Ms?.low === undefined ? null : Math.max(latencyP99Ms.low, latencyP99Ms.estimate / 10),
-    p99High: latencyP99Ms?.high ?? null,
-    "VMs running": vmsAdmitted,
-  }));
-}
-
-function ratioAxis(title: string | null): View {
-  return {
-    field: "ratio",
-    type: "quantitative",
-    title,
-    scale: { zero: false, nice: false, padding: 8 },
-    axis: { tickCount: 8, format: "~g" },
-  };
-}
-
-function latencyAxis(latencies: readonly number[]): View {
-  const domain = [Math.min(...latencies) / 1.15, Math.max(...latencies) * 1.15];
-  return {
-    title: "p99 latency, ms (logarithmic)",
-    axis: { values: logarithmicTicks(domain[0], domain[1]), format: ",~g" },
-    scale: { type: "log", domain, nice: false },
-  };
-}
-
-function panel(
-  results: Results,
-  curves: readonly OvercommitCurve[],
-  x: View,
-  field: "throughput" | "p99",
-  y: View,
-  extra: readonly View[],
-): View {
-  const styles = vmmStyles(results);
-  const domain = curves.map((curve) => curve.strategy);
-  const styled = (of: (strategy: string) => unknown, legend: View | null): View => ({
-    field: "strategy",
-    type: "nominal",
-    scale: { domain, range: domain.map(of) },
-    legend,
-  });
-  const legend = {
-    title: "strategy",
-    orient: "right",
-    symbolSize: 180,
-    symbolStrokeWidth: 2,
-    symbolOpacity: 1,
-    symbolType: "circle",
-  };
-  const color = styled((strategy) => styles.get(strategy)?.colour, legend);
-  const band = { ...color, legend: null };
-  const shape = styled((strategy) => styles.get(strategy)?.shape, legend);
-  const tooltip = ["strategy", "ratio", field, `${field}Low`, `${field}High`, "VMs running"].map((name) => ({
-    field: name,
-    type: name === "strategy" ? "nominal" : "quantitative",
-    ...(name !== "strategy" && { format: ".3~r" }),
-  }));
-  const own = { field, type: "quantitative", ...y };
-  return {
-    width: WIDTH,
-    height: 210,
-    layer: [
-      ...extra,
-      {
-        transform: [{ filter: `datum.${field}Low !== null` }],
-        mark: { type: "area", opacity: 0.18 },
-        encoding: { x, y: { ...own, field: `${field}Low` }, y2: { field: `${field}High` }, fill: band },
-      },
-      // A layer for each line: as a channel, the dashes would also frame the symbols of the legend.
-      ...curves.map(({ strategy }) => ({
-        transform: [{ filter: { field: "strategy", equal: strategy } }],
-        mark: { type: "line", strokeWidth: 2, strokeDash: styles.get(strategy)?.dash ?? [] },
-        encoding: { x, y: own, color },
-      })),
-      { mark: { type: "point", filled: true, size: 55, opacity: 1 }, encoding: { x, y: own, color, shape, tooltip } },
-    ],
-  };
-}
+const TOLERATED: View = {
+  data: { values: [{ tolerated: 1 - TOLERATED_LOSS }] },
+  mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
+  encoding: { y: { field: "tolerated", type: "quantitative" } },
+};
