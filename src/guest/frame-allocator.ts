@@ -1,9 +1,4 @@
-/**
- * The guest kernel's page frames, at monitor resolution: which are free, how many mappings each has, and whose the
- * anonymous ones are (so that they can be swapped out).
- */
-export const NO_OWNER = -1;
-
+/** The guest kernel's page frames, at monitor resolution: which are free, and how many mappings each has. */
 export class FrameAllocator {
   readonly total: number;
   /** Frames below are the kernel's own (and program text): mapped at will, never counted, never freed. */
@@ -12,9 +7,6 @@ export class FrameAllocator {
   #freeCount: number;
   /** Page-table entries (or page-cache slots) that refer to the frame. */
   readonly references: Uint16Array;
-  /** Address space and virtual page of an anonymous frame that is mapped once, or {@link NO_OWNER}. */
-  readonly ownerSpace: Int32Array;
-  readonly ownerPage: Uint32Array;
 
   /** Frames [0, reserved) belong to the kernel for good. */
   constructor(total: number, reserved: number) {
@@ -25,8 +17,6 @@ export class FrameAllocator {
     this.#free = new Int32Array(total);
     for (let position = 0; position < total; position++) this.#free[position] = total - 1 - position;
     this.references = new Uint16Array(total);
-    this.ownerSpace = new Int32Array(total).fill(NO_OWNER);
-    this.ownerPage = new Uint32Array(total);
   }
 
   get free(): number {
@@ -45,24 +35,15 @@ export class FrameAllocator {
     return frame;
   }
 
-  /** One more reference: the frame has no single owner any more. */
+  /** One more reference. */
   share(frame: number): void {
-    if (frame < this.#reserved) return;
-    this.references[frame] += 1;
-    this.ownerSpace[frame] = NO_OWNER;
+    if (frame >= this.#reserved) this.references[frame] += 1;
   }
 
   /** One reference less; the last one frees the frame. */
   release(frame: number): void {
     if (frame < this.#reserved) return;
     this.references[frame] -= 1;
-    if (this.references[frame] > 0) return;
-    this.ownerSpace[frame] = NO_OWNER;
-    this.#free[this.#freeCount++] = frame;
-  }
-
-  own(frame: number, space: number, page: number): void {
-    this.ownerSpace[frame] = space;
-    this.ownerPage[frame] = page;
+    if (this.references[frame] === 0) this.#free[this.#freeCount++] = frame;
   }
 }

@@ -1,9 +1,11 @@
 /** Where frames come from when none is free: first the page cache, then anonymous pages, which go to the guest's swap. */
-import { entryOf, Pte } from "../machine/page-tables.ts";
+import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
+import type { AddressSpace } from "./address-space.ts";
 import type { BlockLayer } from "./block-layer.ts";
-import { NO_OWNER } from "./frame-allocator.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { PageCache } from "./page-cache.ts";
+import { USER_END } from "./program-image.ts";
+import { isPrivate } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 
 export class OutOfMemory extends Error {
@@ -13,12 +15,16 @@ export class OutOfMemory extends Error {
   }
 }
 
+const NOTHING = -1;
+
 export class FrameReclaim {
   readonly #context: KernelContext;
   readonly #cache: PageCache;
   readonly #swap: SwapSpace;
   readonly #blocks: BlockLayer;
-  #hand = 0;
+  /** Where the search for the next victim goes on: an address space, and a page in it. */
+  #handSpace = 0;
+  #handPage = 0;
 
   constructor(context: KernelContext, cache: PageCache, swap: SwapSpace, blocks: BlockLayer) {
     this.#context = context;
@@ -27,7 +33,7 @@ export class FrameReclaim {
     this.#blocks = blocks;
   }
 
-  /** Free one frame. */
+  /** Free one frame, or at least take away one of the references that hold it. */
   reclaim(): void {
     this.#context.machine.cpu.runKernel(this.#context.paths.reclaim, 1);
     if (!this.#dropCachePage()) this.#swapOut();
@@ -35,44 +41,67 @@ export class FrameReclaim {
 
   #dropCachePage(): boolean {
     const page = this.#cache.victim(this.#context.frames.references);
-    if (page === -1) return false;
+    if (page === NOTHING) return false;
     if (this.#cache.isDirty(page)) this.#blocks.transferAndWait(page, 1, true);
     this.#context.frames.release(this.#cache.remove(page));
     return true;
   }
 
   #swapOut(): void {
-    const { frames, spaces, machine } = this.#context;
-    const victim = this.#anonymousVictim();
-    const slot = victim === -1 ? -1 : this.#swap.take();
-    if (slot === -1) throw new OutOfMemory();
-    const page = frames.ownerPage[victim];
-    spaces.get(frames.ownerSpace[victim])?.setEntry(page, entryOf(slot, Pte.Swapped));
+    const { spaces, machine, pages } = this.#context;
+    const space = this.#findVictim();
+    const slot = space === undefined ? NOTHING : this.#swap.take();
+    if (space === undefined || slot === NOTHING) throw new OutOfMemory();
+    const page = this.#handPage;
+    const frame = frameOf(space.entry(page));
+    pages.swapOut(frame, slot);
+    let isFirst = true;
+    // Forked processes have a frame that they share at the same page.
+    for (const sharer of spaces.values()) {
+      const entry = sharer.entry(page);
+      if ((entry & Pte.Present) === 0 || frameOf(entry) !== frame) continue;
+      if (!isFirst) this.#swap.share(slot);
+      isFirst = false;
+      sharer.setEntry(page, entryOf(slot, Pte.Swapped));
+      this.#context.frames.release(frame);
+    }
     machine.mmu.invalidate(page);
     machine.mmu.commit();
-    this.#context.pages.swapOut(victim, slot);
     this.#blocks.writeBehind(this.#cache.size + slot, 1);
-    frames.release(victim);
   }
 
-  /** Second chance over the frames, by the accessed bit of their one mapping. */
-  #anonymousVictim(): number {
-    const { frames, spaces, machine } = this.#context;
-    machine.mmu.commit();
-    for (let step = 0; step < 2 * frames.total; step++) {
-      // The second lap has to see what the first has written.
-      if (step === frames.total) machine.mmu.commit();
-      const frame = this.#hand;
-      this.#hand = frame + 1 === frames.total ? 0 : frame + 1;
-      if (frames.ownerSpace[frame] === NO_OWNER) continue;
-      const space = spaces.get(frames.ownerSpace[frame]);
-      if (space === undefined) continue;
-      const page = frames.ownerPage[frame];
-      const entry = space.entry(page);
-      if ((entry & Pte.Accessed) === 0) return frame;
-      space.setEntry(page, (entry & ~Pte.Accessed) >>> 0);
-      machine.mmu.invalidate(page);
+  /**
+   * Second chance, by the accessed bit, over the page tables of all processes (swap_out of Linux 2.4). The hand stops at
+   * the victim; returns its address space.
+   */
+  #findVictim(): AddressSpace | undefined {
+    const { spaces, machine } = this.#context;
+    // One lap more than the two of second chance, because the first may begin in the middle.
+    for (let lap = 0; lap < 3; lap++) {
+      machine.mmu.commit();
+      for (const [id, space] of spaces) {
+        if (id < this.#handSpace) continue;
+        const from = id === this.#handSpace ? this.#handPage + 1 : 0;
+        this.#handSpace = id;
+        if (this.#advance(space, from)) return space;
+      }
+      this.#handSpace = 0;
+      this.#handPage = NOTHING;
     }
-    return -1;
+    return undefined;
+  }
+
+  /** Move the hand to the first page from `from` on that has not been accessed since it last passed, if there is one. */
+  #advance(space: AddressSpace, from: number): boolean {
+    const { mmu } = this.#context.machine;
+    for (let page = space.nextUsed(from, USER_END); page !== NOTHING; page = space.nextUsed(page + 1, USER_END)) {
+      const entry = space.entry(page);
+      if ((entry & Pte.Present) === 0 || !isPrivate(space.regions, page)) continue;
+      this.#handPage = page;
+      if ((entry & Pte.Accessed) === 0) return true;
+      space.setEntry(page, (entry & ~Pte.Accessed) >>> 0);
+      mmu.invalidate(page);
+    }
+    return false;
   }
 }

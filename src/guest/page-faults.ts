@@ -72,7 +72,7 @@ export class PageFaults {
     machine.cpu.runKernel(paths["page-fault"], 1);
     const frame = this.#context.takeFrame();
     pages.zero(frame);
-    this.#own(space, page, frame, flags);
+    space.setEntry(page, entryOf(frame, flags));
   }
 
   #mapFilePage(space: AddressSpace, page: number, region: Region, write: boolean): void {
@@ -95,10 +95,15 @@ export class PageFaults {
     let frame = shared;
     if (frames.references[shared] !== 1) {
       frame = this.#context.takeFrame();
+      if ((space.entry(page) & Pte.Present) === 0) {
+        // The page itself has been swapped out to make room: the access faults again and brings it back.
+        frames.release(frame);
+        return;
+      }
       pages.copy(shared, frame);
       frames.release(shared);
     }
-    this.#own(space, page, frame, WRITTEN);
+    space.setEntry(page, entryOf(frame, WRITTEN));
     machine.mmu.invalidate(page);
   }
 
@@ -109,12 +114,6 @@ export class PageFaults {
     this.#files.blocks.transferAndWait(this.#files.cache.size + slot, 1, false);
     pages.swapIn(slot, frame);
     this.#swap.release(slot);
-    this.#own(space, page, frame, flags);
-  }
-
-  /** The frame gets its owner last: while the entry is made, a table may be needed, and this frame must not make room. */
-  #own(space: AddressSpace, page: number, frame: number, flags: number): void {
     space.setEntry(page, entryOf(frame, flags));
-    this.#context.frames.own(frame, space.id, page);
   }
 }

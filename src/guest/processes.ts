@@ -2,8 +2,8 @@
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { imageRegions, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
-import { findRegion } from "./regions.ts";
+import { imageRegions, programImage, PROGRAM_TEXT_PAGES, serviceImage, USER_END } from "./program-image.ts";
+import { isPrivate } from "./regions.ts";
 import type { Region } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import { ALL_PAGES } from "./virtual-hardware.ts";
@@ -23,7 +23,7 @@ export class Processes {
 
   /** A service process as it is when the guest is ready: image and the first `anonymous` pages in memory. */
   boot(anonymousStart: number, anonymous: number): AddressSpace {
-    const { frames, machine } = this.#context;
+    const { machine } = this.#context;
     const space = this.#newSpace();
     const image = serviceImage();
     space.regions = imageRegions(image);
@@ -33,9 +33,7 @@ export class Processes {
     const heap: Region = { start: anonymousStart, end: anonymousStart + anonymous, kind: "anonymous", writable: true };
     for (const region of [image.data, image.stack, heap]) {
       for (let page = region.start; page < region.end; page++) {
-        const frame = this.#context.takeFrame();
-        space.setEntry(page, entryOf(frame, WRITTEN));
-        frames.own(frame, space.id, page);
+        space.setEntry(page, entryOf(this.#context.takeFrame(), WRITTEN));
       }
     }
     machine.mmu.commit();
@@ -132,12 +130,4 @@ export class Processes {
     }
     return count;
   }
-}
-
-/** The kernel's part of the address space begins at 3 GiB. */
-const USER_END = 0xc0000;
-
-function isPrivate(regions: readonly Region[], page: number): boolean {
-  const region = findRegion(regions, page);
-  return region === undefined || region.kind === "anonymous";
 }

@@ -3,6 +3,8 @@ import type { Region } from "./regions.ts";
 
 /** Program text starts at 0x08048000. */
 const TEXT_START = 0x08048;
+/** The kernel's part of the address space begins at 3 GiB. */
+export const USER_END = 0xc0000;
 /** The stack ends below 0xC0000000, where the kernel begins. */
 const STACK_END = 0xbfff0;
 /** Anonymous page 0 of Op.Touch; at 256 MiB, on the border of a page table. */

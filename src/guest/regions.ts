@@ -35,3 +35,9 @@ export function within(regions: readonly Region[], start: number, end: number): 
     .map((region) => ({ ...region, start: Math.max(region.start, start), end: Math.min(region.end, end) }))
     .filter((piece) => piece.start < piece.end);
 }
+
+/** Whether the memory of a page is the process's own (also where nothing was mapped explicitly: the heap). */
+export function isPrivate(regions: readonly Region[], page: number): boolean {
+  const region = findRegion(regions, page);
+  return region === undefined || region.kind === "anonymous";
+}

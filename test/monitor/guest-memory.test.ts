@@ -20,7 +20,7 @@ const VARIANTS: readonly Vmm[] = [
 ];
 
 /** So small that forks push pages to swap: 128 kernel pages, 2 x (24 + 32) private pages, page tables, and little else. */
-const TIGHT_GUEST = { ...SMALL_GUEST, memoryPages: 310, residentFilePages: 16 };
+const TIGHT_GUEST = { ...SMALL_GUEST, memoryPages: 262, residentFilePages: 4 };
 
 // Pages of three areas of 1024, so that several page tables are involved.
 const page = fc.integer({ min: 0, max: 39 }).map((n) => (n % 3) * 1024 + n);
@@ -40,6 +40,8 @@ const action: fc.Arbitrary<GuestAction> = fc.oneof(
   },
 );
 
+const actionLists = fc.array(action, { minLength: 40, maxLength: 120, size: "max" });
+
 describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ vmm }) => {
   it.each([
     { shape: SMALL_GUEST, machine: XEON, title: "with enough memory" },
@@ -47,7 +49,7 @@ describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ v
     { shape: SMALL_GUEST, machine: XEON_64, title: "with four levels of page tables" },
   ])("a guest reads what it last wrote, $title", ({ shape, machine }) => {
     fc.assert(
-      fc.property(fc.array(action, { minLength: 40, maxLength: 120, size: "max" }), (actions) => {
+      fc.property(actionLists, (actions) => {
         const guest = new RememberingGuest(vmm, machine, shape);
         actions.forEach((each, step) => {
           expect(guest.perform(each)).toBeUndefined();
@@ -60,13 +62,14 @@ describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ v
   });
 });
 
-it("swaps in that test", () => {
-  const guest = new RememberingGuest(esx, XEON, TIGHT_GUEST);
-  for (let round = 0; round < 3; round++) {
-    guest.perform({ kind: "fork" });
-    for (let n = 0; n < 32; n++) guest.perform({ kind: "write", page: n });
-  }
-  expect(guest.machine.disk.busy).toBeGreaterThan(0);
+it("swaps in most runs of that test", () => {
+  const runs = fc.sample(actionLists, { numRuns: 20, seed: 1 });
+  const swapped = runs.filter((actions) => {
+    const guest = new RememberingGuest(esx, XEON, TIGHT_GUEST);
+    for (const each of actions) guest.perform(each);
+    return guest.hasSwapped;
+  });
+  expect(swapped.length).toBeGreaterThan(10);
 });
 
 function checkTables({ machine }: RememberingGuest, guestPages: number): void {

@@ -30,8 +30,6 @@ class RememberedPages extends PageWork {
 
   override swapOut(frame: number, slot: number): void {
     this.slots.set(slot, this.frames.get(this.#machineFrame(frame)) ?? 0);
-    // Whoever gets the frame next must not find the old contents by luck.
-    this.frames.set(this.#machineFrame(frame), -1);
   }
 
   override swapIn(slot: number, frame: number): void {
@@ -69,6 +67,10 @@ export class RememberingGuest {
     this.kernel = new GuestKernel(this.machine, profile, shape, this.#pages);
     this.#services = Array.from({ length: shape.processes }, () => ({ contents: new Map(), readOnly: new Set() }));
     this.#filePages = shape.filePages;
+  }
+
+  get hasSwapped(): boolean {
+    return this.#pages.slots.size > 0;
   }
 
   /** Do it, and say what is wrong with what happened, if anything is. */

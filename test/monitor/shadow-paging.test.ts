@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
-import { GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
 import { ShadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { XEON } from "./machines.ts";
 
@@ -61,6 +61,16 @@ it("notices writes of page tables only once they have a shadow", () => {
   // The trace has filled the shadow: no fault, hidden or not.
   expect(mmu.access(9, false)).toBe(FRAMES - 1 - 81);
   expect(count("vmm.shadow.hidden-fault")).toBe(1);
+});
+
+it("follows the guest when it replaces a whole table", () => {
+  const { mmu } = guest();
+  mmu.access(3, false);
+  mmu.useAsTable(20, 0);
+  mmu.writeEntry(20, 3, entryOf(99, MAPPED));
+  mmu.writeEntry(ROOT, 0, entryOf(20, MAPPED));
+  mmu.invalidate(ALL_PAGES);
+  expect(mmu.access(3, false)).toBe(FRAMES - 1 - 99);
 });
 
 it("keeps shadows over a switch of address spaces, as long as there is room", () => {
