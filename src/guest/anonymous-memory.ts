@@ -1,4 +1,5 @@
 /** Anonymous memory of a guest's processes: zero on first use, to the guest's swap device and back under pressure. */
+import { arithmeticSequence } from "../core/arithmetic-sequence.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
@@ -35,7 +36,7 @@ export class AnonymousMemory implements PageOwner {
     this.#requests = requests;
     this.#place = new Int32Array(logicalPages).fill(NONE);
     this.#slotContent = new Uint32Array(swapPages);
-    this.#freeSlots = Int32Array.from({ length: swapPages }, (_, slot) => swapPages - 1 - slot);
+    this.#freeSlots = arithmeticSequence(swapPages, swapPages - 1, -1);
     this.#freeSlotCount = swapPages;
   }
 

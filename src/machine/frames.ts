@@ -3,6 +3,7 @@
  *
  * Conservation law, which tests check after every step: free + private + shared + overhead = total.
  */
+import { arithmeticSequence } from "../core/arithmetic-sequence.ts";
 
 export const FrameState = { Free: 0, Private: 1, Shared: 2, Overhead: 3 } as const;
 
@@ -28,7 +29,8 @@ export class MachineFrames {
     this.free = total;
     this.content = new Uint32Array(total);
     this.state = new Uint8Array(total);
-    this.#references = Int32Array.from({ length: total }, (_, mpn) => (mpn + 1 < total ? mpn + 1 : NONE));
+    this.#references = arithmeticSequence(total, 1, 1);
+    if (total > 0) this.#references[total - 1] = NONE;
     this.#freeHead = total > 0 ? 0 : NONE;
   }
 

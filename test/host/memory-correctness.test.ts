@@ -15,7 +15,7 @@ import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Few bits: contents that differ collide all the time. */
-const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 400, pagesPerSecondPerVm: 400 });
+const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 3000, pagesPerSecondPerVm: 3000 });
 
 interface Case {
   readonly name: string;
@@ -43,7 +43,11 @@ const CASES: readonly Case[] = [
     name: "esx without tax, sharing within VMs",
     vmm: {
       ...esx,
-      memory: [pageSharing({ hashBits: 2, interVm: false, pagesPerSecond: 400 }), ballooning(), hostSwap()],
+      memory: [
+        pageSharing({ hashBits: 2, interVm: false, pagesPerSecond: 3000, pagesPerSecondPerVm: 3000 }),
+        ballooning(),
+        hostSwap(),
+      ],
       allocation: proportionalShares({ idleMemoryTax: 0 }),
     },
     guests: 3,
@@ -203,7 +207,7 @@ function checkFrames({ frames, vms }: HostMemory): void {
 describe.each(CASES)("memory of guests on $name", (setup) => {
   it("what a guest reads is what it last wrote, frames are conserved, references are right", () => {
     fc.assert(
-      fc.property(fc.array(command, { minLength: 20, maxLength: 160 }), (steps) => {
+      fc.property(fc.array(command, { minLength: 50, maxLength: 250 }), (steps) => {
         const play = new Play(setup);
         for (const step of steps) play.run(step);
         play.readBackAll();

@@ -2,6 +2,7 @@
  * The table of page sharing (Waldspurger 2002, section 4.2): by content hash, either a shared frame or a hint, which says
  * where a page with that content was seen but does not protect it.
  */
+import { arithmeticSequence } from "../../core/arithmetic-sequence.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 
@@ -33,7 +34,8 @@ export class FrameTable {
     this.#memory = memory;
     this.#hashBits = hashBits;
     this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, entries)))).fill(NO_ENTRY);
-    this.#next = Int32Array.from({ length: entries }, (_, entry) => (entry + 1 < entries ? entry + 1 : NO_ENTRY));
+    this.#next = arithmeticSequence(entries, 1, 1);
+    if (entries > 0) this.#next[entries - 1] = NO_ENTRY;
     this.#key = new Uint32Array(entries);
     this.#group = new Int32Array(entries);
     this.#vm = new Int32Array(entries).fill(UNUSED);
