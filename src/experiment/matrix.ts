@@ -1,8 +1,10 @@
 /** The matrix document: which VMMs meet which workloads, on which machines, at what density, under which seeds. */
+import { basename, extname } from "node:path";
 import { z } from "zod";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
+import { isPath } from "./catalogue.ts";
 import { name } from "./documents/quantities.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./documents/yaml-document.ts";
 
@@ -117,7 +119,8 @@ export function readMatrix(text: string, file: string): MatrixFile {
 /** Base name, and the changes in short, unless the matrix gives a label. */
 function vmmChoice(base: string, set: Readonly<Record<string, unknown>>, as?: string): VmmChoice {
   const changed = Object.entries(set).map(([key, value]) => `${key}: ${inShort(value)}`);
-  return { base, set, label: as ?? (changed.length === 0 ? base : `${base} (${changed.join(", ")})`) };
+  const name = isPath(base) ? basename(base, extname(base)) : base;
+  return { base, set, label: as ?? (changed.length === 0 ? name : `${name} (${changed.join(", ")})`) };
 }
 
 function inShort(value: unknown): string {
