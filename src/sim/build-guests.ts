@@ -1,5 +1,6 @@
 /** Admission, and guests as they are when the simulation starts. */
 import { PendingCharges } from "../core/pending-charges.ts";
+import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
 import type { HostMemory, RoomMaker } from "../vmm/host-memory.ts";
@@ -13,6 +14,7 @@ import { RequestSource, transientPages } from "./request-source.ts";
 
 const PAGES_AT_ONCE = 64;
 const SETTLING_US = 60e6;
+const PAGE_IN_ROUNDS = 8;
 
 type Measure = (workload: CompiledWorkload) => Readonly<Record<string, MeasuredOperation>>;
 
@@ -45,7 +47,7 @@ export function buildGuests(
   });
   host.roomMaker = forcedRoom;
   settle(allocation, cooperative);
-  if (cooperative.length > 0) replaceSwapByBalloons(host, cooperative);
+  pageIn(host, guests, cooperative);
   host.requests.clear();
   host.alarm = false;
   return guests;
@@ -86,25 +88,32 @@ class BuildingRoom implements RoomMaker {
   }
 }
 
+/** Frames that the mechanisms get out of a VM; a balloon may first fill with pages that no frame backs. */
 function reclaimFrom(vm: VmMemory, pages: number, mechanisms: readonly MemoryMechanism[]): number {
   for (const mechanism of mechanisms) {
-    const freed = mechanism.reclaim(vm, pages);
-    if (freed > 0) return freed;
+    for (let before = -1; before < vm.ballooned; ) {
+      before = vm.ballooned;
+      const freed = mechanism.reclaim(vm, pages);
+      if (freed > 0) return freed;
+    }
   }
   return 0;
 }
 
 /**
- * What was paged out while VMs came up has long been needed again: it comes back, and the VM's own balloon makes room for
- * it, as far as it can.
+ * What guests use has long been paged in again since they came up. Room for it is made by the VM's own balloon as far as
+ * that goes, then by force. Where everything in use does not fit, the rounds end with whatever happens to be in memory.
  */
-function replaceSwapByBalloons(host: HostMemory, cooperative: readonly MemoryMechanism[]): void {
+function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: readonly MemoryMechanism[]): void {
   const spare = host.frames.free;
-  for (const vm of host.vms) {
-    for (let ppn = 0; ppn < vm.pages && vm.swapped > 0; ppn++) {
-      if (host.frames.free < spare && reclaimFrom(vm, PAGES_AT_ONCE, cooperative) === 0) break;
-      // The balloon may just have taken the page.
-      if (vm.backing[ppn] < BALLOONED) host.read(vm, ppn);
+  for (let round = 0; round < PAGE_IN_ROUNDS; round++) {
+    for (const { vm, memory } of guests) {
+      for (let ppn = 0; ppn < vm.pages && vm.swapped > 0; ppn++) {
+        if (vm.backing[ppn] >= BALLOONED || memory.pages.use(ppn) === PageUse.Free) continue;
+        if (host.frames.free <= spare && reclaimFrom(vm, PAGES_AT_ONCE, cooperative) === 0) host.roomMaker?.makeRoom();
+        // The balloon may just have taken the page.
+        if (vm.backing[ppn] < BALLOONED) host.read(vm, ppn);
+      }
     }
   }
 }
