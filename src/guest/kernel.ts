@@ -16,7 +16,7 @@ import { PageCache } from "./page-cache.ts";
 import { PageFaults } from "./page-faults.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
-import { ANONYMOUS_START, PROGRAM_TEXT_PAGES } from "./program-image.ts";
+import { ANONYMOUS_START, MOST_ANONYMOUS_PAGES, PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import type { Region } from "./regions.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT } from "./virtual-hardware.ts";
@@ -49,6 +49,11 @@ export class GuestKernel {
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
   constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
+    if (shape.anonymousPages > MOST_ANONYMOUS_PAGES) {
+      throw new Error(
+        `a process has ${shape.anonymousPages} anonymous pages, at most ${MOST_ANONYMOUS_PAGES} have room`,
+      );
+    }
     const paths = kernelPaths(profile);
     this.blocks = new BlockLayer(machine, paths);
     const cache = new PageCache(shape.filePages);

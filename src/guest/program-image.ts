@@ -9,6 +9,8 @@ export const USER_END = 0xc0000;
 const STACK_END = 0xbfff0;
 /** Anonymous page 0 of Op.Touch; at 256 MiB, on the border of a page table. */
 export const ANONYMOUS_START = 0x10000;
+/** Up to 4 MiB below the end of the stack: 2.7 GiB. */
+export const MOST_ANONYMOUS_PAGES = STACK_END - 1024 - ANONYMOUS_START;
 
 /** Pages of program text and shared libraries that any process visits; they are part of the kernel's own memory here. */
 export const PROGRAM_TEXT_PAGES = 96;

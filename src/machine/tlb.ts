@@ -40,8 +40,7 @@ export class Tlb {
 
   /** Put a page in, in place of its older entry or of the least recently used one of the set. */
   insert(page: number, entry: number): void {
-    let slot = this.#search(page);
-    if (slot === MISS) slot = this.#oldest(page);
+    const slot = this.#slotFor(page);
     this.#pages[slot] = page;
     this.entries[slot] = entry;
     this.#stamps[slot] = ++this.#clock;
@@ -61,9 +60,11 @@ export class Tlb {
   }
 
   #search(page: number): number {
+    const pages = this.#pages;
     const first = (page & (this.#sets - 1)) * this.#ways;
-    for (let slot = first; slot < first + this.#ways; slot++) {
-      if (this.#pages[slot] !== page) continue;
+    const end = first + this.#ways;
+    for (let slot = first; slot < end; slot++) {
+      if (pages[slot] !== page) continue;
       this.#stamps[slot] = ++this.#clock;
       this.#hints[page & (HINTS - 1)] = slot;
       return slot;
@@ -71,11 +72,21 @@ export class Tlb {
     return MISS;
   }
 
-  #oldest(page: number): number {
+  /** Where a page is, or else the least recently used slot of its set. */
+  #slotFor(page: number): number {
+    const pages = this.#pages;
+    const stamps = this.#stamps;
     const first = (page & (this.#sets - 1)) * this.#ways;
+    const end = first + this.#ways;
     let oldest = first;
-    for (let slot = first + 1; slot < first + this.#ways; slot++) {
-      if (this.#stamps[slot] < this.#stamps[oldest]) oldest = slot;
+    let oldestStamp = stamps[first];
+    for (let slot = first; slot < end; slot++) {
+      if (pages[slot] === page) return slot;
+      const stamp = stamps[slot];
+      if (stamp < oldestStamp) {
+        oldest = slot;
+        oldestStamp = stamp;
+      }
     }
     return oldest;
   }

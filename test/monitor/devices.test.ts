@@ -1,0 +1,59 @@
+import { expect, it } from "vitest";
+import { kernelPaths } from "../../src/guest/kernel-paths.ts";
+import { Disk } from "../../src/machine/disk.ts";
+import { HEADER_BYTES, MTU, NetworkLink } from "../../src/machine/network-link.ts";
+import { runMonitor } from "../../src/sim/monitor.ts";
+import { TranslationCache } from "../../src/vmm/cpu/translation-cache.ts";
+import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
+import { SMALL_GUEST, VMMS, XEON } from "./machines.ts";
+
+const MICROSECOND = XEON.megahertz;
+
+it("positions the disk's head except for a request that goes on where the last one ended", () => {
+  const disk = new Disk(XEON);
+  const { positioningUs, megabytesPerSecond } = XEON.disk;
+  const transfer = 4096 / megabytesPerSecond;
+  const first = disk.request(0, 100, 1) / MICROSECOND;
+  expect(first).toBeCloseTo(positioningUs + transfer, 2);
+  expect(disk.request(0, 101, 2) / MICROSECOND).toBeCloseTo(first + 2 * transfer, 2);
+  expect(disk.request(0, 100, 1) / MICROSECOND).toBeCloseTo(2 * first + 2 * transfer, 2);
+  const idleUntil = 1e9;
+  expect((disk.request(idleUntil, 0, 1) - idleUntil) / MICROSECOND).toBeCloseTo(first, 2);
+  expect(disk.busy / MICROSECOND).toBeCloseTo(3 * first + 2 * transfer, 2);
+});
+
+it("sends a full packet over gigabit Ethernet in 12.3 us (1538 bytes with framing), both directions at once", () => {
+  const link = new NetworkLink(XEON);
+  const payload = MTU - HEADER_BYTES;
+  expect(link.transmit(0, payload) / MICROSECOND).toBeCloseTo(12.304, 2);
+  expect(link.receive(0, payload) / MICROSECOND).toBeCloseTo(12.304, 2);
+  expect(link.transmit(0, payload) / MICROSECOND).toBeCloseTo(2 * 12.304, 2);
+});
+
+it.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))(
+  "fills the wire when it sends in bulk, but no more: $name",
+  ({ vmm }) => {
+    const builder = new OperationStreamBuilder();
+    for (let send = 0; send < 50; send++) builder.add(Op.Send, 128 * 1024);
+    const workload = { name: "ttcp", guest: SMALL_GUEST, stream: builder.finish(), durationUs: 0, warmupUs: 0 };
+    const { metrics } = runMonitor(vmm, XEON, workload);
+    const megabits = (50 * 128 * 1024 * 8) / 1e3 / metrics.elapsed_ms;
+    // 1448 of 1538 bytes are payload: 941 Mb/s. The last socket buffer is still on its way when the sender is done.
+    expect(megabits).toBeGreaterThan(800);
+    expect(megabits).toBeLessThan(970);
+  },
+);
+
+it("translates a path once, and again only after the cache was full", () => {
+  const { fork, exit } = kernelPaths(XEON);
+  const roomy = new TranslationCache(10_000);
+  expect(roomy.reach(fork)).toBeGreaterThan(0);
+  expect(roomy.reach(exit)).toBeGreaterThan(0);
+  expect([roomy.reach(fork), roomy.reach(exit)]).toEqual([0, 0]);
+  // Either path takes 600 units.
+  const cramped = new TranslationCache(700);
+  expect(cramped.reach(fork)).toBeGreaterThan(0);
+  expect(cramped.reach(fork)).toBe(0);
+  expect(cramped.reach(exit)).toBeGreaterThan(0);
+  expect(cramped.reach(fork)).toBeGreaterThan(0);
+});
