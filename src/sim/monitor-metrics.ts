@@ -13,7 +13,7 @@ export interface MonitorCounts {
   readonly ledger: Ledger;
   readonly latencies: readonly number[];
   readonly pageFaults: number;
-  /** Mean share of the guest's memory in use, 0 to 1. */
+  /** Share of the guest's memory in use, 0 to 1: mean over the ends of requests. */
   readonly memoryUsed: number;
   readonly diskBusy: number;
   readonly networkBusy: number;

@@ -67,7 +67,6 @@ class Replay {
   #nextTick: number;
   #ticks = 0;
   #memorySum = 0;
-  #memorySamples = 0;
   #diskBusyBefore = 0;
   #transmitBefore = 0;
   #receiveBefore = 0;
@@ -118,7 +117,7 @@ class Replay {
       ledger: total,
       latencies: this.#latencies,
       pageFaults: this.#ledgers.counts[PAGE_FAULT],
-      memoryUsed: this.#memorySamples > 0 ? this.#memorySum / this.#memorySamples : this.#kernel.memoryUsed,
+      memoryUsed: this.#latencies.length > 0 ? this.#memorySum / this.#latencies.length : this.#kernel.memoryUsed,
       diskBusy: disk.busy - this.#diskBusyBefore,
       networkBusy: Math.max(network.busyTransmit - this.#transmitBefore, network.busyReceive - this.#receiveBefore),
     });
@@ -160,6 +159,7 @@ class Replay {
   #endRequest(): void {
     if (this.#arrival < 0) return;
     this.#latencies.push(this.#meter.now - this.#arrival);
+    this.#memorySum += this.#kernel.memoryUsed;
     this.#clients[this.#client] = this.#meter.now;
     this.#client = (this.#client + 1) % this.#clients.length;
     this.#arrival = -1;
@@ -171,7 +171,6 @@ class Replay {
     this.#start = this.#meter.now;
     this.#latencies.length = 0;
     this.#memorySum = 0;
-    this.#memorySamples = 0;
     this.#diskBusyBefore = this.#machine.disk.busy;
     this.#transmitBefore = this.#machine.network.busyTransmit;
     this.#receiveBefore = this.#machine.network.busyReceive;
@@ -190,8 +189,6 @@ class Replay {
     while (this.#meter.now >= this.#nextTick) {
       this.#nextTick += this.#tick;
       this.#ticks += 1;
-      this.#memorySum += this.#kernel.memoryUsed;
-      this.#memorySamples += 1;
       this.#meter.ledger = this.#ledgers.of(TIMER_INTERRUPT);
       this.#ledgers.counts[TIMER_INTERRUPT] += 1;
       this.#kernel.timerInterrupt();

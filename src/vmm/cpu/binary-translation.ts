@@ -73,7 +73,7 @@ class BinaryTranslation implements Cpu {
   }
 }
 
-export const binaryTranslation = definePart({
+export const binaryTranslation = definePart<"cpu", { translationCacheUnits: number }>({
   slot: "cpu",
   name: "binary-translation",
   summary: "user code runs directly, kernel code through a translation cache",

@@ -198,7 +198,7 @@ function hypercallCosts({ profile }: MonitorContext) {
   };
 }
 
-export const directPaging = definePart({
+export const directPaging = definePart<"mmu", { queueLength: number }>({
   slot: "mmu",
   name: "direct-paging",
   summary: "the guest's own page tables, read-only to it; every update is validated, many in one hypercall",

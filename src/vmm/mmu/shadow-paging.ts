@@ -152,7 +152,7 @@ function shadowCosts({ profile }: MonitorContext) {
   };
 }
 
-export const shadowPaging = definePart({
+export const shadowPaging = definePart<"mmu", { shadowTables: number }>({
   slot: "mmu",
   name: "shadow-paging",
   summary: "shadow page tables filled on demand, guest page tables write-protected",
