@@ -12,9 +12,9 @@ import { buildGuests } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { EventQueue } from "./event-queue.ts";
 import { BackendVm, HostDevices, vmmDiskJob } from "./host-devices.ts";
-import type { MeasureOperations } from "./host.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { HostObserver } from "./host-observer.ts";
+import type { MeasureOperations } from "./operation-prices.ts";
 import { Processors, type Vcpu, type VcpuWork } from "./processors.ts";
 
 const Event = {

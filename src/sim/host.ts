@@ -4,14 +4,8 @@ import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { CellOutcome } from "./cell.ts";
 import { HostSimulation } from "./host-simulation.ts";
-import { type MeasuredOperation, measureOperations } from "./operations.ts";
-
-/** What the operations of a workload cost on a VMM; see {@link measureOperations}. */
-export type MeasureOperations = (
-  vmm: Vmm,
-  profile: MachineProfile,
-  workload: CompiledWorkload,
-) => Readonly<Record<string, MeasuredOperation>>;
+import type { MeasureOperations } from "./operation-prices.ts";
+import { measureOperations } from "./operations.ts";
 
 /**
  * Run guests on a VMM with `hostPages` pages of machine memory for VMs and for what the VMM keeps for them. Guests that

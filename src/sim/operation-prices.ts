@@ -1,8 +1,18 @@
 /** What each operation of a guest costs on this VMM, as the host simulation charges it. */
 import { cause } from "../core/ledger.ts";
 import { FREE, type CostVector } from "../core/pending-charges.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { OP_NAMES, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { MeasuredOperation } from "./operations.ts";
+
+/** What the operations of a workload cost on a VMM; see {@link measureOperations}. */
+export type MeasureOperations = (
+  vmm: Vmm,
+  profile: MachineProfile,
+  workload: CompiledWorkload,
+) => Readonly<Record<string, MeasuredOperation>>;
 
 export class OperationPrices {
   readonly touch: CostVector;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { EventQueue } from "../../src/sim/event-queue.ts";
 import { LatencyHistogram } from "../../src/sim/latency-histogram.ts";

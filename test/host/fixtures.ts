@@ -33,6 +33,10 @@ export interface TestHost {
   readonly scheduler: Scheduler;
 }
 
+function namedStream(name: string): RandomStream {
+  return new RandomStream(1, name);
+}
+
 export function buildHost(
   vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">,
   frames: number,
@@ -40,8 +44,7 @@ export function buildHost(
 ): TestHost {
   const memory = new HostMemory(machine, frames, new PendingCharges());
   const mechanisms: MemoryMechanism[] = [];
-  const random = (name: string): RandomStream => new RandomStream(1, name);
-  const context: HostContext = { profile: machine, memory, mechanisms, random };
+  const context: HostContext = { profile: machine, memory, mechanisms, random: namedStream };
   for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
   const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
   const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
 import { FrameState } from "../../src/machine/frames.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { PageLinks } from "../../src/guest/page-list.ts";
 import { REFERENCED, TwoListReplacement } from "../../src/guest/two-list-replacement.ts";
