@@ -5,7 +5,8 @@ import { partsIn } from "../vmm/compose.ts";
 import { SLOTS, type Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { CellOutcome, CellSpec } from "./cell.ts";
-import { type MeasureOperations, runHost } from "./host.ts";
+import { runHost } from "./host.ts";
+import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
 type Density = Pick<CellSpec, "vms" | "overcommit">;
