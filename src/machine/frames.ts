@@ -10,12 +10,14 @@ export const FrameState = { Free: 0, Private: 1, Shared: 2, Overhead: 3 } as con
 const NONE = -1;
 
 export class MachineFrames {
-  readonly total: number;
+  /** Frames for VMs; those of the VMM itself come on top. */
+  readonly forVms: number;
+  total: number;
   /** Content id (see content-ids.ts) of each frame in use. */
-  readonly content: Uint32Array;
-  readonly state: Uint8Array;
+  content: Uint32Array;
+  state: Uint8Array;
   /** Guest pages mapped to the frame; for a free frame, the next one on the free list. */
-  readonly #references: Int32Array;
+  #references: Int32Array;
   #freeHead: number;
   free: number;
   private = 0;
@@ -24,14 +26,15 @@ export class MachineFrames {
   /** Frames saved by sharing: guest pages mapped to shared frames, minus those frames. */
   saved = 0;
 
-  constructor(total: number) {
-    this.total = total;
-    this.free = total;
-    this.content = new Uint32Array(total);
-    this.state = new Uint8Array(total);
-    this.#references = arithmeticSequence(total, 1, 1);
-    if (total > 0) this.#references[total - 1] = NONE;
-    this.#freeHead = total > 0 ? 0 : NONE;
+  constructor(forVms: number) {
+    this.forVms = forVms;
+    this.total = forVms;
+    this.free = forVms;
+    this.content = new Uint32Array(forVms);
+    this.state = new Uint8Array(forVms);
+    this.#references = arithmeticSequence(forVms, 1, 1);
+    if (forVms > 0) this.#references[forVms - 1] = NONE;
+    this.#freeHead = forVms > 0 ? 0 : NONE;
   }
 
   /** Guest pages mapped to a frame in use. */
@@ -48,10 +51,18 @@ export class MachineFrames {
     return mpn;
   }
 
-  /** Take `pages` frames for the VMM itself. Throws a RangeError when they are not free. */
-  reserveOverhead(pages: number): void {
-    for (let taken = 0; taken < pages; taken++) this.state[this.#take()] = FrameState.Overhead;
+  /** The host has `pages` more frames, which the VMM keeps for itself. For a host that is being put together. */
+  addOverhead(pages: number): void {
+    const { content, state } = this;
+    const references = this.#references;
+    this.content = new Uint32Array(this.total + pages);
+    this.content.set(content);
+    this.state = new Uint8Array(this.total + pages).fill(FrameState.Overhead, this.total);
+    this.state.set(state);
+    this.#references = new Int32Array(this.total + pages).fill(1, this.total);
+    this.#references.set(references);
     this.overhead += pages;
+    this.total += pages;
   }
 
   /** One guest page less maps the frame; the last one frees it. Returns whether the frame became free. */

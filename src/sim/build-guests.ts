@@ -33,8 +33,8 @@ export function buildGuests(
   const { host } = around;
   host.payer = new PendingCharges();
   const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages }));
-  const starting = allocation.admit(requests, host.frames.free, overheadPages);
-  host.frames.reserveOverhead(overheadPages * starting.length);
+  const starting = allocation.admit(requests, host.frames.free);
+  host.frames.addOverhead(overheadPages * starting.length);
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages).target = target;
   const cooperative = mechanisms.filter(({ kind }) => kind === "cooperative");
   const forcedRoom = host.roomMaker;

@@ -99,7 +99,7 @@ export class HostObserver {
         ...this.#memoryMetrics(),
         vms_configured: configured,
         vms_admitted: this.#host.guests.length,
-        host_memory_mib: this.#host.memory.frames.total / PAGES_PER_MIB,
+        host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),

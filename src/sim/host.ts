@@ -8,8 +8,9 @@ import type { MeasureOperations } from "./operation-prices.ts";
 import { measureOperations } from "./operations.ts";
 
 /**
- * Run guests on a VMM with `hostPages` pages of machine memory for VMs and for what the VMM keeps for them. Guests that
- * the VMM does not admit do not run. `measure` may hold results of earlier calls.
+ * Run guests on a VMM with `hostPages` pages of machine memory for VMs; what the VMM keeps for itself comes on top, so that
+ * an overcommit ratio means the same for every VMM, and is reported. Guests that the
+ * VMM does not admit do not run. `measure` may hold results of earlier calls.
  */
 export function runHost(
   vmm: Vmm,

@@ -45,9 +45,9 @@ export interface Allocation {
   readonly periodUs: number;
   /**
    * Admission control: machine memory each VM starts with, in pages, for the VMs that start. What a VM has less than
-   * configured is in its balloon from the start. `free`: frames that there are, before the VMMs' overhead per VM.
+   * configured is in its balloon from the start. `free`: frames for VMs; what the VMM keeps for itself is not among them.
    */
-  admit(requests: readonly VmRequest[], free: number, overheadPages: number): readonly number[];
+  admit(requests: readonly VmRequest[], free: number): readonly number[];
   /** Set each VM's target and start what reclaim the state of memory calls for. Also called when the alarm is raised. */
   rebalance(nowUs: number): void;
 }

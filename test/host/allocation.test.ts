@@ -80,11 +80,11 @@ describe("reclamation states", () => {
 describe("admission", () => {
   const requests = Array.from({ length: 8 }, () => ({ pages: 1000 }));
 
-  it("of a static partition starts what fits with its overhead", () => {
+  it("of a static partition starts what fits", () => {
     const { allocation } = buildHost({ ...xenPv, allocation: staticPartition() }, 10);
-    expect(allocation.admit(requests, 8080, 10)).toEqual(Array(8).fill(1000));
-    expect(allocation.admit(requests, 8079, 10)).toEqual(Array(7).fill(1000));
-    expect(allocation.admit(requests, 4000, 10)).toEqual(Array(3).fill(1000));
+    expect(allocation.admit(requests, 8000)).toEqual(Array(8).fill(1000));
+    expect(allocation.admit(requests, 7999)).toEqual(Array(7).fill(1000));
+    expect(allocation.admit(requests, 4000)).toEqual(Array(4).fill(1000));
   });
 
   it("of a ballooned partition gives everybody the same, down to the minimum", () => {
@@ -92,19 +92,19 @@ describe("admission", () => {
       { ...xenPv, allocation: staticPartition({ balloon: true, minimumPercent: 50 }) },
       10,
     );
-    expect(allocation.admit(requests, 6080, 10)).toEqual(Array(8).fill(750));
-    expect(allocation.admit(requests, 3000, 10)).toEqual(Array(5).fill(590));
+    expect(allocation.admit(requests, 6000)).toEqual(Array(8).fill(750));
+    expect(allocation.admit(requests, 3000)).toEqual(Array(6).fill(500));
   });
 
   it("needs a balloon driver to be ballooned", () => {
     const { allocation } = buildHost({ ...xenPv, memory: [], allocation: staticPartition({ balloon: true }) }, 10);
-    expect(allocation.admit(requests, 6080, 10).length).toBe(6);
+    expect(allocation.admit(requests, 6080).length).toBe(6);
   });
 
-  it("by shares starts everybody whose reservation and overhead there is room for", () => {
+  it("by shares starts everybody whose reservation there is room for", () => {
     const { allocation } = buildHost({ ...esx, memory: [] }, 10);
-    expect(allocation.admit(requests, 4080, 10)).toEqual(Array(8).fill(500));
+    expect(allocation.admit(requests, 4000)).toEqual(Array(8).fill(500));
     const half = buildHost({ ...esx, memory: [], allocation: proportionalShares({ reservationPercent: 50 }) }, 10);
-    expect(half.allocation.admit(requests, 3000, 10).length).toBe(5);
+    expect(half.allocation.admit(requests, 2999).length).toBe(5);
   });
 });

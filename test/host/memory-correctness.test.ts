@@ -107,7 +107,7 @@ class Play {
   constructor({ vmm, guests, frames }: Case) {
     this.#host = buildHost(vmm, frames);
     const requests = Array.from({ length: guests }, () => ({ pages: SHAPE.memoryPages }));
-    const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free, 0);
+    const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free);
     expect(targets.length).toBe(guests);
     for (const target of targets) {
       this.#guests.push(addGuest(this.#host, SHAPE, bootContents(SHAPE, this.#host.ids), target));

@@ -158,7 +158,8 @@ describe.each(OVERCOMMITTED)("a host with $name", (vmm) => {
   it("accounts for every page of the host at every second", () => {
     const { columns = [], rows = [] } = outcome.series ?? {};
     expect(rows.length).toBe(5);
-    const parts = ["memory_free_mib", "memory_private_mib", "memory_shared_mib", "memory_overhead_mib"];
+    // What the VMM keeps for itself comes on top of the memory for VMs.
+    const parts = ["memory_free_mib", "memory_private_mib", "memory_shared_mib"];
     for (const row of rows) {
       const sum = parts.reduce((total, name) => total + row[columns.indexOf(name)], 0);
       expect(sum * 256).toBe(Math.round((6 * 2048) / 1.8));
@@ -178,9 +179,9 @@ describe.each(OVERCOMMITTED)("a host with $name", (vmm) => {
 
   it("does work", () => {
     expect(outcome.metrics.requests_done).toBeGreaterThan(100);
-    expect(outcome.metrics.vms_admitted).toBe(
-      vmm.name === "xen ballooned" || vmm.allocation === esx.allocation ? 6 : 2,
-    );
+    // 6827 pages hold three whole guests of 2048; all six run where memory is not set aside when they are built.
+    const all = vmm.name === "xen ballooned" || vmm.allocation === esx.allocation;
+    expect(outcome.metrics.vms_admitted).toBe(all ? 6 : 3);
   });
 });
 

@@ -37,23 +37,22 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#context = context;
     this.#memory = context.memory;
     this.#memory.roomMaker = this;
-    this.#memory.alarmBelow = Math.ceil((this.#memory.frames.total * STATE_BOUNDARIES[0]) / 100);
+    this.#memory.alarmBelow = Math.ceil((this.#memory.frames.forVms * STATE_BOUNDARIES[0]) / 100);
   }
 
-  /** Reservation and overhead must be there; the rest has its place in the host's swap space (section 5.4). */
-  admit(requests: readonly VmRequest[], free: number, overheadPages: number): readonly number[] {
+  /** Reservations must be there; the rest has its place in the host's swap space (section 5.4). */
+  admit(requests: readonly VmRequest[], free: number): readonly number[] {
     let admitted = 0;
     let needed = 0;
     for (const { pages } of requests) {
-      needed += this.#reservation(pages) + overheadPages;
+      needed += this.#reservation(pages);
       // Without a page to run in, nothing starts, whatever was promised.
       if (needed + 1 > free) break;
       admitted++;
     }
     const started = requests.slice(0, admitted);
-    const available = free - overheadPages * admitted;
     const asked = started.reduce((sum, { pages }) => sum + pages, 0);
-    return started.map(({ pages }) => Math.min(pages, Math.floor((available * pages) / asked)));
+    return started.map(({ pages }) => Math.min(pages, Math.floor((free * pages) / asked)));
   }
 
   rebalance(nowUs: number): void {
@@ -63,7 +62,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     }
     const { frames } = this.#memory;
     const { hysteresisPercent, balancePeriodSeconds } = this.#parameters;
-    const state = nextReclamationState(this.#state, (100 * frames.free) / frames.total, hysteresisPercent);
+    const state = nextReclamationState(this.#state, (100 * frames.free) / frames.forVms, hysteresisPercent);
     if (state !== this.#state || nowUs >= this.#nextBalanceUs) {
       this.#state = state;
       this.#nextBalanceUs = nowUs + balancePeriodSeconds * 1e6;
@@ -93,7 +92,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     const { vms, frames } = this.#memory;
     const promised = vms.reduce((sum, vm) => sum + vm.returned, 0);
     const claimed = vms.reduce((sum, vm) => sum + vm.claimed, 0);
-    const high = Math.ceil((frames.total * HIGH_PERCENT) / 100);
+    const high = Math.ceil((frames.forVms * HIGH_PERCENT) / 100);
     const claimants = vms.map((vm) => {
       const most = Math.min(this.#limit(vm.pages), vm.claimed + vm.swapped + vm.ballooned);
       const least = Math.min(most, this.#reservation(vm.pages));
@@ -112,7 +111,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   #takeByForce(): void {
     if (this.#state === ReclamationState.High) return;
     const { frames } = this.#memory;
-    const high = Math.ceil((frames.total * HIGH_PERCENT) / 100);
+    const high = Math.ceil((frames.forVms * HIGH_PERCENT) / 100);
     let budget = Math.ceil(this.#parameters.pageOutPagesPerSecond / TICKS_PER_SECOND);
     const cooperative = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
     for (const vm of this.#byExcess()) {

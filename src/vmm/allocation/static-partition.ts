@@ -20,18 +20,18 @@ class StaticPartition implements Allocation {
   }
 
   /** VMs are built in order; one that does not fit does not start, nor do those after it. */
-  admit(requests: readonly VmRequest[], free: number, overheadPages: number): readonly number[] {
+  admit(requests: readonly VmRequest[], free: number): readonly number[] {
     const canBalloon = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
     const least = this.#parameters.balloon && canBalloon ? this.#parameters.minimumPercent / 100 : 1;
     let admitted = 0;
     let needed = 0;
     for (const { pages } of requests) {
-      needed += Math.ceil(pages * least) + overheadPages;
+      needed += Math.ceil(pages * least);
       if (needed > free) break;
       admitted++;
     }
     const started = requests.slice(0, admitted);
-    return equalSplit(started, free - overheadPages * admitted, least);
+    return equalSplit(started, free, least);
   }
 
   /** A static partition stays as it is. */

@@ -12,9 +12,11 @@ const UNUSED = -2;
 /** Machine memory of an entry in the modelled VMM (Waldspurger 2002, section 4.2). */
 const ENTRY_BYTES = 16;
 const PAGE_BYTES = 4096;
+/** Enough to find stale hints where there are some, few enough not to be felt where there are none. */
+const ENTRIES_LOOKED_AT = 16;
 
 export class FrameTable {
-  /** Machine memory the table takes: one entry for each machine frame. */
+  /** Machine memory the table takes: one entry for each machine frame of VMs. */
   readonly overheadPages: number;
   readonly #memory: HostMemory;
   readonly #hashBits: number;
@@ -27,9 +29,10 @@ export class FrameTable {
   /** PPN of a hint, MPN of a shared frame. */
   readonly #page: Int32Array;
   #freeEntry = 0;
+  #hand = 0;
 
   constructor(memory: HostMemory, hashBits: number) {
-    const entries = memory.frames.total;
+    const entries = memory.frames.forVms;
     this.overheadPages = Math.ceil((entries * ENTRY_BYTES) / PAGE_BYTES);
     this.#memory = memory;
     this.#hashBits = hashBits;
@@ -84,7 +87,7 @@ export class FrameTable {
   }
 
   addHint(key: number, group: number, vm: number, ppn: number): void {
-    if (this.#freeEntry === NO_ENTRY) this.#dropStaleHints();
+    if (this.#freeEntry === NO_ENTRY) this.#dropStaleHint();
     const entry = this.#freeEntry;
     // Full of valid entries: the page goes without a hint until its next visit.
     if (entry === NO_ENTRY) return;
@@ -120,19 +123,21 @@ export class FrameTable {
     this.#remove(entry, before, bucket);
   }
 
-  #dropStaleHints(): void {
-    for (let bucket = 0; bucket < this.#buckets.length; bucket++) {
-      let before = NO_ENTRY;
-      for (let entry = this.#buckets[bucket]; entry !== NO_ENTRY; ) {
-        const following = this.#next[entry];
-        if (this.#vm[entry] !== SHARED && !this.isValidHint(entry, this.#key[entry])) {
-          this.#remove(entry, before, bucket);
-        } else {
-          before = entry;
-        }
-        entry = following;
-      }
+  /** A clock hand over the entries frees the first stale hint it meets, so that a full table is never searched whole. */
+  #dropStaleHint(): void {
+    for (let looked = 0; looked < ENTRIES_LOOKED_AT; looked++) {
+      const entry = this.#hand;
+      this.#hand = (entry + 1) % this.#vm.length;
+      const isHint = this.#vm[entry] >= 0;
+      if (isHint && !this.isValidHint(entry, this.#key[entry])) return this.#unlink(entry);
     }
+  }
+
+  #unlink(entry: number): void {
+    const bucket = this.#bucketOf(this.#key[entry]);
+    let before = NO_ENTRY;
+    for (let at = this.#buckets[bucket]; at !== entry; at = this.#next[at]) before = at;
+    this.#remove(entry, before, bucket);
   }
 
   #remove(entry: number, before: number, bucket: number): void {

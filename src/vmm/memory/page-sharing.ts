@@ -51,7 +51,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
       map: primitiveCost(context.profile, "page.map"),
     };
     context.memory.sharer = this;
-    context.memory.frames.reserveOverhead(this.#table.overheadPages);
+    context.memory.frames.addOverhead(this.#table.overheadPages);
   }
 
   work(): void {
