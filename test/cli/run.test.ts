@@ -265,11 +265,11 @@ describe("bad input", () => {
     it(`gets one clear sentence, and nothing is written: ${what}`, async () => {
       mkdirSync(at("a-folder"), { recursive: true });
       const options = words();
-      const before = readdirSync(folder, { recursive: true }).toSorted();
+      const before = readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted();
       const problems = await problemsOf(options);
       expect(problems[0]).toMatch(expected);
       for (const problem of problems) expect(problem).not.toContain("\n");
-      expect(readdirSync(folder, { recursive: true }).toSorted()).toEqual(before);
+      expect(readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted()).toEqual(before);
     });
   }
 
