@@ -117,7 +117,8 @@ describe("colours", () => {
 
   it("do not depend on the order of the cells", () => {
     const { cells, name } = fixture();
-    const sorted = (list: typeof cells): unknown => [...vmmStyles({ name, cells: list })].map((style) => JSON.stringify(style)).sort();
+    const sorted = (list: typeof cells): unknown =>
+      [...vmmStyles({ name, cells: list })].map((style) => JSON.stringify(style)).sort();
     expect(sorted(cells.toReversed())).toEqual(sorted(cells));
   });
 
