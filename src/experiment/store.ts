@@ -2,7 +2,7 @@
  * A results folder: `manifest.json`, one file a cell while the run goes on, and tables derived from them at its end.
  * A run that was killed loses no finished cell and can be resumed.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../core/input-error.ts";
@@ -10,10 +10,11 @@ import { nearestName } from "../core/nearest-name.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { readCell, writeCell, writeDurably } from "./cell-file.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
-import { cellsCsv, seriesCsv } from "./tables.ts";
+import { cellsCsv, parseSeries, seriesCsv } from "./tables.ts";
 
 const MANIFEST = "manifest.json";
 const CELLS = "cells.ndjson";
+const SERIES = "series";
 
 export class ResultsStore {
   readonly folder: string;
@@ -57,19 +58,18 @@ export class ResultsStore {
 
   /** Derive the tables from the cells' files, sorted by key. Gives all results. */
   async finish(): Promise<readonly CellResult[]> {
-    const lines: string[] = [];
+    const cells: CellResult[] = [];
     for (const key of [...this.manifest.cells].sort()) {
       const json = await readCell(this.folder, key);
       if (json === undefined) throw new Error(`cell ${key} was stored and cannot be read back`);
-      lines.push(json);
+      cells.push(JSON.parse(json) as CellResult);
     }
-    const cells = lines.map((line) => JSON.parse(line) as CellResult);
-    await mkdir(join(this.folder, "series"), { recursive: true });
+    await mkdir(join(this.folder, SERIES), { recursive: true });
     for (const { key, series } of cells) {
-      if (series !== undefined) await writeDurably(join(this.folder, "series", `${key}.csv`), seriesCsv(series));
+      if (series !== undefined) await writeDurably(seriesPath(this.folder, key), seriesCsv(series));
     }
     await writeDurably(join(this.folder, "cells.csv"), cellsCsv(cells));
-    await writeDurably(join(this.folder, CELLS), lines.map((line) => `${line}\n`).join(""));
+    await writeDurably(join(this.folder, CELLS), cells.map(lineOf).join(""));
     return cells;
   }
 }
@@ -91,7 +91,7 @@ export async function readResults(folder: string): Promise<StoredResults> {
     );
   }
   const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
-  const cells = lines.map((line, i) => parseCell(line, `${path}:${i + 1}:1`));
+  const cells = lines.map((line, i) => withSeries(parseCell(line, `${path}:${i + 1}:1`), folder));
   const keys = new Set(cells.map((cell) => cell.key));
   const missing = manifest.cells.filter((key) => !keys.has(key)).length;
   if (missing > 0)
@@ -99,6 +99,21 @@ export async function readResults(folder: string): Promise<StoredResults> {
       `${path}: ${missing} of the ${manifest.cells.length} cells are missing; run again with --resume`,
     );
   return { folder, manifest, cells };
+}
+
+/** Figures only: series are tables of their own. */
+function lineOf({ series: _, ...cell }: CellResult): string {
+  return `${JSON.stringify(cell)}\n`;
+}
+
+function seriesPath(folder: string, key: string): string {
+  return join(folder, SERIES, `${key}.csv`);
+}
+
+/** A folder that was passed on without (some of) its series is still a results folder. */
+function withSeries(cell: CellResult, folder: string): CellResult {
+  const path = seriesPath(folder, cell.key);
+  return existsSync(path) ? { ...cell, series: parseSeries(readFileSync(path, "utf8"), path) } : cell;
 }
 
 function parseCell(line: string, place: string): CellResult {

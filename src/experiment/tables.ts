@@ -1,5 +1,6 @@
 /** Results as CSV: one row a cell, every figure with its unit in the column's name; series as one file a cell. */
 import { stringify } from "csv-stringify/sync";
+import { InputError } from "../core/input-error.ts";
 import { type CellResult, METRICS } from "../sim/cell.ts";
 
 const SPEC_COLUMNS = ["key", "block", "vmm", "vmm_base", "workload", "machine", "seed", "vms", "overcommit"];
@@ -27,4 +28,16 @@ function specColumns({ key, spec }: CellResult): readonly (string | number)[] {
 /** One row a simulated second. */
 export function seriesCsv(series: NonNullable<CellResult["series"]>): string {
   return stringify([series.columns, ...series.rows]);
+}
+
+/** The inverse of {@link seriesCsv}. Throws an {@link InputError} that names the line where a number is missing. */
+export function parseSeries(text: string, file: string): NonNullable<CellResult["series"]> {
+  const [header = "", ...lines] = text.trimEnd().split("\n");
+  const columns = header.split(",");
+  const rows = lines.map((line, i) => {
+    const row = line.split(",").map((text) => (text === "" ? Number.NaN : Number(text)));
+    if (row.length === columns.length && row.every(Number.isFinite)) return row;
+    throw new InputError(`${file}:${i + 2}:1: expected ${columns.length} numbers; found "${line}"`);
+  });
+  return { columns, rows };
 }

@@ -82,7 +82,12 @@ describe("a results folder", () => {
     expect(csv[1]).toBe(`${key(1)},b,"a ""quoted"", label",esx,w,m,1,,,skipped,"no, because",d,,`);
     expect(csv[2]).toBe(`${key(2)},b,"a ""quoted"", label",esx,w,m,2,,,done,,d,3,2`);
     expect(readFileSync(join(folder, `run/series/${key(2)}.csv`), "utf8")).toBe("time_s,free_mib\n0,5\n");
-    expect((await readResults(join(folder, "run"))).cells).toEqual(lines.map((line) => JSON.parse(line) as CellResult));
+    const series = { columns: ["time_s", "free_mib"], rows: [[0, 5]] };
+    expect(lines[1]).not.toContain("series");
+    const [first, second] = lines.map((line) => JSON.parse(line) as CellResult);
+    expect((await readResults(join(folder, "run"))).cells).toEqual([first, { ...second, series }]);
+    writeFileSync(join(folder, `run/series/${key(2)}.csv`), "time_s,free_mib\n0,\n");
+    await expect(readResults(join(folder, "run"))).rejects.toThrow(/\.csv:2:1: expected 2 numbers; found "0,"/);
   });
 
   it("touches nothing in a folder that is not empty", async () => {
