@@ -75,12 +75,9 @@ function blockHtml(block: Block, pictures: Pictures): string {
 
 function chartHtml({ id, title, description, spec }: Chart, pictures: Pictures): string {
   const { $schema: _, ...bare } = spec;
-  const files = ["svg", "png", "vl.json"].map(
-    (format) => `<a href="charts/${id}.${format}">${format.toUpperCase()}</a>`,
-  );
   return `<figure data-chart="${id}" aria-label="${escapeHtml(title)}">
 <div class="picture" role="img" tabindex="0" aria-label="${escapeHtml(description)}">${ownIds(pictures.svg.get(id) ?? "", id)}</div>
-<figcaption>${escapeHtml(title)}. Files: ${files.join(", ")}</figcaption>
+<figcaption>${escapeHtml(title)}. <small>Also written as charts/${id}.svg, .png, .vl.json</small></figcaption>
 <script type="application/json">${inlineJson(bare)}</script>
 </figure>`;
 }

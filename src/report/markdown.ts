@@ -17,7 +17,7 @@ function blockMarkdown(block: Block): string {
     case "code":
       return `\`\`\`sh\n${block.lines.join("\n")}\n\`\`\``;
     case "chart":
-      return `![${escapeMarkdown(block.chart.title)}](charts/${block.chart.id}.png)`;
+      return `![${escapeMarkdown(block.chart.title)}](charts/${block.chart.id}.svg)`;
     case "table":
       return tableMarkdown(block);
   }
