@@ -119,6 +119,45 @@ describe("time", () => {
   });
 });
 
+describe("the VM with the back ends", () => {
+  const BACKEND_MS = 3;
+  const hog = workload(
+    (stream) => {
+      for (let i = 0; i < 2000; i++) stream.add(Op.Compute, MS);
+    },
+    {},
+    2e6,
+  );
+  const sender = workload(
+    (stream) => {
+      for (let i = 0; i < 100; i++) {
+        stream.add(Op.Request, 0, 20_000 * i, 1);
+        stream.add(Op.Send, 1000);
+      }
+    },
+    {},
+    2e6,
+  );
+  const priced = (): Record<string, MeasuredOperation> => ({
+    "send-packet": { frontend: { "guest.kernel": MS }, backend: { "io.backend.driver": BACKEND_MS * MS } },
+  });
+  const beside = (hogs: number) =>
+    runHost({ ...xenPv, memory: [] }, profile, [sender, ...Array<typeof hog>(hogs).fill(hog)], 40_960, priced);
+
+  it("answers at once on an idle host", () => {
+    const { metrics, cycles } = beside(0);
+    expect(metrics.latency_mean_ms).toBeCloseTo(1 + BACKEND_MS, 6);
+    expect(cycles["io.backend.driver"]).toBe(100 * BACKEND_MS * MS);
+  });
+
+  it("has to compete for the CPUs: requests wait for it beside guests that compute", () => {
+    const { metrics, cycles } = beside(12);
+    expect(metrics.latency_mean_ms).toBeGreaterThan(3 * (1 + BACKEND_MS));
+    // What it does is taken from the CPUs that the guests would have had.
+    expect(cycles["guest.user"]).toBe(profile.cores * 2000 * MS - cycles["guest.kernel"] - cycles["io.backend.driver"]);
+  });
+});
+
 const OVERCOMMITTED: readonly Vmm[] = [
   esx,
   { ...esx, name: "esx host swap only", memory: [hostSwap()] },

@@ -101,6 +101,41 @@ describe("the hypervisor refuses", () => {
   });
 });
 
+it("carries out what is queued before the address space changes", () => {
+  const { mmu, meter } = hypervisor(8);
+  mmu.useAsTable(0, 1);
+  mmu.useAsTable(1, 0);
+  mmu.writeEntry(0, 0, entryOf(1, MAPPED));
+  mmu.writeEntry(1, 3, entryOf(77, MAPPED | Pte.Writable));
+  mmu.switchRoot(0);
+  expect(mmu.access(3, true)).toBe(FRAMES - 1 - 77);
+  // One for the queue, one for the switch.
+  expect(events(meter, "vmm.hypercall")).toBe(2);
+  expect(mmu.types.writableReferences(FRAMES - 1 - 77)).toBe(1);
+});
+
+it("counts references to frames, so that what was a page table can be written again, and the other way round", () => {
+  const { mmu } = hypervisor(64);
+  const [root, table, page] = [0, 1, 77].map((frame) => FRAMES - 1 - frame);
+  mmu.useAsTable(0, 1);
+  mmu.useAsTable(1, 0);
+  mmu.writeEntry(0, 0, entryOf(1, MAPPED));
+  for (const index of [3, 4, 5]) mmu.writeEntry(1, index, entryOf(77, MAPPED | Pte.Writable));
+  mmu.writeEntry(1, 3, entryOf(78, MAPPED | Pte.Writable));
+  mmu.writeEntry(1, 4, entryOf(77, MAPPED));
+  mmu.commit();
+  expect([root, table].map((frame) => mmu.types.tableReferences(frame))).toEqual([1, 2]);
+  expect(mmu.types.writableReferences(page)).toBe(1);
+  mmu.writeEntry(0, 0, 0);
+  mmu.useAsTable(1, NOT_A_TABLE);
+  // Its frames may become tables now, and its own frame may be written.
+  mmu.useAsTable(77, 0);
+  mmu.writeEntry(77, 0, entryOf(1, MAPPED | Pte.Writable));
+  mmu.commit();
+  expect([table, page].map((frame) => mmu.types.tableLevel(frame))).toEqual([-1, 0]);
+  expect(mmu.types.writableReferences(page - 1)).toBe(0);
+});
+
 it("enters the hypervisor twice for each page that is mapped on demand (Barham 2003, section 4.2)", () => {
   const builder = new OperationStreamBuilder();
   for (let page = 0; page < 30; page++) builder.add(Op.Touch, 40 + page, 1);

@@ -100,3 +100,16 @@ it("never lets a guest page table be written through a shadow", () => {
   const shadow = mmu.shadows.find(TABLE);
   expect(mmu.shadows.memory.read(shadow, 5) & Pte.Writable).toBe(0);
 });
+
+it("lets nothing through to a page that the guest has not seen accessed or dirty, however its entry was written", () => {
+  const { mmu } = guest();
+  mmu.access(3, false);
+  mmu.writeEntry(TABLE, 6, entryOf(91, MAPPED));
+  expect(mmu.access(6, false)).toBe(FRAMES - 1 - 91);
+  expect(mmu.readEntry(TABLE, 6)).toBe(entryOf(91, MAPPED | Pte.Accessed));
+  // The guest looks for pages in use by taking the bits away.
+  mmu.writeEntry(TABLE, 6, entryOf(91, MAPPED));
+  mmu.invalidate(6);
+  mmu.access(6, true);
+  expect(mmu.readEntry(TABLE, 6)).toBe(entryOf(91, MAPPED | Pte.Accessed | Pte.Dirty));
+});

@@ -1,0 +1,55 @@
+import { expect, it } from "vitest";
+import { Meter } from "../../src/machine/meter.ts";
+import { entryOf, PAGE_TABLE_FORMATS, PageTableMemory, Pte } from "../../src/machine/page-tables.ts";
+import { NOT_TRANSLATED, PageWalker } from "../../src/machine/page-walker.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
+import { XEON } from "./machines.ts";
+
+const ROOT = 0;
+const TABLE = 1;
+const MAPPED = Pte.Present | Pte.User | Pte.Writable;
+
+function hardware() {
+  const meter = new Meter();
+  const tables = new PageTableMemory(PAGE_TABLE_FORMATS.ia32, 16);
+  tables.create(ROOT);
+  tables.create(TABLE);
+  tables.write(ROOT, 0, entryOf(TABLE, MAPPED));
+  tables.write(TABLE, 3, entryOf(9, MAPPED));
+  tables.write(TABLE, 4, entryOf(10, Pte.Present | Pte.User));
+  const walker = new PageWalker(tables, new Tlb(64, 64), meter, XEON);
+  walker.loadRoot(ROOT);
+  return { walker, tables, misses: () => meter.ledger.eventsByCause()["hardware.tlb-miss"] ?? 0 };
+}
+
+it("marks a page accessed when it is read and dirty when it is written, even if the TLB holds it (Intel SDM 3, 4.8)", () => {
+  const { walker, tables, misses } = hardware();
+  expect(walker.translate(3, false)).toBe(9);
+  expect(tables.read(TABLE, 3)).toBe(entryOf(9, MAPPED | Pte.Accessed));
+  expect(walker.translate(3, true)).toBe(9);
+  expect(tables.read(TABLE, 3)).toBe(entryOf(9, MAPPED | Pte.Accessed | Pte.Dirty));
+  expect(misses()).toBe(2);
+  walker.translate(3, true);
+  walker.translate(3, false);
+  expect(misses()).toBe(2);
+});
+
+it("does not let a read-only page be written, whether or not the TLB holds it, and leaves its entry alone", () => {
+  const { walker, tables } = hardware();
+  expect(walker.translate(4, true)).toBe(NOT_TRANSLATED);
+  expect(tables.read(TABLE, 4)).toBe(entryOf(10, Pte.Present | Pte.User));
+  expect(walker.translate(4, false)).toBe(10);
+  expect(walker.translate(4, true)).toBe(NOT_TRANSLATED);
+});
+
+it("goes on using a translation until it is told that the tables have changed", () => {
+  const { walker, tables } = hardware();
+  walker.translate(3, false);
+  tables.write(TABLE, 3, entryOf(12, MAPPED));
+  expect(walker.translate(3, false)).toBe(9);
+  walker.invalidate(3);
+  expect(walker.translate(3, false)).toBe(12);
+  tables.write(TABLE, 3, entryOf(13, MAPPED));
+  walker.loadRoot(ROOT);
+  expect(walker.translate(3, false)).toBe(13);
+});
