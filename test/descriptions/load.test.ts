@@ -163,6 +163,12 @@ describe("a machine", () => {
     ["a negative cost", "value: 1093", "value: -1", "costs.hardware.trap.value: -1 is too small; expected at least 0"],
     ["a number without unit", "2.4GHz", "2400", "cpu.frequency: 2400 has no unit; did you mean 2400MHz?"],
     ["a wrong page table", "ia32", "ia-32", 'page-table: "ia-32" is not known here; did you mean "ia32"?'],
+    [
+      "a number of sets that addresses cannot select",
+      "entries: 64",
+      "entries: 48",
+      "expected at most 65536 entries in a power of two of sets",
+    ],
     ["uneven ways", "ways: 4", "ways: 5", "tlb.ways: 64 entries cannot be divided into 5 ways"],
     ["a twofold cost", "kernel-paths:", "  hardware.trap: 5\nkernel-paths:", 'duplicate key "hardware.trap"'],
     ["a wrong cost name", "hardware.trap:", "Hardware Trap:", 'costs: "Hardware Trap" is not a name of a cost'],

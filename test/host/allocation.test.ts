@@ -6,6 +6,8 @@ import { proportionalShares } from "../../src/vmm/allocation/proportional-shares
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { ballooning } from "../../src/vmm/memory/ballooning.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { buildHost } from "./fixtures.ts";
 
 const PAGES_PER_MB = 256;
@@ -96,15 +98,49 @@ describe("admission", () => {
     expect(allocation.admit(requests, 3000)).toEqual(Array(6).fill(500));
   });
 
+  it("of a ballooned partition never gives more than there is, whatever sizes are asked for", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 9 });
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.integer({ min: 0, max: 20_000 }),
+        fc.integer({ min: 1, max: 100 }),
+        (asked, free, percent) => {
+          const part = staticPartition({ balloon: true, minimumPercent: percent });
+          const { allocation } = buildHost({ ...xenPv, allocation: part }, 10);
+          const given = allocation.admit(
+            asked.map((pages) => ({ pages })),
+            free,
+          );
+          expect(given.reduce((sum, pages) => sum + pages, 0)).toBeLessThanOrEqual(free);
+          for (const [i, pages] of given.entries()) {
+            expect(pages).toBeLessThanOrEqual(asked[i]);
+            expect(pages).toBeGreaterThanOrEqual((asked[i] * percent) / 100);
+          }
+        },
+      ),
+      // Minima are rounded up: eight of 3 pages and one of 250.
+      { seed: 42, examples: [[[...Array<number>(8).fill(10), 1000], 274, 25]] },
+    );
+  });
+
   it("needs a balloon driver to be ballooned", () => {
     const { allocation } = buildHost({ ...xenPv, memory: [], allocation: staticPartition({ balloon: true }) }, 10);
     expect(allocation.admit(requests, 6080).length).toBe(6);
   });
 
   it("by shares starts everybody whose reservation there is room for", () => {
-    const { allocation } = buildHost({ ...esx, memory: [] }, 10);
+    const { allocation } = buildHost({ ...esx, memory: [hostSwap()] }, 10);
     expect(allocation.admit(requests, 4000)).toEqual(Array(8).fill(500));
-    const half = buildHost({ ...esx, memory: [], allocation: proportionalShares({ reservationPercent: 50 }) }, 10);
+    const reserving = proportionalShares({ reservationPercent: 50 });
+    const half = buildHost({ ...esx, memory: [hostSwap()], allocation: reserving }, 10);
     expect(half.allocation.admit(requests, 2999).length).toBe(5);
+    expect(half.allocation.admit(requests, 3000).length).toBe(6);
+  });
+
+  it("by shares promises no more than there is where the host has no swap space", () => {
+    const { allocation } = buildHost({ ...esx, memory: [ballooning()] }, 10);
+    expect(allocation.admit(requests, 8000)).toEqual(Array(8).fill(1000));
+    expect(allocation.admit(requests, 7999)).toEqual(Array(7).fill(1000));
   });
 });

@@ -5,6 +5,8 @@ import { name, positiveBandwidth, positiveDuration, positiveFrequency } from "./
 
 const BITS_PER_BYTE = 8;
 const MEGA = 1e6;
+/** The simulated TLB addresses its entries by 16 bits, and its sets by bits of the page number. */
+const MAX_TLB_ENTRIES = 65_536;
 
 const source = z.string().min(1).meta({ description: "Where the number comes from: author, year, table or section." });
 const kind = z.enum(["published", "calibrated", "assumed"]).meta({
@@ -31,8 +33,9 @@ export const machineSchema = z
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
   .superRefine(({ tlb }, context) => {
-    if (tlb.entries % tlb.ways === 0) return;
-    const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways`;
+    if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
+    const expected = `expected at most ${MAX_TLB_ENTRIES} entries in a power of two of sets`;
+    const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways; ${expected}`;
     context.addIssue({ code: "custom", path: ["tlb", "ways"], message });
   });
 

@@ -40,14 +40,18 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#memory.alarmBelow = Math.ceil((this.#memory.frames.forVms * STATE_BOUNDARIES[0]) / 100);
   }
 
-  /** Reservations must be there; the rest has its place in the host's swap space (section 5.4). */
+  /**
+   * Reservations must be there; the rest has its place in the host's swap space (section 5.4). A host without swap space
+   * has no such place: there all of the memory must be there, or a write might find no frame and nobody to take one from.
+   */
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
+    const hasSwapSpace = this.#forced().length > 0;
     let admitted = 0;
     let needed = 0;
     for (const { pages } of requests) {
-      needed += this.#reservation(pages);
+      needed += hasSwapSpace ? this.#reservation(pages) : pages;
       // Without a page to run in, nothing starts, whatever was promised.
-      if (needed + 1 > free) break;
+      if (Math.max(needed, 1) > free) break;
       admitted++;
     }
     const started = requests.slice(0, admitted);

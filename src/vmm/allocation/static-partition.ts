@@ -38,11 +38,15 @@ class StaticPartition implements Allocation {
   rebalance(): void {}
 }
 
-/** Everybody gets the same fraction of what it asks for, between `least` and all of it. */
+/** Everybody gets its minimum, the fraction `least`, and the same fraction of what it asks for beyond that. */
 function equalSplit(requests: readonly VmRequest[], available: number, least: number): number[] {
+  const minima = requests.map(({ pages }) => Math.ceil(pages * least));
+  const given = minima.reduce((sum, pages) => sum + pages, 0);
   const asked = requests.reduce((sum, { pages }) => sum + pages, 0);
-  const fraction = Math.min(1, available / asked);
-  return requests.map(({ pages }) => Math.max(Math.ceil(pages * least), Math.floor(pages * fraction)));
+  if (asked <= available) return requests.map(({ pages }) => pages);
+  return requests.map(({ pages }, i) => {
+    return minima[i] + Math.floor(((pages - minima[i]) * (available - given)) / (asked - given));
+  });
 }
 
 export const staticPartition = definePart<"allocation", StaticPartitionParameters>({
