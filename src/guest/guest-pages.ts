@@ -4,7 +4,7 @@
  * (Linux 2.4).
  */
 import { PageLinks, PageList } from "./page-list.ts";
-import { type AccessObserver, REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
+import { REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4 } as const;
 
@@ -18,7 +18,7 @@ const WATERMARK_LEAST = 20;
 const WATERMARK_MOST = 255;
 
 /** Whoever owns the pages of one use, and can bring their content to safety. */
-export interface PageOwner extends AccessObserver {
+export interface PageOwner {
   /**
    * Give up a page, and all references to it but one, so that it can be freed. False: there is no place to put its
    * content, or it is in use.
@@ -69,8 +69,6 @@ export class GuestPages {
   setOwners(cache: PageOwner, anonymous: PageOwner): void {
     this.#cacheOwner = cache;
     this.#anonymousOwner = anonymous;
-    this.cached.observer = cache;
-    this.anonymous.observer = anonymous;
   }
 
   use(ppn: number): number {

@@ -76,7 +76,10 @@ export class GuestKernel {
       takeFrame: (use, item) => this.#takeFrame(use, item),
     };
     this.files = new FileIo(this.#context, this.blocks);
-    this.frames.setOwners(this.files, new ReverseMapping(this.#context, swap, this.files));
+    const mapping = new ReverseMapping(this.#context, swap, this.files);
+    this.frames.setOwners(this.files, mapping);
+    this.frames.cached.observer = this.files;
+    this.frames.anonymous.observer = mapping;
     this.network = new NetworkStack(machine, paths, this.#context.pages);
     this.#faults = new PageFaults(this.#context, this.files, swap);
     this.#processes = new Processes(this.#context, swap);

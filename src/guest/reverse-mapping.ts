@@ -9,8 +9,9 @@ import type { FileIo } from "./file-io.ts";
 import type { PageOwner } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { SwapSpace } from "./swap-space.ts";
+import type { AccessObserver } from "./two-list-replacement.ts";
 
-export class ReverseMapping implements PageOwner {
+export class ReverseMapping implements PageOwner, AccessObserver {
   readonly #context: KernelContext;
   readonly #swap: SwapSpace;
   readonly #files: FileIo;

@@ -13,12 +13,13 @@ const NONE = -1;
 /** Where uses of a page show that nobody reports by {@link REFERENCED}: the accessed bits of page tables. */
 export interface AccessObserver {
   /** Whether the page has been used since this was last asked, or cannot be spared now. */
-  wasAccessed?(page: number): boolean;
+  wasAccessed(page: number): boolean;
 }
 
 export class TwoListReplacement {
   readonly active: PageList;
   readonly inactive: PageList;
+  /** Absent where {@link REFERENCED} tells all. */
   observer: AccessObserver | undefined;
   readonly #flags: Uint8Array;
 
@@ -64,7 +65,7 @@ export class TwoListReplacement {
   #wasUsed(page: number): boolean {
     const referenced = (this.#flags[page] & REFERENCED) !== 0;
     this.#flags[page] &= ~REFERENCED;
-    return this.observer?.wasAccessed?.(page) === true || referenced;
+    return (this.observer !== undefined && this.observer.wasAccessed(page)) || referenced;
   }
 
   #refillInactive(): void {
