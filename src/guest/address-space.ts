@@ -1,5 +1,6 @@
 /** A process's address space: its page tables, built entry by entry through the MMU, and its regions. */
 import { entryOf, Pte } from "../machine/page-tables.ts";
+import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { Region } from "./regions.ts";
 import { NOT_A_TABLE } from "./virtual-hardware.ts";
@@ -101,7 +102,7 @@ export class AddressSpace {
 
   #newTable(level: number): number {
     const { machine, pages } = this.#context;
-    const frame = this.#context.takeFrame();
+    const frame = this.#context.takeFrame(PageUse.Kernel, level);
     pages.zero(frame);
     machine.mmu.useAsTable(frame, level);
     return frame;

@@ -1,15 +1,16 @@
-/** Anonymous memory of a guest's processes: zero on first use, to the guest's swap device and back under pressure. */
-import { arithmeticSequence } from "../core/arithmetic-sequence.ts";
+/**
+ * Anonymous memory of a guest's processes at host resolution, where pages have contents and no page tables: zero on first
+ * use, to the guest's swap device and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
+ */
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
+import { SwapSpace } from "./swap-space.ts";
 
 const NONE = -1;
 
 export class AnonymousMemory implements PageOwner {
-  /** Pages on the swap device. */
-  swapped = 0;
   swapIns = 0;
   swapOuts = 0;
   /** First uses of a page: each is a page fault that maps a page of zeros. */
@@ -20,9 +21,7 @@ export class AnonymousMemory implements PageOwner {
   /** Logical page -> PPN; -1: never used; below: in swap slot -(entry + 2). */
   readonly #place: Int32Array;
   readonly #slotContent: Uint32Array;
-  /** Stack of free slots; pops ascend, so that pages swapped out together lie side by side. */
-  readonly #freeSlots: Int32Array;
-  #freeSlotCount: number;
+  readonly #swap: SwapSpace;
 
   constructor(
     pages: GuestPages,
@@ -36,8 +35,12 @@ export class AnonymousMemory implements PageOwner {
     this.#requests = requests;
     this.#place = new Int32Array(logicalPages).fill(NONE);
     this.#slotContent = new Uint32Array(swapPages);
-    this.#freeSlots = arithmeticSequence(swapPages, swapPages - 1, -1);
-    this.#freeSlotCount = swapPages;
+    this.#swap = new SwapSpace(swapPages);
+  }
+
+  /** Pages on the swap device. */
+  get swapped(): number {
+    return this.#swap.used;
   }
 
   /** Content of a logical page, as a process reads it; zeros when the guest is out of memory. */
@@ -58,7 +61,7 @@ export class AnonymousMemory implements PageOwner {
   discard(page: number): void {
     const place = this.#place[page];
     if (place >= 0) this.#pages.release(place);
-    else if (place !== NONE) this.#releaseSlot(-(place + 2));
+    else if (place !== NONE) this.#swap.release(-(place + 2));
     this.#place[page] = NONE;
   }
 
@@ -69,12 +72,11 @@ export class AnonymousMemory implements PageOwner {
   }
 
   evict(ppn: number, page: number): boolean {
-    if (this.#freeSlotCount === 0) return false;
-    const slot = this.#freeSlots[--this.#freeSlotCount];
+    const slot = this.#swap.take();
+    if (slot === NONE) return false;
     this.#slotContent[slot] = this.#physical.read(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.#place[page] = -(slot + 2);
-    this.swapped++;
     this.swapOuts++;
     return true;
   }
@@ -98,13 +100,8 @@ export class AnonymousMemory implements PageOwner {
     const slot = -(place + 2);
     this.#physical.write(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
-    this.#releaseSlot(slot);
+    this.#swap.release(slot);
     this.swapIns++;
     return ppn;
-  }
-
-  #releaseSlot(slot: number): void {
-    this.#freeSlots[this.#freeSlotCount++] = slot;
-    this.swapped--;
   }
 }

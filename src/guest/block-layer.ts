@@ -1,4 +1,4 @@
-/** Disk requests as the guest kernel makes them. */
+/** Disk requests as the guest kernel makes them at monitor resolution, each with what it costs the processor. */
 import { cause } from "../core/ledger.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";

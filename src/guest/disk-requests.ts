@@ -1,4 +1,7 @@
-/** Disk requests that an operation turned out to need, collected while its effects on memory are carried out. */
+/**
+ * Disk requests that an operation at host resolution turned out to need, collected while its effects on memory are carried
+ * out. At monitor resolution requests are made, and charged, one by one: block-layer.ts.
+ */
 
 export const DiskRequestKind = { FileRead: 0, FileWrite: 1, SwapRead: 2, SwapWrite: 3 } as const;
 

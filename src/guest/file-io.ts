@@ -1,20 +1,25 @@
-/** Reading and writing files through the page cache. */
+/**
+ * A guest's files at monitor resolution, where every kernel path and disk request is carried out: read and written through
+ * the page cache. At host resolution: file-cache.ts.
+ */
 import type { BlockLayer } from "./block-layer.ts";
+import { type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import type { PageCache } from "./page-cache.ts";
+import { PageCache } from "./page-cache.ts";
+import type { AccessObserver } from "./two-list-replacement.ts";
 
 /** Most pages of one disk request, read ahead or written behind: 128 KiB (Linux 2.4, MAX_READAHEAD + 1 pages). */
 const CLUSTER_PAGES = 32;
 const PAGE_BYTES = 4096;
 
-export class FileIo {
+export class FileIo implements PageOwner, AccessObserver {
   readonly cache: PageCache;
   readonly blocks: BlockLayer;
   readonly #context: KernelContext;
 
-  constructor(context: KernelContext, cache: PageCache, blocks: BlockLayer) {
+  constructor(context: KernelContext, blocks: BlockLayer) {
     this.#context = context;
-    this.cache = cache;
+    this.cache = new PageCache(context.frames, context.shape.filePages);
     this.blocks = blocks;
   }
 
@@ -32,7 +37,7 @@ export class FileIo {
 
   /** Fill the cache before anything is measured. */
   preload(pages: number): void {
-    for (let page = 0; page < pages; page++) this.cache.insert(page, this.#context.takeFrame());
+    for (let page = 0; page < pages; page++) this.#insert(page);
   }
 
   read(start: number, pages: number): void {
@@ -53,7 +58,7 @@ export class FileIo {
     for (let done = 0; done < pages; done++) {
       machine.cpu.runKernel(paths["write-file-page"], 1);
       const page = this.filePage(start + done);
-      if (this.cache.find(page) === -1) this.cache.insert(page, this.#context.takeFrame());
+      if (this.cache.find(page) === -1) this.#insert(page);
       this.cache.markDirty(page);
       pageWork.copyBytes(PAGE_BYTES);
     }
@@ -64,6 +69,26 @@ export class FileIo {
   /** Write all dirty pages, without waiting for the disk. */
   writeBackAll(): void {
     this.#writeBack(0, this.cache.size, false);
+  }
+
+  /** A page that a process maps, or that is being read, can't be spared. */
+  wasAccessed(frame: number): boolean {
+    return this.#context.frames.references[frame] > 1;
+  }
+
+  evict(frame: number, page: number): boolean {
+    const { machine, paths } = this.#context;
+    if (this.wasAccessed(frame)) return false;
+    machine.cpu.runKernel(paths.reclaim, 1);
+    if (this.cache.isDirty(page)) this.blocks.transferAndWait(page, 1, true);
+    this.cache.remove(page);
+    return true;
+  }
+
+  #insert(page: number): number {
+    const frame = this.#context.takeFrame(PageUse.File, page);
+    this.cache.insert(page, frame);
+    return frame;
   }
 
   #writeBack(from: number, to: number, wait: boolean): void {
@@ -80,13 +105,12 @@ export class FileIo {
   #readCluster(page: number, wanted: number): number {
     const limit = Math.min(this.cache.size - page, wanted, CLUSTER_PAGES);
     let count = 1;
-    while (count < limit && !this.cache.has(page + count)) count++;
+    while (count < limit && this.cache.frameOf(page + count) === -1) count++;
     const { frames } = this.#context;
-    const first = this.#context.takeFrame();
-    this.cache.insert(page, first);
+    const first = this.#insert(page);
     // A second reference keeps the page from being reclaimed for those that follow.
     frames.share(first);
-    for (let next = 1; next < count; next++) this.cache.insert(page + next, this.#context.takeFrame());
+    for (let next = 1; next < count; next++) this.#insert(page + next);
     this.blocks.transferAndWait(page, count, false);
     frames.release(first);
     return first;

@@ -1,6 +1,7 @@
 /**
- * The guest's own view of its physical pages: what each holds, the free list, and reclaim when free pages run low. Page
- * cache goes first, anonymous memory to the guest's swap device when there is hardly any cache left (Linux 2.4).
+ * The guest's own view of its physical pages, at either resolution: what each holds, the free list, and reclaim when free
+ * pages run low. Page cache goes first, anonymous memory to the guest's swap device when there is hardly any cache left
+ * (Linux 2.4).
  */
 import { PageLinks, PageList } from "./page-list.ts";
 import { REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
@@ -8,7 +9,6 @@ import { REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4 } as const;
 
 const USE_MASK = 0x07;
-const DIRTY = 0x08;
 const NONE = -1;
 /** Page cache that reclaim leaves alone while anonymous memory can be swapped out: vm.pagecache min_percent, Linux 2.4. */
 const CACHE_FLOOR_FRACTION = 0.02;
@@ -19,7 +19,10 @@ const WATERMARK_MOST = 255;
 
 /** Whoever owns the pages of one use, and can bring their content to safety. */
 export interface PageOwner {
-  /** Give up a page so that it can be freed. False: there is no place to put its content. */
+  /**
+   * Give up a page, and all references to it but one, so that it can be freed. False: there is no place to put its
+   * content, or it is in use.
+   */
   evict(ppn: number, item: number): boolean;
 }
 
@@ -28,6 +31,8 @@ export class GuestPages {
   readonly cached: TwoListReplacement;
   readonly anonymous: TwoListReplacement;
   readonly free: PageList;
+  /** How many page-table entries, or others, refer to a page that is not free. */
+  readonly references: Uint16Array;
   /** Pages in the balloon. */
   ballooned = 0;
   kernel = 0;
@@ -47,6 +52,7 @@ export class GuestPages {
     this.total = total;
     this.#flags = new Uint8Array(total);
     this.#item = new Int32Array(total).fill(NONE);
+    this.references = new Uint16Array(total);
     const links = new PageLinks(total);
     this.free = new PageList(links);
     this.cached = new TwoListReplacement(links, this.#flags);
@@ -77,16 +83,8 @@ export class GuestPages {
     this.#flags[ppn] |= REFERENCED;
   }
 
-  isDirty(ppn: number): boolean {
-    return (this.#flags[ppn] & DIRTY) !== 0;
-  }
-
-  setDirty(ppn: number, dirty: boolean): void {
-    this.#flags[ppn] = dirty ? this.#flags[ppn] | DIRTY : this.#flags[ppn] & ~DIRTY;
-  }
-
   /**
-   * A page for the given use, reclaiming if free pages are low; -1 when the guest is out of memory and swap. The balloon
+   * A page with one reference for the given use, reclaiming if free pages are low; -1 when the guest is out of memory and swap. The balloon
    * may not have the last pages: it waits rather than drive the guest out of memory.
    */
   allocate(use: number, item: number): number {
@@ -101,19 +99,27 @@ export class GuestPages {
     return ppn;
   }
 
-  /** Put a particular free page to use. */
+  /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
     this.free.remove(ppn);
     this.#flags[ppn] = use;
     this.#item[ppn] = item;
+    this.references[ppn] = 1;
     if (use === PageUse.File) this.cached.add(ppn);
     else if (use === PageUse.Anonymous) this.anonymous.add(ppn);
     else if (use === PageUse.Balloon) this.ballooned++;
     else this.kernel++;
   }
 
-  /** A page is no longer used. */
+  /** One more reference. */
+  share(ppn: number): void {
+    this.references[ppn] += 1;
+  }
+
+  /** One reference less; the last one frees the page. */
   release(ppn: number): void {
+    this.references[ppn] -= 1;
+    if (this.references[ppn] > 0) return;
     const use = this.use(ppn);
     if (use === PageUse.File) this.cached.remove(ppn);
     else if (use === PageUse.Anonymous) this.anonymous.remove(ppn);

@@ -5,7 +5,7 @@ import type { NetworkLink } from "../machine/network-link.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
-import type { FrameAllocator } from "./frame-allocator.ts";
+import type { GuestPages } from "./guest-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { PageWork } from "./page-work.ts";
 import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
@@ -27,9 +27,9 @@ export interface KernelContext {
   readonly shape: GuestShape;
   readonly paths: KernelPaths;
   readonly pages: PageWork;
-  readonly frames: FrameAllocator;
+  readonly frames: GuestPages;
   /** Address spaces by number. */
   readonly spaces: Map<number, AddressSpace>;
-  /** A frame with one reference; reclaims one when there is none. */
-  takeFrame(): number;
+  /** {@link GuestPages.allocate}, and an error when there is none. */
+  takeFrame(use: number, item: number): number;
 }

@@ -5,19 +5,18 @@ import { SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { BlockLayer } from "./block-layer.ts";
 import { FileIo } from "./file-io.ts";
-import { FrameAllocator } from "./frame-allocator.ts";
-import { FrameReclaim } from "./frame-reclaim.ts";
+import { GuestPages, PageUse } from "./guest-pages.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
 import { GUEST_USER, kernelPaths } from "./kernel-paths.ts";
 import type { KernelPath } from "./kernel-paths.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
-import { PageCache } from "./page-cache.ts";
 import { PageFaults } from "./page-faults.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
 import { ANONYMOUS_START, MOST_ANONYMOUS_PAGES, PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import type { Region } from "./regions.ts";
+import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT } from "./virtual-hardware.ts";
 
@@ -29,15 +28,21 @@ const FORK_WRITES = 4;
 /** Text pages a child runs through between fork and exit. */
 const FORK_READS = 12;
 
+class OutOfMemory extends Error {
+  constructor() {
+    super("the guest is out of memory: no page cache left to drop and its swap device is full");
+    this.name = "OutOfMemory";
+  }
+}
+
 export class GuestKernel {
   /** Called around a page fault of user code, so that it can be accounted for apart from the operation it interrupts. */
   onFault: (begins: boolean) => void = () => {};
   readonly files: FileIo;
   readonly network: NetworkStack;
   readonly blocks: BlockLayer;
-  readonly frames: FrameAllocator;
+  readonly frames: GuestPages;
   readonly #context: KernelContext;
-  readonly #reclaim: FrameReclaim;
   readonly #faults: PageFaults;
   readonly #processes: Processes;
   readonly #mappings: Mappings;
@@ -56,10 +61,11 @@ export class GuestKernel {
     }
     const paths = kernelPaths(profile);
     this.blocks = new BlockLayer(machine, paths);
-    const cache = new PageCache(shape.filePages);
     const swap = new SwapSpace(shape.swapPages);
+    this.frames = new GuestPages(shape.memoryPages);
+    // The lowest frames: those of the kernel, program text among them.
     const kernelPages = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
-    this.frames = new FrameAllocator(shape.memoryPages, kernelPages);
+    for (let page = 0; page < kernelPages; page++) this.#takeFrame(PageUse.Kernel, page);
     this.#context = {
       machine,
       shape,
@@ -67,10 +73,13 @@ export class GuestKernel {
       pages: pages ?? new PageWork(profile, machine.meter),
       frames: this.frames,
       spaces: new Map(),
-      takeFrame: () => this.#takeFrame(),
+      takeFrame: (use, item) => this.#takeFrame(use, item),
     };
-    this.#reclaim = new FrameReclaim(this.#context, cache, swap, this.blocks);
-    this.files = new FileIo(this.#context, cache, this.blocks);
+    this.files = new FileIo(this.#context, this.blocks);
+    const mapping = new ReverseMapping(this.#context, swap, this.files);
+    this.frames.setOwners(this.files, mapping);
+    this.frames.cached.observer = this.files;
+    this.frames.anonymous.observer = mapping;
     this.network = new NetworkStack(machine, paths, this.#context.pages);
     this.#faults = new PageFaults(this.#context, this.files, swap);
     this.#processes = new Processes(this.#context, swap);
@@ -88,7 +97,7 @@ export class GuestKernel {
 
   /** Share of the configured memory that is in use, 0 to 1. */
   get memoryUsed(): number {
-    return this.frames.used / this.frames.total;
+    return (this.frames.total - this.frames.free.length) / this.frames.total;
   }
 
   compute(cycles: number): void {
@@ -213,12 +222,9 @@ export class GuestKernel {
     }
   }
 
-  #takeFrame(): number {
-    let frame = this.frames.take();
-    while (frame === -1) {
-      this.#reclaim.reclaim();
-      frame = this.frames.take();
-    }
+  #takeFrame(use: number, item: number): number {
+    const frame = this.frames.allocate(use, item);
+    if (frame === -1) throw new OutOfMemory();
     return frame;
   }
 }

@@ -1,4 +1,7 @@
-/** A guest's memory management put together, and what it looks like when the guest is ready. */
+/**
+ * A guest's memory management at host resolution put together, and what it looks like when the guest is ready. The kernel of
+ * monitor resolution (kernel.ts) puts the same frames, page cache and swap space together with page tables.
+ */
 import { InputError } from "../core/input-error.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";

@@ -2,6 +2,7 @@
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
+import { PageUse } from "./guest-pages.ts";
 import { PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import { findRegion } from "./regions.ts";
 import type { Region } from "./regions.ts";
@@ -70,7 +71,7 @@ export class PageFaults {
   #demandZero(space: AddressSpace, page: number, flags: number): void {
     const { machine, paths, pages } = this.#context;
     machine.cpu.runKernel(paths["page-fault"], 1);
-    const frame = this.#context.takeFrame();
+    const frame = this.#context.takeFrame(PageUse.Anonymous, page);
     pages.zero(frame);
     space.setEntry(page, entryOf(frame, flags));
   }
@@ -79,7 +80,9 @@ export class PageFaults {
     const { machine, paths, frames } = this.#context;
     machine.cpu.runKernel(paths["file-fault"], 1);
     if (region.kind === "text") {
-      space.setEntry(page, entryOf((page - region.start) % PROGRAM_TEXT_PAGES, READABLE));
+      const text = (page - region.start) % PROGRAM_TEXT_PAGES;
+      frames.share(text);
+      space.setEntry(page, entryOf(text, READABLE));
       return;
     }
     const filePage = this.#files.filePage(page - region.start);
@@ -94,7 +97,7 @@ export class PageFaults {
     machine.cpu.runKernel(paths["copy-on-write"], 1);
     let frame = shared;
     if (frames.references[shared] !== 1) {
-      frame = this.#context.takeFrame();
+      frame = this.#context.takeFrame(PageUse.Anonymous, page);
       if ((space.entry(page) & Pte.Present) === 0) {
         // The page itself has been swapped out to make room: the access faults again and brings it back.
         frames.release(frame);
@@ -110,7 +113,7 @@ export class PageFaults {
   #swapIn(space: AddressSpace, page: number, slot: number, flags: number): void {
     const { machine, paths, pages } = this.#context;
     machine.cpu.runKernel(paths["page-fault"], 1);
-    const frame = this.#context.takeFrame();
+    const frame = this.#context.takeFrame(PageUse.Anonymous, page);
     this.#files.blocks.transferAndWait(this.#files.cache.size + slot, 1, false);
     pages.swapIn(slot, frame);
     this.#swap.release(slot);

@@ -1,6 +1,7 @@
 /** Processes: fork, exec and exit, and the switch from one to another. */
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace } from "./address-space.ts";
+import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { imageRegions, programImage, PROGRAM_TEXT_PAGES, serviceImage, USER_END } from "./program-image.ts";
 import { isPrivate } from "./regions.ts";
@@ -23,17 +24,19 @@ export class Processes {
 
   /** A service process as it is when the guest is ready: image and the first `anonymous` pages in memory. */
   boot(anonymousStart: number, anonymous: number): AddressSpace {
-    const { machine } = this.#context;
+    const { machine, frames } = this.#context;
     const space = this.#newSpace();
     const image = serviceImage();
     space.regions = imageRegions(image);
     for (let page = image.text.start; page < image.text.end; page++) {
-      space.setEntry(page, entryOf((page - image.text.start) % PROGRAM_TEXT_PAGES, MAPPED));
+      const text = (page - image.text.start) % PROGRAM_TEXT_PAGES;
+      frames.share(text);
+      space.setEntry(page, entryOf(text, MAPPED));
     }
     const heap: Region = { start: anonymousStart, end: anonymousStart + anonymous, kind: "anonymous", writable: true };
     for (const region of [image.data, image.stack, heap]) {
       for (let page = region.start; page < region.end; page++) {
-        space.setEntry(page, entryOf(this.#context.takeFrame(), WRITTEN));
+        space.setEntry(page, entryOf(this.#context.takeFrame(PageUse.Anonymous, page), WRITTEN));
       }
     }
     machine.mmu.commit();

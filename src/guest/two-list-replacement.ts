@@ -10,9 +10,17 @@ export const ACTIVE = 0x20;
 
 const NONE = -1;
 
+/** Where uses of a page show that nobody reports by {@link REFERENCED}: the accessed bits of page tables. */
+export interface AccessObserver {
+  /** Whether the page has been used since this was last asked, or cannot be spared now. */
+  wasAccessed(page: number): boolean;
+}
+
 export class TwoListReplacement {
   readonly active: PageList;
   readonly inactive: PageList;
+  /** Absent where {@link REFERENCED} tells all. */
+  observer: AccessObserver | undefined;
   readonly #flags: Uint8Array;
 
   /** `flags` holds one byte a page; the caller sets {@link REFERENCED} when the page is used. */
@@ -39,27 +47,33 @@ export class TwoListReplacement {
 
   /** The page to evict next, still on its list; -1 if there is none. */
   victim(): number {
-    // A page is promoted at most once before it ages, so that two rounds over all pages always find a victim.
+    // A page is promoted at most once before it ages, so that two rounds over all pages always find a victim
+    // (or what is left cannot be spared, and its owner says so).
     for (let tries = 2 * this.length + 2; tries > 0; tries--) {
       this.#refillInactive();
       const page = this.inactive.head;
       if (page === NONE) return NONE;
-      if ((this.#flags[page] & REFERENCED) === 0) return page;
+      if (!this.#wasUsed(page)) return page;
       this.inactive.remove(page);
-      this.#flags[page] = (this.#flags[page] & ~REFERENCED) | ACTIVE;
+      this.#flags[page] |= ACTIVE;
       this.active.append(page);
     }
     return this.inactive.head;
+  }
+
+  /** Whether a page has been used since this was last asked. */
+  #wasUsed(page: number): boolean {
+    const referenced = (this.#flags[page] & REFERENCED) !== 0;
+    this.#flags[page] &= ~REFERENCED;
+    return (this.observer !== undefined && this.observer.wasAccessed(page)) || referenced;
   }
 
   #refillInactive(): void {
     for (let tries = this.active.length; tries > 0 && this.active.length > 2 * this.inactive.length; tries--) {
       const page = this.active.head;
       this.active.remove(page);
-      if ((this.#flags[page] & REFERENCED) !== 0) {
-        this.#flags[page] &= ~REFERENCED;
-        this.active.append(page);
-      } else {
+      if (this.#wasUsed(page)) this.active.append(page);
+      else {
         this.#flags[page] &= ~ACTIVE;
         this.inactive.append(page);
       }
