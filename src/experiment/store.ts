@@ -3,12 +3,13 @@
  * A run that was killed loses no finished cell and can be resumed.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { readCell, writeCell, writeDurably } from "./cell-file.ts";
+import { makeFolder } from "./make-folder.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 import { cellsCsv, parseSeries, seriesCsv } from "./tables.ts";
 
@@ -35,7 +36,7 @@ export class ResultsStore {
   static async open(folder: string, manifest: Manifest, resume: boolean): Promise<ResultsStore> {
     const entries = await entriesOf(folder);
     if (entries.length === 0) {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       await writeManifest(folder, manifest);
       return new ResultsStore(folder, manifest, new Set());
     }
@@ -64,7 +65,7 @@ export class ResultsStore {
       if (json === undefined) throw new Error(`cell ${key} was stored and cannot be read back`);
       cells.push(JSON.parse(json) as CellResult);
     }
-    await mkdir(join(this.folder, SERIES), { recursive: true });
+    await makeFolder(join(this.folder, SERIES));
     for (const { key, series } of cells) {
       if (series !== undefined) await writeDurably(seriesPath(this.folder, key), seriesCsv(series));
     }

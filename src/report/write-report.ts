@@ -1,6 +1,7 @@
 /** Writes the report of a run: one HTML file, Markdown, CSV tables, and every chart in three formats. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../experiment/make-folder.ts";
 import type { Chart } from "./charts/chart.ts";
 import type { Document } from "./document.ts";
 import { renderHtml } from "./html.ts";
@@ -45,7 +46,7 @@ export async function writeReport(resultsFolder: string, reportFolder: string): 
     files.set(join("charts", `${chart.id}.vl.json`), renderJson(chart));
   }
 
-  for (const folder of ["charts", "tables"]) await mkdir(join(reportFolder, folder), { recursive: true });
+  for (const folder of ["charts", "tables"]) await makeFolder(join(reportFolder, folder));
   for (const [name, content] of files) await writeFile(join(reportFolder, name), content);
   const pictures = charts.map((chart) => join(reportFolder, "charts", `${chart.id}.svg`));
   return { index: join(reportFolder, "index.html"), charts: pictures };

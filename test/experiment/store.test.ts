@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { InputError } from "../../src/core/input-error.ts";
 import { cellPath, readCell, writeCell } from "../../src/experiment/cell-file.ts";
 import type { Manifest } from "../../src/experiment/manifest.ts";
 import { readResults, ResultsStore } from "../../src/experiment/store.ts";
@@ -88,6 +89,15 @@ describe("a results folder", () => {
     expect((await readResults(join(folder, "run"))).cells).toEqual([first, { ...second, series }]);
     writeFileSync(join(folder, `run/series/${key(2)}.csv`), "time_s,free_mib\n0,\n");
     await expect(readResults(join(folder, "run"))).rejects.toThrow(/\.csv:2:1: expected 2 numbers; found "0,"/);
+  });
+
+  it("says so, and ends, where no folder can be made", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await expect(ResultsStore.open(join(folder, "file/a/b"), manifest(), false)).rejects.toThrow(InputError);
+    if (!existsSync("/proc/self")) return;
+    await expect(ResultsStore.open("/proc/none/results", manifest(), false)).rejects.toThrow(
+      "/proc/none/results: cannot be written: no folder can be made there",
+    );
   });
 
   it("touches nothing in a folder that is not empty", async () => {
