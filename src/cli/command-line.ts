@@ -1,6 +1,6 @@
 /** The words of the command line: all commands, their help and their completion. */
 import yargs, { type Argv } from "yargs";
-import { nearestName } from "../core/nearest-name.ts";
+import { nearestName, suggestion } from "../core/nearest-name.ts";
 import { catalogue } from "../experiment/catalogue.ts";
 import { packageVersion } from "../experiment/version.ts";
 import { chartCommand } from "./chart.ts";
@@ -56,11 +56,22 @@ function usageSentence(message: string, words: readonly string[], parser: Argv):
     .join("; ")
     .replaceAll(":;", ":");
   const [, command] = /^Did you mean (\S+)\?$/.exec(line) ?? [];
-  if (command !== undefined) return `unknown command "${words[0]}"; did you mean "${command}"?`;
+  if (command !== undefined) return `unknown command "${misspelt(words)}"; did you mean "${command}"?`;
+  const [, given, choices] = /^Invalid values: Argument: \w+, Given: "([^"]*)", Choices: (.+)$/.exec(line) ?? [];
+  if (given !== undefined) {
+    const names = [...choices.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+    return `unknown "${given}"; ${suggestion(given, names)}`;
+  }
   const [, unknown] = /^Unknown arguments?: ([^,\s]+)/.exec(line) ?? [];
   const { key } = (parser as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions();
   const nearest = unknown === undefined ? undefined : nearestName(unknown, Object.keys(key));
   return nearest === undefined ? line : `${line}; did you mean --${nearest}?`;
+}
+
+/** The word that is no command: the second one after a command with subcommands. */
+function misspelt(words: readonly string[]): string {
+  const [first = "", second = ""] = words.filter((word) => !word.startsWith("-"));
+  return [memoryCommand, traceCommand].some(({ command }) => command === first) ? second : first;
 }
 
 /** Commands and options as yargs knows them, and after `run` the names of the matrices. */

@@ -45,7 +45,10 @@ describe("the command line", () => {
     [["run", "--wrokers", "2"], "Unknown argument: wrokers; did you mean --workers?"],
     [["run", "a", "b"], "Unknown argument: b"],
     [["run", "--out"], "Not enough arguments following: out"],
-    [["list", "vms"], 'Invalid values: Argument: what, Given: "vms", Choices: "vmms"'],
+    [["list", "vms"], 'unknown "vms"; did you mean "vmms"?'],
+    [["list", "xyzzyxyz"], 'unknown "xyzzyxyz"; expected one of: experiments, machines, parts, vmms, workloads'],
+    [["memory", "sharng", "a.fp"], 'unknown command "sharng"; did you mean "sharing"?'],
+    [["trace", "stat", "a.lackey"], 'unknown command "stat"; did you mean "stats"?'],
     [["memory"], "expected a subcommand: sharing"],
   ];
   for (const [words, expected] of wrong) {
