@@ -22,12 +22,15 @@ export function findings(results: Results): string[] {
       ? `${workload} keeps bare metal as busy as stated.`
       : `${workload} does not keep bare metal as busy as stated: ${missed.join(", ")}.`;
   });
-  return [
-    ...perVmm,
-    ...overcommitCurves(results).map((curve) => curve.verdict.sentence),
-    ...stated,
-    countSentence(results),
-  ];
+  return [...perVmm, ...overcommitFindings(results), ...stated, countSentence(results)];
+}
+
+/** A strategy may be in several blocks, with other ratios: which VMs it is about goes first. */
+function overcommitFindings(results: Results): string[] {
+  return overcommitCurves(results).map(
+    ({ block, vms, workload, verdict }) =>
+      `Overcommit, ${vms} VMs of ${workload} (block ${block}): ${verdict.sentence}`,
+  );
 }
 
 function slowdownSentence(rows: readonly Slowdown[]): string {
