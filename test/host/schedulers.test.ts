@@ -114,3 +114,80 @@ describe.each([
     expect(mean).toBeLessThan(5);
   });
 });
+
+/** vCPU 1 sleeps for 5 s while vCPU 0 computes, and computes too from then on: ticks of 10 ms that each gets of the next 600 ms. */
+function afterLongSleep(part: Part<"scheduler">): readonly number[] {
+  const { scheduler } = buildHost({ ...esx, memory: [], scheduler: part }, 1, { ...profile, cores: 1 });
+  const used = [0, 0];
+  for (let vcpu = 0; vcpu < 2; vcpu++) scheduler.add(1);
+  for (const vcpu of [1, 0]) scheduler.ready(vcpu, true);
+  let running = scheduler.pick();
+  let sliceEnd = 10 * MS;
+  for (let now = 10 * MS; now <= 5600 * MS; now += 10 * MS) {
+    if (now > 5000 * MS) used[running]++;
+    scheduler.ran(running, 10 * MS);
+    const mustYield = scheduler.tick(running);
+    scheduler.account();
+    // The other one runs for the very first tick, so that it is known, and sleeps then.
+    const sleeps = running === 1 && now < 5000 * MS;
+    if (now === 5000 * MS) scheduler.ready(1, true);
+    if (!mustYield && !sleeps && now < sliceEnd) continue;
+    if (!sleeps) scheduler.ready(running, false);
+    running = scheduler.pick();
+    sliceEnd = now + scheduler.sliceCycles;
+  }
+  return used;
+}
+
+it.each([
+  { name: "proportional-share", part: proportionalShareCpu() },
+  { name: "credit", part: credit() },
+])("$name does not let a vCPU save up the time that it slept", ({ part }) => {
+  const [, sleeper] = afterLongSleep(part);
+  expect(sleeper).toBeGreaterThanOrEqual(25);
+  expect(sleeper).toBeLessThanOrEqual(40);
+});
+
+/** Three vCPUs that compute, as the scheduler hands them out. */
+function computing(): Scheduler {
+  const { scheduler } = buildHost({ ...esx, memory: [], scheduler: credit() }, 1, { ...profile, cores: 1 });
+  for (const vcpu of [0, 1, 2]) {
+    scheduler.add(1);
+    scheduler.ready(vcpu, false);
+  }
+  expect([0, 1, 2].map(() => scheduler.pick())).toEqual([0, 1, 2]);
+  return scheduler;
+}
+
+describe("boost (Xen, sched_credit.c)", () => {
+  it("lets a vCPU that wakes up take the place of one that computes, but not of another that woke up", () => {
+    const scheduler = computing();
+    scheduler.ready(1, true);
+    expect(scheduler.preempts(1, 0)).toBe(true);
+    scheduler.ready(2, true);
+    expect(scheduler.preempts(2, 1)).toBe(false);
+    expect([scheduler.pick(), scheduler.pick()]).toEqual([1, 2]);
+  });
+
+  it("ends with the first tick", () => {
+    const scheduler = computing();
+    scheduler.ready(1, true);
+    scheduler.pick();
+    expect(scheduler.tick(1)).toBe(false);
+    scheduler.ready(2, true);
+    expect(scheduler.preempts(2, 1)).toBe(true);
+  });
+
+  it("is not for a vCPU that has used up its credit", () => {
+    const scheduler = computing();
+    for (let tick = 0; tick < 3; tick++) {
+      scheduler.tick(1);
+      scheduler.tick(0);
+      scheduler.account();
+    }
+    // Each has burnt 300 and been given 150.
+    scheduler.ready(1, true);
+    expect(scheduler.preempts(1, 2)).toBe(false);
+    expect(scheduler.preempts(2, 0)).toBe(true);
+  });
+});

@@ -111,18 +111,26 @@ class ProportionalShares implements Allocation, RoomMaker {
     });
   }
 
-  /** Soft: page only where there is no balloon; hard and low: page everybody above target. */
+  /**
+   * Soft: page only where there is no balloon; hard and low: page everybody above target. A limit holds whatever the state:
+   * where there is no balloon to keep to it, what goes beyond is paged.
+   */
   #takeByForce(): void {
-    if (this.#state === ReclamationState.High) return;
     const { frames } = this.#memory;
-    const high = Math.ceil((frames.forVms * HIGH_PERCENT) / 100);
+    const isHigh = this.#state === ReclamationState.High;
+    const short = isHigh ? 0 : Math.ceil((frames.forVms * HIGH_PERCENT) / 100) - frames.free;
     let budget = Math.ceil(this.#parameters.pageOutPagesPerSecond / TICKS_PER_SECOND);
+    let freed = 0;
     const cooperative = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
     for (const vm of this.#byExcess()) {
-      if (this.#state === ReclamationState.Soft && cooperative && vm.balloon !== undefined) continue;
+      if (this.#state <= ReclamationState.Soft && cooperative && vm.balloon !== undefined) continue;
       for (const mechanism of this.#forced()) {
-        const pages = Math.min(budget, high - frames.free, vm.mapped - vm.target);
-        if (pages > 0) budget -= mechanism.reclaim(vm, pages);
+        const beyondLimit = vm.mapped - this.#limit(vm.pages);
+        const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.mapped - vm.target)));
+        if (pages <= 0) continue;
+        const taken = mechanism.reclaim(vm, pages);
+        budget -= taken;
+        freed += taken;
       }
     }
   }
