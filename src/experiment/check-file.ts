@@ -4,6 +4,7 @@ import { parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { parseFingerprints } from "../workload/readers/fingerprints.ts";
 import { parseLackey } from "../workload/readers/lackey.ts";
+import { type ReferenceTrace, SECOND_PAGE } from "../workload/reference-trace.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
 import { readInputFile } from "./input-files.ts";
 import { planRun } from "./plan.ts";
@@ -17,11 +18,16 @@ export async function checkFile(file: string): Promise<string> {
   }
   const { bytes } = readInputFile(file);
   if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${parseFingerprints(bytes, file).length} pages`;
-  if (/\.lackey(\.gz)?$/.test(file)) return `reference trace of ${parseLackey(bytes, file).length} references`;
+  if (/\.lackey(\.gz)?$/.test(file)) return `reference trace of ${referenceCount(parseLackey(bytes, file))} references`;
   if (/\.ya?ml$/.test(file)) return checkDescription(file, new TextDecoder().decode(bytes));
   throw new InputError(
     `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz or a results folder`,
   );
+}
+
+/** A reference across a page boundary has two entries. */
+function referenceCount({ kind }: ReferenceTrace): number {
+  return kind.reduce((count, each) => (each < SECOND_PAGE ? count + 1 : count), 0);
 }
 
 /** The kind of a description shows in the keys that only this kind has. */
