@@ -3,7 +3,7 @@ import yargs, { type Argv } from "yargs";
 import { nearestName, suggestion } from "../core/nearest-name.ts";
 import { catalogue } from "../experiment/catalogue.ts";
 import { packageVersion } from "../experiment/version.ts";
-import { chartCommand } from "./chart.ts";
+import { CHART_NAMES, chartCommand } from "./chart.ts";
 import { checkCommand } from "./check.ts";
 import { listCommand } from "./list.ts";
 import { memoryCommand } from "./memory.ts";
@@ -74,13 +74,18 @@ function misspelt(words: readonly string[]): string {
   return [memoryCommand, traceCommand].some(({ command }) => command === first) ? second : first;
 }
 
-/** Commands and options as yargs knows them, and after `run` the names of the matrices. */
+/** Commands and options as yargs knows them, and after `run` the names of the matrices, after `chart` those of the charts. */
 function complete(
   current: string,
   { _: words }: { _: readonly (string | number)[] },
   defaults: (onDone: (error: Error | null, found: string[] | undefined) => void) => void,
   done: (found: string[]) => void,
 ): void {
-  const matrices = words.includes("run") && !current.startsWith("-") ? catalogue("experiments") : [];
-  defaults((_, found = []) => done([...found, ...matrices]));
+  const names = current.startsWith("-") ? [] : namesAfter(words);
+  defaults((_, found = []) => done([...found, ...names]));
+}
+
+function namesAfter(words: readonly (string | number)[]): readonly string[] {
+  if (words.includes("run")) return catalogue("experiments");
+  return words.includes("chart") ? [...CHART_NAMES, "all"] : [];
 }

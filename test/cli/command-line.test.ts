@@ -79,12 +79,13 @@ describe("the command", () => {
     expect((await vmmbench(["--version"])).stdout).toBe(`${version}\n`);
   });
 
-  it("completes commands, options and matrices", async () => {
+  it("completes commands, options, matrices and charts", async () => {
     const script = await vmmbench(["completion"]);
     expect(script.stdout).toContain("vmmbench --get-yargs-completions");
     expect(await complete("")).toEqual(expect.arrayContaining(COMMANDS));
     expect(await complete("run", "--")).toEqual(expect.arrayContaining(["--workers", "--resume", "--out"]));
     expect(await complete("run", "")).toEqual(expect.arrayContaining(["smoke", "default"]));
+    expect(await complete("chart", "")).toEqual(expect.arrayContaining(["slowdown", "all"]));
   });
 
   it("lists everything, also as JSON", async () => {
