@@ -115,35 +115,39 @@ describe.each([
   });
 });
 
-/** vCPU 1 sleeps for 5 s while vCPU 0 computes, and computes too from then on: ticks of 10 ms that each gets of the next 600 ms. */
-function afterLongSleep(part: Part<"scheduler">): readonly number[] {
+const TICK_MS = 10;
+
+/**
+ * One CPU, time in ticks of 10 ms. vCPU 0 and 1 compute, vCPU 1 only from `wakesAt` ms on; all others sleep after their first
+ * tick. Returns the ticks that 0 and 1 get from `wakesAt` until 600 ms later.
+ */
+function ticksOfTwo(part: Part<"scheduler">, shares: readonly number[], wakesAt: number): readonly number[] {
   const { scheduler } = buildHost({ ...esx, memory: [], scheduler: part }, 1, { ...profile, cores: 1 });
-  const used = [0, 0];
-  for (let vcpu = 0; vcpu < 2; vcpu++) scheduler.add(1);
-  for (const vcpu of [1, 0]) scheduler.ready(vcpu, true);
+  const used = shares.map(() => 0);
+  for (const share of shares) scheduler.add(share);
+  for (let vcpu = shares.length - 1; vcpu >= 0; vcpu--) scheduler.ready(vcpu, true);
   let running = scheduler.pick();
-  let sliceEnd = 10 * MS;
-  for (let now = 10 * MS; now <= 5600 * MS; now += 10 * MS) {
-    if (now > 5000 * MS) used[running]++;
-    scheduler.ran(running, 10 * MS);
+  let sliceEnd = TICK_MS * MS;
+  for (let ms = TICK_MS; ms <= wakesAt + 600; ms += TICK_MS) {
+    if (ms > wakesAt) used[running]++;
+    scheduler.ran(running, TICK_MS * MS);
     const mustYield = scheduler.tick(running);
     scheduler.account();
-    // The other one runs for the very first tick, so that it is known, and sleeps then.
-    const sleeps = running === 1 && now < 5000 * MS;
-    if (now === 5000 * MS) scheduler.ready(1, true);
-    if (!mustYield && !sleeps && now < sliceEnd) continue;
+    const sleeps = running > 1 || (running === 1 && ms < wakesAt);
+    if (ms === wakesAt) scheduler.ready(1, true);
+    if (!mustYield && !sleeps && ms * MS < sliceEnd) continue;
     if (!sleeps) scheduler.ready(running, false);
     running = scheduler.pick();
-    sliceEnd = now + scheduler.sliceCycles;
+    sliceEnd = ms * MS + scheduler.sliceCycles;
   }
-  return used;
+  return used.slice(0, 2);
 }
 
 it.each([
   { name: "proportional-share", part: proportionalShareCpu() },
   { name: "credit", part: credit() },
 ])("$name does not let a vCPU save up the time that it slept", ({ part }) => {
-  const [, sleeper] = afterLongSleep(part);
+  const [, sleeper] = ticksOfTwo(part, [1, 1], 5000);
   expect(sleeper).toBeGreaterThanOrEqual(25);
   expect(sleeper).toBeLessThanOrEqual(40);
 });
@@ -158,6 +162,17 @@ function computing(): Scheduler {
   expect([0, 1, 2].map(() => scheduler.pick())).toEqual([0, 1, 2]);
   return scheduler;
 }
+
+it("credit divides by weights among those that run, whoever else there is that sleeps", () => {
+  for (const shares of [
+    [1, 2],
+    [1, 2, 4, 4],
+  ]) {
+    const [one, two] = ticksOfTwo(credit(), shares, 3000);
+    expect(one + two).toBe(60);
+    expect(Math.abs(two - 40)).toBeLessThanOrEqual(4);
+  }
+});
 
 describe("boost (Xen, sched_credit.c)", () => {
   it("lets a vCPU that wakes up take the place of one that computes, but not of another that woke up", () => {
