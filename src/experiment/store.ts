@@ -103,8 +103,8 @@ export async function readResults(folder: string): Promise<StoredResults> {
 }
 
 /** Figures only: series are tables of their own. */
-function lineOf({ series: _, ...cell }: CellResult): string {
-  return `${JSON.stringify(cell)}\n`;
+function lineOf(cell: CellResult): string {
+  return `${JSON.stringify({ ...cell, series: undefined })}\n`;
 }
 
 function seriesPath(folder: string, key: string): string {
