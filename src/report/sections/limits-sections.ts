@@ -1,3 +1,4 @@
+import { catalogue } from "../../experiment/catalogue.ts";
 import { groupBy } from "../../analysis/results.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-document.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
@@ -88,7 +89,10 @@ export function limitsSection(): Section {
 
 /** The commands that give the same results again. */
 export function reproduceSection({ results, manifest }: Run): Section {
-  const matrix = shown(manifest.matrix.file);
+  const file = shown(manifest.matrix.file);
+  // One that comes with the package is found by its name, wherever the command is given.
+  const name = file.replace(/\.yaml$/, "");
+  const matrix = catalogue("experiments").includes(name) ? name : file;
   return {
     id: "reproduce",
     title: "How to reproduce this",
