@@ -40,7 +40,7 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "timer-interrupt",
 ];
 
-/** Touches of the workload that are played; what goes before them warms the TLB and the VMM's tables. */
+/** Touches of the workload that are measured; as many before them warm the TLB and the VMM's tables. */
 const TOUCHES = 20_000;
 const REPETITIONS = 8;
 /** Pages of a mapping, or of a program, when the workload has no such operation itself. */
@@ -93,20 +93,21 @@ class Measurement {
 
   #touches(): void {
     const { op, a, b, length } = this.#stream;
-    const translation = new Ledger();
+    const touches: number[] = [];
+    for (let i = 0; i < length && touches.length < 2 * TOUCHES; i++) if (op[i] === Op.Touch) touches.push(i);
+    const warmUp = touches.length >> 1;
     const faults = new Ledger();
-    let count = 0;
+    let translation = new Ledger();
     this.#kernel.onFault = (begins) => {
       this.#meter.ledger = begins ? faults : translation;
     };
-    this.#meter.ledger = translation;
-    for (let i = 0; i < length && count < TOUCHES; i++) {
-      if (op[i] !== Op.Touch) continue;
-      this.#kernel.touch(a[i], (b[i] & 1) === 1, 0);
-      count++;
-    }
+    touches.forEach((at, i) => {
+      if (i === warmUp) translation = new Ledger();
+      this.#meter.ledger = translation;
+      this.#kernel.touch(a[at], (b[at] & 1) === 1, 0);
+    });
     this.#kernel.onFault = () => {};
-    this.#record("touch", translation, count);
+    this.#record("touch", translation, touches.length - warmUp);
     // Pages of the heap that have gone back to the kernel come anew, one demand-zero fault each.
     const pages = Math.max(1, Math.min(DEFAULT_PAGES, this.#shape.anonymousPages));
     this.#kernel.unmap(0, pages);
