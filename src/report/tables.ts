@@ -1,6 +1,7 @@
 /** The figures behind the report as CSV files. */
 import { stringify } from "csv-stringify/sync";
 import { cycleBreakdown } from "../analysis/cycle-breakdown.ts";
+import { HOST_FIGURES, type HostFigure, hostRows } from "../analysis/hosts.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { operationBreakdown } from "../analysis/operation-breakdown.ts";
 import { overcommitCurves } from "../analysis/overcommit.ts";
@@ -18,6 +19,7 @@ export function csvTables(results: Results): Map<string, string> {
     ["cycles.csv", cyclesTable(results)],
     ["operations.csv", operationsTable(results)],
     ["utilization.csv", utilizationTable(results)],
+    ["hosts.csv", hostsTable(results)],
     ["overcommit.csv", overcommitTable(results)],
     ["not-done.csv", notDoneTable(results)],
   ] as const;
@@ -80,6 +82,22 @@ function utilizationTable(results: Results): string | undefined {
     ...Object.fromEntries(
       RESOURCES.map(({ name, metric }) => [metric, (row: (typeof rows)[number]) => row.percent[name]?.estimate]),
     ),
+  });
+}
+
+function hostsTable(results: Results): string | undefined {
+  const rows = hostRows(results);
+  const names = Object.keys(HOST_FIGURES) as HostFigure[];
+  return table(rows, {
+    block: (row) => row.block,
+    workload: (row) => row.workload,
+    machine: (row) => row.machine,
+    vmm: (row) => row.vmm,
+    vms: (row) => row.vms,
+    overcommit_ratio: (row) => row.ratio,
+    seeds: (row) => row.seeds,
+    vms_admitted: (row) => row.admitted,
+    ...Object.fromEntries(names.map((name) => [name, ({ figures }: (typeof rows)[number]) => figures[name].estimate])),
   });
 }
 

@@ -10,6 +10,7 @@ import { renderMarkdown } from "./markdown.ts";
 import { browserScripts, renderJson, renderPng, renderSvg } from "./render-chart.ts";
 import { cyclesSection, hostMemorySection, operationsSection } from "./sections/breakdown-sections.ts";
 import { limitsSection, notDoneSection, reproduceSection, sourcesSection } from "./sections/limits-sections.ts";
+import { hostsSection } from "./sections/hosts-section.ts";
 import { overcommitSection } from "./sections/overcommit-section.ts";
 import { runSection } from "./sections/run-section.ts";
 import { slowdownSection } from "./sections/slowdown-section.ts";
@@ -63,6 +64,7 @@ export function reportDocument(run: Run): Document {
       cyclesSection(run),
       operationsSection(run),
       utilizationSection(run),
+      hostsSection(run),
       overcommitSection(run),
       hostMemorySection(run),
       notDoneSection(run),
