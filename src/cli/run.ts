@@ -2,7 +2,7 @@
 import type { CommandModule } from "yargs";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
-import { parseFilter } from "./cell-filter.ts";
+import { isSelected, parseFilter, requireKnownValues } from "./cell-filter.ts";
 import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
 
 interface RunArguments extends ExecuteArguments {
@@ -31,10 +31,16 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example("$0 run experiments/overcommit.yaml --resume", "go on where an interrupted run stopped")
       .example("$0 run --filter vmm=esx --filter workload=compute", "some cells of the default matrix"),
   handler: async (args) => {
-    const selects = parseFilter([args.filter ?? []].flat());
+    const wanted = parseFilter([args.filter ?? []].flat());
     const { locate } = await import("../experiment/catalogue.ts");
-    const { planRun } = await import("../experiment/plan.ts");
-    const plan = await planRun(locate("experiments", args.matrix, ""), selects);
+    const { expandMatrix } = await import("../experiment/cells.ts");
+    const { readInputFile } = await import("../experiment/input-files.ts");
+    const { readMatrix } = await import("../experiment/matrix.ts");
+    const { planMatrix } = await import("../experiment/plan.ts");
+    const file = locate("experiments", args.matrix, "");
+    const text = new TextDecoder().decode(readInputFile(file).bytes);
+    requireKnownValues(expandMatrix(readMatrix(text, file).matrix), wanted);
+    const plan = await planMatrix(text, file, (cell) => isSelected(cell, wanted));
     const summary = await executePlan(plan, args, `run ${args.matrix}`);
     if (summary.cells !== undefined) await show(plan, summary, args);
   },

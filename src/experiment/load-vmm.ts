@@ -1,6 +1,6 @@
 /** VMMs and parts by name, from the package, or from a module outside it, by path or package name. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { InputError } from "../core/input-error.ts";
@@ -95,6 +95,7 @@ function isPackage(reference: string): boolean {
 async function importModule(reference: string, folder: string): Promise<Module> {
   try {
     const url = moduleUrl(reference, folder);
+    if (!existsSync(fileURLToPath(url))) throw new Error("there is no such file beside the matrix");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
     return {
       exports,

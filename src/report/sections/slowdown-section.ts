@@ -24,7 +24,7 @@ export function slowdownSection({ results }: Run): Section {
               row.workload,
               row.vmm,
               row.block,
-              row.estimate.toFixed(3),
+              row.estimate.toFixed(4),
               interval(row),
               row.n,
               row.verdict === "one stream" ? "one stream, no interval" : row.verdict,
@@ -35,5 +35,5 @@ export function slowdownSection({ results }: Run): Section {
 }
 
 function interval({ low, high }: Slowdown): string {
-  return low === undefined || high === undefined ? "" : `${low.toFixed(3)} to ${high.toFixed(3)}`;
+  return low === undefined || high === undefined ? "" : `${low.toFixed(4)} to ${high.toFixed(4)}`;
 }
