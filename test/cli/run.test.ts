@@ -247,7 +247,16 @@ describe("bad input", () => {
       /f\.yaml:6:20: blocks\[0\]\.vmms\[1\]: \.\/no\.js: the module cannot be loaded: /,
     ],
     ["no workers", () => run("bad", "--workers", "0"), /^--workers: expected a whole number from 1 to 256; found "0"$/],
-    ["a filter that leaves nothing", () => run("bad", "--filter", "seed=77"), /matrix\.yaml: no cell is left/],
+    [
+      "a filter that leaves nothing",
+      () => run("bad", "--filter", "seed=77"),
+      /^--filter: no cell has seed "77"; (did you mean|expected one of)/,
+    ],
+    [
+      "a misspelt value of a filter",
+      () => run("bad", "--filter", "vmm=exs"),
+      /^--filter: no cell has vmm "exs"; did you mean "esx"\?$/,
+    ],
     [
       "a filter on nothing",
       () => run("bad", "--filter", "vm=1"),
