@@ -1,9 +1,11 @@
 /** The guest operating system: carries out the operations of a stream on a (virtual) machine. */
+import { InputError } from "../core/input-error.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { BlockLayer } from "./block-layer.ts";
+import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
@@ -28,9 +30,12 @@ const FORK_WRITES = 4;
 /** Text pages a child runs through between fork and exit. */
 const FORK_READS = 12;
 
-class OutOfMemory extends Error {
-  constructor() {
-    super("the guest is out of memory: no page cache left to drop and its swap device is full");
+class OutOfMemory extends InputError {
+  constructor({ memoryPages, swapPages }: GuestShape) {
+    super(
+      `the guest is out of memory: of its ${sizeOf(memoryPages)} no page can be dropped or swapped out any more ` +
+        `(swap: ${sizeOf(swapPages)}); it needs more guest.memory or guest.swap`,
+    );
     this.name = "OutOfMemory";
   }
 }
@@ -42,6 +47,7 @@ export class GuestKernel {
   readonly network: NetworkStack;
   readonly blocks: BlockLayer;
   readonly frames: GuestPages;
+  readonly #shape: GuestShape;
   readonly #context: KernelContext;
   readonly #faults: PageFaults;
   readonly #processes: Processes;
@@ -59,6 +65,7 @@ export class GuestKernel {
         `a process has ${shape.anonymousPages} anonymous pages, at most ${MOST_ANONYMOUS_PAGES} have room`,
       );
     }
+    this.#shape = shape;
     const paths = kernelPaths(profile);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
@@ -224,7 +231,7 @@ export class GuestKernel {
 
   #takeFrame(use: number, item: number): number {
     const frame = this.frames.allocate(use, item);
-    if (frame === -1) throw new OutOfMemory();
+    if (frame === -1) throw new OutOfMemory(this.#shape);
     return frame;
   }
 }

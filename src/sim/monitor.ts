@@ -1,9 +1,11 @@
 /** Monitor resolution: one guest on one VMM, every event. Replays an operation stream. */
 import { cause, Ledger } from "../core/ledger.ts";
+import { requireBootMemory } from "../guest/boot-memory.ts";
 import { KERNEL_PATH_NAMES, kernelPaths } from "../guest/kernel-paths.ts";
 import type { GuestMachine } from "../guest/kernel-context.ts";
 import { GuestKernel } from "../guest/kernel.ts";
 import { Meter } from "../machine/meter.ts";
+import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
 import { microsecondsToCycles } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
@@ -29,8 +31,9 @@ export interface Boot {
   readonly kernel: GuestKernel;
 }
 
-/** A guest that is ready to work. What booting cost is forgotten. */
+/** A guest that is ready to work. What booting cost is forgotten. Throws an InputError when it has too little memory. */
 export function bootGuest(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): Boot {
+  requireBootMemory(workload.name, workload.guest, PAGE_TABLE_FORMATS[profile.pageTable]);
   const machine = buildMachine(vmm, profile, workload.guest.memoryPages, new Meter());
   const kernel = new GuestKernel(machine, profile, workload.guest);
   const paths = kernelPaths(profile);
