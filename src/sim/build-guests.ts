@@ -1,9 +1,11 @@
 /** Admission, and guests as they are when the simulation starts. */
+import { InputError } from "../core/input-error.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
+import { sizeOf } from "../guest/boot-memory.ts";
 import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
-import type { HostMemory, RoomMaker } from "../vmm/host-memory.ts";
+import { type HostMemory, HostOutOfMemory, type RoomMaker } from "../vmm/host-memory.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
@@ -146,10 +148,30 @@ function buildGuest(
     memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
     vm.builtWithout = vm.ballooned;
   }
-  physical.populate(shape.contents?.length ?? 0, allocation.populates, host.sharer?.scannedBeforeStart === true);
+  try {
+    physical.populate(shape.contents?.length ?? 0, allocation.populates, host.sharer?.scannedBeforeStart === true);
+  } catch (error) {
+    if (!allocation.populates || !(error instanceof HostOutOfMemory)) throw error;
+    throw cannotShrink(workload, host, vm) ?? error;
+  }
   memory.requests.clear();
   const source = new RequestSource(workload.stream, around.megahertz);
   return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
+}
+
+/**
+ * The host is full because the guests built so far are larger than their targets: their balloons got no further. Undefined:
+ * they are not, so that the reason is another.
+ */
+function cannotShrink({ name, guest }: CompiledWorkload, host: HostMemory, vm: VmMemory): InputError | undefined {
+  const least = guest.memoryPages - vm.ballooned;
+  if (least <= vm.target) return undefined;
+  const ratio = Math.floor((guest.memoryPages / least) * 100) / 100;
+  return new InputError(
+    `workload "${name}": ${host.vmm} starts ${host.vms.length} VMs ballooned to ${sizeOf(vm.target)} each, but a guest of ` +
+      `${sizeOf(guest.memoryPages)} with ${sizeOf(guest.swapPages)} of swap can be ballooned to ${sizeOf(least)} at the ` +
+      `smallest, and no mechanism takes the rest by force; expected an overcommit ratio of at most ${ratio}, or more guest.swap`,
+  );
 }
 
 /** Prices are measured once for all guests that have the same stream and shape. */

@@ -83,7 +83,7 @@ export class HostSimulation implements GuestSurroundings {
     this.#configured = workloads.length;
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
-    this.host = new HostMemory(profile, hostPages, new PendingCharges());
+    this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const context: HostContext = {
       profile,

@@ -3,6 +3,7 @@
  * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
+import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
@@ -34,7 +35,20 @@ export interface RoomMaker {
   makeRoom(): number;
 }
 
+/** A VM needs a frame, none is free, and the VMM cannot make room. */
+export class HostOutOfMemory extends InputError {
+  constructor(vm: number, vmm: string, canTake: boolean) {
+    const why = canTake
+      ? "none of its mechanisms finds a page to take from a VM"
+      : "it has no mechanism that can take memory from a VM by force";
+    super(`the host is out of memory: VM ${vm} needs a page, and ${vmm} has none left; ${why}`);
+    this.name = "HostOutOfMemory";
+  }
+}
+
 export class HostMemory {
+  /** Name of the VMM, for messages. */
+  readonly vmm: string;
   readonly frames: MachineFrames;
   readonly vms: VmMemory[] = [];
   /** Reads and writes of the host's swap space since they were last cleared. */
@@ -59,7 +73,8 @@ export class HostMemory {
   /** Free slots below #slotsUsed: a stack. */
   #freeSlots: number[] = [];
 
-  constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges) {
+  constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges, vmm = "the VMM") {
+    this.vmm = vmm;
     this.frames = new MachineFrames(totalFrames);
     this.payer = payer;
     this.#costs = {
@@ -183,7 +198,7 @@ export class HostMemory {
       const freed = this.roomMaker?.makeRoom() ?? 0;
       this.pinnedVm = outerVm;
       this.pinnedPpn = outerPpn;
-      if (freed === 0) throw new Error("the host is out of memory and this VMM has no way to take any from a VM");
+      if (freed === 0) throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
     return this.frames.allocate(ZERO_CONTENT);

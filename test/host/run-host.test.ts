@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { InputError } from "../../src/core/input-error.ts";
+import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
 import { METRICS } from "../../src/sim/cell.ts";
 import { runHost } from "../../src/sim/host.ts";
@@ -7,6 +9,7 @@ import type { MeasuredOperation } from "../../src/sim/operations.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
+import { HostMemory } from "../../src/vmm/host-memory.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
@@ -53,8 +56,61 @@ function mixedWork(threads: number): number {
   return runHost(single, profile, [work], 2048, free).metrics.elapsed_ms;
 }
 
+/** 64 guests on a host for a tenth of them, built ballooned. */
+function crowded(shape: Partial<GuestShape>, ratio: number): () => unknown {
+  const work = workload((stream) => stream.add(Op.Compute, MS), shape);
+  const guests = Array.from({ length: 64 }, () => work);
+  const vmm = { ...xenPv, allocation: staticPartition({ balloon: true }) };
+  return () => runHost(vmm, profile, guests, Math.round((64 * work.guest.memoryPages) / ratio), free);
+}
+
 const free = (): Record<string, MeasuredOperation> => ({});
 const single: Vmm = { ...native, maxGuests: 64 };
+
+describe("guests that cannot be ballooned to their share", () => {
+  // Kernel and resident anonymous memory have nowhere to go: 1600 of 2048 pages, and the balloon leaves some free.
+  const stuck = { kernelPages: 800, residentAnonymousPages: 800, swapPages: 0 };
+
+  it("are named, with how far they shrink and the ratio that this allows", () => {
+    expect(crowded(stuck, 10)).toThrow(InputError);
+    expect(crowded(stuck, 10)).toThrow(
+      /^workload "test": xen-pv starts 25 VMs ballooned to [0-9]+KiB each, .* with 0KiB of swap can be ballooned to [0-9]+KiB/,
+    );
+    const [, ratio] = /at most ([0-9.]+)/.exec(problemOf(crowded(stuck, 10))) ?? [];
+    expect(Number(ratio)).toBeGreaterThan(1);
+    expect(Number(ratio)).toBeLessThanOrEqual(2048 / 1600);
+    expect(crowded(stuck, Number(ratio))).not.toThrow();
+    expect(crowded(stuck, Number(ratio) + 0.02)).toThrow(InputError);
+  });
+
+  it("are none when swap takes what the balloon asks for", () => {
+    expect(crowded({ kernelPages: 100, residentAnonymousPages: 800 }, 10)).not.toThrow();
+  });
+});
+
+describe("a host without a free page", () => {
+  it("says which VM wants one, and of which VMM", () => {
+    const memory = new HostMemory(profile, 1, new PendingCharges(), "xen-pv");
+    memory.addVm(2);
+    const vm = memory.addVm(2);
+    memory.write(vm, 0, 1);
+    const want =
+      "VM 1 needs a page, and xen-pv has none left; it has no mechanism that can take memory from a VM by force";
+    expect(() => memory.write(vm, 1, 2)).toThrow(`the host is out of memory: ${want}`);
+    expect(() => memory.write(vm, 1, 2)).toThrow(InputError);
+    memory.roomMaker = { makeRoom: () => 0 };
+    expect(() => memory.write(vm, 1, 2)).toThrow("none of its mechanisms finds a page to take from a VM");
+  });
+});
+
+function problemOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return String(error);
+  }
+  return "";
+}
 
 describe("time", () => {
   it("of a closed loop is its computing and thinking, to the cycle", () => {
