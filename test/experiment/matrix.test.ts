@@ -77,6 +77,14 @@ describe("a matrix", () => {
 });
 
 describe("a wrong matrix", () => {
+  for (const seed of ["99999999999", "99999999999999999999"]) {
+    it(`is told once that the seed ${seed} is too large`, () => {
+      const written = `vmms: [esx]\nworkloads: [a]\nmachines: [m]\nseeds: [${seed}]`;
+      const sentence = `${Number(seed)} is too large; expected at most 4294967295`;
+      expect(problemsOf(block(written))).toEqual([`m.yaml:7:13: blocks[0].seeds[0]: ${sentence}`]);
+    });
+  }
+
   const good = "vmms: [native, esx]\nworkloads: [a]\nmachines: [m]\nseeds: [1]";
   const cases: readonly [string, string, string][] = [
     [

@@ -53,6 +53,7 @@ export function issuesToProblems(
   return issues.flatMap((issue): readonly Problem[] => {
     // What a check of a whole mapping finds is a consequence of the key it does not know.
     if (issue.code === "custom" && misspelt.has(issue.path.join("\0"))) return [];
+    if (issue.code === "too_big" && issues.some((other) => isTighter(other, issue))) return [];
     const path = [...prefix, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
     if (issue.code === "unrecognized_keys") {
       const messages = issue.message.split("\n");
@@ -84,6 +85,11 @@ function isMisspelt(key: string, parent: readonly PropertyKey[], issues: readonl
     ({ code, path, message }) =>
       code === "unrecognized_keys" && path.join("\0") === place && message.includes(meant(key)),
   );
+}
+
+/** A number beyond what is exact is beyond any other limit too; the tighter limit says it all. */
+function isTighter(other: z.core.$ZodIssue, issue: z.core.$ZodIssueTooBig): boolean {
+  return other.code === "too_big" && other.path.join("\0") === issue.path.join("\0") && other.maximum < issue.maximum;
 }
 
 /** The branch of a union does not even have the shape of what was written. */
