@@ -13,6 +13,7 @@ import { runCommand } from "./run.ts";
 import { traceCommand } from "./trace.ts";
 
 const MAX_WIDTH = 110;
+const COMPLETION = "completion";
 
 /** The command line itself is wrong: no such command, no such option. */
 export class UsageError extends Error {}
@@ -30,11 +31,12 @@ export function commandLine(words: readonly string[]): Argv {
     .command(checkCommand)
     .command(memoryCommand)
     .command(traceCommand)
-    .completion("completion", "Print a completion script for bash or zsh", complete)
+    .completion(COMPLETION, "Print a completion script for bash or zsh", complete)
     .example("$0 run", "run the default matrix and write results/ and reports/")
     .example("$0 list workloads", "what can be simulated")
     .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
     .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
+    .middleware(() => requireSwitchValues(words, parser), true)
     .demandCommand(1, "expected a command")
     .strict()
     .recommendCommands()
@@ -47,6 +49,28 @@ export function commandLine(words: readonly string[]): Argv {
     });
 }
 
+interface KnownOptions {
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly boolean: readonly string[];
+}
+
+/** All options known so far: those of the command too, once it has been recognized. */
+function knownOptions(parser: Argv): KnownOptions {
+  return (parser as unknown as { getOptions(): KnownOptions }).getOptions();
+}
+
+/** A switch is on or off; yargs takes any other value for off. */
+function requireSwitchValues(words: readonly string[], parser: Argv): void {
+  const end = words.indexOf("--");
+  for (const word of end === -1 ? words : words.slice(0, end)) {
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (name === undefined || value === "true" || value === "false") continue;
+    const option = name.replace(/^no-/, "");
+    if (!knownOptions(parser).boolean.includes(option)) continue;
+    throw new UsageError(`"${value}" is no value for the switch --${name}; expected --${option} or --no-${option}`);
+  }
+}
+
 /** One line; the nearest name where one was misspelt. */
 function usageSentence(message: string, words: readonly string[], parser: Argv): string {
   const line = message
@@ -56,6 +80,10 @@ function usageSentence(message: string, words: readonly string[], parser: Argv):
     .join("; ")
     .replaceAll(":;", ":");
   const [, command] = /^Did you mean (\S+)\?$/.exec(line) ?? [];
+  const [first, ...rest] = words.filter((word) => !word.startsWith("-"));
+  if (first === COMPLETION && rest.length > 0) {
+    return `unexpected "${rest[0]}": ${COMPLETION} takes no argument; its script is for bash or zsh, whichever $SHELL names`;
+  }
   if (command !== undefined) return `unknown command "${misspelt(words)}"; did you mean "${command}"?`;
   const [, given, choices] = /^Invalid values: Argument: \w+, Given: "([^"]*)", Choices: (.+)$/.exec(line) ?? [];
   if (given !== undefined) {
@@ -63,7 +91,7 @@ function usageSentence(message: string, words: readonly string[], parser: Argv):
     return `unknown "${given}"; ${suggestion(given, names)}`;
   }
   const [, unknown] = /^Unknown arguments?: ([^,\s]+)/.exec(line) ?? [];
-  const { key } = (parser as unknown as { getOptions(): { key: Record<string, unknown> } }).getOptions();
+  const { key } = knownOptions(parser);
   const nearest = unknown === undefined ? undefined : nearestName(unknown, Object.keys(key));
   return nearest === undefined ? line : `${line}; did you mean --${nearest}?`;
 }

@@ -39,6 +39,8 @@ describe("the command line", () => {
     it(`takes the matrix by name: ${name}`, () => parse(["run", name]));
   }
 
+  it("takes switches that are written out", () => parse(["run", "--resume=true", "--quiet=false", "--no-report"]));
+
   const wrong: readonly [string[], string][] = [
     [[], "expected a command"],
     [["rnu"], 'unknown command "rnu"; did you mean "run"?'],
@@ -50,6 +52,9 @@ describe("the command line", () => {
     [["memory", "sharng", "a.fp"], 'unknown command "sharng"; did you mean "sharing"?'],
     [["trace", "stat", "a.lackey"], 'unknown command "stat"; did you mean "stats"?'],
     [["memory"], "expected a subcommand: sharing"],
+    [["completion", "fish"], 'unexpected "fish": completion takes no argument; its script is for bash or zsh'],
+    [["run", "--resume=maybe"], '"maybe" is no value for the switch --resume; expected --resume or --no-resume'],
+    [["run", "--resume="], '"" is no value for the switch --resume'],
   ];
   for (const [words, expected] of wrong) {
     it(`is told what is wrong with: ${words.join(" ")}`, async () => {
@@ -69,6 +74,16 @@ describe("the command", () => {
     const { code, stdout, stderr } = await vmmbench(["run", "--wrokers", "2"]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toBe("Unknown argument: wrokers; did you mean --workers?; see vmmbench --help\n");
+  });
+
+  it("ends with 2 on a switch with a value that is neither true nor false, and on a shell it does not know", async () => {
+    for (const words of [
+      ["run", "--resume=maybe"],
+      ["completion", "fish"],
+    ]) {
+      const { code, stdout, stderr } = await vmmbench(words);
+      expect([code, stdout, stderr.split("\n").length]).toEqual([2, "", 2]);
+    }
   });
 
   it("shows its help, with every command, and its version", async () => {
