@@ -2,14 +2,18 @@
 import { cause } from "../core/ledger.ts";
 import { type CostVector, FREE, type PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
+import { PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
-import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import { type HostDevices, packetsFor } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
+import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
+import { privatePages } from "./request-source.ts";
 
+const PROGRAM_PAGES = PROGRAM_TEXT_PAGES + PROGRAM_PRIVATE_PAGES;
 const GUEST_USER = cause("guest.user");
 /**
  * Most cycles of operations carried out in one step. Their effects on memory take place at the beginning of the step, so
@@ -26,9 +30,11 @@ export interface OperationSurroundings {
 export class GuestOperations {
   /** Price of one unit of the back-end work that {@link takeBackendUnits} counts. */
   backend: CostVector = FREE;
+  /** Page faults that brought no page of anonymous memory in: copy-on-write without a copy, and pages of files. */
+  otherFaults = 0;
   readonly #stream: OperationStream;
-  readonly #shape: GuestShape;
   readonly #memory: GuestMemory;
+  readonly #pages: ProcessPages;
   readonly #prices: OperationPrices;
   readonly #pending: PendingCharges;
   readonly #around: OperationSurroundings;
@@ -37,13 +43,14 @@ export class GuestOperations {
   constructor(
     workload: CompiledWorkload,
     memory: GuestMemory,
+    pages: ProcessPages,
     prices: OperationPrices,
     pending: PendingCharges,
     around: OperationSurroundings,
   ) {
     this.#stream = workload.stream;
-    this.#shape = workload.guest;
     this.#memory = memory;
+    this.#pages = pages;
     this.#prices = prices;
     this.#pending = pending;
     this.#around = around;
@@ -74,7 +81,7 @@ export class GuestOperations {
         this.#pending.add(GUEST_USER, a[at]);
         break;
       case Op.Touch:
-        this.#touch(thread, a[at], b[at], c[at]);
+        this.#touch(thread, at, now);
         break;
       case Op.Syscall:
         this.#pending.addVector(this.#prices.syscall[a[at]], b[at]);
@@ -98,29 +105,50 @@ export class GuestOperations {
         break;
       default:
         this.#pending.addVector(this.#prices.byOp[op[at]]);
-        this.#changeProcesses(thread, op[at], a[at], b[at]);
+        this.#changeProcesses(thread, at);
     }
   }
 
-  #touch(thread: GuestThread, page: number, cyclesAndWrite: number, content: number): void {
-    const { anonymous } = this.#memory;
-    const faults = anonymous.demandZeroFaults + anonymous.swapIns;
+  #touch(thread: GuestThread, at: number, now: number): void {
+    const { a, b, c } = this.#stream;
+    const page = a[at];
     this.#pending.addVector(this.#prices.touch);
-    this.#pending.add(GUEST_USER, cyclesAndWrite >>> 1);
-    const write = (cyclesAndWrite & 1) === 1;
-    const logical = this.#logicalPage(thread, page, write);
-    if (write) anonymous.write(logical, this.#contentId(content));
-    else anonymous.read(logical);
-    const faulted = anonymous.demandZeroFaults + anonymous.swapIns - faults;
-    if (faulted > 0) this.#pending.addVector(this.#prices.pageFault, faulted);
+    this.#pending.add(GUEST_USER, b[at] >>> 1);
+    const write = (b[at] & 1) === 1;
+    const filePage = this.#pages.filePage(thread, page);
+    if (filePage >= 0) {
+      this.#touchFile(filePage, this.#pages.mapFilePage(thread, page), write ? this.#contentId(c[at]) : 0, now);
+      return;
+    }
+    const { anonymous } = this.#memory;
+    const { swapIns, demandZeroFaults } = anonymous;
+    const fault = this.#pages.access(thread, page, write);
+    if (write) anonymous.write(this.#pages.logical, this.#contentId(c[at]));
+    else anonymous.read(this.#pages.logical);
+    const comes = anonymous.demandZeroFaults > demandZeroFaults;
+    // A page that comes back from swap is the process's own.
+    if (anonymous.swapIns > swapIns) this.#pending.addVector(this.#prices.pageFault);
+    else if (fault !== Fault.None) this.#writeProtected(fault, comes);
+    else if (comes) this.#pending.addVector(this.#prices.pageFault);
   }
 
-  /** A forked child reads its parent's pages and writes copies; an executed image has pages of its own. */
-  #logicalPage(thread: GuestThread, page: number, write: boolean): number {
-    if (thread.depth > 0 && (thread.image > 0 || write)) {
-      return thread.transientBase + (page % (thread.image > 0 ? thread.image : thread.transientPages));
+  #writeProtected(fault: FaultKind, comes: boolean): void {
+    const { copyOnWriteFault, reuseFault } = this.#prices;
+    this.#pending.addVector(fault === Fault.Reuse ? reuseFault : copyOnWriteFault);
+    if (!comes) this.otherFaults++;
+  }
+
+  /** Visit a page of a file through a mapping; content 0: nothing is written. */
+  #touchFile(page: number, first: boolean, content: number, now: number): void {
+    const { cache } = this.#memory;
+    const { misses } = cache;
+    cache.read(page);
+    // The page cache takes back from processes what it drops.
+    if (first || cache.misses > misses) {
+      this.#pending.addVector(this.#prices.fileFault);
+      this.otherFaults++;
     }
-    return thread.process * this.#shape.anonymousPages + page;
+    if (content !== 0) cache.write(page, content, false, now);
   }
 
   #contentId(content: number): number {
@@ -148,29 +176,70 @@ export class GuestOperations {
     this.#backendUnits = packets;
   }
 
-  #changeProcesses(thread: GuestThread, op: number, a: number, b: number): void {
-    if (op === Op.Fork) {
-      thread.depth++;
-    } else if (op === Op.Exec) {
-      this.#discardTransient(thread);
-      thread.image = a;
-      const { anonymous } = this.#memory;
-      for (let page = 0; page < a; page++) anonymous.write(thread.transientBase + page, this.#around.ids.unique());
-    } else if (op === Op.Exit) {
-      this.#discardTransient(thread);
-      thread.depth--;
-      thread.image = 0;
-    } else if (op === Op.Munmap) {
-      const first = thread.process * this.#shape.anonymousPages + a;
-      if (thread.depth === 0) for (let page = first; page < first + b; page++) this.#memory.anonymous.discard(page);
-    } else if (op === Op.Switch) {
-      thread.process = a;
+  #changeProcesses(thread: GuestThread, at: number): void {
+    const { op, a, b, c } = this.#stream;
+    const pending = this.#pending;
+    const prices = this.#prices;
+    const pages = this.#pages;
+    switch (op[at]) {
+      case Op.Fork:
+        pending.addVector(prices.forkPage, pages.mapped(thread));
+        pending.addVector(prices.forkProtectPage, pages.writable(thread));
+        pages.fork(thread);
+        break;
+      case Op.Exec:
+        this.#exec(thread, a[at]);
+        break;
+      case Op.Exit:
+        this.#payExit(thread);
+        this.#discardTransient(thread);
+        pages.exit(thread);
+        break;
+      case Op.Mmap:
+        this.#unmap(thread, a[at], b[at]);
+        if (c[at] === 1) pages.mapFile(thread, a[at], b[at]);
+        break;
+      case Op.Munmap:
+        this.#unmap(thread, a[at], b[at]);
+        break;
+      case Op.Mprotect:
+        pending.addVector(prices.mprotectPage, pages.mappedIn(thread, a[at], b[at]));
+        break;
+      case Op.Switch:
+        thread.process = a[at];
     }
   }
 
+  #exec(thread: GuestThread, image: number): void {
+    const used = this.#pages.used(thread);
+    this.#pending.addVector(this.#prices.execUnmapUsedPage, used);
+    this.#pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
+    this.#pending.addVector(this.#prices.execPage, image);
+    this.#discardTransient(thread);
+    this.#pages.exec(thread, image);
+    const count = privatePages(image);
+    const end = thread.transientBase + thread.transientPages;
+    for (let page = end - count; page < end; page++) this.#memory.anonymous.write(page, this.#around.ids.unique());
+    this.otherFaults += image - count;
+  }
+
+  #payExit(thread: GuestThread): void {
+    const used = this.#pages.used(thread);
+    // A child that has executed nothing still has its parent's program.
+    this.#pending.addVector(this.#prices.exitPage, used + (thread.image === 0 ? PROGRAM_PAGES : 0));
+    this.#pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
+  }
+
+  #unmap(thread: GuestThread, start: number, pages: number): void {
+    const mapped = this.#pages.mappedIn(thread, start, pages);
+    this.#pending.addVector(this.#prices.munmapPage, mapped);
+    this.#pages.unmap(thread, start, pages);
+    const first = this.#pages.logicalPage(thread, start);
+    for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
+  }
+
   #discardTransient(thread: GuestThread): void {
-    for (let page = 0; page < thread.transientPages; page++) {
-      this.#memory.anonymous.discard(thread.transientBase + page);
-    }
+    const end = thread.transientBase + thread.transientPages;
+    for (let page = thread.transientBase; page < end; page++) this.#memory.anonymous.discard(page);
   }
 }

@@ -1,3 +1,4 @@
+import type { Region } from "../guest/regions.ts";
 import type { Waiter } from "./host-devices.ts";
 
 /** Told when what a thread waited for has come. */
@@ -24,6 +25,10 @@ export class GuestThread implements Waiter {
   depth = 0;
   /** Pages of the image it executes; 0: it still runs a copy of its parent. */
   image = 0;
+  /** Pages that its child has mapped, those in page tables that it has used, and its mappings of files; see ProcessPages. */
+  mapped = 0;
+  used = 0;
+  files: readonly Region[] = [];
   #waits = 0;
 
   constructor(index: number, transientBase: number, transientPages: number, owner: ThreadOwner) {

@@ -2,6 +2,7 @@
 import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
+import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -10,6 +11,7 @@ import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
 /** Areas of the disk, in pages: one per guest for files, one for its swap device, and the VMM's swap space. */
@@ -22,6 +24,7 @@ export interface GuestSurroundings {
   readonly devices: HostDevices;
   readonly ids: ContentIds;
   readonly megahertz: number;
+  readonly pageTableFormat: PageTableFormat;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
   /** Time of the event in hand, in cycles. */
@@ -93,7 +96,12 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#prices = prices;
     this.#source = source;
     this.#vcpu = around.processors.addVcpu(this, 1);
-    this.#operations = new GuestOperations(workload, memory, prices, this.#vcpu.pending, around);
+    const pages = new ProcessPages(
+      workload.guest,
+      parts.transientPages * workload.guest.threads,
+      around.pageTableFormat,
+    );
+    this.#operations = new GuestOperations(workload, memory, pages, prices, this.#vcpu.pending, around);
     const base = workload.guest.processes * workload.guest.anonymousPages;
     this.#threads = Array.from(
       { length: workload.guest.threads },
@@ -105,6 +113,12 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** All its requests are done. */
   get finished(): boolean {
     return this.#serving === 0;
+  }
+
+  /** Page faults so far, but for those that are part of what fork and exit cost. */
+  get pageFaults(): number {
+    const { demandZeroFaults, swapIns } = this.memory.anonymous;
+    return demandZeroFaults + swapIns + this.#operations.otherFaults;
   }
 
   /** All threads take their first request. */

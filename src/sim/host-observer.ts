@@ -180,7 +180,7 @@ export class HostObserver {
       host_swap_outs: memory.swapOuts,
       guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
       guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
-      guest_page_faults: total((guest) => guest.memory.anonymous.demandZeroFaults + guest.memory.anonymous.swapIns),
+      guest_page_faults: total((guest) => guest.pageFaults),
       guest_out_of_memory: total((guest) => guest.memory.pages.outOfMemory),
       cow_breaks: memory.cowBreaks,
       pages_scanned: memory.pagesScanned,

@@ -3,6 +3,7 @@ import { Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
+import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../vmm/host-contract.ts";
@@ -56,6 +57,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly ids = new ContentIds();
   readonly ledger = new Ledger();
   readonly megahertz: number;
+  readonly pageTableFormat: PageTableFormat;
   readonly guests: readonly HostGuest[];
   building = true;
   readonly #profile: MachineProfile;
@@ -80,6 +82,7 @@ export class HostSimulation implements GuestSurroundings {
   ) {
     this.#profile = profile;
     this.megahertz = profile.megahertz;
+    this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#configured = workloads.length;
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));

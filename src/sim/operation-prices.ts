@@ -17,6 +17,18 @@ export type MeasureOperations = (
 export class OperationPrices {
   readonly touch: CostVector;
   readonly pageFault: CostVector;
+  readonly copyOnWriteFault: CostVector;
+  readonly reuseFault: CostVector;
+  readonly fileFault: CostVector;
+  /** Per page, on top of the operation's own price; see PROCESS_OPERATIONS. */
+  readonly forkPage: CostVector;
+  readonly forkProtectPage: CostVector;
+  readonly execPage: CostVector;
+  readonly execUnmapPage: CostVector;
+  readonly execUnmapUsedPage: CostVector;
+  readonly exitPage: CostVector;
+  readonly munmapPage: CostVector;
+  readonly mprotectPage: CostVector;
   readonly timerInterrupt: CostVector;
   readonly readFilePage: CostVector;
   readonly writeFilePage: CostVector;
@@ -32,7 +44,7 @@ export class OperationPrices {
   readonly syscall: readonly CostVector[];
   /** Install a handler, handle a signal. */
   readonly signal: readonly CostVector[];
-  /** By operation code, for operations that have one price. */
+  /** By operation code, for operations that have one price, or a fixed part of it. */
   readonly byOp: readonly CostVector[];
   /** Some operation needs the VM with the back ends. */
   readonly needsBackend: boolean;
@@ -42,6 +54,15 @@ export class OperationPrices {
     const back = (name: string): CostVector => vector(measured[name]?.backend);
     this.touch = front("touch");
     this.pageFault = front("page-fault");
+    this.copyOnWriteFault = front("copy-on-write-fault");
+    this.reuseFault = front("reuse-fault");
+    this.fileFault = front("file-fault");
+    [this.forkPage, this.forkProtectPage] = [front("fork-page"), front("fork-protect-page")];
+    [this.execPage, this.execUnmapPage] = [front("exec-page"), front("exec-unmap-page")];
+    this.execUnmapUsedPage = front("exec-unmap-used-page");
+    this.exitPage = front("exit-page");
+    this.munmapPage = front("munmap-page");
+    this.mprotectPage = front("mprotect-page");
     this.timerInterrupt = front("timer-interrupt");
     this.readFilePage = front("read-file-page");
     this.writeFilePage = front("write-file-page");

@@ -1,6 +1,5 @@
 /** What one basic operation of a guest costs on a VMM: measured by running the monitor on it, never written down twice. */
 import { Ledger } from "../core/ledger.ts";
-import { GUEST_USER } from "../guest/kernel-paths.ts";
 import type { GuestKernel } from "../guest/kernel.ts";
 import type { Meter } from "../machine/meter.ts";
 import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
@@ -9,25 +8,18 @@ import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import { Op, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
+import { meanCost, type MeasuredOperation, measuredOperation } from "./measured-operation.ts";
 import { bootGuest } from "./monitor.ts";
+import { measureProcesses, PROCESS_OPERATIONS } from "./process-measurement.ts";
 
-/** Whole cycles of processor time by cause. Causes of `backend` are the driver domain's, those of `frontend` the guest's. */
-export interface MeasuredOperation {
-  readonly frontend: Readonly<Record<string, number>>;
-  readonly backend: Readonly<Record<string, number>>;
-}
+export type { MeasuredOperation } from "./measured-operation.ts";
 
 /** Every operation that {@link measureOperations} measures. */
 export const BASIC_OPERATIONS: readonly string[] = [
   "touch",
   "page-fault",
   ...SYSTEM_CALLS.map((kind) => `syscall:${kind}`),
-  "fork",
-  "exec",
-  "exit",
-  "mmap",
-  "munmap",
-  "mprotect",
+  ...PROCESS_OPERATIONS,
   "switch",
   "signal-install",
   "signal-handle",
@@ -43,23 +35,25 @@ export const BASIC_OPERATIONS: readonly string[] = [
 /** Touches of the workload that are measured; as many before them warm the TLB and the VMM's tables. */
 const TOUCHES = 20_000;
 const REPETITIONS = 8;
-/** Pages of a mapping, or of a program, when the workload has no such operation itself. */
-const DEFAULT_PAGES = 32;
+/** Page faults of the heap that are measured. */
+const FAULTS = 32;
 /** File pages, and packets, handled by one system call. */
 const BURST = 4;
 const PAYLOAD = MTU - HEADER_BYTES;
 
 /**
  * Mean cost of each of {@link BASIC_OPERATIONS} in a guest of this workload's shape. A touch is the translation of its
- * address only: user code comes from the stream, and a page fault is an operation of its own. Time on devices is left out.
+ * address only: user code comes from the stream, and a page fault is an operation of its own. Operations that go page by
+ * page have a fixed part and parts per page, see {@link PROCESS_OPERATIONS}. Time on devices is left out.
  */
 export function measureOperations(
   vmm: Vmm,
   profile: MachineProfile,
   workload: CompiledWorkload,
 ): Record<string, MeasuredOperation> {
-  const { kernel, machine } = bootGuest(vmm, profile, { ...workload, guest: withFiles(workload.guest) });
-  return new Measurement(kernel, machine.meter, workload).run();
+  const guest = withFiles(workload.guest);
+  const { kernel, machine } = bootGuest(vmm, profile, { ...workload, guest });
+  return new Measurement(kernel, machine.meter, workload.stream, guest).run();
 }
 
 /** Reading and writing files is measured even if the workload does neither. */
@@ -74,19 +68,20 @@ class Measurement {
   readonly #stream: OperationStream;
   readonly #shape: GuestShape;
   readonly #measured: Record<string, MeasuredOperation> = {};
+  /** Heap pages that the first process has mapped after the touches. */
+  #mapped = 0;
 
-  constructor(kernel: GuestKernel, meter: Meter, workload: CompiledWorkload) {
+  constructor(kernel: GuestKernel, meter: Meter, stream: OperationStream, shape: GuestShape) {
     this.#kernel = kernel;
     this.#meter = meter;
-    this.#stream = workload.stream;
-    this.#shape = workload.guest;
+    this.#stream = stream;
+    this.#shape = shape;
   }
 
   run(): Record<string, MeasuredOperation> {
     this.#touches();
     this.#calls();
     this.#processes();
-    this.#mappings();
     this.#io();
     return this.#measured;
   }
@@ -108,8 +103,11 @@ class Measurement {
     });
     this.#kernel.onFault = () => {};
     this.#record("touch", translation, touches.length - warmUp);
+    const { residentAnonymousPages } = this.#shape;
+    this.#mapped = residentAnonymousPages;
+    this.#mapped += new Set(touches.map((at) => a[at]).filter((page) => page >= residentAnonymousPages)).size;
     // Pages of the heap that have gone back to the kernel come anew, one demand-zero fault each.
-    const pages = Math.max(1, Math.min(DEFAULT_PAGES, this.#shape.anonymousPages));
+    const pages = Math.max(1, Math.min(FAULTS, this.#shape.anonymousPages));
     this.#kernel.unmap(0, pages);
     this.#measure("page-fault", pages, (page) => this.#kernel.touch(page, true, 0));
   }
@@ -129,33 +127,9 @@ class Measurement {
   }
 
   #processes(): void {
-    const kernel = this.#kernel;
-    const image = this.#firstOperand(Op.Exec, this.#stream.a);
-    const ledgers = { fork: new Ledger(), exec: new Ledger(), exit: new Ledger() };
-    for (let time = 0; time < 2; time++) {
-      // The first round only warms up.
-      const round = time === 0 ? { fork: new Ledger(), exec: new Ledger(), exit: new Ledger() } : ledgers;
-      this.#meter.ledger = round.fork;
-      kernel.fork();
-      this.#meter.ledger = round.exec;
-      kernel.exec(image);
-      this.#meter.ledger = round.exit;
-      kernel.exit();
-    }
-    this.#record("fork", ledgers.fork, 1);
-    this.#record("exec", ledgers.exec, 1);
-    this.#record("exit", ledgers.exit, 1);
-  }
-
-  #mappings(): void {
-    const kernel = this.#kernel;
-    const pages = Math.min(DEFAULT_PAGES, this.#firstOperand(Op.Mmap, this.#stream.b));
-    const start = this.#shape.anonymousPages;
-    this.#measure("mmap", 1, () => kernel.map(start, pages, false));
-    for (let page = 0; page < pages; page++) kernel.touch(start + page, true, 0);
-    kernel.protect(start, pages, false);
-    this.#measure("mprotect", 2, (time) => kernel.protect(start, pages, time === 0));
-    this.#measure("munmap", 1, () => kernel.unmap(start, pages));
+    const { anonymousPages, residentFilePages } = this.#shape;
+    const setting = { mapped: this.#mapped, unused: anonymousPages, cachedFilePages: residentFilePages };
+    Object.assign(this.#measured, measureProcesses(this.#kernel, this.#meter, setting));
   }
 
   #io(): void {
@@ -176,23 +150,6 @@ class Measurement {
   }
 
   #record(name: string, ledger: Ledger, times: number): void {
-    ledger.cycles[GUEST_USER] = 0;
-    const entries = Object.entries(ledger.cyclesByCause())
-      .filter(([cause]) => cause !== "idle" && !cause.startsWith("wait."))
-      .map(([cause, cycles]): [string, number] => [cause, times === 0 ? 0 : Math.round(cycles / times)])
-      .filter(([, cycles]) => cycles > 0);
-    this.#measured[name] = {
-      frontend: Object.fromEntries(entries.filter((entry) => !isBackend(entry))),
-      backend: Object.fromEntries(entries.filter(isBackend)),
-    };
+    this.#measured[name] = measuredOperation(meanCost(ledger, times));
   }
-
-  #firstOperand(op: number, operand: Uint32Array): number {
-    const at = this.#stream.op.indexOf(op);
-    return at === -1 ? DEFAULT_PAGES : operand[at];
-  }
-}
-
-function isBackend([cause]: [string, number]): boolean {
-  return cause.startsWith("io.backend");
 }

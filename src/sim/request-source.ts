@@ -1,4 +1,5 @@
 /** The requests of an operation stream: where each begins and ends, and when. */
+import { programImage } from "../guest/program-image.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
 
 export class RequestSource {
@@ -48,19 +49,29 @@ export class RequestSource {
 }
 
 /**
- * Anonymous pages that one thread needs beyond those of the service processes: the largest image executed, or the most
- * pages a forked child writes.
+ * Anonymous pages that one thread needs beyond those of the service processes, for its forked child: every page of the heap
+ * up to the last one a child uses, then the private pages of the largest image executed.
  */
-export function transientPages(stream: OperationStream): number {
-  let most = 0;
-  let written = 0;
+export function transientPages({ length, op, a, b }: OperationStream): number {
+  let heap = 0;
+  let image = 0;
   let depth = 0;
-  for (let i = 0; i < stream.length; i++) {
-    const op = stream.op[i];
-    if (op === Op.Fork && depth++ === 0) written = 0;
-    else if (op === Op.Exit && depth > 0) depth--;
-    else if (op === Op.Exec) most = Math.max(most, stream.a[i]);
-    else if (op === Op.Touch && depth > 0) most = Math.max(most, ++written);
+  for (let i = 0; i < length; i++) {
+    if (op[i] === Op.Fork) depth++;
+    else if (op[i] === Op.Exit) depth--;
+    else if (op[i] === Op.Exec) image = Math.max(image, privatePages(a[i]));
+    else if (depth > 0 && op[i] === Op.Touch) heap = Math.max(heap, a[i] + 1);
+    else if (depth > 0 && isMapping(op[i])) heap = Math.max(heap, a[i] + b[i]);
   }
-  return most;
+  return heap + image;
+}
+
+/** Pages of a program of so many pages that are not its text: the text is in the kernel's own memory. */
+export function privatePages(image: number): number {
+  const { data, stack } = programImage(image);
+  return data.end - data.start + stack.end - stack.start;
+}
+
+function isMapping(op: number): boolean {
+  return op === Op.Mmap || op === Op.Munmap || op === Op.Mprotect;
 }

@@ -282,18 +282,24 @@ describe.each(OVERCOMMITTED)("a host with $name", (vmm) => {
   });
 });
 
+/** Handing machine memory out, and looking for pages to share, is work of the host: the monitor's guest has its memory. */
+const notByTrap = /^(idle|wait|vmm\.memory|vmm\.page-sharing)/;
+
 describe.each([native, esx, xenPv])("one guest on a host with $name", (vmm) => {
-  it.each(["compute", "database"])("takes the CPU time that the monitor counts trap by trap: %s", (name) => {
-    const guests = compileGuests(loadWorkload(`workloads/${name}.yaml`), 1, 1);
-    const [onHost, byTrap] = [
-      runHost(vmm, profile, guests, 2 * guests[0].guest.memoryPages),
-      runMonitor(vmm, profile, guests[0]),
-    ].map(({ cycles }) =>
-      Object.entries(cycles).reduce((sum, [cause, some]) => sum + (/^(idle|wait)/.test(cause) ? 0 : some), 0),
-    );
-    // Operations are charged their mean price, in another order: 2 %.
-    expect(Math.abs(onHost / byTrap - 1)).toBeLessThan(0.02);
-  });
+  it.each(["compute", "database", "memory-spike", "process-churn"])(
+    "takes the CPU time that the monitor counts trap by trap: %s",
+    (name) => {
+      const guests = compileGuests(loadWorkload(`workloads/${name}.yaml`), 1, 1);
+      const [onHost, byTrap] = [
+        runHost(vmm, profile, guests, 2 * guests[0].guest.memoryPages),
+        runMonitor(vmm, profile, guests[0]),
+      ].map(({ cycles }) =>
+        Object.entries(cycles).reduce((sum, [cause, some]) => sum + (notByTrap.test(cause) ? 0 : some), 0),
+      );
+      // Operations are charged their mean price, in another order: 2 %.
+      expect(Math.abs(onHost / byTrap - 1)).toBeLessThan(0.02);
+    },
+  );
 });
 
 it("a host of typical servers behaves as its description says: the same on every VMM while memory is plenty", () => {
