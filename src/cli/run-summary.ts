@@ -1,4 +1,5 @@
 /** The short table at the end of a run; the report has the rest. */
+import { hostRows } from "../analysis/hosts.ts";
 import { overcommitCurves } from "../analysis/overcommit.ts";
 import { distinct, groupBy, type Results } from "../analysis/results.ts";
 import { type Slowdown, slowdowns } from "../analysis/slowdown.ts";
@@ -10,7 +11,8 @@ const MAX_REASONS = 5;
 /** Slowdowns by block, verdicts on overcommit, and the cells that gave no result with their reasons. */
 export function runSummaryText(title: string, cells: readonly CellResult[]): string {
   const results: Results = { name: title, cells };
-  return `${[...slowdownTables(results), ...verdicts(results), ...reasons(cells)].join("\n")}\n`;
+  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), ...reasons(cells)];
+  return `${parts.join("\n")}\n`;
 }
 
 function slowdownTables(results: Results): readonly string[] {
@@ -28,6 +30,22 @@ function slowdown(rows: readonly Slowdown[], vmm: string): string {
   if (row === undefined) return "-";
   const half = row.low === undefined || row.high === undefined ? "" : ` ± ${((row.high - row.low) / 2).toFixed(3)}`;
   return `${row.estimate.toFixed(3)}${half}`;
+}
+
+/** Hosts of one size; for a range of sizes there are verdicts. */
+function hostTables(results: Results): readonly string[] {
+  const groups = groupBy(hostRows(results), ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`);
+  return [...groups].flatMap(([name, rows]) => {
+    const ratios = distinct(rows, ({ ratio }) => ratio);
+    if (ratios.length > 1) return [];
+    const lines = rows.map(({ vmm, admitted, figures }) => [
+      vmm,
+      admitted.toFixed(0),
+      figures.throughput_rps.estimate.toFixed(1),
+      figures.latency_p99_ms.estimate.toFixed(1),
+    ]);
+    return [textTable([[`${name}, overcommit ${ratios[0]}`, "VMs started", "requests/s", "p99, ms"], ...lines])];
+  });
 }
 
 function verdicts(results: Results): readonly string[] {
