@@ -49,9 +49,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function show(plan: Plan, summary: RunSummary, args: RunArguments): Promise<void> {
   const { runSummaryText } = await import("./run-summary.ts");
   const { folder, cells = [], progress, seconds } = summary;
-  const order = new Map(plan.cells.map(({ key }, i) => [key, i]));
-  const asWritten = [...cells].sort((a, b) => (order.get(a.key) ?? 0) - (order.get(b.key) ?? 0));
-  process.stdout.write(runSummaryText(plan.manifest.matrix.title, asWritten));
+  process.stdout.write(runSummaryText(plan.manifest.matrix.title, cells));
   const resumed = progress.resumed > 0 ? `, ${progress.resumed} of them from an earlier run` : "";
   console.log(`${progress.total} cells${resumed}, ${seconds.toFixed(1)} s`);
   console.log(`results: ${folder}`);

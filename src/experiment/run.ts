@@ -38,7 +38,7 @@ export interface Progress {
 
 export interface RunSummary {
   readonly folder: string;
-  /** All results sorted by key; undefined when the run was interrupted. */
+  /** All results in the order of the matrix; undefined when the run was interrupted. */
   readonly cells?: readonly CellResult[];
   readonly progress: Progress;
   readonly seconds: number;
@@ -54,10 +54,16 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunSumma
   const execution = new Execution(plan, store, options);
   await execution.run();
   const interrupted = options.signal?.aborted === true;
-  const cells = interrupted ? undefined : await store.finish();
+  const cells = interrupted ? undefined : inOrder(await store.finish(), plan);
   const seconds = (performance.now() - start) / 1000;
   await writeTiming(options, seconds, execution.milliseconds);
   return { folder: options.folder, ...(cells ? { cells } : {}), progress: execution.progress(), seconds };
+}
+
+/** Results are stored by key, which is a hash; people want the order they wrote. */
+function inOrder(cells: readonly CellResult[], plan: Plan): readonly CellResult[] {
+  const byKey = new Map(cells.map((cell) => [cell.key, cell]));
+  return plan.cells.flatMap(({ key }) => byKey.get(key) ?? []);
 }
 
 class Execution {
