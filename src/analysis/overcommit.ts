@@ -122,7 +122,7 @@ function verdictOf(strategy: string, points: readonly OvercommitPoint[]): Overco
     const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
     return { open: true, sentence };
   }
-  const failing = measured.findIndex((point) => lowerBound(point) < 1 - TOLERATED_LOSS);
+  const failing = measured.findIndex((point) => lowerBound(point) < 1 - TOLERATED_LOSS || !allStart(point));
   const kept = failing === -1 ? measured : measured.slice(0, failing);
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
@@ -139,6 +139,11 @@ function verdictOf(strategy: string, points: readonly OvercommitPoint[]): Overco
   return { highestRatio: highest.ratio, open: beyond === undefined, sentence };
 }
 
+/** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */
+function allStart({ vmsAdmitted, vmsConfigured }: OvercommitPoint): boolean {
+  return vmsAdmitted >= vmsConfigured;
+}
+
 /** The bound that must stay above the tolerated throughput; the estimate itself when there is no interval. */
 function lowerBound({ throughput }: OvercommitPoint): number {
   return throughput?.low ?? throughput?.estimate ?? 0;
@@ -146,10 +151,9 @@ function lowerBound({ throughput }: OvercommitPoint): number {
 
 function lossOf(point: OvercommitPoint): string {
   const kept = point.throughput?.estimate ?? 0;
-  const admitted =
-    point.vmsAdmitted < point.vmsConfigured
-      ? ` (only ${format(point.vmsAdmitted)} of ${format(point.vmsConfigured)} VMs start)`
-      : "";
+  const started = `only ${format(point.vmsAdmitted)} of ${format(point.vmsConfigured)} VMs start`;
+  if (lowerBound(point) >= 1 - TOLERATED_LOSS) return `${started}, though these do ${percent(kept)} of the work`;
+  const admitted = allStart(point) ? "" : ` (${started})`;
   if (kept >= 1 - TOLERATED_LOSS)
     return `${percent(kept)} remains on average, but the seeds differ too much to be sure${admitted}`;
   return `${percent(kept)} of it remains${admitted}`;

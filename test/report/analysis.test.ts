@@ -234,6 +234,16 @@ describe("overcommit", () => {
     expect(points.map((point) => point.throughput?.estimate.toFixed(3))).toEqual(["0.750", "0.500"]);
   });
 
+  it("does not count a ratio as kept at which some VMs do not start, however much the others do", () => {
+    const cells = [1, 2, 3].flatMap((seed) => [
+      host(1, seed, { throughput_rps: 100, vms_configured: 4, vms_admitted: 4 }),
+      host(1.5, seed, { throughput_rps: 118, vms_configured: 4, vms_admitted: 2 }),
+    ]);
+    const [{ verdict }] = overcommitCurves({ name: "r", cells });
+    expect(verdict.highestRatio).toBeUndefined();
+    expect(verdict.sentence).toContain("at 1.5, only 2 of 4 VMs start, though these do 118 % of the work");
+  });
+
   it("gives no verdict without an uncommitted host", () => {
     const cells = [host(1.5, 1, { throughput_rps: 75 }), host(2, 1, { throughput_rps: 50 })];
     expect(overcommitCurves({ name: "r", cells })[0].verdict.sentence).toContain("no uncommitted host");

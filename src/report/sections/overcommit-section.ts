@@ -16,7 +16,7 @@ export function overcommitSection({ results }: Run): Section {
           paragraph(
             "Throughput of all VMs together against the same strategy's roomiest host (lowest ratio, 1.0 or less), on the same " +
               "seeds; VMs that a strategy does not start count as configured. A ratio counts as kept when the lower end of the 95 % " +
-              "confidence interval is above 95 %, at it and at all lower ratios.",
+              "confidence interval is above 95 % and all VMs start, at it and at all lower ratios.",
           ),
           list(
             curves.map(
