@@ -60,7 +60,7 @@ export async function executePlan(plan: Plan, args: ExecuteArguments, command: s
       : { folder: args.out, resume: args.resume };
   const summary = await runWithProgress(plan, { ...target, workers, quiet: args.quiet });
   if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
-  else if (summary.progress.failed > 0 || summary.cells.some((cell) => cell.status === "failed")) {
+  else if (summary.cells.some((cell) => cell.status === "failed")) {
     process.exitCode = FINDING;
   }
   return summary;

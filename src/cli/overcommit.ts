@@ -40,14 +40,14 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
-    const { readInputFile } = await import("../experiment/input-files.ts");
+    const { readInputText } = await import("../experiment/input-files.ts");
     const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
     const { planMatrix } = await import("../experiment/plan.ts");
     const file = locate("experiments", args.matrix, "");
     const { vms, ratios, seeds, strategy, workload } = args;
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
     const fromMatrix = (name: string): string => (isPath(name) ? `./${relative(dirname(file), name)}` : name);
-    const text = overcommitMatrix(new TextDecoder().decode(readInputFile(file).bytes), file, {
+    const text = overcommitMatrix(readInputText(file), file, {
       ...(workload && { workloads: workload.map(fromMatrix) }),
       ...(strategy && { strategies: strategy }),
       ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),

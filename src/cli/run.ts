@@ -34,12 +34,12 @@ export const runCommand: CommandModule<object, RunArguments> = {
     const wanted = parseFilter([args.filter ?? []].flat());
     const { locate } = await import("../experiment/catalogue.ts");
     const { expandMatrix } = await import("../experiment/cells.ts");
-    const { readInputFile } = await import("../experiment/input-files.ts");
+    const { readInputText } = await import("../experiment/input-files.ts");
     const { readMatrix } = await import("../experiment/matrix.ts");
     const { planMatrix } = await import("../experiment/plan.ts");
     const file = locate("experiments", args.matrix, "");
-    const text = new TextDecoder().decode(readInputFile(file).bytes);
-    requireKnownValues(expandMatrix(readMatrix(text, file).matrix), wanted);
+    const text = readInputText(file);
+    if (wanted.size > 0) requireKnownValues(expandMatrix(readMatrix(text, file).matrix), wanted);
     const plan = await planMatrix(text, file, (cell) => isSelected(cell, wanted));
     const summary = await executePlan(plan, args, `run ${args.matrix}`);
     if (summary.cells !== undefined) await show(plan, summary, args);

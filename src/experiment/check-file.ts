@@ -6,7 +6,7 @@ import { parseFingerprints } from "../workload/readers/fingerprints.ts";
 import { parseLackey } from "../workload/readers/lackey.ts";
 import { type ReferenceTrace, SECOND_PAGE } from "../workload/reference-trace.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
-import { readInputFile } from "./input-files.ts";
+import { inputText, readInputFile } from "./input-files.ts";
 import { planRun } from "./plan.ts";
 import { readResults } from "./store.ts";
 
@@ -16,10 +16,11 @@ export async function checkFile(file: string): Promise<string> {
     const { cells } = await readResults(file);
     return `results of ${cells.length} cells`;
   }
-  const { bytes } = readInputFile(file);
+  const stored = readInputFile(file);
+  const { bytes } = stored;
   if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${parseFingerprints(bytes, file).length} pages`;
   if (/\.lackey(\.gz)?$/.test(file)) return `reference trace of ${referenceCount(parseLackey(bytes, file))} references`;
-  if (/\.ya?ml$/.test(file)) return checkDescription(file, new TextDecoder().decode(bytes));
+  if (/\.ya?ml$/.test(file)) return checkDescription(file, inputText(stored));
   throw new InputError(
     `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz or a results folder`,
   );

@@ -25,6 +25,20 @@ export function readInputFile(path: string): InputFile {
   return { path, bytes: isGzip(stored) ? unpack(stored, path) : requirePlain(stored, path), sha256 };
 }
 
+/** The text of a file; throws an {@link InputError} when it is not UTF-8. */
+export function inputText({ bytes, path }: InputFile): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new InputError(`${path}: not a text file; expected YAML in UTF-8`);
+  }
+}
+
+/** Read a file as text; see {@link readInputFile} and {@link inputText}. */
+export function readInputText(path: string): string {
+  return inputText(readInputFile(path));
+}
+
 function readStored(path: string): Uint8Array {
   try {
     const stat = statSync(path);

@@ -11,7 +11,7 @@ import { locate } from "./catalogue.ts";
 import { cellKey, describeVmm, expandMatrix } from "./cells.ts";
 import { type LoadedMachine, loadMachine, type LoadedWorkload, loadWorkload } from "./documents/load.ts";
 import type { DocumentPath } from "./documents/yaml-document.ts";
-import { readInputFile } from "./input-files.ts";
+import { readInputText } from "./input-files.ts";
 import { type LoadedVmm, loadVmm } from "./load-vmm.ts";
 import type { Manifest } from "./manifest.ts";
 import { type MatrixBlock, type MatrixFile, readMatrix } from "./matrix.ts";
@@ -24,15 +24,15 @@ export interface Plan {
   readonly cells: readonly PlannedCell[];
 }
 
-/**
- * Read a matrix and all it names. `selects` can leave cells out. Throws an {@link InputError} with every problem of the
- * matrix, its VMMs, workloads and machines at once.
- */
-export async function planRun(file: string, selects?: (cell: CellSpec) => boolean): Promise<Plan> {
-  return planMatrix(readText(file), file, selects);
+/** Plan the matrix in a file; see {@link planMatrix}. */
+export async function planRun(file: string): Promise<Plan> {
+  return planMatrix(readInputText(file), file);
 }
 
-/** The same of a matrix that is not (or not like this) in a file: `file` is what its names and messages refer to. */
+/**
+ * Check a matrix and load all it names; `file` is what its paths and messages refer to, and `selects` can leave cells
+ * out. Throws an {@link InputError} with every problem of the matrix, its VMMs, workloads and machines at once.
+ */
 export async function planMatrix(
   text: string,
   file: string,
@@ -63,10 +63,6 @@ export async function planMatrix(
     },
   };
   return { manifest, cells };
-}
-
-function readText(file: string): string {
-  return new TextDecoder().decode(readInputFile(file).bytes);
 }
 
 /** Everything a matrix names, loaded once. */

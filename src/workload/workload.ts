@@ -2,6 +2,7 @@
  * A workload as plain immutable data: what a guest looks like and what is asked of it. Descriptions (YAML) become this,
  * `compile.ts` turns it into an operation stream. Pages are 4 KiB, times are microseconds, shares are fractions.
  */
+import type { GuestShape } from "./compiled-workload.ts";
 
 /** Where a draw falls within a range of pages (or, for files, of runs of pages). */
 export type PagePattern =
@@ -97,16 +98,8 @@ export type Work =
   /** A recorded reference trace; `file` as the description names it. */
   | { readonly kind: "trace"; readonly file: string; readonly cyclesPerInstruction: number };
 
-export interface GuestPlan {
-  readonly memoryPages: number;
-  readonly kernelPages: number;
-  readonly processes: number;
-  readonly anonymousPages: number;
-  readonly residentAnonymousPages: number;
-  readonly filePages: number;
-  readonly residentFilePages: number;
-  readonly swapPages: number;
-  readonly threads: number;
+/** The guest as described: its shape, but contents by name and not yet read. */
+export interface GuestPlan extends Omit<GuestShape, "contents"> {
   /** Fingerprint files as the description names them; guest i starts with the contents of entry i mod n. */
   readonly contents: readonly string[];
 }

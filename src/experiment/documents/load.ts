@@ -9,7 +9,7 @@ import { parseFingerprints } from "../../workload/readers/fingerprints.ts";
 import { parseLackey } from "../../workload/readers/lackey.ts";
 import { traceToStream } from "../../workload/trace-stream.ts";
 import type { Workload } from "../../workload/workload.ts";
-import { type InputFile, readInputFile } from "../input-files.ts";
+import { type InputFile, inputText, readInputFile } from "../input-files.ts";
 import { machineNumbers, machineSchema, type SourcedNumber, toMachineProfile } from "./machine-document.ts";
 import { readWorkload } from "./workload-document.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./yaml-document.ts";
@@ -36,7 +36,7 @@ export interface LoadedMachine {
 /** Read a workload and the files it names, relative to its own folder. Throws an {@link InputError} with every problem. */
 export function loadWorkload(file: string): LoadedWorkload {
   const stored = readInputFile(file);
-  const { workload, document } = readWorkload(decode(stored), file);
+  const { workload, document } = readWorkload(inputText(stored), file);
   const inputs = new NamedInputs(file, document);
   const contents = new Map<string, BigUint64Array>();
   for (const [index, name] of workload.guest.contents.entries()) {
@@ -65,7 +65,7 @@ function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefin
 /** Read a machine. Throws an {@link InputError} with every problem. */
 export function loadMachine(file: string): LoadedMachine {
   const stored = readInputFile(file);
-  const { data } = readDocument(decode(stored), file, machineSchema);
+  const { data } = readDocument(inputText(stored), file, machineSchema);
   return { file, profile: toMachineProfile(data), numbers: machineNumbers(data), digest: stored.sha256 };
 }
 
@@ -112,13 +112,5 @@ class NamedInputs {
 
   throwProblems(): void {
     if (this.#problems.length > 0) throw new InputError(this.#problems);
-  }
-}
-
-function decode({ bytes, path }: InputFile): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new InputError(`${path}: not a text file; expected YAML in UTF-8`);
   }
 }
