@@ -246,6 +246,14 @@ describe("bad input", () => {
       () => ["run", file("f.yaml", MATRIX.replace("[native, esx", "[native, ./no.js"))],
       /f\.yaml:6:20: blocks\[0\]\.vmms\[1\]: \.\/no\.js: the module cannot be loaded: /,
     ],
+    [
+      "a matrix that is not text",
+      () => {
+        writeFileSync(at("binary.yaml"), Buffer.from([0xff, 0xfe, 0x00, 0x62]));
+        return ["run", at("binary.yaml")];
+      },
+      /binary\.yaml: not a text file; expected YAML in UTF-8$/,
+    ],
     ["no workers", () => run("bad", "--workers", "0"), /^--workers: expected a whole number from 1 to 256; found "0"$/],
     [
       "a filter that leaves nothing",
