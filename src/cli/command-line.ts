@@ -7,6 +7,7 @@ import { CHART_NAMES, chartCommand } from "./chart.ts";
 import { checkCommand } from "./check.ts";
 import { listCommand } from "./list.ts";
 import { memoryCommand } from "./memory.ts";
+import { operationsCommand } from "./operations.ts";
 import { overcommitCommand } from "./overcommit.ts";
 import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
@@ -25,6 +26,7 @@ export function commandLine(words: readonly string[]): Argv {
     .usage("$0 <command>\n\nThe same guests, doing the same work, on different virtual machine monitors.")
     .command(runCommand)
     .command(overcommitCommand)
+    .command(operationsCommand)
     .command(reportCommand)
     .command(chartCommand)
     .command(listCommand)

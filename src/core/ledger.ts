@@ -19,6 +19,14 @@ export function cause(name: string): number {
   return names.length - 1;
 }
 
+/** What causes begin with that only count events: {@link event}. */
+export const EVENT_PREFIX = "event.";
+
+/** The integer under which events of a name are counted that cost nothing by themselves ({@link Ledger.count}). */
+export function event(name: string): number {
+  return cause(EVENT_PREFIX + name);
+}
+
 /** The name behind an integer returned by {@link cause}. */
 export function causeName(id: number): string {
   const name = names[id];

@@ -3,7 +3,7 @@ import { entryOf, Pte } from "../machine/page-tables.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { Region } from "./regions.ts";
-import { NOT_A_TABLE } from "./virtual-hardware.ts";
+import { type EntryChange, NOT_A_TABLE } from "./virtual-hardware.ts";
 
 const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
@@ -42,10 +42,10 @@ export class AddressSpace {
   }
 
   /** Write the entry of a page; makes the tables above it as needed. */
-  setEntry(page: number, entry: number): void {
+  setEntry(page: number, entry: number, change: EntryChange = "set"): void {
     let table = this.#find(page);
     if (table === -1) table = this.#build(page);
-    this.#context.machine.mmu.writeEntry(table, page & this.#mask, entry);
+    this.#context.machine.mmu.writeEntry(table, page & this.#mask, entry, change);
   }
 
   /** The first page of [page, end) whose entry is not zero, or -1. */
@@ -68,7 +68,7 @@ export class AddressSpace {
     const { frames, machine, spaces } = this.#context;
     const lowerTables = this.#tables.toReversed().flatMap((level) => [...level.values()]);
     for (const table of [this.root, ...lowerTables]) {
-      machine.mmu.useAsTable(table, NOT_A_TABLE);
+      machine.mmu.useAsTable(table, NOT_A_TABLE, this.root);
       frames.release(table);
     }
     spaces.delete(this.id);
@@ -93,7 +93,7 @@ export class AddressSpace {
       if (table === undefined) {
         table = this.#newTable(level);
         this.#tables[level].set(area, table);
-        mmu.writeEntry(upper, area & this.#mask, entryOf(table, UPPER_FLAGS));
+        mmu.writeEntry(upper, area & this.#mask, entryOf(table, UPPER_FLAGS), "set");
       }
       upper = table;
     }
@@ -104,7 +104,7 @@ export class AddressSpace {
     const { machine, pages } = this.#context;
     const frame = this.#context.takeFrame(PageUse.Kernel, level);
     pages.zero(frame);
-    machine.mmu.useAsTable(frame, level);
+    machine.mmu.useAsTable(frame, level, level === this.#tables.length ? frame : this.root);
     return frame;
   }
 }

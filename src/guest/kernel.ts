@@ -2,7 +2,7 @@
 import { InputError } from "../core/input-error.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
-import { SYSTEM_CALLS } from "../workload/operation-stream.ts";
+import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { BlockLayer } from "./block-layer.ts";
 import { sizeOf } from "./boot-memory.ts";
@@ -20,7 +20,7 @@ import { ANONYMOUS_START, MOST_ANONYMOUS_PAGES, PROGRAM_TEXT_PAGES } from "./pro
 import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
-import { GUEST_FAULT } from "./virtual-hardware.ts";
+import { GUEST_FAULT, INSTRUCTIONS } from "./virtual-hardware.ts";
 
 /**
  * Private pages that the child, and afterwards the parent, writes around a fork: together the 8 minor faults of one
@@ -124,8 +124,7 @@ export class GuestKernel {
   systemCall(kind: number, times: number): void {
     const { cpu } = this.#context.machine;
     const path = this.#systemCalls[kind];
-    // open + close are two system calls, the others one.
-    const entries = SYSTEM_CALLS[kind] === "open-close" ? 2 : 1;
+    const entries = CALLS_OF_KIND[SYSTEM_CALLS[kind]];
     for (let time = 0; time < times; time++) {
       for (let entry = 0; entry < entries; entry++) {
         cpu.enterKernel("system-call");
@@ -178,6 +177,17 @@ export class GuestKernel {
     this.#running = [this.#current];
     this.#processes.switchTo(this.#current);
     this.#context.machine.mmu.commit();
+  }
+
+  execute(instruction: number, times: number): void {
+    for (let time = 0; time < times; time++) this.#context.machine.cpu.execute(INSTRUCTIONS[instruction]);
+  }
+
+  /** A division by zero: the handler of the kernel, and back. */
+  divideError(): void {
+    const { cpu } = this.#context.machine;
+    cpu.enterKernel("exception");
+    cpu.leaveKernel("exception");
   }
 
   installSignalHandler(): void {

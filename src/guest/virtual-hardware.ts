@@ -1,8 +1,15 @@
 /** The machine as the guest kernel meets it. On bare metal the hardware is behind these, elsewhere a VMM. */
 import type { KernelPath } from "./kernel-paths.ts";
 
-/** Why the guest kernel is entered. */
-export type KernelEntry = "system-call" | "page-fault" | "interrupt";
+/** Why the guest kernel is entered. `exception`: a fault of an instruction that is no page fault (division by zero). */
+export type KernelEntry = "system-call" | "page-fault" | "exception" | "interrupt";
+
+/**
+ * Instructions of the guest kernel whose meaning or cost a VMM may change: a read and a write of an I/O port (0x80, which
+ * no device answers), a write of the task priority (CR8), and a call with its return.
+ */
+export const INSTRUCTIONS = ["port-input", "port-output", "task-priority", "call-return"] as const;
+export type Instruction = (typeof INSTRUCTIONS)[number];
 
 export interface Cpu {
   /** From user mode (or, for an interrupt, from anywhere) to the first instruction of the kernel's handler. */
@@ -11,6 +18,8 @@ export interface Cpu {
   leaveKernel(entry: KernelEntry): void;
   /** Run a path of the kernel's own code, a number of times. */
   runKernel(path: KernelPath, times: number): void;
+  /** The guest kernel executes one of {@link INSTRUCTIONS}. */
+  execute(instruction: Instruction): void;
 }
 
 /** {@link Mmu.access}: the guest kernel has to handle a page fault. */
@@ -21,6 +30,14 @@ export const ALL_PAGES = -1;
 export const NOT_A_TABLE = -1;
 
 /**
+ * How the kernel changes a page-table entry, which matters where it does not own its tables: `set` stores a new value
+ * (a paravirtual kernel asks the hypervisor for that), `protect` changes the permissions of an entry and keeps its
+ * accessed and dirty bits (likewise), `modify` is a locked read-modify-write instruction on the table itself (the
+ * write-protection of a fork, the removal of an entry), which no paravirtual hook replaces.
+ */
+export type EntryChange = "set" | "protect" | "modify";
+
+/**
  * The memory management unit. Frames and entries are those of the guest ("physical" page numbers). Writes of entries may
  * be queued: what was written takes effect, and is read back, after {@link commit} at the latest.
  */
@@ -29,15 +46,24 @@ export interface Mmu {
   access(page: number, write: boolean): number;
   /** Raise the fault that {@link access} has just reported; {@link Cpu.enterKernel} follows. */
   raiseFault(): void;
-  /** Make an empty page table of a frame, to be used at a level (0 = lowest), or ordinary memory of it again. */
-  useAsTable(frame: number, level: number): void;
+  /**
+   * Make an empty page table of a frame, to be used at a level (0 = lowest) in the tree of a root (a root in its own), or
+   * ordinary memory of it again.
+   */
+  useAsTable(frame: number, level: number, root: number): void;
   readEntry(table: number, index: number): number;
-  writeEntry(table: number, index: number, entry: number): void;
+  writeEntry(table: number, index: number, entry: number, change: EntryChange): void;
+  /** Many entries will change until {@link commit}: they may be handed over together. */
+  beginBatch(): void;
   /** Drop what the TLB holds of a page, or of {@link ALL_PAGES}. */
   invalidate(page: number): void;
   commit(): void;
   /** Load the page-table base. */
   switchRoot(root: number): void;
+  /** The tree of tables below a root is complete: an address space is about to be used. */
+  activate(root: number): void;
+  /** The address space will not run again; its entries are cleared, and its tables given back, after this. */
+  retire(root: number): void;
 }
 
 /** The path of disk requests, or of network packets, out of the guest and back; time on the device itself not included. */

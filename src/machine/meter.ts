@@ -23,6 +23,11 @@ export class Meter {
     this.ledger.chargeMany(cause, count, cyclesEach);
   }
 
+  /** Count an event that costs nothing by itself, or whose cost is charged elsewhere. */
+  count(cause: number): void {
+    this.ledger.count(cause);
+  }
+
   /** Let time pass until `time`; nothing happens if that has been reached already. */
   waitUntil(cause: number, time: number): void {
     if (time <= this.now) return;

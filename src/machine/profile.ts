@@ -3,13 +3,19 @@
  * `machines/` give every number with unit and source; here only the numbers are left, in cycles.
  */
 import { InputError } from "../core/input-error.ts";
-import { suggestion } from "../core/nearest-name.ts";
+import { nearestName } from "../core/nearest-name.ts";
 
+export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
+export type KernelName = (typeof KERNEL_NAMES)[number];
 export type PageTableFormatName = "ia32" | "x86-64";
 
 export interface MachineProfile {
   readonly name: string;
   readonly title: string;
+  /** What costs are counted in. A profile in instructions calls a million of them a microsecond's worth times {@link megahertz}. */
+  readonly unit: "cycles" | "instructions";
+  /** The guest kernel whose path lengths it gives. */
+  readonly kernel: KernelName;
   readonly megahertz: number;
   /** Physical CPUs. */
   readonly cores: number;
@@ -37,8 +43,9 @@ export function kernelPath(profile: MachineProfile, name: string): number {
 function lookUp(profile: MachineProfile, section: "costs" | "kernelPaths", name: string): number {
   const cycles = profile[section][name];
   if (cycles === undefined) {
-    const hint = suggestion(name, Object.keys(profile[section]));
-    throw new InputError(`machine "${profile.name}" gives no ${section}.${name}; ${hint}`);
+    const nearest = nearestName(name, Object.keys(profile[section]));
+    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+    throw new InputError(`machine "${profile.name}" gives no ${section}.${name}${hint}`);
   }
   return cycles;
 }

@@ -46,6 +46,10 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
       return kernel.protect(a, b, stream.c[i] === 1);
     case Op.Switch:
       return kernel.switchTo(a);
+    case Op.Instruction:
+      return kernel.execute(a, b);
+    case Op.DivideError:
+      return kernel.divideError();
     case Op.Signal:
       return a === 0 ? kernel.installSignalHandler() : kernel.handleSignal();
     default:

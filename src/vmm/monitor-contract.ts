@@ -7,7 +7,7 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Tlb } from "../machine/tlb.ts";
 
-export type { Cpu, IoPath, KernelEntry, Mmu } from "../guest/virtual-hardware.ts";
+export type { Cpu, EntryChange, Instruction, IoPath, KernelEntry, Mmu } from "../guest/virtual-hardware.ts";
 
 export interface MonitorContext {
   readonly profile: MachineProfile;

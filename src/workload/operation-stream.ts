@@ -24,9 +24,12 @@ export const Op = {
   Touch: 2,
   /** System call of kind a (an index into {@link SYSTEM_CALLS}), b times in a row. */
   Syscall: 3,
-  /** The current process forks; the stream goes on in the child until it exits, then in the parent. */
+  /**
+   * The current process forks; the stream goes on in the child until it exits, then in the parent. a = 1: vfork, the child
+   * runs in its parent's address space until it execs or exits.
+   */
   Fork: 4,
-  /** The current process is replaced by an image of a pages, all of them visited. */
+  /** The current process is replaced by an image of a pages, all of them visited; b of them private, 0: a fourth. */
   Exec: 5,
   /** The current (forked) process ends and its parent goes on. */
   Exit: 6,
@@ -48,6 +51,10 @@ export const Op = {
   Send: 14,
   /** Receive a bytes from the network. */
   Receive: 15,
+  /** The guest kernel executes instruction a (an index into the guest's INSTRUCTIONS), b times. */
+  Instruction: 16,
+  /** A division by zero in user code. */
+  DivideError: 17,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -68,10 +75,33 @@ export const OP_NAMES = [
   "write-file",
   "send",
   "receive",
+  "instruction",
+  "divide-error",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */
-export const SYSTEM_CALLS = ["null", "null-io", "stat", "open-close", "select"] as const;
+export const SYSTEM_CALLS = [
+  "null",
+  "null-io",
+  "stat",
+  "open-close",
+  "select",
+  "pipe", // a token is written to a pipe and one read from another
+  "create-file",
+  "delete-file",
+] as const;
+
+/** System calls that one of each kind is made of; the others are one. */
+export const CALLS_OF_KIND: Readonly<Record<(typeof SYSTEM_CALLS)[number], number>> = {
+  null: 1,
+  "null-io": 1,
+  stat: 1,
+  "open-close": 2,
+  select: 1,
+  pipe: 2,
+  "create-file": 2,
+  "delete-file": 1,
+};
 
 export interface OperationStream {
   readonly length: number;
@@ -90,6 +120,11 @@ export class OperationStreamBuilder {
   #a = new Uint32Array(1024);
   #b = new Uint32Array(1024);
   #c = new Uint32Array(1024);
+
+  /** Operations so far. */
+  get length(): number {
+    return this.#length;
+  }
 
   add(op: number, a = 0, b = 0, c = 0): void {
     if (this.#length === this.#op.length) this.#grow();

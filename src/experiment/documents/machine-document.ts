@@ -1,6 +1,6 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
-import type { MachineProfile } from "../../machine/profile.ts";
+import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { name, positiveBandwidth, positiveDuration, positiveFrequency } from "./quantities.ts";
 
 const BITS_PER_BYTE = 8;
@@ -14,7 +14,7 @@ const kind = z.enum(["published", "calibrated", "assumed"]).meta({
 });
 const count = z.int().min(1);
 
-const cost = z.strictObject({ value: z.int().min(0), unit: z.literal("cycles"), source, kind });
+const cost = z.strictObject({ value: z.int().min(0), unit: z.enum(["cycles", "instructions"]), source, kind });
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
   error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
 });
@@ -24,6 +24,8 @@ export const machineSchema = z
   .strictObject({
     name,
     title: z.string().min(1),
+    unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
+    kernel: z.enum(KERNEL_NAMES).meta({ description: "The guest kernel whose path lengths are given." }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
@@ -56,6 +58,8 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
   return {
     name: document.name,
     title: document.title,
+    unit: document.unit,
+    kernel: document.kernel,
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],
@@ -79,9 +83,9 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("disk.positioning", disk.positioning, "us", disk),
     sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
     sourced("network.rate", network.rate / MEGA, "Mb/s", network),
-    ...Object.entries(document.costs).map(([key, entry]) => sourced(`costs.${key}`, entry.value, "cycles", entry)),
+    ...Object.entries(document.costs).map(([key, entry]) => sourced(`costs.${key}`, entry.value, entry.unit, entry)),
     ...Object.entries(document["kernel-paths"]).map(([key, entry]) =>
-      sourced(`kernel-paths.${key}`, entry.value, "cycles", entry),
+      sourced(`kernel-paths.${key}`, entry.value, entry.unit, entry),
     ),
   ];
 }

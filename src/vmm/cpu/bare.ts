@@ -6,10 +6,12 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
+const EXCEPTION = cause("hardware.trap");
+const INSTRUCTION = cause("hardware.instruction");
 
 /** What entering and leaving the kernel costs the hardware itself; every VMM pays it too, on its way in. */
 export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.interrupt"];
@@ -17,6 +19,7 @@ export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.interrupt"]
 export const KERNEL_CODE_COSTS = ["hardware.call-return", "hardware.flag-write"];
 
 class BareCpu implements Cpu {
+  readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #systemCall: number;
   readonly #interrupt: number;
@@ -24,6 +27,7 @@ class BareCpu implements Cpu {
   readonly #pathCycles: readonly number[];
 
   constructor({ profile, meter }: MonitorContext) {
+    this.#profile = profile;
     this.#meter = meter;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
@@ -34,9 +38,14 @@ class BareCpu implements Cpu {
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#systemCall);
     else if (entry === "interrupt") this.#meter.spend(INTERRUPT, this.#interrupt);
+    else if (entry === "exception") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
   }
 
   leaveKernel(): void {}
+
+  execute(instruction: Instruction): void {
+    this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
+  }
 
   runKernel(path: KernelPath, times: number): void {
     if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);

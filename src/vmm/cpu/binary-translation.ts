@@ -8,18 +8,21 @@ import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 import { TranslationCache } from "./translation-cache.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
+const EXCEPTION = cause("hardware.trap");
 const TRANSLATED_CODE = cause("vmm.translation");
 const TRANSLATOR = cause("vmm.translation.translator");
 
 class BinaryTranslation implements Cpu {
+  readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #cache: TranslationCache;
   readonly #systemCall: number;
@@ -33,6 +36,7 @@ class BinaryTranslation implements Cpu {
   readonly #translatedCycles: readonly number[];
 
   constructor(cacheUnits: number, { profile, meter }: MonitorContext) {
+    this.#profile = profile;
     this.#meter = meter;
     this.#cache = new TranslationCache(cacheUnits);
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
@@ -53,7 +57,8 @@ class BinaryTranslation implements Cpu {
     if (entry === "system-call") {
       this.#meter.spend(SYSTEM_CALL, this.#systemCall);
       this.#meter.spend(TRAP, this.#emulateSystemCall);
-    } else if (entry === "page-fault") {
+    } else if (entry === "page-fault" || entry === "exception") {
+      if (entry === "exception") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
       this.#meter.spend(TRAP, this.#injectException);
     } else {
       this.#meter.spend(INTERRUPT, this.#interrupt);
@@ -62,6 +67,10 @@ class BinaryTranslation implements Cpu {
   }
 
   leaveKernel(): void {}
+
+  execute(instruction: Instruction): void {
+    this.#meter.spend(TRANSLATED_CODE, primitiveCost(this.#profile, `esx.${instruction}`));
+  }
 
   runKernel(path: KernelPath, times: number): void {
     if (times === 0) return;

@@ -9,16 +9,19 @@ import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
+const EXCEPTION = cause("hardware.trap");
 const EVENT_CHANNEL = cause("vmm.event-channel");
 
 class Paravirtual implements Cpu {
+  readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #systemCall: number;
   readonly #interrupt: number;
@@ -28,6 +31,7 @@ class Paravirtual implements Cpu {
   readonly #pathCycles: readonly number[];
 
   constructor({ profile, meter }: MonitorContext) {
+    this.#profile = profile;
     this.#meter = meter;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
@@ -41,7 +45,8 @@ class Paravirtual implements Cpu {
     if (entry === "system-call") {
       this.#meter.spend(SYSTEM_CALL, this.#systemCall);
       this.#meter.spend(TRAP, this.#fastSystemCall);
-    } else if (entry === "page-fault") {
+    } else if (entry === "page-fault" || entry === "exception") {
+      if (entry === "exception") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
       this.#meter.spend(TRAP, this.#forwardException);
     } else {
       this.#meter.spend(INTERRUPT, this.#interrupt);
@@ -50,6 +55,10 @@ class Paravirtual implements Cpu {
   }
 
   leaveKernel(): void {}
+
+  execute(instruction: Instruction): void {
+    this.#meter.spend(TRAP, primitiveCost(this.#profile, `xen.${instruction}`));
+  }
 
   runKernel(path: KernelPath, times: number): void {
     if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);

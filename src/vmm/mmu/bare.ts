@@ -49,7 +49,13 @@ class BareMmu implements Mmu {
     else this.#walker.invalidate(page);
   }
 
+  beginBatch(): void {}
+
   commit(): void {}
+
+  activate(): void {}
+
+  retire(): void {}
 
   switchRoot(root: number): void {
     this.#walker.loadRoot(root);

@@ -102,6 +102,14 @@ export class DirectPaging implements Mmu {
     this.#request(Request.Invalidate, page, 0, 0);
   }
 
+  /** Every update is queued. */
+  beginBatch(): void {}
+
+  /** Tables are pinned one by one, as they are made. */
+  activate(): void {}
+
+  retire(): void {}
+
   commit(): void {
     const count = this.#queued;
     if (count === 0) return;

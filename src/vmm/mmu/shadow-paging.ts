@@ -82,7 +82,13 @@ export class ShadowPaging implements Mmu {
     else this.#walker.invalidate(page);
   }
 
+  beginBatch(): void {}
+
   commit(): void {}
+
+  activate(): void {}
+
+  retire(): void {}
 
   switchRoot(root: number): void {
     this.#meter.spend(ROOT_SWITCH, this.#costs.rootSwitch);

@@ -1,0 +1,92 @@
+/** `vmmbench operations`: what each basic operation of a guest costs on each VMM. */
+import type { CommandModule } from "yargs";
+import type { OperationTable } from "../experiment/measure-operations.ts";
+import { textTable } from "./text-table.ts";
+
+interface OperationsArguments {
+  machine: string;
+  vmm: string | string[];
+  only: string | string[] | undefined;
+  events: boolean;
+  json: boolean;
+}
+
+const DEFAULT_MACHINE = "xeon-2.4-sosp03";
+
+export const operationsCommand: CommandModule<object, OperationsArguments> = {
+  command: "operations",
+  describe: "What system calls, faults, forks, switches and single instructions cost on each VMM, event by event",
+  builder: (yargs) =>
+    yargs
+      .option("machine", {
+        type: "string",
+        requiresArg: true,
+        default: DEFAULT_MACHINE,
+        describe: "Machine profile, by name or path",
+      })
+      .option("vmm", {
+        type: "string",
+        requiresArg: true,
+        default: "native,xen-pv,esx",
+        describe: "VMMs, by name or path, separated by commas",
+      })
+      .option("only", { type: "string", requiresArg: true, describe: "Operations, separated by commas; default: all" })
+      .option("events", { type: "boolean", default: false, describe: "Print the events of each operation as well" })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
+      .example("$0 operations --machine xeon-2.4-sosp03 --vmm native,xen-pv", "lmbench on bare metal and on Xen")
+      .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event"),
+  handler: async ({ machine, vmm, only, events, json }) => {
+    const { measureOperationTable } = await import("../experiment/measure-operations.ts");
+    const table = await measureOperationTable(machine, namesIn(vmm), namesIn(only ?? []));
+    for (const reason of table.notMeasured) console.error(`not measured: ${reason}`);
+    process.stdout.write(json ? asJson(table) : asText(table, namesIn(vmm), events));
+  },
+};
+
+/** `a,b` or several options as a list without repetitions. */
+export function namesIn(option: string | string[]): string[] {
+  const names = [option]
+    .flat()
+    .flatMap((text) => text.split(","))
+    .map((name) => name.trim());
+  return [...new Set(names.filter((name) => name !== ""))];
+}
+
+function asJson({ machine, unit, operations }: OperationTable): string {
+  const figures = Object.fromEntries(
+    Object.entries(operations).map(([operation, byVmm]) => [
+      operation,
+      Object.fromEntries(
+        Object.entries(byVmm).map(([vmm, { cost, events, ledger }]) => [vmm, { cost, events, ledger }]),
+      ),
+    ]),
+  );
+  return `${JSON.stringify({ machine, unit, operations: figures }, undefined, 2)}\n`;
+}
+
+function asText(table: OperationTable, vmms: readonly string[], events: boolean): string {
+  const { machine, unit, operations } = table;
+  const rows = Object.entries(operations).map(([operation, byVmm]) => [
+    operation,
+    ...vmms.map((vmm) => (vmm in byVmm ? amount(byVmm[vmm].cost) : "-")),
+  ]);
+  const costs = textTable([[`${unit} on ${machine}`, ...vmms], ...rows]);
+  return events
+    ? `${costs}\n${Object.keys(operations)
+        .map((name) => eventTable(name, table, vmms))
+        .join("\n")}`
+    : costs;
+}
+
+function eventTable(operation: string, { operations }: OperationTable, vmms: readonly string[]): string {
+  const byVmm = operations[operation];
+  const names = [...new Set(vmms.flatMap((vmm) => Object.keys(byVmm[vmm]?.events ?? {})))].sort();
+  const rows = names.map((name) => [name, ...vmms.map((vmm) => amount(byVmm[vmm]?.events[name] ?? 0))]);
+  return textTable([[`events per ${operation}`, ...vmms], ...rows]);
+}
+
+/** At most two decimals below a hundred, none above. */
+function amount(value: number): string {
+  const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : 2;
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}

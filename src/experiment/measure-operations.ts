@@ -1,0 +1,84 @@
+/** Microbenchmarks of a machine on VMMs, by name. */
+import { InputError } from "../core/input-error.ts";
+import { suggestion } from "../core/nearest-name.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
+import {
+  type MeasuredCost,
+  measureMicrobenchmark,
+  type Microbenchmark,
+} from "../sim/microbenchmarks/microbenchmark.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import { catalogue, locate } from "./catalogue.ts";
+import { loadMachine } from "./documents/load.ts";
+import { loadVmm } from "./load-vmm.ts";
+
+export interface OperationTable {
+  readonly machine: string;
+  readonly unit: MachineProfile["unit"];
+  /** By operation, then by VMM. */
+  readonly operations: Readonly<Record<string, Readonly<Record<string, MeasuredCost>>>>;
+  /** What could not be measured, and why: one sentence each. */
+  readonly notMeasured: readonly string[];
+}
+
+/** Measure operations (all, if none is named). Throws an {@link InputError} for a machine, VMM or operation that doesn't exist. */
+export async function measureOperationTable(
+  machine: string,
+  vmmNames: readonly string[],
+  only: readonly string[],
+): Promise<OperationTable> {
+  const { profile } = loadMachine(locate("machines", machine, "."));
+  const vmms = await loadVmms(vmmNames);
+  const operations: Record<string, Record<string, MeasuredCost>> = {};
+  const notMeasured: string[] = [];
+  for (const benchmark of chosenBenchmarks(profile, only)) {
+    for (const vmm of vmms) {
+      try {
+        (operations[benchmark.name] ??= {})[vmm.name] = measureMicrobenchmark(benchmark, vmm, profile);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        notMeasured.push(`${benchmark.name} on ${vmm.name}: ${error.message}`);
+      }
+    }
+  }
+  return { machine: profile.name, unit: profile.unit, operations: withoutEmpty(operations), notMeasured };
+}
+
+/** The microbenchmarks of these names, in the order of the catalogue; all of them if no name is given. */
+export function chosenBenchmarks(profile: MachineProfile, only: readonly string[]): readonly Microbenchmark[] {
+  const all = microbenchmarks(profile);
+  const names = all.map(({ name }) => name);
+  const unknown = only.filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new InputError(
+      unknown.map((name) => `machine "${profile.name}" has no operation "${name}"; ${suggestion(name, names)}`),
+    );
+  }
+  return only.length === 0 ? all : all.filter(({ name }) => only.includes(name));
+}
+
+/** VMMs by name or by path. Throws an {@link InputError} with every name that there is not. */
+export async function loadVmms(names: readonly string[]): Promise<readonly Vmm[]> {
+  const problems: string[] = [];
+  const vmms: Vmm[] = [];
+  for (const name of names) {
+    try {
+      vmms.push((await loadVmm({ base: name, set: {}, label: name }, process.cwd())).vmm);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new InputError(problems);
+  return vmms;
+}
+
+/** Names of the machines that come with the package. */
+export function machineNames(): readonly string[] {
+  return catalogue("machines");
+}
+
+function withoutEmpty<T extends object>(record: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => Object.keys(value).length > 0));
+}

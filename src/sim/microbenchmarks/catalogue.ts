@@ -1,0 +1,15 @@
+/** Which microbenchmarks there are for a machine. */
+import type { MachineProfile } from "../../machine/profile.ts";
+import { LMBENCH } from "./lmbench.ts";
+import type { Microbenchmark } from "./microbenchmark.ts";
+import { NANOBENCHMARKS } from "./nanobenchmarks.ts";
+
+const BY_KERNEL: Readonly<Record<MachineProfile["kernel"], readonly Microbenchmark[]>> = {
+  "linux-2.4": [...LMBENCH, ...NANOBENCHMARKS],
+  "linux-6.1": NANOBENCHMARKS,
+};
+
+/** The microbenchmarks of the kernel whose path lengths a machine gives. */
+export function microbenchmarks({ kernel }: MachineProfile): readonly Microbenchmark[] {
+  return BY_KERNEL[kernel];
+}

@@ -1,0 +1,70 @@
+/** A microbenchmark: one operation of a guest, repeated, and what it costs on a VMM with every event that made the cost. */
+import { EVENT_PREFIX, Ledger } from "../../core/ledger.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { Vmm } from "../../vmm/contract.ts";
+import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
+import { OperationStreamBuilder } from "../../workload/operation-stream.ts";
+import { bootGuest } from "../monitor.ts";
+import { playOperation } from "../stream-player.ts";
+
+export interface Microbenchmark {
+  readonly name: string;
+  readonly summary: string;
+  readonly guest: GuestShape;
+  /** Rounds that are played before the measurement begins, and rounds measured. */
+  readonly warmUpRounds: number;
+  readonly rounds: number;
+  /** Operations in one round (1,024 where a round touches 1,024 pages and the figure is per page). */
+  readonly operationsPerRound: number;
+  /** What goes before the first round. */
+  prepare?(builder: OperationStreamBuilder): void;
+  /** Round `turn`, counted from 0 over warm-up and measurement. */
+  round(builder: OperationStreamBuilder, turn: number): void;
+}
+
+/** Means per operation. */
+export interface MeasuredCost {
+  /** In the unit of the machine profile; time spent waiting for devices included. */
+  readonly cost: number;
+  /** Events by name: every cause of the ledger, and what is counted without a cost of its own. */
+  readonly events: Readonly<Record<string, number>>;
+  readonly ledger: Readonly<Record<string, number>>;
+  /** SHA-256 of the operation stream: equal work has equal digests. */
+  readonly digest: string;
+}
+
+/** Play a microbenchmark on a VMM. Throws an InputError when the machine profile lacks a cost that it needs. */
+export function measureMicrobenchmark(benchmark: Microbenchmark, vmm: Vmm, profile: MachineProfile): MeasuredCost {
+  const { workload, measuredFrom } = compileMicrobenchmark(benchmark);
+  const { kernel, machine } = bootGuest(vmm, profile, workload);
+  const { stream } = workload;
+  for (let i = 0; i < measuredFrom; i++) playOperation(kernel, stream, i);
+  const ledger = new Ledger();
+  machine.meter.ledger = ledger;
+  for (let i = measuredFrom; i < stream.length; i++) playOperation(kernel, stream, i);
+  const operations = benchmark.rounds * benchmark.operationsPerRound;
+  const mean = (amounts: Record<string, number>): Record<string, number> =>
+    Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [eventName(name), amount / operations]));
+  return {
+    cost: ledger.total / operations,
+    events: mean(ledger.eventsByCause()),
+    ledger: mean(ledger.cyclesByCause()),
+    digest: stream.digest,
+  };
+}
+
+export function compileMicrobenchmark(benchmark: Microbenchmark): { workload: CompiledWorkload; measuredFrom: number } {
+  const builder = new OperationStreamBuilder();
+  benchmark.prepare?.(builder);
+  for (let turn = 0; turn < benchmark.warmUpRounds; turn++) benchmark.round(builder, turn);
+  const measuredFrom = builder.length;
+  for (let turn = 0; turn < benchmark.rounds; turn++) benchmark.round(builder, benchmark.warmUpRounds + turn);
+  const stream = builder.finish();
+  const workload = { name: benchmark.name, guest: benchmark.guest, stream, durationUs: 0, warmupUs: 0 };
+  return { workload, measuredFrom };
+}
+
+/** Events that have no cost of their own are counted under causes that begin with `event.`. */
+function eventName(cause: string): string {
+  return cause.startsWith(EVENT_PREFIX) ? cause.slice(EVENT_PREFIX.length) : cause;
+}
