@@ -1,0 +1,41 @@
+/** What a source of published figures asks of the models: which figure is held against which simulated one. */
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { CellOutcome } from "../../sim/cell.ts";
+import type { MeasuredCost } from "../../sim/microbenchmarks/microbenchmark.ts";
+
+/** A VMM of the registry by name, or with parts changed as in a matrix file: `{ workstation: { cpu: "hardware-assist" } }`. */
+export type VmmReference = string | Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Runs simulations, each at most once. Machines, operations and workloads are named as on the command line. */
+export interface Bench {
+  profile(machine: string): MachineProfile;
+  /** Mean cost of a microbenchmark, in the unit of the machine. */
+  operation(machine: string, vmm: VmmReference, operation: string): MeasuredCost;
+  /** One guest with this work, every trap simulated, seed 1. */
+  workload(machine: string, vmm: VmmReference, workload: string): CellOutcome;
+}
+
+/**
+ * `calibration`: a number of a machine profile was derived from this figure. `prediction`: none was.
+ */
+export type Role = "calibration" | "prediction";
+
+export interface ValidationRow {
+  /** As in the collection of published figures. */
+  readonly id: string;
+  readonly role: Role;
+  /** The simulated value in the unit of the published one. */
+  readonly simulate: (bench: Bench) => number;
+  /** Rows of one group are the systems within one row of the source; their order is compared, too. */
+  readonly group?: string;
+  /** Why the models cannot reach the figure, for a row that misses. */
+  readonly reason?: string;
+}
+
+export interface ValidationSet {
+  /** First part of the ids: `xen03`. */
+  readonly name: string;
+  /** The source as people cite it. */
+  readonly source: string;
+  readonly rows: readonly ValidationRow[];
+}
