@@ -63,13 +63,13 @@ export class AddressSpace {
     return -1;
   }
 
-  /** Give back the tables that lie in [start, end), which nothing maps any more, as far as no region needs them. */
+  /** Give back the tables in [start, end) that no region needs and nothing is mapped by, lowest level first. */
   freeTables(start: number, end: number): void {
     const { machine, frames } = this.#context;
     this.#tables.forEach((tables, level) => {
       const shift = (level + 1) * this.#bits;
       const isInRange = (area: number): boolean => area >= start >>> shift && area <= (end - 1) >>> shift;
-      for (const [area, table] of [...tables].filter(([area]) => isInRange(area) && !this.#isMapped(area, shift))) {
+      for (const [area, table] of [...tables].filter(([area]) => isInRange(area) && this.#isUnused(area, level))) {
         const upper = level + 1 < this.#tables.length ? this.#tables[level + 1].get(area >>> this.#bits) : this.root;
         machine.mmu.writeEntry(upper ?? this.root, area & this.#mask, 0, "set");
         machine.mmu.useAsTable(table, NOT_A_TABLE, this.root);
@@ -91,8 +91,12 @@ export class AddressSpace {
     spaces.delete(this.id);
   }
 
-  #isMapped(area: number, shift: number): boolean {
-    return this.regions.some(({ start, end }) => start >>> shift <= area && (end - 1) >>> shift >= area);
+  #isUnused(area: number, level: number): boolean {
+    const shift = (level + 1) * this.#bits;
+    if (this.regions.some(({ start, end }) => start >>> shift <= area && (end - 1) >>> shift >= area)) return false;
+    if (level > 0) return ![...this.#tables[level - 1].keys()].some((lower) => lower >>> this.#bits === area);
+    const first = area << this.#bits;
+    return this.nextUsed(first, first + this.#mask + 1) === -1;
   }
 
   /** The first page behind the largest area around a page that has no table. */

@@ -152,6 +152,8 @@ export class GuestKernel {
   exec(pages: number, privatePages?: number): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
     const space = this.#processes.exec(this.#current, pages, privatePages, isBorrowed);
+    const isService = this.#running.length === 1;
+    if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
     this.#running[this.#running.length - 1] = space;
     this.#current = space;
     const { execKernelWrites, startCalls, startCpuids } = this.#context.version;
