@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { describe, expect, it } from "vitest";
-import { partsSource, REGISTRY_FILES, type VmmModule, vmmsSource } from "../../src/experiment/registries.ts";
+import { partsSource, REGISTRY_FILES, type FolderModule, vmmsSource } from "../../src/experiment/registries.ts";
 
 const folder = resolve(import.meta.dirname, "../../src/vmm");
 
-async function modules(): Promise<VmmModule[]> {
+async function modules(): Promise<FolderModule[]> {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) => file.split(sep).join("/"));
   const sources = files.filter((file) => file.endsWith(".ts") && !REGISTRY_FILES.includes(file));
   return Promise.all(
