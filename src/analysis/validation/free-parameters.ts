@@ -26,12 +26,10 @@ export interface FreeParameters {
 export function freeParameters(machines: readonly LoadedMachine[], predictions: number): FreeParameters {
   const numbers = machines.flatMap((machine) => machine.numbers);
   const free = numbers.filter(({ kind }) => kind !== "published");
-  const count = (of: readonly SourcedNumber[], kind: SourcedNumber["kind"]): number =>
-    of.filter((number) => number.kind === kind).length;
   return {
     machines: machines.map(({ profile }) => profile.name).sort(),
     groups: [...groupBy(free, groupName)]
-      .map(([name, of]) => ({ name, calibrated: count(of, "calibrated"), assumed: count(of, "assumed") }))
+      .map(([name, of]) => ({ name, calibrated: countOf(of, "calibrated"), assumed: countOf(of, "assumed") }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     total: free.length,
     published: numbers.length - free.length,
@@ -43,4 +41,8 @@ function groupName({ name }: SourcedNumber): string {
   const [section, group] = name.split(".");
   if (section === "kernel-paths") return "native path lengths of the kernel";
   return section === "costs" ? `primitive costs: ${group}` : "CPU, TLB, disk, network";
+}
+
+function countOf(numbers: readonly SourcedNumber[], kind: SourcedNumber["kind"]): number {
+  return numbers.filter((number) => number.kind === kind).length;
 }
