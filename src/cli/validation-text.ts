@@ -7,11 +7,11 @@ import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
 import type { Validation } from "../analysis/validation/validation.ts";
 import { figure, type Table } from "../report/document.ts";
 import {
+  errorPercent,
   orderSentence,
   parameterSentence,
   parameterTable,
   roleTable,
-  signedPercent,
 } from "../report/validation-tables.ts";
 import { textTable } from "./text-table.ts";
 
@@ -38,13 +38,13 @@ function rowTable(
 ): string {
   const width = Math.max(...rows.map(({ id }) => id.length));
   const first = (id: string, quantity: string): string => `${id.padEnd(width)}  ${quantity}`;
-  const header = [first("figure", "quantity"), "published", "simulated", "unit", "error", "role", "miss"];
+  const header = [first("figure", "quantity"), "published", "simulated", "unit", "error, %", "role", "miss"];
   const lines = rows.map((row) => [
     first(row.id, row.quantity),
     figure(row.published),
     row.simulated === null ? "-" : figure(row.simulated),
     row.unit,
-    signedPercent(row.relativeError),
+    errorPercent(row),
     row.role,
     misses.get(row.id)?.join(", ") ?? "",
   ]);

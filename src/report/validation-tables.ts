@@ -36,16 +36,15 @@ export function rowTable(
   return {
     kind: "table",
     caption,
-    columns: ["id", "printed in", "quantity", "system", "published", "simulated", "unit", "error", "role", "miss"],
+    columns: ["id", "figure of the source", "system", "published", "simulated", "unit", "error, %", "role", "miss"],
     rows: rows.map((row) => [
       row.id,
-      row.fromMemory ? `${row.figure}, from memory` : row.figure,
-      row.quantity,
+      `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}`,
       row.system,
       row.published,
       row.simulated ?? MISSING,
       row.unit,
-      signedPercent(row.relativeError),
+      errorPercent(row),
       row.role,
       misses.get(row.id)?.join(", ") ?? "",
     ]),
@@ -124,9 +123,9 @@ function percent(share: number | null): string {
   return share === null ? MISSING : `${(100 * share).toFixed(1)} %`;
 }
 
-/** "+3.0 %", or a dash where no error can be stated. */
-export function signedPercent(error: number | null): string {
-  if (error === null) return MISSING;
-  const rounded = (100 * error).toFixed(1);
-  return Number(rounded) === 0 ? "0.0 %" : `${error < 0 ? "" : "+"}${rounded} %`;
+/** A relative error as "+3.0", or a dash where none can be stated. */
+export function errorPercent({ relativeError }: ValidatedRow): string {
+  if (relativeError === null) return MISSING;
+  const percents = (100 * relativeError).toFixed(1);
+  return Number(percents) === 0 ? "0.0" : `${relativeError < 0 ? "" : "+"}${percents}`;
 }
