@@ -43,7 +43,7 @@ describe("the collection of published figures", () => {
   it("has every source that models of the monitor can be held against", () => {
     const sources = new Set([...loadPublishedFigures().keys()].map((id) => id.split(".")[0]));
     const papers = ["xen03", "aa06", "evol10", "atc12", "splitx11", "nested", "menon05", "menon06", "sugerman01"];
-    expect([...sources].sort()).toEqual([...papers, "walters08", "derived"].sort());
+    expect([...sources]).toEqual(expect.arrayContaining([...papers, "walters08", "derived"]));
   });
 
   it.each([

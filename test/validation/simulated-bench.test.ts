@@ -39,6 +39,7 @@ describe("the bench of a validation", () => {
     [() => bench.operation(XEON, "xen", "page-fault"), 'there is no VMM "xen"'],
     [() => bench.operation(XEON, "esx", "page-fualt"), 'did you mean "page-fault"?'],
     [() => bench.operation(XEON, { esx: { mmmu: "bare" } }, "stat"), 'esx: mmmu: unknown slot "mmmu"'],
+    [() => bench.operation(XEON, {}, "stat"), "{}: expected one VMM with its changes"],
     [() => bench.operation(XEON, "native", "divzero"), "gives no costs.hardware.exception"],
     [() => bench.workload(XEON, "native", "databse"), 'did you mean "database"?'],
   ])("says what there is not (%#)", (ask, sentence) => {

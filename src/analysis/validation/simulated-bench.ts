@@ -71,7 +71,9 @@ function compileOne(workload: string): CompiledWorkload {
 }
 
 function vmmOf(reference: VmmReference): Vmm {
-  const [name, changes] = typeof reference === "string" ? [reference, {}] : Object.entries(reference)[0];
+  const entries = typeof reference === "string" ? [[reference, {}] as const] : Object.entries(reference);
+  if (entries.length !== 1) throw new InputError(`${JSON.stringify(reference)}: expected one VMM with its changes`);
+  const [[name, changes]] = entries;
   const base = VMMS.find((vmm) => vmm.name === name);
   if (base === undefined) {
     const names = VMMS.map((vmm) => vmm.name);
