@@ -3,9 +3,10 @@ import type { CommandModule } from "yargs";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { ValidationSet } from "../analysis/validation/validation-set.ts";
+import { namesIn } from "./operations.ts";
 
 interface ValidateArguments {
-  source: string | undefined;
+  source: string | string[] | undefined;
   json: boolean;
 }
 
@@ -16,7 +17,11 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
   describe: "Hold simulated figures against published ones: errors, orders of systems, free parameters",
   builder: (yargs) =>
     yargs
-      .option("source", { type: "string", requiresArg: true, describe: "Only one source, such as xen03; default: all" })
+      .option("source", {
+        type: "string",
+        requiresArg: true,
+        describe: "Sources, separated by commas, such as xen03; default: all",
+      })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 validate", "every figure; misses are red")
       .example("$0 validate --source xen03 --json", "Barham et al. 2003 alone, for scripts"),
@@ -25,7 +30,7 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
     const { loadPublishedFigures } = await import("../analysis/validation/published-figures.ts");
     const { validate } = await import("../analysis/validation/validation.ts");
     const { validationText } = await import("./validation-text.ts");
-    const sets = source === undefined ? VALIDATION_SETS : setsOf(source, VALIDATION_SETS);
+    const sets = setsOf(namesIn(source ?? []), VALIDATION_SETS);
     const validation = validate(sets, loadPublishedFigures(), sayProgress);
     process.stdout.write(
       json ? `${JSON.stringify(validation, undefined, 2)}\n` : validationText(validation, inColour()),
@@ -34,12 +39,14 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
   },
 };
 
-/** Throws an {@link InputError} with the nearest name when there is no such source. */
-export function setsOf(source: string, all: readonly ValidationSet[]): readonly ValidationSet[] {
-  const sets = all.filter(({ name }) => name === source);
-  if (sets.length > 0) return sets;
+/** The sets of these sources, all if none is named. Throws an {@link InputError} with the nearest name for each that there is not. */
+function setsOf(sources: readonly string[], all: readonly ValidationSet[]): readonly ValidationSet[] {
   const names = [...new Set(all.map(({ name }) => name))];
-  throw new InputError(`there is no source "${source}"; ${suggestion(source, names)}`);
+  const unknown = sources.filter((source) => !names.includes(source));
+  if (unknown.length > 0) {
+    throw new InputError(unknown.map((source) => `there is no source "${source}"; ${suggestion(source, names)}`));
+  }
+  return sources.length === 0 ? all : all.filter(({ name }) => sources.includes(name));
 }
 
 function sayProgress({ name, source, rows }: ValidationSet): void {

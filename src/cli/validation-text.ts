@@ -1,13 +1,13 @@
 /** A validation as text: a table per source, misses in red, then what the rows say together. */
 import pc from "picocolors";
-import { groupBy } from "../analysis/results.ts";
-import { MOST_PER_PREDICTION } from "../analysis/validation/free-parameters.ts";
 import { type MissKind, missesOf, missReasons } from "../analysis/validation/misses.ts";
 import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
 import type { Validation } from "../analysis/validation/validation.ts";
 import { figure, type Table } from "../report/document.ts";
 import {
+  bySource,
   errorPercent,
+  goalTable,
   orderSentence,
   parameterSentence,
   parameterTable,
@@ -18,16 +18,16 @@ import { textTable } from "./text-table.ts";
 type Colours = ReturnType<typeof pc.createColors>;
 
 export function validationText(validation: Validation, inColour: boolean): string {
-  const { rows, summary } = validation;
   const colours = pc.createColors(inColour);
   const misses = missesOf(validation);
-  const sources = [...groupBy(rows, ({ source }) => source)];
+  const sources = [...bySource(validation)];
   return [
     ...sources.map(([source, of]) => `${colours.bold(source)}\n${rowTable(of, misses, colours)}`),
     ...reasonLines(validation, colours),
-    plainTable(roleTable(validation), colours),
+    titledTable(roleTable(validation), colours),
     orderLines(validation, colours),
-    plainTable(parameterTable(summary.freeParameters), colours) + parameterLine(validation, colours),
+    `${titledTable(parameterTable(validation.summary.freeParameters), colours)}${parameterSentence(validation)}\n`,
+    titledTable(goalTable(validation), colours),
   ].join("\n");
 }
 
@@ -51,8 +51,7 @@ function rowTable(
   const [head, ...body] = textTable([header, ...lines])
     .trimEnd()
     .split("\n");
-  const marked = body.map((line, index) => (misses.has(rows[index].id) ? colours.red(line) : line));
-  return `${[head, ...marked].join("\n")}\n`;
+  return redLines(head, body, (line) => misses.has(rows[line].id), colours);
 }
 
 function reasonLines(validation: Validation, colours: Colours): string[] {
@@ -60,8 +59,15 @@ function reasonLines(validation: Validation, colours: Colours): string[] {
   return reasons.length === 0 ? [] : [`${colours.bold("Why rows miss")}\n${reasons.join("")}`];
 }
 
-function plainTable({ caption, columns, rows }: Table, colours: Colours): string {
-  return `${colours.bold(caption)}\n${textTable([columns, ...rows.map((row) => row.map(String))])}`;
+function titledTable({ caption, columns, rows, missed }: Table, colours: Colours): string {
+  const [head, ...body] = textTable([columns, ...rows.map((row) => row.map(String))])
+    .trimEnd()
+    .split("\n");
+  return `${colours.bold(caption)}\n${redLines(head, body, (line) => missed?.has(line) ?? false, colours)}`;
+}
+
+function redLines(head: string, body: readonly string[], isRed: (line: number) => boolean, colours: Colours): string {
+  return `${[head, ...body.map((line, index) => (isRed(index) ? colours.red(line) : line))].join("\n")}\n`;
 }
 
 function orderLines({ summary: { orderings } }: Validation, colours: Colours): string {
@@ -69,10 +75,4 @@ function orderLines({ summary: { orderings } }: Validation, colours: Colours): s
     ordering.lost.map((pair) => colours.red(`  lost: ${pair.join(" < ")} (${ordering.quantity})`)),
   );
   return `${[colours.bold("Orders of systems"), orderSentence(orderings), ...lost].join("\n")}\n`;
-}
-
-function parameterLine(validation: Validation, colours: Colours): string {
-  const { perPrediction } = validation.summary.freeParameters;
-  const sentence = parameterSentence(validation);
-  return `${(perPrediction ?? 0) > MOST_PER_PREDICTION ? colours.red(sentence) : sentence}\n`;
 }

@@ -9,6 +9,7 @@ import { renderMarkdown } from "./markdown.ts";
 import { renderSvg } from "./render-chart.ts";
 import {
   bySource,
+  goalTable,
   orderSentence,
   orderTable,
   parameterSentence,
@@ -75,6 +76,7 @@ function togetherSection(validation: Validation): Section {
       paragraph(orderSentence(validation.summary.orderings)),
       paragraph(parameterSentence(validation)),
       parameterTable(validation.summary.freeParameters),
+      goalTable(validation),
     ],
   };
 }

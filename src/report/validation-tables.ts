@@ -1,6 +1,7 @@
 /** What the report and docs/validation.md show of a validation. */
 import { groupBy } from "../analysis/results.ts";
-import { type FreeParameters, MOST_PER_PREDICTION } from "../analysis/validation/free-parameters.ts";
+import type { FreeParameters } from "../analysis/validation/free-parameters.ts";
+import { goals } from "../analysis/validation/goals.ts";
 import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
 import type { Ordering } from "../analysis/validation/orderings.ts";
 import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
@@ -103,15 +104,23 @@ export function parameterTable({ groups }: FreeParameters): Table {
 
 export function parameterSentence({ summary }: Validation): string {
   const { machines, total, published, perPrediction } = summary.freeParameters;
-  const ratio =
-    perPrediction === null
-      ? ""
-      : `: ${perPrediction.toFixed(2)} for each, ${perPrediction > MOST_PER_PREDICTION ? "more than" : "within"} the quarter ` +
-        "that is allowed";
+  const ratio = perPrediction === null ? "" : `, ${perPrediction.toFixed(2)} for each`;
   return (
     `The profiles of ${machines.join(", ")} have ${total} free parameters and ${published} numbers from sources, for ` +
     `${summary.roles.prediction.rows} predictions${ratio}.`
   );
+}
+
+/** What is wanted of the models, and whether they reach it. */
+export function goalTable({ summary }: Validation): Table {
+  const rows = goals(summary);
+  return {
+    kind: "table",
+    caption: "What is wanted of the models",
+    columns: ["goal", "reached"],
+    rows: rows.map(({ goal, reached }) => [goal, reached ? "yes" : "no"]),
+    missed: new Set(rows.flatMap(({ reached }, index) => (reached ? [] : [index]))),
+  };
 }
 
 /** Rows by source, in the order of the sources. */

@@ -29,7 +29,7 @@ it("prints a table without colours into a pipe", async () => {
   expect(code).toBe(0);
   expect(stdout).not.toContain(ESCAPE);
   expect(stdout).toMatch(/xen03\.t3\.l-up\.null-call +lmbench null call, latency +0\.450 +0\.\d+ +us /);
-  expect(stdout).toContain("free parameters");
+  expect(stdout).toMatch(/The profiles of .+ have \d+ free parameters and \d+ numbers from sources/);
 });
 
 it("marks what misses in red on a terminal, and nothing else", () => {
@@ -47,6 +47,8 @@ it("marks what misses in red on a terminal, and nothing else", () => {
 it("knows the nearest source to one that is misspelt", async () => {
   const { code, stdout, stderr } = await vmmbench(["validate", "--source", "xen3"]);
   expect([code, stdout, stderr]).toEqual([2, "", 'there is no source "xen3"; did you mean "xen03"?\n']);
+  const both = await vmmbench(["validate", "--source", "xen03,xne03", "--source", "xen04"]);
+  expect([both.code, both.stderr.trim().split("\n").length]).toEqual([2, 2]);
 });
 
 it("ends with 1 when a row cannot be simulated, and says why", async () => {

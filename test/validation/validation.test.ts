@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadAcceptedFigures, worsened } from "../../src/analysis/validation/accepted-figures.ts";
 import { freeParameters } from "../../src/analysis/validation/free-parameters.ts";
+import { goals } from "../../src/analysis/validation/goals.ts";
 import { missesOf, missReasons } from "../../src/analysis/validation/misses.ts";
 import { orderings } from "../../src/analysis/validation/orderings.ts";
 import type { PublishedFigure } from "../../src/analysis/validation/published-figures.ts";
@@ -38,6 +39,12 @@ function figureOf(id: string, value: number): [string, PublishedFigure] {
   const text = { source: "s", figure: "Table 1", system: "x", workload: "w", metric: "latency", unit: "us" };
   const provenance = id.endsWith("memory") ? "from-memory:high:plotted" : "verified:full-text:tabulated";
   return [id, { id, ...text, value, lowerIsBetter: true, confidence: "high", provenance }];
+}
+
+function reached(rows: readonly ValidatedRow[], perPrediction: number): boolean[] {
+  const { summary } = validationOf(rows);
+  const freeParameters = { ...summary.freeParameters, perPrediction };
+  return goals({ ...summary, freeParameters }).map((goal) => goal.reached);
 }
 
 function lacking(): number {
@@ -133,6 +140,24 @@ describe("the reasons of misses", () => {
       { reason, ids: ["a", "b"] },
       { reason: "no reason is known", ids: ["d"] },
     ]);
+  });
+});
+
+describe("the goals", () => {
+  const rows = Array.from({ length: 10 }, (_, i) => row(String(i), 100, i < 6 ? 115 : 140));
+  it("are reached up to their limits and not beyond", () => {
+    expect(reached(rows, 0.24)).toEqual([true, true, true, true]);
+    expect(reached(rows, 0.25)).toEqual([true, true, true, false]);
+    const close = rows.with(0, row("0", 100, 116)).with(1, row("1", 100, 116));
+    expect(reached(close, 0)).toEqual([false, true, true, true]);
+    expect(reached(rows.with(9, row("9", 100, 141)), 0)).toEqual([true, true, true, true]);
+    expect(reached(rows.with(9, row("9", 100, 141)).with(8, row("8", 100, 59)), 0)).toEqual([true, false, true, true]);
+    const turned = rows.with(8, row("8", 100, 130, { group: "g" })).with(9, row("9", 110, 120, { group: "g" }));
+    expect(reached(turned, 0)).toEqual([true, true, false, true]);
+  });
+
+  it("are none without predictions", () => {
+    expect(reached([row("a", 1, 1, { role: "calibration" })], 0)).toEqual([]);
   });
 });
 

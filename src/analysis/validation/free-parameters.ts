@@ -3,7 +3,7 @@ import type { LoadedMachine } from "../../experiment/documents/load.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-document.ts";
 import { groupBy } from "../results.ts";
 
-/** More free parameters for each prediction than this, and agreement shows little. */
+/** With this many free parameters for each prediction, or more, agreement shows little. */
 export const MOST_PER_PREDICTION = 0.25;
 
 /** Path lengths of the guest kernel, primitive costs by the first part of their name (a VMM, `hardware`), or the rest. */

@@ -2,7 +2,14 @@ import { missesOf } from "../../analysis/validation/misses.ts";
 import type { Validation } from "../../analysis/validation/validation.ts";
 import { validationChart } from "../charts/validation.ts";
 import { type Block, paragraph, type Section } from "../document.ts";
-import { orderSentence, parameterSentence, reasonBlocks, roleTable, rowTable } from "../validation-tables.ts";
+import {
+  goalTable,
+  orderSentence,
+  parameterSentence,
+  reasonBlocks,
+  roleTable,
+  rowTable,
+} from "../validation-tables.ts";
 
 /** How far the models can be trusted, whatever was run. */
 export function validationSection(validation: Validation): Section {
@@ -18,6 +25,7 @@ export function validationSection(validation: Validation): Section {
     ...(chart === undefined ? [] : [{ kind: "chart", chart } as const]),
     roleTable(validation),
     paragraph(`${orderSentence(validation.summary.orderings)} ${parameterSentence(validation)}`),
+    goalTable(validation),
     ...(missed.length === 0 ? [] : [rowTable("Figures that the models miss", missed, misses)]),
     ...reasonBlocks(validation),
     rowTable("All published figures with the simulated ones", validation.rows, misses, { folded: true }),
