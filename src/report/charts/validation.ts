@@ -1,7 +1,7 @@
 import { groupBy } from "../../analysis/results.ts";
 import { absoluteError, CLOSE, MISS, type ValidatedRow } from "../../analysis/validation/validated-row.ts";
 import type { Role } from "../../analysis/validation/validation-set.ts";
-import type { Validation } from "../../analysis/validation/validation.ts";
+import type { RoleSummary, Validation } from "../../analysis/validation/validation.ts";
 import { figure } from "../document.ts";
 import { type Chart, frame, logarithmicTicks, type View } from "./chart.ts";
 
@@ -11,6 +11,9 @@ const DOT = 8;
 const MOST_HEIGHT = 120;
 const LANE_PADDING = 14;
 const LABEL_HEIGHT = 22;
+
+/** Predictions that the description names. */
+const NAMED = 10;
 
 const MARKS = {
   calibration: { colour: "#8c8c8c", shape: "circle" },
@@ -46,33 +49,26 @@ export function validationChart({ rows, summary }: Validation): Chart | undefine
     return ratio > 0 ? [{ row, ratio }] : [];
   });
   if (dots.length === 0) return undefined;
-  const { medianAbsoluteError, shareWithinMiss, rows: predictions } = summary.roles.prediction;
-  const title =
-    medianAbsoluteError === null || shareWithinMiss === null
-      ? "Simulated against published figures"
-      : `Predictions: ${percent(medianAbsoluteError)} off in the median, ${percent(shareWithinMiss)} of ${predictions} ` +
-        "within 40 %";
+  const title = titleOf(summary.roles.prediction);
   const left = rows.length - dots.length;
   const subtitle =
     "Simulated over published value, one mark a figure; 1 = equal. Bands: within 15 % and within 40 %. Calibration: a number " +
-    `of a machine profile was derived from the figure. ${left === 0 ? "" : `Left out, without a positive ratio: ${left}.`}`;
-  const spec = frame(view(lanesOf(dots), dots), {
-    title,
-    subtitle: subtitle.trim(),
-    source: `Source: vmmbench validate, against ${sourcesOf(rows)}. The VMMs are models.`,
-    width: WIDTH,
-  });
-  const worst = dots.filter((dot) => dot.row.role === "prediction").sort((a, b) => off(b) - off(a));
-  const description = worst
-    .slice(0, 10)
-    .map(({ row, ratio }) => `${row.id} ${times(ratio)}`)
-    .join("; ");
-  return {
-    id: "validation",
-    title,
-    description: `${title}. Predictions farthest off: ${description || "none"}.`,
-    spec,
-  };
+    `of a machine profile was derived from the figure.${left === 0 ? "" : ` Left out, without a positive ratio: ${left}.`}`;
+  const source = `Source: vmmbench validate, against ${sourcesOf(rows)}. The VMMs are models.`;
+  const spec = frame(view(lanesOf(dots), dots), { title, subtitle, source, width: WIDTH });
+  return { id: "validation", title, description: `${title}. Predictions farthest off: ${farthest(dots)}.`, spec };
+}
+
+function titleOf({ rows, medianAbsoluteError, shareWithinMiss }: RoleSummary): string {
+  if (medianAbsoluteError === null || shareWithinMiss === null) return "Simulated against published figures";
+  const [median, within] = [medianAbsoluteError, shareWithinMiss].map(percent);
+  return `Predictions: ${median} off in the median, ${within} of ${rows} within 40 %`;
+}
+
+function farthest(dots: readonly Dot[]): string {
+  const predictions = dots.filter(({ row }) => row.role === "prediction").sort((a, b) => off(b) - off(a));
+  const named = predictions.slice(0, NAMED).map(({ row, ratio }) => `${row.id} ${times(ratio)}`);
+  return named.join("; ") || "none";
 }
 
 function lanesOf(dots: readonly Dot[]): Lane[] {
