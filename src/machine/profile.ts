@@ -7,7 +7,7 @@ import { nearestName } from "../core/nearest-name.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
-export type PageTableFormatName = "ia32" | "x86-64";
+export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 
 export interface MachineProfile {
   readonly name: string;

@@ -116,6 +116,8 @@ describe("a machine", () => {
     expect(profile).toEqual({
       name: "m",
       title: "M",
+      unit: "cycles",
+      kernel: "linux-2.4",
       megahertz: 2400,
       cores: 2,
       pageTable: "ia32",
@@ -152,7 +154,13 @@ describe("a machine", () => {
       "another unit",
       "1093, unit: cycles",
       "1093, unit: us",
-      'costs.hardware.trap.unit: "us" is not known here; expected cycles',
+      'costs.hardware.trap.unit: "us" is not known here; expected one of: cycles, instructions',
+    ],
+    [
+      "a cost in another unit than the machine's",
+      "1093, unit: cycles",
+      "1093, unit: instructions",
+      "costs.hardware.trap.unit: instructions on a machine that counts cycles",
     ],
     [
       "a fraction of a cycle",

@@ -20,6 +20,7 @@ const VARIANTS: readonly Vmm[] = [
   ...VMMS,
   { ...esx, name: "esx with 5 shadow tables", mmu: shadowPaging({ shadowTables: 5 }) },
   { ...xenPv, name: "xen-pv that queues 3 updates", mmu: directPaging({ queueLength: 3 }) },
+  { ...xenPv, name: "xen-pv with writable page tables", mmu: directPaging({ writablePageTables: true }) },
   { ...xenPv, name: "xen-pv on shadow paging", mmu: shadowPaging() },
 ];
 
@@ -51,6 +52,11 @@ describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ v
   it.each([
     { shape: SMALL_GUEST, machine: XEON, title: "with enough memory" },
     { shape: TIGHT_GUEST, machine: XEON, title: "when it has to swap" },
+    {
+      shape: SMALL_GUEST,
+      machine: { ...XEON, pageTable: "ia32-pae" as const },
+      title: "with physical address extension",
+    },
     { shape: SMALL_GUEST, machine: XEON_64, title: "with four levels of page tables" },
   ])("a guest reads what it last wrote, $title", ({ shape, machine }) => {
     fc.assert(

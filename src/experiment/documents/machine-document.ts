@@ -25,14 +25,26 @@ export const machineSchema = z
     name,
     title: z.string().min(1),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
-    kernel: z.enum(KERNEL_NAMES).meta({ description: "The guest kernel whose path lengths are given." }),
+    kernel: z
+      .enum(KERNEL_NAMES)
+      .default("linux-2.4")
+      .meta({ description: "The guest kernel whose path lengths are given." }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
-    "page-table": z.enum(["ia32", "x86-64"]),
+    "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
+  })
+  .superRefine((document, context) => {
+    for (const section of ["costs", "kernel-paths"] as const) {
+      for (const [key, { unit }] of Object.entries(document[section])) {
+        if (unit === document.unit) continue;
+        const message = `${unit} on a machine that counts ${document.unit}`;
+        context.addIssue({ code: "custom", path: [section, key, "unit"], message });
+      }
+    }
   })
   .superRefine(({ tlb }, context) => {
     if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
