@@ -148,18 +148,18 @@ it("enters the hypervisor twice for each page that is mapped on demand (Barham 2
   expect(counts["vmm.hypercall"]).toBe(30);
 });
 
-describe("writable page tables", () => {
-  function tree(): { mmu: DirectPaging; meter: Meter } {
-    const guest = hypervisor(8, true);
-    guest.mmu.useAsTable(0, 1);
-    guest.mmu.useAsTable(1, 0);
-    guest.mmu.useAsTable(2, 0);
-    guest.mmu.writeEntry(0, 0, entryOf(1, MAPPED));
-    guest.mmu.writeEntry(0, 1, entryOf(2, MAPPED));
-    guest.mmu.switchRoot(0);
-    return guest;
-  }
+function tree(): { mmu: DirectPaging; meter: Meter } {
+  const guest = hypervisor(8, true);
+  guest.mmu.useAsTable(0, 1);
+  guest.mmu.useAsTable(1, 0);
+  guest.mmu.useAsTable(2, 0);
+  guest.mmu.writeEntry(0, 0, entryOf(1, MAPPED));
+  guest.mmu.writeEntry(0, 1, entryOf(2, MAPPED));
+  guest.mmu.switchRoot(0);
+  return guest;
+}
 
+describe("writable page tables", () => {
   it("trap at the first write and let the others go, until the table is needed", () => {
     const { mmu, meter } = tree();
     const traps = events(meter, "vmm.trap");

@@ -131,6 +131,6 @@ export class ShadowPages {
   isBelow(shadow: number, root: number): boolean {
     let at = shadow;
     while (at !== NONE && at !== root) at = this.#parent[at];
-    return at === root;
+    return at === root && root !== NONE;
   }
 }
