@@ -14,7 +14,7 @@ import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
-import { OutOfSync } from "./out-of-sync.ts";
+import { UnsyncTables } from "./unsync-tables.ts";
 import { RecentRoots } from "./recent-roots.ts";
 import { ShadowPages } from "./shadow-pages.ts";
 
@@ -59,7 +59,7 @@ export class UnsyncShadowPaging implements Mmu {
   readonly #costs: ReturnType<typeof unsyncCosts>;
   readonly #roots = new RecentRoots();
   readonly #exits: KvmExits;
-  readonly #outOfSync: OutOfSync;
+  readonly #unsyncTables: UnsyncTables;
   /** Guest frame of the root that is loaded. */
   #root = NO_ROOT;
   /** Whether the fault that the guest has to handle found an entry that is present. */
@@ -76,7 +76,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
     this.#costs = unsyncCosts(context);
     this.#exits = new KvmExits(meter, this.#costs.exit);
-    this.#outOfSync = new OutOfSync(this.guest, this.shadows, machineFrames, meter, this.#costs);
+    this.#unsyncTables = new UnsyncTables(this.guest, this.shadows, machineFrames, meter, this.#costs);
   }
 
   access(page: number, write: boolean): number {
@@ -108,7 +108,7 @@ export class UnsyncShadowPaging implements Mmu {
       return;
     }
     const stale = this.shadows.find(frame, 0);
-    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goOutOfSync(stale);
+    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goUnsyncTables(stale);
   }
 
   readEntry(table: number, index: number): number {
@@ -121,7 +121,7 @@ export class UnsyncShadowPaging implements Mmu {
     const shadow = this.shadows.find(table, level);
     if (shadow === -1) return;
     if (level > 0) this.#emulateWrite(shadow, index);
-    else if (this.shadows.isUnsync[shadow] === 0) this.#goOutOfSync(shadow);
+    else if (this.shadows.isUnsync[shadow] === 0) this.#goUnsyncTables(shadow);
   }
 
   beginBatch(): void {}
@@ -133,7 +133,7 @@ export class UnsyncShadowPaging implements Mmu {
     if (page === ALL_PAGES) {
       this.#exits.exit(ROOT_SWITCH, this.#costs.readRoot);
       this.#writeRoot();
-      this.#outOfSync.synchronize(this.#rootShadow());
+      this.#unsyncTables.synchronize(this.#rootShadow());
       this.#walker.flush();
       return;
     }
@@ -151,7 +151,7 @@ export class UnsyncShadowPaging implements Mmu {
     if (!this.#roots.use(root)) this.#meter.spend(ROOT_SWITCH, this.#costs.findRoot);
     const shadow = this.#shadowOf(root, level);
     this.shadows.writes[shadow] = 0;
-    this.#outOfSync.synchronize(shadow);
+    this.#unsyncTables.synchronize(shadow);
     this.#walker.loadRoot(shadow);
     if (isNew) this.#linkKernel();
   }
@@ -190,7 +190,7 @@ export class UnsyncShadowPaging implements Mmu {
       shadow = lower;
     }
     const index = this.guest.indexAt(page, 0);
-    this.shadows.memory.write(shadow, index, (this.#outOfSync.shadowEntry(leaf) | Pte.Accessed) >>> 0);
+    this.shadows.memory.write(shadow, index, (this.#unsyncTables.shadowEntry(leaf) | Pte.Accessed) >>> 0);
     this.#prefetch(shadow, guestTable, index);
   }
 
@@ -199,7 +199,7 @@ export class UnsyncShadowPaging implements Mmu {
     const first = index - (index % PREFETCH_GROUP);
     for (let next = first; next < first + PREFETCH_GROUP; next++) {
       if ((this.shadows.memory.read(shadow, next) & Pte.Present) !== 0) continue;
-      const entry = this.#outOfSync.shadowEntry(this.guest.read(guestTable, next));
+      const entry = this.#unsyncTables.shadowEntry(this.guest.read(guestTable, next));
       if (entry === 0) return;
       this.#meter.spend(PREFETCH, this.#costs.prefetch);
       this.shadows.memory.write(shadow, next, entry);
@@ -215,7 +215,7 @@ export class UnsyncShadowPaging implements Mmu {
     }
     // A table of an earlier life that went out of sync: what it held is checked before it is used again.
     if (this.shadows.isUnsync[found] === 1 && !this.shadows.isBelow(found, this.#rootShadow()))
-      this.#outOfSync.syncEntries(found);
+      this.#unsyncTables.syncEntries(found);
     return found;
   }
 
@@ -235,9 +235,9 @@ export class UnsyncShadowPaging implements Mmu {
     this.#zap(shadow);
   }
 
-  #goOutOfSync(shadow: number): void {
+  #goUnsyncTables(shadow: number): void {
     this.#exits.fault(PF_FIXED, UNSYNC, this.#costs.unsync);
-    this.#outOfSync.add(shadow);
+    this.#unsyncTables.add(shadow);
   }
 
   #refresh(page: number): void {
@@ -252,14 +252,14 @@ export class UnsyncShadowPaging implements Mmu {
     this.shadows.memory.write(
       shadow,
       this.guest.indexAt(page, 0),
-      this.#outOfSync.shadowEntry(this.guest.words[position]),
+      this.#unsyncTables.shadowEntry(this.guest.words[position]),
     );
   }
 
   #zap(shadow: number): void {
     this.#meter.count(MMU_ZAPPED);
     this.#meter.spend(ZAP, this.#costs.zap);
-    this.#outOfSync.forget(shadow);
+    this.#unsyncTables.forget(shadow);
     this.#roots.forget(this.shadows.guestTable(shadow));
     this.#meter.spendMany(ZAP, this.shadows.zap(shadow), this.#costs.zapEntry);
   }

@@ -7,7 +7,7 @@ import type { ShadowPages } from "./shadow-pages.ts";
 const SYNC = cause("vmm.shadow.sync");
 const MMU_UNSYNC = event("mmu_unsync");
 
-export class OutOfSync {
+export class UnsyncTables {
   readonly #guest: PageTableMemory;
   readonly #shadows: ShadowPages;
   readonly #machineFrames: Uint32Array;
