@@ -1,5 +1,7 @@
 /** The guest operating system: carries out the operations of a stream on a (virtual) machine. */
 import { InputError } from "../core/input-error.ts";
+import { Pte } from "../machine/page-tables.ts";
+import { primitiveCost } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
@@ -9,7 +11,7 @@ import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
-import { GUEST_USER, kernelPaths } from "./kernel-paths.ts";
+import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
 import type { KernelPath } from "./kernel-paths.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
@@ -21,6 +23,7 @@ import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT, INSTRUCTIONS } from "./virtual-hardware.ts";
+import type { KernelEntry } from "./virtual-hardware.ts";
 
 /**
  * Private pages that the child, and afterwards the parent, writes around a fork: together the 8 minor faults of one
@@ -47,6 +50,7 @@ export class GuestKernel {
   readonly network: NetworkStack;
   readonly blocks: BlockLayer;
   readonly frames: GuestPages;
+  readonly #profile: MachineProfile;
   readonly #shape: GuestShape;
   readonly #context: KernelContext;
   readonly #faults: PageFaults;
@@ -65,6 +69,7 @@ export class GuestKernel {
         `a process has ${shape.anonymousPages} anonymous pages, at most ${MOST_ANONYMOUS_PAGES} have room`,
       );
     }
+    this.#profile = profile;
     this.#shape = shape;
     const paths = kernelPaths(profile);
     this.blocks = new BlockLayer(machine, paths);
@@ -183,11 +188,27 @@ export class GuestKernel {
     for (let time = 0; time < times; time++) this.#context.machine.cpu.execute(INSTRUCTIONS[instruction]);
   }
 
-  /** A division by zero: the handler of the kernel, and back. */
-  divideError(): void {
+  /** To the first instruction of a handler, and straight back. */
+  enterAndLeave(entry: KernelEntry): void {
     const { cpu } = this.#context.machine;
-    cpu.enterKernel("exception");
-    cpu.leaveKernel("exception");
+    cpu.enterKernel(entry);
+    cpu.leaveKernel(entry);
+  }
+
+  /** A write to an anonymous page that is not mapped: the kernel's handler returns at once. */
+  unhandledFault(page: number): void {
+    const { mmu } = this.#context.machine;
+    if (mmu.access(ANONYMOUS_START + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
+    mmu.raiseFault();
+    this.enterAndLeave("page-fault");
+  }
+
+  /** Write the page-table entry of an anonymous page: 0 with what it holds, 1 not present, 2 present. */
+  writeEntry(page: number, what: number): void {
+    const entry = this.#current.entry(ANONYMOUS_START + page);
+    const written = [entry, entry & ~Pte.Present, entry | Pte.Present][what] >>> 0;
+    this.#context.machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
+    this.#current.setEntry(ANONYMOUS_START + page, written);
   }
 
   installSignalHandler(): void {
@@ -197,9 +218,7 @@ export class GuestKernel {
   /** kill, the handler, and sigreturn: two system calls. */
   handleSignal(): void {
     this.#oneCall("signal-handle");
-    const { cpu } = this.#context.machine;
-    cpu.enterKernel("system-call");
-    cpu.leaveKernel("system-call");
+    this.enterAndLeave("system-call");
   }
 
   timerInterrupt(): void {
