@@ -1,10 +1,11 @@
 /**
  * The nanobenchmarks of Adams and Agesen 2006, section 6.3, which a minimal guest kernel runs: single instructions, empty
- * handlers, and writes of page-table entries in use; and their forkwait (section 6.2).
+ * handlers, and writes of page-table entries in use; and their forkwait (section 6.2), the same work as fork of lmbench.
  */
 import { INSTRUCTIONS } from "../../guest/virtual-hardware.ts";
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder } from "../../workload/operation-stream.ts";
+import { forkAndExit, HEAP_PAGES } from "./lmbench.ts";
 import type { Microbenchmark } from "./microbenchmark.ts";
 
 const ROUNDS = 100;
@@ -73,13 +74,10 @@ export const NANOBENCHMARKS: readonly Microbenchmark[] = [
   {
     name: "forkwait",
     summary: "fork, child exits, wait",
-    guest: { ...GUEST, anonymousPages: 1, residentAnonymousPages: 0 },
+    guest: { ...GUEST, anonymousPages: HEAP_PAGES, residentAnonymousPages: HEAP_PAGES },
     warmUpRounds: 20,
     rounds: ROUNDS,
     operationsPerRound: 1,
-    round: (builder) => {
-      builder.add(Op.Fork);
-      builder.add(Op.Exit);
-    },
+    round: forkAndExit,
   },
 ];
