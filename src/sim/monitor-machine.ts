@@ -7,19 +7,21 @@ import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
-import type { IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
+import type { CpuContext, IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
 
 export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): GuestMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
-  const context: MonitorContext = {
+  const hardware: CpuContext = {
     profile,
     meter,
     tlb: new Tlb(profile.tlb.entries, profile.tlb.ways),
     pageTableFormat,
-    machineFrames: machineFrames(guestPages),
   };
+  // The processor comes first: through it the other parts enter the VMM.
+  const cpu = create(vmm.cpu, hardware);
+  const context: MonitorContext = { ...hardware, machineFrames: machineFrames(guestPages), vmmEntry: cpu };
   return {
-    cpu: create(vmm.cpu, context),
+    cpu,
     mmu: create(vmm.mmu, context),
     diskPath: createIoPath(vmm.disk, context),
     networkPath: createIoPath(vmm.network, context),

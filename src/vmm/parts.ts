@@ -4,6 +4,7 @@ import { staticPartition } from "./allocation/static-partition.ts";
 import type { PartDefinition } from "./contract.ts";
 import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
+import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
@@ -23,6 +24,7 @@ export {
   staticPartition,
   bareCpu,
   binaryTranslation,
+  hardwareAssist,
   paravirtual,
   bareDisk,
   bareNetwork,
@@ -47,6 +49,7 @@ export const PARTS: readonly PartDefinition[] = [
   staticPartition.definition,
   bareCpu.definition,
   binaryTranslation.definition,
+  hardwareAssist.definition,
   paravirtual.definition,
   bareDisk.definition,
   bareNetwork.definition,

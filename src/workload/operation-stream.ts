@@ -55,6 +55,13 @@ export const Op = {
   Instruction: 16,
   /** A division by zero in user code. */
   DivideError: 17,
+  /**
+   * Into the guest kernel and straight back: a = 0 by a system call, 1 by the fault of a write to page b, which is not
+   * mapped and stays so.
+   */
+  KernelEntry: 18,
+  /** The guest kernel writes the page-table entry of page a: b = 0 with what it holds, 1 not present, 2 present. */
+  WriteEntry: 19,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -77,6 +84,8 @@ export const OP_NAMES = [
   "receive",
   "instruction",
   "divide-error",
+  "kernel-entry",
+  "write-entry",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

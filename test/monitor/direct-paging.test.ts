@@ -7,7 +7,7 @@ import { DirectPaging, directPaging } from "../../src/vmm/mmu/direct-paging.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { SMALL_GUEST, XEON } from "./machines.ts";
+import { FREE_ENTRY, SMALL_GUEST, XEON } from "./machines.ts";
 
 const FRAMES = 4096;
 const MAPPED = Pte.Present | Pte.User;
@@ -22,6 +22,7 @@ function hypervisor(queueLength: number, writablePageTables = false): { mmu: Dir
       tlb: new Tlb(64, 64),
       pageTableFormat: PAGE_TABLE_FORMATS.ia32,
       machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
+      vmmEntry: FREE_ENTRY,
     },
   );
   return { mmu, meter };
@@ -199,6 +200,7 @@ it("keeps the top 168 MB of every address space to itself with PAE", () => {
       tlb: new Tlb(64, 64),
       pageTableFormat: PAGE_TABLE_FORMATS["ia32-pae"],
       machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => frame),
+      vmmEntry: FREE_ENTRY,
     },
   );
   pae.useAsTable(0, 2);

@@ -3,6 +3,7 @@ import { loadMachine } from "../../src/experiment/documents/load.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { native } from "../../src/vmm/native.ts";
+import type { VmmEntry } from "../../src/vmm/monitor-contract.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 
@@ -20,6 +21,9 @@ export const LINUX_6_1 = {
 export const XEON_64 = { ...XEON, pageTable: "x86-64" as const };
 
 export const VMMS: readonly Vmm[] = [native, esx, xenPv];
+
+/** For parts that are tried without a cpu part: entering the VMM costs nothing. */
+export const FREE_ENTRY: VmmEntry = { enter: () => {}, forwardFault: () => {}, tracedWrite: () => true };
 
 export const SMALL_GUEST: GuestShape = {
   memoryPages: 2048,
