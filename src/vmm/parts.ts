@@ -13,6 +13,7 @@ import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
+import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
@@ -34,6 +35,7 @@ export {
   pageSharing,
   bareMmu,
   directPaging,
+  nestedPaging,
   shadowPaging,
   credit,
   proportionalShareCpu,
@@ -57,6 +59,7 @@ export const PARTS: readonly PartDefinition[] = [
   pageSharing.definition,
   bareMmu.definition,
   directPaging.definition,
+  nestedPaging.definition,
   shadowPaging.definition,
   credit.definition,
   proportionalShareCpu.definition,
