@@ -21,6 +21,10 @@ export interface MachineProfile {
   readonly cores: number;
   readonly pageTable: PageTableFormatName;
   readonly tlb: { readonly entries: number; readonly ways: number };
+  /** Upper-level entries that page walks are spared, on a machine that caches them: as many for the guest's tables as for nested ones. */
+  readonly pageWalkCache?: { readonly entries: number };
+  /** Translations of guest frames that a walk of nested tables is spared, on a machine with hardware-assisted paging. */
+  readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
   readonly network: { readonly megabitsPerSecond: number };

@@ -14,6 +14,7 @@ import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
+import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
@@ -37,6 +38,7 @@ export {
   pageSharing,
   bareMmu,
   directPaging,
+  nestedPaging,
   shadowPaging,
   unsyncShadowPaging,
   credit,
@@ -62,6 +64,7 @@ export const PARTS: readonly PartDefinition[] = [
   pageSharing.definition,
   bareMmu.definition,
   directPaging.definition,
+  nestedPaging.definition,
   shadowPaging.definition,
   unsyncShadowPaging.definition,
   credit.definition,

@@ -14,6 +14,9 @@ const kind = z.enum(["published", "calibrated", "assumed"]).meta({
 });
 const count = z.int().min(1);
 
+/** A small cache of the memory management unit. */
+const fullyAssociative = z.strictObject({ entries: count.max(MAX_TLB_ENTRIES), source, kind });
+
 const cost = z.strictObject({ value: z.int().min(0), unit: z.enum(["cycles", "instructions"]), source, kind });
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
   error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
@@ -32,6 +35,13 @@ export const machineSchema = z
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
+    "page-walk-cache": fullyAssociative.optional().meta({
+      description:
+        "Upper-level page-table entries that are cached, for the guest's and for nested tables each; none without.",
+    }),
+    "nested-tlb": fullyAssociative.optional().meta({
+      description: "Translations of guest frames that are cached, where paging is hardware-assisted; none without.",
+    }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
@@ -66,7 +76,7 @@ export interface SourcedNumber {
 }
 
 export function toMachineProfile(document: MachineDocument): MachineProfile {
-  const { cpu, tlb, disk, network } = document;
+  const { cpu, tlb, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   return {
     name: document.name,
     title: document.title,
@@ -76,6 +86,8 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
     cores: cpu.cores,
     pageTable: document["page-table"],
     tlb: { entries: tlb.entries, ways: tlb.ways },
+    ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
+    ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
     disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
     network: { megabitsPerSecond: network.rate / MEGA },
     costs: valuesOf(document.costs),
@@ -92,6 +104,10 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("cpu.cores", cpu.cores, "CPUs", cpu),
     sourced("tlb.entries", tlb.entries, "entries", tlb),
     sourced("tlb.ways", tlb.ways, "ways", tlb),
+    ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
+      const cache = document[key];
+      return cache === undefined ? [] : [sourced(`${key}.entries`, cache.entries, "entries", cache)];
+    }),
     sourced("disk.positioning", disk.positioning, "us", disk),
     sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
     sourced("network.rate", network.rate / MEGA, "Mb/s", network),

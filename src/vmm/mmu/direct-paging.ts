@@ -53,7 +53,7 @@ export class DirectPaging implements Mmu {
     this.#meter = meter;
     this.#walker = new PageWalker(this.#guarded.memory, tlb, meter, profile);
     this.#costs = hypercallCosts(context);
-    this.#writable = writablePageTables ? new WritableTables(this.#guarded, context) : undefined;
+    this.#writable = writablePageTables ? new WritableTables(this.#guarded, this.#walker, context) : undefined;
     this.#capacity = queueLength;
     this.#kinds = new Uint8Array(queueLength);
     this.#a = new Float64Array(queueLength);

@@ -53,6 +53,12 @@ export class ShadowPages {
     return NONE;
   }
 
+  /** All shadows of a page, whatever level it is shadowed at. */
+  all(guestTable: number): number[] {
+    const levels = Array.from({ length: this.#levels }, (_, level) => this.find(guestTable, level));
+    return levels.filter((shadow) => shadow !== NONE);
+  }
+
   get isFull(): boolean {
     return this.#free.length === 0;
   }

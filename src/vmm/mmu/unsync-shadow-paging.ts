@@ -103,7 +103,7 @@ export class UnsyncShadowPaging implements Mmu {
     const level = this.shadows.trackedLevel(frame);
     if (level > 0) {
       this.#exits.fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
-      this.#zap(this.shadows.find(frame, level));
+      for (const shadow of this.shadows.all(frame)) this.#zap(shadow);
       this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
       return;
     }
@@ -210,6 +210,9 @@ export class UnsyncShadowPaging implements Mmu {
     const found = this.shadows.find(guestTable, level);
     if (found === -1) {
       if (this.shadows.isFull) this.#zap(this.shadows.oldest());
+      // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page).
+      const lowest = this.shadows.find(guestTable, 0);
+      if (level > 0 && lowest !== -1) this.#zap(lowest);
       this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
       return this.shadows.create(guestTable, level);
     }

@@ -6,6 +6,7 @@
 import { cause } from "../../core/ledger.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { Pte } from "../../machine/page-tables.ts";
+import type { PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import type { ValidatedTables } from "./validated-tables.ts";
@@ -16,6 +17,7 @@ const NONE = -1;
 
 export class WritableTables {
   readonly #guarded: ValidatedTables;
+  readonly #walker: PageWalker;
   readonly #meter: Meter;
   readonly #trap: number;
   readonly #validate: number;
@@ -27,8 +29,9 @@ export class WritableTables {
   readonly #upper: Int32Array;
   readonly #upperIndex: Int32Array;
 
-  constructor(guarded: ValidatedTables, { profile, meter, machineFrames }: MonitorContext) {
+  constructor(guarded: ValidatedTables, walker: PageWalker, { profile, meter, machineFrames }: MonitorContext) {
     this.#guarded = guarded;
+    this.#walker = walker;
     this.#meter = meter;
     this.#trap = primitiveCost(profile, "hardware.trap");
     this.#validate = primitiveCost(profile, "xen.validate-entry");
@@ -79,6 +82,8 @@ export class WritableTables {
     for (let index = 0; index < memory.entriesPerTable; index++) this.#before[index] = memory.read(table, index);
     this.#setPresent(table, 0);
     this.#detached = table;
+    // What the hardware remembers of the way to the table would lead around the check.
+    this.#walker.flush();
   }
 
   #setPresent(table: number, present: number): void {
