@@ -6,8 +6,11 @@ import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
+import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
+import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
-import { vmkernelDisk, vmkernelNetwork } from "./io/vmkernel.ts";
+import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
+import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
@@ -25,10 +28,17 @@ export {
   paravirtual,
   bareDisk,
   bareNetwork,
+  emulatedDisk,
+  emulatedNetwork,
+  hostedDisk,
+  hostedNetwork,
   splitDriverDisk,
   splitDriverNetwork,
   vmkernelDisk,
   vmkernelNetwork,
+  vmxnet,
+  xenDriversDisk,
+  xenDriversNetwork,
   ballooning,
   hostSwap,
   pageSharing,
@@ -48,10 +58,17 @@ export const PARTS: readonly PartDefinition[] = [
   paravirtual.definition,
   bareDisk.definition,
   bareNetwork.definition,
+  emulatedDisk.definition,
+  emulatedNetwork.definition,
+  hostedDisk.definition,
+  hostedNetwork.definition,
   splitDriverDisk.definition,
   splitDriverNetwork.definition,
   vmkernelDisk.definition,
   vmkernelNetwork.definition,
+  vmxnet.definition,
+  xenDriversDisk.definition,
+  xenDriversNetwork.definition,
   ballooning.definition,
   hostSwap.definition,
   pageSharing.definition,

@@ -2,9 +2,11 @@
 import type { Vmm } from "./contract.ts";
 import { esx } from "./esx.ts";
 import { native } from "./native.ts";
+import { workstation } from "./workstation.ts";
+import { xenPv1 } from "./xen-pv-1.ts";
 import { xenPv } from "./xen-pv.ts";
 
-export { native, esx, xenPv };
+export { native, esx, workstation, xenPv1, xenPv };
 
 /** Every VMM of the package. */
-export const VMMS: readonly Vmm[] = [native, esx, xenPv];
+export const VMMS: readonly Vmm[] = [native, esx, workstation, xenPv1, xenPv];
