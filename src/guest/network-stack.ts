@@ -38,7 +38,10 @@ export class NetworkStack {
       const ready = this.#transmit(size);
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
-      unacknowledged = this.#takeAcknowledgements(unacknowledged + Math.ceil(size / payload), network.packetsPerInterrupt);
+      unacknowledged = this.#takeAcknowledgements(
+        unacknowledged + Math.ceil(size / payload),
+        network.packetsPerInterrupt,
+      );
       meter.waitUntil(WAIT_NETWORK, sent - network.wireCycles(SOCKET_BUFFER));
     }
     this.#takeAcknowledgements(unacknowledged, 1);

@@ -6,6 +6,7 @@ import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
+import { driverDomainDisk, driverDomainNetwork } from "./io/driver-domain.ts";
 import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
 import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
@@ -28,6 +29,8 @@ export {
   paravirtual,
   bareDisk,
   bareNetwork,
+  driverDomainDisk,
+  driverDomainNetwork,
   emulatedDisk,
   emulatedNetwork,
   hostedDisk,
@@ -58,6 +61,8 @@ export const PARTS: readonly PartDefinition[] = [
   paravirtual.definition,
   bareDisk.definition,
   bareNetwork.definition,
+  driverDomainDisk.definition,
+  driverDomainNetwork.definition,
   emulatedDisk.definition,
   emulatedNetwork.definition,
   hostedDisk.definition,

@@ -24,6 +24,9 @@ export const machineSchema = z
   .strictObject({
     name,
     title: z.string().min(1),
+    base: name.optional().meta({
+      description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
+    }),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
     kernel: z.enum(KERNEL_NAMES).meta({ description: "The guest kernel whose path lengths are given." }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
@@ -31,10 +34,9 @@ export const machineSchema = z
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }),
-    "network-interrupts": z
-      .strictObject({ packets: count, delay: duration, source, kind })
-      .optional()
-      .meta({ description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0." }),
+    "network-interrupts": z.strictObject({ packets: count, delay: duration, source, kind }).optional().meta({
+      description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
+    }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
@@ -55,6 +57,8 @@ export interface SourcedNumber {
   readonly unit: string;
   readonly source: string;
   readonly kind: SourceKind;
+  /** The machine it was taken over from. */
+  readonly base?: string;
 }
 
 export function toMachineProfile(document: MachineDocument): MachineProfile {

@@ -41,8 +41,10 @@ export const DISK: readonly Microbenchmark[] = [
     operationsPerRound: CLUSTER,
   },
   {
-    ...benchmark("disk-write-sequential", "write the next page of a file, 32 at a time, and wait for them", (builder, turn) =>
-      builder.add(Op.WriteFile, turn * CLUSTER, CLUSTER, WAIT_UNTIL_ON_DISK),
+    ...benchmark(
+      "disk-write-sequential",
+      "write the next page of a file, 32 at a time, and wait for them",
+      (builder, turn) => builder.add(Op.WriteFile, turn * CLUSTER, CLUSTER, WAIT_UNTIL_ON_DISK),
     ),
     operationsPerRound: CLUSTER,
   },

@@ -4,6 +4,7 @@ import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
+import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 
 const DEVICE_REGISTERS = cause("io.device-registers");
@@ -12,9 +13,9 @@ const DEVICE_REGISTERS = cause("io.device-registers");
 const ACCESSES_TO_NOTIFY = 1;
 const ACCESSES_TO_HANDLE_INTERRUPT = 1;
 /** 64 KiB, the largest IP packet, is the largest segment that an interface cuts up. */
-const LARGEST_SEGMENT = 65_535;
+export const LARGEST_SEGMENT = 65_535;
 
-class BareDevice implements IoPath {
+export class BareDevice implements IoPath {
   readonly segmentBytes: number;
   readonly #meter: Meter;
   readonly #driver: number;
@@ -50,29 +51,29 @@ class BareDevice implements IoPath {
   }
 }
 
-const needs = ["hardware.device-access"];
+export const BARE_DEVICE_COSTS = ["hardware.device-access"];
 
 export const bareDisk = definePart({
   slot: "disk",
   name: "bare",
   summary: "bare disk: the guest's driver programs the controller",
   parameters: {},
-  needs,
+  needs: BARE_DEVICE_COSTS,
   create: (_, context) => new BareDevice(context, "disk-driver", 0),
 });
+
+export const segmentationOffload: Parameter<boolean> = {
+  summary: "the interface cuts segments of up to 64 KiB into packets",
+  default: false,
+  source: "Linux has had it since 2.5.33",
+};
 
 export const bareNetwork = definePart<"network", { segmentationOffload: boolean }>({
   slot: "network",
   name: "bare",
   summary: "bare network interface: the guest's driver programs it",
-  parameters: {
-    segmentationOffload: {
-      summary: "the interface cuts segments of up to 64 KiB into packets",
-      default: false,
-      source: "Linux has had it since 2.5.33",
-    },
-  },
-  needs,
-  create: ({ segmentationOffload }, context) =>
-    new BareDevice(context, "network-driver", segmentationOffload ? LARGEST_SEGMENT : 0),
+  parameters: { segmentationOffload },
+  needs: BARE_DEVICE_COSTS,
+  create: (parameters, context) =>
+    new BareDevice(context, "network-driver", parameters.segmentationOffload ? LARGEST_SEGMENT : 0),
 });

@@ -7,6 +7,7 @@ import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
@@ -27,6 +28,7 @@ interface Accesses {
 class EmulatedDevice implements IoPath {
   readonly segmentBytes = 0;
   readonly #meter: Meter;
+  readonly #tlb: Tlb;
   readonly #accesses: Accesses;
   readonly #driver: number;
   readonly #exit: number;
@@ -36,9 +38,10 @@ class EmulatedDevice implements IoPath {
   readonly #deviceAccess: number;
   readonly #copyPage: number;
 
-  constructor(device: "disk" | "network", accesses: Accesses, { profile, meter }: MonitorContext) {
+  constructor(device: "disk" | "network", accesses: Accesses, { profile, meter, tlb }: MonitorContext) {
     const paths = kernelPaths(profile);
     this.#meter = meter;
+    this.#tlb = tlb;
     this.#accesses = accesses;
     this.#driver = paths[`${device}-driver`].cycles;
     this.#exit = primitiveCost(profile, "hardware.vm-exit");
@@ -63,7 +66,7 @@ class EmulatedDevice implements IoPath {
   }
 
   interrupt(_at: number, count: number, bytes: number, write: boolean): number {
-    this.#meter.spendMany(SWITCH, 2, this.#domainSwitch);
+    this.#toDriverDomain(1);
     this.#meter.spend(DEVICE_MODEL, this.#wakeUp);
     this.#meter.spendMany(DRIVER, count, this.#systemCall + this.#driver);
     if (!write) this.#copy(bytes);
@@ -83,8 +86,14 @@ class EmulatedDevice implements IoPath {
   #access(count: number): void {
     if (count === 0) return;
     this.#meter.spendMany(EXIT, count, this.#exit);
-    this.#meter.spendMany(SWITCH, 2 * count, this.#domainSwitch);
+    this.#toDriverDomain(count);
     this.#meter.spendMany(DEVICE_MODEL, count, this.#wakeUp);
+  }
+
+  /** There and back, a number of times. */
+  #toDriverDomain(times: number): void {
+    this.#meter.spendMany(SWITCH, 2 * times, this.#domainSwitch);
+    this.#tlb.flush();
   }
 
   #copy(bytes: number): void {

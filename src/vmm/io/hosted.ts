@@ -8,11 +8,13 @@ import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 
 const WORLD_SWITCH = cause("io.hosted.world-switch");
-const HOST_REQUEST = cause("io.hosted.host-request");
+const HOST_SEND = cause("io.hosted.host-send");
+const HOST_RECEIVE = cause("io.hosted.host-receive");
 const HOST_INTERRUPT = cause("io.hosted.host-interrupt");
 const SELECT = cause("io.hosted.select");
 const TRANSMIT = cause("io.hosted.transmit-emulation");
@@ -41,6 +43,7 @@ interface Settings {
 class HostedDevice implements IoPath {
   readonly segmentBytes = 0;
   readonly #meter: Meter;
+  readonly #tlb: Tlb;
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof hostedCosts>;
   readonly #busyInterval: number;
@@ -52,6 +55,7 @@ class HostedDevice implements IoPath {
 
   constructor(settings: Settings, context: MonitorContext) {
     this.#meter = context.meter;
+    this.#tlb = context.tlb;
     this.#settings = settings;
     this.#costs = hostedCosts(settings.device, context);
     this.#busyInterval = microsecondsToCycles(context.profile, BUSY_INTERVAL_US);
@@ -82,7 +86,7 @@ class HostedDevice implements IoPath {
     this.#handOver();
     if (!this.#settings.sharedMemoryNotification) this.#meter.spend(SELECT, this.#costs.select);
     // Packets are read one by one; a disk request has put its data where the guest wants it.
-    if (this.#settings.device === "network" && !write) this.#meter.spendMany(HOST_REQUEST, count, this.#costs.request);
+    if (this.#settings.device === "network" && !write) this.#meter.spendMany(HOST_RECEIVE, count, this.#costs.request);
     this.#guestHandler();
     return this.#meter.now;
   }
@@ -99,13 +103,14 @@ class HostedDevice implements IoPath {
   }
 
   #handOver(): void {
-    if (this.#pending > 0) this.#meter.spendMany(HOST_REQUEST, this.#pending, this.#costs.request);
+    if (this.#pending > 0) this.#meter.spendMany(HOST_SEND, this.#pending, this.#costs.request);
     this.#pending = 0;
   }
 
   /** To the host and back. */
   #worldSwitch(): void {
     this.#meter.spendMany(WORLD_SWITCH, ROUND_TRIP, this.#costs.worldSwitch);
+    this.#tlb.flush();
     this.#interval += DECAY * (this.#meter.now - this.#lastSwitch - this.#interval);
     this.#lastSwitch = this.#meter.now;
   }

@@ -9,9 +9,11 @@ import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
+import { LARGEST_SEGMENT } from "./bare.ts";
 import { type BackEnd, FRONT_END_COSTS, FrontEnd, PAGE_BYTES, ringEntries } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
@@ -29,8 +31,6 @@ const UPDATES_PER_FLIP = 3;
 /** The guest enters the page that came and its machine address, for that of the page it gave. */
 const GUEST_UPDATES_PER_FLIP = 2;
 const MAP_AND_UNMAP = 2;
-/** 64 KiB, the largest IP packet, is the largest segment that a device cuts up. */
-const LARGEST_SEGMENT = 65_535;
 
 interface Settings {
   readonly device: "disk" | "network";
@@ -41,6 +41,7 @@ interface Settings {
 
 class DriverDomain implements BackEnd {
   readonly #meter: Meter;
+  readonly #tlb: Tlb;
   readonly #settings: Settings;
   readonly #isNetwork: boolean;
   readonly #driver: number;
@@ -50,6 +51,7 @@ class DriverDomain implements BackEnd {
 
   constructor(settings: Settings, context: MonitorContext) {
     this.#meter = context.meter;
+    this.#tlb = context.tlb;
     this.#settings = settings;
     this.#isNetwork = settings.device === "network";
     this.#driver = kernelPaths(context.profile)[`${settings.device}-driver`].cycles;
@@ -112,6 +114,7 @@ class DriverDomain implements BackEnd {
     if (this.#settings.ownProcessor) return this.#busyUntil;
     ring?.awaitRequests();
     this.#spend(SWITCH, 1, this.#costs.domainSwitch);
+    this.#tlb.flush();
     return this.#meter.now;
   }
 
@@ -158,7 +161,10 @@ export const splitDriverDisk = definePart<"disk", { ringEntries: number; ownProc
   slot: "disk",
   name: "split-driver",
   summary: "front end in the guest, back end and real driver in dom0",
-  parameters: { ringEntries: ringEntries(32, "Xen 3.0: a page has room for 32 block requests (2.0: 64)"), ownProcessor },
+  parameters: {
+    ringEntries: ringEntries(32, "Xen 3.0: a page has room for 32 block requests (2.0: 64)"),
+    ownProcessor,
+  },
   needs,
   create: (parameters, context) =>
     new FrontEnd(

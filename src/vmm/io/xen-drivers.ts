@@ -63,9 +63,13 @@ class HypervisorDriver implements BackEnd {
       this.#respond(ring);
     }
     ring.publishResponses();
-    while (sent !== undefined && sent.unanswered > 0) this.#respond(sent);
-    sent?.publishResponses();
+    if (sent !== undefined) this.#answerSent(sent);
     return this.#meter.now;
+  }
+
+  #answerSent(sent: SharedRing): void {
+    while (sent.unanswered > 0) this.#respond(sent);
+    sent.publishResponses();
   }
 
   #respond(ring: SharedRing): void {
