@@ -18,6 +18,8 @@ export class NetworkStack {
   readonly #machine: GuestMachine;
   readonly #paths: KernelPaths;
   readonly #pages: PageWork;
+  /** When the device had the last packet that was sent: a peer that is asked answers after that. */
+  #handedOver = 0;
 
   constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork) {
     this.#machine = machine;
@@ -36,6 +38,7 @@ export class NetworkStack {
       const size = Math.min(left, segment);
       this.#pages.copyBytes(size);
       const ready = this.#transmit(size);
+      this.#handedOver = ready;
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
       unacknowledged = this.#takeAcknowledgements(
@@ -56,7 +59,9 @@ export class NetworkStack {
   receive(bytes: number, mtu = MTU, stream = false): void {
     const { cpu, network, meter } = this.#machine;
     const payload = mtu - HEADER_BYTES;
-    const from = stream ? meter.now - network.wireCycles(SOCKET_BUFFER) : meter.now + network.delayCycles;
+    const from = stream
+      ? meter.now - network.wireCycles(SOCKET_BUFFER)
+      : Math.max(meter.now, this.#handedOver) + network.delayCycles;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
       const size = Math.min(left, payload * (stream ? network.packetsPerInterrupt : 1));

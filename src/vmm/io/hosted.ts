@@ -12,7 +12,10 @@ import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 
-const WORLD_SWITCH = cause("io.hosted.world-switch");
+/** World switches, by what they are made for. */
+const SWITCH_TO_SEND = cause("io.hosted.switch.send");
+const SWITCH_FOR_INTERRUPT = cause("io.hosted.switch.interrupt");
+const SWITCH_FOR_REGISTER = cause("io.hosted.switch.register");
 const HOST_SEND = cause("io.hosted.host-send");
 const HOST_RECEIVE = cause("io.hosted.host-receive");
 const HOST_INTERRUPT = cause("io.hosted.host-interrupt");
@@ -73,7 +76,7 @@ class HostedDevice implements IoPath {
   notify(): number {
     const combine = this.#interval < this.#busyInterval && this.#pending < this.#settings.combinedSends;
     if (this.#pending > 0 && !combine) {
-      this.#worldSwitch();
+      this.#worldSwitch(SWITCH_TO_SEND);
       this.#handOver();
       this.#sent = this.#settings.device === "network";
     }
@@ -81,7 +84,7 @@ class HostedDevice implements IoPath {
   }
 
   interrupt(_at: number, count: number, _bytes: number, write: boolean): number {
-    this.#worldSwitch();
+    this.#worldSwitch(SWITCH_FOR_INTERRUPT);
     this.#meter.spendMany(HOST_INTERRUPT, count, this.#costs.hostInterrupt);
     this.#handOver();
     if (!this.#settings.sharedMemoryNotification) this.#meter.spend(SELECT, this.#costs.select);
@@ -108,8 +111,8 @@ class HostedDevice implements IoPath {
   }
 
   /** To the host and back. */
-  #worldSwitch(): void {
-    this.#meter.spendMany(WORLD_SWITCH, ROUND_TRIP, this.#costs.worldSwitch);
+  #worldSwitch(reason: number): void {
+    this.#meter.spendMany(reason, ROUND_TRIP, this.#costs.worldSwitch);
     this.#tlb.flush();
     this.#interval += DECAY * (this.#meter.now - this.#lastSwitch - this.#interval);
     this.#lastSwitch = this.#meter.now;
@@ -118,7 +121,7 @@ class HostedDevice implements IoPath {
   /** Accesses to registers in the guest's interrupt handler; an access that the VMApp has to see is a round trip. */
   #guestHandler(): void {
     if (!this.#settings.registersInVmm) {
-      this.#meter.spendMany(WORLD_SWITCH, STATUS_ACCESSES * ROUND_TRIP, this.#costs.worldSwitch);
+      for (let access = 0; access < STATUS_ACCESSES; access++) this.#worldSwitch(SWITCH_FOR_REGISTER);
     }
     this.#meter.spendMany(DEVICE_ACCESS, STATUS_ACCESSES, this.#costs.deviceAccess);
     this.#meter.spendMany(INTERRUPT_CONTROLLER, CONTROLLER_ACCESSES, this.#costs.controllerAccess);
