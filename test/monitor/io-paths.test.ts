@@ -21,7 +21,10 @@ import { XEON } from "./machines.ts";
 type IoPart = Part<"disk" | "network">;
 
 /** With hardware support for virtualization, too. */
-const MACHINE: MachineProfile = { ...XEON, costs: { ...XEON.costs, "hardware.vm-exit": 4340 } };
+const MACHINE: MachineProfile = {
+  ...XEON,
+  costs: { ...XEON.costs, "hardware-assist.exit": 1931, "hardware-assist.entry": 2409 },
+};
 
 function contextOn(meter: Meter): MonitorContext {
   return {
@@ -238,12 +241,14 @@ describe("drivers in the hypervisor", () => {
   });
 });
 
-it("an interrupt of a domain's own device is unmasked by one call", () => {
-  const { events } = use(driverDomainNetwork(), (path) => {
+it("an interrupt of a domain's own device is masked, and unmasked by a call", () => {
+  const { events, cycles } = use(driverDomainNetwork(), (path) => {
     receive(path, 5);
     receive(path, 1);
   });
-  expect(events["io.interrupt-unmask"]).toBe(2);
+  expect(events["io.interrupt-mask"]).toBe(2);
+  const once = primitiveCost(XEON, "xen.hypercall") + 2 * primitiveCost(XEON, "hardware.device-access");
+  expect(cycles["io.interrupt-mask"]).toBe(2 * once);
 });
 
 function copied(part: IoPart, action: (path: IoPath) => void): number | undefined {

@@ -30,11 +30,12 @@ function rate(bench: Bench, system: System, direction: Direction): number {
   return megabitsPerSecond(cost, MTU, bench.profile(MACHINE));
 }
 
+/** The optimised driver domain is in no group: what its optimisation is made of is not modelled. */
 function row(name: string, system: System, direction: Direction, role: Role, reason: string): ValidationRow {
   return {
     id: `menon06.${direction}.${name}`,
     role,
-    group: `menon06 ${direction}`,
+    ...(name === "driver-opt" ? {} : { group: `menon06 ${direction}` }),
     simulate: (bench) => rate(bench, system, direction),
     reason,
   };
@@ -56,7 +57,7 @@ export const MENON06: ValidationSet = {
     row("guest-opt", "guest-opt", "tx", "prediction", MEMORY),
     row("native", "native", "rx", "calibration", MEMORY),
     row("driver", "driver", "rx", "prediction", CACHES),
-    row("driver-opt", "driver", "rx", "prediction", MEMORY),
+    row("driver-opt", "driver", "rx", "prediction", `${TLB}; rate from memory`),
     row("guest", "guest", "rx", "prediction", CACHES),
     row("guest-opt", "guest-opt", "rx", "prediction", CACHES),
     {
@@ -93,11 +94,11 @@ export const MENON06: ValidationSet = {
 
 const UNCHECKED = "figure from memory, with low confidence, on a machine that is not in the text at hand";
 
+/** Of figures with low confidence, the order is not judged. */
 function row05(name: string, system: System, reason: string): ValidationRow {
   return {
     id: `menon05.rx.${name}`,
     role: "prediction",
-    group: "menon05 rx",
     simulate: (bench) => rate(bench, system, "rx"),
     reason,
   };

@@ -44,7 +44,7 @@ class EmulatedDevice implements IoPath {
     this.#tlb = tlb;
     this.#accesses = accesses;
     this.#driver = paths[`${device}-driver`].cycles;
-    this.#exit = primitiveCost(profile, "hardware.vm-exit");
+    this.#exit = primitiveCost(profile, "hardware-assist.exit") + primitiveCost(profile, "hardware-assist.entry");
     this.#domainSwitch = primitiveCost(profile, "xen.domain-switch");
     // An event wakes the process: dom0's handler, and a switch to it.
     this.#wakeUp = primitiveCost(profile, "xen.event-upcall") + paths["context-switch"].cycles;
@@ -102,7 +102,8 @@ class EmulatedDevice implements IoPath {
 }
 
 const needs = [
-  "hardware.vm-exit",
+  "hardware-assist.exit",
+  "hardware-assist.entry",
   "hardware.system-call",
   "hardware.device-access",
   "xen.domain-switch",

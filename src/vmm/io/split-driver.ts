@@ -14,6 +14,7 @@ import { definePart } from "../contract.ts";
 import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { LARGEST_SEGMENT } from "./bare.ts";
+import { interruptMaskCycles } from "./driver-domain.ts";
 import { type BackEnd, FRONT_END_COSTS, FrontEnd, PAGE_BYTES, ringEntries } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
@@ -72,7 +73,7 @@ class DriverDomain implements BackEnd {
 
   answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number {
     this.#begin(at, true);
-    this.#spend(DRIVER, 1, this.#costs.deviceAccess);
+    this.#spend(DRIVER, 1, this.#costs.interruptMask + this.#costs.deviceAccess);
     if (entries > 0) this.#spend(DRIVER, entries, this.#driver);
     if (this.#isNetwork && entries > 0) this.#receive(ring, entries, bytes);
     this.#respond(ring, entries);
@@ -139,6 +140,7 @@ function driverDomainCosts({ profile }: MonitorContext) {
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     hypercall: primitiveCost(profile, "xen.hypercall"),
     deviceAccess: primitiveCost(profile, "hardware.device-access"),
+    interruptMask: interruptMaskCycles(profile),
     copyPage: primitiveCost(profile, "page.copy"),
   };
 }
