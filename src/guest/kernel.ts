@@ -30,6 +30,9 @@ const FORK_WRITES = 4;
 /** Text pages a child runs through between fork and exit. */
 const FORK_READS = 12;
 
+/** FS and GS: all other segment registers are restored by every return to user mode. */
+const SEGMENTS_RESTORED = 2;
+
 class OutOfMemory extends InputError {
   constructor({ memoryPages, swapPages }: GuestShape) {
     super(
@@ -121,6 +124,15 @@ export class GuestKernel {
     return frame;
   }
 
+  /** User code reads so many anonymous pages from `page` on, every line of the cache. */
+  scan(page: number, pages: number): void {
+    const { cache } = this.#context.machine;
+    for (let next = page; next < page + pages; next++) {
+      const frame = this.#visit(ANONYMOUS_START + next, false);
+      if (frame !== GUEST_FAULT) cache?.use(frame, 0, cache.linesPerPage);
+    }
+  }
+
   systemCall(kind: number, times: number): void {
     const { cpu } = this.#context.machine;
     const path = this.#systemCalls[kind];
@@ -194,11 +206,14 @@ export class GuestKernel {
     this.#oneCall("signal-install");
   }
 
-  /** kill, the handler, and sigreturn: two system calls. */
+  /** kill, the handler, and sigreturn: two system calls. On IA-32 the second restores FS and GS (restore_sigcontext). */
   handleSignal(): void {
     this.#oneCall("signal-handle");
-    const { cpu } = this.#context.machine;
+    const { cpu, pageTableFormat } = this.#context.machine;
     cpu.enterKernel("system-call");
+    if (pageTableFormat.name === "ia32") {
+      for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
+    }
     cpu.leaveKernel("system-call");
   }
 

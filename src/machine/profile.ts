@@ -4,6 +4,7 @@
  */
 import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
+import type { CacheShape } from "./cache.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
@@ -21,6 +22,8 @@ export interface MachineProfile {
   readonly cores: number;
   readonly pageTable: PageTableFormatName;
   readonly tlb: { readonly entries: number; readonly ways: number };
+  /** The second-level cache; without it, memory is as fast as the costs say wherever it lies. */
+  readonly cache?: CacheShape;
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
   readonly network: { readonly megabitsPerSecond: number };

@@ -1,9 +1,11 @@
 /** A guest machine put together from the parts of a VMM, for monitor resolution. */
 import type { GuestMachine } from "../guest/kernel-context.ts";
+import { Cache } from "../machine/cache.ts";
 import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
+import { primitiveCost } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
@@ -23,6 +25,7 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
     mmu: create(vmm.mmu, context),
     diskPath: create(vmm.disk, context),
     networkPath: create(vmm.network, context),
+    cache: profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter),
     disk: new Disk(profile),
     network: new NetworkLink(profile),
     meter,

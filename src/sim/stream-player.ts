@@ -50,6 +50,10 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
       return kernel.execute(a, b);
     case Op.DivideError:
       return kernel.divideError();
+    case Op.Scan:
+      return kernel.scan(a, b);
+    case Op.DeleteFile:
+      return kernel.files.delete(a, b);
     case Op.Signal:
       return a === 0 ? kernel.installSignalHandler() : kernel.handleSignal();
     default:

@@ -55,6 +55,10 @@ export const Op = {
   Instruction: 16,
   /** A division by zero in user code. */
   DivideError: 17,
+  /** User code reads every byte of b anonymous pages from page a on. The time of its own instructions is not part of it. */
+  Scan: 18,
+  /** Delete a file that consists of b pages of the file set from page a on. */
+  DeleteFile: 19,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -77,6 +81,8 @@ export const OP_NAMES = [
   "receive",
   "instruction",
   "divide-error",
+  "scan",
+  "delete-file",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */
