@@ -47,11 +47,14 @@ export const machineSchema = z
   })
   .superRefine(({ cache }, context) => {
     if (cache === undefined) return;
-    const isPowerOfTwo = (pages: number): boolean => Number.isInteger(Math.log2(pages));
     if (isPowerOfTwo(cache.size / cache.ways / PAGE_BYTES) && isPowerOfTwo(PAGE_BYTES / cache.line)) return;
     const message = `${cache.size} bytes in ${cache.ways} ways of lines of ${cache.line} bytes; expected 2^n pages a way, and 2^n lines a page`;
     context.addIssue({ code: "custom", path: ["cache", "size"], message });
   });
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
+}
 
 export type MachineDocument = z.output<typeof machineSchema>;
 export type SourceKind = z.output<typeof kind>;
