@@ -99,6 +99,7 @@ describe("a workload with real inputs", () => {
 
 const MACHINE = `name: m
 title: M
+kernel: linux-2.4
 cpu: { frequency: 2.4GHz, cores: 2, kind: published, source: S }
 page-table: ia32
 tlb: { entries: 64, ways: 4, kind: published, source: S }
@@ -116,6 +117,8 @@ describe("a machine", () => {
     expect(profile).toEqual({
       name: "m",
       title: "M",
+      unit: "cycles",
+      kernel: "linux-2.4",
       megahertz: 2400,
       cores: 2,
       pageTable: "ia32",
@@ -135,6 +138,16 @@ describe("a machine", () => {
     });
   });
 
+  test("may describe its second-level cache", () => {
+    const cache = "cache: { size: 512KiB, ways: 8, line: 64B, kind: published, source: S }\n";
+    const { profile, numbers } = loadMachine(write("cache.yaml", MACHINE.replace("disk:", `${cache}disk:`)));
+    expect(profile.cache).toEqual({ bytes: 524_288, ways: 8, lineBytes: 64 });
+    expect(numbers).toHaveLength(12);
+    const uneven = cache.replace("512KiB", "384KiB");
+    const [problem] = problems(() => loadMachine(write("bad.yaml", MACHINE.replace("disk:", `${uneven}disk:`))));
+    expect(problem).toContain("cache.size: 393216 bytes in 8 ways of lines of 64 bytes; expected 2^n pages a way");
+  });
+
   const cases: readonly (readonly [string, string, string, string])[] = [
     [
       "a cost without source",
@@ -152,7 +165,7 @@ describe("a machine", () => {
       "another unit",
       "1093, unit: cycles",
       "1093, unit: us",
-      'costs.hardware.trap.unit: "us" is not known here; expected cycles',
+      'costs.hardware.trap.unit: "us" is not known here; expected one of: cycles, instructions',
     ],
     [
       "a fraction of a cycle",
