@@ -6,9 +6,17 @@ export type KernelEntry = "system-call" | "page-fault" | "exception" | "interrup
 
 /**
  * Instructions of the guest kernel whose meaning or cost a VMM may change: a read and a write of an I/O port (0x80, which
- * no device answers), a write of the task priority (CR8), a call with its return, and a load of a data segment register.
+ * no device answers), a write of the task priority (CR8), a call with its return, a load of a data segment register; and,
+ * of any code, CPUID.
  */
-export const INSTRUCTIONS = ["port-input", "port-output", "task-priority", "call-return", "segment-load"] as const;
+export const INSTRUCTIONS = [
+  "port-input",
+  "port-output",
+  "task-priority",
+  "call-return",
+  "cpuid",
+  "segment-load",
+] as const;
 export type Instruction = (typeof INSTRUCTIONS)[number];
 
 export interface Cpu {
@@ -16,6 +24,8 @@ export interface Cpu {
   enterKernel(entry: KernelEntry): void;
   /** From the handler's last instruction back to where it came from. */
   leaveKernel(entry: KernelEntry): void;
+  /** The kernel goes on with another process: its stack and its segments; {@link Mmu.switchRoot} is apart from that. */
+  switchTask(): void;
   /** Run a path of the kernel's own code, a number of times. */
   runKernel(path: KernelPath, times: number): void;
   /** The guest kernel executes one of {@link INSTRUCTIONS}. */
@@ -51,6 +61,8 @@ export interface Mmu {
    * ordinary memory of it again.
    */
   useAsTable(frame: number, level: number, root: number): void;
+  /** The kernel puts a frame to a new use and writes all of it. */
+  reuse(frame: number): void;
   readEntry(table: number, index: number): number;
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void;
   /** Many entries will change until {@link commit}: they may be handed over together. */

@@ -35,20 +35,11 @@ export interface MachineProfile {
 
 /** A primitive cost in cycles. Throws an {@link InputError} when the profile does not give it. */
 export function primitiveCost(profile: MachineProfile, name: string): number {
-  return lookUp(profile, "costs", name);
-}
-
-/** Native cycles of a guest kernel path. Throws an {@link InputError} when the profile does not give it. */
-export function kernelPath(profile: MachineProfile, name: string): number {
-  return lookUp(profile, "kernelPaths", name);
-}
-
-function lookUp(profile: MachineProfile, section: "costs" | "kernelPaths", name: string): number {
-  const cycles = profile[section][name];
+  const cycles = profile.costs[name];
   if (cycles === undefined) {
-    const nearest = nearestName(name, Object.keys(profile[section]));
+    const nearest = nearestName(name, Object.keys(profile.costs));
     const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-    throw new InputError(`machine "${profile.name}" gives no ${section}.${name}${hint}`);
+    throw new InputError(`machine "${profile.name}" gives no costs.${name}${hint}`);
   }
   return cycles;
 }

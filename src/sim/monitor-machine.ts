@@ -5,11 +5,10 @@ import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
-import { primitiveCost } from "../machine/profile.ts";
-import type { MachineProfile } from "../machine/profile.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
-import type { MonitorContext } from "../vmm/monitor-contract.ts";
+import type { IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
 
 export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): GuestMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
@@ -23,8 +22,8 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
   return {
     cpu: create(vmm.cpu, context),
     mmu: create(vmm.mmu, context),
-    diskPath: create(vmm.disk, context),
-    networkPath: create(vmm.network, context),
+    diskPath: createIoPath(vmm.disk, context),
+    networkPath: createIoPath(vmm.network, context),
     cache: profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter),
     disk: new Disk(profile),
     network: new NetworkLink(profile),
@@ -38,6 +37,17 @@ function machineFrames(guestPages: number): Uint32Array {
   const frames = new Uint32Array(guestPages);
   for (let page = 0; page < guestPages; page++) frames[page] = guestPages - 1 - page;
   return frames;
+}
+
+/** Work without I/O needs no costs of I/O: a path that a machine profile does not price fails only when it is used. */
+function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorContext): IoPath {
+  const { costs } = context.profile;
+  const missing = part.definition.needs?.find((name) => costs[name] === undefined);
+  if (missing === undefined) return part.definition.create(part.parameters, context);
+  const fail = (): void => {
+    primitiveCost(context.profile, missing);
+  };
+  return { submit: fail, notify: fail, complete: fail };
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

@@ -33,9 +33,9 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
   const b = stream.b[i];
   switch (stream.op[i]) {
     case Op.Fork:
-      return kernel.fork();
+      return a === 1 ? kernel.vfork() : kernel.fork();
     case Op.Exec:
-      return kernel.exec(a);
+      return b === 0 ? kernel.exec(a) : kernel.exec(a, b);
     case Op.Exit:
       return kernel.exit();
     case Op.Mmap:

@@ -14,6 +14,7 @@ import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
+import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -35,6 +36,7 @@ export {
   bareMmu,
   directPaging,
   shadowPaging,
+  unsyncShadowPaging,
   credit,
   proportionalShareCpu,
 };
@@ -58,6 +60,7 @@ export const PARTS: readonly PartDefinition[] = [
   bareMmu.definition,
   directPaging.definition,
   shadowPaging.definition,
+  unsyncShadowPaging.definition,
   credit.definition,
   proportionalShareCpu.definition,
 ];

@@ -8,6 +8,14 @@ import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 
 export const XEON = loadMachine("machines/xeon-2.4-sosp03.yaml").profile;
 
+const icount = loadMachine("machines/linux-6.1-icount.yaml").profile;
+/** Another guest kernel, counted in instructions; what nobody counted, I/O first of all, costs what it costs elsewhere. */
+export const LINUX_6_1 = {
+  ...icount,
+  costs: { ...XEON.costs, ...icount.costs },
+  kernelPaths: { ...XEON.kernelPaths, ...icount.kernelPaths },
+};
+
 /** The same costs on a machine with four-level page tables. */
 export const XEON_64 = { ...XEON, pageTable: "x86-64" as const };
 

@@ -43,6 +43,8 @@ class BareCpu implements Cpu {
 
   leaveKernel(): void {}
 
+  switchTask(): void {}
+
   execute(instruction: Instruction): void {
     this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
   }

@@ -68,6 +68,8 @@ class BinaryTranslation implements Cpu {
 
   leaveKernel(): void {}
 
+  switchTask(): void {}
+
   execute(instruction: Instruction): void {
     this.#meter.spend(TRANSLATED_CODE, primitiveCost(this.#profile, `esx.${instruction}`));
   }

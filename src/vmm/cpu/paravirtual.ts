@@ -18,6 +18,7 @@ const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
 const EXCEPTION = cause("hardware.trap");
+const SWITCH_TASK = cause("vmm.hypercall.switch-task");
 const EVENT_CHANNEL = cause("vmm.event-channel");
 
 class Paravirtual implements Cpu {
@@ -28,6 +29,7 @@ class Paravirtual implements Cpu {
   readonly #fastSystemCall: number;
   readonly #forwardException: number;
   readonly #eventUpcall: number;
+  readonly #switchTask: number;
   readonly #pathCycles: readonly number[];
 
   constructor({ profile, meter }: MonitorContext) {
@@ -38,6 +40,7 @@ class Paravirtual implements Cpu {
     this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
     this.#forwardException = primitiveCost(profile, "xen.forward-exception");
     this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
+    this.#switchTask = primitiveCost(profile, "xen.switch-task");
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "xen.flag-write"));
   }
 
@@ -55,6 +58,11 @@ class Paravirtual implements Cpu {
   }
 
   leaveKernel(): void {}
+
+  /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
+  switchTask(): void {
+    this.#meter.spend(SWITCH_TASK, this.#switchTask);
+  }
 
   execute(instruction: Instruction): void {
     this.#meter.spend(TRAP, primitiveCost(this.#profile, `xen.${instruction}`));
@@ -77,6 +85,7 @@ export const paravirtual = definePart({
     "xen.forward-exception",
     "xen.event-upcall",
     "xen.flag-write",
+    "xen.switch-task",
   ],
   create: (_, context) => new Paravirtual(context),
 });

@@ -65,6 +65,8 @@ export class ShadowPaging implements Mmu {
     }
   }
 
+  reuse(): void {}
+
   readEntry(table: number, index: number): number {
     return this.guest.read(table, index);
   }
