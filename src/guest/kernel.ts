@@ -1,5 +1,7 @@
 /** The guest operating system: carries out the operations of a stream on a (virtual) machine. */
 import { InputError } from "../core/input-error.ts";
+import { Pte } from "../machine/page-tables.ts";
+import { primitiveCost } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
@@ -9,7 +11,7 @@ import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
-import { GUEST_USER, kernelPaths } from "./kernel-paths.ts";
+import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
 import type { KernelPath } from "./kernel-paths.ts";
 import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
@@ -21,6 +23,7 @@ import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT, INSTRUCTIONS } from "./virtual-hardware.ts";
+import type { KernelEntry } from "./virtual-hardware.ts";
 
 /** FS and GS: all other segment registers are restored by every return to user mode. */
 const SEGMENTS_RESTORED = 2;
@@ -43,6 +46,7 @@ export class GuestKernel {
   readonly blocks: BlockLayer;
   readonly frames: GuestPages;
   readonly #machine: GuestMachine;
+  readonly #profile: MachineProfile;
   readonly #shape: GuestShape;
   /** The page that Op.Touch calls 0. */
   readonly #anonymousStart: number;
@@ -64,6 +68,7 @@ export class GuestKernel {
       throw new Error(`a process has ${shape.anonymousPages} anonymous pages, at most ${most} have room`);
     }
     this.#machine = machine;
+    this.#profile = profile;
     this.#shape = shape;
     this.#anonymousStart = version.layout.anonymousStart;
     const paths = kernelPaths(profile);
@@ -216,11 +221,27 @@ export class GuestKernel {
     for (let time = 0; time < times; time++) this.#context.machine.cpu.execute(INSTRUCTIONS[instruction]);
   }
 
-  /** A division by zero: the handler of the kernel, and back. */
-  divideError(): void {
+  /** To the first instruction of a handler, and straight back. */
+  enterAndLeave(entry: KernelEntry): void {
     const { cpu } = this.#context.machine;
-    cpu.enterKernel("exception");
-    cpu.leaveKernel("exception");
+    cpu.enterKernel(entry);
+    cpu.leaveKernel(entry);
+  }
+
+  /** A write to an anonymous page that is not mapped: the kernel's handler returns at once. */
+  unhandledFault(page: number): void {
+    const { mmu } = this.#context.machine;
+    if (mmu.access(this.#anonymousStart + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
+    mmu.raiseFault();
+    this.enterAndLeave("page-fault");
+  }
+
+  /** Write the page-table entry of an anonymous page: 0 with what it holds, 1 not present, 2 present. */
+  writeEntry(page: number, what: number): void {
+    const entry = this.#current.entry(this.#anonymousStart + page);
+    const written = [entry, entry & ~Pte.Present, entry | Pte.Present][what] >>> 0;
+    this.#context.machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
+    this.#current.setEntry(this.#anonymousStart + page, written);
   }
 
   installSignalHandler(): void {
@@ -255,11 +276,7 @@ export class GuestKernel {
 
   /** System calls whose own length is part of another path. */
   #callKernel(times: number): void {
-    const { cpu } = this.#machine;
-    for (let time = 0; time < times; time++) {
-      cpu.enterKernel("system-call");
-      cpu.leaveKernel("system-call");
-    }
+    for (let time = 0; time < times; time++) this.enterAndLeave("system-call");
   }
 
   #enterChild(child: AddressSpace): void {

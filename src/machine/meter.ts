@@ -28,6 +28,11 @@ export class Meter {
     this.ledger.count(cause);
   }
 
+  /** Count many such events. */
+  countMany(cause: number, count: number): void {
+    this.ledger.chargeMany(cause, count, 0);
+  }
+
   /** Let time pass until `time`; nothing happens if that has been reached already. */
   waitUntil(cause: number, time: number): void {
     if (time <= this.now) return;

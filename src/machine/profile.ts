@@ -8,7 +8,7 @@ import type { CacheShape } from "./cache.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
-export type PageTableFormatName = "ia32" | "x86-64";
+export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 
 export interface MachineProfile {
   readonly name: string;
@@ -24,6 +24,10 @@ export interface MachineProfile {
   readonly tlb: { readonly entries: number; readonly ways: number };
   /** The second-level cache; without it, memory is as fast as the costs say wherever it lies. */
   readonly cache?: CacheShape;
+  /** Upper-level entries that page walks are spared, on a machine that caches them: as many for the guest's tables as for nested ones. */
+  readonly pageWalkCache?: { readonly entries: number };
+  /** Translations of guest frames that a walk of nested tables is spared, on a machine with hardware-assisted paging. */
+  readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
   readonly network: { readonly megabitsPerSecond: number };

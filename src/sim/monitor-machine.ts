@@ -8,19 +8,29 @@ import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
-import type { IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
+import type { CpuContext, IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
 
-export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): GuestMachine {
+/** Guest frames in the largest large page, 4 MiB (IA-32). */
+const LARGE_PAGE = 1024;
+
+/** The guest's machine, and the hardware below it that the guest cannot see. */
+export interface MonitorMachine extends GuestMachine {
+  readonly tlb: Tlb;
+}
+
+export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): MonitorMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
-  const context: MonitorContext = {
+  const hardware: CpuContext = {
     profile,
     meter,
     tlb: new Tlb(profile.tlb.entries, profile.tlb.ways),
     pageTableFormat,
-    machineFrames: machineFrames(guestPages),
   };
+  // The processor comes first: through it the other parts enter the VMM.
+  const cpu = create(vmm.cpu, hardware);
+  const context: MonitorContext = { ...hardware, machineFrames: machineFrames(guestPages), vmmEntry: cpu };
   return {
-    cpu: create(vmm.cpu, context),
+    cpu,
     mmu: create(vmm.mmu, context),
     diskPath: createIoPath(vmm.disk, context),
     networkPath: createIoPath(vmm.network, context),
@@ -29,13 +39,18 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
     network: new NetworkLink(profile),
     meter,
     pageTableFormat,
+    tlb: context.tlb,
   };
 }
 
-/** Machine frames in descending order: a part that takes a guest page for a machine page does not get away with it. */
-function machineFrames(guestPages: number): Uint32Array {
+/**
+ * The machine frame of each guest page: that of the page one large page further on, the last ones beginning anew. None is
+ * the guest page itself, so that a part that takes one for the other does not get away with it; and large pages can be used.
+ */
+export function machineFrames(guestPages: number): Uint32Array {
+  const shift = guestPages > LARGE_PAGE ? LARGE_PAGE : guestPages >>> 1;
   const frames = new Uint32Array(guestPages);
-  for (let page = 0; page < guestPages; page++) frames[page] = guestPages - 1 - page;
+  for (let page = 0; page < guestPages; page++) frames[page] = (page + shift) % guestPages;
   return frames;
 }
 

@@ -13,7 +13,7 @@ import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op } from "../workload/operation-stream.ts";
 import type { CellOutcome } from "./cell.ts";
-import { buildMachine } from "./monitor-machine.ts";
+import { buildMachine, type MonitorMachine } from "./monitor-machine.ts";
 import { monitorMetrics } from "./monitor-metrics.ts";
 import { extraKind, kindOf, OperationLedgers } from "./operation-ledgers.ts";
 import { playOperation } from "./stream-player.ts";
@@ -28,7 +28,7 @@ const TICK_US = 10_000;
 const TICKS_PER_WRITE_BACK = 500;
 
 export interface Boot {
-  readonly machine: GuestMachine;
+  readonly machine: MonitorMachine;
   readonly kernel: GuestKernel;
 }
 

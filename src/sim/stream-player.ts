@@ -49,7 +49,11 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.Instruction:
       return kernel.execute(a, b);
     case Op.DivideError:
-      return kernel.divideError();
+      return kernel.enterAndLeave("exception");
+    case Op.KernelEntry:
+      return a === 0 ? kernel.enterAndLeave("system-call") : kernel.unhandledFault(b);
+    case Op.WriteEntry:
+      return kernel.writeEntry(a, b);
     case Op.Scan:
       return kernel.scan(a, b);
     case Op.DeleteFile:

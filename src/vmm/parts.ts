@@ -4,6 +4,7 @@ import { staticPartition } from "./allocation/static-partition.ts";
 import type { PartDefinition } from "./contract.ts";
 import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
+import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
@@ -13,6 +14,7 @@ import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
+import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
@@ -23,6 +25,7 @@ export {
   staticPartition,
   bareCpu,
   binaryTranslation,
+  hardwareAssist,
   paravirtual,
   bareDisk,
   bareNetwork,
@@ -35,6 +38,7 @@ export {
   pageSharing,
   bareMmu,
   directPaging,
+  nestedPaging,
   shadowPaging,
   unsyncShadowPaging,
   credit,
@@ -47,6 +51,7 @@ export const PARTS: readonly PartDefinition[] = [
   staticPartition.definition,
   bareCpu.definition,
   binaryTranslation.definition,
+  hardwareAssist.definition,
   paravirtual.definition,
   bareDisk.definition,
   bareNetwork.definition,
@@ -59,6 +64,7 @@ export const PARTS: readonly PartDefinition[] = [
   pageSharing.definition,
   bareMmu.definition,
   directPaging.definition,
+  nestedPaging.definition,
   shadowPaging.definition,
   unsyncShadowPaging.definition,
   credit.definition,

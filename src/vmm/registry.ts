@@ -1,11 +1,14 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
 import type { Vmm } from "./contract.ts";
+import { esx3 } from "./esx-3.ts";
+import { esx4 } from "./esx-4.ts";
 import { esx } from "./esx.ts";
 import { kvmShadow } from "./kvm-shadow.ts";
 import { native } from "./native.ts";
+import { xenHvm } from "./xen-hvm.ts";
 import { xenPv } from "./xen-pv.ts";
 
-export { native, esx, kvmShadow, xenPv };
+export { native, esx3, esx4, esx, kvmShadow, xenHvm, xenPv };
 
 /** Every VMM of the package. */
-export const VMMS: readonly Vmm[] = [native, esx, kvmShadow, xenPv];
+export const VMMS: readonly Vmm[] = [native, esx3, esx4, esx, kvmShadow, xenHvm, xenPv];

@@ -55,10 +55,17 @@ export const Op = {
   Instruction: 16,
   /** A division by zero in user code. */
   DivideError: 17,
+  /**
+   * Into the guest kernel and straight back: a = 0 by a system call, 1 by the fault of a write to page b, which is not
+   * mapped and stays so.
+   */
+  KernelEntry: 18,
+  /** The guest kernel writes the page-table entry of page a: b = 0 with what it holds, 1 not present, 2 present. */
+  WriteEntry: 19,
   /** User code reads every byte of b anonymous pages from page a on. The time of its own instructions is not part of it. */
-  Scan: 18,
+  Scan: 20,
   /** Delete a file that consists of b pages of the file set from page a on. */
-  DeleteFile: 19,
+  DeleteFile: 21,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -81,6 +88,8 @@ export const OP_NAMES = [
   "receive",
   "instruction",
   "divide-error",
+  "kernel-entry",
+  "write-entry",
   "scan",
   "delete-file",
 ] as const;

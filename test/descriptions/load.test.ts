@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -168,6 +168,12 @@ describe("a machine", () => {
       'costs.hardware.trap.unit: "us" is not known here; expected one of: cycles, instructions',
     ],
     [
+      "a cost in another unit than the machine's",
+      "1093, unit: cycles",
+      "1093, unit: instructions",
+      "costs.hardware.trap.unit: instructions on a machine that counts cycles",
+    ],
+    [
       "a fraction of a cycle",
       "value: 1093",
       "value: 10.5",
@@ -191,6 +197,20 @@ describe("a machine", () => {
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(/bad\.yaml:\d+:\d+: /);
     expect(found[0]).toContain(expected);
+  });
+
+  test("has page-walk caches and a nested TLB if it says so", () => {
+    const xeon = readFileSync("machines/xeon-2.4-sosp03.yaml", "utf8");
+    const caches = ["page-walk-cache", "nested-tlb"].map(
+      (key, i) => `${key}: { entries: ${24 - i}, kind: assumed, source: S }`,
+    );
+    const { profile, numbers } = loadMachine(write("cached.yaml", `${xeon}\n${caches.join("\n")}\n`));
+    expect(profile).toMatchObject({ pageWalkCache: { entries: 24 }, nestedTlb: { entries: 23 } });
+    expect(numbers.filter(({ unit }) => unit === "entries").map(({ name }) => name)).toEqual([
+      "tlb.entries",
+      "page-walk-cache.entries",
+      "nested-tlb.entries",
+    ]);
   });
 
   test("the one that comes with the project is a 2.4 GHz Xeon", () => {

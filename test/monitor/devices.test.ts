@@ -1,9 +1,7 @@
 import { expect, it } from "vitest";
-import { kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { Disk } from "../../src/machine/disk.ts";
 import { HEADER_BYTES, MTU, NetworkLink } from "../../src/machine/network-link.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";
-import { TranslationCache } from "../../src/vmm/cpu/translation-cache.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { SMALL_GUEST, VMMS, XEON } from "./machines.ts";
 
@@ -43,17 +41,3 @@ it.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))(
     expect(megabits).toBeLessThan(970);
   },
 );
-
-it("translates a path once, and again only after the cache was full", () => {
-  const { fork, exit } = kernelPaths(XEON);
-  const roomy = new TranslationCache(10_000);
-  expect(roomy.reach(fork)).toBeGreaterThan(0);
-  expect(roomy.reach(exit)).toBeGreaterThan(0);
-  expect([roomy.reach(fork), roomy.reach(exit)]).toEqual([0, 0]);
-  // Either path takes 600 units.
-  const cramped = new TranslationCache(700);
-  expect(cramped.reach(fork)).toBeGreaterThan(0);
-  expect(cramped.reach(fork)).toBe(0);
-  expect(cramped.reach(exit)).toBeGreaterThan(0);
-  expect(cramped.reach(fork)).toBeGreaterThan(0);
-});

@@ -8,7 +8,7 @@ import { bareNetwork } from "../../src/vmm/io/bare.ts";
 import { splitDriverDisk, splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
 import { vmkernelDisk, vmkernelNetwork } from "../../src/vmm/io/vmkernel.ts";
 import type { IoPath } from "../../src/vmm/monitor-contract.ts";
-import { XEON } from "./machines.ts";
+import { FREE_ENTRY, XEON } from "./machines.ts";
 
 /** Events, or cycles, by cause that using an I/O path leads to. */
 function use(part: Part<"disk" | "network">, action: (path: IoPath) => void) {
@@ -19,6 +19,7 @@ function use(part: Part<"disk" | "network">, action: (path: IoPath) => void) {
     tlb: new Tlb(64, 64),
     pageTableFormat: PAGE_TABLE_FORMATS.ia32,
     machineFrames: new Uint32Array(0),
+    vmmEntry: FREE_ENTRY,
   });
   action(path);
   return { events: meter.ledger.eventsByCause(), cycles: meter.ledger.cyclesByCause() };

@@ -4,7 +4,7 @@ import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { MulticallPaging } from "../../src/vmm/mmu/multicall-paging.ts";
-import { LINUX_6_1 } from "./machines.ts";
+import { FREE_ENTRY, LINUX_6_1 } from "./machines.ts";
 
 const FRAMES = 4096;
 const MAPPED = Pte.Present | Pte.User;
@@ -20,7 +20,8 @@ function guest(): { mmu: MulticallPaging; count: (cause: string) => number } {
     tlb: new Tlb(64, 64),
     pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
-  } as ConstructorParameters<typeof MulticallPaging>[0]);
+    vmmEntry: FREE_ENTRY,
+  });
   mmu.useAsTable(ROOT, 3, ROOT);
   for (const [table, level] of [[1, 2], [2, 2], [3, 1], [4, 1], ...LOWEST.map((table) => [table, 0])]) {
     mmu.useAsTable(table, level, ROOT);

@@ -4,7 +4,7 @@ import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { UnsyncShadowPaging } from "../../src/vmm/mmu/unsync-shadow-paging.ts";
-import { LINUX_6_1 } from "./machines.ts";
+import { FREE_ENTRY, LINUX_6_1 } from "./machines.ts";
 
 const FRAMES = 4096;
 const USED = Pte.Present | Pte.User | Pte.Accessed;
@@ -20,7 +20,8 @@ function guest(): { mmu: UnsyncShadowPaging; count: (cause: string) => number } 
     tlb: new Tlb(64, 64),
     pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
-  } as ConstructorParameters<typeof UnsyncShadowPaging>[0]);
+    vmmEntry: FREE_ENTRY,
+  });
   for (let table = 0; table <= LOWEST; table++) {
     mmu.useAsTable(table, 3 - table);
     if (table > 0) mmu.writeEntry(table - 1, 0, entryOf(table, USED | Pte.Writable));

@@ -6,7 +6,7 @@ import type { MachineProfile } from "../../machine/profile.ts";
 import { compileWorkload, contentsOfGuest, type TraceWork } from "../../workload/compile.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import { parseFingerprints } from "../../workload/readers/fingerprints.ts";
-import { parseLackey } from "../../workload/readers/lackey.ts";
+import { readTrace } from "../../workload/readers/trace.ts";
 import { traceToStream } from "../../workload/trace-stream.ts";
 import type { Workload } from "../../workload/workload.ts";
 import { type InputFile, inputText, readInputFile } from "../input-files.ts";
@@ -58,7 +58,7 @@ function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefin
   if (work.kind !== "trace") return undefined;
   const { cyclesPerInstruction } = work;
   return inputs.read(work.file, ["trace", "file"], ({ bytes, path }) =>
-    traceToStream(parseLackey(bytes, path), { cyclesPerInstruction }),
+    traceToStream(readTrace(bytes, path), { cyclesPerInstruction }),
   );
 }
 

@@ -15,6 +15,9 @@ const kind = z.enum(["published", "calibrated", "assumed"]).meta({
 });
 const count = z.int().min(1);
 
+/** A small cache of the memory management unit. */
+const fullyAssociative = z.strictObject({ entries: count.max(MAX_TLB_ENTRIES), source, kind });
+
 const cost = z.strictObject({ value: z.int().min(0), unit: z.enum(["cycles", "instructions"]), source, kind });
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
   error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
@@ -26,18 +29,37 @@ export const machineSchema = z
     name,
     title: z.string().min(1),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
-    kernel: z.enum(KERNEL_NAMES).meta({ description: "The guest kernel whose path lengths are given." }),
+    kernel: z
+      .enum(KERNEL_NAMES)
+      .default("linux-2.4")
+      .meta({ description: "The guest kernel whose path lengths are given." }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
-    "page-table": z.enum(["ia32", "x86-64"]),
+    "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
     cache: z
       .strictObject({ size: positiveBytes, ways: count, line: positiveBytes, source, kind })
       .optional()
       .meta({ description: "The second-level cache." }),
+    "page-walk-cache": fullyAssociative.optional().meta({
+      description:
+        "Upper-level page-table entries that are cached, for the guest's and for nested tables each; none without.",
+    }),
+    "nested-tlb": fullyAssociative.optional().meta({
+      description: "Translations of guest frames that are cached, where paging is hardware-assisted; none without.",
+    }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
+  })
+  .superRefine((document, context) => {
+    for (const section of ["costs", "kernel-paths"] as const) {
+      for (const [key, { unit }] of Object.entries(document[section])) {
+        if (unit === document.unit) continue;
+        const message = `${unit} on a machine that counts ${document.unit}`;
+        context.addIssue({ code: "custom", path: [section, key, "unit"], message });
+      }
+    }
   })
   .superRefine(({ tlb }, context) => {
     if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
@@ -69,7 +91,7 @@ export interface SourcedNumber {
 }
 
 export function toMachineProfile(document: MachineDocument): MachineProfile {
-  const { cpu, tlb, cache, disk, network } = document;
+  const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   return {
     name: document.name,
     title: document.title,
@@ -80,6 +102,8 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
     pageTable: document["page-table"],
     tlb: { entries: tlb.entries, ways: tlb.ways },
     ...(cache && { cache: { bytes: cache.size, ways: cache.ways, lineBytes: cache.line } }),
+    ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
+    ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
     disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
     network: { megabitsPerSecond: network.rate / MEGA },
     costs: valuesOf(document.costs),
@@ -97,6 +121,10 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("tlb.entries", tlb.entries, "entries", tlb),
     sourced("tlb.ways", tlb.ways, "ways", tlb),
     ...(cache ? cacheNumbers(cache) : []),
+    ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
+      const table = document[key];
+      return table === undefined ? [] : [sourced(`${key}.entries`, table.entries, "entries", table)];
+    }),
     sourced("disk.positioning", disk.positioning, "us", disk),
     sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
     sourced("network.rate", network.rate / MEGA, "Mb/s", network),

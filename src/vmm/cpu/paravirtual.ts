@@ -11,7 +11,7 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
@@ -19,9 +19,10 @@ const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
 const EXCEPTION = cause("hardware.trap");
 const SWITCH_TASK = cause("vmm.hypercall.switch-task");
+const HYPERCALL = cause("vmm.hypercall");
 const EVENT_CHANNEL = cause("vmm.event-channel");
 
-class Paravirtual implements Cpu {
+class Paravirtual implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #systemCall: number;
@@ -30,9 +31,11 @@ class Paravirtual implements Cpu {
   readonly #forwardException: number;
   readonly #eventUpcall: number;
   readonly #switchTask: number;
+  readonly #pageFault: number;
+  readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter }: MonitorContext) {
+  constructor({ profile, meter }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
@@ -41,6 +44,8 @@ class Paravirtual implements Cpu {
     this.#forwardException = primitiveCost(profile, "xen.forward-exception");
     this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
     this.#switchTask = primitiveCost(profile, "xen.switch-task");
+    this.#pageFault = primitiveCost(profile, "hardware.trap");
+    this.#hypercall = primitiveCost(profile, "xen.hypercall");
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "xen.flag-write"));
   }
 
@@ -71,6 +76,19 @@ class Paravirtual implements Cpu {
   runKernel(path: KernelPath, times: number): void {
     if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
+
+  enter(reason: EntryReason): void {
+    if (reason === "page-fault") this.#meter.spend(EXCEPTION, this.#pageFault);
+    else this.#meter.spend(HYPERCALL, this.#hypercall);
+  }
+
+  /** Every fault goes through the hypervisor: {@link enterKernel} charges that. */
+  forwardFault(): void {}
+
+  tracedWrite(): boolean {
+    this.enter("page-fault");
+    return true;
+  }
 }
 
 export const paravirtual = definePart({
@@ -86,6 +104,7 @@ export const paravirtual = definePart({
     "xen.event-upcall",
     "xen.flag-write",
     "xen.switch-task",
+    "xen.hypercall",
   ],
   create: (_, context) => new Paravirtual(context),
 });

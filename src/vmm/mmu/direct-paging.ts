@@ -7,7 +7,7 @@ import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
-import type { PageTableMemory } from "../../machine/page-tables.ts";
+import { frameOf, type PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext } from "../monitor-contract.ts";
@@ -15,6 +15,7 @@ import { TRANSLATION_COSTS } from "./bare.ts";
 import { MulticallPaging } from "./multicall-paging.ts";
 import { type PageTypes, RefusedUpdate } from "./page-types.ts";
 import { ValidatedTables } from "./validated-tables.ts";
+import { WritableTables } from "./writable-tables.ts";
 
 const HYPERCALL = cause("vmm.hypercall");
 const VALIDATE = cause("vmm.direct.validate");
@@ -37,6 +38,8 @@ export class DirectPaging implements Mmu {
   readonly #meter: Meter;
   readonly #walker: PageWalker;
   readonly #costs: ReturnType<typeof hypercallCosts>;
+  /** How the guest changes last-level entries, if not by requests. */
+  readonly #writable: WritableTables | undefined;
   readonly #capacity: number;
   readonly #kinds: Uint8Array;
   readonly #a: Float64Array;
@@ -44,12 +47,13 @@ export class DirectPaging implements Mmu {
   readonly #c: Uint32Array;
   #queued = 0;
 
-  constructor(queueLength: number, context: MonitorContext) {
+  constructor({ queueLength, writablePageTables }: DirectPagingParameters, context: MonitorContext) {
     const { profile, meter, tlb } = context;
     this.#guarded = new ValidatedTables(context);
     this.#meter = meter;
     this.#walker = new PageWalker(this.#guarded.memory, tlb, meter, profile);
     this.#costs = hypercallCosts(context);
+    this.#writable = writablePageTables ? new WritableTables(this.#guarded, this.#walker, context) : undefined;
     this.#capacity = queueLength;
     this.#kinds = new Uint8Array(queueLength);
     this.#a = new Float64Array(queueLength);
@@ -67,7 +71,13 @@ export class DirectPaging implements Mmu {
 
   access(page: number, write: boolean): number {
     const frame = this.#walker.translate(page, write);
-    return frame === NOT_TRANSLATED ? GUEST_FAULT : frame;
+    if (frame !== NOT_TRANSLATED) return frame;
+    if (this.#writable?.isDetached !== true) return GUEST_FAULT;
+    // The table that the access needs may be out of the tree: the hypervisor puts it back and lets the guest go on.
+    this.#walker.raiseFault();
+    this.#writable.reattach();
+    const again = this.#walker.translate(page, write);
+    return again === NOT_TRANSLATED ? GUEST_FAULT : again;
   }
 
   raiseFault(): void {
@@ -90,7 +100,13 @@ export class DirectPaging implements Mmu {
   }
 
   writeEntry(table: number, index: number, entry: number): void {
+    if (this.#writable === undefined) return this.#request(Request.Update, table, index, entry);
+    this.commit();
+    const machine = this.#guarded.machineOf[table];
+    if (this.#guarded.types.tableLevel(machine) === 0) return this.#writable.write(machine, index, entry);
     this.#request(Request.Update, table, index, entry);
+    this.commit();
+    if ((entry & Pte.Present) !== 0) this.#writable.noteLink(machine, index, this.#guarded.machineOf[frameOf(entry)]);
   }
 
   invalidate(page: number): void {
@@ -108,6 +124,7 @@ export class DirectPaging implements Mmu {
   commit(): void {
     const count = this.#queued;
     if (count === 0) return;
+    this.#writable?.reattach();
     this.#queued = 0;
     this.#meter.spend(HYPERCALL, this.#costs.hypercall);
     this.#meter.spendMany(VALIDATE, count, this.#costs.validate);
@@ -116,6 +133,7 @@ export class DirectPaging implements Mmu {
 
   switchRoot(root: number): void {
     this.commit();
+    this.#writable?.reattach();
     this.#meter.spend(HYPERCALL, this.#costs.hypercall);
     this.#meter.spend(ROOT_SWITCH, this.#costs.rootSwitch);
     const machineRoot = this.#guarded.machineOf[root];
@@ -168,7 +186,12 @@ function hypercallCosts({ profile }: MonitorContext) {
   };
 }
 
-export const directPaging = definePart<"mmu", { queueLength: number }>({
+interface DirectPagingParameters {
+  readonly queueLength: number;
+  readonly writablePageTables: boolean;
+}
+
+export const directPaging = definePart<"mmu", { queueLength: number; writablePageTables: boolean }>({
   slot: "mmu",
   name: "direct-paging",
   summary: "the guest's own page tables, read-only to it; every update is validated, many in one hypercall",
@@ -181,9 +204,14 @@ export const directPaging = definePart<"mmu", { queueLength: number }>({
       max: 65_536,
       source: "Barham 2003, section 3.3.3 and XenLinux of Xen 2.0; its second build variant has 128",
     },
+    writablePageTables: {
+      summary: "the guest writes last-level entries itself; a table that it writes is checked when it is needed again",
+      default: false,
+      source: "Xen 2.0 and 3.0 offer it; a Linux with paravirtual operations does not use it",
+    },
   },
   needs: [...TRANSLATION_COSTS, "xen.hypercall", "xen.validate-entry", "xen.pin-table", "xen.root-switch"],
   // How updates are handed over is the guest kernel's affair.
-  create: ({ queueLength }, context) =>
-    context.profile.kernel === "linux-6.1" ? new MulticallPaging(context) : new DirectPaging(queueLength, context),
+  create: (parameters, context) =>
+    context.profile.kernel === "linux-6.1" ? new MulticallPaging(context) : new DirectPaging(parameters, context),
 });

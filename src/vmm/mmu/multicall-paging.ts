@@ -156,7 +156,7 @@ export class MulticallPaging implements Mmu {
     const machine = this.#guarded.machineOf[root];
     if (this.#root === machine) this.#loadRoot(NO_ROOT);
     this.#meter.count(PGD_UNPIN);
-    for (const table of this.#tree(root).reverse()) this.#unpinTable(table);
+    for (const table of this.#tree(root).toReversed()) this.#unpinTable(table);
     this.#multicalls.issue();
   }
 

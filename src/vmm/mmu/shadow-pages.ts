@@ -53,6 +53,12 @@ export class ShadowPages {
     return NONE;
   }
 
+  /** All shadows of a page, whatever level it is shadowed at. */
+  all(guestTable: number): number[] {
+    const levels = Array.from({ length: this.#levels }, (_, level) => this.find(guestTable, level));
+    return levels.filter((shadow) => shadow !== NONE);
+  }
+
   get isFull(): boolean {
     return this.#free.length === 0;
   }
@@ -131,6 +137,6 @@ export class ShadowPages {
   isBelow(shadow: number, root: number): boolean {
     let at = shadow;
     while (at !== NONE && at !== root) at = this.#parent[at];
-    return at === root;
+    return at === root && root !== NONE;
   }
 }

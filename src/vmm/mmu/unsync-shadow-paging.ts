@@ -7,36 +7,28 @@
 import { cause, event } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
+import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
+import { UnsyncTables } from "./unsync-tables.ts";
 import { RecentRoots } from "./recent-roots.ts";
 import { ShadowPages } from "./shadow-pages.ts";
 
-const EXIT = cause("vmm.exit");
 const GUEST_FAULT_EXIT = cause("vmm.shadow.true-fault");
 const HIDDEN_FAULT = cause("vmm.shadow.hidden-fault");
 const PREFETCH = cause("vmm.shadow.prefetch");
 const UNSYNC = cause("vmm.shadow.unsync");
-const SYNC = cause("vmm.shadow.sync");
 const EMULATED_WRITE = cause("vmm.shadow.emulated-write");
 const NEW_SHADOW = cause("vmm.shadow.new-table");
 const ZAP = cause("vmm.shadow.zap");
 const ROOT_SWITCH = cause("vmm.shadow.root-switch");
 const INVALIDATE = cause("vmm.shadow.invalidate");
 
-/** KVM's own counters. */
-const EXITS = event("exits");
-const PF_TAKEN = event("pf_taken");
-const PF_GUEST = event("pf_guest");
-const PF_FIXED = event("pf_fixed");
-const PF_SPURIOUS = event("pf_spurious");
-const PF_EMULATE = event("pf_emulate");
 const MMU_PTE_WRITE = event("mmu_pte_write");
-const MMU_UNSYNC = event("mmu_unsync");
 const MMU_ZAPPED = event("mmu_shadow_zapped");
 const MMU_FLOODED = event("mmu_flooded");
 const INVLPG = event("invlpg");
@@ -62,12 +54,12 @@ export class UnsyncShadowPaging implements Mmu {
   readonly guest: PageTableMemory;
   readonly shadows: ShadowPages;
   readonly #levelOf: Uint8Array;
-  readonly #machineFrames: Uint32Array;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
   readonly #costs: ReturnType<typeof unsyncCosts>;
   readonly #roots = new RecentRoots();
-  readonly #unsync: number[] = [];
+  readonly #exits: KvmExits;
+  readonly #unsyncTables: UnsyncTables;
   /** Guest frame of the root that is loaded. */
   #root = NO_ROOT;
   /** Whether the fault that the guest has to handle found an entry that is present. */
@@ -80,10 +72,11 @@ export class UnsyncShadowPaging implements Mmu {
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
     this.shadows = new ShadowPages(pageTableFormat, guestPages, capacity);
     this.#levelOf = new Uint8Array(guestPages);
-    this.#machineFrames = machineFrames;
     this.#meter = meter;
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
     this.#costs = unsyncCosts(context);
+    this.#exits = new KvmExits(meter, this.#costs.exit);
+    this.#unsyncTables = new UnsyncTables(this.guest, this.shadows, machineFrames, meter, this.#costs);
   }
 
   access(page: number, write: boolean): number {
@@ -93,7 +86,7 @@ export class UnsyncShadowPaging implements Mmu {
 
   raiseFault(): void {
     this.#walker.raiseFault();
-    this.#fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault);
+    this.#exits.fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault);
     if (this.#isPresentFault) this.#meter.spend(INVALIDATE, this.#costs.presentFault);
   }
 
@@ -109,13 +102,13 @@ export class UnsyncShadowPaging implements Mmu {
   reuse(frame: number): void {
     const level = this.shadows.trackedLevel(frame);
     if (level > 0) {
-      this.#fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
-      this.#zap(this.shadows.find(frame, level));
-      this.#fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+      this.#exits.fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
+      for (const shadow of this.shadows.all(frame)) this.#zap(shadow);
+      this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
       return;
     }
     const stale = this.shadows.find(frame, 0);
-    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goOutOfSync(stale);
+    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goUnsyncTables(stale);
   }
 
   readEntry(table: number, index: number): number {
@@ -128,7 +121,7 @@ export class UnsyncShadowPaging implements Mmu {
     const shadow = this.shadows.find(table, level);
     if (shadow === -1) return;
     if (level > 0) this.#emulateWrite(shadow, index);
-    else if (this.shadows.isUnsync[shadow] === 0) this.#goOutOfSync(shadow);
+    else if (this.shadows.isUnsync[shadow] === 0) this.#goUnsyncTables(shadow);
   }
 
   beginBatch(): void {}
@@ -138,14 +131,14 @@ export class UnsyncShadowPaging implements Mmu {
   /** Without INVPCID a kernel flushes by reading the root and writing it again. */
   invalidate(page: number): void {
     if (page === ALL_PAGES) {
-      this.#exit(ROOT_SWITCH, this.#costs.readRoot);
+      this.#exits.exit(ROOT_SWITCH, this.#costs.readRoot);
       this.#writeRoot();
-      this.#synchronize();
+      this.#unsyncTables.synchronize(this.#rootShadow());
       this.#walker.flush();
       return;
     }
     this.#meter.count(INVLPG);
-    this.#exit(INVALIDATE, this.#costs.invalidatePage);
+    this.#exits.exit(INVALIDATE, this.#costs.invalidatePage);
     this.#refresh(page);
     this.#walker.invalidate(page);
   }
@@ -158,7 +151,7 @@ export class UnsyncShadowPaging implements Mmu {
     if (!this.#roots.use(root)) this.#meter.spend(ROOT_SWITCH, this.#costs.findRoot);
     const shadow = this.#shadowOf(root, level);
     this.shadows.writes[shadow] = 0;
-    this.#synchronize();
+    this.#unsyncTables.synchronize(shadow);
     this.#walker.loadRoot(shadow);
     if (isNew) this.#linkKernel();
   }
@@ -178,7 +171,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#isPresentFault = (entry & Pte.Present) !== 0;
     if (!this.#isPresentFault || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
     this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
-    this.#fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+    this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
     this.#fill(page, this.guest.words[position]);
     return this.#walker.translate(page, write);
   }
@@ -197,7 +190,7 @@ export class UnsyncShadowPaging implements Mmu {
       shadow = lower;
     }
     const index = this.guest.indexAt(page, 0);
-    this.shadows.memory.write(shadow, index, (this.#shadowEntry(leaf) | Pte.Accessed) >>> 0);
+    this.shadows.memory.write(shadow, index, (this.#unsyncTables.shadowEntry(leaf) | Pte.Accessed) >>> 0);
     this.#prefetch(shadow, guestTable, index);
   }
 
@@ -206,7 +199,7 @@ export class UnsyncShadowPaging implements Mmu {
     const first = index - (index % PREFETCH_GROUP);
     for (let next = first; next < first + PREFETCH_GROUP; next++) {
       if ((this.shadows.memory.read(shadow, next) & Pte.Present) !== 0) continue;
-      const entry = this.#shadowEntry(this.guest.read(guestTable, next));
+      const entry = this.#unsyncTables.shadowEntry(this.guest.read(guestTable, next));
       if (entry === 0) return;
       this.#meter.spend(PREFETCH, this.#costs.prefetch);
       this.shadows.memory.write(shadow, next, entry);
@@ -217,12 +210,15 @@ export class UnsyncShadowPaging implements Mmu {
     const found = this.shadows.find(guestTable, level);
     if (found === -1) {
       if (this.shadows.isFull) this.#zap(this.shadows.oldest());
+      // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page).
+      const lowest = this.shadows.find(guestTable, 0);
+      if (level > 0 && lowest !== -1) this.#zap(lowest);
       this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
       return this.shadows.create(guestTable, level);
     }
     // A table of an earlier life that went out of sync: what it held is checked before it is used again.
     if (this.shadows.isUnsync[found] === 1 && !this.shadows.isBelow(found, this.#rootShadow()))
-      this.#syncEntries(found);
+      this.#unsyncTables.syncEntries(found);
     return found;
   }
 
@@ -232,7 +228,7 @@ export class UnsyncShadowPaging implements Mmu {
 
   #emulateWrite(shadow: number, index: number): void {
     this.#meter.count(MMU_PTE_WRITE);
-    this.#fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
+    this.#exits.fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
     this.shadows.writes[shadow]++;
     if (this.shadows.writes[shadow] < WRITES_UNTIL_FLOODED) {
       this.shadows.clearLink(shadow, index);
@@ -242,42 +238,9 @@ export class UnsyncShadowPaging implements Mmu {
     this.#zap(shadow);
   }
 
-  #goOutOfSync(shadow: number): void {
-    this.#fault(PF_FIXED, UNSYNC, this.#costs.unsync);
-    this.#meter.spendMany(MMU_UNSYNC, 1, 0);
-    this.shadows.isUnsync[shadow] = 1;
-    this.#unsync.push(shadow);
-  }
-
-  /** Before a root is used again, what is out of sync below it is brought into step and write-protected. */
-  #synchronize(): void {
-    const root = this.#rootShadow();
-    if (root === -1) return;
-    for (let i = this.#unsync.length - 1; i >= 0; i--) {
-      const shadow = this.#unsync[i];
-      if (this.shadows.isUnsync[shadow] === 1 && !this.shadows.isBelow(shadow, root)) continue;
-      this.#unsync.splice(i, 1);
-      if (this.shadows.isUnsync[shadow] === 0) continue;
-      this.shadows.isUnsync[shadow] = 0;
-      this.#meter.spendMany(MMU_UNSYNC, -1, 0);
-      this.#syncEntries(shadow);
-    }
-  }
-
-  /** Every entry that is there is made anew from the guest's, whether that has changed or not (FNAME(sync_page)). */
-  #syncEntries(shadow: number): void {
-    const { memory } = this.shadows;
-    const table = this.shadows.guestTable(shadow);
-    const isTable = this.guest.isTable(table);
-    this.#meter.spend(SYNC, this.#costs.syncTable);
-    for (let index = 0; index < memory.entriesPerTable; index++) {
-      const before = memory.read(shadow, index);
-      if ((before & Pte.Present) === 0) continue;
-      const entry = isTable ? this.#shadowEntry(this.guest.read(table, index)) : 0;
-      const isKept = entry !== 0 && frameOf(entry) === frameOf(before);
-      this.#meter.spend(SYNC, this.#costs.syncEntry);
-      memory.write(shadow, index, isKept ? entry : 0);
-    }
+  #goUnsyncTables(shadow: number): void {
+    this.#exits.fault(PF_FIXED, UNSYNC, this.#costs.unsync);
+    this.#unsyncTables.add(shadow);
   }
 
   #refresh(page: number): void {
@@ -289,45 +252,31 @@ export class UnsyncShadowPaging implements Mmu {
     }
     const shadow = this.shadows.find(table, 0);
     if (shadow === -1 || this.shadows.isUnsync[shadow] === 0) return;
-    this.shadows.memory.write(shadow, this.guest.indexAt(page, 0), this.#shadowEntry(this.guest.words[position]));
+    this.shadows.memory.write(
+      shadow,
+      this.guest.indexAt(page, 0),
+      this.#unsyncTables.shadowEntry(this.guest.words[position]),
+    );
   }
 
   #zap(shadow: number): void {
     this.#meter.count(MMU_ZAPPED);
     this.#meter.spend(ZAP, this.#costs.zap);
-    if (this.shadows.isUnsync[shadow] === 1) this.#meter.spendMany(MMU_UNSYNC, -1, 0);
+    this.#unsyncTables.forget(shadow);
     this.#roots.forget(this.shadows.guestTable(shadow));
     this.#meter.spendMany(ZAP, this.shadows.zap(shadow), this.#costs.zapEntry);
   }
 
   #linkKernel(): void {
-    for (let link = 0; link < KERNEL_LINKS_WRITTEN; link++) this.#fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
-    for (let link = 0; link < KERNEL_LINKS_READ; link++) this.#fault(PF_SPURIOUS, HIDDEN_FAULT, this.#costs.fixedFault);
+    for (let link = 0; link < KERNEL_LINKS_WRITTEN; link++)
+      this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+    for (let link = 0; link < KERNEL_LINKS_READ; link++)
+      this.#exits.fault(PF_SPURIOUS, HIDDEN_FAULT, this.#costs.fixedFault);
   }
 
   #writeRoot(): void {
     this.#meter.count(TLB_FLUSH);
-    this.#exit(ROOT_SWITCH, this.#costs.writeRoot);
-  }
-
-  #fault(counter: number, why: number, cost: number): void {
-    this.#meter.count(PF_TAKEN);
-    this.#meter.count(counter);
-    this.#exit(why, cost);
-  }
-
-  #exit(why: number, cost: number): void {
-    this.#meter.count(EXITS);
-    this.#meter.spend(EXIT, this.#costs.exit);
-    this.#meter.spend(why, cost);
-  }
-
-  /** Nothing before the page has been accessed, no writing before it is dirty: the guest would miss those bits. */
-  #shadowEntry(entry: number): number {
-    if ((entry & Pte.Present) === 0 || (entry & Pte.Accessed) === 0) return 0;
-    const writable = (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0;
-    const kept = entry & (Pte.Present | Pte.User | Pte.Dirty | Pte.Global);
-    return entryOf(this.#machineFrames[frameOf(entry)], writable ? kept | Pte.Writable : kept);
+    this.#exits.exit(ROOT_SWITCH, this.#costs.writeRoot);
   }
 }
 

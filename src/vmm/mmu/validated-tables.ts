@@ -6,9 +6,14 @@ import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-table
 import type { MonitorContext } from "../monitor-contract.ts";
 import { PageTypes, RefusedUpdate } from "./page-types.ts";
 
-/** On IA-32 the hypervisor has the top 64 MB of every address space (Barham 2003, section 3.3.3). */
-const HYPERVISOR_PAGES = (64 * 1024) / 4;
+/**
+ * The hypervisor has the top 64 MB of every address space on IA-32 (Barham 2003, section 3.3.3), 168 MB with PAE (Xen 3.0
+ * interface manual), so that entering it changes no root and costs no TLB entry. On x86-64 it is far from where the guest is.
+ */
+const HYPERVISOR_PAGES = { ia32: (64 * 1024) / 4, "ia32-pae": (168 * 1024) / 4, "x86-64": 0 } as const;
 const IA32_PAGES = 2 ** 20;
+/** The lowest level whose entries are wholly the hypervisor's or not at all. */
+const HOLE_LEVEL = 1;
 
 export class ValidatedTables {
   /** The tables; frames are machine frames. */
@@ -16,8 +21,10 @@ export class ValidatedTables {
   readonly types: PageTypes;
   readonly machineOf: Uint32Array;
   readonly #guestOf: Uint32Array;
-  /** Index of the first root entry that is the hypervisor's. */
-  readonly #holeIndex: number;
+  /** First page that is the hypervisor's. */
+  readonly #hole: number;
+  /** Tables of the level below a root's last entry in use: what they map ends where the address space ends. */
+  readonly #topmost = new Set<number>();
 
   constructor({ pageTableFormat, machineFrames }: MonitorContext) {
     this.memory = new PageTableMemory(pageTableFormat, machineFrames.length);
@@ -25,8 +32,8 @@ export class ValidatedTables {
     this.machineOf = machineFrames;
     this.#guestOf = new Uint32Array(machineFrames.length);
     machineFrames.forEach((machine, guest) => (this.#guestOf[machine] = guest));
-    const isIa32 = pageTableFormat.name === "ia32";
-    this.#holeIndex = isIa32 ? (IA32_PAGES - HYPERVISOR_PAGES) >>> pageTableFormat.bitsPerLevel : Infinity;
+    const holePages = HYPERVISOR_PAGES[pageTableFormat.name];
+    this.#hole = holePages === 0 ? Infinity : IA32_PAGES - holePages;
   }
 
   /** An entry as the guest reads it: the machine frame in it translated back. */
@@ -47,12 +54,21 @@ export class ValidatedTables {
   update(machineTable: number, index: number, entry: number): void {
     const level = this.types.tableLevel(machineTable);
     if (level === -1) throw new RefusedUpdate(`frame ${machineTable} is no page table`);
-    const isRoot = level === this.memory.format.levels - 1;
-    if (isRoot && index >= this.#holeIndex) throw new RefusedUpdate(`entry ${index} of a root is the hypervisor's`);
+    if (this.#isHypervisors(machineTable, level, index)) {
+      throw new RefusedUpdate(`entry ${index} of table ${machineTable} is the hypervisor's`);
+    }
     const validated = this.toMachine(entry);
+    this.#noteTopmost(machineTable, level, index, validated);
     this.#refer(level, validated);
     this.#drop(level, this.memory.read(machineTable, index));
     this.memory.write(machineTable, index, validated);
+  }
+
+  /** Check an entry of a last-level table that the guest wrote itself, in place of another. */
+  exchange(machineTable: number, before: number, written: number): void {
+    const level = this.types.tableLevel(machineTable);
+    this.#refer(level, written);
+    this.#drop(level, before);
   }
 
   /** Pin a table: its type is fixed and every entry checked. Returns how many entries are present. */
@@ -83,6 +99,20 @@ export class ValidatedTables {
 
   isRoot(machineTable: number): boolean {
     return this.types.tableLevel(machineTable) === this.memory.format.levels - 1;
+  }
+
+  #isHypervisors(table: number, level: number, index: number): boolean {
+    if (level !== HOLE_LEVEL || (!this.isRoot(table) && !this.#topmost.has(table))) return false;
+    const { bitsPerLevel } = this.memory.format;
+    const first = this.isRoot(table) ? 0 : IA32_PAGES - (this.memory.entriesPerTable << bitsPerLevel);
+    return first + (index << bitsPerLevel) >= this.#hole;
+  }
+
+  #noteTopmost(table: number, level: number, index: number, entry: number): void {
+    const { bitsPerLevel } = this.memory.format;
+    const isLast = index + 1 === IA32_PAGES >>> (level * bitsPerLevel);
+    if (level > HOLE_LEVEL && this.isRoot(table) && isLast && this.#hole !== Infinity)
+      this.#topmost.add(frameOf(entry));
   }
 
   #refer(level: number, entry: number): void {
