@@ -33,8 +33,12 @@ export interface Boot {
 
 /** A guest that is ready to work. What booting cost is forgotten. Throws an InputError when it has too little memory. */
 export function bootGuest(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): Boot {
+  return bootOn(buildMachine(vmm, profile, workload.guest.memoryPages, new Meter()), profile, workload);
+}
+
+/** {@link bootGuest} on a machine that has been put together already. */
+export function bootOn(machine: GuestMachine, profile: MachineProfile, workload: CompiledWorkload): Boot {
   requireBootMemory(workload.name, workload.guest, PAGE_TABLE_FORMATS[profile.pageTable]);
-  const machine = buildMachine(vmm, profile, workload.guest.memoryPages, new Meter());
   const kernel = new GuestKernel(machine, profile, workload.guest);
   const paths = kernelPaths(profile);
   // A system that has booted has been through all of its kernel: a translation cache is warm.

@@ -105,5 +105,6 @@ export const binaryTranslation = definePart<"cpu", { translationCacheUnits: numb
     "esx.call-return",
     "esx.flag-write",
   ],
+  kernelRing: { ia32: "1", "x86-64": "1" },
   create: ({ translationCacheUnits }, context) => new BinaryTranslation(translationCacheUnits, context),
 });

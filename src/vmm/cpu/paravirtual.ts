@@ -78,5 +78,7 @@ export const paravirtual = definePart({
     "xen.event-upcall",
     "xen.flag-write",
   ],
+  // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
+  kernelRing: { ia32: "1", "x86-64": "3" },
   create: (_, context) => new Paravirtual(context),
 });

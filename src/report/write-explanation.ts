@@ -1,0 +1,3 @@
+export async function writeExplanation(_: unknown, out: string): Promise<string> {
+  return out;
+}
