@@ -74,15 +74,15 @@ export function callerOf(kind: CallKind): Actor {
 
 /** Rings by who is at work; hardware has none. `undefined`: the CPU part does not say. */
 export interface Rings {
-  readonly kernel: KernelRing | undefined;
+  readonly kernel: KernelRing | null;
   readonly format: PageTableFormatName;
 }
 
 export function ringsOf(vmm: Vmm, format: PageTableFormatName): Rings {
-  return { kernel: vmm.cpu.definition.kernelRing?.[format], format };
+  return { kernel: vmm.cpu.definition.kernelRing?.[format] ?? null, format };
 }
 
-export function ringOf(actor: Actor, { kernel, format }: Rings): string | undefined {
+export function ringOf(actor: Actor, { kernel, format }: Rings): string | null {
   const guestMode = kernel === "0, guest mode";
   switch (actor) {
     case "user code":
@@ -93,16 +93,16 @@ export function ringOf(actor: Actor, { kernel, format }: Rings): string | undefi
       return guestMode ? "0, host mode" : "0";
     case "dom0":
       // Its kernel is paravirtual, whatever the guests are.
-      return paravirtual.definition.kernelRing?.[format];
+      return paravirtual.definition.kernelRing?.[format] ?? null;
     case "host":
       return guestMode ? "0, host mode" : "0";
     case "hardware":
     case "device":
-      return undefined;
+      return null;
   }
 }
 
 /** Ring that the work of a cause is done in. */
-export function ringOfWork({ actor, inKernelRing }: Work, rings: Rings): string | undefined {
+export function ringOfWork({ actor, inKernelRing }: Work, rings: Rings): string | null {
   return inKernelRing ? rings.kernel : ringOf(actor, rings);
 }

@@ -12,13 +12,13 @@ export interface Step {
   /** Number of the call of the guest that it belongs to, from 0: the same on every VMM. */
   readonly call: number;
   readonly actor: Actor;
-  /** Undefined: hardware, or a CPU part that does not say where it runs the guest's kernel. */
-  readonly ring: string | undefined;
+  /** Null: hardware, or a CPU part that does not say where it runs the guest's kernel. */
+  readonly ring: string | null;
   readonly action: string;
   /** Which page, table, entry, before and after. */
   readonly detail: string;
-  /** Cause of the ledger; undefined where a call costs nothing. */
-  readonly cause: string | undefined;
+  /** Cause of the ledger; null where a call costs nothing. */
+  readonly cause: string | null;
   /** Events of that cause. */
   readonly count: number;
   /** In the unit of the machine, all events together. */
@@ -32,8 +32,8 @@ export type GuestCall = Omit<Call, "charges">;
 export interface ExplainedVmm {
   readonly name: string;
   readonly title: string;
-  /** Where the guest's kernel runs; undefined: the CPU part does not say. */
-  readonly kernelRing: KernelRing | undefined;
+  /** Where the guest's kernel runs; null: the CPU part does not say. */
+  readonly kernelRing: KernelRing | null;
   /** Steps by number of the call. */
   readonly steps: readonly (readonly Step[])[];
   readonly total: number;
@@ -89,7 +89,7 @@ function stepsOf({ kind, action, detail, charges }: Call, call: number, rings: R
   const caller = callerOf(kind);
   if (charges.length === 0) {
     const ring = ringOf(caller, rings);
-    return [{ call, actor: caller, ring, action, detail, cause: undefined, count: 0, cost: 0, costSoFar: before }];
+    return [{ call, actor: caller, ring, action, detail, cause: null, count: 0, cost: 0, costSoFar: before }];
   }
   let costSoFar = before;
   return charges.map(({ cause, count, cost }) => {

@@ -38,7 +38,9 @@ function differenceSentences({ operation, unit }: Explanation, base: ExplainedVm
   const ratio = `${(vmm.total / base.total).toFixed(2)} times the ${against}`;
   if (difference < 0) return [`${costs}, ${ratio}.`];
   const more: Record<string, number> = {};
-  for (const cause of Object.keys(vmm.byCause)) more[cause] = vmm.byCause[cause] - (base.byCause[cause] ?? 0);
+  for (const cause of Object.keys({ ...base.byCause, ...vmm.byCause })) {
+    more[cause] = (vmm.byCause[cause] ?? 0) - (base.byCause[cause] ?? 0);
+  }
   return [`${costs}, ${ratio}. Of the ${amount(difference)} more: ${shares(more, difference, vmm.events, unit)}.`];
 }
 
@@ -50,10 +52,11 @@ function shares(
   unit: string,
 ): string {
   const largest = Object.entries(costs)
-    .filter(([, cost]) => cost >= SMALLEST_SHARE * whole)
-    .sort(([, a], [, b]) => b - a)
+    .filter(([, cost]) => Math.abs(cost) >= SMALLEST_SHARE * whole)
+    .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
     .slice(0, MOST_CAUSES);
   const texts = largest.map(([cause, cost]) => {
+    if (cost < 0) return `${percent(cost / whole)} ${cause}`;
     const { action } = workOf(cause);
     const each = `${amount(events[cause])} x ${amount(cost / events[cause])} ${unit}`;
     return `${percent(cost / whole)} ${cause} (${each}${action === undefined ? "" : `: ${action}`})`;
@@ -65,20 +68,26 @@ function shares(
 function writeSentences(explanation: Explanation): string[] {
   const writes = numberOf(explanation, "write-entry");
   if (writes === 0) return [];
-  const texts = explanation.vmms.map((vmm) => {
-    const trapped = chargedCalls(explanation, vmm, ["write-entry"]);
-    const handed = chargedCalls(explanation, vmm, ["commit", "read-entry"]);
-    if (trapped.length === 0 && handed.length === 0) return `on ${vmm.name} they are stores like any other`;
-    const stops =
-      trapped.length === 0
-        ? "none stops by itself"
-        : `${amount(trapped.length)} stop at once, ${amount(mean(trapped))} ${explanation.unit} each (${causes(trapped)})`;
-    if (handed.length === 0) return `on ${vmm.name} ${stops}`;
-    return `on ${vmm.name} ${stops}; changes are handed over in ${amount(handed.length)} goes, ${amount(mean(handed))} ${explanation.unit} each (${causes(handed)})`;
-  });
-  return [
-    `The guest writes the same ${amount(writes)} page-table ${writes === 1 ? "entry" : "entries"} everywhere: ${texts.join("; ")}.`,
+  const texts = explanation.vmms.map((vmm) => `on ${vmm.name} ${writesOn(explanation, vmm)}`);
+  const what = writes === 1 ? "one page-table entry" : `the same ${amount(writes)} page-table entries`;
+  return [`The guest writes ${what} everywhere: ${texts.join("; ")}.`];
+}
+
+function writesOn(explanation: Explanation, vmm: ExplainedVmm): string {
+  const stopping = chargedCalls(explanation, vmm, ["write-entry"]);
+  const handedOver = chargedCalls(explanation, vmm, ["commit", "read-entry"]);
+  if (stopping.length === 0 && handedOver.length === 0) return "as stores that nobody notices";
+  const kinds = [
+    stopping.length === 0 ? "without a trap" : `with a trap for ${goes(stopping, "write", explanation.unit)}`,
+    handedOver.length === 0 ? undefined : `handed over in ${goes(handedOver, "go", explanation.unit)}`,
   ];
+  return kinds.filter((text) => text !== undefined).join(", ");
+}
+
+/** "27 goes of 6,070 cycles (27 vmm.hypercall, ...)". */
+function goes(calls: readonly (readonly Step[])[], what: string, unit: string): string {
+  const plural = what === "go" ? "goes" : `${what}s`;
+  return `${amount(calls.length)} ${calls.length === 1 ? what : plural} of ${amount(mean(calls))} ${unit} (${causes(calls)})`;
 }
 
 /** From the fault of an instruction to the first instruction of the guest's handler. */
@@ -137,7 +146,7 @@ function chargedCalls(
 function causes(calls: readonly (readonly Step[])[]): string {
   const counts = new Map<string, number>();
   for (const { cause, count } of calls.flat()) {
-    if (cause !== undefined) counts.set(cause, (counts.get(cause) ?? 0) + count);
+    if (cause !== null) counts.set(cause, (counts.get(cause) ?? 0) + count);
   }
   return [...counts].map(([cause, count]) => `${amount(count)} ${cause}`).join(", ");
 }

@@ -13,8 +13,17 @@ export function outlineOf(explanation: Explanation, all: boolean): readonly Outl
     if (all || isWorthALine(explanation, call)) parts[turn].items.push(call);
   });
   const worth: readonly Part<number>[] = parts.filter(({ items }) => items.length > 0);
-  if (!all) return fold(worth, (call) => explanation.calls[call].action);
+  if (!all) return fold(worth, (call) => explanation.calls[call].action).map(simplified);
   return worth.map(({ title, items }) => ({ title, times: 1, body: items.map((item) => ({ items: [item] })) }));
+}
+
+/** One part of the stream again and again: its title and the number in one group. */
+function simplified(each: Outline): Outline {
+  if ("items" in each) return each;
+  const body = each.body.map(simplified);
+  const [only] = body;
+  const isOnePart = each.title === undefined && body.length === 1 && "body" in only && only.times === 1;
+  return isOnePart ? { ...only, times: each.times } : { ...each, body };
 }
 
 /** Calls that an outline leaves out. */
@@ -29,12 +38,16 @@ function isWorthALine({ calls, vmms }: Explanation, call: number): boolean {
 
 /** The steps of some calls with equal causes added up, in the order of first appearance; so far: when the last is over. */
 export function addedUp(steps: readonly Step[]): Step[] {
-  const byCause = new Map<string | undefined, Step>();
+  const byCause = new Map<string | null, Step>();
   for (const step of steps) {
-    const { count = 0, cost = 0, detail = step.detail } = byCause.get(step.cause) ?? {};
-    byCause.set(step.cause, { ...step, detail, count: count + step.count, cost: cost + step.cost });
+    const first = byCause.get(step.cause);
+    if (first === undefined) byCause.set(step.cause, step);
+    else {
+      const [count, cost] = [first.count + step.count, first.cost + step.cost];
+      byCause.set(step.cause, { ...first, count, cost, costSoFar: step.costSoFar });
+    }
   }
-  const found = [...byCause.values()];
-  // Where others of these calls are charged for, those that are not have nothing to say.
-  return found.some(({ cause }) => cause !== undefined) ? found.filter(({ cause }) => cause !== undefined) : found;
+  const charged = [...byCause.values()].filter(({ cause }) => cause !== null);
+  // Where some of these calls are charged for, those that are not have nothing to say.
+  return charged.length > 0 ? charged : [...byCause.values()];
 }
