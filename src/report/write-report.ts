@@ -9,6 +9,7 @@ import { loadRun, type Run } from "./load-run.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { browserScripts, renderJson, renderPng, renderSvg } from "./render-chart.ts";
 import { cyclesSection, hostMemorySection, operationsSection } from "./sections/breakdown-sections.ts";
+import { explanationSection } from "./sections/explanation-section.ts";
 import { limitsSection, notDoneSection, reproduceSection, sourcesSection } from "./sections/limits-sections.ts";
 import { hostsSection } from "./sections/hosts-section.ts";
 import { overcommitSection } from "./sections/overcommit-section.ts";
@@ -63,6 +64,7 @@ export function reportDocument(run: Run): Document {
       slowdownSection(run),
       cyclesSection(run),
       operationsSection(run),
+      explanationSection(run),
       utilizationSection(run),
       hostsSection(run),
       overcommitSection(run),

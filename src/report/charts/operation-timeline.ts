@@ -32,7 +32,7 @@ export function operationTimelineChart(explanation: Explanation): Chart {
   const source = `Source: vmmbench explain ${operation}; costs of events: machine profile ${machine}. The VMMs are models.`;
   const totals = vmms.map(({ name, total }) => `${name}: ${total.toLocaleString("en-US")} ${unit}`);
   return {
-    id: `explain-${operation.toLowerCase().replace(/[^a-z0-9.]+/g, "-")}`,
+    id: `explain-${operation}-${machine}`.toLowerCase().replace(/[^a-z0-9.]+/g, "-"),
     title,
     description: `${title}. ${totals.join("; ")}.`,
     spec: frame(view, { title, subtitle, source, width: WIDTH }),
@@ -77,7 +77,7 @@ function vmmView(vmm: ExplainedVmm, timeline: Timeline, { vmms }: Explanation, a
     type: "quantitative",
     scale: { domain: [0, axis.longest], nice: false },
     axis: isLast
-      ? { title: `${axis.unit} since the operation began`, format: "~s", tickCount: 8 }
+      ? { title: `${axis.unit} since the operation began`, format: ",d", tickCount: 8 }
       : { title: null, labels: false, ticks: false, domain: false, tickCount: 8 },
   };
   return {
@@ -146,7 +146,7 @@ function stretchLayer({ stretches }: Timeline, x: View, y: View, bottomOf: (lane
         field: "group",
         type: "nominal",
         scale: axis.colours,
-        legend: { title: null, orient: "bottom", columns: 4 },
+        legend: { title: null, orient: "bottom", columns: 3 },
       },
       tooltip: [
         { field: "lane", type: "nominal", title: "at work" },

@@ -1,11 +1,72 @@
-import type { Explanation } from "../../sim/explain/explanation.ts";
+import { InputError } from "../../core/input-error.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import { type Explanation, explain } from "../../sim/explain/explanation.ts";
 import { findings } from "../../sim/explain/findings.ts";
 import { outlineOf } from "../../sim/explain/outline.ts";
+import { microbenchmarks } from "../../sim/microbenchmarks/catalogue.ts";
+import type { Microbenchmark } from "../../sim/microbenchmarks/microbenchmark.ts";
+import type { Vmm } from "../../vmm/contract.ts";
+import { VMMS } from "../../vmm/registry.ts";
 import { operationTimelineChart } from "../charts/operation-timeline.ts";
-import { type Block, list, paragraph } from "../document.ts";
+import { type Block, list, paragraph, type Section } from "../document.ts";
 import { explanationLines, kernelRings, notation } from "../explanation-lines.ts";
+import type { Run } from "../load-run.ts";
 
+/** What a report explains. */
+const EXPLAINED = ["fork-proc", "page-fault"];
 const INDENT = "\u00a0\u00a0\u00a0";
+
+/** What happens in an operation, step by step, on the machines and the unchanged VMMs of the run. Simulated here and now. */
+export function explanationSection(run: Run): Section {
+  const blocks = [...run.profiles].flatMap(([machine, profile]) => machineBlocks(run, machine, profile));
+  const none =
+    "Left out: it needs monitor cells (a block without vms) of VMMs as they come with vmmbench, on a machine that is described " +
+    "here as it was when they ran and that has the operations.";
+  return {
+    id: "explanation",
+    title: "What happens in an operation",
+    blocks: blocks.length === 0 ? [paragraph(none)] : blocks,
+  };
+}
+
+function machineBlocks({ manifest }: Run, machine: string, profile: MachineProfile): Block[] {
+  const own = manifest.blocks.filter(
+    ({ machines, vms, overcommit }) => machines.includes(machine) && vms === undefined && overcommit === undefined,
+  );
+  const names = own.flatMap(({ vmms }) =>
+    vmms.filter(({ set }) => Object.keys(set).length === 0).map(({ base }) => base),
+  );
+  const vmms = [...new Set(names)].flatMap((name) => VMMS.find((vmm) => vmm.name === name) ?? []);
+  return microbenchmarks(profile)
+    .filter(({ name }) => EXPLAINED.includes(name))
+    .flatMap((benchmark) => operationBlocks(benchmark, vmms, machine, profile));
+}
+
+function operationBlocks(
+  benchmark: Microbenchmark,
+  all: readonly Vmm[],
+  machine: string,
+  profile: MachineProfile,
+): Block[] {
+  const vmms = all.filter((vmm) => canExplain(benchmark, vmm, profile));
+  if (vmms.length === 0) return [];
+  const options = `--machine ${machine} --vmm ${vmms.map(({ name }) => name).join(",")}`;
+  return [
+    ...explanationBlocks(explain(benchmark, vmms, profile)),
+    { kind: "code", lines: [`npx vmmbench explain ${benchmark.name} ${options}`] },
+  ];
+}
+
+/** The machine need not give every cost that one of the VMMs has. */
+function canExplain(benchmark: Microbenchmark, vmm: Vmm, profile: MachineProfile): boolean {
+  try {
+    explain(benchmark, [vmm], profile);
+    return true;
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  }
+}
 
 /** The diagram of an operation, what its figures say, and its steps as a table. */
 export function explanationBlocks(explanation: Explanation): Block[] {

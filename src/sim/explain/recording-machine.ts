@@ -28,7 +28,7 @@ class RecordingCpu implements Cpu {
   enterKernel(entry: KernelEntry): void {
     this.#recorder.call(
       "enter-kernel",
-      () => [`enters the kernel: ${entry}`],
+      () => [`is entered: ${entry}`],
       () => this.#cpu.enterKernel(entry),
     );
   }
@@ -36,7 +36,7 @@ class RecordingCpu implements Cpu {
   leaveKernel(entry: KernelEntry): void {
     this.#recorder.call(
       "leave-kernel",
-      () => [`leaves the kernel: ${entry}`],
+      () => [`is left: ${entry}`],
       () => this.#cpu.leaveKernel(entry),
     );
   }
