@@ -60,27 +60,29 @@ function omitted(calls: number): string[] {
 
 function causeLines({ vmms }: Explanation): Line[] {
   const causes = [...new Set(vmms.flatMap(({ events }) => Object.keys(events)))].sort();
-  const figureOf = (cause: string, { byCause, events }: ExplainedVmm): string =>
-    cause in events ? `${wholeNumber(events[cause])} x = ${wholeNumber(byCause[cause] ?? 0)}` : "";
   return [
-    ...causes.map((cause) => ({ indent: "", text: cause, figures: vmms.map((vmm) => figureOf(cause, vmm)) })),
+    ...causes.map((cause) => ({ indent: "", text: cause, figures: vmms.map((vmm) => eventsTimesCost(cause, vmm)) })),
     { indent: "", text: "total", figures: vmms.map(({ total }) => wholeNumber(total)) },
   ];
 }
 
+function eventsTimesCost(cause: string, { byCause, events }: ExplainedVmm): string {
+  return cause in events ? `${wholeNumber(events[cause])} x = ${wholeNumber(byCause[cause] ?? 0)}` : "";
+}
+
 /** Words to the left, figures to the right. */
 function table(lines: readonly Line[]): string[] {
-  const columns = lines[0].figures.map((_, column) => column);
-  const figureOf = ({ figures }: Line, column: number): string => figures[column] ?? "";
-  const longest = (lengths: readonly number[]): number => lengths.reduce((a, b) => Math.max(a, b), 0);
-  const widths = columns.map((column) => longest(lines.map((line) => figureOf(line, column).length)));
-  const words = Math.min(WORDS, longest(lines.map(({ indent, text }) => indent.length + text.length)));
-  return lines.flatMap((line) => {
-    const [first, ...rest] = wrapped(line.text, words - line.indent.length);
-    const figures = columns.map((column) => figureOf(line, column).padStart(widths[column])).join("  ");
-    const more = rest.map((text) => `${line.indent}    ${text}`);
-    return [`${(line.indent + first).padEnd(words)}  ${figures}`.trimEnd(), ...more];
+  const widths = lines[0].figures.map((_, column) => longest(lines.map(({ figures }) => figures[column] ?? "")));
+  const words = Math.min(WORDS, longest(lines.map(({ indent, text }) => indent + text)));
+  return lines.flatMap(({ indent, text, figures }) => {
+    const [first, ...rest] = wrapped(text, words - indent.length);
+    const columns = widths.map((width, column) => (figures[column] ?? "").padStart(width)).join("  ");
+    return [`${(indent + first).padEnd(words)}  ${columns}`.trimEnd(), ...rest.map((more) => `${indent}    ${more}`)];
   });
+}
+
+function longest(texts: readonly string[]): number {
+  return texts.reduce((most, { length }) => Math.max(most, length), 0);
 }
 
 function wrapped(text: string, width: number): string[] {

@@ -68,8 +68,12 @@ describe("the diagram", () => {
   });
 });
 
+/** A VMM as a manifest has it. */
+function vmm(base: string, set: Record<string, unknown> = {}): object {
+  return { base, set, label: base, title: base, parts: {} };
+}
+
 describe("the section of a report", () => {
-  const vmm = (base: string, set: Record<string, unknown> = {}) => ({ base, set, label: base, title: base, parts: {} });
   const block = { name: "b", title: "b", workloads: [], machines: [MACHINE], seeds: [1] };
   const run = (blocks: readonly object[], profiles = new Map([[MACHINE, profile]])): Run =>
     ({ manifest: { blocks }, profiles }) as unknown as Run;

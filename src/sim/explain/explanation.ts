@@ -66,7 +66,7 @@ export function explain(benchmark: Microbenchmark, vmms: readonly Vmm[], profile
     machine: profile.name,
     unit: profile.unit,
     operations: benchmark.operationsPerRound,
-    calls: first.calls.map(({ charges: _, ...call }) => call),
+    calls: first.calls.map(({ operation, turn, kind, action, detail }) => ({ operation, turn, kind, action, detail })),
     vmms: rounds.map(({ vmm, round }) => explainedVmm(vmm, profile, round)),
   };
 }
