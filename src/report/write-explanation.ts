@@ -25,11 +25,12 @@ async function contentFor(explanation: Explanation, out: string): Promise<string
   if (out.endsWith(".html")) {
     const { operation, machine } = explanation;
     const sections = [{ id: "steps", title: explanation.summary, blocks: explanationBlocks(explanation) }];
-    const svg = new Map([[chart.id, await renderSvg(chart.spec)]]);
-    return renderHtml(
-      { title: `What happens in ${operation} on ${machine}`, sections },
-      { svg, scripts: browserScripts() },
-    );
+    const pictures = {
+      svg: new Map([[chart.id, await renderSvg(chart.spec)]]),
+      scripts: browserScripts(),
+      beside: false,
+    };
+    return renderHtml({ title: `What happens in ${operation} on ${machine}`, sections }, pictures);
   }
   const format = CHART_FORMATS.find((ending) => out.endsWith(`.${ending}`));
   if (format !== undefined) return renderChart(chart, format);

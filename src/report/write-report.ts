@@ -38,7 +38,7 @@ export async function writeReport(resultsFolder: string, reportFolder: string): 
   for (const chart of charts) svg.set(chart.id, await renderSvg(chart.spec));
 
   const files = new Map<string, string | Uint8Array>();
-  files.set("index.html", renderHtml(document, { svg, scripts: browserScripts() }));
+  files.set("index.html", renderHtml(document, { svg, scripts: browserScripts(), beside: true }));
   files.set("report.md", renderMarkdown(document));
   for (const [name, csv] of csvTables(run.results)) files.set(join("tables", name), csv);
   for (const chart of charts) {

@@ -37,14 +37,20 @@ function differenceSentences({ operation, unit }: Explanation, base: ExplainedVm
   if (difference === 0) return [`${costs}, as much as on ${base.name}.`];
   const ratio = `${(vmm.total / base.total).toFixed(2)} times the ${against}`;
   if (difference < 0) return [`${costs}, ${ratio}.`];
-  const more: Record<string, number> = {};
-  for (const cause of Object.keys({ ...base.byCause, ...vmm.byCause })) {
-    more[cause] = (vmm.byCause[cause] ?? 0) - (base.byCause[cause] ?? 0);
-  }
-  return [`${costs}, ${ratio}. Of the ${amount(difference)} more: ${shares(more, difference, vmm.events, unit)}.`];
+  const more = shares(remainder(vmm.byCause, base.byCause), difference, remainder(vmm.events, base.events), unit);
+  return [`${costs}, ${ratio}. Of the ${amount(difference)} ${unit} more: ${more}.`];
 }
 
-/** "vmm.shadow.trace 55 % (183 of 4,277 cycles each: the write traps)". */
+/** What `all` has more than `some`, name by name; negative where it has less. */
+function remainder(
+  all: Readonly<Record<string, number>>,
+  some: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const names = Object.keys({ ...all, ...some });
+  return Object.fromEntries(names.map((name) => [name, (all[name] ?? 0) - (some[name] ?? 0)]));
+}
+
+/** "58 % vmm.shadow.trace (183 x 4,522 cycles on average: the write traps)". */
 function shares(
   costs: Readonly<Record<string, number>>,
   whole: number,
@@ -56,38 +62,45 @@ function shares(
     .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
     .slice(0, MOST_CAUSES);
   const texts = largest.map(([cause, cost]) => {
-    if (cost < 0) return `${percent(cost / whole)} ${cause}`;
+    const count = events[cause];
+    // As many events as elsewhere, each dearer or cheaper; or fewer of them.
+    if (count <= 0 || cost < 0) return `${percent(cost / whole)} ${cause}`;
     const { action } = workOf(cause);
-    const each = `${amount(events[cause])} x ${amount(cost / events[cause])} ${unit}`;
-    return `${percent(cost / whole)} ${cause} (${each}${action === undefined ? "" : `: ${action}`})`;
+    return `${percent(cost / whole)} ${cause} (${product(count, cost, unit)}${action === undefined ? "" : `: ${action}`})`;
   });
   return texts.join("; ");
+}
+
+function product(count: number, cost: number, unit: string): string {
+  return `${amount(count)} x ${amount(cost / count)} ${unit}${count === 1 ? "" : " on average"}`;
 }
 
 /** The same writes of page-table entries, and what has to be done for them. */
 function writeSentences(explanation: Explanation): string[] {
   const writes = numberOf(explanation, "write-entry");
   if (writes === 0) return [];
-  const texts = explanation.vmms.map((vmm) => `on ${vmm.name} ${writesOn(explanation, vmm)}`);
-  const what = writes === 1 ? "one page-table entry" : `the same ${amount(writes)} page-table entries`;
-  return [`The guest writes ${what} everywhere: ${texts.join("; ")}.`];
+  const texts = explanation.vmms.map((vmm) => `on ${vmm.name} ${writesOn(explanation, vmm, writes)}`);
+  const what = writes === 1 ? "one page-table entry" : `${amount(writes)} page-table entries`;
+  return [`The guest writes ${what}: ${texts.join("; ")}.`];
 }
 
-function writesOn(explanation: Explanation, vmm: ExplainedVmm): string {
-  const stopping = chargedCalls(explanation, vmm, ["write-entry"]);
-  const handedOver = chargedCalls(explanation, vmm, ["commit", "read-entry"]);
-  if (stopping.length === 0 && handedOver.length === 0) return "as stores that nobody notices";
-  const kinds = [
-    stopping.length === 0 ? "without a trap" : `with a trap for ${goes(stopping, "write", explanation.unit)}`,
-    handedOver.length === 0 ? undefined : `handed over in ${goes(handedOver, "go", explanation.unit)}`,
-  ];
-  return kinds.filter((text) => text !== undefined).join(", ");
+function writesOn(explanation: Explanation, vmm: ExplainedVmm, writes: number): string {
+  const { unit } = explanation;
+  const trapping = chargedCalls(explanation, vmm, ["write-entry"]);
+  const handingOver = chargedCalls(explanation, vmm, ["commit", "read-entry"]);
+  const number = trapping.length === writes ? "every write" : amount(trapping.length);
+  const traps =
+    trapping.length === 0
+      ? "no write traps"
+      : `${number} ${trapping.length === 1 || number === "every write" ? "traps" : "trap"}, ${each(trapping, unit)}`;
+  if (handingOver.length === 0) return traps;
+  const goes = handingOver.length === 1 ? "one go" : `${amount(handingOver.length)} goes`;
+  return `${traps}, but changes are handed over in ${goes}, ${each(handingOver, unit)}`;
 }
 
-/** "27 goes of 6,070 cycles (27 vmm.hypercall, ...)". */
-function goes(calls: readonly (readonly Step[])[], what: string, unit: string): string {
-  const plural = what === "go" ? "goes" : `${what}s`;
-  return `${amount(calls.length)} ${calls.length === 1 ? what : plural} of ${amount(mean(calls))} ${unit} (${causes(calls)})`;
+/** "6,070 cycles on average (27 vmm.hypercall, 392 vmm.direct.validate)". */
+function each(calls: readonly (readonly Step[])[], unit: string): string {
+  return `${amount(mean(calls))} ${unit}${calls.length === 1 ? "" : " on average"} (${causes(calls)})`;
 }
 
 /** From the fault of an instruction to the first instruction of the guest's handler. */
@@ -115,7 +128,7 @@ function hiddenSentences(explanation: Explanation): string[] {
     const own = hidden.map((steps) => steps.filter(({ actor }) => actor === "VMM"));
     return [
       `On ${vmm.name} ${amount(hidden.length)} ${hidden.length === 1 ? "visit of a page stops" : "visits of pages stop"} ` +
-        `at the VMM without the guest's knowing, ${amount(mean(hidden))} ${explanation.unit} each (${causes(own)}).`,
+        `at the VMM without the guest's knowing, ${each(own, explanation.unit)}.`,
     ];
   });
 }
