@@ -68,7 +68,8 @@ class Lines {
     const caller = callerOf(kind);
     const line = this.#line(`${SHORT[caller] ?? caller} ${action}${times}${where}`, calls, depth, turns);
     const own = this.#explanation.vmms.map((vmm) => addedUp(calls.flatMap((call) => vmm.steps[call])));
-    const causes = [...new Set(own.flatMap((steps) => steps.flatMap(({ cause }) => cause ?? [])))];
+    const charged = own.flatMap((steps) => steps.filter(({ cost }) => cost > 0));
+    const causes = [...new Set(charged.flatMap(({ cause }) => cause ?? []))];
     const untold = causes.filter((cause) => !cause.startsWith("guest.") && !this.#told.has(`${kind} ${cause}`));
     for (const cause of untold) this.#told.add(`${kind} ${cause}`);
     return [line, ...untold.map((cause) => causeLine(cause, own, depth + 1))];

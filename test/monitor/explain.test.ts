@@ -1,10 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { event } from "../../src/core/ledger.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { explain, type ExplainedVmm } from "../../src/sim/explain/explanation.ts";
 import { findings } from "../../src/sim/explain/findings.ts";
 import { type Fold, fold, itemsOf, type Part } from "../../src/sim/explain/fold.ts";
 import { addedUp, leftOut, outlineOf } from "../../src/sim/explain/outline.ts";
+import { Recorder, RecordingMeter } from "../../src/sim/explain/recorder.ts";
 import { recordRound } from "../../src/sim/explain/record-round.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark, type Microbenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
@@ -121,6 +123,28 @@ function ringsOn(vmm: Vmm, profile = XEON): Record<string, unknown> {
   const [explained] = explain(benchmark("page-fault"), [vmm], profile).vmms;
   return Object.fromEntries(stepsOf(explained).map(({ actor, cause, ring }) => [cause ?? actor, ring]));
 }
+
+describe("events without a cost", () => {
+  it("are the guest's outside of calls, and the VMM's in them", () => {
+    const recorder = new Recorder();
+    const meter = new RecordingMeter(recorder);
+    const counted = event("pte-write");
+    meter.count(counted);
+    recorder.beginOperation("touch");
+    meter.count(counted);
+    recorder.call(
+      "write-entry",
+      () => ["writes"],
+      () => meter.count(counted),
+    );
+    const charges = [{ cause: "pte-write", count: 1, cost: 0 }];
+    expect(recorder.calls).toEqual([
+      { operation: "touch", turn: 0, kind: "event", action: "counts pte-write", detail: "", charges },
+      { operation: "touch", turn: 0, kind: "write-entry", action: "writes", detail: "", charges },
+    ]);
+    expect(meter.ledger.eventsByCause()).toEqual({ "event.pte-write": 3 });
+  });
+});
 
 describe("rings", () => {
   it("are those of the literature", () => {

@@ -52,9 +52,7 @@ const WORK: Readonly<Record<string, Work>> = {
   "io.backend.request": { actor: "dom0", action: "back end" },
   "io.backend.page-flip": { actor: "dom0", action: "exchanges a page with the guest" },
   "io.backend.notify": { actor: "dom0", action: "sends the guest an event" },
-  "io.host": { actor: "host" },
   "io.hosted": { actor: "host" },
-  host: { actor: "host" },
   wait: { actor: "device", action: "the guest waits for the device" },
   idle: { actor: "device", action: "nothing to do" },
 };

@@ -2,7 +2,7 @@
 import { InputError } from "../../core/input-error.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { KernelRing, Vmm } from "../../vmm/contract.ts";
-import type { Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
+import { eventName, type Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
 import { type Actor, callerOf, type Rings, ringOf, ringOfWork, ringsOf, workOf } from "./actors.ts";
 import { type RecordedRound, recordRound } from "./record-round.ts";
 import type { Call, CallKind } from "./recorder.ts";
@@ -80,7 +80,9 @@ function explainedVmm(vmm: Vmm, profile: MachineProfile, { calls, ledger }: Reco
     return own;
   });
   const { name, title } = vmm;
-  const [byCause, events] = [ledger.cyclesByCause(), ledger.eventsByCause()];
+  const byCause = ledger.cyclesByCause();
+  const named = Object.entries(ledger.eventsByCause()).map(([cause, count]) => [eventName(cause), count] as const);
+  const events = Object.fromEntries(named);
   return { name, title, kernelRing: rings.kernel, steps, total: ledger.total, byCause, events };
 }
 
@@ -93,7 +95,7 @@ function stepsOf({ kind, action, detail, charges }: Call, call: number, rings: R
   }
   let costSoFar = before;
   return charges.map(({ cause, count, cost }) => {
-    const work = workOf(cause);
+    const work = kind === "event" ? { actor: caller } : workOf(cause);
     costSoFar += cost;
     const ring = ringOfWork(work, rings);
     return { call, actor: work.actor, ring, action: work.action ?? action, detail, cause, count, cost, costSoFar };

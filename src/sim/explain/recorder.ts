@@ -4,6 +4,7 @@
  */
 import { causeName, EVENT_PREFIX } from "../../core/ledger.ts";
 import { Meter } from "../../machine/meter.ts";
+import { eventName } from "../microbenchmarks/microbenchmark.ts";
 
 export interface Charge {
   readonly cause: string;
@@ -32,7 +33,8 @@ export type CallKind =
   | "activate"
   | "retire"
   | "device"
-  | "wait";
+  | "wait"
+  | "event";
 
 export interface Call {
   /** The operation of the stream that it is part of (`fork`, `touch`), and the number of that operation in the round. */
@@ -74,21 +76,22 @@ export class Recorder {
   charge(id: number, count: number, cost: number): void {
     if (this.#turn === -1) return;
     const cause = causeName(id);
-    const charge = { cause, count, cost };
-    if (this.#charges !== undefined) this.#charges.push(charge);
-    else if (cause === "guest.user")
-      this.call(
-        "user-code",
-        () => ["runs"],
-        () => this.charge(id, count, cost),
-      );
-    else
-      this.call(
-        "page-work",
-        () => ["clears or copies memory"],
-        () => this.charge(id, count, cost),
-      );
+    if (this.#charges !== undefined) {
+      this.#charges.push({ cause: eventName(cause), count, cost });
+      return;
+    }
+    const [kind, action] = ownWork(cause);
+    this.call(
+      kind,
+      () => [action],
+      () => this.charge(id, count, cost),
+    );
   }
+}
+
+function ownWork(cause: string): [kind: CallKind, action: string] {
+  if (cause.startsWith(EVENT_PREFIX)) return ["event", `counts ${eventName(cause)}`];
+  return cause === "guest.user" ? ["user-code", "runs"] : ["page-work", "clears or copies memory"];
 }
 
 /** Charges its ledger like any other meter, and tells a recorder. */
@@ -120,15 +123,11 @@ export class RecordingMeter extends Meter {
     const before = this.now;
     this.#recorder.call(
       "wait",
-      () => [`waits: ${eventName(cause)}`],
+      () => [`waits: ${causeName(cause)}`],
       () => {
         super.waitUntil(cause, time);
         if (this.now > before) this.#recorder.charge(cause, 1, this.now - before);
       },
     );
   }
-}
-
-function eventName(id: number): string {
-  return causeName(id).replace(EVENT_PREFIX, "");
 }
