@@ -2,8 +2,8 @@
  * What a VMM is made of: one part per slot. A VMM file composes parts and nothing else; a part is a file that says as
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
-import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { PageTableFormatName } from "../machine/profile.ts";
+import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { Cpu, IoPath, Mmu, MonitorContext } from "./monitor-contract.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
