@@ -49,7 +49,7 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
         "$0 explain fork-proc --vmm native,esx --out fork.svg",
         "why shadow paging makes a fork dear, as a picture",
       )
-      .example("$0 explain 2p/0K --vmm xen-pv --json", "every step of two context switches, for a program"),
+      .example("$0 explain 2p/0K --vmm xen-pv --json", "the steps of two context switches, for a program"),
   handler: async ({ operation, machine, vmm, all, json, out }) => {
     const { explainOperation } = await import("../experiment/explain-operation.ts");
     const explanation = await explainOperation(operation, machine, namesIn(vmm));
