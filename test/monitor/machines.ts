@@ -9,6 +9,9 @@ import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 
 export const XEON = loadMachine("machines/xeon-2.4-sosp03.yaml").profile;
 
+export const PENTIUM_4 = loadMachine("machines/p4-672-asplos06.yaml").profile;
+export const CORE_2 = loadMachine("machines/core2-asplos06.yaml").profile;
+
 /** The same costs on a machine with four-level page tables. */
 export const XEON_64 = { ...XEON, pageTable: "x86-64" as const };
 
