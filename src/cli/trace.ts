@@ -1,9 +1,11 @@
-/** `vmmbench trace`: what a memory reference trace asks of a memory. */
+/** `vmmbench trace`: what a memory reference trace asks of a memory, and of VMMs. */
 import type { CommandModule } from "yargs";
 import type { TraceStatistics } from "../analysis/reference-trace.ts";
 import type { LruPoint } from "../analysis/stack-distances.ts";
 import { InputError } from "../core/input-error.ts";
 import { percentage, textTable, wholeNumber } from "./text-table.ts";
+import { convertCommand } from "./trace-convert.ts";
+import { replayCommand } from "./trace-replay.ts";
 
 const DEFAULT_FRAMES = "16,32,64,128,256,512,1024,2048";
 const KIB_PER_PAGE = 4;
@@ -22,7 +24,7 @@ const statsCommand: CommandModule<object, StatsArguments> = {
       .positional("file", {
         type: "string",
         demandOption: true,
-        describe: "Reference trace in the text of valgrind's lackey tool (--trace-mem=yes; gzip or plain)",
+        describe: "Reference trace: text of valgrind's lackey tool (--trace-mem=yes) or binary form; gzip or plain",
       })
       .option("frames", {
         type: "string",
@@ -39,10 +41,10 @@ const statsCommand: CommandModule<object, StatsArguments> = {
   handler: async ({ file, frames, json }) => {
     const numbersOfFrames = parseFrames([frames].flat().join(","));
     const { readInputFile } = await import("../experiment/input-files.ts");
-    const { parseLackey } = await import("../workload/readers/lackey.ts");
+    const { readTrace } = await import("../workload/readers/trace.ts");
     const { traceStatistics } = await import("../analysis/reference-trace.ts");
     const { lruCurve, stackDistances } = await import("../analysis/stack-distances.ts");
-    const trace = parseLackey(readInputFile(file).bytes, file);
+    const trace = readTrace(readInputFile(file).bytes, file);
     const statistics = traceStatistics(trace);
     const lru = lruCurve(stackDistances(trace), numbersOfFrames);
     process.stdout.write(json ? asJson(statistics, lru) : asText(file, statistics, lru));
@@ -51,11 +53,13 @@ const statsCommand: CommandModule<object, StatsArguments> = {
 
 export const traceCommand: CommandModule = {
   command: "trace",
-  describe: "Analyse a memory reference trace",
+  describe: "Analyse a memory reference trace, convert it, or replay it on VMMs",
   builder: (yargs) =>
     yargs
       .command(statsCommand)
-      .demandCommand(1, 1, "expected a subcommand: stats")
+      .command(convertCommand)
+      .command(replayCommand)
+      .demandCommand(1, 1, "expected a subcommand: stats, convert or replay")
       .example("$0 trace stats workloads/data/sort.lackey.gz", "what the trace touches, and its LRU misses"),
   handler: () => {},
 };

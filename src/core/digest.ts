@@ -8,3 +8,8 @@ export function digest(...parts: readonly (string | Uint8Array)[]): string {
   for (const part of parts) hash.update(typeof part === "string" ? new TextEncoder().encode(part) : part);
   return bytesToHex(hash.digest());
 }
+
+/** SHA-256 as 32 bytes. */
+export function digestBytes(bytes: Uint8Array): Uint8Array {
+  return sha256(bytes);
+}

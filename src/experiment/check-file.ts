@@ -3,8 +3,9 @@ import { statSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { parseFingerprints } from "../workload/readers/fingerprints.ts";
-import { parseLackey } from "../workload/readers/lackey.ts";
-import { type ReferenceTrace, SECOND_PAGE } from "../workload/reference-trace.ts";
+import { readTrace } from "../workload/readers/trace.ts";
+import { isBinaryTrace } from "../workload/readers/trace-binary.ts";
+import { referenceCount } from "../workload/reference-trace.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
 import { inputText, readInputFile } from "./input-files.ts";
 import { planRun } from "./plan.ts";
@@ -19,16 +20,13 @@ export async function checkFile(file: string): Promise<string> {
   const stored = readInputFile(file);
   const { bytes } = stored;
   if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${parseFingerprints(bytes, file).length} pages`;
-  if (/\.lackey(\.gz)?$/.test(file)) return `reference trace of ${referenceCount(parseLackey(bytes, file))} references`;
+  if (isBinaryTrace(bytes) || /\.lackey(\.gz)?$/.test(file)) {
+    return `reference trace of ${referenceCount(readTrace(bytes, file))} references`;
+  }
   if (/\.ya?ml$/.test(file)) return checkDescription(file, inputText(stored));
   throw new InputError(
-    `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz or a results folder`,
+    `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz, a trace that was converted, or a results folder`,
   );
-}
-
-/** A reference across a page boundary has two entries. */
-function referenceCount({ kind }: ReferenceTrace): number {
-  return kind.reduce((count, each) => (each < SECOND_PAGE ? count + 1 : count), 0);
 }
 
 /** The kind of a description shows in the keys that only this kind has. */

@@ -10,6 +10,8 @@ export class Meter {
   now = 0;
   /** The ledger in use; the simulator has one for each kind of operation. */
   ledger = new Ledger();
+  /** What other processors do for this guest meanwhile (a driver domain on a processor of its own); no time of this clock. */
+  elsewhere = new Ledger();
 
   /** Run for `cycles` (a non-negative integer) because of one event of a cause. */
   spend(cause: number, cycles: number): void {
@@ -23,9 +25,19 @@ export class Meter {
     this.ledger.chargeMany(cause, count, cyclesEach);
   }
 
+  /** `count` events of `cyclesEach` on another processor. */
+  spendElsewhere(cause: number, count: number, cyclesEach: number): void {
+    this.elsewhere.chargeMany(cause, count, cyclesEach);
+  }
+
   /** Count an event that costs nothing by itself, or whose cost is charged elsewhere. */
   count(cause: number): void {
     this.ledger.count(cause);
+  }
+
+  /** Count many such events. */
+  countMany(cause: number, count: number): void {
+    this.ledger.chargeMany(cause, count, 0);
   }
 
   /** Let time pass until `time`; nothing happens if that has been reached already. */

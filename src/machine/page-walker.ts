@@ -1,25 +1,29 @@
 /** The hardware half of address translation: the TLB, and the walk of the page tables that the base register points to. */
-import { cause } from "../core/ledger.ts";
+import { cause, event } from "../core/ledger.ts";
 import type { Meter } from "./meter.ts";
-import { Pte } from "./page-tables.ts";
+import { frameOf, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
+import { NOT_CACHED, PageWalkCache } from "./page-walk-cache.ts";
 import { primitiveCost } from "./profile.ts";
 import type { MachineProfile } from "./profile.ts";
+import { NOT_IN_TLB } from "./tlb.ts";
 import type { Tlb } from "./tlb.ts";
 
 /** {@link PageWalker.translate}: the tables don't allow the access. */
 export const NOT_TRANSLATED = -1;
 
 export const TLB_MISS = cause("hardware.tlb-miss");
+/** References to page-table entries in walks; their cycles are charged to {@link TLB_MISS}. */
+export const WALK_REFERENCE = event("page-walk-reference");
 const TLB_FLUSH = cause("hardware.tlb-flush");
 const TRAP = cause("hardware.trap");
-const WRITABLE_AND_DIRTY = Pte.Writable | Pte.Dirty;
 
 export class PageWalker {
-  readonly #tables: PageTableMemory;
-  readonly #tlb: Tlb;
+  protected readonly tables: PageTableMemory;
+  protected readonly tlb: Tlb;
+  protected readonly cache: PageWalkCache;
   readonly #meter: Meter;
-  readonly #walkCycles: number;
+  readonly #referenceCycles: number;
   readonly #trapCycles: number;
   readonly #flushCycles: number;
   readonly #invalidateCycles: number;
@@ -27,10 +31,11 @@ export class PageWalker {
   root = 0;
 
   constructor(tables: PageTableMemory, tlb: Tlb, meter: Meter, profile: MachineProfile) {
-    this.#tables = tables;
-    this.#tlb = tlb;
+    this.tables = tables;
+    this.cache = new PageWalkCache(tables.format, profile.pageWalkCache?.entries ?? 0);
+    this.tlb = tlb;
     this.#meter = meter;
-    this.#walkCycles = tables.format.levels * primitiveCost(profile, "hardware.page-walk-level");
+    this.#referenceCycles = primitiveCost(profile, "hardware.page-walk-level");
     this.#trapCycles = primitiveCost(profile, "hardware.trap");
     this.#flushCycles = primitiveCost(profile, "hardware.tlb-flush");
     this.#invalidateCycles = primitiveCost(profile, "hardware.tlb-invalidate");
@@ -38,12 +43,8 @@ export class PageWalker {
 
   /** The frame a page translates to, or {@link NOT_TRANSLATED}: {@link raiseFault} follows. Sets accessed and dirty bits. */
   translate(page: number, write: boolean): number {
-    const slot = this.#tlb.lookup(page);
-    if (slot !== -1) {
-      const entry = this.#tlb.entries[slot];
-      if (!write || (entry & WRITABLE_AND_DIRTY) === WRITABLE_AND_DIRTY) return entry >>> 8;
-    }
-    return this.#walk(page, write);
+    const frame = this.tlb.translate(page, write);
+    return frame === NOT_IN_TLB ? this.walk(page, write) : frame;
   }
 
   /** The page-fault exception: round trip to whoever handles it. */
@@ -58,24 +59,51 @@ export class PageWalker {
   }
 
   flush(): void {
-    this.#tlb.flush();
+    this.tlb.flush();
+    this.cache.flush();
     this.#meter.spend(TLB_FLUSH, this.#flushCycles);
   }
 
+  /** Drop one page's translation, and all that is known of upper levels (Intel SDM vol. 3, section 4.10.4.1). */
   invalidate(page: number): void {
-    this.#tlb.invalidate(page);
+    this.tlb.invalidate(page);
+    this.cache.flush();
     this.#meter.spend(TLB_FLUSH, this.#invalidateCycles);
   }
 
-  #walk(page: number, write: boolean): number {
-    this.#meter.spend(TLB_MISS, this.#walkCycles);
-    const position = this.#tables.walk(this.root, page);
-    if (position === -1) return NOT_TRANSLATED;
-    const words = this.#tables.words;
-    const entry = words[position];
-    if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return NOT_TRANSLATED;
-    words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
-    this.#tlb.insert(page, words[position]);
-    return entry >>> 8;
+  /**
+   * Walk the tables after a TLB miss; what {@link translate} returns. A walk that ends early, where an upper level is not
+   * present, is charged as if it went down to the last: the page fault that follows costs a multiple.
+   */
+  protected walk(page: number, write: boolean): number {
+    const known = this.cache.find(page);
+    let level = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
+    let table = known === NOT_CACHED ? this.root : this.cache.table;
+    this.chargeWalk(level + 1);
+    for (; level > 0; level--) {
+      const entry = this.tables.read(table, this.tables.indexAt(page, level));
+      if ((entry & Pte.Present) === 0) return NOT_TRANSLATED;
+      table = frameOf(entry);
+      this.cache.insert(page, level, table);
+    }
+    const entry = this.useEntry(table, page, write);
+    if (entry === 0) return NOT_TRANSLATED;
+    this.tlb.insert(page, entry);
+    return frameOf(entry);
+  }
+
+  protected chargeWalk(references: number): void {
+    this.#meter.spend(TLB_MISS, references * this.#referenceCycles);
+    this.#meter.countMany(WALK_REFERENCE, references);
+  }
+
+  /** The last-level entry of a page, now accessed, and dirty if written; 0 if it doesn't allow the access. */
+  protected useEntry(table: number, page: number, write: boolean): number {
+    const position = this.tables.position(table, this.tables.indexAt(page, 0));
+    const entry = this.tables.words[position];
+    if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return 0;
+    const used = (entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed)) >>> 0;
+    this.tables.words[position] = used;
+    return used;
   }
 }

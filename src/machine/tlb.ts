@@ -4,6 +4,9 @@ import { Pte } from "./page-tables.ts";
 /** No virtual page has this number: the topmost page of the 32-bit range is never mapped. */
 const EMPTY = 0xffffffff;
 const MISS = -1;
+/** {@link Tlb.translate}: the tables have to be walked. */
+export const NOT_IN_TLB = -1;
+const WRITABLE_AND_DIRTY = Pte.Writable | Pte.Dirty;
 /** Size of the table that remembers where a page was last found; a power of two. */
 const HINTS = 1024;
 
@@ -36,6 +39,14 @@ export class Tlb {
       return hint;
     }
     return this.#search(page);
+  }
+
+  /** Frame of a page, as far as what is held allows the access, or {@link NOT_IN_TLB}; the first write of a page walks, too. */
+  translate(page: number, write: boolean): number {
+    const slot = this.lookup(page);
+    if (slot === MISS) return NOT_IN_TLB;
+    const entry = this.entries[slot];
+    return !write || (entry & WRITABLE_AND_DIRTY) === WRITABLE_AND_DIRTY ? entry >>> 8 : NOT_IN_TLB;
   }
 
   /** Put a page in, in place of its older entry or of the least recently used one of the set. */

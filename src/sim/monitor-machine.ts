@@ -4,12 +4,20 @@ import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
-import type { MachineProfile } from "../machine/profile.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
-import type { CpuContext, MonitorContext } from "../vmm/monitor-contract.ts";
+import type { CpuContext, IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
 
-export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): GuestMachine {
+/** Guest frames in the largest large page, 4 MiB (IA-32). */
+const LARGE_PAGE = 1024;
+
+/** The guest's machine, and the hardware below it that the guest cannot see. */
+export interface MonitorMachine extends GuestMachine {
+  readonly tlb: Tlb;
+}
+
+export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): MonitorMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
   const hardware: CpuContext = {
     profile,
@@ -23,20 +31,37 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
   return {
     cpu,
     mmu: create(vmm.mmu, context),
-    diskPath: create(vmm.disk, context),
-    networkPath: create(vmm.network, context),
+    diskPath: createIoPath(vmm.disk, context),
+    networkPath: createIoPath(vmm.network, context),
     disk: new Disk(profile),
     network: new NetworkLink(profile),
     meter,
     pageTableFormat,
+    tlb: context.tlb,
   };
 }
 
-/** Machine frames in descending order: a part that takes a guest page for a machine page does not get away with it. */
-function machineFrames(guestPages: number): Uint32Array {
+/**
+ * The machine frame of each guest page: that of the page one large page further on, the last ones beginning anew. None is
+ * the guest page itself, so that a part that takes one for the other does not get away with it; and large pages can be used.
+ */
+export function machineFrames(guestPages: number): Uint32Array {
+  const shift = guestPages > LARGE_PAGE ? LARGE_PAGE : guestPages >>> 1;
   const frames = new Uint32Array(guestPages);
-  for (let page = 0; page < guestPages; page++) frames[page] = guestPages - 1 - page;
+  for (let page = 0; page < guestPages; page++) frames[page] = (page + shift) % guestPages;
   return frames;
+}
+
+/** Work without I/O needs no costs of I/O: a path that a machine profile does not price fails only when it is used. */
+function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorContext): IoPath {
+  const { costs } = context.profile;
+  const missing = part.definition.needs?.find((name) => costs[name] === undefined);
+  if (missing === undefined) return part.definition.create(part.parameters, context);
+  const fail = (): never => {
+    primitiveCost(context.profile, missing);
+    throw new Error(`the machine gives ${missing} after all`);
+  };
+  return { segmentBytes: 0, submit: fail, notify: fail, interrupt: fail, complete: fail, interruptsForSent: fail };
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

@@ -20,6 +20,13 @@ export interface ReferenceTrace {
   readonly pageNumbers: Float64Array;
 }
 
+/** References of a trace; one across a page boundary has two touches. */
+export function referenceCount({ kind, length }: ReferenceTrace): number {
+  let second = 0;
+  for (let i = 0; i < length; i++) second += kind[i] & SECOND_PAGE;
+  return length - second / SECOND_PAGE;
+}
+
 /** Collects touches; the arrays double when full. */
 export class ReferenceTraceBuilder {
   #length = 0;

@@ -92,7 +92,7 @@ function runEnds(trace: ReferenceTrace, i: number, requestFull: boolean): boolea
  * New page numbers, by page of the trace: each aligned 4 MiB area in use gets the next one from 0 up, in order of address.
  * Sparse 64-bit address spaces then fit a 32-bit one, and pages that shared a page table on IA-32 still do.
  */
-function packAreas(pageNumbers: Float64Array): Uint32Array {
+export function packAreas(pageNumbers: Float64Array): Uint32Array {
   const areas = [...new Set(Array.from(pageNumbers, (number) => Math.floor(number / PAGES_PER_AREA)))];
   areas.sort((a, b) => a - b);
   const rank = new Map(areas.map((area, index) => [area, index]));

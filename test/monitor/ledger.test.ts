@@ -54,12 +54,16 @@ describe.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("the ledger on $name
     expect(metrics.requests_done).toBe(100);
   });
 
-  it("runs the same work on four levels of page tables, where a TLB miss takes twice as long", () => {
+  // A walk of n levels makes n references; on n nested levels n * n + 2n, or n less when the page is not present.
+  const [least, most] = vmm.name === "nested" ? [24 / 8, 20 / 6] : [4 / 2, 4 / 2];
+
+  it(`runs the same work on four levels of page tables, where a TLB miss takes ${least} times as long`, () => {
     const work = everything(50);
     const [two, four] = [XEON, XEON_64].map((machine) => runMonitor(vmm, machine, work));
     const perMiss = ({ cycles, events }: typeof two): number =>
       cycles["hardware.tlb-miss"] / events["hardware.tlb-miss"];
-    expect(perMiss(four)).toBe(2 * perMiss(two));
+    expect(perMiss(four)).toBeGreaterThanOrEqual(least * perMiss(two));
+    expect(perMiss(four)).toBeLessThanOrEqual(most * perMiss(two));
     expect(four.cycles["guest.user"]).toBe(two.cycles["guest.user"]);
   });
 

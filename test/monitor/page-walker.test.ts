@@ -3,7 +3,7 @@ import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, PageTableMemory, Pte } from "../../src/machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../src/machine/page-walker.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
-import { XEON } from "./machines.ts";
+import { XEON, XEON_64 } from "./machines.ts";
 
 const ROOT = 0;
 const TABLE = 1;
@@ -52,4 +52,25 @@ it("goes on using a translation until it is told that the tables have changed", 
   tables.write(TABLE, 3, entryOf(13, MAPPED));
   walker.loadRoot(ROOT);
   expect(walker.translate(3, false)).toBe(13);
+});
+
+it("makes fewer references where upper levels are cached: as many as there are levels below what is known", () => {
+  const meter = new Meter();
+  const tables = new PageTableMemory(PAGE_TABLE_FORMATS["x86-64"], 16);
+  // Frames 0 to 3: the way to pages 0 to 511; frame 4: pages 512 to 1023, under the same table of level 1.
+  for (let frame = 0; frame < 5; frame++) tables.create(frame);
+  for (let upper = 0; upper < 3; upper++) tables.write(upper, 0, entryOf(upper + 1, MAPPED));
+  tables.write(2, 1, entryOf(4, MAPPED));
+  for (const index of [3, 4, 5]) for (const table of [3, 4]) tables.write(table, index, entryOf(9 + index, MAPPED));
+  const walker = new PageWalker(tables, new Tlb(64, 64), meter, { ...XEON_64, pageWalkCache: { entries: 4 } });
+  walker.loadRoot(0);
+  const references = (page: number): number => {
+    const before = meter.ledger.eventsByCause()["event.page-walk-reference"] ?? 0;
+    expect(walker.translate(page, false)).toBe(9 + (page % 512));
+    return meter.ledger.eventsByCause()["event.page-walk-reference"] - before;
+  };
+  expect([3, 4, 512 + 3, 512 + 4, 5].map(references)).toEqual([4, 1, 2, 1, 1]);
+  walker.invalidate(3);
+  expect([3, 512 + 5].map(references)).toEqual([4, 2]);
+  expect(meter.ledger.cyclesByCause()["hardware.tlb-miss"]).toBe(15 * 25);
 });

@@ -1,5 +1,5 @@
 /** A guest whose memory has contents, beside a plain model of what its processes ought to read. */
-import { buildMachine } from "../../src/sim/monitor-machine.ts";
+import { buildMachine, machineFrames } from "../../src/sim/monitor-machine.ts";
 import type { GuestMachine } from "../../src/guest/kernel-context.ts";
 import { GuestKernel } from "../../src/guest/kernel.ts";
 import { PageWork } from "../../src/guest/page-work.ts";
@@ -61,9 +61,9 @@ export class RememberingGuest {
   constructor(vmm: Vmm, profile: MachineProfile, shape: GuestShape) {
     const meter = new Meter();
     this.machine = buildMachine(vmm, profile, shape.memoryPages, meter);
-    const last = shape.memoryPages - 1;
+    const behind = machineFrames(shape.memoryPages);
     const isBare = vmm.mmu.definition.name === "bare";
-    this.#pages = new RememberedPages(profile, meter, (frame) => (isBare ? frame : last - frame));
+    this.#pages = new RememberedPages(profile, meter, (frame) => (isBare ? frame : behind[frame]));
     this.kernel = new GuestKernel(this.machine, profile, shape, this.#pages);
     this.#services = Array.from({ length: shape.processes }, () => ({ contents: new Map(), readOnly: new Set() }));
     this.#filePages = shape.filePages;

@@ -5,7 +5,7 @@ import { Tlb } from "../../src/machine/tlb.ts";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { ShadowPaging, shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
-import { XEON } from "./machines.ts";
+import { CACHED_64, FREE_ENTRY, XEON } from "./machines.ts";
 
 const FRAMES = 1024;
 const ROOT = 0;
@@ -115,4 +115,30 @@ it("lets nothing through to a page that the guest has not seen accessed or dirty
   mmu.invalidate(6);
   mmu.access(6, true);
   expect(mmu.readEntry(TABLE, 6)).toBe(entryOf(91, MAPPED | Pte.Accessed | Pte.Dirty));
+});
+
+it("lets no page-walk cache lead to a shadow that has been given to another table", () => {
+  const meter = new Meter();
+  // A one-entry TLB, so that every access walks; four levels, so that a pool of four holds the way to one area only.
+  const mmu = new ShadowPaging(
+    { shadowTables: 4, outOfSync: false, writesAllowed: 3 },
+    {
+      profile: CACHED_64,
+      meter,
+      tlb: new Tlb(1, 1),
+      pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
+      machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
+      vmmEntry: FREE_ENTRY,
+    },
+  );
+  [3, 2, 1, 0, 0].forEach((level, frame) => mmu.useAsTable(frame, level));
+  for (const upper of [0, 1, 2]) mmu.writeEntry(upper, 0, entryOf(upper + 1, MAPPED), "set");
+  mmu.writeEntry(2, 1, entryOf(4, MAPPED), "set");
+  mmu.writeEntry(3, 7, entryOf(77, MAPPED), "set");
+  mmu.writeEntry(4, 7, entryOf(78, MAPPED), "set");
+  mmu.switchRoot(0);
+  for (let round = 0; round < 3; round++) {
+    expect(mmu.access(7, false)).toBe(FRAMES - 1 - 77);
+    expect(mmu.access(512 + 7, false)).toBe(FRAMES - 1 - 78);
+  }
 });

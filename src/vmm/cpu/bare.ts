@@ -46,6 +46,8 @@ class BareCpu implements VirtualCpu {
 
   leaveKernel(): void {}
 
+  switchTask(): void {}
+
   execute(instruction: Instruction): void {
     this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
   }

@@ -94,6 +94,8 @@ class BinaryTranslation implements VirtualCpu {
 
   leaveKernel(): void {}
 
+  switchTask(): void {}
+
   execute(instruction: Instruction): void {
     this.#meter.spend(TRANSLATED_CODE, primitiveCost(this.#profile, `binary-translation.${instruction}`));
   }

@@ -1,13 +1,13 @@
 /**
  * Hardware-assisted virtualization, first generation (VT-x, SVM): the guest runs in a mode of its own in which its kernel is
  * in ring 0, and leaves it (an exit) only for what the VMM intercepts (Adams and Agesen 2006, section 4). System calls,
- * exceptions other than page faults, calls and flag writes are the hardware's own business. Port I/O and external
+ * exceptions other than page faults, calls and flag writes are the hardware's own business. Port I/O CPUID and external
  * interrupts exit always; page faults, CR3 writes and invalidations if the mmu part has to see them.
  *
  * An exit is the way out, the way back, reads of the control block to find out what happened, and the VMM's dispatch. On
  * processors without address-space tags both ways empty the TLB.
  */
-import { cause } from "../../core/ledger.ts";
+import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -26,6 +26,8 @@ const INSTRUCTION = cause("hardware.instruction");
 const WORLD_SWITCH = cause("vmm.exit.world-switch");
 const CONTROL_BLOCK = cause("vmm.exit.control-block");
 const DISPATCH = cause("vmm.exit.dispatch");
+const CPUID = cause("vmm.exit.cpuid");
+const EXITS = event("exits");
 const PORT = cause("vmm.exit.port-access");
 
 /** Fields written to have an event delivered at the next entry: what kind it is, and the error code of a fault. */
@@ -67,11 +69,16 @@ class HardwareAssist implements VirtualCpu {
 
   leaveKernel(): void {}
 
+  switchTask(): void {}
+
   execute(instruction: Instruction): void {
     const isPort = instruction === "port-input" || instruction === "port-output";
     if (isPort || (instruction === "task-priority" && !this.#settings.priorityShadow)) {
       this.enter();
       this.#meter.spend(PORT, this.#costs.portAccess);
+    } else if (instruction === "cpuid") {
+      this.enter();
+      this.#meter.spend(CPUID, primitiveCost(this.#profile, "hardware-assist.cpuid"));
     } else this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
   }
 
@@ -81,6 +88,7 @@ class HardwareAssist implements VirtualCpu {
 
   /** All reasons are exits of the same kind. A page fault that exits is not delivered, so that no trap is charged. */
   enter(_reason?: EntryReason): void {
+    this.#meter.count(EXITS);
     this.#meter.spend(WORLD_SWITCH, this.#costs.worldSwitch);
     this.#meter.spendMany(CONTROL_BLOCK, this.#settings.readsPerExit, this.#costs.read);
     this.#meter.spend(DISPATCH, this.#costs.dispatch);

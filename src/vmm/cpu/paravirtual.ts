@@ -18,6 +18,7 @@ const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
 const EXCEPTION = cause("hardware.trap");
+const SWITCH_TASK = cause("vmm.hypercall.switch-task");
 const HYPERCALL = cause("vmm.hypercall");
 const EVENT_CHANNEL = cause("vmm.event-channel");
 
@@ -29,6 +30,7 @@ class Paravirtual implements VirtualCpu {
   readonly #fastSystemCall: number;
   readonly #forwardException: number;
   readonly #eventUpcall: number;
+  readonly #switchTask: number;
   readonly #pageFault: number;
   readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
@@ -41,6 +43,7 @@ class Paravirtual implements VirtualCpu {
     this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
     this.#forwardException = primitiveCost(profile, "xen.forward-exception");
     this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
+    this.#switchTask = primitiveCost(profile, "xen.switch-task");
     this.#pageFault = primitiveCost(profile, "hardware.trap");
     this.#hypercall = primitiveCost(profile, "xen.hypercall");
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "xen.flag-write"));
@@ -60,6 +63,11 @@ class Paravirtual implements VirtualCpu {
   }
 
   leaveKernel(): void {}
+
+  /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
+  switchTask(): void {
+    this.#meter.spend(SWITCH_TASK, this.#switchTask);
+  }
 
   execute(instruction: Instruction): void {
     this.#meter.spend(TRAP, primitiveCost(this.#profile, `xen.${instruction}`));
@@ -95,6 +103,7 @@ export const paravirtual = definePart({
     "xen.forward-exception",
     "xen.event-upcall",
     "xen.flag-write",
+    "xen.switch-task",
     "xen.hypercall",
   ],
   create: (_, context) => new Paravirtual(context),

@@ -85,6 +85,8 @@ export class ShadowPaging implements Mmu {
     }
   }
 
+  reuse(): void {}
+
   readEntry(table: number, index: number): number {
     return this.guest.read(table, index);
   }
@@ -164,7 +166,11 @@ export class ShadowPaging implements Mmu {
   }
 
   #shadowOf(guestTable: number): number {
-    if (this.shadows.find(guestTable) === -1) this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
+    if (this.shadows.find(guestTable) === -1) {
+      this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
+      // The hardware may have cached the way to the shadow that goes.
+      if (this.shadows.isFull) this.#walker.flush();
+    }
     return this.shadows.obtain(guestTable, this.#levelOf[guestTable]);
   }
 

@@ -38,11 +38,16 @@ export class ShadowTables {
     return this.#shadowOf[guestTable];
   }
 
+  /** Whether a further shadow takes the place of another. */
+  get isFull(): boolean {
+    return this.#free.length === 0;
+  }
+
   /** The shadow of a guest table, used now; an empty one if there was none. */
   obtain(guestTable: number, level: number): number {
     let shadow = this.#shadowOf[guestTable];
     if (shadow === NONE) {
-      if (this.#free.length === 0) this.drop(this.#guestOf[this.#leastRecentlyUsed()]);
+      if (this.isFull) this.drop(this.#guestOf[this.#leastRecentlyUsed()]);
       shadow = this.#free.pop() as number;
       this.memory.create(shadow);
       this.#shadowOf[guestTable] = shadow;

@@ -1,0 +1,23 @@
+// Generated from the folder by `npm run registries`; a test checks that it is current.
+import { agesen10 } from "./agesen10.ts";
+import { asplos06 } from "./asplos06.ts";
+import { MENON05, MENON06 } from "./menon06.ts";
+import { SOSP03_NETWORK } from "./sosp03-network.ts";
+import { sosp03 } from "./sosp03.ts";
+import { SUGERMAN01 } from "./sugerman01.ts";
+import type { ValidationSet } from "./validation-set.ts";
+import { WALTERS08 } from "./walters08.ts";
+
+export { agesen10, asplos06, MENON05, MENON06, SOSP03_NETWORK, sosp03, SUGERMAN01, WALTERS08 };
+
+/** Every set of published figures. */
+export const VALIDATION_SETS: readonly ValidationSet[] = [
+  agesen10,
+  asplos06,
+  MENON05,
+  MENON06,
+  SOSP03_NETWORK,
+  sosp03,
+  SUGERMAN01,
+  WALTERS08,
+];

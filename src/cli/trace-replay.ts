@@ -1,0 +1,69 @@
+/** `vmmbench trace replay`: what translating the addresses of a trace costs on each VMM. */
+import type { CommandModule } from "yargs";
+import type { ReplayTable } from "../experiment/replay-trace.ts";
+import { namesIn } from "./operations.ts";
+import { textTable, wholeNumber } from "./text-table.ts";
+
+interface ReplayArguments {
+  file: string;
+  machine: string;
+  vmm: string | string[];
+  json: boolean;
+}
+
+export const replayCommand: CommandModule<object, ReplayArguments> = {
+  command: "replay <file>",
+  describe: "Replay a trace on VMMs: TLB misses, page-table references, faults, exits and their cycles",
+  builder: (yargs) =>
+    yargs
+      .positional("file", { type: "string", demandOption: true, describe: "Reference trace (lackey text or binary)" })
+      .option("machine", {
+        type: "string",
+        requiresArg: true,
+        default: "xeon-2.4-sosp03",
+        describe: "Machine profile, by name or path",
+      })
+      .option("vmm", {
+        type: "string",
+        requiresArg: true,
+        default: "native,xen-pv,esx",
+        describe: "VMMs, by name or path, separated by commas",
+      })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
+      .example(
+        "$0 trace replay workloads/data/sort.lackey.gz",
+        "bare, direct and shadow paging under the same references",
+      )
+      .example("$0 trace replay workloads/data/sort.lackey.gz --vmm native,esx --json", "two of them, for programs"),
+  handler: async ({ file, machine, vmm, json }) => {
+    const { replayOnVmms } = await import("../experiment/replay-trace.ts");
+    const table = await replayOnVmms(file, machine, namesIn(vmm));
+    for (const reason of table.notReplayed) console.error(`not replayed: ${reason}`);
+    process.stdout.write(json ? asJson(table) : asText(table));
+  },
+};
+
+function asJson({ trace, machine, unit, replays }: ReplayTable): string {
+  return `${JSON.stringify({ trace, machine, unit, replays }, undefined, 2)}\n`;
+}
+
+function asText({ trace, machine, unit, replays }: ReplayTable): string {
+  const vmms = Object.keys(replays);
+  const all = Object.values(replays);
+  const counts = textTable([
+    [trace, ...vmms],
+    ["references", ...all.map(({ references }) => wholeNumber(references))],
+    ["TLB misses", ...all.map(({ tlbMisses }) => wholeNumber(tlbMisses))],
+    ["page-table references", ...all.map(({ walkReferences }) => wholeNumber(walkReferences))],
+    ["guest page faults", ...all.map(({ guestPageFaults }) => wholeNumber(guestPageFaults))],
+    ["hidden faults", ...all.map(({ hiddenFaults }) => wholeNumber(hiddenFaults))],
+    ["exits to the VMM", ...all.map(({ exits }) => wholeNumber(exits))],
+  ]);
+  const causes = [...new Set(all.flatMap(({ cycles }) => Object.keys(cycles)))].sort();
+  const cycles = textTable([
+    [`${unit} on ${machine}`, ...vmms],
+    ...causes.map((cause) => [cause, ...all.map((replay) => wholeNumber(replay.cycles[cause] ?? 0))]),
+    [`${unit} per reference`, ...all.map(({ cyclesPerReference }) => cyclesPerReference.toFixed(4))],
+  ]);
+  return `${counts}\n${cycles}`;
+}

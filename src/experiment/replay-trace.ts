@@ -1,0 +1,38 @@
+/** A reference trace replayed on VMMs, by name. */
+import { InputError } from "../core/input-error.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { replayTrace, type TraceReplay } from "../sim/trace-replay.ts";
+import { readTrace } from "../workload/readers/trace.ts";
+import { locate } from "./catalogue.ts";
+import { loadMachine } from "./documents/load.ts";
+import { readInputFile } from "./input-files.ts";
+import { loadVmms } from "./measure-operations.ts";
+
+export interface ReplayTable {
+  readonly trace: string;
+  readonly machine: string;
+  readonly unit: MachineProfile["unit"];
+  /** By VMM, in the order in which they were named. */
+  readonly replays: Readonly<Record<string, TraceReplay>>;
+  /** VMMs that the trace could not be replayed on, and why: one sentence each. */
+  readonly notReplayed: readonly string[];
+}
+
+/** Throws an {@link InputError} for a trace, machine or VMM that doesn't exist, and when no VMM can replay the trace. */
+export async function replayOnVmms(file: string, machine: string, vmmNames: readonly string[]): Promise<ReplayTable> {
+  const { profile } = loadMachine(locate("machines", machine, "."));
+  const vmms = await loadVmms(vmmNames);
+  const trace = readTrace(readInputFile(file).bytes, file);
+  const replays: Record<string, TraceReplay> = {};
+  const notReplayed: string[] = [];
+  for (const vmm of vmms) {
+    try {
+      replays[vmm.name] = replayTrace(vmm, profile, trace);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      notReplayed.push(`${vmm.name}: ${error.message}`);
+    }
+  }
+  if (notReplayed.length === vmms.length) throw new InputError(notReplayed);
+  return { trace: file, machine: profile.name, unit: profile.unit, replays, notReplayed };
+}

@@ -1,0 +1,111 @@
+/**
+ * Replays a reference trace on a VMM, reference by reference: the pages belong to one process of a guest with memory enough
+ * for all of them, and each is faulted in by its first touch. Only what translating addresses leads to is simulated: TLB,
+ * walks, faults, and what the VMM does about them. What the instructions themselves take is no part of a trace.
+ */
+import { InputError } from "../core/input-error.ts";
+import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
+import { mostAnonymousPages } from "../guest/program-image.ts";
+import { NOT_IN_TLB } from "../machine/tlb.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { GuestShape } from "../workload/compiled-workload.ts";
+import { OperationStreamBuilder } from "../workload/operation-stream.ts";
+import { Reference, referenceCount } from "../workload/reference-trace.ts";
+import type { ReferenceTrace } from "../workload/reference-trace.ts";
+import { packAreas } from "../workload/trace-stream.ts";
+import { type Boot, bootGuest } from "./monitor.ts";
+
+/** Kernel text and data of the guest: 12 MiB. */
+const KERNEL_PAGES = 3072;
+/** Each page of a trace may need three page tables of its own. */
+const FRAMES_PER_PAGE = 4;
+/** More than the kernel keeps free at any size: three times 255 pages (GuestPages). */
+const SPARE_PAGES = 1024;
+
+/** Causes of which each event takes the processor from the guest to the VMM. */
+const EXITS = ["vmm.trap", "vmm.hypercall", "vmm.exit", "vmm.exit.world-switch", "vmm.translation.callout"];
+
+/** What a trace led to on one VMM. */
+export interface TraceReplay {
+  /** Lines of the trace; one across a page boundary is one reference. */
+  readonly references: number;
+  /** Walks of the page tables. A reference that faults misses the TLB again when it is restarted; so does a first write. */
+  readonly tlbMisses: number;
+  /** Page-table entries read in those walks, in all dimensions. */
+  readonly walkReferences: number;
+  readonly guestPageFaults: number;
+  /** Faults that the VMM handled without the guest's knowledge. */
+  readonly hiddenFaults: number;
+  /** Times the VMM was entered. */
+  readonly exits: number;
+  /** By cause, without those that never occurred. */
+  readonly cycles: Readonly<Record<string, number>>;
+  readonly cyclesPerReference: number;
+}
+
+/** Throws an {@link InputError} when the trace's pages don't fit a process, or the profile lacks a cost. */
+export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceTrace): TraceReplay {
+  const pages = packAreas(trace.pageNumbers);
+  const boot = bootForTrace(vmm, profile, pages);
+  let guestPageFaults = 0;
+  boot.kernel.onFault = (begins) => {
+    if (begins) guestPageFaults++;
+  };
+  replayReferences(boot, trace, pages, KERNEL_VERSIONS[profile.kernel].layout.anonymousStart);
+  const { ledger } = boot.machine.meter;
+  const events = ledger.eventsByCause();
+  const references = referenceCount(trace);
+  return {
+    references,
+    tlbMisses: events["hardware.tlb-miss"] ?? 0,
+    walkReferences: events["event.page-walk-reference"] ?? 0,
+    guestPageFaults,
+    hiddenFaults: events["vmm.shadow.hidden-fault"] ?? 0,
+    exits: EXITS.reduce((sum, name) => sum + (events[name] ?? 0), 0),
+    cycles: ledger.cyclesByCause(),
+    cyclesPerReference: ledger.total / references,
+  };
+}
+
+/** A guest whose process has the pages of a trace ({@link packAreas}), none of them in memory yet. */
+export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Array): Boot {
+  const anonymousPages = pages.reduce((highest, page) => Math.max(highest, page + 1), 0);
+  const most = mostAnonymousPages(KERNEL_VERSIONS[profile.kernel].layout);
+  if (anonymousPages > most) {
+    throw new InputError(
+      `the pages of the trace, by areas of 4 MiB, span ${anonymousPages} pages; a process has room for ${most}`,
+    );
+  }
+  const guest: GuestShape = {
+    memoryPages: KERNEL_PAGES + FRAMES_PER_PAGE * pages.length + SPARE_PAGES,
+    kernelPages: KERNEL_PAGES,
+    processes: 1,
+    anonymousPages,
+    residentAnonymousPages: 0,
+    filePages: 0,
+    residentFilePages: 0,
+    swapPages: 0,
+    threads: 1,
+  };
+  const stream = new OperationStreamBuilder().finish();
+  return bootGuest(vmm, profile, { name: "trace", guest, stream, durationUs: 0, warmupUs: 0 });
+}
+
+/**
+ * A TLB hit is no event for the guest nor for the VMM: the TLB is asked first, and only what it doesn't allow is visited.
+ * It is not asked about a touch like the one before either, which would hit what is the most recently used entry already.
+ */
+function replayReferences({ machine, kernel }: Boot, trace: ReferenceTrace, pages: Uint32Array, start: number): void {
+  const { length, kind, page } = trace;
+  const { tlb } = machine;
+  let previous = -1;
+  for (let i = 0; i < length; i++) {
+    const touch = page[i] * 2 + ((kind[i] & Reference.Store) >>> 1);
+    if (touch === previous) continue;
+    previous = touch;
+    const visited = pages[page[i]];
+    const write = (touch & 1) !== 0;
+    if (tlb.translate(start + visited, write) === NOT_IN_TLB) kernel.touch(visited, write, 0);
+  }
+}
