@@ -1,5 +1,5 @@
 /** What must hold of shadow tables whatever the guest does: they never allow more than the guest's own. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
 import { Meter } from "../../src/machine/meter.ts";

@@ -11,7 +11,7 @@ export const agesen10: ValidationSet = {
       // The sum of entry and exit of Adams and Agesen 2006, Table 1, which the machine profile takes as they are.
       role: "calibration",
       simulate: (bench) => {
-        const { ledger } = bench.operation("p4-672-asplos06", { "esx-3": { cpu: "hardware-assist" } }, "in");
+        const { ledger } = bench.operation("p4-672-asplos06", { workstation: { cpu: "hardware-assist" } }, "in");
         return ledger["vmm.exit.world-switch"] ?? 0;
       },
     },
