@@ -69,10 +69,13 @@ function readHeader(bytes: Uint8Array, source: string): { pages: number; touches
   if (!isBinaryTrace(bytes)) throw new InputError(`${source}: byte offset 0: expected the letters ${MAGIC}`);
   if (bytes.length < HEADER) throw cut(source, HEADER, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [version, pages, touches] = [0, 1, 2].map((field) => view.getUint32(MAGIC.length + 4 * field, true));
+  const [version, pages, touches, reserved] = [0, 1, 2, 3].map((field) =>
+    view.getUint32(MAGIC.length + 4 * field, true),
+  );
   if (version !== VERSION) {
     throw new InputError(`${source}: byte offset 8: version ${version} of the format; expected version ${VERSION}`);
   }
+  if (reserved !== 0) throw new InputError(`${source}: byte offset 20: expected 0, found ${reserved}`);
   const expected = HEADER + pages * BYTES_PER_PAGE + touches * BYTES_PER_TOUCH;
   if (bytes.length !== expected) throw cut(source, expected, bytes.length);
   if (touches === 0) throw new InputError(`${source}: no memory reference; expected at least one`);
