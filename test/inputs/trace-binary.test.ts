@@ -38,14 +38,17 @@ it("gives back the trace that was written", () => {
 
 it("is as documented, byte for byte", () => {
   const trace = build([{ kind: 3, page: 0x7fff1, straddles: true }]);
-  const body = new Uint8Array([
-    // 0x7fff1 and 0x7fff2 as 64-bit floating-point numbers (IEEE 754), lowest byte first.
-    ...[0, 0, 0, 0, 0xc4, 0xff, 0x1f, 0x41],
-    ...[0, 0, 0, 0, 0xc8, 0xff, 0x1f, 0x41],
-    // Page 0, modify; page 1, modify, second page of the reference.
-    ...[3, 0, 0, 0],
-    ...[15, 0, 0, 0],
-  ]);
+  // 0x7fff1 and 0x7fff2 as 64-bit floating-point numbers (IEEE 754), lowest byte first.
+  const pages = [
+    [0, 0, 0, 0, 0xc4, 0xff, 0x1f, 0x41],
+    [0, 0, 0, 0, 0xc8, 0xff, 0x1f, 0x41],
+  ];
+  // Page 0, modify; page 1, modify, second page of the reference.
+  const touches = [
+    [3, 0, 0, 0],
+    [15, 0, 0, 0],
+  ];
+  const body = Uint8Array.from([...pages, ...touches].flat());
   const header = [...new TextEncoder().encode("vmmtrace"), 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
   expect([...writeBinaryTrace(trace)]).toEqual([...header, ...digestBytes(body), ...body]);
 });
