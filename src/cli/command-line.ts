@@ -12,6 +12,7 @@ import { overcommitCommand } from "./overcommit.ts";
 import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
 import { traceCommand } from "./trace.ts";
+import { validateCommand } from "./validate.ts";
 
 const MAX_WIDTH = 110;
 const COMPLETION = "completion";
@@ -33,6 +34,7 @@ export function commandLine(words: readonly string[]): Argv {
     .command(checkCommand)
     .command(memoryCommand)
     .command(traceCommand)
+    .command(validateCommand)
     .completion(COMPLETION, "Print a completion script for bash or zsh", complete)
     .example("$0 run", "run the default matrix and write results/ and reports/")
     .example("$0 list workloads", "what can be simulated")

@@ -1,10 +1,10 @@
-/** The source text of the registries `src/vmm/parts.ts` and `src/vmm/registry.ts`, generated from what is in the folder. */
+/** The source text of the registries of parts, VMMs and validation sets, generated from what is in their folders. */
 
 const LINE_WIDTH = 120;
 
-/** A module below `src/vmm` and what it exports. */
-export interface VmmModule {
-  /** Relative to `src/vmm`, with slashes: `memory/page-sharing.ts`. */
+/** A module in the folder of a registry and what it exports. */
+export interface FolderModule {
+  /** Relative to the folder, with slashes: `memory/page-sharing.ts`. */
   readonly file: string;
   readonly exports: Readonly<Record<string, unknown>>;
 }
@@ -13,19 +13,34 @@ export interface VmmModule {
 export const REGISTRY_FILES = ["library.ts", "parts.ts", "registry.ts"];
 
 /** `src/vmm/parts.ts`: every part, by slot and name. */
-export function partsSource(modules: readonly VmmModule[]): string {
-  const list = { name: "PARTS", type: "PartDefinition", doc: "Every part of the package.", member: ".definition" };
-  return source(select(modules, isPart), list);
+export function partsSource(modules: readonly FolderModule[]): string {
+  return source(select(modules, isPart), {
+    name: "PARTS",
+    type: "PartDefinition",
+    contract: "./contract.ts",
+    doc: "Every part of the package.",
+    member: ".definition",
+  });
 }
 
 /** `src/vmm/registry.ts`: every VMM; bare metal, the baseline, first. */
-export function vmmsSource(modules: readonly VmmModule[]): string {
-  const list = { name: "VMMS", type: "Vmm", doc: "Every VMM of the package.", member: "" };
+export function vmmsSource(modules: readonly FolderModule[]): string {
   const vmms = select(modules, isVmm);
   return source(
     [...vmms].sort((a, b) => Number(b.name === "native") - Number(a.name === "native")),
-    list,
+    { name: "VMMS", type: "Vmm", contract: "./contract.ts", doc: "Every VMM of the package.", member: "" },
   );
+}
+
+/** `src/analysis/validation/registry.ts`: every set of published figures that models are held against. */
+export function validationSetsSource(modules: readonly FolderModule[]): string {
+  return source(select(modules, isValidationSet), {
+    name: "VALIDATION_SETS",
+    type: "ValidationSet",
+    contract: "./validation-set.ts",
+    doc: "Every set of published figures.",
+    member: "",
+  });
 }
 
 interface Entry {
@@ -33,7 +48,7 @@ interface Entry {
   readonly name: string;
 }
 
-function select(modules: readonly VmmModule[], wanted: (value: unknown) => boolean): readonly Entry[] {
+function select(modules: readonly FolderModule[], wanted: (value: unknown) => boolean): readonly Entry[] {
   const sorted = [...modules].sort((a, b) => (a.file < b.file ? -1 : 1));
   return sorted.flatMap(({ file, exports }) => {
     const names = Object.keys(exports).filter((name) => wanted(exports[name]));
@@ -44,11 +59,13 @@ function select(modules: readonly VmmModule[], wanted: (value: unknown) => boole
 interface List {
   readonly name: string;
   readonly type: string;
+  /** Where the type is from. */
+  readonly contract: string;
   readonly doc: string;
   readonly member: string;
 }
 
-function source(entries: readonly Entry[], { name, type, doc, member }: List): string {
+function source(entries: readonly Entry[], { name, type, contract, doc, member }: List): string {
   const files = [...new Set(entries.map((entry) => entry.file))];
   const imports = files.map((file) => {
     const names = entries
@@ -59,12 +76,12 @@ function source(entries: readonly Entry[], { name, type, doc, member }: List): s
       });
     return `import { ${names.join(", ")} } from "./${file}";\n`;
   });
-  const contract = `import type { ${type} } from "./contract.ts";\n`;
+  const typeImport = `import type { ${type} } from "${contract}";\n`;
   const locals = entries.map((entry) => localName(entry, entries));
   const members = locals.map((local) => local + member);
   return [
     "// Generated from the folder by `npm run registries`; a test checks that it is current.\n",
-    ...[...imports, contract].sort(byModule),
+    ...[...imports, typeImport].sort(byModule),
     `\n${enclosed("export { ", locals, " };")}\n`,
     `\n/** ${doc} */\n${enclosed(`export const ${name}: readonly ${type}[] = [`, members, "];")}\n`,
   ].join("");
@@ -100,6 +117,10 @@ function isPart(value: unknown): boolean {
 
 function isVmm(value: unknown): boolean {
   return hasKeys(value, ["name", "cpu", "mmu", "memory", "allocation", "scheduler", "overheadPerGuest"]);
+}
+
+function isValidationSet(value: unknown): boolean {
+  return hasKeys(value, ["name", "source", "rows"]);
 }
 
 function hasKeys(value: unknown, keys: readonly string[]): boolean {

@@ -54,13 +54,30 @@ export class AddressSpace {
     while (page < end) {
       const table = this.#find(page);
       if (table === -1) {
-        page = ((page >>> this.#bits) + 1) << this.#bits;
+        page = this.#endOfHole(page);
         continue;
       }
       if (mmu.readEntry(table, page & this.#mask) !== 0) return page;
       page++;
     }
     return -1;
+  }
+
+  /** Give back the tables in [start, end) that no region needs and nothing is mapped by, lowest level first. */
+  freeTables(start: number, end: number): void {
+    const { machine, frames } = this.#context;
+    this.#tables.forEach((tables, level) => {
+      const shift = (level + 1) * this.#bits;
+      const isInRange = (area: number): boolean => area >= start >>> shift && area <= (end - 1) >>> shift;
+      for (const [area, table] of [...tables].filter(([area]) => isInRange(area) && this.#isUnused(area, level))) {
+        const upper = level + 1 < this.#tables.length ? this.#tables[level + 1].get(area >>> this.#bits) : this.root;
+        machine.mmu.writeEntry(upper ?? this.root, area & this.#mask, 0, "set");
+        machine.mmu.useAsTable(table, NOT_A_TABLE, this.root);
+        frames.release(table);
+        tables.delete(area);
+      }
+    });
+    this.#lastArea = -1;
   }
 
   /** Give the frames of all tables back; no entry may be in use any more, nor the root be loaded. */
@@ -72,6 +89,22 @@ export class AddressSpace {
       frames.release(table);
     }
     spaces.delete(this.id);
+  }
+
+  #isUnused(area: number, level: number): boolean {
+    const shift = (level + 1) * this.#bits;
+    if (this.regions.some(({ start, end }) => start >>> shift <= area && (end - 1) >>> shift >= area)) return false;
+    if (level > 0) return ![...this.#tables[level - 1].keys()].some((lower) => lower >>> this.#bits === area);
+    const first = area << this.#bits;
+    return this.nextUsed(first, first + this.#mask + 1) === -1;
+  }
+
+  /** The first page behind the largest area around a page that has no table. */
+  #endOfHole(page: number): number {
+    let level = this.#tables.length - 1;
+    while (level > 0 && this.#tables[level].has(page >>> ((level + 1) * this.#bits))) level--;
+    const shift = (level + 1) * this.#bits;
+    return ((page >>> shift) + 1) * 2 ** shift;
   }
 
   #find(page: number): number {

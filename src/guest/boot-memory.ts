@@ -2,19 +2,14 @@
 import { InputError } from "../core/input-error.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
-import {
-  ANONYMOUS_START,
-  imageRegions,
-  PROGRAM_PRIVATE_PAGES,
-  PROGRAM_TEXT_PAGES,
-  serviceImage,
-} from "./program-image.ts";
+import type { Layout } from "./kernel-version.ts";
+import { imageRegions, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
 
 const PAGE_KIB = 4;
 
 /** Throws an {@link InputError} when a guest of this shape has too little memory to boot. */
-export function requireBootMemory(workload: string, shape: GuestShape, format: PageTableFormat): void {
-  const least = leastBootPages(shape, format);
+export function requireBootMemory(workload: string, shape: GuestShape, format: PageTableFormat, layout: Layout): void {
+  const least = leastBootPages(shape, format, layout);
   if (shape.memoryPages >= least) return;
   throw new InputError(
     `workload "${workload}": a guest with ${sizeOf(shape.memoryPages)} of memory and ${sizeOf(shape.swapPages)} of swap ` +
@@ -29,10 +24,10 @@ export function sizeOf(pages: number): string {
 }
 
 /** Kernel and page tables stay in memory; of private and cached pages what swap has no room for, and always one in use. */
-function leastBootPages(shape: GuestShape, format: PageTableFormat): number {
+function leastBootPages(shape: GuestShape, format: PageTableFormat, layout: Layout): number {
   const processes = Math.max(1, shape.processes);
   const kernel = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
-  const tables = processes * tablesOf(shape.residentAnonymousPages, format);
+  const tables = processes * tablesOf(shape.residentAnonymousPages, format, layout);
   // File pages make room for each other, but not for the first of them.
   const cached = Math.min(shape.residentFilePages, shape.filePages) > 0 ? 1 : 0;
   const resident = processes * (PROGRAM_PRIVATE_PAGES + shape.residentAnonymousPages) + cached;
@@ -40,9 +35,9 @@ function leastBootPages(shape: GuestShape, format: PageTableFormat): number {
 }
 
 /** Page tables of a service process, root included. */
-function tablesOf(anonymous: number, { levels, bitsPerLevel }: PageTableFormat): number {
-  const heap = { start: ANONYMOUS_START, end: ANONYMOUS_START + anonymous };
-  const regions = [...imageRegions(serviceImage()), heap].filter(({ start, end }) => start < end);
+function tablesOf(anonymous: number, { levels, bitsPerLevel }: PageTableFormat, layout: Layout): number {
+  const heap = { start: layout.anonymousStart, end: layout.anonymousStart + anonymous };
+  const regions = [...imageRegions(serviceImage(layout)), heap].filter(({ start, end }) => start < end);
   let tables = 1;
   for (let level = 1; level < levels; level++) {
     const areas = new Set<number>();

@@ -7,6 +7,7 @@ import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { GuestPages } from "./guest-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
+import type { KernelVersion } from "./kernel-version.ts";
 import type { PageWork } from "./page-work.ts";
 import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
 
@@ -25,6 +26,7 @@ export interface GuestMachine {
 export interface KernelContext {
   readonly machine: GuestMachine;
   readonly shape: GuestShape;
+  readonly version: KernelVersion;
   readonly paths: KernelPaths;
   readonly pages: PageWork;
   readonly frames: GuestPages;

@@ -7,8 +7,8 @@
  * (fget, sock_poll, tcp_poll). Those of the plain system calls were settled with the VMware row of Barham 2003, Table 3, in
  * view. Spin locks vanish on one processor, but spin_lock_irqsave still writes the interrupt flag.
  */
+import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
-import { kernelPath } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 
 interface PathEvents {
@@ -32,8 +32,11 @@ const PATH_EVENTS = {
   "page-fault": { calls: 14, flagWrites: 2 },
   "copy-on-write": { calls: 16, flagWrites: 2 },
   "file-fault": { calls: 18, flagWrites: 2 },
+  "map-around": { calls: 4, flagWrites: 0 },
   "protection-fault": { calls: 14, flagWrites: 4 },
   fork: { calls: 260, flagWrites: 30 },
+  vfork: { calls: 200, flagWrites: 24 },
+  "copy-region": { calls: 20, flagWrites: 2 },
   "copy-entry": { calls: 0, flagWrites: 0 },
   exec: { calls: 1200, flagWrites: 60 },
   exit: { calls: 220, flagWrites: 30 },
@@ -65,16 +68,28 @@ export interface KernelPath extends PathEvents {
   /** Number of the path, from 0: its place in a translation cache. */
   readonly id: number;
   readonly name: KernelPathName;
-  /** Native cycles of the code itself; what {@link PathEvents} cost natively comes on top. */
+  /**
+   * Native cycles of the code itself; what {@link PathEvents} cost natively comes on top. NaN where the machine profile
+   * does not give it: a simulation that runs the path has no result then ({@link requireKernelPaths}).
+   */
   readonly cycles: number;
 }
 
 export type KernelPaths = Readonly<Record<KernelPathName, KernelPath>>;
 
-/** The paths with their lengths on a machine. Throws an InputError for a length that the profile lacks. */
+/** Throws an {@link InputError} when a simulation ran paths whose length the machine doesn't give. */
+export function requireKernelPaths(profile: MachineProfile, simulatedCycles: number): void {
+  if (!Number.isNaN(simulatedCycles)) return;
+  const missing = KERNEL_PATH_NAMES.filter((name) => profile.kernelPaths[name] === undefined);
+  throw new InputError(
+    `machine "${profile.name}" does not give the length of a kernel path that this work runs; it lacks kernel-paths ${missing.join(", ")}`,
+  );
+}
+
+/** The paths with their lengths on a machine. */
 export function kernelPaths(profile: MachineProfile): KernelPaths {
   const entries = KERNEL_PATH_NAMES.map((name, id) => {
-    const path: KernelPath = { id, name, cycles: kernelPath(profile, name), ...PATH_EVENTS[name] };
+    const path: KernelPath = { id, name, cycles: profile.kernelPaths[name] ?? Number.NaN, ...PATH_EVENTS[name] };
     return [name, path] as const;
   });
   return Object.fromEntries(entries) as unknown as KernelPaths;

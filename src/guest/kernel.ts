@@ -1,5 +1,7 @@
 /** The guest operating system: carries out the operations of a stream on a (virtual) machine. */
 import { InputError } from "../core/input-error.ts";
+import { Pte } from "../machine/page-tables.ts";
+import { primitiveCost } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
@@ -9,26 +11,19 @@ import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
-import { GUEST_USER, kernelPaths } from "./kernel-paths.ts";
+import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
 import type { KernelPath } from "./kernel-paths.ts";
+import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageFaults } from "./page-faults.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
-import { ANONYMOUS_START, MOST_ANONYMOUS_PAGES, PROGRAM_TEXT_PAGES } from "./program-image.ts";
-import type { Region } from "./regions.ts";
+import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT, INSTRUCTIONS } from "./virtual-hardware.ts";
-
-/**
- * Private pages that the child, and afterwards the parent, writes around a fork: together the 8 minor faults of one
- * fork + exit that Linux 6.1 counts for a static program.
- */
-const FORK_WRITES = 4;
-/** Text pages a child runs through between fork and exit. */
-const FORK_READS = 12;
+import type { KernelEntry } from "./virtual-hardware.ts";
 
 class OutOfMemory extends InputError {
   constructor({ memoryPages, swapPages }: GuestShape) {
@@ -47,7 +42,11 @@ export class GuestKernel {
   readonly network: NetworkStack;
   readonly blocks: BlockLayer;
   readonly frames: GuestPages;
+  readonly #machine: GuestMachine;
+  readonly #profile: MachineProfile;
   readonly #shape: GuestShape;
+  /** The page that Op.Touch calls 0. */
+  readonly #anonymousStart: number;
   readonly #context: KernelContext;
   readonly #faults: PageFaults;
   readonly #processes: Processes;
@@ -60,12 +59,15 @@ export class GuestKernel {
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
   constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
-    if (shape.anonymousPages > MOST_ANONYMOUS_PAGES) {
-      throw new Error(
-        `a process has ${shape.anonymousPages} anonymous pages, at most ${MOST_ANONYMOUS_PAGES} have room`,
-      );
+    const version = KERNEL_VERSIONS[profile.kernel];
+    const most = mostAnonymousPages(version.layout);
+    if (shape.anonymousPages > most) {
+      throw new Error(`a process has ${shape.anonymousPages} anonymous pages, at most ${most} have room`);
     }
+    this.#machine = machine;
+    this.#profile = profile;
     this.#shape = shape;
+    this.#anonymousStart = version.layout.anonymousStart;
     const paths = kernelPaths(profile);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
@@ -76,6 +78,7 @@ export class GuestKernel {
     this.#context = {
       machine,
       shape,
+      version,
       paths,
       pages: pages ?? new PageWork(profile, machine.meter),
       frames: this.frames,
@@ -93,7 +96,7 @@ export class GuestKernel {
     this.#mappings = new Mappings(this.#context, this.#processes);
     this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
     for (let service = 0; service < Math.max(1, shape.processes); service++) {
-      this.#services.push(this.#processes.boot(ANONYMOUS_START, shape.residentAnonymousPages));
+      this.#services.push(this.#processes.boot(shape.residentAnonymousPages));
     }
     this.files.preload(Math.min(shape.residentFilePages, shape.filePages));
     this.#running = [this.#services[0]];
@@ -116,7 +119,7 @@ export class GuestKernel {
    * it reached, or {@link GUEST_FAULT} when the access was not allowed and a signal came instead.
    */
   touch(page: number, write: boolean, cycles: number): number {
-    const frame = this.#visit(ANONYMOUS_START + page, write);
+    const frame = this.#visit(this.#anonymousStart + page, write);
     this.#context.machine.meter.spend(GUEST_USER, cycles);
     return frame;
   }
@@ -135,16 +138,34 @@ export class GuestKernel {
   }
 
   fork(): void {
+    const { fork } = this.#context.version;
     const child = this.#processes.fork(this.#current);
-    this.#processes.switchTo(child);
-    this.#running.push(child);
-    this.#current = child;
-    this.#visitImage(FORK_READS, FORK_WRITES);
+    this.#callKernel(this.#context.version.forkCalls);
+    this.#writePrivate(0, fork.parentWrites, false);
+    this.#enterChild(child);
+    this.#writePrivate(fork.parentWrites, fork.kernelWrites, true);
+    this.#readText(fork.childReads);
+    this.#writePrivate(0, fork.childWrites, false);
   }
 
-  /** Replace the current process by an image of so many pages and visit all of them. */
-  exec(pages: number): void {
-    for (const region of this.#processes.exec(this.#current, pages)) {
+  /** The child runs in its parent's address space until it execs or exits. */
+  vfork(): void {
+    this.#enterChild(this.#processes.vfork(this.#current));
+  }
+
+  /** Replace the current process by an image of so many pages, so many of them private, and visit all of them. */
+  exec(pages: number, privatePages?: number): void {
+    const isBorrowed = this.#current === this.#running[this.#running.length - 2];
+    const space = this.#processes.exec(this.#current, pages, privatePages, isBorrowed);
+    const isService = this.#running.length === 1;
+    if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
+    this.#running[this.#running.length - 1] = space;
+    this.#current = space;
+    const { execKernelWrites, startCalls, startCpuids } = this.#context.version;
+    this.#writePrivate(0, execKernelWrites, true);
+    this.#callKernel(startCalls);
+    for (let time = 0; time < startCpuids; time++) this.#machine.cpu.execute("cpuid");
+    for (const region of space.regions) {
       for (let page = region.start; page < region.end; page++) this.#visit(page, region.writable);
     }
   }
@@ -152,24 +173,29 @@ export class GuestKernel {
   /** The current forked process ends, and its parent goes on. A service process does not end. */
   exit(): void {
     if (this.#running.length === 1) throw new Error("exit without a fork before it");
-    this.#running.pop();
+    const { fork } = this.#context.version;
+    const child = this.#running.pop() as AddressSpace;
     const parent = this.#running[this.#running.length - 1];
-    this.#processes.exit(this.#current, parent);
+    this.#processes.exit(child, parent);
     this.#current = parent;
-    this.#visitImage(0, FORK_WRITES);
+    if (child === parent) return;
+    this.#writePrivate(fork.parentWrites, fork.kernelWrites, true);
+    this.#writePrivate(0, fork.parentWritesAfter, false);
   }
 
   map(page: number, pages: number, file: boolean): void {
-    const start = ANONYMOUS_START + page;
+    const start = this.#anonymousStart + page;
     this.#mappings.map(this.#current, start, start + pages, file ? "file" : "anonymous");
   }
 
   unmap(page: number, pages: number): void {
-    this.#mappings.unmap(this.#current, ANONYMOUS_START + page, ANONYMOUS_START + page + pages);
+    const start = this.#anonymousStart + page;
+    this.#mappings.unmap(this.#current, start, start + pages);
   }
 
   protect(page: number, pages: number, writable: boolean): void {
-    this.#mappings.protect(this.#current, ANONYMOUS_START + page, ANONYMOUS_START + page + pages, writable);
+    const start = this.#anonymousStart + page;
+    this.#mappings.protect(this.#current, start, start + pages, writable);
   }
 
   switchTo(service: number): void {
@@ -183,11 +209,27 @@ export class GuestKernel {
     for (let time = 0; time < times; time++) this.#context.machine.cpu.execute(INSTRUCTIONS[instruction]);
   }
 
-  /** A division by zero: the handler of the kernel, and back. */
-  divideError(): void {
+  /** To the first instruction of a handler, and straight back. */
+  enterAndLeave(entry: KernelEntry): void {
     const { cpu } = this.#context.machine;
-    cpu.enterKernel("exception");
-    cpu.leaveKernel("exception");
+    cpu.enterKernel(entry);
+    cpu.leaveKernel(entry);
+  }
+
+  /** A write to an anonymous page that is not mapped: the kernel's handler returns at once. */
+  unhandledFault(page: number): void {
+    const { mmu } = this.#context.machine;
+    if (mmu.access(this.#anonymousStart + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
+    mmu.raiseFault();
+    this.enterAndLeave("page-fault");
+  }
+
+  /** Write the page-table entry of an anonymous page: 0 with what it holds, 1 not present, 2 present. */
+  writeEntry(page: number, what: number): void {
+    const entry = this.#current.entry(this.#anonymousStart + page);
+    const written = [entry, entry & ~Pte.Present, entry | Pte.Present][what] >>> 0;
+    this.#context.machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
+    this.#current.setEntry(this.#anonymousStart + page, written);
   }
 
   installSignalHandler(): void {
@@ -197,9 +239,7 @@ export class GuestKernel {
   /** kill, the handler, and sigreturn: two system calls. */
   handleSignal(): void {
     this.#oneCall("signal-handle");
-    const { cpu } = this.#context.machine;
-    cpu.enterKernel("system-call");
-    cpu.leaveKernel("system-call");
+    this.enterAndLeave("system-call");
   }
 
   timerInterrupt(): void {
@@ -217,13 +257,25 @@ export class GuestKernel {
     cpu.leaveKernel("system-call");
   }
 
-  #visit(page: number, write: boolean): number {
+  /** System calls whose own length is part of another path. */
+  #callKernel(times: number): void {
+    for (let time = 0; time < times; time++) this.enterAndLeave("system-call");
+  }
+
+  #enterChild(child: AddressSpace): void {
+    if (child === this.#current) this.#processes.switchWithin();
+    else this.#processes.switchTo(child);
+    this.#running.push(child);
+    this.#current = child;
+  }
+
+  #visit(page: number, write: boolean, byKernel = false): number {
     const { mmu } = this.#context.machine;
     let frame = mmu.access(page, write);
     if (frame !== GUEST_FAULT) return frame;
     this.onFault(true);
     // Handling a fault may leave another one, of a page that is shared as it comes; nothing faults for ever.
-    for (let tries = 0; frame === GUEST_FAULT && this.#faults.handle(this.#current, page, write); tries++) {
+    for (let tries = 0; frame === GUEST_FAULT && this.#faults.handle(this.#current, page, write, byKernel); tries++) {
       if (tries === 8) throw new Error(`page fault at page ${page} is handled again and again`);
       frame = mmu.access(page, write);
     }
@@ -231,21 +283,22 @@ export class GuestKernel {
     return frame;
   }
 
-  /** Visit the first text pages, and write the first private pages, of the current process's image. */
-  #visitImage(reads: number, writes: number): void {
-    for (const region of this.#current.regions.filter(isTextOrData)) {
-      const count = Math.min(region.kind === "text" ? reads : writes, region.end - region.start);
-      for (let page = region.start; page < region.start + count; page++) this.#visit(page, region.kind !== "text");
+  /** Run through the first text pages of the current process's image. */
+  #readText(count: number): void {
+    for (const { start, end } of this.#current.regions.filter(({ kind }) => kind === "text")) {
+      for (let page = start; page < Math.min(start + count, end); page++) this.#visit(page, false);
     }
+  }
+
+  /** Write private pages of the current process's image, from number `first` on. */
+  #writePrivate(first: number, count: number, byKernel: boolean): void {
+    for (const page of this.#processes.privatePages(this.#current, first, count)) this.#visit(page, true, byKernel);
   }
 
   #takeFrame(use: number, item: number): number {
     const frame = this.frames.allocate(use, item);
     if (frame === -1) throw new OutOfMemory(this.#shape);
+    this.#machine.mmu.reuse(frame);
     return frame;
   }
-}
-
-function isTextOrData(region: Region): boolean {
-  return region.kind === "text" || region.start < ANONYMOUS_START;
 }

@@ -27,11 +27,14 @@ export class Mappings {
   }
 
   unmap(space: AddressSpace, start: number, end: number): void {
-    const { cpu, mmu } = this.#context.machine;
+    const { machine, version } = this.#context;
+    const { cpu, mmu } = machine;
     cpu.enterKernel("system-call");
     cpu.runKernel(this.#context.paths.munmap, 1);
-    if (this.#processes.unmap(space, start, end) > 0) mmu.invalidate(ALL_PAGES);
+    const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
+    if (version.freesTables) space.freeTables(start, end);
+    if (count > 0 || version.flushesEmptyUnmaps) mmu.invalidate(ALL_PAGES);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }
@@ -58,11 +61,12 @@ export class Mappings {
 
   #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): number {
     let changed = 0;
+    this.#context.machine.mmu.beginBatch();
     for (let page = space.nextUsed(start, end); page !== -1; page = space.nextUsed(page + 1, end)) {
       const entry = space.entry(page);
       if ((entry & Pte.Present) === 0) continue;
       const allowed = writable && (entry & Pte.CopyOnWrite) === 0;
-      space.setEntry(page, (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0);
+      space.setEntry(page, (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0, "protect");
       changed++;
     }
     return changed;

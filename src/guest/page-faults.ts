@@ -1,4 +1,5 @@
 /** The guest kernel's page-fault handler. */
+import { event } from "../core/ledger.ts";
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
@@ -9,6 +10,8 @@ import type { Region } from "./regions.ts";
 import type { FileIo } from "./file-io.ts";
 import type { SwapSpace } from "./swap-space.ts";
 
+const USER_FAULT = event("page_fault_user");
+const KERNEL_FAULT = event("page_fault_kernel");
 const READABLE = Pte.Present | Pte.User | Pte.Accessed;
 /** The kernel sets accessed and dirty itself in an entry it makes for a write, as Linux 2.4 does (mk_pte, pte_mkdirty). */
 const WRITTEN = READABLE | Pte.Writable | Pte.Dirty;
@@ -24,9 +27,13 @@ export class PageFaults {
     this.#swap = swap;
   }
 
-  /** Handle a fault. False: the access is not allowed, and the process got a signal instead. */
-  handle(space: AddressSpace, page: number, write: boolean): boolean {
-    const { cpu, mmu } = this.#context.machine;
+  /**
+   * Handle a fault. False: the access is not allowed, and the process got a signal instead. `byKernel`: the kernel itself
+   * reached for the page, on behalf of the process.
+   */
+  handle(space: AddressSpace, page: number, write: boolean, byKernel: boolean): boolean {
+    const { cpu, mmu, meter } = this.#context.machine;
+    meter.count(byKernel ? KERNEL_FAULT : USER_FAULT);
     mmu.raiseFault();
     cpu.enterKernel("page-fault");
     const allowed = this.#resolve(space, page, write);
@@ -53,7 +60,7 @@ export class PageFaults {
     const flags = isWritable ? WRITTEN : READABLE;
     if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry), flags);
     else if (region === undefined || region.kind === "anonymous") this.#demandZero(space, page, flags);
-    else this.#mapFilePage(space, page, region, write);
+    else this.#mapFilePages(space, page, region, write);
     return true;
   }
 
@@ -76,9 +83,27 @@ export class PageFaults {
     space.setEntry(page, entryOf(frame, flags));
   }
 
-  #mapFilePage(space: AddressSpace, page: number, region: Region, write: boolean): void {
-    const { machine, paths, frames } = this.#context;
+  /** A read also maps what is in memory of the pages around it. */
+  #mapFilePages(space: AddressSpace, page: number, region: Region, write: boolean): void {
+    const { machine, paths, version } = this.#context;
     machine.cpu.runKernel(paths["file-fault"], 1);
+    this.#mapFilePage(space, page, region, write);
+    const window = version.faultAroundPages;
+    if (write || window === 1) return;
+    const first = page - (page % window);
+    for (let next = Math.max(first, region.start); next < Math.min(first + window, region.end); next++) {
+      if (next === page || !this.#isInMemory(region, next) || space.entry(next) !== 0) continue;
+      machine.cpu.runKernel(paths["map-around"], 1);
+      this.#mapFilePage(space, next, region, false);
+    }
+  }
+
+  #isInMemory(region: Region, page: number): boolean {
+    return region.kind === "text" || this.#files.cache.frameOf(this.#files.filePage(page - region.start)) !== -1;
+  }
+
+  #mapFilePage(space: AddressSpace, page: number, region: Region, write: boolean): void {
+    const { frames } = this.#context;
     if (region.kind === "text") {
       const text = (page - region.start) % PROGRAM_TEXT_PAGES;
       frames.share(text);
@@ -93,7 +118,7 @@ export class PageFaults {
   }
 
   #copyOnWrite(space: AddressSpace, page: number, shared: number): void {
-    const { machine, paths, pages, frames } = this.#context;
+    const { machine, paths, pages, frames, version } = this.#context;
     machine.cpu.runKernel(paths["copy-on-write"], 1);
     let frame = shared;
     if (frames.references[shared] !== 1) {
@@ -106,8 +131,16 @@ export class PageFaults {
       pages.copy(shared, frame);
       frames.release(shared);
     }
+    if (!version.clearsBeforeCopy) {
+      space.setEntry(page, entryOf(frame, WRITTEN));
+      machine.mmu.invalidate(page);
+      return;
+    }
+    if (frame !== shared) {
+      space.setEntry(page, 0, "modify");
+      machine.mmu.invalidate(page);
+    }
     space.setEntry(page, entryOf(frame, WRITTEN));
-    machine.mmu.invalidate(page);
   }
 
   #swapIn(space: AddressSpace, page: number, slot: number, flags: number): void {

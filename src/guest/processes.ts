@@ -3,9 +3,8 @@ import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace } from "./address-space.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { imageRegions, programImage, PROGRAM_TEXT_PAGES, serviceImage, USER_END } from "./program-image.ts";
-import { isPrivate } from "./regions.ts";
-import type { Region } from "./regions.ts";
+import { imageRegions, type ProgramImage, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
+import { isPrivate, type Region, withRegion } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import { ALL_PAGES } from "./virtual-hardware.ts";
 
@@ -23,10 +22,11 @@ export class Processes {
   }
 
   /** A service process as it is when the guest is ready: image and the first `anonymous` pages in memory. */
-  boot(anonymousStart: number, anonymous: number): AddressSpace {
-    const { machine, frames } = this.#context;
+  boot(anonymous: number): AddressSpace {
+    const { machine, frames, version } = this.#context;
+    const { anonymousStart } = version.layout;
     const space = this.#newSpace();
-    const image = serviceImage();
+    const image = serviceImage(version.layout);
     space.regions = imageRegions(image);
     for (let page = image.text.start; page < image.text.end; page++) {
       const text = (page - image.text.start) % PROGRAM_TEXT_PAGES;
@@ -34,41 +34,95 @@ export class Processes {
       space.setEntry(page, entryOf(text, MAPPED));
     }
     const heap: Region = { start: anonymousStart, end: anonymousStart + anonymous, kind: "anonymous", writable: true };
-    for (const region of [image.data, image.stack, heap]) {
+    if (!version.copiesFileMappings && anonymous > 0) space.regions = withRegion(space.regions, heap);
+    for (const region of [image.data, image.heap, image.stack, heap]) {
       for (let page = region.start; page < region.end; page++) {
         space.setEntry(page, entryOf(this.#context.takeFrame(PageUse.Anonymous, page), WRITTEN));
       }
     }
     machine.mmu.commit();
+    machine.mmu.activate(space.root);
     return space;
   }
 
   /** Copy an address space: entry by entry, private pages write-protected in both (copy-on-write). */
   fork(parent: AddressSpace): AddressSpace {
-    const { machine, paths } = this.#context;
+    const { machine, paths, version } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.fork, 1);
     const child = this.#newSpace();
     child.regions = parent.regions;
+    if (version.copiesRegions) machine.cpu.runKernel(paths["copy-region"], parent.regions.length);
+    machine.mmu.beginBatch();
     const copied = this.#copyEntries(parent, child);
     machine.cpu.runKernel(paths["copy-entry"], copied);
+    machine.mmu.commit();
     machine.mmu.invalidate(ALL_PAGES);
     machine.mmu.commit();
+    machine.mmu.activate(child.root);
     machine.cpu.leaveKernel("system-call");
     return child;
   }
 
-  /** Replace what is in an address space by the image of a program of so many pages; none of them is mapped yet. */
-  exec(space: AddressSpace, pages: number): readonly Region[] {
+  /** A child that runs in the address space of its parent, which waits. */
+  vfork(parent: AddressSpace): AddressSpace {
     const { machine, paths } = this.#context;
     machine.cpu.enterKernel("system-call");
-    machine.cpu.runKernel(paths.exec, 1);
-    this.unmapAll(space);
-    machine.mmu.invalidate(ALL_PAGES);
-    machine.mmu.commit();
+    machine.cpu.runKernel(paths.vfork, 1);
     machine.cpu.leaveKernel("system-call");
-    space.regions = imageRegions(programImage(pages));
-    return space.regions;
+    return parent;
+  }
+
+  /**
+   * Give a process the image of a program of so many pages, so many of them private; none of them is mapped yet. Returns
+   * its address space: emptied or new, as the kernel does it. `isBorrowed`: the old one goes on belonging to the parent.
+   */
+  exec(space: AddressSpace, pages: number, privatePages: number | undefined, isBorrowed: boolean): AddressSpace {
+    const { machine, paths, version } = this.#context;
+    machine.cpu.enterKernel("system-call");
+    machine.cpu.runKernel(paths.exec, 1);
+    const image = programImage(pages, version.layout, privatePages);
+    const executed = version.execsIntoNewSpace || isBorrowed ? this.#spaceFor() : space;
+    if (executed !== space) machine.mmu.switchRoot(executed.root);
+    if (!isBorrowed) {
+      if (executed !== space) machine.mmu.retire(space.root);
+      this.#tearDown(space);
+      if (executed !== space) space.destroy();
+      else machine.mmu.invalidate(ALL_PAGES);
+    }
+    machine.mmu.commit();
+    executed.regions = imageRegions(image);
+    if (executed !== space) this.#moveArguments(executed, image);
+    machine.cpu.leaveKernel("system-call");
+    return executed;
+  }
+
+  /** A new address space that has only the page with the arguments, which the kernel has written, at its very end. */
+  #spaceFor(): AddressSpace {
+    const { machine, paths, pages, version } = this.#context;
+    const space = this.#newSpace();
+    const page = version.layout.userEnd - 1;
+    const frame = this.#context.takeFrame(PageUse.Anonymous, page);
+    machine.cpu.runKernel(paths["page-fault"], 1);
+    pages.zero(frame);
+    space.setEntry(page, entryOf(frame, WRITTEN));
+    machine.mmu.commit();
+    machine.mmu.activate(space.root);
+    return space;
+  }
+
+  /** The page with the arguments goes to where the stack is (shift_arg_pages, fs/exec.c). */
+  #moveArguments(space: AddressSpace, image: ProgramImage): void {
+    const { mmu } = this.#context.machine;
+    const from = this.#context.version.layout.userEnd - 1;
+    const entry = space.entry(from);
+    mmu.beginBatch();
+    space.setEntry(from, 0, "modify");
+    space.setEntry(image.stack.end - 1, entry);
+    mmu.commit();
+    space.freeTables(from, from + 1);
+    mmu.invalidate(ALL_PAGES);
+    mmu.commit();
   }
 
   /** The process ends and `next` runs. */
@@ -76,18 +130,30 @@ export class Processes {
     const { machine, paths } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.exit, 1);
-    this.unmapAll(space);
+    if (space !== next) {
+      machine.mmu.retire(space.root);
+      this.#tearDown(space);
+    }
     machine.mmu.commit();
-    this.switchTo(next);
-    space.destroy();
+    if (space === next) this.switchWithin();
+    else {
+      this.switchTo(next);
+      space.destroy();
+    }
     machine.mmu.commit();
     machine.cpu.leaveKernel("system-call");
   }
 
   switchTo(space: AddressSpace): void {
+    this.switchWithin();
+    this.#context.machine.mmu.switchRoot(space.root);
+  }
+
+  /** Switch to a process that uses the same address space. */
+  switchWithin(): void {
     const { machine, paths } = this.#context;
     machine.cpu.runKernel(paths["context-switch"], 1);
-    machine.mmu.switchRoot(space.root);
+    machine.cpu.switchTask();
   }
 
   /** Clear all entries in [start, end) and give back what they refer to. Returns how many there were. */
@@ -98,7 +164,7 @@ export class Processes {
       const entry = space.entry(page);
       if ((entry & Pte.Present) !== 0) frames.release(frameOf(entry));
       else this.#swap.release(frameOf(entry));
-      space.setEntry(page, 0);
+      space.setEntry(page, 0, "modify");
       count++;
     }
     this.#context.machine.cpu.runKernel(this.#context.paths["zap-entry"], count);
@@ -106,24 +172,59 @@ export class Processes {
   }
 
   unmapAll(space: AddressSpace): void {
-    this.unmap(space, 0, USER_END);
+    this.unmap(space, 0, this.#context.version.layout.userEnd);
+  }
+
+  /** Everything a process has mapped goes, and with it, where the kernel does that, the tables but for the root. */
+  #tearDown(space: AddressSpace): void {
+    this.unmapAll(space);
+    if (!this.#context.version.freesTables) return;
+    space.regions = [];
+    space.freeTables(0, this.#context.version.layout.userEnd);
   }
 
   #newSpace(): AddressSpace {
     return new AddressSpace(this.#context, this.#nextId++);
   }
 
+  /**
+   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the data and the
+   * heap where there is a heap, otherwise from the data.
+   */
+  privatePages(space: AddressSpace, first: number, count: number): number[] {
+    const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
+    const own = space.regions.filter(
+      ({ kind, end }) => kind === "anonymous" && (end < anonymousStart || end === stackEnd),
+    );
+    const inTurn = heapGap === 0 ? own.slice(0, 1) : [own[own.length - 1], ...own.slice(0, -1)];
+    const pages: number[] = [];
+    for (let i = first; i < first + count; i++) {
+      const region = inTurn[i % inTurn.length];
+      const offset = Math.floor(i / inTurn.length);
+      if (offset >= region.end - region.start) continue;
+      pages.push(region.end === stackEnd ? region.end - 1 - offset : region.start + offset);
+    }
+    return pages;
+  }
+
+  /** Whether fork copies the entries of a page; see {@link KernelVersion.copiesFileMappings}. */
+  #isCopied(parent: AddressSpace, page: number): boolean {
+    return this.#context.version.copiesFileMappings || isPrivate(parent.regions, page);
+  }
+
   #copyEntries(parent: AddressSpace, child: AddressSpace): number {
-    const { frames } = this.#context;
+    const { frames, version } = this.#context;
+    const { userEnd } = version.layout;
     let count = 0;
-    for (let page = parent.nextUsed(0, USER_END); page !== -1; page = parent.nextUsed(page + 1, USER_END)) {
+    for (let page = parent.nextUsed(0, userEnd); page !== -1; page = parent.nextUsed(page + 1, userEnd)) {
+      if (!this.#isCopied(parent, page)) continue;
       let entry = parent.entry(page);
       if ((entry & Pte.Present) === 0) this.#swap.share(frameOf(entry));
       else {
         if (isPrivate(parent.regions, page)) {
           // Write-protected pages too: they may become writable again.
           const shared = ((entry & ~Pte.Writable) | Pte.CopyOnWrite) >>> 0;
-          if (shared !== entry) parent.setEntry(page, shared);
+          if (shared !== entry) parent.setEntry(page, shared, "modify");
           entry = shared;
         }
         frames.share(frameOf(entry));

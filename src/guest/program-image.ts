@@ -1,49 +1,58 @@
-/** Where the parts of a process lie, in pages of virtual memory: the layout of Linux 2.4 on IA-32. */
+/** The image of a program: where its parts lie in an address space, in pages of virtual memory. */
+import type { Layout } from "./kernel-version.ts";
 import type { Region } from "./regions.ts";
-
-/** Program text starts at 0x08048000. */
-const TEXT_START = 0x08048;
-/** The kernel's part of the address space begins at 3 GiB. */
-export const USER_END = 0xc0000;
-/** The stack ends below 0xC0000000, where the kernel begins. */
-const STACK_END = 0xbfff0;
-/** Anonymous page 0 of Op.Touch; at 256 MiB, on the border of a page table. */
-export const ANONYMOUS_START = 0x10000;
-/** Up to 4 MiB below the end of the stack: 2.7 GiB. */
-export const MOST_ANONYMOUS_PAGES = STACK_END - 1024 - ANONYMOUS_START;
 
 /** Pages of program text and shared libraries that any process visits; they are part of the kernel's own memory here. */
 export const PROGRAM_TEXT_PAGES = 96;
 /** Private pages (data, library data, stack) of a process that is up and running. */
 export const PROGRAM_PRIVATE_PAGES = 24;
+/** Pages below the stack that are left free for it to grow. */
+const STACK_ROOM = 1024;
 
 export interface ProgramImage {
   readonly text: Region;
   readonly data: Region;
+  readonly heap: Region;
   readonly stack: Region;
 }
 
-/** The image of a program that visits `pages` pages; a fourth of them is private, half of that data and half stack. */
-export function programImage(pages: number): ProgramImage {
-  const privatePages = Math.ceil(pages / 4);
-  return imageOf(pages - privatePages, privatePages);
+/** The most anonymous pages of {@link Layout.anonymousStart} on that have room: on IA-32 2.7 GiB. */
+export function mostAnonymousPages({ stackEnd, anonymousStart }: Layout): number {
+  return stackEnd - STACK_ROOM - anonymousStart;
+}
+
+/**
+ * The image of a program that visits `pages` pages, `privatePages` of them private (without a number: a fourth). Half of
+ * these are data, half stack; where there is a heap, it has half of the data's.
+ */
+export function programImage(pages: number, layout: Layout, ownPages = privatePages(pages)): ProgramImage {
+  return imageOf(pages - ownPages, ownPages, layout);
 }
 
 /** The image of a service process. */
-export function serviceImage(): ProgramImage {
-  return imageOf(PROGRAM_TEXT_PAGES, PROGRAM_PRIVATE_PAGES);
+export function serviceImage(layout: Layout): ProgramImage {
+  return imageOf(PROGRAM_TEXT_PAGES, PROGRAM_PRIVATE_PAGES, layout);
 }
 
 export function imageRegions(image: ProgramImage): Region[] {
-  return [image.text, image.data, image.stack].filter((region) => region.start < region.end);
+  return [image.text, image.data, image.heap, image.stack].filter((region) => region.start < region.end);
 }
 
-function imageOf(textPages: number, privatePages: number): ProgramImage {
-  const stackPages = Math.floor(privatePages / 2);
-  const dataStart = TEXT_START + textPages;
+/** Private pages of a program of so many pages, if nothing else is said. */
+export function privatePages(pages: number): number {
+  return Math.ceil(pages / 4);
+}
+
+function imageOf(textPages: number, privateCount: number, { textStart, heapGap, stackEnd }: Layout): ProgramImage {
+  const stackPages = Math.floor(privateCount / 2);
+  const heapPages = heapGap > 0 ? Math.floor((privateCount - stackPages) / 2) : 0;
+  const dataStart = textStart + textPages;
+  const dataEnd = dataStart + privateCount - stackPages - heapPages;
+  const anonymous = { kind: "anonymous", writable: true } as const;
   return {
-    text: { start: TEXT_START, end: dataStart, kind: "text", writable: false },
-    data: { start: dataStart, end: dataStart + privatePages - stackPages, kind: "anonymous", writable: true },
-    stack: { start: STACK_END - stackPages, end: STACK_END, kind: "anonymous", writable: true },
+    text: { start: textStart, end: dataStart, kind: "text", writable: false },
+    data: { start: dataStart, end: dataEnd, ...anonymous },
+    heap: { start: dataEnd + heapGap, end: dataEnd + heapGap + heapPages, ...anonymous },
+    stack: { start: stackEnd - stackPages, end: stackEnd, ...anonymous },
   };
 }

@@ -6,9 +6,9 @@ export type KernelEntry = "system-call" | "page-fault" | "exception" | "interrup
 
 /**
  * Instructions of the guest kernel whose meaning or cost a VMM may change: a read and a write of an I/O port (0x80, which
- * no device answers), a write of the task priority (CR8), and a call with its return.
+ * no device answers), a write of the task priority (CR8), a call with its return; and, of any code, CPUID.
  */
-export const INSTRUCTIONS = ["port-input", "port-output", "task-priority", "call-return"] as const;
+export const INSTRUCTIONS = ["port-input", "port-output", "task-priority", "call-return", "cpuid"] as const;
 export type Instruction = (typeof INSTRUCTIONS)[number];
 
 export interface Cpu {
@@ -16,6 +16,8 @@ export interface Cpu {
   enterKernel(entry: KernelEntry): void;
   /** From the handler's last instruction back to where it came from. */
   leaveKernel(entry: KernelEntry): void;
+  /** The kernel goes on with another process: its stack and its segments; {@link Mmu.switchRoot} is apart from that. */
+  switchTask(): void;
   /** Run a path of the kernel's own code, a number of times. */
   runKernel(path: KernelPath, times: number): void;
   /** The guest kernel executes one of {@link INSTRUCTIONS}. */
@@ -51,6 +53,8 @@ export interface Mmu {
    * ordinary memory of it again.
    */
   useAsTable(frame: number, level: number, root: number): void;
+  /** The kernel puts a frame to a new use and writes all of it. */
+  reuse(frame: number): void;
   readEntry(table: number, index: number): number;
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void;
   /** Many entries will change until {@link commit}: they may be handed over together. */
@@ -66,12 +70,28 @@ export interface Mmu {
   retire(root: number): void;
 }
 
-/** The path of disk requests, or of network packets, out of the guest and back; time on the device itself not included. */
+/**
+ * The path of disk requests, or of network packets, out of the guest and back; time on the device itself not included. A
+ * request goes `submit`, `notify`, (the device), `interrupt`, `complete`; a packet that is received begins at `interrupt`.
+ */
 export interface IoPath {
+  /** Most bytes that are submitted at once where the device cuts them into packets itself; 0: packets only. */
+  readonly segmentBytes: number;
   /** Hand one request or packet to the device. `write`: to the device, for a packet: transmit. */
   submit(bytes: number, write: boolean): void;
-  /** After a burst of {@link submit}: tell the device that there is work. */
-  notify(): void;
+  /** After a burst of {@link submit}: tell the device that there is work. Returns the cycle at which the device has it. */
+  notify(): number;
+  /**
+   * The device interrupts at cycle `at`: `count` requests are done, or packets have arrived, of `bytes` in all. What happens
+   * before the guest's handler runs, and what the handler does once: it takes them one by one by {@link complete}. Returns
+   * the cycle at which the guest is interrupted: now, unless somebody else is still at it.
+   */
+  interrupt(at: number, count: number, bytes: number, write: boolean): number;
   /** Take one finished request or received packet from the device, in the kernel's interrupt handler. */
   complete(bytes: number, write: boolean): void;
+  /**
+   * Asked after {@link notify}: does the device interrupt at once to say that packets are gone? Then what that takes before
+   * the handler runs is charged. Real interfaces say so with the next interrupt for other packets.
+   */
+  interruptsForSent(): boolean;
 }

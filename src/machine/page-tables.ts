@@ -1,5 +1,5 @@
 /**
- * Radix page tables in simulated memory, one structure for IA-32 (2 levels x 10 bits) and x86-64 (4 x 9 bits).
+ * Radix page tables in simulated memory, one structure for IA-32 (2 levels x 10 bits, with PAE 3 x 9) and x86-64 (4 x 9).
  *
  * A table occupies one page frame, so that a VMM can trace, pin and validate it. An entry is one 32-bit word,
  * `frame << 8 | flags`: 24-bit frame numbers reach 64 GiB, enough for every host simulated here. Virtual page numbers are
@@ -29,9 +29,13 @@ export interface PageTableFormat {
   readonly bitsPerLevel: number;
 }
 
-/** IA-32 without PAE (Intel SDM vol. 3, 4.3) and x86-64 with four levels (4.5). */
+/**
+ * IA-32 without PAE (Intel SDM vol. 3, 4.3) and with it (4.4; of its root only four entries are used), and x86-64 with four
+ * levels (4.5).
+ */
 export const PAGE_TABLE_FORMATS: Readonly<Record<PageTableFormatName, PageTableFormat>> = {
   ia32: { name: "ia32", levels: 2, bitsPerLevel: 10 },
+  "ia32-pae": { name: "ia32-pae", levels: 3, bitsPerLevel: 9 },
   "x86-64": { name: "x86-64", levels: 4, bitsPerLevel: 9 },
 };
 

@@ -7,7 +7,7 @@ import { nearestName } from "../core/nearest-name.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
-export type PageTableFormatName = "ia32" | "x86-64";
+export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 
 export interface MachineProfile {
   readonly name: string;
@@ -27,7 +27,13 @@ export interface MachineProfile {
   readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
-  readonly network: { readonly megabitsPerSecond: number };
+  readonly network: {
+    readonly megabitsPerSecond: number;
+    /** Packets that arrive in a row before the interface interrupts. */
+    readonly packetsPerInterrupt: number;
+    /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
+    readonly delayUs: number;
+  };
   /** Primitive costs in cycles, integers, by dotted name: `hardware.trap`, `xen.hypercall`. */
   readonly costs: Readonly<Record<string, number>>;
   /** Native cycles of the guest kernel's own code, integers, by path: `fork`, `page-fault`; events are charged on top. */
@@ -36,20 +42,11 @@ export interface MachineProfile {
 
 /** A primitive cost in cycles. Throws an {@link InputError} when the profile does not give it. */
 export function primitiveCost(profile: MachineProfile, name: string): number {
-  return lookUp(profile, "costs", name);
-}
-
-/** Native cycles of a guest kernel path. Throws an {@link InputError} when the profile does not give it. */
-export function kernelPath(profile: MachineProfile, name: string): number {
-  return lookUp(profile, "kernelPaths", name);
-}
-
-function lookUp(profile: MachineProfile, section: "costs" | "kernelPaths", name: string): number {
-  const cycles = profile[section][name];
+  const cycles = profile.costs[name];
   if (cycles === undefined) {
-    const nearest = nearestName(name, Object.keys(profile[section]));
+    const nearest = nearestName(name, Object.keys(profile.costs));
     const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-    throw new InputError(`machine "${profile.name}" gives no ${section}.${name}${hint}`);
+    throw new InputError(`machine "${profile.name}" gives no costs.${name}${hint}`);
   }
   return cycles;
 }

@@ -70,6 +70,13 @@ export class Tlb {
     }
   }
 
+  /** Drop everything, as a change between guest and VMM does without address-space tags. */
+  flushAll(): void {
+    this.#pages.fill(EMPTY);
+    this.#stamps.fill(0);
+    this.entries.fill(0);
+  }
+
   #search(page: number): number {
     const pages = this.#pages;
     const first = (page & (this.#sets - 1)) * this.#ways;

@@ -14,6 +14,8 @@ export interface Table {
   readonly columns: readonly string[];
   /** Numbers are shown with thousands separated; text as it is. */
   readonly rows: readonly (readonly (string | number)[])[];
+  /** Indices of rows whose figures are not as they should be: red, or bold where there is no colour. */
+  readonly missed?: ReadonlySet<number>;
   /** Shown folded up where the medium allows it. */
   readonly folded?: boolean;
 }

@@ -1,8 +1,8 @@
 /** Style of the report. Charts keep a light ground in dark mode: their colours are chosen for it. */
 export const STYLE = `
-:root { color-scheme: light dark; --ink: #222; --quiet: #595959; --ground: #fff; --line: #d0d0d0; --stripe: #f5f5f5; --link: #00518a; }
+:root { color-scheme: light dark; --ink: #222; --quiet: #595959; --ground: #fff; --line: #d0d0d0; --stripe: #f5f5f5; --link: #00518a; --missed: #a31621; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e6e6; --quiet: #b0b0b0; --ground: #181a1b; --line: #44484a; --stripe: #222526; --link: #8ecbff; }
+  :root { --ink: #e6e6e6; --quiet: #b0b0b0; --ground: #181a1b; --line: #44484a; --stripe: #222526; --link: #8ecbff; --missed: #ff9a94; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 68rem; color: var(--ink); background: var(--ground);
@@ -26,12 +26,13 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align:
 thead th { font-weight: 600; border-bottom: 2px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tbody tr:nth-child(even) { background: var(--stripe); }
+tr.missed { color: var(--missed); }
 details { margin: 1rem 0; }
 summary { cursor: pointer; color: var(--link); }
 pre { overflow-x: auto; padding: .75rem 1rem; background: var(--stripe); border: 1px solid var(--line); border-radius: 4px; font-size: .875rem; }
 #vg-tooltip-element { font: 13px/1.4 system-ui, sans-serif; }
 @media print {
-  :root { --ink: #000; --quiet: #444; --ground: #fff; --line: #bbb; --stripe: #fff; --link: #000; }
+  :root { --ink: #000; --quiet: #444; --ground: #fff; --line: #bbb; --stripe: #fff; --link: #000; --missed: #a31621; }
   body { max-width: none; padding: 0; font-size: 11pt; }
   nav, .skip { display: none; }
   figure, tr { break-inside: avoid; }

@@ -82,9 +82,10 @@ function chartHtml({ id, title, description, spec }: Chart, pictures: Pictures):
 </figure>`;
 }
 
-function tableHtml({ caption, columns, rows, folded }: Table): string {
+function tableHtml({ caption, columns, rows, missed, folded }: Table): string {
   const head = columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join("");
-  const body = rows.map((row) => `<tr>${row.map(cellHtml).join("")}</tr>`).join("\n");
+  const open = (index: number): string => (missed?.has(index) ? '<tr class="missed">' : "<tr>");
+  const body = rows.map((row, index) => `${open(index)}${row.map(cellHtml).join("")}</tr>`).join("\n");
   const table = `<div class="table" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table><caption>${escapeHtml(caption)}</caption>
 <thead><tr>${head}</tr></thead><tbody>
 ${body}

@@ -23,11 +23,12 @@ function blockMarkdown(block: Block): string {
   }
 }
 
-function tableMarkdown({ caption, columns, rows, folded }: Table): string {
+function tableMarkdown({ caption, columns, rows, missed, folded }: Table): string {
   const numeric = columns.map((_, column) => rows.some((row) => typeof row[column] === "number"));
-  const body = rows.map((row) =>
-    tableLine(row.map((value) => (typeof value === "number" ? figure(value) : escapeMarkdown(value)))),
-  );
+  const body = rows.map((row, index) => {
+    const cells = row.map((value) => (typeof value === "number" ? figure(value) : escapeMarkdown(value)));
+    return tableLine(missed?.has(index) ? cells.map((cell) => (cell === "" ? "" : `**${cell}**`)) : cells);
+  });
   const rule = tableLine(numeric.map((right) => (right ? "---:" : "---")));
   const lines = [tableLine(columns.map(escapeMarkdown)), rule, ...body].join("\n");
   const title = escapeMarkdown(caption);

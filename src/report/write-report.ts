@@ -1,6 +1,8 @@
 /** Writes the report of a run: one HTML file, Markdown, CSV tables, and every chart in three formats. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { loadAcceptedFigures } from "../analysis/validation/accepted-figures.ts";
+import type { Validation } from "../analysis/validation/validation.ts";
 import { makeFolder } from "../experiment/make-folder.ts";
 import type { Chart } from "./charts/chart.ts";
 import type { Document } from "./document.ts";
@@ -16,6 +18,7 @@ import { runSection } from "./sections/run-section.ts";
 import { slowdownSection } from "./sections/slowdown-section.ts";
 import { summarySection } from "./sections/summary-section.ts";
 import { utilizationSection } from "./sections/utilization-section.ts";
+import { validationSection } from "./sections/validation-section.ts";
 import { csvTables } from "./tables.ts";
 
 export interface WrittenReport {
@@ -31,7 +34,7 @@ export interface WrittenReport {
  */
 export async function writeReport(resultsFolder: string, reportFolder: string): Promise<WrittenReport> {
   const run = await loadRun(resultsFolder);
-  const document = reportDocument(run);
+  const document = reportDocument(run, loadAcceptedFigures());
   const charts = chartsOf(document);
   const svg = new Map<string, string>();
   for (const chart of charts) svg.set(chart.id, await renderSvg(chart.spec));
@@ -54,7 +57,7 @@ export async function writeReport(resultsFolder: string, reportFolder: string): 
 }
 
 /** The sections of a report, in reading order. */
-export function reportDocument(run: Run): Document {
+export function reportDocument(run: Run, validation: Validation): Document {
   return {
     title: `Comparison of virtual machine monitors: ${run.manifest.matrix.title || run.manifest.matrix.name}`,
     sections: [
@@ -68,6 +71,7 @@ export function reportDocument(run: Run): Document {
       overcommitSection(run),
       hostMemorySection(run),
       notDoneSection(run),
+      validationSection(validation),
       sourcesSection(run),
       limitsSection(),
       reproduceSection(run),

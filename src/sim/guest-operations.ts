@@ -2,7 +2,7 @@
 import { cause } from "../core/ledger.ts";
 import { type CostVector, FREE, type PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import { PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
+import { privatePages, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -11,7 +11,6 @@ import type { GuestThread } from "./guest-thread.ts";
 import { type HostDevices, packetsFor } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
-import { privatePages } from "./request-source.ts";
 
 const PROGRAM_PAGES = PROGRAM_TEXT_PAGES + PROGRAM_PRIVATE_PAGES;
 const GUEST_USER = cause("guest.user");

@@ -4,10 +4,10 @@ import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
-import type { MachineProfile } from "../machine/profile.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
-import type { MonitorContext } from "../vmm/monitor-contract.ts";
+import type { CpuContext, IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
 
 /** Guest frames in the largest large page, 4 MiB (IA-32). */
 const LARGE_PAGE = 1024;
@@ -19,18 +19,20 @@ export interface MonitorMachine extends GuestMachine {
 
 export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): MonitorMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
-  const context: MonitorContext = {
+  const hardware: CpuContext = {
     profile,
     meter,
     tlb: new Tlb(profile.tlb.entries, profile.tlb.ways),
     pageTableFormat,
-    machineFrames: machineFrames(guestPages),
   };
+  // The processor comes first: through it the other parts enter the VMM.
+  const cpu = create(vmm.cpu, hardware);
+  const context: MonitorContext = { ...hardware, machineFrames: machineFrames(guestPages), vmmEntry: cpu };
   return {
-    cpu: create(vmm.cpu, context),
+    cpu,
     mmu: create(vmm.mmu, context),
-    diskPath: create(vmm.disk, context),
-    networkPath: create(vmm.network, context),
+    diskPath: createIoPath(vmm.disk, context),
+    networkPath: createIoPath(vmm.network, context),
     disk: new Disk(profile),
     network: new NetworkLink(profile),
     meter,
@@ -48,6 +50,18 @@ export function machineFrames(guestPages: number): Uint32Array {
   const frames = new Uint32Array(guestPages);
   for (let page = 0; page < guestPages; page++) frames[page] = (page + shift) % guestPages;
   return frames;
+}
+
+/** Work without I/O needs no costs of I/O: a path that a machine profile does not price fails only when it is used. */
+function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorContext): IoPath {
+  const { costs } = context.profile;
+  const missing = part.definition.needs?.find((name) => costs[name] === undefined);
+  if (missing === undefined) return part.definition.create(part.parameters, context);
+  const fail = (): never => {
+    primitiveCost(context.profile, missing);
+    throw new Error(`the machine gives ${missing} after all`);
+  };
+  return { segmentBytes: 0, submit: fail, notify: fail, interrupt: fail, complete: fail, interruptsForSent: fail };
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

@@ -1,7 +1,8 @@
 /** Monitor resolution: one guest on one VMM, every event. Replays an operation stream. */
 import { cause, Ledger } from "../core/ledger.ts";
 import { requireBootMemory } from "../guest/boot-memory.ts";
-import { KERNEL_PATH_NAMES, kernelPaths } from "../guest/kernel-paths.ts";
+import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
+import { kernelPaths, requireKernelPaths } from "../guest/kernel-paths.ts";
 import type { GuestMachine } from "../guest/kernel-context.ts";
 import { GuestKernel } from "../guest/kernel.ts";
 import { Meter } from "../machine/meter.ts";
@@ -33,12 +34,18 @@ export interface Boot {
 
 /** A guest that is ready to work. What booting cost is forgotten. Throws an InputError when it has too little memory. */
 export function bootGuest(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): Boot {
-  requireBootMemory(workload.name, workload.guest, PAGE_TABLE_FORMATS[profile.pageTable]);
+  requireBootMemory(
+    workload.name,
+    workload.guest,
+    PAGE_TABLE_FORMATS[profile.pageTable],
+    KERNEL_VERSIONS[profile.kernel].layout,
+  );
   const machine = buildMachine(vmm, profile, workload.guest.memoryPages, new Meter());
   const kernel = new GuestKernel(machine, profile, workload.guest);
   const paths = kernelPaths(profile);
   // A system that has booted has been through all of its kernel: a translation cache is warm.
-  for (const name of KERNEL_PATH_NAMES) machine.cpu.runKernel(paths[name], 1);
+  const known = Object.values(paths).filter(({ cycles }) => !Number.isNaN(cycles));
+  for (const path of known) machine.cpu.runKernel(path, 1);
   machine.meter.ledger = new Ledger();
   return { machine, kernel };
 }
@@ -114,6 +121,7 @@ class Replay {
 
   outcome(): CellOutcome {
     const total = this.#ledgers.total();
+    requireKernelPaths(this.#profile, total.total);
     const { disk, network } = this.#machine;
     const metrics = monitorMetrics(this.#profile, {
       elapsed: this.#meter.now - this.#start,

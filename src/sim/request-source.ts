@@ -1,5 +1,5 @@
 /** The requests of an operation stream: where each begins and ends, and when. */
-import { programImage } from "../guest/program-image.ts";
+import { privatePages } from "../guest/program-image.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
 
 export class RequestSource {
@@ -64,12 +64,6 @@ export function transientPages({ length, op, a, b }: OperationStream): number {
     else if (depth > 0 && isMapping(op[i])) heap = Math.max(heap, a[i] + b[i]);
   }
   return heap + image;
-}
-
-/** Pages of a program of so many pages that are not its text: the text is in the kernel's own memory. */
-export function privatePages(image: number): number {
-  const { data, stack } = programImage(image);
-  return data.end - data.start + stack.end - stack.start;
 }
 
 function isMapping(op: number): boolean {

@@ -1,5 +1,6 @@
 /** Plays one operation of a stream on a guest kernel. */
 import type { GuestKernel } from "../guest/kernel.ts";
+import { MTU } from "../machine/network-link.ts";
 import { Op } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
 
@@ -20,9 +21,9 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.WriteFile:
       return kernel.files.write(a, b, stream.c[i] === 1);
     case Op.Send:
-      return kernel.network.send(a);
+      return kernel.network.send(a, b === 0 ? MTU : b);
     case Op.Receive:
-      return kernel.network.receive(a);
+      return kernel.network.receive(a, b === 0 ? MTU : b, stream.c[i] === 1);
     default:
       return playProcessOperation(kernel, stream, i);
   }
@@ -33,9 +34,9 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
   const b = stream.b[i];
   switch (stream.op[i]) {
     case Op.Fork:
-      return kernel.fork();
+      return a === 1 ? kernel.vfork() : kernel.fork();
     case Op.Exec:
-      return kernel.exec(a);
+      return b === 0 ? kernel.exec(a) : kernel.exec(a, b);
     case Op.Exit:
       return kernel.exit();
     case Op.Mmap:
@@ -49,7 +50,11 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.Instruction:
       return kernel.execute(a, b);
     case Op.DivideError:
-      return kernel.divideError();
+      return kernel.enterAndLeave("exception");
+    case Op.KernelEntry:
+      return a === 0 ? kernel.enterAndLeave("system-call") : kernel.unhandledFault(b);
+    case Op.WriteEntry:
+      return kernel.writeEntry(a, b);
     case Op.Signal:
       return a === 0 ? kernel.installSignalHandler() : kernel.handleSignal();
     default:

@@ -4,7 +4,8 @@
  * walks, faults, and what the VMM does about them. What the instructions themselves take is no part of a trace.
  */
 import { InputError } from "../core/input-error.ts";
-import { ANONYMOUS_START, MOST_ANONYMOUS_PAGES } from "../guest/program-image.ts";
+import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
+import { mostAnonymousPages } from "../guest/program-image.ts";
 import { NOT_IN_TLB } from "../machine/tlb.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
@@ -23,15 +24,7 @@ const FRAMES_PER_PAGE = 4;
 const SPARE_PAGES = 1024;
 
 /** Causes of which each event takes the processor from the guest to the VMM. */
-const EXITS = [
-  "vmm.trap",
-  "vmm.hypercall",
-  "vmm.shadow.hidden-fault",
-  "vmm.shadow.trace",
-  "vmm.shadow.root-switch",
-  "vmm.translation.callout",
-  "vmm.nested.violation",
-];
+const EXITS = ["vmm.trap", "vmm.hypercall", "vmm.exit", "vmm.exit.world-switch", "vmm.translation.callout"];
 
 /** What a trace led to on one VMM. */
 export interface TraceReplay {
@@ -59,7 +52,7 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
   boot.kernel.onFault = (begins) => {
     if (begins) guestPageFaults++;
   };
-  replayReferences(boot, trace, pages);
+  replayReferences(boot, trace, pages, KERNEL_VERSIONS[profile.kernel].layout.anonymousStart);
   const { ledger } = boot.machine.meter;
   const events = ledger.eventsByCause();
   const references = referenceCount(trace);
@@ -78,9 +71,10 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
 /** A guest whose process has the pages of a trace ({@link packAreas}), none of them in memory yet. */
 export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Array): Boot {
   const anonymousPages = pages.reduce((highest, page) => Math.max(highest, page + 1), 0);
-  if (anonymousPages > MOST_ANONYMOUS_PAGES) {
+  const most = mostAnonymousPages(KERNEL_VERSIONS[profile.kernel].layout);
+  if (anonymousPages > most) {
     throw new InputError(
-      `the pages of the trace, by areas of 4 MiB, span ${anonymousPages} pages; a process has room for ${MOST_ANONYMOUS_PAGES}`,
+      `the pages of the trace, by areas of 4 MiB, span ${anonymousPages} pages; a process has room for ${most}`,
     );
   }
   const guest: GuestShape = {
@@ -102,7 +96,12 @@ export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Arr
  * A TLB hit is no event for the guest nor for the VMM: the TLB is asked first, and only what it doesn't allow is visited.
  * It is not asked about a touch like the one before either, which would hit what is the most recently used entry already.
  */
-export function replayReferences({ machine, kernel }: Boot, trace: ReferenceTrace, pages: Uint32Array): void {
+export function replayReferences(
+  { machine, kernel }: Boot,
+  trace: ReferenceTrace,
+  pages: Uint32Array,
+  start: number,
+): void {
   const { length, kind, page } = trace;
   const { tlb } = machine;
   let previous = -1;
@@ -112,6 +111,6 @@ export function replayReferences({ machine, kernel }: Boot, trace: ReferenceTrac
     previous = touch;
     const visited = pages[page[i]];
     const write = (touch & 1) !== 0;
-    if (tlb.translate(ANONYMOUS_START + visited, write) === NOT_IN_TLB) kernel.touch(visited, write, 0);
+    if (tlb.translate(start + visited, write) === NOT_IN_TLB) kernel.touch(visited, write, 0);
   }
 }

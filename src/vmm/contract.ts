@@ -3,11 +3,11 @@
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
-import type { Cpu, IoPath, Mmu, MonitorContext } from "./monitor-contract.ts";
+import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
 export interface Slots {
-  cpu: { context: MonitorContext; instance: Cpu };
+  cpu: { context: CpuContext; instance: VirtualCpu };
   mmu: { context: MonitorContext; instance: Mmu };
   disk: { context: MonitorContext; instance: IoPath };
   network: { context: MonitorContext; instance: IoPath };

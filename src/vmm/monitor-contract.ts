@@ -2,6 +2,7 @@
  * Contracts of the parts that act at monitor resolution: one guest, every trap. What the guest kernel meets is declared
  * where the guest is; here is what a part gets to build that from.
  */
+import type { Cpu, EntryChange } from "../guest/virtual-hardware.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { MachineProfile } from "../machine/profile.ts";
@@ -9,11 +10,41 @@ import type { Tlb } from "../machine/tlb.ts";
 
 export type { Cpu, EntryChange, Instruction, IoPath, KernelEntry, Mmu } from "../guest/virtual-hardware.ts";
 
-export interface MonitorContext {
+/** What stops the guest: a page fault that belongs to the VMM, or a privileged instruction of the guest kernel. */
+export type EntryReason = "page-fault" | "instruction";
+
+/** What a write does to a page-table entry: it ceases to be present, becomes present, or neither. */
+export type EntryEffect = "clear" | "set" | "unchanged";
+
+/**
+ * The way from the guest into the VMM and back, at the price of the CPU part in use. What the VMM does while it is there is
+ * charged by whoever does it.
+ */
+export interface VmmEntry {
+  /** Stop the guest, and go on with it afterwards: both ways are charged. */
+  enter(reason: EntryReason): void;
+  /** Hand the page fault that stopped the guest on to it; {@link Cpu.enterKernel} follows. */
+  forwardFault(): void;
+  /**
+   * The guest kernel writes to a write-protected page table. True: the VMM has been entered. False: it had not to be,
+   * because translated code calls the emulation of the write, which is charged here, the change of the shadow included.
+   */
+  tracedWrite(change: EntryChange, effect: EntryEffect): boolean;
+}
+
+/** What a cpu part gives: the processor as the guest kernel meets it, and the way into the VMM. */
+export interface VirtualCpu extends Cpu, VmmEntry {}
+
+export interface CpuContext {
   readonly profile: MachineProfile;
   readonly meter: Meter;
   readonly tlb: Tlb;
   readonly pageTableFormat: PageTableFormat;
+}
+
+export interface MonitorContext extends CpuContext {
   /** The machine page (MPN) behind each guest page (PPN). Bare metal has no use for it. */
   readonly machineFrames: Uint32Array;
+  /** Of the cpu part that the guest runs on. */
+  readonly vmmEntry: VmmEntry;
 }

@@ -47,14 +47,21 @@ export const Op = {
   ReadFile: 12,
   /** Write b pages of the file set from page a on; c = 1 waits until they are on disk (fsync), 0 leaves them in the cache. */
   WriteFile: 13,
-  /** Send a bytes to the network. */
+  /** Send a bytes to the network, in packets of at most b bytes (0: 1,500). */
   Send: 14,
-  /** Receive a bytes from the network. */
+  /** Receive a bytes from the network, in packets of at most b bytes (0: 1,500); c = 1: the peer has been sending ahead. */
   Receive: 15,
   /** The guest kernel executes instruction a (an index into the guest's INSTRUCTIONS), b times. */
   Instruction: 16,
   /** A division by zero in user code. */
   DivideError: 17,
+  /**
+   * Into the guest kernel and straight back: a = 0 by a system call, 1 by the fault of a write to page b, which is not
+   * mapped and stays so.
+   */
+  KernelEntry: 18,
+  /** The guest kernel writes the page-table entry of page a: b = 0 with what it holds, 1 not present, 2 present. */
+  WriteEntry: 19,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -77,6 +84,8 @@ export const OP_NAMES = [
   "receive",
   "instruction",
   "divide-error",
+  "kernel-entry",
+  "write-entry",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

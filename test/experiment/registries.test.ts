@@ -1,11 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { describe, expect, it } from "vitest";
-import { partsSource, REGISTRY_FILES, type VmmModule, vmmsSource } from "../../src/experiment/registries.ts";
+import {
+  type FolderModule,
+  partsSource,
+  REGISTRY_FILES,
+  validationSetsSource,
+  vmmsSource,
+} from "../../src/experiment/registries.ts";
 
 const folder = resolve(import.meta.dirname, "../../src/vmm");
+const sets = resolve(import.meta.dirname, "../../src/analysis/validation");
 
-async function modules(): Promise<VmmModule[]> {
+async function modules(folder: string): Promise<FolderModule[]> {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) => file.split(sep).join("/"));
   const sources = files.filter((file) => file.endsWith(".ts") && !REGISTRY_FILES.includes(file));
   return Promise.all(
@@ -13,11 +20,15 @@ async function modules(): Promise<VmmModule[]> {
   );
 }
 
-describe("the registries of parts and VMMs", () => {
+describe("the registries of parts, VMMs and validation sets", () => {
   it("are what `npm run registries` makes of the folder", async () => {
-    const found = await modules();
+    const found = await modules(folder);
     expect(readFileSync(join(folder, "parts.ts"), "utf8")).toBe(partsSource(found));
     expect(readFileSync(join(folder, "registry.ts"), "utf8")).toBe(vmmsSource(found));
+  });
+
+  it("give a validation set to whoever adds a file with one", async () => {
+    expect(readFileSync(join(sets, "registry.ts"), "utf8")).toBe(validationSetsSource(await modules(sets)));
   });
 
   it("give a name of their own to what two files call the same", () => {

@@ -7,20 +7,24 @@ import { DirectPaging, directPaging } from "../../src/vmm/mmu/direct-paging.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { SMALL_GUEST, XEON } from "./machines.ts";
+import { FREE_ENTRY, SMALL_GUEST, XEON } from "./machines.ts";
 
 const FRAMES = 4096;
 const MAPPED = Pte.Present | Pte.User;
 
-function hypervisor(queueLength: number): { mmu: DirectPaging; meter: Meter } {
+function hypervisor(queueLength: number, writablePageTables = false): { mmu: DirectPaging; meter: Meter } {
   const meter = new Meter();
-  const mmu = new DirectPaging(queueLength, {
-    profile: XEON,
-    meter,
-    tlb: new Tlb(64, 64),
-    pageTableFormat: PAGE_TABLE_FORMATS.ia32,
-    machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
-  });
+  const mmu = new DirectPaging(
+    { queueLength, writablePageTables },
+    {
+      profile: XEON,
+      meter,
+      tlb: new Tlb(64, 64),
+      pageTableFormat: PAGE_TABLE_FORMATS.ia32,
+      machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
+      vmmEntry: FREE_ENTRY,
+    },
+  );
   return { mmu, meter };
 }
 
@@ -143,4 +147,69 @@ it("enters the hypervisor twice for each page that is mapped on demand (Barham 2
   const { events: counts } = runMonitor({ ...xenPv, mmu: directPaging() }, XEON, workload);
   expect(counts["vmm.trap"]).toBe(30);
   expect(counts["vmm.hypercall"]).toBe(30);
+});
+
+function tree(): { mmu: DirectPaging; meter: Meter } {
+  const guest = hypervisor(8, true);
+  guest.mmu.useAsTable(0, 1);
+  guest.mmu.useAsTable(1, 0);
+  guest.mmu.useAsTable(2, 0);
+  guest.mmu.writeEntry(0, 0, entryOf(1, MAPPED));
+  guest.mmu.writeEntry(0, 1, entryOf(2, MAPPED));
+  guest.mmu.switchRoot(0);
+  return guest;
+}
+
+describe("writable page tables", () => {
+  it("trap at the first write and let the others go, until the table is needed", () => {
+    const { mmu, meter } = tree();
+    const traps = events(meter, "vmm.trap");
+    for (let index = 0; index < 100; index++) mmu.writeEntry(1, index, entryOf(100 + index, MAPPED | Pte.Writable));
+    expect(events(meter, "vmm.trap") - traps).toBe(1);
+    expect(mmu.types.writableReferences(FRAMES - 1 - 150)).toBe(0);
+    const checked = events(meter, "vmm.direct.validate");
+    expect(mmu.access(50, true)).toBe(FRAMES - 1 - 150);
+    // One scan of the table, 100 entries that had changed.
+    expect(events(meter, "vmm.direct.validate") - checked).toBe(101);
+    expect(mmu.types.writableReferences(FRAMES - 1 - 150)).toBe(1);
+  });
+
+  it("are put back when another table is written", () => {
+    const { mmu, meter } = tree();
+    const traps = events(meter, "vmm.trap");
+    mmu.writeEntry(1, 0, entryOf(100, MAPPED));
+    mmu.writeEntry(2, 0, entryOf(101, MAPPED));
+    mmu.writeEntry(1, 1, entryOf(102, MAPPED));
+    expect(events(meter, "vmm.trap") - traps).toBe(3);
+  });
+
+  it("are refused when they map a page table writable", () => {
+    const { mmu } = tree();
+    mmu.writeEntry(1, 0, entryOf(2, MAPPED | Pte.Writable));
+    expect(() => mmu.access(0, false)).toThrow("page table, not to be written");
+  });
+});
+
+it("keeps the top 168 MB of every address space to itself with PAE", () => {
+  const meter = new Meter();
+  const pae = new DirectPaging(
+    { queueLength: 8, writablePageTables: false },
+    {
+      profile: XEON,
+      meter,
+      tlb: new Tlb(64, 64),
+      pageTableFormat: PAGE_TABLE_FORMATS["ia32-pae"],
+      machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => frame),
+      vmmEntry: FREE_ENTRY,
+    },
+  );
+  pae.useAsTable(0, 2);
+  pae.useAsTable(1, 1);
+  pae.useAsTable(2, 0);
+  pae.writeEntry(0, 3, entryOf(1, MAPPED));
+  // 4096 MB - 168 MB = 3928 MB: entry 428 of the table for the fourth gigabyte, 2 MB each.
+  pae.writeEntry(1, 427, entryOf(2, MAPPED));
+  pae.commit();
+  pae.writeEntry(1, 428, entryOf(2, MAPPED));
+  expect(() => pae.commit()).toThrow("hypervisor's");
 });

@@ -5,6 +5,7 @@ import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { nestedPaging } from "../../src/vmm/mmu/nested-paging.ts";
 import { native } from "../../src/vmm/native.ts";
+import type { VmmEntry } from "../../src/vmm/monitor-contract.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 
@@ -14,6 +15,14 @@ const { profile } = loadMachine("machines/xeon-2.4-sosp03.yaml");
 export const XEON: MachineProfile = {
   ...profile,
   costs: { "hardware-assist.exit": 3000, "nested.fill": 2000, ...profile.costs },
+};
+
+const icount = loadMachine("machines/linux-6.1-icount.yaml").profile;
+/** Another guest kernel, counted in instructions; what nobody counted, I/O first of all, costs what it costs elsewhere. */
+export const LINUX_6_1 = {
+  ...icount,
+  costs: { ...XEON.costs, ...icount.costs },
+  kernelPaths: { ...XEON.kernelPaths, ...icount.kernelPaths },
 };
 
 /** The same costs on a machine with four-level page tables. */
@@ -26,6 +35,9 @@ export const CACHED_64 = { ...XEON_64, pageWalkCache: { entries: 3 }, nestedTlb:
 export const nested: Vmm = { ...native, name: "nested", mmu: nestedPaging() };
 
 export const VMMS: readonly Vmm[] = [native, esx, xenPv, nested];
+
+/** For parts that are tried without a cpu part: entering the VMM costs nothing. */
+export const FREE_ENTRY: VmmEntry = { enter: () => {}, forwardFault: () => {}, tracedWrite: () => true };
 
 export const SMALL_GUEST: GuestShape = {
   memoryPages: 2048,

@@ -11,7 +11,7 @@ import { machineFrames } from "../../src/sim/monitor-machine.ts";
 import type { MonitorContext } from "../../src/vmm/monitor-contract.ts";
 import { bareMmu } from "../../src/vmm/mmu/bare.ts";
 import { nestedPaging } from "../../src/vmm/mmu/nested-paging.ts";
-import { XEON, XEON_64 } from "./machines.ts";
+import { FREE_ENTRY, XEON, XEON_64 } from "./machines.ts";
 
 const FRAMES = 4096;
 const MACHINE_FRAMES = machineFrames(FRAMES);
@@ -27,6 +27,7 @@ function contextOf(machine: MachineProfile, tlbEntries: number): MonitorContext 
     tlb: new Tlb(tlbEntries, tlbEntries),
     pageTableFormat: PAGE_TABLE_FORMATS[machine.pageTable],
     machineFrames: MACHINE_FRAMES,
+    vmmEntry: FREE_ENTRY,
   };
 }
 
@@ -127,8 +128,8 @@ describe("the VMM is entered", () => {
     expect(count("vmm.nested.violation")).toBe(given.violations);
     mmu.access(4, true);
     expect(count("vmm.nested.violation")).toBe(given.next);
-    const { "vmm.nested.violation": exits, "vmm.nested.fill": fills } = meter.ledger.cyclesByCause();
-    expect([exits, fills]).toEqual([3000 * given.next, 2000 * given.next]);
+    // The way in and out is the processor part's, free here; filling an entry takes 2000 cycles.
+    expect(meter.ledger.cyclesByCause()["vmm.nested.fill"]).toBe(2000 * given.next);
   });
 
   it("by nothing else: faults, entries, tables and invalidations cost what they cost natively", () => {

@@ -3,27 +3,30 @@ import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
-import { ShadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
-import { CACHED_64, XEON } from "./machines.ts";
+import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
+import { ShadowPaging, shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
+import { CACHED_64, FREE_ENTRY, XEON } from "./machines.ts";
 
 const FRAMES = 1024;
 const ROOT = 0;
 const TABLE = 1;
 const MAPPED = Pte.Present | Pte.User | Pte.Writable;
 
-function guest(shadowTables = 16): { mmu: ShadowPaging; count: (cause: string) => number } {
+function guest(more: Parameters<typeof shadowPaging>[0] = {}): {
+  mmu: ShadowPaging;
+  count: (cause: string) => number;
+} {
   const meter = new Meter();
-  const mmu = new ShadowPaging(shadowTables, {
-    profile: XEON,
-    meter,
-    tlb: new Tlb(64, 64),
-    pageTableFormat: PAGE_TABLE_FORMATS.ia32,
-    machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
-  });
+  const hardware = { profile: XEON, meter, tlb: new Tlb(64, 64), pageTableFormat: PAGE_TABLE_FORMATS.ia32 };
+  const machineFrames = Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame);
+  const { definition, parameters } = binaryTranslation();
+  const vmmEntry = definition.create(parameters, hardware);
+  const settings = { shadowTables: 16, outOfSync: false, writesAllowed: 3, ...more };
+  const mmu = new ShadowPaging(settings, { ...hardware, machineFrames, vmmEntry });
   mmu.useAsTable(ROOT, 1);
   mmu.useAsTable(TABLE, 0);
-  mmu.writeEntry(ROOT, 0, entryOf(TABLE, MAPPED));
-  mmu.writeEntry(TABLE, 3, entryOf(77, MAPPED));
+  mmu.writeEntry(ROOT, 0, entryOf(TABLE, MAPPED), "set");
+  mmu.writeEntry(TABLE, 3, entryOf(77, MAPPED), "set");
   mmu.switchRoot(ROOT);
   return { mmu, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
 }
@@ -44,7 +47,7 @@ it("passes true faults on", () => {
   const { mmu, count } = guest();
   expect(mmu.access(4, false)).toBe(GUEST_FAULT);
   mmu.raiseFault();
-  mmu.writeEntry(TABLE, 4, entryOf(78, Pte.Present | Pte.User));
+  mmu.writeEntry(TABLE, 4, entryOf(78, Pte.Present | Pte.User), "set");
   expect(mmu.access(4, true)).toBe(GUEST_FAULT);
   mmu.raiseFault();
   expect(mmu.access(4, false)).toBe(FRAMES - 1 - 78);
@@ -53,10 +56,10 @@ it("passes true faults on", () => {
 
 it("notices writes of page tables only once they have a shadow", () => {
   const { mmu, count } = guest();
-  mmu.writeEntry(TABLE, 9, entryOf(80, MAPPED));
+  mmu.writeEntry(TABLE, 9, entryOf(80, MAPPED), "set");
   expect(count("vmm.shadow.trace")).toBe(0);
   mmu.access(3, false);
-  mmu.writeEntry(TABLE, 9, entryOf(81, MAPPED | Pte.Accessed));
+  mmu.writeEntry(TABLE, 9, entryOf(81, MAPPED | Pte.Accessed), "set");
   expect(count("vmm.shadow.trace")).toBe(1);
   // The trace has filled the shadow: no fault, hidden or not.
   expect(mmu.access(9, false)).toBe(FRAMES - 1 - 81);
@@ -67,8 +70,8 @@ it("follows the guest when it replaces a whole table", () => {
   const { mmu } = guest();
   mmu.access(3, false);
   mmu.useAsTable(20, 0);
-  mmu.writeEntry(20, 3, entryOf(99, MAPPED));
-  mmu.writeEntry(ROOT, 0, entryOf(20, MAPPED));
+  mmu.writeEntry(20, 3, entryOf(99, MAPPED), "set");
+  mmu.writeEntry(ROOT, 0, entryOf(20, MAPPED), "set");
   mmu.invalidate(ALL_PAGES);
   expect(mmu.access(3, false)).toBe(FRAMES - 1 - 99);
 });
@@ -79,11 +82,11 @@ it("keeps shadows over a switch of address spaces, as long as there is room", ()
     { room: 16, faults: 2 },
     { room: 2, faults: 3 },
   ]) {
-    const { mmu, count } = guest(room);
+    const { mmu, count } = guest({ shadowTables: room });
     mmu.useAsTable(other.root, 1);
     mmu.useAsTable(other.table, 0);
-    mmu.writeEntry(other.root, 0, entryOf(other.table, MAPPED));
-    mmu.writeEntry(other.table, 3, entryOf(90, MAPPED));
+    mmu.writeEntry(other.root, 0, entryOf(other.table, MAPPED), "set");
+    mmu.writeEntry(other.table, 3, entryOf(90, MAPPED), "set");
     mmu.access(3, false);
     mmu.switchRoot(other.root);
     expect(mmu.access(3, false)).toBe(FRAMES - 1 - 90);
@@ -96,7 +99,7 @@ it("keeps shadows over a switch of address spaces, as long as there is room", ()
 it("never lets a guest page table be written through a shadow", () => {
   const { mmu } = guest();
   mmu.access(3, false);
-  mmu.writeEntry(TABLE, 5, entryOf(TABLE, MAPPED | Pte.Accessed | Pte.Dirty));
+  mmu.writeEntry(TABLE, 5, entryOf(TABLE, MAPPED | Pte.Accessed | Pte.Dirty), "set");
   const shadow = mmu.shadows.find(TABLE);
   expect(mmu.shadows.memory.read(shadow, 5) & Pte.Writable).toBe(0);
 });
@@ -104,11 +107,11 @@ it("never lets a guest page table be written through a shadow", () => {
 it("lets nothing through to a page that the guest has not seen accessed or dirty, however its entry was written", () => {
   const { mmu } = guest();
   mmu.access(3, false);
-  mmu.writeEntry(TABLE, 6, entryOf(91, MAPPED));
+  mmu.writeEntry(TABLE, 6, entryOf(91, MAPPED), "set");
   expect(mmu.access(6, false)).toBe(FRAMES - 1 - 91);
   expect(mmu.readEntry(TABLE, 6)).toBe(entryOf(91, MAPPED | Pte.Accessed));
   // The guest looks for pages in use by taking the bits away.
-  mmu.writeEntry(TABLE, 6, entryOf(91, MAPPED));
+  mmu.writeEntry(TABLE, 6, entryOf(91, MAPPED), "set");
   mmu.invalidate(6);
   mmu.access(6, true);
   expect(mmu.readEntry(TABLE, 6)).toBe(entryOf(91, MAPPED | Pte.Accessed | Pte.Dirty));
@@ -117,18 +120,22 @@ it("lets nothing through to a page that the guest has not seen accessed or dirty
 it("lets no page-walk cache lead to a shadow that has been given to another table", () => {
   const meter = new Meter();
   // A one-entry TLB, so that every access walks; four levels, so that a pool of four holds the way to one area only.
-  const mmu = new ShadowPaging(4, {
-    profile: CACHED_64,
-    meter,
-    tlb: new Tlb(1, 1),
-    pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
-    machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
-  });
+  const mmu = new ShadowPaging(
+    { shadowTables: 4, outOfSync: false, writesAllowed: 3 },
+    {
+      profile: CACHED_64,
+      meter,
+      tlb: new Tlb(1, 1),
+      pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
+      machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
+      vmmEntry: FREE_ENTRY,
+    },
+  );
   [3, 2, 1, 0, 0].forEach((level, frame) => mmu.useAsTable(frame, level));
-  for (const upper of [0, 1, 2]) mmu.writeEntry(upper, 0, entryOf(upper + 1, MAPPED));
-  mmu.writeEntry(2, 1, entryOf(4, MAPPED));
-  mmu.writeEntry(3, 7, entryOf(77, MAPPED));
-  mmu.writeEntry(4, 7, entryOf(78, MAPPED));
+  for (const upper of [0, 1, 2]) mmu.writeEntry(upper, 0, entryOf(upper + 1, MAPPED), "set");
+  mmu.writeEntry(2, 1, entryOf(4, MAPPED), "set");
+  mmu.writeEntry(3, 7, entryOf(77, MAPPED), "set");
+  mmu.writeEntry(4, 7, entryOf(78, MAPPED), "set");
   mmu.switchRoot(0);
   for (let round = 0; round < 3; round++) {
     expect(mmu.access(7, false)).toBe(FRAMES - 1 - 77);

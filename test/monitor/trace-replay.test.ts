@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
+import { KERNEL_VERSIONS } from "../../src/guest/kernel-version.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { bootForTrace, replayReferences, replayTrace, type TraceReplay } from "../../src/sim/trace-replay.ts";
 import type { Part, Vmm } from "../../src/vmm/contract.ts";
@@ -64,7 +65,8 @@ function outcome(vmm: Vmm, machine: MachineProfile, trace: ReferenceTrace, fork:
     for (const page of pages) kernel.touch(page, true, 0);
     kernel.fork();
   }
-  if (fast) replayReferences(boot, trace, pages);
+  const { anonymousStart } = KERNEL_VERSIONS[machine.kernel].layout;
+  if (fast) replayReferences(boot, trace, pages, anonymousStart);
   else {
     for (let i = 0; i < trace.length; i++) kernel.touch(pages[trace.page[i]], (trace.kind[i] & 2) !== 0, 0);
   }

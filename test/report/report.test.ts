@@ -5,6 +5,9 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Results } from "../../src/analysis/results.ts";
 import { slowdowns } from "../../src/analysis/slowdown.ts";
+import { loadAcceptedFigures } from "../../src/analysis/validation/accepted-figures.ts";
+import { missesOf } from "../../src/analysis/validation/misses.ts";
+import { validationChart } from "../../src/report/charts/validation.ts";
 import { escapeHtml } from "../../src/report/html.ts";
 import { loadRun } from "../../src/report/load-run.ts";
 import { escapeMarkdown } from "../../src/report/markdown.ts";
@@ -37,7 +40,7 @@ const withoutScripts = (html: string): string => html.replace(/<script[\s\S]*?<\
 describe("a report", () => {
   it("has a page, text, tables, and every chart in three formats", () => {
     const charts = readdirSync(folder("report/charts"));
-    const ids = ["cycles", "host-memory", "memory-sources", "operations", "overcommit", "slowdown"];
+    const ids = ["cycles", "host-memory", "memory-sources", "operations", "overcommit", "slowdown", "validation"];
     expect(charts.sort()).toEqual(ids.flatMap((id) => [`${id}.png`, `${id}.svg`, `${id}.vl.json`]));
     expect(readdirSync(folder("report")).sort()).toEqual(["charts", "index.html", "report.md", "tables"]);
     for (const chart of charts) expect(statSync(join(folder("report/charts"), chart)).size).toBeGreaterThan(4000);
@@ -74,7 +77,7 @@ describe("a report", () => {
 
   it("describes every picture in words", () => {
     const labels = [...read("index.html").matchAll(/role="img"[^>]*aria-label="([^"]*)"/g)].map((match) => match[1]);
-    expect(labels).toHaveLength(6);
+    expect(labels).toHaveLength(7);
     expect(labels[0]).toMatch(/process-churn on esx: 4\.\d\d×/);
   });
 
@@ -83,6 +86,33 @@ describe("a report", () => {
     expect(text).toMatch(/CPU: stated 6 % .*measured \d\.\d\d %: holds/);
     expect(text).toContain("179 of 180 cells done, 1 failed");
     expect(text).toContain("## What these models leave out");
+  });
+});
+
+describe("the section on published measurements", () => {
+  it("shows every accepted figure, those that miss in red or bold", () => {
+    const accepted = loadAcceptedFigures();
+    const misses = missesOf(accepted);
+    const section = /<section id="validation"[\s\S]*?<\/section>/.exec(withoutScripts(read("index.html")))?.[0] ?? "";
+    for (const { id } of accepted.rows) {
+      const marked = section.includes(`<tr class="missed"><th scope="row">${id}</th>`);
+      expect(marked, id).toBe(misses.has(id));
+      expect(section.includes(`<tr><th scope="row">${id}</th>`), id).toBe(!misses.has(id));
+      expect(read("report.md").includes(`| **${id}** |`), id).toBe(misses.has(id));
+    }
+  });
+
+  it("draws every figure that has a positive ratio, and counts the others", () => {
+    const chart = JSON.parse(read("charts/validation.vl.json")) as {
+      vconcat: { layer: { data: { values: unknown[] } }[] }[];
+    };
+    const { rows } = loadAcceptedFigures();
+    const drawable = rows.filter(({ simulated, published }) => (simulated ?? 0) / published > 0);
+    expect(chart.vconcat[0].layer.at(-1)?.data.values).toHaveLength(drawable.length);
+    const zero = { ...rows[0], simulated: 0 };
+    const { spec } = validationChart({ ...loadAcceptedFigures(), rows: [rows[0], zero] }) ?? {};
+    expect(JSON.stringify(spec).replaceAll('","', " ")).toContain("Left out, without a positive ratio: 1.");
+    expect(validationChart({ ...loadAcceptedFigures(), rows: [zero] })).toBeUndefined();
   });
 });
 
@@ -219,7 +249,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in a browser without network (skipped wh
     await page.waitForSelector("html[data-ready]", { timeout: 30_000 });
     expect(complaints).toEqual([]);
     expect(requests).toHaveLength(1);
-    expect(await page.locator("figure[data-live] svg").count()).toBe(6);
+    expect(await page.locator("figure[data-live] svg").count()).toBe(7);
   });
 
   it("is legible in the light and in the dark", async () => {
@@ -227,7 +257,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in a browser without network (skipped wh
       const page = await browser.newPage({ offline: true, colorScheme, javaScriptEnabled: false });
       await page.goto(`file://${folder("report/index.html")}`);
       // The pictures are there without JavaScript, too.
-      expect(await page.locator("figure svg").count()).toBe(6);
+      expect(await page.locator("figure svg").count()).toBe(7);
       const [ink, ground] = await Promise.all(
         ["color", "background-color"].map((property) => page.locator("body").evaluate(styleOf, property)),
       );

@@ -1,7 +1,7 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
-import { name, positiveBandwidth, positiveDuration, positiveFrequency } from "./quantities.ts";
+import { duration, name, positiveBandwidth, positiveDuration, positiveFrequency } from "./quantities.ts";
 
 const BITS_PER_BYTE = 8;
 const MEGA = 1e6;
@@ -27,10 +27,16 @@ export const machineSchema = z
   .strictObject({
     name,
     title: z.string().min(1),
+    base: name.optional().meta({
+      description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
+    }),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
-    kernel: z.enum(KERNEL_NAMES).meta({ description: "The guest kernel whose path lengths are given." }),
+    kernel: z
+      .enum(KERNEL_NAMES)
+      .default("linux-2.4")
+      .meta({ description: "The guest kernel whose path lengths are given." }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
-    "page-table": z.enum(["ia32", "x86-64"]),
+    "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
     "page-walk-cache": fullyAssociative.optional().meta({
       description:
@@ -41,8 +47,20 @@ export const machineSchema = z
     }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }),
+    "network-interrupts": z.strictObject({ packets: count, delay: duration, source, kind }).optional().meta({
+      description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
+    }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
+  })
+  .superRefine((document, context) => {
+    for (const section of ["costs", "kernel-paths"] as const) {
+      for (const [key, { unit }] of Object.entries(document[section])) {
+        if (unit === document.unit) continue;
+        const message = `${unit} on a machine that counts ${document.unit}`;
+        context.addIssue({ code: "custom", path: [section, key, "unit"], message });
+      }
+    }
   })
   .superRefine(({ tlb }, context) => {
     if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
@@ -61,10 +79,13 @@ export interface SourcedNumber {
   readonly unit: string;
   readonly source: string;
   readonly kind: SourceKind;
+  /** The machine it was taken over from. */
+  readonly base?: string;
 }
 
 export function toMachineProfile(document: MachineDocument): MachineProfile {
   const { cpu, tlb, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
+  const { "network-interrupts": interrupts } = document;
   return {
     name: document.name,
     title: document.title,
@@ -77,7 +98,11 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
     ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
     ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
     disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
-    network: { megabitsPerSecond: network.rate / MEGA },
+    network: {
+      megabitsPerSecond: network.rate / MEGA,
+      packetsPerInterrupt: interrupts?.packets ?? 1,
+      delayUs: interrupts?.delay ?? 0,
+    },
     costs: valuesOf(document.costs),
     kernelPaths: valuesOf(document["kernel-paths"]),
   };
@@ -85,7 +110,7 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
 
 /** Every number of a machine with its source, in the order of the file. */
 export function machineNumbers(document: MachineDocument): readonly SourcedNumber[] {
-  const { cpu, tlb, disk, network } = document;
+  const { cpu, tlb, disk, network, "network-interrupts": interrupts } = document;
   const { megabytesPerSecond } = toMachineProfile(document).disk;
   return [
     sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
@@ -99,6 +124,12 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("disk.positioning", disk.positioning, "us", disk),
     sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
     sourced("network.rate", network.rate / MEGA, "Mb/s", network),
+    ...(interrupts === undefined
+      ? []
+      : [
+          sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts),
+          sourced("network-interrupts.delay", interrupts.delay, "us", interrupts),
+        ]),
     ...Object.entries(document.costs).map(([key, entry]) => sourced(`costs.${key}`, entry.value, entry.unit, entry)),
     ...Object.entries(document["kernel-paths"]).map(([key, entry]) =>
       sourced(`kernel-paths.${key}`, entry.value, entry.unit, entry),

@@ -13,7 +13,7 @@ const SHELL_PAGES = 375;
 const SHELL_CYCLES = 5_900_000;
 /** Heap pages that the child writes before it exits, and its parent after that. */
 const FORK_TOUCHES = 8;
-const HEAP_PAGES = 40;
+export const HEAP_PAGES = 40;
 const ROUNDS = 20;
 
 const GUEST: GuestShape = {
@@ -60,6 +60,14 @@ function writeHeap(builder: OperationStreamBuilder): void {
   for (let page = 0; page < FORK_TOUCHES; page++) builder.add(Op.Touch, page, 1);
 }
 
+/** A process with a heap of {@link HEAP_PAGES} forks, the child exits, the parent goes on. */
+export function forkAndExit(builder: OperationStreamBuilder): void {
+  builder.add(Op.Fork);
+  writeHeap(builder);
+  builder.add(Op.Exit);
+  writeHeap(builder);
+}
+
 export const LMBENCH: readonly Microbenchmark[] = [
   systemCall("null-call", "null", "getppid"),
   systemCall("null-io", "null-io", "read one byte of /dev/zero, write one to /dev/null: mean"),
@@ -68,12 +76,7 @@ export const LMBENCH: readonly Microbenchmark[] = [
   systemCall("select-tcp", "select", "select on 100 TCP descriptors"),
   benchmark("signal-install", "sigaction", (builder) => builder.add(Op.Signal, 0)),
   benchmark("signal-handle", "signal to oneself, caught", (builder) => builder.add(Op.Signal, 1)),
-  benchmark("fork-proc", "fork, child exits, wait", (builder) => {
-    builder.add(Op.Fork);
-    writeHeap(builder);
-    builder.add(Op.Exit);
-    writeHeap(builder);
-  }),
+  benchmark("fork-proc", "fork, child exits, wait", forkAndExit),
   benchmark("exec-proc", "fork, exec of a small program that exits, wait", (builder) => {
     builder.add(Op.Fork);
     builder.add(Op.Exec, HELLO_PAGES);

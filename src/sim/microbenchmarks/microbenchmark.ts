@@ -1,5 +1,6 @@
 /** A microbenchmark: one operation of a guest, repeated, and what it costs on a VMM with every event that made the cost. */
 import { EVENT_PREFIX, Ledger } from "../../core/ledger.ts";
+import { requireKernelPaths } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { Vmm } from "../../vmm/contract.ts";
 import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
@@ -42,6 +43,7 @@ export function measureMicrobenchmark(benchmark: Microbenchmark, vmm: Vmm, profi
   const ledger = new Ledger();
   machine.meter.ledger = ledger;
   for (let i = measuredFrom; i < stream.length; i++) playOperation(kernel, stream, i);
+  requireKernelPaths(profile, ledger.total);
   const operations = benchmark.rounds * benchmark.operationsPerRound;
   const mean = (amounts: Record<string, number>): Record<string, number> =>
     Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [eventName(name), amount / operations]));

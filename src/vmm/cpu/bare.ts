@@ -6,31 +6,34 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
-const EXCEPTION = cause("hardware.trap");
+/** Of a fault of the guest, whether or not a VMM handles it. */
+const TRAP = cause("hardware.trap");
 const INSTRUCTION = cause("hardware.instruction");
 
 /** What entering and leaving the kernel costs the hardware itself; every VMM pays it too, on its way in. */
-export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.interrupt"];
+export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.interrupt", "hardware.trap"];
 /** Native costs of the instructions that {@link kernelPaths} counts. */
 export const KERNEL_CODE_COSTS = ["hardware.call-return", "hardware.flag-write"];
 
-class BareCpu implements Cpu {
+class BareCpu implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #systemCall: number;
   readonly #interrupt: number;
+  readonly #trap: number;
   /** Cycles by number of path. */
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter }: MonitorContext) {
+  constructor({ profile, meter }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
+    this.#trap = primitiveCost(profile, "hardware.trap");
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
   }
 
@@ -38,10 +41,12 @@ class BareCpu implements Cpu {
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#systemCall);
     else if (entry === "interrupt") this.#meter.spend(INTERRUPT, this.#interrupt);
-    else if (entry === "exception") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
   }
 
   leaveKernel(): void {}
+
+  switchTask(): void {}
 
   execute(instruction: Instruction): void {
     this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
@@ -49,6 +54,18 @@ class BareCpu implements Cpu {
 
   runKernel(path: KernelPath, times: number): void {
     if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+  }
+
+  /** An mmu part that intercepts is entered for the price of the fault alone: what it does is seen apart from the way to it. */
+  enter(reason: EntryReason): void {
+    if (reason === "page-fault") this.#meter.spend(TRAP, this.#trap);
+  }
+
+  forwardFault(): void {}
+
+  tracedWrite(): boolean {
+    this.enter("page-fault");
+    return true;
   }
 }
 

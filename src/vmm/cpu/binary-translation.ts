@@ -1,88 +1,182 @@
 /**
  * Full virtualization without hardware support: user code runs directly, the guest kernel runs as translated code (Adams
- * and Agesen 2006, section 3). Translation is modelled at the level of what it changes: returns and indirect calls look up
- * their target, writes of the interrupt flag become writes to memory, entering and leaving the kernel is emulated.
+ * and Agesen 2006, section 3). Most instructions are translated into themselves. Returns and indirect calls look up their
+ * target; privileged instructions become a few that work on the virtual CPU's state (a write of the interrupt flag or of
+ * the task priority, a read of a port that a device model in the cache answers) or a call out of the cache to the VMM (a
+ * write of CR3, an invalidation). Entering and leaving the kernel is emulated, since user code must not run translated and
+ * the kernel must not run otherwise.
+ *
+ * Memory protection depends on the format of the page tables. On IA-32 the VMM lies in the top 4 MB of every address space
+ * (Agesen et al. 2010) and truncated segments keep translated code out of it, so that a system call can enter translated
+ * code at once. Long mode knows no segment limits (AMD's later parts aside): every crossing between user code and kernel
+ * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 632
+ * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006).
  */
-import { cause } from "../../core/ledger.ts";
+import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type {
+  CpuContext,
+  EntryChange,
+  EntryEffect,
+  EntryReason,
+  Instruction,
+  KernelEntry,
+  VirtualCpu,
+} from "../monitor-contract.ts";
+import { AdaptiveTranslation } from "./adaptive-translation.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
-import { TranslationCache } from "./translation-cache.ts";
+import { type BasicBlock, kernelCode } from "./kernel-code.ts";
+import { TranslationCache, UNIT_INSTRUCTIONS } from "./translation-cache.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
-const TRAP = cause("vmm.trap");
 const EXCEPTION = cause("hardware.trap");
+const TRAP = cause("vmm.trap");
+const INJECT = cause("vmm.trap.inject");
 const TRANSLATED_CODE = cause("vmm.translation");
 const TRANSLATOR = cause("vmm.translation.translator");
+const CALLOUT = cause("vmm.translation.callout");
+const TRACED_WRITE = cause("vmm.translation.traced-write");
+const RETRANSLATED = event("translation.retranslated");
+const FLUSHED = event("translation.cache-flush");
 
-class BinaryTranslation implements Cpu {
+/** Ways to write an entry that are instructions of their own in a kernel path: a site for each. */
+const CHANGES: readonly EntryChange[] = ["set", "protect", "modify"];
+
+class BinaryTranslation implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #cache: TranslationCache;
-  readonly #systemCall: number;
-  readonly #interrupt: number;
-  readonly #emulateSystemCall: number;
-  readonly #injectException: number;
-  readonly #injectInterrupt: number;
-  readonly #translateUnit: number;
+  readonly #code: readonly (readonly BasicBlock[])[];
+  readonly #costs: ReturnType<typeof translationCosts>;
+  readonly #adaptive: AdaptiveTranslation | undefined;
   /** By number of path: what the code itself takes, and what translated code takes on top. */
   readonly #pathCycles: readonly number[];
   readonly #translatedCycles: readonly number[];
+  /** By number of path: the generation of the cache in which all of it is there and chained; -1: none. */
+  readonly #readyIn: Int32Array;
+  /** Number of the path that the kernel is on. */
+  #path = 0;
 
-  constructor(cacheUnits: number, { profile, meter }: MonitorContext) {
+  constructor(cacheUnits: number, adaptiveTraces: boolean, faultsAllowed: number, { profile, meter }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#cache = new TranslationCache(cacheUnits);
-    this.#systemCall = primitiveCost(profile, "hardware.system-call");
-    this.#interrupt = primitiveCost(profile, "hardware.interrupt");
-    this.#emulateSystemCall = primitiveCost(profile, "esx.system-call");
-    this.#injectException = primitiveCost(profile, "esx.inject-exception");
-    this.#injectInterrupt = primitiveCost(profile, "esx.inject-interrupt");
-    this.#translateUnit = primitiveCost(profile, "esx.translate-unit");
+    this.#code = kernelCode(profile);
+    this.#costs = translationCosts(profile);
+    const paths = Object.values(kernelPaths(profile));
+    const sites = paths.length * CHANGES.length;
+    this.#adaptive = adaptiveTraces ? new AdaptiveTranslation(sites, faultsAllowed) : undefined;
     this.#pathCycles = kernelPathCycles(profile, 0);
-    const callReturn = primitiveCost(profile, "esx.call-return") - primitiveCost(profile, "hardware.call-return");
-    const flagWrite = primitiveCost(profile, "esx.flag-write");
-    this.#translatedCycles = Object.values(kernelPaths(profile)).map(
-      (path) => path.calls * callReturn + path.flagWrites * flagWrite,
-    );
+    const { callReturn, flagWrite } = this.#costs;
+    this.#translatedCycles = paths.map((path) => path.calls * callReturn + path.flagWrites * flagWrite);
+    this.#readyIn = new Int32Array(paths.length).fill(-1);
   }
 
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") {
-      this.#meter.spend(SYSTEM_CALL, this.#systemCall);
-      this.#meter.spend(TRAP, this.#emulateSystemCall);
-    } else if (entry === "page-fault" || entry === "exception") {
-      if (entry === "exception") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
-      this.#meter.spend(TRAP, this.#injectException);
-    } else {
-      this.#meter.spend(INTERRUPT, this.#interrupt);
-      this.#meter.spend(TRAP, this.#injectInterrupt);
+      this.#meter.spend(SYSTEM_CALL, this.#costs.hardwareSystemCall);
+      this.#meter.spend(TRAP, this.#costs.systemCall);
+    } else if (entry === "exception") {
+      this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+      this.#meter.spend(TRAP, this.#costs.trap);
+      this.#meter.spend(INJECT, this.#costs.injectException);
+    } else if (entry === "interrupt") {
+      this.#meter.spend(INTERRUPT, this.#costs.hardwareInterrupt);
+      this.#meter.spend(TRAP, this.#costs.injectInterrupt);
     }
   }
 
   leaveKernel(): void {}
 
+  switchTask(): void {}
+
   execute(instruction: Instruction): void {
-    this.#meter.spend(TRANSLATED_CODE, primitiveCost(this.#profile, `esx.${instruction}`));
+    this.#meter.spend(TRANSLATED_CODE, primitiveCost(this.#profile, `binary-translation.${instruction}`));
   }
 
   runKernel(path: KernelPath, times: number): void {
     if (times === 0) return;
-    const missing = this.#cache.reach(path);
-    if (missing > 0) this.#meter.spendMany(TRANSLATOR, missing, this.#translateUnit);
+    this.#path = path.id;
+    if (this.#readyIn[path.id] !== this.#cache.generation) this.#reach(path.id);
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
     const translated = this.#translatedCycles[path.id];
     if (translated > 0) this.#meter.spendMany(TRANSLATED_CODE, times, translated);
   }
+
+  enter(reason: EntryReason): void {
+    if (reason === "page-fault") {
+      this.#meter.spend(EXCEPTION, this.#costs.hardwareTrap);
+      this.#meter.spend(TRAP, this.#costs.trap);
+    } else this.#meter.spend(CALLOUT, this.#costs.callout);
+  }
+
+  forwardFault(): void {
+    this.#meter.spend(INJECT, this.#costs.injectException);
+  }
+
+  tracedWrite(change: EntryChange, effect: EntryEffect): boolean {
+    const site = this.#path * CHANGES.length + CHANGES.indexOf(change);
+    if (this.#adaptive?.callsEmulation(site) === true) {
+      this.#meter.spend(TRACED_WRITE, this.#costs.tracedWrite[effect]);
+      return false;
+    }
+    this.enter("page-fault");
+    if (this.#adaptive?.fault(site) === true) {
+      this.#meter.count(RETRANSLATED);
+      this.#meter.spendMany(TRANSLATOR, UNIT_INSTRUCTIONS, this.#costs.translateInstruction);
+    }
+    return true;
+  }
+
+  /** Code that is not in the cache, or not chained, is run for the first time. */
+  #reach(path: number): void {
+    const { exits, instructions, flushes } = this.#cache.run(this.#code[path]);
+    if (exits > 0) this.#meter.spendMany(CALLOUT, exits, this.#costs.callout);
+    if (instructions > 0) this.#meter.spendMany(TRANSLATOR, instructions, this.#costs.translateInstruction);
+    for (let flush = 0; flush < flushes; flush++) {
+      this.#meter.count(FLUSHED);
+      this.#adaptive?.forget();
+    }
+    // With a flush on the way, what came before it is gone.
+    this.#readyIn[path] = flushes === 0 ? this.#cache.generation : -1;
+  }
 }
 
-export const binaryTranslation = definePart<"cpu", { translationCacheUnits: number }>({
+function translationCosts(profile: MachineProfile) {
+  const own = (name: string): number => primitiveCost(profile, `binary-translation.${name}`);
+  return {
+    hardwareSystemCall: primitiveCost(profile, "hardware.system-call"),
+    hardwareInterrupt: primitiveCost(profile, "hardware.interrupt"),
+    hardwareTrap: primitiveCost(profile, "hardware.trap"),
+    systemCall: own("system-call"),
+    trap: own("trap"),
+    injectException: own("inject-exception"),
+    injectInterrupt: own("inject-interrupt"),
+    callout: own("callout"),
+    translateInstruction: own("translate-instruction"),
+    callReturn: own("call-return") - primitiveCost(profile, "hardware.call-return"),
+    flagWrite: own("flag-write"),
+    tracedWrite: {
+      unchanged: own("traced-write"),
+      clear: own("traced-write-clear"),
+      set: own("traced-write-set"),
+    },
+  };
+}
+
+interface Settings {
+  readonly translationCacheUnits: number;
+  readonly adaptiveTraces: boolean;
+  readonly faultsAllowed: number;
+}
+
+export const binaryTranslation = definePart<"cpu", { [K in keyof Settings]: Settings[K] }>({
   slot: "cpu",
   name: "binary-translation",
   summary: "user code runs directly, kernel code through a translation cache",
@@ -94,16 +188,34 @@ export const binaryTranslation = definePart<"cpu", { translationCacheUnits: numb
       min: 1,
       source: "assumed: 4 MiB of code in units of some 100 bytes",
     },
+    adaptiveTraces: {
+      summary: "translate instructions anew that keep writing to traced page tables",
+      default: false,
+      source: "Adams and Agesen 2006, section 3.3; not known of products of 2003",
+    },
+    faultsAllowed: {
+      summary: "faults of an instruction before it is translated anew",
+      default: 3,
+      unit: "faults",
+      min: 1,
+      source: "assumed",
+    },
   },
   needs: [
     ...KERNEL_ENTRY_COSTS,
     ...KERNEL_CODE_COSTS,
-    "esx.system-call",
-    "esx.inject-exception",
-    "esx.inject-interrupt",
-    "esx.translate-unit",
-    "esx.call-return",
-    "esx.flag-write",
+    "binary-translation.system-call",
+    "binary-translation.trap",
+    "binary-translation.inject-exception",
+    "binary-translation.inject-interrupt",
+    "binary-translation.callout",
+    "binary-translation.translate-instruction",
+    "binary-translation.call-return",
+    "binary-translation.flag-write",
+    "binary-translation.traced-write",
+    "binary-translation.traced-write-clear",
+    "binary-translation.traced-write-set",
   ],
-  create: ({ translationCacheUnits }, context) => new BinaryTranslation(translationCacheUnits, context),
+  create: ({ translationCacheUnits, adaptiveTraces, faultsAllowed }, context) =>
+    new BinaryTranslation(translationCacheUnits, adaptiveTraces, faultsAllowed, context),
 });

@@ -11,16 +11,18 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Cpu, Instruction, KernelEntry, MonitorContext } from "../monitor-contract.ts";
+import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
 const EXCEPTION = cause("hardware.trap");
+const SWITCH_TASK = cause("vmm.hypercall.switch-task");
+const HYPERCALL = cause("vmm.hypercall");
 const EVENT_CHANNEL = cause("vmm.event-channel");
 
-class Paravirtual implements Cpu {
+class Paravirtual implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #systemCall: number;
@@ -28,9 +30,12 @@ class Paravirtual implements Cpu {
   readonly #fastSystemCall: number;
   readonly #forwardException: number;
   readonly #eventUpcall: number;
+  readonly #switchTask: number;
+  readonly #pageFault: number;
+  readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter }: MonitorContext) {
+  constructor({ profile, meter }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
@@ -38,6 +43,9 @@ class Paravirtual implements Cpu {
     this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
     this.#forwardException = primitiveCost(profile, "xen.forward-exception");
     this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
+    this.#switchTask = primitiveCost(profile, "xen.switch-task");
+    this.#pageFault = primitiveCost(profile, "hardware.trap");
+    this.#hypercall = primitiveCost(profile, "xen.hypercall");
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "xen.flag-write"));
   }
 
@@ -56,12 +64,30 @@ class Paravirtual implements Cpu {
 
   leaveKernel(): void {}
 
+  /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
+  switchTask(): void {
+    this.#meter.spend(SWITCH_TASK, this.#switchTask);
+  }
+
   execute(instruction: Instruction): void {
     this.#meter.spend(TRAP, primitiveCost(this.#profile, `xen.${instruction}`));
   }
 
   runKernel(path: KernelPath, times: number): void {
     if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+  }
+
+  enter(reason: EntryReason): void {
+    if (reason === "page-fault") this.#meter.spend(EXCEPTION, this.#pageFault);
+    else this.#meter.spend(HYPERCALL, this.#hypercall);
+  }
+
+  /** Every fault goes through the hypervisor: {@link enterKernel} charges that. */
+  forwardFault(): void {}
+
+  tracedWrite(): boolean {
+    this.enter("page-fault");
+    return true;
   }
 }
 
@@ -77,6 +103,8 @@ export const paravirtual = definePart({
     "xen.forward-exception",
     "xen.event-upcall",
     "xen.flag-write",
+    "xen.switch-task",
+    "xen.hypercall",
   ],
   create: (_, context) => new Paravirtual(context),
 });

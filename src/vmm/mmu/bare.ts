@@ -36,6 +36,8 @@ class BareMmu implements Mmu {
     else this.#tables.create(frame);
   }
 
+  reuse(): void {}
+
   readEntry(table: number, index: number): number {
     return this.#tables.read(table, index);
   }

@@ -6,13 +6,16 @@
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
+import { frameOf, type PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
-import { PageTypes, RefusedUpdate } from "./page-types.ts";
+import { MulticallPaging } from "./multicall-paging.ts";
+import { type PageTypes, RefusedUpdate } from "./page-types.ts";
+import { ValidatedTables } from "./validated-tables.ts";
+import { WritableTables } from "./writable-tables.ts";
 
 const HYPERCALL = cause("vmm.hypercall");
 const VALIDATE = cause("vmm.direct.validate");
@@ -30,21 +33,13 @@ const Request = {
   Invalidate: 3,
 } as const;
 
-/** On IA-32 the hypervisor has the top 64 MB of every address space (Barham 2003, section 3.3.3). */
-const HYPERVISOR_PAGES = (64 * 1024) / 4;
-const IA32_PAGES = 2 ** 20;
-
 export class DirectPaging implements Mmu {
-  /** The tables; frames are machine frames. */
-  readonly tables: PageTableMemory;
-  readonly types: PageTypes;
+  readonly #guarded: ValidatedTables;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
-  readonly #machineOf: Uint32Array;
-  readonly #guestOf: Uint32Array;
   readonly #costs: ReturnType<typeof hypercallCosts>;
-  /** Index of the first root entry that is the hypervisor's. */
-  readonly #holeIndex: number;
+  /** How the guest changes last-level entries, if not by requests. */
+  readonly #writable: WritableTables | undefined;
   readonly #capacity: number;
   readonly #kinds: Uint8Array;
   readonly #a: Float64Array;
@@ -52,18 +47,13 @@ export class DirectPaging implements Mmu {
   readonly #c: Uint32Array;
   #queued = 0;
 
-  constructor(queueLength: number, context: MonitorContext) {
-    const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
-    this.tables = new PageTableMemory(pageTableFormat, machineFrames.length);
-    this.types = new PageTypes(machineFrames.length);
+  constructor({ queueLength, writablePageTables }: DirectPagingParameters, context: MonitorContext) {
+    const { profile, meter, tlb } = context;
+    this.#guarded = new ValidatedTables(context);
     this.#meter = meter;
-    this.#walker = new PageWalker(this.tables, tlb, meter, profile);
-    this.#machineOf = machineFrames;
-    this.#guestOf = new Uint32Array(machineFrames.length);
-    machineFrames.forEach((machine, guest) => (this.#guestOf[machine] = guest));
+    this.#walker = new PageWalker(this.#guarded.memory, tlb, meter, profile);
     this.#costs = hypercallCosts(context);
-    const isIa32 = pageTableFormat.name === "ia32";
-    this.#holeIndex = isIa32 ? (IA32_PAGES - HYPERVISOR_PAGES) >>> pageTableFormat.bitsPerLevel : Infinity;
+    this.#writable = writablePageTables ? new WritableTables(this.#guarded, this.#walker, context) : undefined;
     this.#capacity = queueLength;
     this.#kinds = new Uint8Array(queueLength);
     this.#a = new Float64Array(queueLength);
@@ -71,9 +61,23 @@ export class DirectPaging implements Mmu {
     this.#c = new Uint32Array(queueLength);
   }
 
+  get tables(): PageTableMemory {
+    return this.#guarded.memory;
+  }
+
+  get types(): PageTypes {
+    return this.#guarded.types;
+  }
+
   access(page: number, write: boolean): number {
     const frame = this.#walker.translate(page, write);
-    return frame === NOT_TRANSLATED ? GUEST_FAULT : frame;
+    if (frame !== NOT_TRANSLATED) return frame;
+    if (this.#writable?.isDetached !== true) return GUEST_FAULT;
+    // The table that the access needs may be out of the tree: the hypervisor puts it back and lets the guest go on.
+    this.#walker.raiseFault();
+    this.#writable.reattach();
+    const again = this.#walker.translate(page, write);
+    return again === NOT_TRANSLATED ? GUEST_FAULT : again;
   }
 
   raiseFault(): void {
@@ -86,16 +90,23 @@ export class DirectPaging implements Mmu {
     else this.#request(Request.Pin, frame, level, 0);
   }
 
+  reuse(): void {}
+
   /** The guest translates the machine frame in an entry back. */
   readEntry(table: number, index: number): number {
-    const machineTable = this.#machineOf[table];
-    if (!this.tables.isTable(machineTable)) this.commit();
-    const entry = this.tables.read(machineTable, index);
-    return (entry & Pte.Present) === 0 ? entry : entryOf(this.#guestOf[frameOf(entry)], entry & 0xff);
+    const machineTable = this.#guarded.machineOf[table];
+    if (!this.#guarded.memory.isTable(machineTable)) this.commit();
+    return this.#guarded.read(machineTable, index);
   }
 
   writeEntry(table: number, index: number, entry: number): void {
+    if (this.#writable === undefined) return this.#request(Request.Update, table, index, entry);
+    this.commit();
+    const machine = this.#guarded.machineOf[table];
+    if (this.#guarded.types.tableLevel(machine) === 0) return this.#writable.write(machine, index, entry);
     this.#request(Request.Update, table, index, entry);
+    this.commit();
+    if ((entry & Pte.Present) !== 0) this.#writable.noteLink(machine, index, this.#guarded.machineOf[frameOf(entry)]);
   }
 
   invalidate(page: number): void {
@@ -113,6 +124,7 @@ export class DirectPaging implements Mmu {
   commit(): void {
     const count = this.#queued;
     if (count === 0) return;
+    this.#writable?.reattach();
     this.#queued = 0;
     this.#meter.spend(HYPERCALL, this.#costs.hypercall);
     this.#meter.spendMany(VALIDATE, count, this.#costs.validate);
@@ -121,12 +133,11 @@ export class DirectPaging implements Mmu {
 
   switchRoot(root: number): void {
     this.commit();
+    this.#writable?.reattach();
     this.#meter.spend(HYPERCALL, this.#costs.hypercall);
     this.#meter.spend(ROOT_SWITCH, this.#costs.rootSwitch);
-    const machineRoot = this.#machineOf[root];
-    if (this.types.tableLevel(machineRoot) !== this.tables.format.levels - 1) {
-      throw new RefusedUpdate(`frame ${machineRoot} is no root table`);
-    }
+    const machineRoot = this.#guarded.machineOf[root];
+    if (!this.#guarded.isRoot(machineRoot)) throw new RefusedUpdate(`frame ${machineRoot} is no root table`);
     this.#walker.loadRoot(machineRoot);
   }
 
@@ -143,57 +154,26 @@ export class DirectPaging implements Mmu {
     const a = this.#a[i];
     switch (this.#kinds[i]) {
       case Request.Update:
-        return this.#update(this.#machineOf[a], this.#b[i], this.#c[i]);
+        return this.#guarded.update(this.#guarded.machineOf[a], this.#b[i], this.#c[i]);
       case Request.Pin:
-        return this.#pin(this.#machineOf[a], this.#b[i]);
+        return this.#pin(this.#guarded.machineOf[a], this.#b[i]);
       case Request.Unpin:
-        return this.#unpin(this.#machineOf[a]);
+        return this.#unpin(this.#guarded.machineOf[a]);
       default:
         return a === ALL_PAGES ? this.#walker.flush() : this.#walker.invalidate(a);
     }
   }
 
-  #update(table: number, index: number, entry: number): void {
-    const level = this.types.tableLevel(table);
-    if (level === -1) throw new RefusedUpdate(`frame ${table} is no page table`);
-    const isRoot = level === this.tables.format.levels - 1;
-    if (isRoot && index >= this.#holeIndex) throw new RefusedUpdate(`entry ${index} of a root is the hypervisor's`);
-    const validated = (entry & Pte.Present) === 0 ? entry : entryOf(this.#machineFrame(entry), entry & 0xff);
-    this.#refer(level, validated);
-    this.#drop(level, this.tables.read(table, index));
-    this.tables.write(table, index, validated);
-  }
-
-  #machineFrame(entry: number): number {
-    const machine = this.#machineOf[frameOf(entry)];
-    if (machine === undefined) throw new RefusedUpdate(`frame ${frameOf(entry)} does not belong to the guest`);
-    return machine;
-  }
-
   #pin(frame: number, level: number): void {
     this.#meter.spend(PIN, this.#costs.pin);
-    this.types.pin(frame, level);
-    this.tables.create(frame);
+    this.#guarded.memory.create(frame);
+    this.#guarded.pin(frame, level);
   }
 
   #unpin(frame: number): void {
     this.#meter.spend(PIN, this.#costs.pin);
-    const level = this.types.tableLevel(frame);
-    this.types.unpin(frame);
-    for (let index = 0; index < this.tables.entriesPerTable; index++) this.#drop(level, this.tables.read(frame, index));
-    this.tables.destroy(frame);
-  }
-
-  #refer(level: number, entry: number): void {
-    if ((entry & Pte.Present) === 0) return;
-    if (level > 0) this.types.referToTable(frameOf(entry), level - 1);
-    else if ((entry & Pte.Writable) !== 0) this.types.mapWritable(frameOf(entry));
-  }
-
-  #drop(level: number, entry: number): void {
-    if ((entry & Pte.Present) === 0) return;
-    if (level > 0) this.types.dropTable(frameOf(entry));
-    else if ((entry & Pte.Writable) !== 0) this.types.unmapWritable(frameOf(entry));
+    this.#guarded.unpin(frame);
+    this.#guarded.memory.destroy(frame);
   }
 }
 
@@ -206,7 +186,12 @@ function hypercallCosts({ profile }: MonitorContext) {
   };
 }
 
-export const directPaging = definePart<"mmu", { queueLength: number }>({
+interface DirectPagingParameters {
+  readonly queueLength: number;
+  readonly writablePageTables: boolean;
+}
+
+export const directPaging = definePart<"mmu", { queueLength: number; writablePageTables: boolean }>({
   slot: "mmu",
   name: "direct-paging",
   summary: "the guest's own page tables, read-only to it; every update is validated, many in one hypercall",
@@ -219,7 +204,14 @@ export const directPaging = definePart<"mmu", { queueLength: number }>({
       max: 65_536,
       source: "Barham 2003, section 3.3.3 and XenLinux of Xen 2.0; its second build variant has 128",
     },
+    writablePageTables: {
+      summary: "the guest writes last-level entries itself; a table that it writes is checked when it is needed again",
+      default: false,
+      source: "Xen 2.0 and 3.0 offer it; a Linux with paravirtual operations does not use it",
+    },
   },
   needs: [...TRANSLATION_COSTS, "xen.hypercall", "xen.validate-entry", "xen.pin-table", "xen.root-switch"],
-  create: ({ queueLength }, context) => new DirectPaging(queueLength, context),
+  // How updates are handed over is the guest kernel's affair.
+  create: (parameters, context) =>
+    context.profile.kernel === "linux-6.1" ? new MulticallPaging(context) : new DirectPaging(parameters, context),
 });

@@ -11,7 +11,7 @@ import { NestedWalker } from "../../machine/nested-walker.ts";
 import { PageTableMemory } from "../../machine/page-tables.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Mmu, MonitorContext } from "../monitor-contract.ts";
+import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { NestedTables } from "./nested-tables.ts";
 
@@ -25,7 +25,7 @@ export class NestedPaging implements Mmu {
   readonly #translation: NestedTranslation;
   readonly #walker: NestedWalker;
   readonly #meter: Meter;
-  readonly #exitCycles: number;
+  readonly #vmmEntry: VmmEntry;
   readonly #fillCycles: number;
 
   constructor(populated: boolean, largePages: boolean, context: MonitorContext) {
@@ -36,7 +36,7 @@ export class NestedPaging implements Mmu {
     this.#translation = new NestedTranslation(this.nested.memory, this.nested.root, profile);
     this.#walker = new NestedWalker(this.guest, this.#translation, tlb, meter, profile);
     this.#meter = meter;
-    this.#exitCycles = primitiveCost(profile, "hardware-assist.exit");
+    this.#vmmEntry = context.vmmEntry;
     this.#fillCycles = primitiveCost(profile, "nested.fill");
   }
 
@@ -52,6 +52,8 @@ export class NestedPaging implements Mmu {
   raiseFault(): void {
     this.#walker.raiseFault();
   }
+
+  reuse(): void {}
 
   useAsTable(frame: number, level: number): void {
     if (level === NOT_A_TABLE) this.guest.destroy(frame);
@@ -85,7 +87,8 @@ export class NestedPaging implements Mmu {
 
   /** The hardware leaves the guest, the VMM maps the frame, and the instruction starts anew. */
   #handleViolation(): void {
-    this.#meter.spend(VIOLATION, this.#exitCycles);
+    this.#meter.count(VIOLATION);
+    this.#vmmEntry.enter("page-fault");
     this.#meter.spend(FILL, this.#fillCycles);
     this.nested.fill(this.#translation.violation);
   }
@@ -105,6 +108,6 @@ export const nestedPaging = definePart<"mmu", { populated: boolean; largePages: 
       default: false,
     },
   },
-  needs: [...TRANSLATION_COSTS, "hardware-assist.exit", "nested.fill"],
+  needs: [...TRANSLATION_COSTS, "nested.fill"],
   create: ({ populated, largePages }, context) => new NestedPaging(populated, largePages, context),
 });

@@ -1,8 +1,12 @@
 /**
  * Shadow paging (Adams and Agesen 2006, section 2.3): the hardware walks tables of the VMM's, filled on demand from those
  * of the guest. A fault that the guest's tables allow is hidden from it; any other is a true fault and is passed on. Guest
- * tables that have a shadow are write-protected (traced), so that shadows never allow more than they do. Shadows of
- * address spaces that are not running are kept, within a bounded pool.
+ * tables that have a shadow are write-protected (traced), so that shadows never allow more than they do; a table that is
+ * written often may lose its trace until the next flush. Shadows of address spaces that are not running are kept, within a
+ * bounded pool. Entries keep their global bit, so that kernel pages stay in the TLB over a switch; a large page of the
+ * guest is shadowed by small ones, because its machine frames need not lie side by side.
+ *
+ * What it costs to get into the VMM and back depends on the cpu part (see VmmEntry); the work done there does not.
  */
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
@@ -11,16 +15,26 @@ import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-table
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Mmu, MonitorContext } from "../monitor-contract.ts";
+import type { EntryChange, EntryEffect, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
+import { OutOfSyncTables } from "./out-of-sync.ts";
 import { ShadowTables } from "./shadow-tables.ts";
 
 const HIDDEN_FAULT = cause("vmm.shadow.hidden-fault");
 const TRUE_FAULT = cause("vmm.shadow.true-fault");
 const TRACE = cause("vmm.shadow.trace");
+const FILL = cause("vmm.shadow.fill");
+const UNTRACE = cause("vmm.shadow.untrace");
+const RESYNCHRONIZE = cause("vmm.shadow.resynchronize");
 const ROOT_SWITCH = cause("vmm.shadow.root-switch");
 const NEW_SHADOW = cause("vmm.shadow.new-table");
-const CALLOUT = cause("vmm.translation.callout");
+const NO_ENTRY = -1;
+
+interface Settings {
+  readonly shadowTables: number;
+  readonly outOfSync: boolean;
+  readonly writesAllowed: number;
+}
 
 export class ShadowPaging implements Mmu {
   /** The guest's own tables; no hardware ever walks them. */
@@ -30,19 +44,23 @@ export class ShadowPaging implements Mmu {
   readonly #machineFrames: Uint32Array;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
+  readonly #entry: VmmEntry;
   readonly #costs: ReturnType<typeof shadowCosts>;
+  readonly #untraced: OutOfSyncTables | undefined;
   #root = 0;
 
-  constructor(shadowTables: number, context: MonitorContext) {
-    const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
+  constructor(settings: Settings, context: MonitorContext) {
+    const { profile, meter, tlb, pageTableFormat, machineFrames, vmmEntry } = context;
     const guestPages = machineFrames.length;
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
-    this.shadows = new ShadowTables(pageTableFormat, guestPages, shadowTables);
+    this.shadows = new ShadowTables(pageTableFormat, guestPages, settings.shadowTables);
     this.#levelOf = new Uint8Array(guestPages);
     this.#machineFrames = machineFrames;
     this.#meter = meter;
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
+    this.#entry = vmmEntry;
     this.#costs = shadowCosts(context);
+    this.#untraced = settings.outOfSync ? new OutOfSyncTables(guestPages, settings.writesAllowed) : undefined;
   }
 
   access(page: number, write: boolean): number {
@@ -51,11 +69,13 @@ export class ShadowPaging implements Mmu {
   }
 
   raiseFault(): void {
-    this.#walker.raiseFault();
+    this.#entry.enter("page-fault");
     this.#meter.spend(TRUE_FAULT, this.#costs.fault);
+    this.#entry.forwardFault();
   }
 
   useAsTable(frame: number, level: number): void {
+    this.#untraced?.forget(frame);
     if (level === NOT_A_TABLE) {
       this.shadows.drop(frame);
       this.guest.destroy(frame);
@@ -65,21 +85,34 @@ export class ShadowPaging implements Mmu {
     }
   }
 
+  reuse(): void {}
+
   readEntry(table: number, index: number): number {
     return this.guest.read(table, index);
   }
 
-  writeEntry(table: number, index: number, entry: number): void {
+  writeEntry(table: number, index: number, entry: number, change: EntryChange): void {
     const before = this.guest.read(table, index);
     this.guest.write(table, index, entry);
-    const shadow = this.shadows.find(table);
-    if (shadow !== -1) this.#tracedWrite(table, shadow, index, before, entry);
+    if (this.shadows.find(table) === -1 || this.#untraced?.has(table) === true) return;
+    const effect = effectOf(before, entry);
+    if (this.#entry.tracedWrite(change, effect)) this.#meter.spend(TRACE, this.#costs.trace[effect]);
+    if (this.#levelOf[table] > 0) this.#unlink(table, index, before);
+    else {
+      this.#copyEntry(table, index);
+      if (this.#untraced?.write(table) === true) this.#meter.spend(UNTRACE, this.#costs.untrace);
+    }
   }
 
   invalidate(page: number): void {
-    this.#meter.spend(CALLOUT, this.#costs.callout);
-    if (page === ALL_PAGES) this.#walker.flush();
-    else this.#walker.invalidate(page);
+    this.#entry.enter("instruction");
+    if (page === ALL_PAGES) {
+      this.#resynchronizeAll();
+      this.#walker.flush();
+    } else {
+      this.#resynchronizePage(page);
+      this.#walker.invalidate(page);
+    }
   }
 
   beginBatch(): void {}
@@ -91,35 +124,53 @@ export class ShadowPaging implements Mmu {
   retire(): void {}
 
   switchRoot(root: number): void {
+    this.#entry.enter("instruction");
     this.#meter.spend(ROOT_SWITCH, this.#costs.rootSwitch);
+    this.#resynchronizeAll();
     this.#root = root;
     this.#walker.loadRoot(this.#shadowOf(root));
   }
 
   #handleFault(page: number, write: boolean): number {
-    const position = this.guest.walk(this.#root, page);
-    const entry = position === -1 ? 0 : this.guest.words[position];
+    const position = this.#guestEntry(page);
+    const entry = position === NO_ENTRY ? 0 : this.guest.words[position];
     if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
-    this.#walker.raiseFault();
+    this.#entry.enter("page-fault");
     this.#meter.spend(HIDDEN_FAULT, this.#costs.fault);
     this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
-    this.#fill(page, this.guest.words[position]);
+    this.#fill(page);
     return this.#walker.translate(page, write);
   }
 
+  /** Position in the words of the guest's tables of the entry that maps a page, small or large; -1 where there is none. */
+  #guestEntry(page: number): number {
+    let table = this.#root;
+    for (let level = this.guest.format.levels - 1; ; level--) {
+      const position = this.guest.position(table, this.guest.indexAt(page, level));
+      const entry = this.guest.words[position];
+      if (level === 0 || isLarge(entry, level)) return position;
+      if ((entry & Pte.Present) === 0) return NO_ENTRY;
+      table = frameOf(entry);
+    }
+  }
+
   /** Make the shadow tables on the way to a page, and its entry. */
-  #fill(page: number, leaf: number): void {
-    const { levels } = this.guest.format;
+  #fill(page: number): void {
     let guestTable = this.#root;
     let shadow = this.#shadowOf(guestTable);
-    for (let level = levels - 1; level > 0; level--) {
+    let entry = 0;
+    for (let level = this.guest.format.levels - 1; level > 0; level--) {
       const index = this.guest.indexAt(page, level);
-      guestTable = frameOf(this.guest.read(guestTable, index));
-      const lower = this.#shadowOf(guestTable);
+      entry = this.guest.read(guestTable, index);
+      const lower = isLarge(entry, level) ? this.#shadowOfLarge(entry, shadow, index) : this.#shadowOf(frameOf(entry));
       this.shadows.link(shadow, index, lower);
+      if (!isLarge(entry, level)) guestTable = frameOf(entry);
       shadow = lower;
     }
-    this.shadows.memory.write(shadow, this.guest.indexAt(page, 0), this.#shadowEntry(leaf));
+    const index = this.guest.indexAt(page, 0);
+    const leaf = (entry & Pte.LargePage) === 0 ? this.guest.read(guestTable, index) : smallPart(entry, index);
+    this.#meter.spend(FILL, this.#costs.fill);
+    this.shadows.memory.write(shadow, index, this.#shadowEntry(leaf));
   }
 
   #shadowOf(guestTable: number): number {
@@ -131,11 +182,67 @@ export class ShadowPaging implements Mmu {
     return this.shadows.obtain(guestTable, this.#levelOf[guestTable]);
   }
 
-  #tracedWrite(table: number, shadow: number, index: number, before: number, entry: number): void {
-    const clears = (before & Pte.Present) !== 0 && (entry & Pte.Present) === 0;
-    this.#meter.spend(TRACE, clears ? this.#costs.traceClear : this.#costs.trace);
-    if (this.#levelOf[table] > 0) this.shadows.clearLink(shadow, index);
-    else this.shadows.memory.write(shadow, index, this.#shadowEntry(entry));
+  /** The table of small pages that stands for a large one. What another entry left in it may allow too much. */
+  #shadowOfLarge(entry: number, upper: number, index: number): number {
+    const key = this.#largeKey(entry);
+    const known = this.shadows.find(key);
+    if (known !== -1 && !this.shadows.isLinked(upper, index, known)) this.shadows.drop(key);
+    if (this.shadows.find(key) === -1) this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
+    return this.shadows.obtain(key, 0);
+  }
+
+  #largeKey(entry: number): number {
+    return this.#machineFrames.length + frameOf(entry);
+  }
+
+  /** An entry of an upper table has changed. */
+  #unlink(table: number, index: number, before: number): void {
+    if (isLarge(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
+    else this.shadows.clearLink(this.shadows.find(table), index);
+  }
+
+  /** Bring an entry of a lowest table's shadow into step. */
+  #copyEntry(table: number, index: number): void {
+    this.shadows.memory.write(this.shadows.find(table), index, this.#shadowEntry(this.guest.read(table, index)));
+  }
+
+  #resynchronizePage(page: number): void {
+    if (this.#untraced === undefined) return;
+    const position = this.#guestEntry(page);
+    const table = position === NO_ENTRY ? -1 : this.#lowestTable(page);
+    if (table === -1 || !this.#untraced.has(table) || this.shadows.find(table) === -1) return;
+    this.#meter.spend(FILL, this.#costs.fill);
+    this.#copyEntry(table, this.guest.indexAt(page, 0));
+  }
+
+  /** The guest's lowest table on the way to a page that has an entry; -1 for a large page. */
+  #lowestTable(page: number): number {
+    let table = this.#root;
+    for (let level = this.guest.format.levels - 1; level > 0; level--) {
+      const entry = this.guest.read(table, this.guest.indexAt(page, level));
+      if (isLarge(entry, level)) return -1;
+      table = frameOf(entry);
+    }
+    return table;
+  }
+
+  #resynchronizeAll(): void {
+    if (this.#untraced === undefined) return;
+    for (const table of this.#untraced.takeAll()) if (this.shadows.find(table) !== -1) this.#resynchronize(table);
+  }
+
+  /** Every entry is compared; those that differ are made anew. */
+  #resynchronize(table: number): void {
+    this.#meter.spend(RESYNCHRONIZE, this.#costs.resynchronize);
+    const shadow = this.shadows.find(table);
+    for (let index = 0; index < this.guest.entriesPerTable; index++) {
+      const entry = this.#shadowEntry(this.guest.read(table, index));
+      const old = this.shadows.memory.read(shadow, index);
+      // Entries that were never visited stay empty until they are.
+      if (old === 0 || old === entry) continue;
+      this.#meter.spend(FILL, this.#costs.fill);
+      this.shadows.memory.write(shadow, index, entry);
+    }
   }
 
   /**
@@ -151,18 +258,37 @@ export class ShadowPaging implements Mmu {
   }
 }
 
+function effectOf(before: number, after: number): EntryEffect {
+  if (((before ^ after) & Pte.Present) === 0) return "unchanged";
+  return (after & Pte.Present) === 0 ? "clear" : "set";
+}
+
+function isLarge(entry: number, level: number): boolean {
+  return level === 1 && (entry & Pte.Present) !== 0 && (entry & Pte.LargePage) !== 0;
+}
+
+/** One of the small pages that a large one consists of. */
+function smallPart(large: number, index: number): number {
+  return entryOf(frameOf(large) + index, large & 0xff & ~Pte.LargePage);
+}
+
 function shadowCosts({ profile }: MonitorContext) {
   return {
-    fault: primitiveCost(profile, "esx.shadow-fault"),
-    trace: primitiveCost(profile, "esx.trace"),
-    traceClear: primitiveCost(profile, "esx.trace-clear"),
-    rootSwitch: primitiveCost(profile, "esx.root-switch"),
-    callout: primitiveCost(profile, "esx.callout"),
+    fault: primitiveCost(profile, "shadow.fault"),
+    fill: primitiveCost(profile, "shadow.fill"),
+    trace: {
+      unchanged: primitiveCost(profile, "shadow.trace"),
+      clear: primitiveCost(profile, "shadow.trace-clear"),
+      set: primitiveCost(profile, "shadow.trace-set"),
+    },
+    untrace: primitiveCost(profile, "shadow.untrace"),
+    resynchronize: primitiveCost(profile, "shadow.resynchronize"),
+    rootSwitch: primitiveCost(profile, "shadow.root-switch"),
     newShadow: primitiveCost(profile, "page.zero"),
   };
 }
 
-export const shadowPaging = definePart<"mmu", { shadowTables: number }>({
+export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[K] }>({
   slot: "mmu",
   name: "shadow-paging",
   summary: "shadow page tables filled on demand, guest page tables write-protected",
@@ -174,15 +300,31 @@ export const shadowPaging = definePart<"mmu", { shadowTables: number }>({
       min: 5,
       source: "assumed: 16 MiB, half of the memory overhead of a small VM",
     },
+    outOfSync: {
+      summary: "drop the trace of a table that is written often, and compare it with its shadow at the next flush",
+      default: false,
+      source: "Adams and Agesen 2006 trace every table that has a shadow",
+    },
+    writesAllowed: {
+      summary: "traced writes to a table before its trace is dropped",
+      default: 3,
+      unit: "writes",
+      min: 0,
+      max: 65_534,
+      source: "assumed",
+    },
   },
   needs: [
     ...TRANSLATION_COSTS,
-    "esx.shadow-fault",
-    "esx.trace",
-    "esx.trace-clear",
-    "esx.root-switch",
-    "esx.callout",
+    "shadow.fault",
+    "shadow.fill",
+    "shadow.trace",
+    "shadow.trace-clear",
+    "shadow.trace-set",
+    "shadow.untrace",
+    "shadow.resynchronize",
+    "shadow.root-switch",
     "page.zero",
   ],
-  create: ({ shadowTables }, context) => new ShadowPaging(shadowTables, context),
+  create: (settings, context) => new ShadowPaging(settings, context),
 });

@@ -1,6 +1,7 @@
 /**
- * The pool of shadow page tables: at most one for each page table of the guest, in memory of the VMM's own. A guest table
- * that has a shadow is traced. When the pool is full, the shadow that has not been used for longest goes.
+ * The pool of shadow page tables, in memory of the VMM's own: at most one for each page table of the guest, by its frame,
+ * and one for each large page, by its first frame plus the guest's number of pages. When the pool is full, the shadow that
+ * has not been used for longest goes.
  */
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { PageTableFormat } from "../../machine/page-tables.ts";
@@ -23,7 +24,7 @@ export class ShadowTables {
 
   constructor(format: PageTableFormat, guestPages: number, capacity: number) {
     this.memory = new PageTableMemory(format, capacity);
-    this.#shadowOf = new Int32Array(guestPages).fill(NONE);
+    this.#shadowOf = new Int32Array(2 * guestPages).fill(NONE);
     this.#guestOf = new Int32Array(capacity).fill(NONE);
     this.#parent = new Int32Array(capacity).fill(NONE);
     this.#parentIndex = new Int32Array(capacity);
@@ -57,9 +58,14 @@ export class ShadowTables {
     return shadow;
   }
 
+  /** Whether an entry of an upper shadow refers to a lower one. */
+  isLinked(upper: number, index: number, lower: number): boolean {
+    return this.#parent[lower] === upper && this.#parentIndex[lower] === index;
+  }
+
   /** Let an entry of an upper shadow refer to a lower one. */
   link(upper: number, index: number, lower: number): void {
-    if (this.#parent[lower] === upper && this.#parentIndex[lower] === index) return;
+    if (this.isLinked(upper, index, lower)) return;
     this.#unlink(lower);
     this.memory.write(upper, index, entryOf(lower, UPPER_FLAGS));
     this.#parent[lower] = upper;

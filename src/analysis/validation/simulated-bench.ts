@@ -1,0 +1,85 @@
+/** The simulations that rows of a validation ask for, each run at most once. */
+import { InputError } from "../../core/input-error.ts";
+import { suggestion } from "../../core/nearest-name.ts";
+import { locate } from "../../experiment/catalogue.ts";
+import { compileGuests, type LoadedMachine, loadMachine, loadWorkload } from "../../experiment/documents/load.ts";
+import { chosenBenchmarks } from "../../experiment/measure-operations.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { CellOutcome } from "../../sim/cell.ts";
+import { type MeasuredCost, measureMicrobenchmark } from "../../sim/microbenchmarks/microbenchmark.ts";
+import { runMonitor } from "../../sim/monitor.ts";
+import { composeVmm } from "../../vmm/compose.ts";
+import type { Vmm } from "../../vmm/contract.ts";
+import { PARTS } from "../../vmm/parts.ts";
+import { VMMS } from "../../vmm/registry.ts";
+import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
+import type { Bench, VmmReference } from "./validation-set.ts";
+
+const SEED = 1;
+
+/** Every method throws an InputError for a machine, VMM, operation or workload that there is not, or that cannot be run. */
+export class SimulatedBench implements Bench {
+  readonly #machines = new Map<string, LoadedMachine>();
+  readonly #vmms = new Map<string, Vmm>();
+  readonly #operations = new Map<string, MeasuredCost>();
+  readonly #guests = new Map<string, CompiledWorkload>();
+  readonly #outcomes = new Map<string, CellOutcome>();
+
+  /** The machines that were asked for so far. */
+  get machines(): readonly LoadedMachine[] {
+    return [...this.#machines.values()];
+  }
+
+  profile(machine: string): MachineProfile {
+    return once(this.#machines, machine, () => loadMachine(locate("machines", machine, "."))).profile;
+  }
+
+  operation(machine: string, vmm: VmmReference, operation: string): MeasuredCost {
+    return once(this.#operations, keyOf(machine, vmm, operation), () => {
+      const profile = this.profile(machine);
+      const [benchmark] = chosenBenchmarks(profile, [operation]);
+      return measureMicrobenchmark(benchmark, this.#vmm(vmm), profile);
+    });
+  }
+
+  workload(machine: string, vmm: VmmReference, workload: string): CellOutcome {
+    return once(this.#outcomes, keyOf(machine, vmm, workload), () => {
+      const guest = once(this.#guests, workload, () => compileOne(workload));
+      return runMonitor(this.#vmm(vmm), this.profile(machine), guest);
+    });
+  }
+
+  #vmm(reference: VmmReference): Vmm {
+    return once(this.#vmms, JSON.stringify(reference), () => vmmOf(reference));
+  }
+}
+
+function once<T>(known: Map<string, T>, key: string, make: () => T): T {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  known.set(key, made);
+  return made;
+}
+
+function keyOf(machine: string, vmm: VmmReference, work: string): string {
+  return JSON.stringify([machine, vmm, work]);
+}
+
+function compileOne(workload: string): CompiledWorkload {
+  return compileGuests(loadWorkload(locate("workloads", workload, ".")), SEED, 1)[0];
+}
+
+function vmmOf(reference: VmmReference): Vmm {
+  const entries = typeof reference === "string" ? [[reference, {}] as const] : Object.entries(reference);
+  if (entries.length !== 1) throw new InputError(`${JSON.stringify(reference)}: expected one VMM with its changes`);
+  const [[name, changes]] = entries;
+  const base = VMMS.find((vmm) => vmm.name === name);
+  if (base === undefined) {
+    const names = VMMS.map((vmm) => vmm.name);
+    throw new InputError(`there is no VMM "${name}"; ${suggestion(name, names)}`);
+  }
+  const { vmm, problems } = composeVmm(base, changes, PARTS);
+  if (problems.length > 0) throw new InputError(problems.map(({ key, message }) => `${name}: ${key}: ${message}`));
+  return vmm;
+}

@@ -1,0 +1,100 @@
+/** Published figures held against simulated ones, row by row. */
+import { InputError } from "../../core/input-error.ts";
+import { suggestion } from "../../core/nearest-name.ts";
+import type { PublishedFigure } from "./published-figures.ts";
+import type { Bench, Role, ValidationRow, ValidationSet } from "./validation-set.ts";
+
+/** Beyond this relative error a row is a miss; within the smaller one it is close. */
+export const MISS = 0.4;
+export const CLOSE = 0.15;
+
+export interface ValidatedRow {
+  /** As in the collection of published figures. */
+  readonly id: string;
+  /** First part of the id: `xen03`. */
+  readonly set: string;
+  /** The source as people cite it, and the table, figure or section in it. */
+  readonly source: string;
+  readonly figure: string;
+  readonly quantity: string;
+  readonly system: string;
+  readonly unit: string;
+  readonly published: number;
+  /** Null if it was not simulated; `reason` then says why. */
+  readonly simulated: number | null;
+  /** (simulated - published) / published; null where that is not a number: not simulated, or published 0 and simulated not. */
+  readonly relativeError: number | null;
+  readonly role: Role;
+  /** Remembered and not looked up: a hint rather than a target. */
+  readonly fromMemory: boolean;
+  readonly group?: string;
+  readonly reason?: string;
+}
+
+/**
+ * Simulate every row of a set. A row that a machine, VMM or workload makes impossible is reported as not simulated. Throws an
+ * InputError when a row names a figure that is not published.
+ */
+export function validateSet(
+  set: ValidationSet,
+  published: ReadonlyMap<string, PublishedFigure>,
+  bench: Bench,
+): ValidatedRow[] {
+  return set.rows.map((row) => {
+    const figure = published.get(row.id);
+    if (figure === undefined) {
+      const hint = suggestion(row.id, namesakes(published, set.name));
+      throw new InputError(`set "${set.name}": there is no published figure "${row.id}"; ${hint}`);
+    }
+    return validateRow(set, row, figure, bench);
+  });
+}
+
+/** A list of hundreds of ids helps nobody: those of the same source, if it has any. */
+function namesakes(published: ReadonlyMap<string, PublishedFigure>, name: string): string[] {
+  const ids = [...published.keys()].filter((id) => id.startsWith(`${name}.`));
+  return ids.length > 0 ? ids : [...new Set([...published.keys()].map((id) => `${id.split(".")[0]}.`))];
+}
+
+function validateRow(set: ValidationSet, row: ValidationRow, figure: PublishedFigure, bench: Bench): ValidatedRow {
+  const outcome = simulateRow(row, bench);
+  const reason = outcome.problem ?? row.reason;
+  return {
+    id: row.id,
+    set: set.name,
+    source: set.source,
+    figure: figure.figure,
+    quantity: `${figure.workload}, ${figure.metric}`,
+    system: figure.system,
+    unit: figure.unit,
+    published: figure.value,
+    simulated: outcome.value,
+    relativeError: outcome.value === null ? null : relativeError(outcome.value, figure.value),
+    role: row.role,
+    fromMemory: figure.provenance.startsWith("from-memory"),
+    ...(row.group === undefined ? {} : { group: row.group }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function simulateRow({ id, simulate }: ValidationRow, bench: Bench): { value: number | null; problem?: string } {
+  try {
+    const value = simulate(bench);
+    if (!Number.isFinite(value)) throw new Error(`the simulation of ${id} gave ${value}`);
+    return { value };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { value: null, problem: `not simulated: ${error.problems.join("; ")}` };
+  }
+}
+
+/** Of a figure that is published as 0, only 0 itself is no error; any other value has none that can be stated. */
+export function relativeError(simulated: number, published: number): number | null {
+  if (published === 0) return simulated === 0 ? 0 : null;
+  return (simulated - published) / published;
+}
+
+/** Its size; infinite where it cannot be stated. */
+export function absoluteError({ relativeError: error }: Pick<ValidatedRow, "relativeError">): number {
+  return error === null ? Number.POSITIVE_INFINITY : Math.abs(error);
+}

@@ -1,0 +1,59 @@
+/** `vmmbench validate`: published figures held against simulated ones. */
+import type { CommandModule } from "yargs";
+import { InputError } from "../core/input-error.ts";
+import { suggestion } from "../core/nearest-name.ts";
+import type { ValidationSet } from "../analysis/validation/validation-set.ts";
+import { namesIn } from "./operations.ts";
+
+interface ValidateArguments {
+  source: string | string[] | undefined;
+  json: boolean;
+}
+
+const FINDING = 1;
+
+export const validateCommand: CommandModule<object, ValidateArguments> = {
+  command: "validate",
+  describe: "Hold simulated figures against published ones: errors, orders of systems, free parameters",
+  builder: (yargs) =>
+    yargs
+      .option("source", {
+        type: "string",
+        requiresArg: true,
+        describe: "Sources, separated by commas, such as xen03; default: all",
+      })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
+      .example("$0 validate", "every figure; misses are red")
+      .example("$0 validate --source xen03 --json", "Barham et al. 2003 alone, for scripts"),
+  handler: async ({ source, json }) => {
+    const { VALIDATION_SETS } = await import("../analysis/validation/registry.ts");
+    const { loadPublishedFigures } = await import("../analysis/validation/published-figures.ts");
+    const { validate } = await import("../analysis/validation/validation.ts");
+    const { validationText } = await import("./validation-text.ts");
+    const sets = setsOf(namesIn(source ?? []), VALIDATION_SETS);
+    const validation = validate(sets, loadPublishedFigures(), sayProgress);
+    process.stdout.write(
+      json ? `${JSON.stringify(validation, undefined, 2)}\n` : validationText(validation, inColour()),
+    );
+    if (validation.rows.some(({ simulated }) => simulated === null)) process.exitCode = FINDING;
+  },
+};
+
+/** The sets of these sources, all if none is named. Throws an {@link InputError} with the nearest name for each that there is not. */
+function setsOf(sources: readonly string[], all: readonly ValidationSet[]): readonly ValidationSet[] {
+  const names = [...new Set(all.map(({ name }) => name))];
+  const unknown = sources.filter((source) => !names.includes(source));
+  if (unknown.length > 0) {
+    throw new InputError(unknown.map((source) => `there is no source "${source}"; ${suggestion(source, names)}`));
+  }
+  return sources.length === 0 ? all : all.filter(({ name }) => sources.includes(name));
+}
+
+function sayProgress({ name, source, rows }: ValidationSet): void {
+  console.error(`${name}: ${rows.length} figures of ${source}`);
+}
+
+/** Only on a terminal, and not where the user has asked for none (no-color.org). */
+function inColour(): boolean {
+  return process.stdout.isTTY && (process.env.NO_COLOR ?? "") === "";
+}

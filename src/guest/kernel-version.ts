@@ -1,0 +1,108 @@
+/** What differs between the guest kernels, as data. */
+import type { KernelName } from "../machine/profile.ts";
+
+export interface KernelVersion {
+  readonly layout: Layout;
+  /** Pages that a read fault of a file maps at once, aligned, as far as they are in the page cache. */
+  readonly faultAroundPages: number;
+  /** Fork copies entries of mappings that have no private pages, too; otherwise the child faults them in again. */
+  readonly copiesFileMappings: boolean;
+  /** Fork and exit take time for each mapping of a process, apart from its pages. */
+  readonly copiesRegions: boolean;
+  /** munmap gives back the page tables below a range that nothing else uses. */
+  readonly freesTables: boolean;
+  /** munmap invalidates the TLB even if nothing was mapped in the range. */
+  readonly flushesEmptyUnmaps: boolean;
+  /** A copy-on-write fault clears and invalidates the old entry before it sets the new one. */
+  readonly clearsBeforeCopy: boolean;
+  /** exec builds a new address space and drops the old one; otherwise it empties and uses the one there is. */
+  readonly execsIntoNewSpace: boolean;
+  /** Between clone and exit of a child that does nothing else, with a C library. */
+  readonly fork: ForkVisits;
+  /**
+   * Private pages of a new image that the kernel itself writes before the program runs: arguments (that page is there already), the end of
+   * the data.
+   */
+  readonly execKernelWrites: number;
+  /** System calls of the C library around a fork (set_robust_list in the child, wait4), and when a program starts. */
+  readonly forkCalls: number;
+  readonly startCalls: number;
+  /** CPUID instructions of the C library when a program starts. */
+  readonly startCpuids: number;
+}
+
+/** Where the parts of a process lie, in pages of virtual memory. */
+export interface Layout {
+  readonly textStart: number;
+  /** How far the heap begins after the end of the data; 0: there is no heap apart from the data. */
+  readonly heapGap: number;
+  readonly stackEnd: number;
+  /** Where the kernel's part of the address space begins. */
+  readonly userEnd: number;
+  /** Anonymous page 0 of Op.Touch; on the border of a page table. */
+  readonly anonymousStart: number;
+}
+
+/** Visits around a fork, in order. Private pages are numbered from 0 in each process. */
+export interface ForkVisits {
+  /** Private pages that the parent writes before it waits. */
+  readonly parentWrites: number;
+  /** The next private pages, written by the kernel on behalf of the child, and by it for the parent after the wait. */
+  readonly kernelWrites: number;
+  /** Text pages the child runs through, and the private pages from 0 that it writes. */
+  readonly childReads: number;
+  readonly childWrites: number;
+  /** Private pages from 0 that the parent writes after the wait. */
+  readonly parentWritesAfter: number;
+}
+
+export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
+  "linux-2.4": {
+    // IA-32: program text at 0x08048000, stack below 0xC0000000, anonymous memory at 256 MiB.
+    layout: { textStart: 0x08048, heapGap: 0, stackEnd: 0xbfff0, userEnd: 0xc0000, anonymousStart: 0x10000 },
+    faultAroundPages: 1,
+    copiesFileMappings: true,
+    copiesRegions: false, // part of the path of fork
+    freesTables: false,
+    flushesEmptyUnmaps: false,
+    clearsBeforeCopy: false,
+    execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
+    // Together the 8 minor faults of one fork + exit that Linux 6.1 counts for a static program.
+    fork: { parentWrites: 0, kernelWrites: 0, childReads: 12, childWrites: 4, parentWritesAfter: 4 },
+    execKernelWrites: 0,
+    forkCalls: 0, // in the paths of fork, exec and exit
+    startCalls: 0,
+    startCpuids: 0,
+  },
+  "linux-6.1": {
+    // x86-64 with randomized placement: text, heap, anonymous mappings and stack each in a page table of their own. The
+    // upper half of 31-bit page numbers stands for the 47-bit one: the same number of tables on each level.
+    layout: {
+      textStart: 0x400,
+      heapGap: 0x1000,
+      stackEnd: 0x77fff000,
+      userEnd: 0x78000000,
+      anonymousStart: 0x70000000,
+    },
+    // fault_around_bytes is 64 KiB (Linux 6.1, mm/memory.c).
+    faultAroundPages: 16,
+    copiesFileMappings: false, // vma_needs_copy, mm/memory.c
+    copiesRegions: true,
+    freesTables: true, // free_pgtables, mm/memory.c
+    flushesEmptyUnmaps: true, // one tlb_flush per munmap in the count of real events, of an untouched mapping too
+    clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
+    execsIntoNewSpace: true,
+    // The 8 minor faults of fork_exit in the count of real events: 6 from user mode (the parent copies stack and data, the
+    // child takes over the pages left to it and runs through two windows of text), 2 from the kernel (it writes the
+    // thread's number for the child, the restartable sequence's CPU number for the parent).
+    fork: { parentWrites: 2, kernelWrites: 1, childReads: 32, childWrites: 2, parentWritesAfter: 0 },
+    execKernelWrites: 4,
+    forkCalls: 2,
+    // glibc 2.36, static: brk four times, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, readlinkat,
+    // getrandom, mprotect.
+    startCalls: 12,
+    // An exec takes 100,000 instructions more as a guest with nested paging than natively, where nothing but CPUID exits, at
+    // 2,500 an exit.
+    startCpuids: 40,
+  },
+};

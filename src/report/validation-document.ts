@@ -1,0 +1,113 @@
+/** `docs/validation.md`: every figure that the models are held against, with the rules of the comparison. */
+import { MISS, CLOSE } from "../analysis/validation/validated-row.ts";
+import { missesOf } from "../analysis/validation/misses.ts";
+import { TOLERANCE } from "../analysis/validation/accepted-figures.ts";
+import type { Validation } from "../analysis/validation/validation.ts";
+import { validationChart } from "./charts/validation.ts";
+import { type Block, type Document, list, paragraph, type Section } from "./document.ts";
+import { renderMarkdown } from "./markdown.ts";
+import { renderSvg } from "./render-chart.ts";
+import {
+  bySource,
+  goalTable,
+  orderSentence,
+  orderTable,
+  parameterSentence,
+  parameterTable,
+  reasonBlocks,
+  roleTable,
+  rowTable,
+} from "./validation-tables.ts";
+
+/** Text by file in `docs/`. */
+export async function validationFiles(validation: Validation): Promise<ReadonlyMap<string, string>> {
+  const files = new Map([["validation.md", renderMarkdown(validationDocument(validation))]]);
+  const chart = validationChart(validation);
+  if (chart !== undefined) files.set(`charts/${chart.id}.svg`, await renderSvg(chart.spec));
+  return files;
+}
+
+function validationDocument(validation: Validation): Document {
+  return {
+    title: "Simulated figures held against published ones",
+    sections: [
+      rulesSection(),
+      togetherSection(validation),
+      ...sourceSections(validation),
+      orderSection(validation),
+      reproduceSection(),
+    ],
+  };
+}
+
+function rulesSection(): Section {
+  return {
+    id: "rules",
+    title: "What is compared, and the rules",
+    blocks: [
+      paragraph(
+        "Every row is a figure that a paper printed and the same figure as the models give it, in the same unit. The models know " +
+          "what single events cost on a machine (its profile in machines/, each number with its source) and count the events while " +
+          "the mechanisms run; there is no factor for a VMM, a benchmark or a paper.",
+      ),
+      list([
+        "calibration: a number of a machine profile, or of the work, was derived from this very figure. That it agrees is no evidence.",
+        "prediction: no number was derived from it. Only these rows speak for or against the models.",
+        "What may be calibrated: the native column of a source gives the guest kernel's own path lengths, one number for each " +
+          "operation; a VMM has at most six primitive costs, from the simplest rows. Nothing is calibrated on an application.",
+        "Free parameters are all numbers of the machine profiles that are not taken as such from a source: calibrated ones and " +
+          "assumed ones. There should be fewer of them than a quarter of the predictions.",
+        `The error of a row is (simulated - published) / published. A row within ${percent(CLOSE)} is close; one that is more than ` +
+          `${percent(MISS)} off is a miss, and so are systems that the models put into another order than the source. Misses are ` +
+          "in bold, with the reason where one is known. No row is taken out because it misses.",
+      ]),
+    ],
+  };
+}
+
+function togetherSection(validation: Validation): Section {
+  const chart = validationChart(validation);
+  return {
+    id: "together",
+    title: "All rows together",
+    blocks: [
+      roleTable(validation),
+      ...(chart === undefined ? [] : [{ kind: "chart", chart } as const]),
+      paragraph(orderSentence(validation.summary.orderings)),
+      paragraph(parameterSentence(validation)),
+      parameterTable(validation.summary.freeParameters),
+      goalTable(validation),
+    ],
+  };
+}
+
+function sourceSections(validation: Validation): Section[] {
+  const misses = missesOf(validation);
+  return [...bySource(validation)].map(([source, rows]): Section => {
+    const blocks: Block[] = [rowTable(`${rows.length} figures`, rows, misses), ...reasonBlocks(validation, source)];
+    return { id: rows[0].set, title: source, blocks };
+  });
+}
+
+function orderSection(validation: Validation): Section {
+  return { id: "orders", title: "Orders of systems", blocks: [orderTable(validation)] };
+}
+
+function reproduceSection(): Section {
+  return {
+    id: "reproduce",
+    title: "How to reproduce this",
+    blocks: [
+      paragraph(
+        "This page and validation/figures.json are written by npm run validation. It refuses when an absolute error has grown by " +
+          `more than ${percent(TOLERANCE)} of the published figure, or when an order or a row was lost, unless it is told to accept ` +
+          "that. A test does the same comparison.",
+      ),
+      { kind: "code", lines: ["npx vmmbench validate", "npm run validation", "npm run validation -- --accept"] },
+    ],
+  };
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}

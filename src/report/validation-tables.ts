@@ -1,0 +1,140 @@
+/** What the report and docs/validation.md show of a validation. */
+import { groupBy } from "../analysis/results.ts";
+import type { FreeParameters } from "../analysis/validation/free-parameters.ts";
+import { goals } from "../analysis/validation/goals.ts";
+import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
+import type { Ordering } from "../analysis/validation/orderings.ts";
+import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
+import type { RoleSummary, Validation } from "../analysis/validation/validation.ts";
+import { type Block, list, paragraph, type Table } from "./document.ts";
+
+const MISSING = "-";
+
+export function roleTable({ summary }: Validation): Table {
+  return {
+    kind: "table",
+    caption: "Relative errors by role",
+    columns: ["role", "rows", "not simulated", "median error", "within 15 %", "within 40 %", "farthest off"],
+    rows: Object.entries(summary.roles).map(([role, of]: [string, RoleSummary]) => [
+      role,
+      of.rows,
+      of.notSimulated,
+      percent(of.medianAbsoluteError),
+      percent(of.shareClose),
+      percent(of.shareWithinMiss),
+      of.worst ?? MISSING,
+    ]),
+  };
+}
+
+/** Rows in the order given; those that miss are marked. */
+export function rowTable(
+  caption: string,
+  rows: readonly ValidatedRow[],
+  misses: ReadonlyMap<string, readonly MissKind[]>,
+  more: Pick<Table, "folded"> = {},
+): Table {
+  return {
+    kind: "table",
+    caption,
+    columns: ["id", "figure of the source", "system", "published", "simulated", "unit", "error, %", "role", "miss"],
+    rows: rows.map((row) => [
+      row.id,
+      `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}`,
+      row.system,
+      row.published,
+      row.simulated ?? MISSING,
+      row.unit,
+      errorPercent(row),
+      row.role,
+      misses.get(row.id)?.join(", ") ?? "",
+    ]),
+    missed: new Set(rows.flatMap(({ id }, index) => (misses.has(id) ? [index] : []))),
+    ...more,
+  };
+}
+
+/** Why the rows of one source, or of all, miss. */
+export function reasonBlocks(validation: Validation, source?: string): Block[] {
+  const own = new Set(
+    validation.rows.filter((row) => source === undefined || row.source === source).map(({ id }) => id),
+  );
+  const items = missReasons(validation).flatMap(({ reason, ids }) => {
+    const shown = ids.filter((id) => own.has(id));
+    return shown.length === 0 ? [] : [`${reason}: ${shown.join(", ")}`];
+  });
+  return items.length === 0 ? [] : [paragraph("Why rows miss:"), list(items)];
+}
+
+export function orderTable({ rows, summary }: Validation): Table {
+  const systems = new Map(rows.map(({ id, system }) => [id, system]));
+  const named = (ids: readonly string[]): string => ids.map((id) => systems.get(id) ?? id).join(" < ");
+  return {
+    kind: "table",
+    caption: "Orders of systems, from the smallest published value to the largest",
+    columns: ["source", "quantity", "published order", "pairs", "reproduced", "lost"],
+    rows: summary.orderings.map(({ set, quantity, ids, ordered, kept, lost }) => [
+      set,
+      quantity,
+      named(ids),
+      ordered,
+      kept,
+      lost.map(named).join("; "),
+    ]),
+    missed: new Set(summary.orderings.flatMap(({ lost }, index) => (lost.length > 0 ? [index] : []))),
+  };
+}
+
+export function orderSentence(orderings: readonly Ordering[]): string {
+  const kept = orderings.filter(({ lost }) => lost.length === 0).length;
+  return (
+    `Of ${orderings.length} rows of the sources in which systems are compared, the models keep the published order in ` +
+    `${kept}. Published values within 2 % of each other have no order.`
+  );
+}
+
+export function parameterTable({ groups }: FreeParameters): Table {
+  return {
+    kind: "table",
+    caption: "Free parameters: numbers of the machine profiles that are not taken as such from a source",
+    columns: ["numbers", "calibrated", "assumed"],
+    rows: groups.map(({ name, calibrated, assumed }) => [name, calibrated, assumed]),
+  };
+}
+
+export function parameterSentence({ summary }: Validation): string {
+  const { machines, total, published, perPrediction } = summary.freeParameters;
+  const ratio = perPrediction === null ? "" : `, ${perPrediction.toFixed(2)} for each`;
+  return (
+    `The profiles of ${machines.join(", ")} have ${total} free parameters and ${published} numbers from sources, for ` +
+    `${summary.roles.prediction.rows} predictions${ratio}.`
+  );
+}
+
+/** What is wanted of the models, and whether they reach it. */
+export function goalTable({ summary }: Validation): Table {
+  const rows = goals(summary);
+  return {
+    kind: "table",
+    caption: "What is wanted of the models",
+    columns: ["goal", "reached"],
+    rows: rows.map(({ goal, reached }) => [goal, reached ? "yes" : "no"]),
+    missed: new Set(rows.flatMap(({ reached }, index) => (reached ? [] : [index]))),
+  };
+}
+
+/** Rows by source, in the order of the sources. */
+export function bySource({ rows }: Validation): ReadonlyMap<string, readonly ValidatedRow[]> {
+  return groupBy(rows, ({ source }) => source);
+}
+
+function percent(share: number | null): string {
+  return share === null ? MISSING : `${(100 * share).toFixed(1)} %`;
+}
+
+/** A relative error as "+3.0", or a dash where none can be stated. */
+export function errorPercent({ relativeError }: ValidatedRow): string {
+  if (relativeError === null) return MISSING;
+  const percents = (100 * relativeError).toFixed(1);
+  return Number(percents) === 0 ? "0.0" : `${relativeError < 0 ? "" : "+"}${percents}`;
+}

@@ -1,0 +1,162 @@
+/**
+ * Hardware-assisted virtualization, first generation (VT-x, SVM): the guest runs in a mode of its own in which its kernel is
+ * in ring 0, and leaves it (an exit) only for what the VMM intercepts (Adams and Agesen 2006, section 4). System calls,
+ * exceptions other than page faults, calls and flag writes are the hardware's own business. Port I/O CPUID and external
+ * interrupts exit always; page faults, CR3 writes and invalidations if the mmu part has to see them.
+ *
+ * An exit is the way out, the way back, reads of the control block to find out what happened, and the VMM's dispatch. On
+ * processors without address-space tags both ways empty the TLB.
+ */
+import { cause, event } from "../../core/ledger.ts";
+import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import type { KernelPath } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
+import { definePart } from "../contract.ts";
+import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
+import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
+
+const SYSTEM_CALL = cause("hardware.system-call");
+const INTERRUPT = cause("hardware.interrupt");
+const TRAP = cause("hardware.trap");
+const INSTRUCTION = cause("hardware.instruction");
+/** The hardware's part of exits, and the software's. */
+const WORLD_SWITCH = cause("vmm.exit.world-switch");
+const CONTROL_BLOCK = cause("vmm.exit.control-block");
+const DISPATCH = cause("vmm.exit.dispatch");
+const CPUID = cause("vmm.exit.cpuid");
+const EXITS = event("exits");
+const PORT = cause("vmm.exit.port-access");
+
+/** Fields written to have an event delivered at the next entry: what kind it is, and the error code of a fault. */
+const WRITES_TO_INJECT = { interrupt: 1, fault: 2 } as const;
+
+interface Settings {
+  readonly readsPerExit: number;
+  readonly priorityShadow: boolean;
+  readonly taggedTlb: boolean;
+}
+
+class HardwareAssist implements VirtualCpu {
+  readonly #profile: MachineProfile;
+  readonly #meter: Meter;
+  readonly #tlb: Tlb;
+  readonly #settings: Settings;
+  readonly #costs: ReturnType<typeof exitCosts>;
+  readonly #pathCycles: readonly number[];
+
+  constructor(settings: Settings, { profile, meter, tlb }: CpuContext) {
+    this.#profile = profile;
+    this.#meter = meter;
+    this.#tlb = tlb;
+    this.#settings = settings;
+    this.#costs = exitCosts(profile);
+    this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
+  }
+
+  /** An external interrupt is the host's; the guest gets one of its own afterwards. */
+  enterKernel(entry: KernelEntry): void {
+    if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#costs.systemCall);
+    else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+    else if (entry === "interrupt") {
+      this.enter();
+      this.#inject(WRITES_TO_INJECT.interrupt);
+      this.#meter.spend(INTERRUPT, this.#costs.interrupt);
+    }
+  }
+
+  leaveKernel(): void {}
+
+  switchTask(): void {}
+
+  execute(instruction: Instruction): void {
+    const isPort = instruction === "port-input" || instruction === "port-output";
+    if (isPort || (instruction === "task-priority" && !this.#settings.priorityShadow)) {
+      this.enter();
+      this.#meter.spend(PORT, this.#costs.portAccess);
+    } else if (instruction === "cpuid") {
+      this.enter();
+      this.#meter.spend(CPUID, primitiveCost(this.#profile, "hardware-assist.cpuid"));
+    } else this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
+  }
+
+  runKernel(path: KernelPath, times: number): void {
+    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+  }
+
+  /** All reasons are exits of the same kind. A page fault that exits is not delivered, so that no trap is charged. */
+  enter(_reason?: EntryReason): void {
+    this.#meter.count(EXITS);
+    this.#meter.spend(WORLD_SWITCH, this.#costs.worldSwitch);
+    this.#meter.spendMany(CONTROL_BLOCK, this.#settings.readsPerExit, this.#costs.read);
+    this.#meter.spend(DISPATCH, this.#costs.dispatch);
+    if (!this.#settings.taggedTlb) this.#tlb.flushAll();
+  }
+
+  forwardFault(): void {
+    this.#inject(WRITES_TO_INJECT.fault);
+    this.#meter.spend(TRAP, this.#costs.trap);
+  }
+
+  /** The hardware runs the guest kernel's code as it is: there is no call to put in its place. */
+  tracedWrite(): boolean {
+    this.enter();
+    return true;
+  }
+
+  #inject(writes: number): void {
+    this.#meter.spendMany(CONTROL_BLOCK, writes, this.#costs.write);
+  }
+}
+
+function exitCosts(profile: MachineProfile) {
+  const own = (name: string): number => primitiveCost(profile, `hardware-assist.${name}`);
+  return {
+    systemCall: primitiveCost(profile, "hardware.system-call"),
+    interrupt: primitiveCost(profile, "hardware.interrupt"),
+    trap: primitiveCost(profile, "hardware.trap"),
+    worldSwitch: own("exit") + own("entry"),
+    read: own("control-block-read"),
+    write: own("control-block-write"),
+    dispatch: own("dispatch"),
+    portAccess: own("port-access"),
+  };
+}
+
+export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Settings[K] }>({
+  slot: "cpu",
+  name: "hardware-assist",
+  summary: "guest mode of the processor, left for what the VMM intercepts",
+  parameters: {
+    readsPerExit: {
+      summary: "reads of the control block to handle an exit",
+      default: 10,
+      unit: "reads",
+      min: 0,
+      source: "Adams and Agesen 2006, section 6.3: a typical exit needs ten",
+    },
+    priorityShadow: {
+      summary: "the hardware keeps the task priority for the guest: writes do not exit",
+      default: true,
+      source: "Adams and Agesen 2006, nanobenchmark cr8wr: no exit",
+    },
+    taggedTlb: {
+      summary: "TLB entries carry the guest's number and stay over exits (VPID, ASID)",
+      default: false,
+      source: "Intel processors before Nehalem have no VPID (Intel SDM vol. 3, 28.1)",
+    },
+  },
+  needs: [
+    ...KERNEL_ENTRY_COSTS,
+    ...KERNEL_CODE_COSTS,
+    "hardware-assist.exit",
+    "hardware-assist.entry",
+    "hardware-assist.control-block-read",
+    "hardware-assist.control-block-write",
+    "hardware-assist.dispatch",
+    "hardware-assist.port-access",
+  ],
+  create: (settings, context) => new HardwareAssist(settings, context),
+});

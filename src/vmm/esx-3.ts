@@ -1,0 +1,24 @@
+import { proportionalShares } from "./allocation/proportional-shares.ts";
+import { defineVmm } from "./contract.ts";
+import { binaryTranslation } from "./cpu/binary-translation.ts";
+import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
+import { ballooning } from "./memory/ballooning.ts";
+import { hostSwap } from "./memory/host-swap.ts";
+import { pageSharing } from "./memory/page-sharing.ts";
+import { shadowPaging } from "./mmu/shadow-paging.ts";
+import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+
+/** VMware ESX 3.x: full virtualization by adaptive binary translation. */
+export const esx3 = defineVmm({
+  name: "esx-3",
+  title: "VMware ESX 3",
+  summary: "full virtualization: adaptive binary translation, shadow page tables, drivers in the vmkernel",
+  cpu: binaryTranslation({ adaptiveTraces: true }),
+  mmu: shadowPaging(),
+  memory: [pageSharing(), ballooning(), hostSwap()],
+  allocation: proportionalShares({ idleMemoryTax: 0.75 }),
+  scheduler: proportionalShareCpu(),
+  disk: vmkernelDisk(),
+  network: vmxnet(),
+  overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
+});

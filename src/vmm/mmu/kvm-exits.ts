@@ -1,0 +1,39 @@
+/** Exits of a guest to KVM because of its page tables, with KVM's own counters (kvm_stat, Linux 6.1). */
+import { event } from "../../core/ledger.ts";
+import type { Meter } from "../../machine/meter.ts";
+import type { EntryReason, VmmEntry } from "../monitor-contract.ts";
+
+const PF_TAKEN = event("pf_taken");
+
+/** What became of a page-fault exit. */
+export const PF_GUEST = event("pf_guest");
+export const PF_FIXED = event("pf_fixed");
+export const PF_SPURIOUS = event("pf_spurious");
+export const PF_EMULATE = event("pf_emulate");
+
+export class KvmExits {
+  readonly #meter: Meter;
+  readonly #entry: VmmEntry;
+
+  constructor(meter: Meter, entry: VmmEntry) {
+    this.#meter = meter;
+    this.#entry = entry;
+  }
+
+  /** An exit for an instruction, and what is done about it. */
+  exit(why: number, cost: number): void {
+    this.#leave("instruction", why, cost);
+  }
+
+  /** An exit for a page fault. */
+  fault(counter: number, why: number, cost: number): void {
+    this.#meter.count(PF_TAKEN);
+    this.#meter.count(counter);
+    this.#leave("page-fault", why, cost);
+  }
+
+  #leave(reason: EntryReason, why: number, cost: number): void {
+    this.#entry.enter(reason);
+    this.#meter.spend(why, cost);
+  }
+}

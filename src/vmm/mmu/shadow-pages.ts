@@ -1,0 +1,142 @@
+/**
+ * Shadow pages as KVM keeps them (arch/x86/kvm/mmu/mmu.c, Linux 6.1): found by the guest page they shadow and the level they
+ * shadow it at. They outlive the process whose tables they shadow, until the page is put to another use or they are too
+ * many: then the oldest goes.
+ */
+import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import type { PageTableFormat } from "../../machine/page-tables.ts";
+
+const NONE = -1;
+const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
+
+export class ShadowPages {
+  /** The shadow tables; their frames are numbers within the pool. */
+  readonly memory: PageTableMemory;
+  /** Out of sync: the guest may write the table without being noticed. Lowest level only. */
+  readonly isUnsync: Uint8Array;
+  /** Emulated writes since a fault last walked the table. */
+  readonly writes: Uint8Array;
+  readonly #levels: number;
+  readonly #guestPages: number;
+  readonly #shadowOf: Int32Array;
+  readonly #guestOf: Int32Array;
+  readonly #level: Uint8Array;
+  readonly #parent: Int32Array;
+  readonly #parentIndex: Int32Array;
+  readonly #created: Float64Array;
+  readonly #free: number[];
+  #clock = 0;
+
+  constructor(format: PageTableFormat, guestPages: number, capacity: number) {
+    this.memory = new PageTableMemory(format, capacity);
+    this.isUnsync = new Uint8Array(capacity);
+    this.writes = new Uint8Array(capacity);
+    this.#levels = format.levels;
+    this.#guestPages = guestPages;
+    this.#shadowOf = new Int32Array(format.levels * guestPages).fill(NONE);
+    this.#guestOf = new Int32Array(capacity).fill(NONE);
+    this.#level = new Uint8Array(capacity);
+    this.#parent = new Int32Array(capacity).fill(NONE);
+    this.#parentIndex = new Int32Array(capacity);
+    this.#created = new Float64Array(capacity);
+    this.#free = Array.from({ length: capacity }, (_, position) => capacity - 1 - position);
+  }
+
+  /** The shadow of a guest table as a table of a level, or -1. */
+  find(guestTable: number, level: number): number {
+    return this.#shadowOf[level * this.#guestPages + guestTable];
+  }
+
+  /** Whether a page is shadowed as a table above the lowest level: then every write to it is noticed. */
+  trackedLevel(guestTable: number): number {
+    for (let level = 1; level < this.#levels; level++) if (this.find(guestTable, level) !== NONE) return level;
+    return NONE;
+  }
+
+  /** All shadows of a page, whatever level it is shadowed at. */
+  all(guestTable: number): number[] {
+    const levels = Array.from({ length: this.#levels }, (_, level) => this.find(guestTable, level));
+    return levels.filter((shadow) => shadow !== NONE);
+  }
+
+  get isFull(): boolean {
+    return this.#free.length === 0;
+  }
+
+  /** The shadow that was made first and is no root. */
+  oldest(): number {
+    let oldest = NONE;
+    for (let shadow = 0; shadow < this.#created.length; shadow++) {
+      if (this.#guestOf[shadow] === NONE || this.#level[shadow] === this.#levels - 1) continue;
+      if (oldest === NONE || this.#created[shadow] < this.#created[oldest]) oldest = shadow;
+    }
+    return oldest;
+  }
+
+  create(guestTable: number, level: number): number {
+    const shadow = this.#free.pop();
+    if (shadow === undefined) throw new Error("no shadow page is free");
+    this.memory.create(shadow);
+    this.#shadowOf[level * this.#guestPages + guestTable] = shadow;
+    this.#guestOf[shadow] = guestTable;
+    this.#level[shadow] = level;
+    this.#created[shadow] = ++this.#clock;
+    this.writes[shadow] = 0;
+    this.isUnsync[shadow] = 0;
+    return shadow;
+  }
+
+  guestTable(shadow: number): number {
+    return this.#guestOf[shadow];
+  }
+
+  level(shadow: number): number {
+    return this.#level[shadow];
+  }
+
+  link(upper: number, index: number, lower: number): void {
+    if (this.#parent[lower] === upper && this.#parentIndex[lower] === index) return;
+    this.unlink(lower);
+    this.memory.write(upper, index, entryOf(lower, UPPER_FLAGS));
+    this.#parent[lower] = upper;
+    this.#parentIndex[lower] = index;
+  }
+
+  /** Empty an entry of an upper shadow; what it referred to stays. */
+  clearLink(upper: number, index: number): void {
+    const entry = this.memory.read(upper, index);
+    if ((entry & Pte.Present) !== 0) this.unlink(frameOf(entry));
+  }
+
+  unlink(lower: number): void {
+    const upper = this.#parent[lower];
+    if (upper === NONE) return;
+    this.memory.write(upper, this.#parentIndex[lower], 0);
+    this.#parent[lower] = NONE;
+  }
+
+  /** Remove a shadow. Returns how many entries it had. */
+  zap(shadow: number): number {
+    this.unlink(shadow);
+    const level = this.#level[shadow];
+    let present = 0;
+    for (let index = 0; index < this.memory.entriesPerTable; index++) {
+      if ((this.memory.read(shadow, index) & Pte.Present) === 0) continue;
+      present++;
+      if (level > 0) this.clearLink(shadow, index);
+    }
+    this.memory.destroy(shadow);
+    this.#shadowOf[level * this.#guestPages + this.#guestOf[shadow]] = NONE;
+    this.#guestOf[shadow] = NONE;
+    this.isUnsync[shadow] = 0;
+    this.#free.push(shadow);
+    return present;
+  }
+
+  /** Whether a walk from a root reaches a shadow. */
+  isBelow(shadow: number, root: number): boolean {
+    let at = shadow;
+    while (at !== NONE && at !== root) at = this.#parent[at];
+    return at === root && root !== NONE;
+  }
+}

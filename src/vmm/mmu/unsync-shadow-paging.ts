@@ -1,0 +1,330 @@
+/**
+ * Shadow paging as KVM does it (arch/x86/kvm/mmu, Linux 6.1, on AMD processors with npt=0). The guest's lowest-level tables
+ * may go out of sync: their first write faults once, all others are free until the guest flushes its TLB or changes its
+ * root; then every entry that is shadowed is made anew. Writes to upper tables are emulated one by one; a table that is
+ * written three times without being used is given up. A fault fills up to eight neighbouring entries.
+ */
+import { cause, event } from "../../core/ledger.ts";
+import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import { TRANSLATION_COSTS } from "./bare.ts";
+import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
+import { UnsyncTables } from "./unsync-tables.ts";
+import { RecentRoots } from "./recent-roots.ts";
+import { ShadowPages } from "./shadow-pages.ts";
+
+const GUEST_FAULT_EXIT = cause("vmm.shadow.true-fault");
+const HIDDEN_FAULT = cause("vmm.shadow.hidden-fault");
+const PREFETCH = cause("vmm.shadow.prefetch");
+const UNSYNC = cause("vmm.shadow.unsync");
+const EMULATED_WRITE = cause("vmm.shadow.emulated-write");
+const NEW_SHADOW = cause("vmm.shadow.new-table");
+const ZAP = cause("vmm.shadow.zap");
+const ROOT_SWITCH = cause("vmm.shadow.root-switch");
+const INVALIDATE = cause("vmm.shadow.invalidate");
+
+const MMU_PTE_WRITE = event("mmu_pte_write");
+const MMU_ZAPPED = event("mmu_shadow_zapped");
+const MMU_FLOODED = event("mmu_flooded");
+const INVLPG = event("invlpg");
+const TLB_FLUSH = event("tlb_flush");
+
+/** PTE_PREFETCH_NUM, mmu.c. */
+const PREFETCH_GROUP = 8;
+/** detect_write_flooding, mmu.c. */
+const WRITES_UNTIL_FLOODED = 3;
+/**
+ * The kernel's half of a new root: three upper entries that the kernel writes through (stacks, direct map, page structures)
+ * and two it only reads (text, processor entry area) are linked by a fault each; below them everything is shared.
+ */
+const KERNEL_LINKS_WRITTEN = 3;
+const KERNEL_LINKS_READ = 2;
+/** kvm_mmu_calculate_default_mmu_pages: 20 per mille of the guest's pages, at least 64. */
+const SHADOWS_PER_PAGE = 0.02;
+const LEAST_SHADOWS = 64;
+const NO_ROOT = -1;
+
+export class UnsyncShadowPaging implements Mmu {
+  /** The guest's own tables; no hardware ever walks them. */
+  readonly guest: PageTableMemory;
+  readonly shadows: ShadowPages;
+  readonly #levelOf: Uint8Array;
+  readonly #meter: Meter;
+  readonly #walker: PageWalker;
+  readonly #costs: ReturnType<typeof unsyncCosts>;
+  readonly #roots = new RecentRoots();
+  readonly #vmmEntry: VmmEntry;
+  readonly #exits: KvmExits;
+  readonly #unsyncTables: UnsyncTables;
+  /** Guest frame of the root that is loaded. */
+  #root = NO_ROOT;
+  /** Whether the fault that the guest has to handle found an entry that is present. */
+  #isPresentFault = false;
+
+  constructor(context: MonitorContext) {
+    const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
+    const guestPages = machineFrames.length;
+    const capacity = Math.max(LEAST_SHADOWS, Math.floor(guestPages * SHADOWS_PER_PAGE));
+    this.guest = new PageTableMemory(pageTableFormat, guestPages);
+    this.shadows = new ShadowPages(pageTableFormat, guestPages, capacity);
+    this.#levelOf = new Uint8Array(guestPages);
+    this.#meter = meter;
+    this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
+    this.#costs = unsyncCosts(context);
+    this.#vmmEntry = context.vmmEntry;
+    this.#exits = new KvmExits(meter, context.vmmEntry);
+    this.#unsyncTables = new UnsyncTables(this.guest, this.shadows, machineFrames, meter, this.#costs);
+  }
+
+  access(page: number, write: boolean): number {
+    const frame = this.#walker.translate(page, write);
+    return frame === NOT_TRANSLATED ? this.#resolve(page, write) : frame;
+  }
+
+  raiseFault(): void {
+    this.#exits.fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault);
+    this.#vmmEntry.forwardFault();
+    if (this.#isPresentFault) this.#meter.spend(INVALIDATE, this.#costs.presentFault);
+  }
+
+  useAsTable(frame: number, level: number): void {
+    if (level === NOT_A_TABLE) this.guest.destroy(frame);
+    else {
+      this.guest.create(frame);
+      this.#levelOf[frame] = level;
+    }
+  }
+
+  /** The whole page is cleared or copied to, by an instruction that is not emulated: a tracked page loses its shadow. */
+  reuse(frame: number): void {
+    const level = this.shadows.trackedLevel(frame);
+    if (level > 0) {
+      this.#exits.fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
+      for (const shadow of this.shadows.all(frame)) this.#zap(shadow);
+      this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+      return;
+    }
+    const stale = this.shadows.find(frame, 0);
+    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goUnsyncTables(stale);
+  }
+
+  readEntry(table: number, index: number): number {
+    return this.guest.read(table, index);
+  }
+
+  writeEntry(table: number, index: number, entry: number): void {
+    this.guest.write(table, index, entry);
+    const level = this.#levelOf[table];
+    const shadow = this.shadows.find(table, level);
+    if (shadow === -1) return;
+    if (level > 0) this.#emulateWrite(shadow, index);
+    else if (this.shadows.isUnsync[shadow] === 0) this.#goUnsyncTables(shadow);
+  }
+
+  beginBatch(): void {}
+
+  commit(): void {}
+
+  /** Without INVPCID a kernel flushes by reading the root and writing it again. */
+  invalidate(page: number): void {
+    if (page === ALL_PAGES) {
+      this.#exits.exit(ROOT_SWITCH, this.#costs.readRoot);
+      this.#writeRoot();
+      this.#unsyncTables.synchronize(this.#rootShadow());
+      this.#walker.flush();
+      return;
+    }
+    this.#meter.count(INVLPG);
+    this.#exits.exit(INVALIDATE, this.#costs.invalidatePage);
+    this.#refresh(page);
+    this.#walker.invalidate(page);
+  }
+
+  switchRoot(root: number): void {
+    this.#writeRoot();
+    this.#root = root;
+    const level = this.guest.format.levels - 1;
+    const isNew = this.shadows.find(root, level) === -1;
+    if (!this.#roots.use(root)) this.#meter.spend(ROOT_SWITCH, this.#costs.findRoot);
+    const shadow = this.#shadowOf(root, level);
+    this.shadows.writes[shadow] = 0;
+    this.#unsyncTables.synchronize(shadow);
+    this.#walker.loadRoot(shadow);
+    if (isNew) this.#linkKernel();
+  }
+
+  activate(): void {}
+
+  /** The kernel leaves the address space of a process that ends for its own. */
+  retire(root: number): void {
+    if (root !== this.#root) return;
+    this.#writeRoot();
+    this.#root = NO_ROOT;
+  }
+
+  #resolve(page: number, write: boolean): number {
+    const position = this.guest.walk(this.#root, page);
+    const entry = position === -1 ? 0 : this.guest.words[position];
+    this.#isPresentFault = (entry & Pte.Present) !== 0;
+    if (!this.#isPresentFault || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
+    this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
+    this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+    this.#fill(page, this.guest.words[position]);
+    return this.#walker.translate(page, write);
+  }
+
+  /** Make the shadow tables on the way to a page, its entry, and those of its neighbours. */
+  #fill(page: number, leaf: number): void {
+    const { levels } = this.guest.format;
+    let guestTable = this.#root;
+    let shadow = this.#shadowOf(guestTable, levels - 1);
+    for (let level = levels - 1; level > 0; level--) {
+      this.shadows.writes[shadow] = 0;
+      const index = this.guest.indexAt(page, level);
+      guestTable = frameOf(this.guest.read(guestTable, index));
+      const lower = this.#shadowOf(guestTable, level - 1);
+      this.shadows.link(shadow, index, lower);
+      shadow = lower;
+    }
+    const index = this.guest.indexAt(page, 0);
+    this.shadows.memory.write(shadow, index, (this.#unsyncTables.shadowEntry(leaf) | Pte.Accessed) >>> 0);
+    this.#prefetch(shadow, guestTable, index);
+  }
+
+  /** Entries of an aligned group that are in use, up to the first that is not (FNAME(pte_prefetch)). */
+  #prefetch(shadow: number, guestTable: number, index: number): void {
+    const first = index - (index % PREFETCH_GROUP);
+    for (let next = first; next < first + PREFETCH_GROUP; next++) {
+      if ((this.shadows.memory.read(shadow, next) & Pte.Present) !== 0) continue;
+      const entry = this.#unsyncTables.shadowEntry(this.guest.read(guestTable, next));
+      if (entry === 0) return;
+      this.#meter.spend(PREFETCH, this.#costs.prefetch);
+      this.shadows.memory.write(shadow, next, entry);
+    }
+  }
+
+  #shadowOf(guestTable: number, level: number): number {
+    const found = this.shadows.find(guestTable, level);
+    if (found === -1) {
+      if (this.shadows.isFull) this.#zap(this.shadows.oldest());
+      // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page).
+      const lowest = this.shadows.find(guestTable, 0);
+      if (level > 0 && lowest !== -1) this.#zap(lowest);
+      this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
+      return this.shadows.create(guestTable, level);
+    }
+    // A table of an earlier life that went out of sync: what it held is checked before it is used again.
+    if (this.shadows.isUnsync[found] === 1 && !this.shadows.isBelow(found, this.#rootShadow()))
+      this.#unsyncTables.syncEntries(found);
+    return found;
+  }
+
+  #rootShadow(): number {
+    return this.#root === NO_ROOT ? -1 : this.shadows.find(this.#root, this.guest.format.levels - 1);
+  }
+
+  #emulateWrite(shadow: number, index: number): void {
+    this.#meter.count(MMU_PTE_WRITE);
+    this.#exits.fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
+    this.shadows.writes[shadow]++;
+    if (this.shadows.writes[shadow] < WRITES_UNTIL_FLOODED) {
+      this.shadows.clearLink(shadow, index);
+      return;
+    }
+    this.#meter.count(MMU_FLOODED);
+    this.#zap(shadow);
+  }
+
+  #goUnsyncTables(shadow: number): void {
+    this.#exits.fault(PF_FIXED, UNSYNC, this.#costs.unsync);
+    this.#unsyncTables.add(shadow);
+  }
+
+  #refresh(page: number): void {
+    const position = this.guest.walk(this.#root, page);
+    if (position === -1) return;
+    let table = this.#root;
+    for (let level = this.guest.format.levels - 1; level > 0; level--) {
+      table = frameOf(this.guest.read(table, this.guest.indexAt(page, level)));
+    }
+    const shadow = this.shadows.find(table, 0);
+    if (shadow === -1 || this.shadows.isUnsync[shadow] === 0) return;
+    this.shadows.memory.write(
+      shadow,
+      this.guest.indexAt(page, 0),
+      this.#unsyncTables.shadowEntry(this.guest.words[position]),
+    );
+  }
+
+  #zap(shadow: number): void {
+    this.#meter.count(MMU_ZAPPED);
+    this.#meter.spend(ZAP, this.#costs.zap);
+    this.#unsyncTables.forget(shadow);
+    this.#roots.forget(this.shadows.guestTable(shadow));
+    this.#meter.spendMany(ZAP, this.shadows.zap(shadow), this.#costs.zapEntry);
+  }
+
+  #linkKernel(): void {
+    for (let link = 0; link < KERNEL_LINKS_WRITTEN; link++)
+      this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+    for (let link = 0; link < KERNEL_LINKS_READ; link++)
+      this.#exits.fault(PF_SPURIOUS, HIDDEN_FAULT, this.#costs.fixedFault);
+  }
+
+  #writeRoot(): void {
+    this.#meter.count(TLB_FLUSH);
+    this.#exits.exit(ROOT_SWITCH, this.#costs.writeRoot);
+  }
+}
+
+function unsyncCosts({ profile }: MonitorContext) {
+  const cost = (name: string): number => primitiveCost(profile, `kvm.${name}`);
+  return {
+    guestFault: cost("guest-fault"),
+    presentFault: cost("present-fault"),
+    fixedFault: cost("fixed-fault"),
+    prefetch: cost("prefetch"),
+    unsync: cost("unsync"),
+    syncTable: cost("sync-table"),
+    syncEntry: cost("sync-entry"),
+    emulatedWrite: cost("emulated-write"),
+    newShadow: cost("new-shadow"),
+    zap: cost("zap"),
+    zapEntry: cost("zap-entry"),
+    readRoot: cost("read-root"),
+    writeRoot: cost("write-root"),
+    findRoot: cost("find-root"),
+    invalidatePage: cost("invalidate-page"),
+  };
+}
+
+export const unsyncShadowPaging = definePart({
+  slot: "mmu",
+  name: "unsync-shadow-paging",
+  summary: "shadow page tables of KVM: last-level guest tables go out of sync until the guest flushes its TLB",
+  parameters: {},
+  needs: [
+    ...TRANSLATION_COSTS,
+    "kvm.guest-fault",
+    "kvm.present-fault",
+    "kvm.fixed-fault",
+    "kvm.prefetch",
+    "kvm.unsync",
+    "kvm.sync-table",
+    "kvm.sync-entry",
+    "kvm.emulated-write",
+    "kvm.new-shadow",
+    "kvm.zap",
+    "kvm.zap-entry",
+    "kvm.read-root",
+    "kvm.write-root",
+    "kvm.find-root",
+    "kvm.invalidate-page",
+  ],
+  create: (_, context) => new UnsyncShadowPaging(context),
+});

@@ -1,0 +1,83 @@
+/** Last-level guest tables that may be written without being noticed, and how their shadows come into step again. */
+import { cause, event } from "../../core/ledger.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { entryOf, frameOf, type PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import type { ShadowPages } from "./shadow-pages.ts";
+
+const SYNC = cause("vmm.shadow.sync");
+const MMU_UNSYNC = event("mmu_unsync");
+
+export class UnsyncTables {
+  readonly #guest: PageTableMemory;
+  readonly #shadows: ShadowPages;
+  readonly #machineFrames: Uint32Array;
+  readonly #meter: Meter;
+  readonly #syncTable: number;
+  readonly #syncEntry: number;
+  readonly #unsync: number[] = [];
+
+  constructor(
+    guest: PageTableMemory,
+    shadows: ShadowPages,
+    machineFrames: Uint32Array,
+    meter: Meter,
+    costs: { readonly syncTable: number; readonly syncEntry: number },
+  ) {
+    this.#guest = guest;
+    this.#shadows = shadows;
+    this.#machineFrames = machineFrames;
+    this.#meter = meter;
+    this.#syncTable = costs.syncTable;
+    this.#syncEntry = costs.syncEntry;
+  }
+
+  /** The guest may write the table from now on. */
+  add(shadow: number): void {
+    this.#meter.spendMany(MMU_UNSYNC, 1, 0);
+    this.#shadows.isUnsync[shadow] = 1;
+    this.#unsync.push(shadow);
+  }
+
+  /** The shadow is given up. */
+  forget(shadow: number): void {
+    if (this.#shadows.isUnsync[shadow] === 1) this.#meter.spendMany(MMU_UNSYNC, -1, 0);
+  }
+
+  /** Before a root is used again, what is out of sync below its shadow is brought into step and write-protected. */
+  synchronize(root: number): void {
+    for (let i = this.#unsync.length - 1; i >= 0; i--) {
+      const shadow = this.#unsync[i];
+      const isUnsync = this.#shadows.isUnsync[shadow] === 1;
+      if (isUnsync && !this.#shadows.isBelow(shadow, root)) continue;
+      this.#unsync.splice(i, 1);
+      if (!isUnsync) continue;
+      this.forget(shadow);
+      this.#shadows.isUnsync[shadow] = 0;
+      this.syncEntries(shadow);
+    }
+  }
+
+  /** Every entry that is there is made anew from the guest's, whether that has changed or not (FNAME(sync_page)). */
+  syncEntries(shadow: number): void {
+    const { memory } = this.#shadows;
+    const table = this.#shadows.guestTable(shadow);
+    const isTable = this.#guest.isTable(table);
+    this.#meter.spend(SYNC, this.#syncTable);
+    for (let index = 0; index < memory.entriesPerTable; index++) {
+      const before = memory.read(shadow, index);
+      if ((before & Pte.Present) === 0) continue;
+      const entry = isTable ? this.shadowEntry(this.#guest.read(table, index)) : 0;
+      const isKept = entry !== 0 && frameOf(entry) === frameOf(before);
+      this.#meter.spend(SYNC, this.#syncEntry);
+      memory.write(shadow, index, isKept ? entry : 0);
+    }
+  }
+
+  /** Nothing before the page has been accessed, no writing before it is dirty: the guest would miss those bits. */
+  shadowEntry(entry: number): number {
+    if ((entry & Pte.Present) === 0 || (entry & Pte.Accessed) === 0) return 0;
+    const writable = (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0;
+    const kept = entry & (Pte.Present | Pte.User | Pte.Dirty | Pte.Global);
+    return entryOf(this.#machineFrames[frameOf(entry)], writable ? kept | Pte.Writable : kept);
+  }
+}

@@ -1,0 +1,75 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { validateCommand } from "../../src/cli/validate.ts";
+import { validationText } from "../../src/cli/validation-text.ts";
+import { loadAcceptedFigures } from "../../src/analysis/validation/accepted-figures.ts";
+import type { ValidationSet } from "../../src/analysis/validation/validation-set.ts";
+import { InputError } from "../../src/core/input-error.ts";
+import { vmmbench } from "./vmmbench.ts";
+
+const ESCAPE = "\u001b[";
+
+afterEach(() => {
+  vi.doUnmock("../../src/analysis/validation/registry.ts");
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+it("prints one JSON object and nothing else on standard output", async () => {
+  const { code, stdout, stderr } = await vmmbench(["validate", "--source", "xen03", "--json"]);
+  expect(code).toBe(0);
+  const { rows, summary } = JSON.parse(stdout) as { rows: Record<string, unknown>[]; summary: object };
+  expect(rows.find(({ id }) => id === "xen03.t3.l-up.null-call")).toMatchObject({ published: 0.45, unit: "us" });
+  expect(rows.every(({ id }) => String(id).startsWith("xen03."))).toBe(true);
+  expect(Object.keys(summary)).toEqual(["roles", "orderings", "freeParameters"]);
+  expect(stderr).toMatch(/^xen03: \d+ figures of Barham/);
+});
+
+it("prints a table without colours into a pipe", async () => {
+  const { code, stdout } = await vmmbench(["validate", "--source", "xen03"]);
+  expect(code).toBe(0);
+  expect(stdout).not.toContain(ESCAPE);
+  expect(stdout).toMatch(/xen03\.t3\.l-up\.null-call +lmbench null call, latency +0\.450 +0\.\d+ +us /);
+  expect(stdout).toMatch(/The profiles of .+ have \d+ free parameters and \d+ numbers from sources/);
+});
+
+it("marks what misses in red on a terminal, and nothing else", () => {
+  const accepted = loadAcceptedFigures();
+  const lines = validationText(accepted, true).split("\n");
+  const rowLines = lines.filter((line) =>
+    accepted.rows.some(({ id }) => line.replace(`${ESCAPE}31m`, "").startsWith(id)),
+  );
+  expect(rowLines).toHaveLength(accepted.rows.length);
+  for (const line of rowLines)
+    expect(line.startsWith(`${ESCAPE}31m`), line).toBe(/ (error|order)$/.test(line.replace(`${ESCAPE}39m`, "")));
+  expect(validationText(accepted, false)).not.toContain(ESCAPE);
+});
+
+it("knows the nearest source to one that is misspelt", async () => {
+  const { code, stdout, stderr } = await vmmbench(["validate", "--source", "xen3"]);
+  expect([code, stdout, stderr]).toEqual([2, "", 'there is no source "xen3"; did you mean "xen03"?\n']);
+  const both = await vmmbench(["validate", "--source", "xen03,xne03", "--source", "xen04"]);
+  expect([both.code, both.stderr.trim().split("\n").length]).toEqual([2, 2]);
+});
+
+it("ends with 1 when a row cannot be simulated, and says why", async () => {
+  const lacking: ValidationSet = {
+    name: "xen03",
+    source: "Barham et al. 2003",
+    rows: [
+      {
+        id: "xen03.t3.xen.null-call",
+        role: "prediction",
+        simulate: () => {
+          throw new InputError('machine "m" gives no costs.xen.hypercall');
+        },
+      },
+    ],
+  };
+  vi.doMock("../../src/analysis/validation/registry.ts", () => ({ VALIDATION_SETS: [lacking] }));
+  const written: string[] = [];
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(String(text)) > 0);
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  await validateCommand.handler({ source: undefined, json: false, _: [], $0: "" });
+  expect(process.exitCode).toBe(1);
+  expect(written.join("")).toContain('not simulated: machine "m" gives no costs.xen.hypercall: xen03.t3.xen.null-call');
+});

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { SimulatedBench } from "../../src/analysis/validation/simulated-bench.ts";
+import { measureOperationTable } from "../../src/experiment/measure-operations.ts";
+
+const XEON = "xeon-2.4-sosp03";
+
+describe("the bench of a validation", () => {
+  const bench = new SimulatedBench();
+
+  it("measures an operation once, as the command line does", async () => {
+    const measured = bench.operation(XEON, "xen-pv", "page-fault");
+    expect(bench.operation(XEON, "xen-pv", "page-fault")).toBe(measured);
+    const { operations } = await measureOperationTable(XEON, ["xen-pv"], ["page-fault"]);
+    expect(measured).toEqual(operations["page-fault"]["xen-pv"]);
+  });
+
+  it("runs a workload once, with every trap", () => {
+    const outcome = bench.workload(XEON, "native", "process-churn");
+    expect(bench.workload(XEON, "native", "process-churn")).toBe(outcome);
+    expect(outcome.metrics.elapsed_ms).toBeGreaterThan(0);
+  });
+
+  it("changes parts of a VMM as a matrix does, and keeps variants apart", () => {
+    const direct = { esx: { mmu: "direct-paging" } };
+    const fault = bench.operation(XEON, direct, "page-fault");
+    expect(bench.operation(XEON, direct, "page-fault")).toBe(fault);
+    expect(Object.keys(fault.ledger).some((cause) => cause.startsWith("vmm.shadow"))).toBe(false);
+    const shadowed = bench.operation(XEON, "esx", "page-fault");
+    expect(Object.keys(shadowed.ledger).some((cause) => cause.startsWith("vmm.shadow"))).toBe(true);
+  });
+
+  it("knows which machines were asked for", () => {
+    expect(bench.machines.map(({ profile }) => profile.name)).toEqual([XEON]);
+    expect(new SimulatedBench().machines).toEqual([]);
+  });
+
+  it.each([
+    [() => bench.profile("xeon-2.4-sosp30"), 'did you mean "xeon-2.4-sosp03"?'],
+    [() => bench.operation(XEON, "xen", "page-fault"), 'there is no VMM "xen"'],
+    [() => bench.operation(XEON, "esx", "page-fualt"), 'did you mean "page-fault"?'],
+    [() => bench.operation(XEON, { esx: { mmmu: "bare" } }, "stat"), 'esx: mmmu: unknown slot "mmmu"'],
+    [() => bench.operation(XEON, {}, "stat"), "{}: expected one VMM with its changes"],
+    [() => bench.operation(XEON, "native", "divzero"), "gives no costs.hardware.exception"],
+    [() => bench.workload(XEON, "native", "databse"), 'did you mean "database"?'],
+  ])("says what there is not (%#)", (ask, sentence) => {
+    expect(ask).toThrow(sentence);
+  });
+});
