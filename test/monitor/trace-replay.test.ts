@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
+import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { KERNEL_VERSIONS } from "../../src/guest/kernel-version.ts";
@@ -13,6 +14,7 @@ import { nestedPaging } from "../../src/vmm/mmu/nested-paging.ts";
 import { shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { native } from "../../src/vmm/native.ts";
+import { VMMS as REGISTERED } from "../../src/vmm/registry.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { parseLackey } from "../../src/workload/readers/lackey.ts";
 import { ReferenceTraceBuilder } from "../../src/workload/reference-trace.ts";
@@ -20,10 +22,21 @@ import type { ReferenceTrace } from "../../src/workload/reference-trace.ts";
 import { packAreas } from "../../src/workload/trace-stream.ts";
 import { committed, hasCollection, readJson, traces } from "../inputs/data-files.ts";
 import type { TracesTruth } from "../inputs/data-files.ts";
-import { CACHED_64, nested, VMMS, XEON } from "./machines.ts";
+import { CACHED_64, LINUX_6_1, nested, XEON } from "./machines.ts";
 
+/** Machines on which every VMM runs: what one of them doesn't give costs what it costs on another, whatever that is. */
+const { costs: OTHER_COSTS } = loadMachine("machines/core2-asplos06.yaml").profile;
+const complete = (machine: MachineProfile): MachineProfile => ({
+  ...machine,
+  costs: { ...OTHER_COSTS, ...LINUX_6_1.costs, ...machine.costs },
+});
+const IA32 = complete(XEON);
+const OTHERS = [IA32, complete(CACHED_64), complete(LINUX_6_1)];
+
+/** Those of the package, and what their parts can be set to. */
 const VARIANTS: readonly Vmm[] = [
-  ...VMMS,
+  ...REGISTERED,
+  nested,
   { ...esx, name: "esx with 8 shadow tables", mmu: shadowPaging({ shadowTables: 8 }) },
   { ...nested, name: "nested, mapped on first use", mmu: nestedPaging({ populated: false, largePages: true }) },
 ];
@@ -103,7 +116,7 @@ function build(
 describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("a replay on $name", ({ vmm }) => {
   it("leaves ledger and page tables as one access a reference does, on the recorded sort", () => {
     const trace = load(committed, truth.traces.sort.file);
-    expect(outcome(vmm, XEON, trace, false, true)).toEqual(outcome(vmm, XEON, trace, false, false));
+    expect(outcome(vmm, IA32, trace, false, true)).toEqual(outcome(vmm, IA32, trace, false, false));
   });
 
   it("leaves them so on any trace, with a small TLB of any shape, before and after a fork", () => {
@@ -112,7 +125,7 @@ describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("a replay on $na
       fc.property(
         fc.array(reference, { minLength: 1, maxLength: 250, size: "max" }),
         shape,
-        fc.constantFrom(XEON, CACHED_64),
+        fc.constantFrom(...OTHERS),
         fc.boolean(),
         (references, tlb, machine, fork) => {
           const trace = build(references);
