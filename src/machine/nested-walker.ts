@@ -36,7 +36,7 @@ export class NestedWalker extends PageWalker {
 
   /** The guest's last-level table of a page, or why there is none. */
   #lastTable(page: number): number {
-    const known = this.cache.find(page);
+    const known = this.findCached(page);
     let level = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
     let table = known === NOT_CACHED ? this.root : this.cache.table;
     // The cache holds tables with their machine frames (combined mappings, Intel SDM vol. 3, section 28.3).

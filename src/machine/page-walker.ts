@@ -27,6 +27,7 @@ export class PageWalker {
   readonly #trapCycles: number;
   readonly #flushCycles: number;
   readonly #invalidateCycles: number;
+  #flushesSeen = 0;
   /** The frame of the root table. */
   root = 0;
 
@@ -76,7 +77,7 @@ export class PageWalker {
    * present, is charged as if it went down to the last: the page fault that follows costs a multiple.
    */
   protected walk(page: number, write: boolean): number {
-    const known = this.cache.find(page);
+    const known = this.findCached(page);
     let level = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
     let table = known === NOT_CACHED ? this.root : this.cache.table;
     this.chargeWalk(level + 1);
@@ -90,6 +91,15 @@ export class PageWalker {
     if (entry === 0) return NOT_TRANSLATED;
     this.tlb.insert(page, entry);
     return frameOf(entry);
+  }
+
+  /** {@link PageWalkCache.find}, of what a TLB that was emptied as a whole has left of the cache: nothing. */
+  protected findCached(page: number): number {
+    if (this.#flushesSeen !== this.tlb.flushes) {
+      this.#flushesSeen = this.tlb.flushes;
+      this.cache.flush();
+    }
+    return this.cache.find(page);
   }
 
   protected chargeWalk(references: number): void {
