@@ -12,7 +12,7 @@ import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
-import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
+import { mapsLargePage, NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { EntryChange, EntryEffect, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
@@ -148,7 +148,7 @@ export class ShadowPaging implements Mmu {
     for (let level = this.guest.format.levels - 1; ; level--) {
       const position = this.guest.position(table, this.guest.indexAt(page, level));
       const entry = this.guest.words[position];
-      if (level === 0 || isLarge(entry, level)) return position;
+      if (level === 0 || mapsLargePage(entry, level)) return position;
       if ((entry & Pte.Present) === 0) return NO_ENTRY;
       table = frameOf(entry);
     }
@@ -162,9 +162,11 @@ export class ShadowPaging implements Mmu {
     for (let level = this.guest.format.levels - 1; level > 0; level--) {
       const index = this.guest.indexAt(page, level);
       entry = this.guest.read(guestTable, index);
-      const lower = isLarge(entry, level) ? this.#shadowOfLarge(entry, shadow, index) : this.#shadowOf(frameOf(entry));
+      const lower = mapsLargePage(entry, level)
+        ? this.#shadowOfLarge(entry, shadow, index)
+        : this.#shadowOf(frameOf(entry));
       this.shadows.link(shadow, index, lower);
-      if (!isLarge(entry, level)) guestTable = frameOf(entry);
+      if (!mapsLargePage(entry, level)) guestTable = frameOf(entry);
       shadow = lower;
     }
     const index = this.guest.indexAt(page, 0);
@@ -174,21 +176,27 @@ export class ShadowPaging implements Mmu {
   }
 
   #shadowOf(guestTable: number): number {
-    if (this.shadows.find(guestTable) === -1) {
+    return this.#obtain(guestTable, this.#levelOf[guestTable]);
+  }
+
+  /** The hardware may have cached the way to a shadow that goes. */
+  #obtain(key: number, level: number): number {
+    if (this.shadows.find(key) === -1) {
       this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
-      // The hardware may have cached the way to the shadow that goes.
       if (this.shadows.isFull) this.#walker.flush();
     }
-    return this.shadows.obtain(guestTable, this.#levelOf[guestTable]);
+    return this.shadows.obtain(key, level);
   }
 
   /** The table of small pages that stands for a large one. What another entry left in it may allow too much. */
   #shadowOfLarge(entry: number, upper: number, index: number): number {
     const key = this.#largeKey(entry);
     const known = this.shadows.find(key);
-    if (known !== -1 && !this.shadows.isLinked(upper, index, known)) this.shadows.drop(key);
-    if (this.shadows.find(key) === -1) this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
-    return this.shadows.obtain(key, 0);
+    if (known !== -1 && !this.shadows.isLinked(upper, index, known)) {
+      this.shadows.drop(key);
+      this.#walker.flush();
+    }
+    return this.#obtain(key, 0);
   }
 
   #largeKey(entry: number): number {
@@ -197,7 +205,7 @@ export class ShadowPaging implements Mmu {
 
   /** An entry of an upper table has changed. */
   #unlink(table: number, index: number, before: number): void {
-    if (isLarge(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
+    if (mapsLargePage(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
     else this.shadows.clearLink(this.shadows.find(table), index);
   }
 
@@ -220,7 +228,7 @@ export class ShadowPaging implements Mmu {
     let table = this.#root;
     for (let level = this.guest.format.levels - 1; level > 0; level--) {
       const entry = this.guest.read(table, this.guest.indexAt(page, level));
-      if (isLarge(entry, level)) return -1;
+      if (mapsLargePage(entry, level)) return -1;
       table = frameOf(entry);
     }
     return table;
@@ -261,10 +269,6 @@ export class ShadowPaging implements Mmu {
 function effectOf(before: number, after: number): EntryEffect {
   if (((before ^ after) & Pte.Present) === 0) return "unchanged";
   return (after & Pte.Present) === 0 ? "clear" : "set";
-}
-
-function isLarge(entry: number, level: number): boolean {
-  return level === 1 && (entry & Pte.Present) !== 0 && (entry & Pte.LargePage) !== 0;
 }
 
 /** One of the small pages that a large one consists of. */
