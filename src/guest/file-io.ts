@@ -66,6 +66,22 @@ export class FileIo implements PageOwner, AccessObserver {
     machine.cpu.leaveKernel("system-call");
   }
 
+  /** A file of so many pages goes: its pages leave the cache, whether written back or not. */
+  delete(start: number, pages: number): void {
+    const { machine, paths, frames } = this.#context;
+    machine.cpu.enterKernel("system-call");
+    machine.cpu.runKernel(paths["syscall-delete-file"], 1);
+    for (let done = 0; done < pages; done++) {
+      const page = this.filePage(start + done);
+      machine.cpu.runKernel(paths["release-file-page"], 1);
+      const frame = this.cache.frameOf(page);
+      if (frame === -1) continue;
+      this.cache.remove(page);
+      frames.release(frame);
+    }
+    machine.cpu.leaveKernel("system-call");
+  }
+
   /** Write all dirty pages, without waiting for the disk. */
   writeBackAll(): void {
     this.#writeBack(0, this.cache.size, false);

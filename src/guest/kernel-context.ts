@@ -1,4 +1,5 @@
 /** What the parts of the guest kernel share. */
+import type { Cache } from "../machine/cache.ts";
 import type { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { NetworkLink } from "../machine/network-link.ts";
@@ -17,6 +18,8 @@ export interface GuestMachine {
   readonly mmu: Mmu;
   readonly diskPath: IoPath;
   readonly networkPath: IoPath;
+  /** Undefined where the machine profile describes none. */
+  readonly cache: Cache | undefined;
   readonly disk: Disk;
   readonly network: NetworkLink;
   readonly meter: Meter;

@@ -48,6 +48,7 @@ const PATH_EVENTS = {
   "context-switch": { calls: 8, flagWrites: 4 },
   "read-file-page": { calls: 12, flagWrites: 0 },
   "write-file-page": { calls: 30, flagWrites: 4 },
+  "release-file-page": { calls: 30, flagWrites: 4 },
   "disk-request": { calls: 80, flagWrites: 14 },
   "disk-completion": { calls: 40, flagWrites: 8 },
   "send-packet": { calls: 60, flagWrites: 8 },

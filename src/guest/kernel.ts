@@ -25,6 +25,9 @@ import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT, INSTRUCTIONS } from "./virtual-hardware.ts";
 import type { KernelEntry } from "./virtual-hardware.ts";
 
+/** FS and GS: all other segment registers are restored by every return to user mode. */
+const SEGMENTS_RESTORED = 2;
+
 class OutOfMemory extends InputError {
   constructor({ memoryPages, swapPages }: GuestShape) {
     super(
@@ -122,6 +125,15 @@ export class GuestKernel {
     const frame = this.#visit(this.#anonymousStart + page, write);
     this.#context.machine.meter.spend(GUEST_USER, cycles);
     return frame;
+  }
+
+  /** User code reads so many anonymous pages from `page` on, every line of the cache. */
+  scan(page: number, pages: number): void {
+    const { cache } = this.#context.machine;
+    for (let next = page; next < page + pages; next++) {
+      const frame = this.#visit(this.#anonymousStart + next, false);
+      if (frame !== GUEST_FAULT) cache?.use(frame, 0, cache.linesPerPage);
+    }
   }
 
   systemCall(kind: number, times: number): void {
@@ -236,10 +248,15 @@ export class GuestKernel {
     this.#oneCall("signal-install");
   }
 
-  /** kill, the handler, and sigreturn: two system calls. */
+  /** kill, the handler, and sigreturn: two system calls. On IA-32 the second restores FS and GS (restore_sigcontext). */
   handleSignal(): void {
     this.#oneCall("signal-handle");
-    this.enterAndLeave("system-call");
+    const { cpu, pageTableFormat } = this.#context.machine;
+    cpu.enterKernel("system-call");
+    if (pageTableFormat.name === "ia32") {
+      for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
+    }
+    cpu.leaveKernel("system-call");
   }
 
   timerInterrupt(): void {

@@ -6,9 +6,17 @@ export type KernelEntry = "system-call" | "page-fault" | "exception" | "interrup
 
 /**
  * Instructions of the guest kernel whose meaning or cost a VMM may change: a read and a write of an I/O port (0x80, which
- * no device answers), a write of the task priority (CR8), a call with its return; and, of any code, CPUID.
+ * no device answers), a write of the task priority (CR8), a call with its return, a load of a data segment register; and,
+ * of any code, CPUID.
  */
-export const INSTRUCTIONS = ["port-input", "port-output", "task-priority", "call-return", "cpuid"] as const;
+export const INSTRUCTIONS = [
+  "port-input",
+  "port-output",
+  "task-priority",
+  "call-return",
+  "cpuid",
+  "segment-load",
+] as const;
 export type Instruction = (typeof INSTRUCTIONS)[number];
 
 export interface Cpu {

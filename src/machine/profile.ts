@@ -4,6 +4,7 @@
  */
 import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
+import type { CacheShape } from "./cache.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
@@ -21,6 +22,8 @@ export interface MachineProfile {
   readonly cores: number;
   readonly pageTable: PageTableFormatName;
   readonly tlb: { readonly entries: number; readonly ways: number };
+  /** The second-level cache; without it, memory is as fast as the costs say wherever it lies. */
+  readonly cache?: CacheShape;
   /** Upper-level entries that page walks are spared, on a machine that caches them: as many for the guest's tables as for nested ones. */
   readonly pageWalkCache?: { readonly entries: number };
   /** Translations of guest frames that a walk of nested tables is spared, on a machine with hardware-assisted paging. */

@@ -1,5 +1,6 @@
 /** A guest machine put together from the parts of a VMM, for monitor resolution. */
 import type { GuestMachine } from "../guest/kernel-context.ts";
+import { Cache } from "../machine/cache.ts";
 import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
@@ -33,6 +34,7 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
     mmu: create(vmm.mmu, context),
     diskPath: createIoPath(vmm.disk, context),
     networkPath: createIoPath(vmm.network, context),
+    cache: profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter),
     disk: new Disk(profile),
     network: new NetworkLink(profile),
     meter,

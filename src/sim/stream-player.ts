@@ -55,6 +55,10 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
       return a === 0 ? kernel.enterAndLeave("system-call") : kernel.unhandledFault(b);
     case Op.WriteEntry:
       return kernel.writeEntry(a, b);
+    case Op.Scan:
+      return kernel.scan(a, b);
+    case Op.DeleteFile:
+      return kernel.files.delete(a, b);
     case Op.Signal:
       return a === 0 ? kernel.installSignalHandler() : kernel.handleSignal();
     default:

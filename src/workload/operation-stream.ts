@@ -62,6 +62,10 @@ export const Op = {
   KernelEntry: 18,
   /** The guest kernel writes the page-table entry of page a: b = 0 with what it holds, 1 not present, 2 present. */
   WriteEntry: 19,
+  /** User code reads every byte of b anonymous pages from page a on. The time of its own instructions is not part of it. */
+  Scan: 20,
+  /** Delete a file that consists of b pages of the file set from page a on. */
+  DeleteFile: 21,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -86,6 +90,8 @@ export const OP_NAMES = [
   "divide-error",
   "kernel-entry",
   "write-entry",
+  "scan",
+  "delete-file",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

@@ -192,6 +192,16 @@ describe("a machine", () => {
     expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(/m\.yaml:3:7: base: .*bose\.yaml/);
   });
 
+  test("may describe its second-level cache", () => {
+    const cache = "cache: { size: 512KiB, ways: 8, line: 64B, kind: published, source: S }\n";
+    const { profile, numbers } = loadMachine(write("cache.yaml", MACHINE.replace("disk:", `${cache}disk:`)));
+    expect(profile.cache).toEqual({ bytes: 524_288, ways: 8, lineBytes: 64 });
+    expect(numbers).toHaveLength(12);
+    const uneven = cache.replace("512KiB", "384KiB");
+    const [problem] = problems(() => loadMachine(write("bad.yaml", MACHINE.replace("disk:", `${uneven}disk:`))));
+    expect(problem).toContain("cache.size: 393216 bytes in 8 ways of lines of 64 bytes; expected 2^n pages a way");
+  });
+
   const cases: readonly (readonly [string, string, string, string])[] = [
     [
       "a cost without source",

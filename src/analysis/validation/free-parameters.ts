@@ -24,7 +24,8 @@ export interface FreeParameters {
 }
 
 export function freeParameters(machines: readonly LoadedMachine[], predictions: number): FreeParameters {
-  const numbers = distinctNumbers(machines);
+  // What a machine takes over from another is a number of that one.
+  const numbers = machines.flatMap((machine) => machine.numbers.filter(({ base }) => base === undefined));
   const free = numbers.filter(({ kind }) => kind !== "published");
   return {
     machines: machines.map(({ profile }) => profile.name).sort(),
@@ -35,15 +36,6 @@ export function freeParameters(machines: readonly LoadedMachine[], predictions: 
     published: numbers.length - free.length,
     perPrediction: predictions === 0 ? null : free.length / predictions,
   };
-}
-
-/** What several machines take over from one, scaled or not, leaves the freedom of one number. */
-function distinctNumbers(machines: readonly LoadedMachine[]): readonly SourcedNumber[] {
-  const distinct = new Map<string, SourcedNumber>();
-  for (const { profile, numbers } of machines) {
-    for (const number of numbers) distinct.set(`${number.base ?? profile.name}: ${number.name}`, number);
-  }
-  return [...distinct.values()];
 }
 
 function groupName({ name }: SourcedNumber): string {

@@ -2,13 +2,28 @@
 import { agesen10 } from "./agesen10.ts";
 import { asplos06 } from "./asplos06.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
+import { sosp03Applications } from "./sosp03-applications.ts";
+import { sosp03Memory } from "./sosp03-memory.ts";
 import { SOSP03_NETWORK } from "./sosp03-network.ts";
-import { sosp03 } from "./sosp03.ts";
+import { sosp03Processes } from "./sosp03-processes.ts";
+import { sosp03Switches } from "./sosp03-switches.ts";
 import { SUGERMAN01 } from "./sugerman01.ts";
 import type { ValidationSet } from "./validation-set.ts";
 import { WALTERS08 } from "./walters08.ts";
 
-export { agesen10, asplos06, MENON05, MENON06, SOSP03_NETWORK, sosp03, SUGERMAN01, WALTERS08 };
+export {
+  agesen10,
+  asplos06,
+  MENON05,
+  MENON06,
+  sosp03Applications,
+  sosp03Memory,
+  SOSP03_NETWORK,
+  sosp03Processes,
+  sosp03Switches,
+  SUGERMAN01,
+  WALTERS08,
+};
 
 /** Every set of published figures. */
 export const VALIDATION_SETS: readonly ValidationSet[] = [
@@ -16,8 +31,11 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   asplos06,
   MENON05,
   MENON06,
+  sosp03Applications,
+  sosp03Memory,
   SOSP03_NETWORK,
-  sosp03,
+  sosp03Processes,
+  sosp03Switches,
   SUGERMAN01,
   WALTERS08,
 ];

@@ -1,10 +1,11 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
-import { duration, name, positiveBandwidth, positiveDuration, positiveFrequency } from "./quantities.ts";
+import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
 
 const BITS_PER_BYTE = 8;
 const MEGA = 1e6;
+const PAGE_BYTES = 4096;
 /** The simulated TLB addresses its entries by 16 bits, and its sets by bits of the page number. */
 const MAX_TLB_ENTRIES = 65_536;
 
@@ -41,6 +42,10 @@ export const machineSchema = z
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
+    cache: z
+      .strictObject({ size: positiveBytes, ways: count, line: positiveBytes, source, kind })
+      .optional()
+      .meta({ description: "The second-level cache." }),
     "page-walk-cache": fullyAssociative.optional().meta({
       description:
         "Upper-level page-table entries that are cached, for the guest's and for nested tables each; none without.",
@@ -74,7 +79,17 @@ export const machineSchema = z
     const expected = `expected at most ${MAX_TLB_ENTRIES} entries in a power of two of sets`;
     const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways; ${expected}`;
     context.addIssue({ code: "custom", path: ["tlb", "ways"], message });
+  })
+  .superRefine(({ cache }, context) => {
+    if (cache === undefined) return;
+    if (isPowerOfTwo(cache.size / cache.ways / PAGE_BYTES) && isPowerOfTwo(PAGE_BYTES / cache.line)) return;
+    const message = `${cache.size} bytes in ${cache.ways} ways of lines of ${cache.line} bytes; expected 2^n pages a way, and 2^n lines a page`;
+    context.addIssue({ code: "custom", path: ["cache", "size"], message });
   });
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
+}
 
 export type MachineDocument = z.output<typeof machineSchema>;
 export type SourceKind = z.output<typeof kind>;
@@ -91,7 +106,7 @@ export interface SourcedNumber {
 }
 
 export function toMachineProfile(document: MachineDocument): MachineProfile {
-  const { cpu, tlb, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
+  const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   const { "network-interrupts": interrupts } = document;
   return {
     name: document.name,
@@ -102,6 +117,7 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
     cores: cpu.cores,
     pageTable: document["page-table"],
     tlb: { entries: tlb.entries, ways: tlb.ways },
+    ...(cache && { cache: { bytes: cache.size, ways: cache.ways, lineBytes: cache.line } }),
     ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
     ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
     disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
@@ -117,7 +133,7 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
 
 /** Every number of a machine with its source, in the order of the file. */
 export function machineNumbers(document: MachineDocument): readonly SourcedNumber[] {
-  const { cpu, tlb, disk, network, "network-interrupts": interrupts, "base-scale": scale } = document;
+  const { cpu, tlb, cache, disk, network, "network-interrupts": interrupts, "base-scale": scale } = document;
   const { megabytesPerSecond } = toMachineProfile(document).disk;
   return [
     sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
@@ -125,9 +141,10 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("tlb.entries", tlb.entries, "entries", tlb),
     sourced("tlb.ways", tlb.ways, "ways", tlb),
     ...(scale === undefined ? [] : [sourced("base-scale", scale.value, "1", scale)]),
+    ...(cache ? cacheNumbers(cache) : []),
     ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
-      const cache = document[key];
-      return cache === undefined ? [] : [sourced(`${key}.entries`, cache.entries, "entries", cache)];
+      const table = document[key];
+      return table === undefined ? [] : [sourced(`${key}.entries`, table.entries, "entries", table)];
     }),
     sourced("disk.positioning", disk.positioning, "us", disk),
     sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
@@ -142,6 +159,14 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     ...Object.entries(document["kernel-paths"]).map(([key, entry]) =>
       sourced(`kernel-paths.${key}`, entry.value, entry.unit, entry),
     ),
+  ];
+}
+
+function cacheNumbers(cache: NonNullable<MachineDocument["cache"]>): readonly SourcedNumber[] {
+  return [
+    sourced("cache.size", cache.size / 1024, "KiB", cache),
+    sourced("cache.ways", cache.ways, "ways", cache),
+    sourced("cache.line", cache.line, "bytes", cache),
   ];
 }
 

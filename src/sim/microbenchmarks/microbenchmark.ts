@@ -19,6 +19,8 @@ export interface Microbenchmark {
   readonly operationsPerRound: number;
   /** What goes before the first round. */
   prepare?(builder: OperationStreamBuilder): void;
+  /** What goes before each round, and is not measured. */
+  setUp?(builder: OperationStreamBuilder, turn: number): void;
   /** Round `turn`, counted from 0 over warm-up and measurement. */
   round(builder: OperationStreamBuilder, turn: number): void;
 }
@@ -36,13 +38,18 @@ export interface MeasuredCost {
 
 /** Play a microbenchmark on a VMM. Throws an InputError when the machine profile lacks a cost that it needs. */
 export function measureMicrobenchmark(benchmark: Microbenchmark, vmm: Vmm, profile: MachineProfile): MeasuredCost {
-  const { workload, measuredFrom } = compileMicrobenchmark(benchmark);
+  const { workload, measured } = compileMicrobenchmark(benchmark);
   const { kernel, machine } = bootGuest(vmm, profile, workload);
   const { stream } = workload;
-  for (let i = 0; i < measuredFrom; i++) playOperation(kernel, stream, i);
   const ledger = new Ledger();
-  machine.meter.ledger = ledger;
-  for (let i = measuredFrom; i < stream.length; i++) playOperation(kernel, stream, i);
+  const notMeasured = new Ledger();
+  let next = 0;
+  for (const { from, to } of measured) {
+    machine.meter.ledger = notMeasured;
+    while (next < from) playOperation(kernel, stream, next++);
+    machine.meter.ledger = ledger;
+    while (next < to) playOperation(kernel, stream, next++);
+  }
   requireKernelPaths(profile, ledger.total);
   const operations = benchmark.rounds * benchmark.operationsPerRound;
   const mean = (amounts: Record<string, number>): Record<string, number> =>
@@ -55,18 +62,33 @@ export function measureMicrobenchmark(benchmark: Microbenchmark, vmm: Vmm, profi
   };
 }
 
-export function compileMicrobenchmark(benchmark: Microbenchmark): { workload: CompiledWorkload; measuredFrom: number } {
+/** A range of the operations of a stream, without its end. */
+export interface StreamRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface CompiledMicrobenchmark {
+  readonly workload: CompiledWorkload;
+  readonly measured: readonly StreamRange[];
+}
+
+export function compileMicrobenchmark(benchmark: Microbenchmark): CompiledMicrobenchmark {
   const builder = new OperationStreamBuilder();
   benchmark.prepare?.(builder);
-  for (let turn = 0; turn < benchmark.warmUpRounds; turn++) benchmark.round(builder, turn);
-  const measuredFrom = builder.length;
-  for (let turn = 0; turn < benchmark.rounds; turn++) benchmark.round(builder, benchmark.warmUpRounds + turn);
+  const measured: StreamRange[] = [];
+  for (let turn = 0; turn < benchmark.warmUpRounds + benchmark.rounds; turn++) {
+    benchmark.setUp?.(builder, turn);
+    const from = builder.length;
+    benchmark.round(builder, turn);
+    if (turn >= benchmark.warmUpRounds) measured.push({ from, to: builder.length });
+  }
   const stream = builder.finish();
   const workload = { name: benchmark.name, guest: benchmark.guest, stream, durationUs: 0, warmupUs: 0 };
-  return { workload, measuredFrom };
+  return { workload, measured };
 }
 
 /** Events that have no cost of their own are counted under causes that begin with `event.`. */
-function eventName(cause: string): string {
+export function eventName(cause: string): string {
   return cause.startsWith(EVENT_PREFIX) ? cause.slice(EVENT_PREFIX.length) : cause;
 }
