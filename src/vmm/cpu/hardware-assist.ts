@@ -59,7 +59,7 @@ class HardwareAssist implements VirtualCpu {
   /** An external interrupt is the host's; the guest gets one of its own afterwards. */
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#costs.systemCall);
-    else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+    else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware-assist.exception"));
     else if (entry === "interrupt") {
       this.enter();
       this.#inject(WRITES_TO_INJECT.interrupt);
@@ -79,6 +79,8 @@ class HardwareAssist implements VirtualCpu {
     } else if (instruction === "cpuid") {
       this.enter();
       this.#meter.spend(CPUID, primitiveCost(this.#profile, "hardware-assist.cpuid"));
+    } else if (instruction === "task-priority") {
+      this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, "hardware-assist.task-priority"));
     } else this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
   }
 
