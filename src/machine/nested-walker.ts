@@ -6,10 +6,10 @@
  */
 import type { Meter } from "./meter.ts";
 import { NESTED_VIOLATION, type NestedTranslation } from "./nested-translation.ts";
-import { entryOf, frameOf, Pte } from "./page-tables.ts";
+import { entryOf, frameOf, isLarge, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
 import { NOT_CACHED } from "./page-walk-cache.ts";
-import { mapsLargePage, NOT_TRANSLATED, PageWalker } from "./page-walker.ts";
+import { NOT_TRANSLATED, PageWalker } from "./page-walker.ts";
 import type { MachineProfile } from "./profile.ts";
 import type { Tlb } from "./tlb.ts";
 
@@ -45,7 +45,7 @@ export class NestedWalker extends PageWalker {
     if (known === NOT_CACHED && this.#nested.machineFrame(table) === NESTED_VIOLATION) return NESTED_VIOLATION;
     for (; level > 0; level--) {
       const entry = this.tables.read(table, this.tables.indexAt(page, level));
-      if (mapsLargePage(entry, level)) break;
+      if (isLarge(entry, level)) break;
       this.#guestReferences += 1;
       if ((entry & Pte.Present) === 0) return NOT_TRANSLATED;
       table = frameOf(entry);

@@ -49,6 +49,11 @@ export function frameOf(entry: number): number {
   return entry >>> 8;
 }
 
+/** Whether an entry at a level maps a large page, so that a walk ends there. */
+export function isLarge(entry: number, level: number): boolean {
+  return level === 1 && (entry & Pte.Present) !== 0 && (entry & Pte.LargePage) !== 0;
+}
+
 /** The page frames that hold page tables. */
 export class PageTableMemory {
   readonly format: PageTableFormat;

@@ -1,7 +1,7 @@
 /** The hardware half of address translation: the TLB, and the walk of the page tables that the base register points to. */
 import { cause, event } from "../core/ledger.ts";
 import type { Meter } from "./meter.ts";
-import { entryOf, frameOf, Pte } from "./page-tables.ts";
+import { entryOf, frameOf, isLarge, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
 import { NOT_CACHED, PageWalkCache } from "./page-walk-cache.ts";
 import { primitiveCost } from "./profile.ts";
@@ -83,7 +83,7 @@ export class PageWalker {
     let level = first;
     for (; level > 0; level--) {
       const entry = this.tables.read(table, this.tables.indexAt(page, level));
-      if (mapsLargePage(entry, level)) break;
+      if (isLarge(entry, level)) break;
       if ((entry & Pte.Present) === 0) {
         this.chargeWalk(first + 1);
         return NOT_TRANSLATED;
@@ -125,9 +125,4 @@ export class PageWalker {
     if (level === 0) return used;
     return entryOf(frameOf(used) + this.tables.indexAt(page, 0), used & 0xff & ~Pte.LargePage);
   }
-}
-
-/** Whether the walk ends one level above the last. */
-export function mapsLargePage(entry: number, level: number): boolean {
-  return level === 1 && (entry & Pte.Present) !== 0 && (entry & Pte.LargePage) !== 0;
 }

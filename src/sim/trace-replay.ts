@@ -23,6 +23,9 @@ const FRAMES_PER_PAGE = 4;
 /** More than the kernel keeps free at any size: three times 255 pages (GuestPages). */
 const SPARE_PAGES = 1024;
 
+/** No touch. */
+const NONE = -1;
+
 /** Causes of which each event takes the processor from the guest to the VMM. */
 const EXITS = ["vmm.trap", "vmm.hypercall", "vmm.exit", "vmm.exit.world-switch", "vmm.translation.callout"];
 
@@ -94,7 +97,7 @@ export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Arr
 
 /**
  * A TLB hit is no event for the guest nor for the VMM: the TLB is asked first, and only what it doesn't allow is visited.
- * It is not asked about a touch like the one before either, which would hit what is the most recently used entry already.
+ * After a hit it is not asked about another touch of the same kind either: it would hit what is the most recently used entry.
  */
 export function replayReferences(
   { machine, kernel }: Boot,
@@ -104,13 +107,15 @@ export function replayReferences(
 ): void {
   const { length, kind, page } = trace;
   const { tlb } = machine;
-  let previous = -1;
+  let previous = NONE;
   for (let i = 0; i < length; i++) {
     const touch = page[i] * 2 + ((kind[i] & Reference.Store) >>> 1);
     if (touch === previous) continue;
-    previous = touch;
     const visited = pages[page[i]];
     const write = (touch & 1) !== 0;
-    if (tlb.translate(start + visited, write) === NOT_IN_TLB) kernel.touch(visited, write, 0);
+    previous = touch;
+    if (tlb.translate(start + visited, write) !== NOT_IN_TLB) continue;
+    kernel.touch(visited, write, 0);
+    previous = NONE;
   }
 }

@@ -1,5 +1,5 @@
 /** Walks of a guest's page tables by software: what a VMM does when it is entered because of a page. Large pages occur. */
-import { entryOf, frameOf, Pte } from "../../machine/page-tables.ts";
+import { entryOf, frameOf, isLarge, Pte } from "../../machine/page-tables.ts";
 import type { PageTableMemory } from "../../machine/page-tables.ts";
 import { mapsLargePage } from "../../machine/page-walker.ts";
 
