@@ -4,14 +4,15 @@ import type { ValidationRow, VmmReference } from "./validation-set.ts";
 export const SOURCE = "Barham et al. 2003, Xen and the Art of Virtualization";
 export const MACHINE = "xeon-2.4-sosp03";
 
-/** The VMM that stands for VMware Workstation 3.2. */
+/** The VMMs that stand for Xen 1.x and for VMware Workstation 3.2. */
+const XEN: VmmReference = "xen-pv";
 const VMWARE: VmmReference = "esx";
 
 /** Native Linux on one processor, XenLinux, VMware. There is no model of User-Mode Linux. */
 export const SYSTEMS = ["native", "xen", "vmware"] as const;
 export type System = (typeof SYSTEMS)[number];
 
-export const VMMS: Readonly<Record<System, VmmReference>> = { native: "native", xen: "xen-pv", vmware: VMWARE };
+export const VMMS: Readonly<Record<System, VmmReference>> = { native: "native", xen: XEN, vmware: VMWARE };
 
 /** As the ids of tables 3 to 5 call them. */
 const COLUMNS: Readonly<Record<System, string>> = { native: "l-up", xen: "xen", vmware: "vmw" };
