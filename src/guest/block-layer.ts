@@ -18,8 +18,7 @@ export class BlockLayer {
   /** Read or write pages and wait until that is done. */
   transferAndWait(page: number, pages: number, write: boolean): void {
     const { disk, meter } = this.#machine;
-    this.#submit(pages, write);
-    meter.waitUntil(WAIT_DISK, disk.request(meter.now, page, pages));
+    meter.waitUntil(WAIT_DISK, disk.request(this.#submit(pages, write), page, pages));
     this.#complete(pages, write);
   }
 
@@ -28,9 +27,7 @@ export class BlockLayer {
    * done; the disk's time is kept.
    */
   writeBehind(page: number, pages: number): void {
-    const { disk, meter } = this.#machine;
-    this.#submit(pages, true);
-    disk.request(meter.now, page, pages);
+    this.#machine.disk.request(this.#submit(pages, true), page, pages);
     this.#complete(pages, true);
   }
 
@@ -40,15 +37,17 @@ export class BlockLayer {
     this.#complete(pages, write);
   }
 
-  #submit(pages: number, write: boolean): void {
+  /** Returns the cycle at which the device has the request. */
+  #submit(pages: number, write: boolean): number {
     const { cpu, diskPath } = this.#machine;
     cpu.runKernel(this.#paths["disk-request"], 1);
     diskPath.submit(pages * PAGE_BYTES, write);
-    diskPath.notify();
+    return diskPath.notify();
   }
 
   #complete(pages: number, write: boolean): void {
-    const { cpu, diskPath } = this.#machine;
+    const { cpu, diskPath, meter } = this.#machine;
+    meter.waitUntil(WAIT_DISK, diskPath.interrupt(meter.now, 1, pages * PAGE_BYTES, write));
     cpu.enterKernel("interrupt");
     cpu.runKernel(this.#paths.interrupt, 1);
     diskPath.complete(pages * PAGE_BYTES, write);

@@ -1,4 +1,8 @@
-/** TCP traffic as the guest kernel handles it: segments of one packet each, data copied between user and kernel. */
+/**
+ * TCP traffic as the guest kernel handles it: segments of one packet each (or larger ones, for a device that cuts them up),
+ * data copied between user and kernel. Every second packet of a transfer is acknowledged (RFC 1122, section 4.2.3.2) by a
+ * packet without data, which takes the same path through the kernel.
+ */
 import { cause } from "../core/ledger.ts";
 import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
 import type { GuestMachine } from "./kernel-context.ts";
@@ -8,56 +12,127 @@ import type { PageWork } from "./page-work.ts";
 const WAIT_NETWORK = cause("wait.network");
 /** Bytes that may be on their way before the sender waits: the 128 kB socket buffers of Barham 2003, Table 6. */
 const SOCKET_BUFFER = 128 * 1024;
+const PACKETS_PER_ACKNOWLEDGEMENT = 2;
 
 export class NetworkStack {
   readonly #machine: GuestMachine;
   readonly #paths: KernelPaths;
   readonly #pages: PageWork;
-  readonly #payload: number;
+  /** When the device had the last packet that was sent: a peer that is asked answers after that. */
+  #handedOver = 0;
 
-  constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork, mtu = MTU) {
+  constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork) {
     this.#machine = machine;
     this.#paths = paths;
     this.#pages = pages;
-    this.#payload = mtu - HEADER_BYTES;
   }
 
-  /** One system call that sends `bytes`; waits while more than the socket buffer is on its way. */
-  send(bytes: number): void {
+  /** One system call that sends `bytes` in packets of at most `mtu`; waits while more than the socket buffer is on its way. */
+  send(bytes: number, mtu = MTU): void {
     const { cpu, network, networkPath, meter } = this.#machine;
+    const payload = mtu - HEADER_BYTES;
+    const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
+    let unacknowledged = 0;
     cpu.enterKernel("system-call");
-    for (let left = bytes; left > 0; left -= this.#payload) {
-      const size = Math.min(left, this.#payload);
+    for (let left = bytes; left > 0; left -= segment) {
+      const size = Math.min(left, segment);
       this.#pages.copyBytes(size);
-      cpu.runKernel(this.#paths["send-packet"], 1);
-      networkPath.submit(size + HEADER_BYTES, true);
-      meter.waitUntil(WAIT_NETWORK, network.transmit(meter.now, size) - network.wireCycles(SOCKET_BUFFER));
+      const ready = this.#transmit(size);
+      this.#handedOver = ready;
+      let sent = ready;
+      for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
+      unacknowledged = this.#takeAcknowledgements(
+        unacknowledged + Math.ceil(size / payload),
+        network.packetsPerInterrupt,
+      );
+      meter.waitUntil(WAIT_NETWORK, sent - network.wireCycles(SOCKET_BUFFER));
     }
-    networkPath.notify();
+    this.#takeAcknowledgements(unacknowledged, 1);
     cpu.leaveKernel("system-call");
   }
 
-  /** Packets arrive, one interrupt each, and one system call takes their data. */
-  receive(bytes: number): void {
+  /**
+   * Packets of at most `mtu` arrive, and one system call takes their data. In a `stream` the peer sends ahead, as much as the
+   * socket buffer holds, and several packets share an interrupt; otherwise it sends when this is called, and the process,
+   * which has slept since, is woken up.
+   */
+  receive(bytes: number, mtu = MTU, stream = false): void {
     const { cpu, network, meter } = this.#machine;
-    const start = meter.now;
-    for (let left = bytes; left > 0; left -= this.#payload) {
-      const size = Math.min(left, this.#payload);
-      meter.waitUntil(WAIT_NETWORK, network.receive(start, size));
-      this.packetArrives(size);
+    const payload = mtu - HEADER_BYTES;
+    const from = stream
+      ? meter.now - network.wireCycles(SOCKET_BUFFER)
+      : Math.max(meter.now, this.#handedOver) + network.delayCycles;
+    let unacknowledged = 0;
+    for (let left = bytes; left > 0; ) {
+      const size = Math.min(left, payload * (stream ? network.packetsPerInterrupt : 1));
+      unacknowledged = this.#packetsArrive(from, size, payload, unacknowledged);
+      left -= size;
     }
+    if (!stream) cpu.runKernel(this.#paths["context-switch"], 1);
     cpu.enterKernel("system-call");
     this.#pages.copyBytes(bytes);
     cpu.leaveKernel("system-call");
   }
 
-  /** The processor's part of one received packet, up to where its data waits in the socket buffer. */
-  packetArrives(size: number): void {
+  /** `size` bytes of payload arrive under one interrupt. Returns how many packets have not been acknowledged. */
+  #packetsArrive(from: number, size: number, payload: number, unacknowledged: number): number {
+    const { network, networkPath, meter } = this.#machine;
+    const packets = Math.ceil(size / payload);
+    let arrival = from;
+    for (let rest = size; rest > 0; rest -= payload) arrival = network.receive(from, Math.min(rest, payload));
+    meter.waitUntil(WAIT_NETWORK, arrival);
+    const delivered = networkPath.interrupt(arrival, packets, size + packets * HEADER_BYTES, false);
+    meter.waitUntil(WAIT_NETWORK, delivered);
+    return this.#handleReceived(packets, Math.ceil(size / packets) + HEADER_BYTES, unacknowledged);
+  }
+
+  #handleReceived(packets: number, bytesEach: number, unacknowledged: number): number {
     const { cpu, networkPath } = this.#machine;
+    let waiting = unacknowledged;
     cpu.enterKernel("interrupt");
     cpu.runKernel(this.#paths.interrupt, 1);
-    networkPath.complete(size + HEADER_BYTES, false);
-    cpu.runKernel(this.#paths["receive-packet"], 1);
+    for (let packet = 0; packet < packets; packet++) {
+      networkPath.complete(bytesEach, false);
+      cpu.runKernel(this.#paths["receive-packet"], 1);
+      waiting += 1;
+      if (waiting < PACKETS_PER_ACKNOWLEDGEMENT) continue;
+      this.#machine.network.transmit(this.#transmit(0), 0);
+      waiting = 0;
+    }
     cpu.leaveKernel("interrupt");
+    return waiting;
+  }
+
+  /** One segment to the device. Returns the cycle at which the device has it. */
+  #transmit(size: number): number {
+    const { cpu, networkPath } = this.#machine;
+    cpu.runKernel(this.#paths["send-packet"], 1);
+    networkPath.submit(size + HEADER_BYTES, true);
+    const ready = networkPath.notify();
+    if (networkPath.interruptsForSent()) {
+      cpu.enterKernel("interrupt");
+      cpu.runKernel(this.#paths.interrupt, 1);
+      cpu.leaveKernel("interrupt");
+    }
+    return ready;
+  }
+
+  /** Of `packets` sent, take the acknowledgements `perInterrupt` at a time. Returns how many packets have none yet. */
+  #takeAcknowledgements(packets: number, perInterrupt: number): number {
+    const { cpu, networkPath, meter } = this.#machine;
+    let left = packets;
+    while (left >= perInterrupt * PACKETS_PER_ACKNOWLEDGEMENT) {
+      const count = Math.min(this.#machine.network.packetsPerInterrupt, Math.floor(left / PACKETS_PER_ACKNOWLEDGEMENT));
+      networkPath.interrupt(meter.now, count, count * HEADER_BYTES, false);
+      cpu.enterKernel("interrupt");
+      cpu.runKernel(this.#paths.interrupt, 1);
+      for (let packet = 0; packet < count; packet++) {
+        networkPath.complete(HEADER_BYTES, false);
+        cpu.runKernel(this.#paths["receive-packet"], 1);
+      }
+      cpu.leaveKernel("interrupt");
+      left -= count * PACKETS_PER_ACKNOWLEDGEMENT;
+    }
+    return left;
   }
 }

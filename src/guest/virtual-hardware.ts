@@ -78,12 +78,28 @@ export interface Mmu {
   retire(root: number): void;
 }
 
-/** The path of disk requests, or of network packets, out of the guest and back; time on the device itself not included. */
+/**
+ * The path of disk requests, or of network packets, out of the guest and back; time on the device itself not included. A
+ * request goes `submit`, `notify`, (the device), `interrupt`, `complete`; a packet that is received begins at `interrupt`.
+ */
 export interface IoPath {
+  /** Most bytes that are submitted at once where the device cuts them into packets itself; 0: packets only. */
+  readonly segmentBytes: number;
   /** Hand one request or packet to the device. `write`: to the device, for a packet: transmit. */
   submit(bytes: number, write: boolean): void;
-  /** After a burst of {@link submit}: tell the device that there is work. */
-  notify(): void;
+  /** After a burst of {@link submit}: tell the device that there is work. Returns the cycle at which the device has it. */
+  notify(): number;
+  /**
+   * The device interrupts at cycle `at`: `count` requests are done, or packets have arrived, of `bytes` in all. What happens
+   * before the guest's handler runs, and what the handler does once: it takes them one by one by {@link complete}. Returns
+   * the cycle at which the guest is interrupted: now, unless somebody else is still at it.
+   */
+  interrupt(at: number, count: number, bytes: number, write: boolean): number;
   /** Take one finished request or received packet from the device, in the kernel's interrupt handler. */
   complete(bytes: number, write: boolean): void;
+  /**
+   * Asked after {@link notify}: does the device interrupt at once to say that packets are gone? Then what that takes before
+   * the handler runs is charged. Real interfaces say so with the next interrupt for other packets.
+   */
+  interruptsForSent(): boolean;
 }

@@ -10,6 +10,8 @@ export class Meter {
   now = 0;
   /** The ledger in use; the simulator has one for each kind of operation. */
   ledger = new Ledger();
+  /** What other processors do for this guest meanwhile (a driver domain on a processor of its own); no time of this clock. */
+  elsewhere = new Ledger();
 
   /** Run for `cycles` (a non-negative integer) because of one event of a cause. */
   spend(cause: number, cycles: number): void {
@@ -21,6 +23,11 @@ export class Meter {
   spendMany(cause: number, count: number, cyclesEach: number): void {
     this.now += count * cyclesEach;
     this.ledger.chargeMany(cause, count, cyclesEach);
+  }
+
+  /** `count` events of `cyclesEach` on another processor. */
+  spendElsewhere(cause: number, count: number, cyclesEach: number): void {
+    this.elsewhere.chargeMany(cause, count, cyclesEach);
   }
 
   /** Count an event that costs nothing by itself, or whose cost is charged elsewhere. */

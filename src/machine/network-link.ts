@@ -1,4 +1,5 @@
 /** A full-duplex Ethernet link: packets occupy the wire one after the other, per direction. */
+import { microsecondsToCycles } from "./profile.ts";
 import type { MachineProfile } from "./profile.ts";
 
 /** Bytes of a maximum-size packet, IP and TCP headers included (RFC 894). */
@@ -12,11 +13,17 @@ export class NetworkLink {
   /** Cycles the wire has been busy, per direction. */
   busyTransmit = 0;
   busyReceive = 0;
+  /** Packets of a stream that share one interrupt. */
+  readonly packetsPerInterrupt: number;
+  /** What a lone packet takes on top of its time on the wire: the network, and the interface until it interrupts. */
+  readonly delayCycles: number;
   readonly #cyclesPerByte: number;
   #transmitFree = 0;
   #receiveFree = 0;
 
   constructor(profile: MachineProfile) {
+    this.packetsPerInterrupt = profile.network.packetsPerInterrupt;
+    this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);
     this.#cyclesPerByte = (8 * profile.megahertz) / profile.network.megabitsPerSecond;
   }
 

@@ -30,7 +30,13 @@ export interface MachineProfile {
   readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
-  readonly network: { readonly megabitsPerSecond: number };
+  readonly network: {
+    readonly megabitsPerSecond: number;
+    /** Packets that arrive in a row before the interface interrupts. */
+    readonly packetsPerInterrupt: number;
+    /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
+    readonly delayUs: number;
+  };
   /** Primitive costs in cycles, integers, by dotted name: `hardware.trap`, `xen.hypercall`. */
   readonly costs: Readonly<Record<string, number>>;
   /** Native cycles of the guest kernel's own code, integers, by path: `fork`, `page-fault`; events are charged on top. */

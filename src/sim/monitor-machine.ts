@@ -59,10 +59,11 @@ function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorCont
   const { costs } = context.profile;
   const missing = part.definition.needs?.find((name) => costs[name] === undefined);
   if (missing === undefined) return part.definition.create(part.parameters, context);
-  const fail = (): void => {
+  const fail = (): never => {
     primitiveCost(context.profile, missing);
+    throw new Error(`the machine gives ${missing} after all`);
   };
-  return { submit: fail, notify: fail, complete: fail };
+  return { segmentBytes: 0, submit: fail, notify: fail, interrupt: fail, complete: fail, interruptsForSent: fail };
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

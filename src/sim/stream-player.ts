@@ -1,5 +1,6 @@
 /** Plays one operation of a stream on a guest kernel. */
 import type { GuestKernel } from "../guest/kernel.ts";
+import { MTU } from "../machine/network-link.ts";
 import { Op } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
 
@@ -20,9 +21,9 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.WriteFile:
       return kernel.files.write(a, b, stream.c[i] === 1);
     case Op.Send:
-      return kernel.network.send(a);
+      return kernel.network.send(a, b === 0 ? MTU : b);
     case Op.Receive:
-      return kernel.network.receive(a);
+      return kernel.network.receive(a, b === 0 ? MTU : b, stream.c[i] === 1);
     default:
       return playProcessOperation(kernel, stream, i);
   }

@@ -1,7 +1,7 @@
 import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { defineVmm } from "./contract.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
-import { vmkernelDisk, vmkernelNetwork } from "./io/vmkernel.ts";
+import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
@@ -19,6 +19,6 @@ export const esx3 = defineVmm({
   allocation: proportionalShares({ idleMemoryTax: 0.75 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),
-  network: vmkernelNetwork(),
+  network: vmxnet(),
   overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
 });

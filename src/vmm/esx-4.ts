@@ -1,24 +1,24 @@
 import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
-import { vmkernelDisk, vmkernelNetwork } from "./io/vmkernel.ts";
+import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
-import { shadowPaging } from "./mmu/shadow-paging.ts";
+import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
 /** VMware ESX 4.x on processors with hardware support for virtualization. */
 export const esx4 = defineVmm({
   name: "esx-4",
   title: "VMware ESX 4",
-  summary: "full virtualization: hardware assist, shadow page tables, drivers in the vmkernel",
-  cpu: hardwareAssist(),
-  mmu: shadowPaging(),
+  summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
+  cpu: hardwareAssist({ taggedTlb: true }),
+  mmu: nestedPaging({ largePages: true }),
   memory: [pageSharing(), ballooning(), hostSwap()],
   allocation: proportionalShares({ idleMemoryTax: 0.75 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),
-  network: vmkernelNetwork(),
+  network: vmxnet(),
   overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
 });

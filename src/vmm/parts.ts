@@ -7,8 +7,12 @@ import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
+import { driverDomainDisk, driverDomainNetwork } from "./io/driver-domain.ts";
+import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
+import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
-import { vmkernelDisk, vmkernelNetwork } from "./io/vmkernel.ts";
+import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
+import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
@@ -29,10 +33,19 @@ export {
   paravirtual,
   bareDisk,
   bareNetwork,
+  driverDomainDisk,
+  driverDomainNetwork,
+  emulatedDisk,
+  emulatedNetwork,
+  hostedDisk,
+  hostedNetwork,
   splitDriverDisk,
   splitDriverNetwork,
   vmkernelDisk,
   vmkernelNetwork,
+  vmxnet,
+  xenDriversDisk,
+  xenDriversNetwork,
   ballooning,
   hostSwap,
   pageSharing,
@@ -55,10 +68,19 @@ export const PARTS: readonly PartDefinition[] = [
   paravirtual.definition,
   bareDisk.definition,
   bareNetwork.definition,
+  driverDomainDisk.definition,
+  driverDomainNetwork.definition,
+  emulatedDisk.definition,
+  emulatedNetwork.definition,
+  hostedDisk.definition,
+  hostedNetwork.definition,
   splitDriverDisk.definition,
   splitDriverNetwork.definition,
   vmkernelDisk.definition,
   vmkernelNetwork.definition,
+  vmxnet.definition,
+  xenDriversDisk.definition,
+  xenDriversNetwork.definition,
   ballooning.definition,
   hostSwap.definition,
   pageSharing.definition,

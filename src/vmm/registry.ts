@@ -4,11 +4,14 @@ import { esx3 } from "./esx-3.ts";
 import { esx4 } from "./esx-4.ts";
 import { esx } from "./esx.ts";
 import { kvmShadow } from "./kvm-shadow.ts";
+import { kvm } from "./kvm.ts";
 import { native } from "./native.ts";
+import { workstation } from "./workstation.ts";
 import { xenHvm } from "./xen-hvm.ts";
+import { xenPv1 } from "./xen-pv-1.ts";
 import { xenPv } from "./xen-pv.ts";
 
-export { native, esx3, esx4, esx, kvmShadow, xenHvm, xenPv };
+export { native, esx3, esx4, esx, kvmShadow, kvm, workstation, xenHvm, xenPv1, xenPv };
 
 /** Every VMM of the package. */
-export const VMMS: readonly Vmm[] = [native, esx3, esx4, esx, kvmShadow, xenHvm, xenPv];
+export const VMMS: readonly Vmm[] = [native, esx3, esx4, esx, kvmShadow, kvm, workstation, xenHvm, xenPv1, xenPv];

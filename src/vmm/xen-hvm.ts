@@ -1,23 +1,23 @@
 import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
-import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
+import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 
-/** Xen 3 with guests as they are, on processors with hardware support; paravirtual drivers. */
+/** Xen 3 with guests as they are, on processors with hardware support; devices emulated by qemu-dm. */
 export const xenHvm = defineVmm({
   name: "xen-hvm",
   title: "Xen HVM",
-  summary: "hardware assist, shadow page tables, drivers in dom0",
+  summary: "hardware assist, shadow page tables, devices emulated by a process of dom0",
   cpu: hardwareAssist(),
   mmu: shadowPaging(),
   memory: [ballooning()],
   allocation: staticPartition(),
   scheduler: credit(),
-  disk: splitDriverDisk(),
-  network: splitDriverNetwork(),
+  disk: emulatedDisk(),
+  network: emulatedNetwork(),
   overheadPerGuest: {
     mib: 9,
     source: "assumed: 1 MiB as for a paravirtual guest, and a pool of 8 MiB for shadow page tables",

@@ -47,9 +47,9 @@ export const Op = {
   ReadFile: 12,
   /** Write b pages of the file set from page a on; c = 1 waits until they are on disk (fsync), 0 leaves them in the cache. */
   WriteFile: 13,
-  /** Send a bytes to the network. */
+  /** Send a bytes to the network, in packets of at most b bytes (0: 1,500). */
   Send: 14,
-  /** Receive a bytes from the network. */
+  /** Receive a bytes from the network, in packets of at most b bytes (0: 1,500); c = 1: the peer has been sending ahead. */
   Receive: 15,
   /** The guest kernel executes instruction a (an index into the guest's INSTRUCTIONS), b times. */
   Instruction: 16,

@@ -124,7 +124,7 @@ describe("a machine", () => {
       pageTable: "ia32",
       tlb: { entries: 64, ways: 4 },
       disk: { positioningUs: 7700, megabytesPerSecond: 60 },
-      network: { megabitsPerSecond: 1000 },
+      network: { megabitsPerSecond: 1000, packetsPerInterrupt: 1, delayUs: 0 },
       costs: { "hardware.trap": 1093 },
       kernelPaths: { fork: 60_000 },
     });
@@ -136,6 +136,39 @@ describe("a machine", () => {
       source: "S",
       kind: "calibrated",
     });
+  });
+
+  test("says how its network interface interrupts", () => {
+    const interrupts = "network-interrupts: { packets: 5, delay: 70us, kind: assumed, source: S }\n";
+    const { profile, numbers } = loadMachine(write("m.yaml", MACHINE + interrupts));
+    expect(profile.network).toEqual({ megabitsPerSecond: 1000, packetsPerInterrupt: 5, delayUs: 70 });
+    expect(numbers.map(({ name }) => name)).toContain("network-interrupts.delay");
+  });
+
+  test("takes over from its base what it does not give, and says so", () => {
+    write("base.yaml", MACHINE.replace("name: m", "name: base"));
+    const text = MACHINE.replace("title: M", "title: M\nbase: base").replace("hardware.trap", "hardware.interrupt");
+    const file = write("m.yaml", text.replace("value: 1093", "value: 7"));
+    const { profile, numbers, digest } = loadMachine(file);
+    expect(profile.costs).toEqual({ "hardware.trap": 1093, "hardware.interrupt": 7 });
+    expect(profile.kernelPaths).toEqual({ fork: 60_000 });
+    expect(numbers.filter(({ base }) => base === "base").map(({ name }) => name)).toEqual(["costs.hardware.trap"]);
+    write("base.yaml", MACHINE.replace("name: m", "name: base").replace("1093", "1094"));
+    expect(loadMachine(file).digest, "it is another machine when its base changes").not.toBe(digest);
+  });
+
+  test("with an unsuitable base is refused", () => {
+    const based = MACHINE.replace("title: M", "title: M\nbase: base");
+    const complaint = (base: string): string => {
+      write("base.yaml", base);
+      return problems(() => loadMachine(write("m.yaml", based)))[0];
+    };
+    expect(complaint(based)).toMatch(/m\.yaml:3:7: base: "base" has a base itself; expected "base"/);
+    expect(complaint(MACHINE.replace("linux-2.4", "linux-6.1"))).toContain(
+      '"base" counts cycles of linux-6.1, expected cycles of linux-2.4',
+    );
+    const missing = MACHINE.replace("title: M", "title: M\nbase: bose");
+    expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(/m\.yaml:3:7: base: .*bose\.yaml/);
   });
 
   test("may describe its second-level cache", () => {

@@ -2,8 +2,13 @@ import { expect, it } from "vitest";
 import { Disk } from "../../src/machine/disk.ts";
 import { HEADER_BYTES, MTU, NetworkLink } from "../../src/machine/network-link.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
+import { native } from "../../src/vmm/native.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { SMALL_GUEST, VMMS, XEON } from "./machines.ts";
+import { SMALL_GUEST, XEON } from "./machines.ts";
 
 const MICROSECOND = XEON.megahertz;
 
@@ -28,7 +33,10 @@ it("sends a full packet over gigabit Ethernet in 12.3 us (1538 bytes with framin
   expect(link.transmit(0, payload) / MICROSECOND).toBeCloseTo(2 * 12.304, 2);
 });
 
-it.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))(
+/** A driver domain that shares the guest's processor leaves it too little: see Menon 2006, 750 Mb/s at 3 GHz. */
+const xenOnTwoProcessors = { ...xenPv, network: splitDriverNetwork({ ownProcessor: true }) };
+
+it.each([native, esx, xenPv1, xenOnTwoProcessors].map((vmm) => ({ name: vmm.name, vmm })))(
   "fills the wire when it sends in bulk, but no more: $name",
   ({ vmm }) => {
     const builder = new OperationStreamBuilder();

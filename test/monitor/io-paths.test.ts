@@ -1,42 +1,126 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Meter } from "../../src/machine/meter.ts";
 import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
+import type { MachineProfile } from "../../src/machine/profile.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import type { Part } from "../../src/vmm/contract.ts";
-import { bareNetwork } from "../../src/vmm/io/bare.ts";
+import { bareDisk, bareNetwork } from "../../src/vmm/io/bare.ts";
+import { driverDomainNetwork } from "../../src/vmm/io/driver-domain.ts";
+import { emulatedDisk, emulatedNetwork } from "../../src/vmm/io/emulated.ts";
+import { type BackEnd, FrontEnd } from "../../src/vmm/io/front-end.ts";
+import { hostedDisk, hostedNetwork } from "../../src/vmm/io/hosted.ts";
+import type { SharedRing } from "../../src/vmm/io/shared-ring.ts";
 import { splitDriverDisk, splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
-import { vmkernelDisk, vmkernelNetwork } from "../../src/vmm/io/vmkernel.ts";
-import type { IoPath } from "../../src/vmm/monitor-contract.ts";
+import { vmkernelDisk, vmkernelNetwork, vmxnet } from "../../src/vmm/io/vmkernel.ts";
+import { xenDriversDisk, xenDriversNetwork } from "../../src/vmm/io/xen-drivers.ts";
+import type { IoPath, MonitorContext } from "../../src/vmm/monitor-contract.ts";
 import { FREE_ENTRY, XEON } from "./machines.ts";
 
-/** Events, or cycles, by cause that using an I/O path leads to. */
-function use(part: Part<"disk" | "network">, action: (path: IoPath) => void) {
-  const meter = new Meter();
-  const path = part.definition.create(part.parameters, {
-    profile: XEON,
+type IoPart = Part<"disk" | "network">;
+
+/** With hardware support for virtualization, too. */
+const MACHINE: MachineProfile = {
+  ...XEON,
+  costs: { ...XEON.costs, "hardware-assist.exit": 1931, "hardware-assist.entry": 2409 },
+};
+
+function contextOn(meter: Meter): MonitorContext {
+  return {
+    profile: MACHINE,
     meter,
     tlb: new Tlb(64, 64),
     pageTableFormat: PAGE_TABLE_FORMATS.ia32,
     machineFrames: new Uint32Array(0),
     vmmEntry: FREE_ENTRY,
-  });
-  action(path);
-  return { events: meter.ledger.eventsByCause(), cycles: meter.ledger.cyclesByCause() };
+  };
 }
 
-const submit = (bytes: number) => (path: IoPath) => path.submit(bytes, true);
-const complete = (bytes: number, write: boolean) => (path: IoPath) => path.complete(bytes, write);
-
-const PACKET = 1448;
-
-function flips(part: Part<"disk" | "network">, write: boolean): number | undefined {
-  return use(part, complete(PACKET, write)).events["io.backend.page-flip"];
+/** What using an I/O path leads to. */
+function use(part: IoPart, action: (path: IoPath, meter: Meter) => void) {
+  const meter = new Meter();
+  action(part.definition.create(part.parameters, contextOn(meter)), meter);
+  return { events: meter.ledger.eventsByCause(), cycles: meter.ledger.cyclesByCause(), meter };
 }
 
-function copied(part: Part<"disk" | "network">, write: boolean): number | undefined {
-  return use(part, complete(PACKET, write)).cycles["io.vmkernel.copy"];
+const PACKET = 1500;
+
+function send(path: IoPath, packets: number): void {
+  for (let packet = 0; packet < packets; packet++) path.submit(PACKET, true);
+  path.notify();
+  path.interruptsForSent();
 }
+
+function receive(path: IoPath, packets: number): void {
+  path.interrupt(0, packets, packets * PACKET, false);
+  for (let packet = 0; packet < packets; packet++) path.complete(PACKET, false);
+}
+
+function transfer(path: IoPath, bytes: number, write: boolean): void {
+  path.submit(bytes, write);
+  path.notify();
+  path.interrupt(0, 1, bytes, write);
+  path.complete(bytes, write);
+}
+
+const NETWORKS: readonly IoPart[] = [
+  bareNetwork(),
+  driverDomainNetwork(),
+  emulatedNetwork(),
+  hostedNetwork(),
+  hostedNetwork({ registersInVmm: false, combinedSends: 0, sharedMemoryNotification: false }),
+  splitDriverNetwork(),
+  splitDriverNetwork({ pageFlip: false, grantMap: false }),
+  vmkernelNetwork(),
+  vmxnet(),
+  xenDriversNetwork(),
+];
+const DISKS: readonly IoPart[] = [
+  bareDisk(),
+  emulatedDisk(),
+  hostedDisk(),
+  splitDriverDisk(),
+  vmkernelDisk(),
+  xenDriversDisk(),
+];
+
+describe.each(NETWORKS.map((part) => ({ name: `${part.definition.name} ${JSON.stringify(part.parameters)}`, part })))(
+  "the network path $name",
+  ({ part }) => {
+    it.each([
+      { what: "sent", act: send },
+      { what: "received", act: receive },
+    ])("takes no more for a packet $what in a larger batch", ({ act }) => {
+      let before = Infinity;
+      for (let packets = 1; packets <= 64; packets++) {
+        const perPacket = use(part, (path) => act(path, packets)).meter.now / packets;
+        // Sizes are rounded to whole cycles.
+        expect(perPacket).toBeLessThanOrEqual(before + 1);
+        before = perPacket;
+      }
+    });
+
+    it("charges what its clock shows", () => {
+      const { meter } = use(part, (path) => {
+        send(path, 7);
+        receive(path, 5);
+      });
+      expect(meter.ledger.total).toBe(meter.now);
+      expect(meter.now).toBeGreaterThan(0);
+    });
+  },
+);
+
+it.each(DISKS.map((part) => ({ name: part.definition.name, part })))(
+  "the disk path $name charges what its clock shows",
+  ({ part }) => {
+    for (const write of [false, true]) {
+      const { meter } = use(part, (path) => transfer(path, 131_072, write));
+      expect(meter.ledger.total).toBe(meter.now);
+    }
+  },
+);
 
 describe("a split driver", () => {
   it("maps every page of a request by a grant, and at least one", () => {
@@ -46,43 +130,228 @@ describe("a split driver", () => {
       [4097, 2],
       [65_536, 16],
     ]) {
-      expect(use(splitDriverDisk(), submit(bytes)).events["io.backend.grant"], `${bytes} bytes`).toBe(grants);
+      const { events } = use(splitDriverDisk(), (path) => transfer(path, bytes, true));
+      expect(events["io.backend.grant"], `${bytes} bytes`).toBe(grants);
     }
   });
 
-  it("exchanges the page of a packet received, and of nothing else", () => {
-    expect([flips(splitDriverNetwork(), false), flips(splitDriverNetwork(), true)]).toEqual([1, undefined]);
-    expect([flips(splitDriverDisk(), false), flips(splitDriverDisk(), true)]).toEqual([undefined, undefined]);
+  it("puts 11 pages into a block request", () => {
+    // 32 pages are three requests: three put, three answers taken.
+    const { events } = use(splitDriverDisk(), (path) => transfer(path, 131_072, false));
+    expect(events["io.frontend"]).toBe(6);
   });
 
-  it("takes one event, and one switch to the driver domain, for a burst of requests", () => {
-    const { events } = use(splitDriverNetwork(), (path) => {
-      for (let packet = 0; packet < 5; packet++) path.submit(PACKET, true);
-      path.notify();
-    });
-    expect([events["vmm.event-channel"], events["io.backend.domain-switch"]]).toEqual([1, 1]);
+  it("exchanges the page of every packet received, or copies it", () => {
+    expect(use(splitDriverNetwork(), (path) => receive(path, 3)).events["io.backend.page-flip"]).toBe(3);
+    const { events, cycles } = use(splitDriverNetwork({ pageFlip: false }), (path) => receive(path, 3));
+    expect(events["io.backend.page-flip"]).toBeUndefined();
+    expect(cycles["io.backend.copy"]).toBe(3 * Math.round((PACKET / 4096) * primitiveCost(XEON, "page.copy")));
+    expect(use(splitDriverNetwork(), (path) => send(path, 3)).events["io.backend.page-flip"]).toBeUndefined();
+  });
+
+  it("takes one event, and a switch to the driver domain and back, for a burst of requests", () => {
+    const { events } = use(splitDriverNetwork(), (path) => send(path, 5));
+    expect([events["vmm.event-channel"], events["io.backend.domain-switch"]]).toEqual([1, 2]);
     expect([events["io.frontend"], events["io.backend.request"], events["io.backend.grant"]]).toEqual([5, 5, 5]);
   });
+
+  it("drops what the TLB holds when domains are switched", () => {
+    const meter = new Meter();
+    const context = contextOn(meter);
+    context.tlb.insert(5, 1);
+    const part = splitDriverNetwork();
+    send(part.definition.create(part.parameters, context), 1);
+    expect(context.tlb.lookup(5)).toBe(-1);
+  });
+
+  it("goes on with packets that come while it is at it, without an event, if it has a processor of its own", () => {
+    const { events, meter } = use(splitDriverNetwork({ ownProcessor: true }), (path, clock) => {
+      path.submit(PACKET, true);
+      const first = path.notify();
+      path.submit(PACKET, true);
+      const second = path.notify();
+      expect(second).toBeGreaterThan(first);
+      clock.now = second + 1;
+      path.submit(PACKET, true);
+      expect(path.notify()).toBeGreaterThan(second);
+    });
+    expect(events["vmm.event-channel"]).toBe(2);
+    const backend = Object.keys(events).filter((name) => name.startsWith("io.backend"));
+    expect(backend, "nothing of the back end takes time of the guest's processor").toEqual([]);
+    expect(meter.elsewhere.eventsByCause()["io.backend.request"]).toBe(3);
+    expect(meter.elsewhere.eventsByCause()["io.backend.domain-switch"], "as many wake-ups as events").toBe(2);
+  });
 });
+
+describe("a front end", () => {
+  /** A back end that keeps nothing but books. */
+  class Books implements BackEnd {
+    readonly requests: number[] = [];
+    answers = 0;
+    catchUp(): void {}
+    takeRequests(ring: SharedRing): number {
+      while (ring.waiting > 0) this.requests.push(ring.takeRequest());
+      ring.awaitRequests();
+      return 0;
+    }
+    answer(_at: number, ring: SharedRing, entries: number, _bytes: number, sent: SharedRing | undefined): number {
+      const outgoing = sent ?? ring;
+      const count = sent === undefined ? entries : sent.unanswered;
+      for (let entry = 0; entry < count; entry++) outgoing.putResponse();
+      outgoing.publishResponses();
+      this.answers += count;
+      return 0;
+    }
+  }
+
+  it("hands over every byte, and gets an answer for every request, however small the ring", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("disk" as const, "network" as const),
+        fc.integer({ min: 2, max: 40 }),
+        fc.array(fc.integer({ min: 1, max: 200_000 }), { minLength: 1, maxLength: 20 }),
+        (device, ringEntries, sizes) => {
+          const books = new Books();
+          const settings = { device, ringEntries, segmentBytes: 0, updatesPerPacket: 0 };
+          const frontEnd = new FrontEnd(settings, books, contextOn(new Meter()));
+          for (const bytes of sizes) {
+            frontEnd.submit(bytes);
+            frontEnd.notify();
+            frontEnd.interrupt(0, device === "disk" ? 1 : 0, bytes);
+            if (device === "disk") frontEnd.complete(bytes);
+          }
+          const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
+          expect(books.requests.reduce((sum, bytes) => sum + bytes, 0)).toBe(total);
+          expect(books.answers).toBe(books.requests.length);
+          expect(Math.max(...books.requests)).toBeLessThanOrEqual(device === "disk" ? 11 * 4096 : 4096);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("drivers in the hypervisor", () => {
+  it("take no driver domain, and one call for a burst", () => {
+    const { events } = use(xenDriversNetwork(), (path) => {
+      send(path, 5);
+      receive(path, 4);
+    });
+    expect(Object.keys(events).filter((name) => name.startsWith("io.backend"))).toEqual([]);
+    expect([events["vmm.event-channel"], events["io.hypervisor.page-exchange"]]).toEqual([1, 4]);
+  });
+});
+
+it("an interrupt of a domain's own device is masked, and unmasked by a call", () => {
+  const { events, cycles } = use(driverDomainNetwork(), (path) => {
+    receive(path, 5);
+    receive(path, 1);
+  });
+  expect(events["io.interrupt-mask"]).toBe(2);
+  const once = primitiveCost(XEON, "xen.hypercall") + 2 * primitiveCost(XEON, "hardware.device-access");
+  expect(cycles["io.interrupt-mask"]).toBe(2 * once);
+});
+
+function copied(part: IoPart, action: (path: IoPath) => void): number | undefined {
+  return use(part, action).cycles["io.vmkernel.copy"];
+}
 
 describe("the vmkernel", () => {
   it("copies a received packet into the guest, byte by byte, and nothing else", () => {
-    expect(copied(vmkernelNetwork(), false)).toBe(Math.round((PACKET / 4096) * primitiveCost(XEON, "page.copy")));
-    for (const cycles of [copied(vmkernelNetwork(), true), copied(vmkernelDisk(), false), copied(vmkernelDisk(), true)])
-      expect(cycles).toBeUndefined();
+    expect(copied(vmkernelNetwork(), (path) => receive(path, 1))).toBe(
+      Math.round((PACKET / 4096) * primitiveCost(XEON, "page.copy")),
+    );
+    expect(copied(vmkernelNetwork(), (path) => send(path, 1))).toBeUndefined();
+    for (const write of [false, true]) {
+      expect(copied(vmkernelDisk(), (path) => transfer(path, 8192, write))).toBeUndefined();
+    }
   });
 
   it("emulates as many accesses to device registers as it is told", () => {
-    const part = vmkernelNetwork({ submitAccesses: 7, completeAccesses: 2 });
-    expect(use(part, submit(100)).events["io.device-emulation"]).toBe(7);
-    expect(use(part, complete(100, true)).events["io.device-emulation"]).toBe(2);
+    const part = vmkernelNetwork({ submitAccesses: 7, interruptAccesses: 2 });
+    expect(use(part, (path) => send(path, 3)).events["io.device-emulation"]).toBe(21);
+    expect(use(part, (path) => receive(path, 3)).events["io.device-emulation"]).toBe(2);
+    const { events } = use(vmxnet(), (path) => {
+      send(path, 3);
+      receive(path, 3);
+    });
+    expect(events["io.device-emulation"], "one access per burst and per interrupt").toBe(2);
   });
 });
 
-it("a bare device is told once of a burst", () => {
-  const { events } = use(bareNetwork(), (path) => {
-    for (let packet = 0; packet < 5; packet++) path.submit(PACKET, true);
-    path.notify();
+function worldSwitches(events: Record<string, number>): number {
+  const counts = Object.entries(events).filter(([name]) => name.startsWith("io.hosted.switch."));
+  return counts.reduce((sum, [, count]) => sum + count, 0);
+}
+
+function switches(part: IoPart, action: (path: IoPath, meter: Meter) => void): number {
+  return worldSwitches(use(part, action).events);
+}
+
+/** Sends a packet every so often, 300 times. */
+function spaced(microseconds: number): (path: IoPath, meter: Meter) => void {
+  return (path, meter) => {
+    for (let packet = 0; packet < 300; packet++) {
+      meter.now += microseconds * XEON.megahertz;
+      send(path, 1);
+    }
+  };
+}
+
+/** World switches, counted by hand from Sugerman 2001, sections 2.4 and 3.4; the Lance's handler reads its status 3 times. */
+describe("hosted I/O", () => {
+  const VERSION_2 = { registersInVmm: false, combinedSends: 0, sharedMemoryNotification: false };
+
+  it("of version 2.0 switches there and back for a packet, and for each access of the handler", () => {
+    expect(switches(hostedNetwork(VERSION_2), (path) => send(path, 1))).toBe(2 + 3 * 2);
+    expect(switches(hostedNetwork(VERSION_2), (path) => receive(path, 1))).toBe(2 + 3 * 2);
+    expect(use(hostedNetwork(VERSION_2), (path) => receive(path, 1)).events["io.hosted.select"]).toBe(1);
   });
+
+  it("switches there and back for a packet only, once registers are emulated in the VMM", () => {
+    const part = hostedNetwork({ combinedSends: 0 });
+    expect(switches(part, (path) => send(path, 1))).toBe(2);
+    expect(switches(part, (path) => receive(path, 5))).toBe(2);
+    expect(use(part, (path) => receive(path, 5)).events["io.hosted.select"]).toBeUndefined();
+  });
+
+  it("combines three packets in one switch where switches are frequent, and none where they are rare", () => {
+    expect(switches(hostedNetwork(), spaced(1000))).toBe(600);
+    const often = switches(hostedNetwork(), spaced(10));
+    // The first few show that it is worth while.
+    expect(often).toBeGreaterThanOrEqual(200);
+    expect(often).toBeLessThan(250);
+  });
+
+  it("sends what waits when an interrupt of the host comes", () => {
+    const { events } = use(hostedNetwork(), (path, meter) => {
+      for (let packet = 0; packet < 50; packet++) {
+        meter.now += 10 * XEON.megahertz;
+        send(path, 1);
+      }
+      receive(path, 1);
+    });
+    expect(events["io.hosted.host-send"]).toBe(50);
+  });
+
+  it("gives a disk request to the host's kernel, and takes an interrupt for it", () => {
+    const { events } = use(hostedDisk(), (path) => transfer(path, 4096, true));
+    expect([worldSwitches(events), events["io.hosted.host-send"]]).toEqual([4, 1]);
+    expect(events["io.hosted.host-receive"]).toBeUndefined();
+  });
+});
+
+it("an emulated device leaves the guest for every access: two switches of domain and a process woken up each", () => {
+  const { events } = use(emulatedNetwork({ submitAccesses: 2, interruptAccesses: 3 }), (path) => {
+    send(path, 1);
+    receive(path, 1);
+  });
+  // The interrupt itself wakes the device model, too.
+  expect([events["io.emulated.exit"], events["io.backend.device-model"]]).toEqual([5, 6]);
+  expect(events["io.backend.domain-switch"]).toBe(12);
+});
+
+it("a bare device is told once of a burst", () => {
+  const { events } = use(bareNetwork(), (path) => send(path, 5));
   expect(events).toEqual({ "guest.kernel": 5, "io.device-registers": 1 });
 });

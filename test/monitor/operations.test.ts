@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { BASIC_OPERATIONS, measureOperations } from "../../src/sim/operations.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";
+import { splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { SMALL_GUEST, VMMS, XEON } from "./machines.ts";
@@ -68,6 +70,14 @@ describe.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("basic operations on
     });
     expect(runMonitor(vmm, XEON, execs).metrics.guest_page_faults).toBe(38);
   });
+});
+
+it("measures what a driver domain does on a processor of its own as its work, too", () => {
+  const network = splitDriverNetwork({ ownProcessor: true });
+  const [shared, own] = [xenPv, { ...xenPv, network }].map((vmm) => measureOperations(vmm, XEON, EMPTY)["send-packet"]);
+  expect(own.backend["io.backend.request"]).toBe(shared.backend["io.backend.request"]);
+  expect(own.backend["io.backend.grant"]).toBe(shared.backend["io.backend.grant"]);
+  expect(total(own.backend)).toBeLessThan(total(shared.backend));
 });
 
 it("measures a guest without files, and one with a single page of heap", () => {

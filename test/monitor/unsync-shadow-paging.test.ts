@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { event } from "../../src/core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
@@ -6,6 +7,7 @@ import { Tlb } from "../../src/machine/tlb.ts";
 import { UnsyncShadowPaging } from "../../src/vmm/mmu/unsync-shadow-paging.ts";
 import { FREE_ENTRY, LINUX_6_1 } from "./machines.ts";
 
+const EXITS = event("exits");
 const FRAMES = 4096;
 const USED = Pte.Present | Pte.User | Pte.Accessed;
 const WRITTEN = USED | Pte.Writable | Pte.Dirty;
@@ -20,7 +22,7 @@ function guest(): { mmu: UnsyncShadowPaging; count: (cause: string) => number } 
     tlb: new Tlb(64, 64),
     pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
-    vmmEntry: FREE_ENTRY,
+    vmmEntry: { ...FREE_ENTRY, enter: () => meter.count(EXITS) },
   });
   for (let table = 0; table <= LOWEST; table++) {
     mmu.useAsTable(table, 3 - table);

@@ -24,7 +24,8 @@ export interface FreeParameters {
 }
 
 export function freeParameters(machines: readonly LoadedMachine[], predictions: number): FreeParameters {
-  const numbers = machines.flatMap((machine) => machine.numbers);
+  // What a machine takes over from another is a number of that one.
+  const numbers = machines.flatMap((machine) => machine.numbers.filter(({ base }) => base === undefined));
   const free = numbers.filter(({ kind }) => kind !== "published");
   return {
     machines: machines.map(({ profile }) => profile.name).sort(),

@@ -1,16 +1,35 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
+import { MENON05, MENON06 } from "./menon06.ts";
 import { sosp03Applications } from "./sosp03-applications.ts";
 import { sosp03Memory } from "./sosp03-memory.ts";
+import { SOSP03_NETWORK } from "./sosp03-network.ts";
 import { sosp03Processes } from "./sosp03-processes.ts";
 import { sosp03Switches } from "./sosp03-switches.ts";
+import { SUGERMAN01 } from "./sugerman01.ts";
 import type { ValidationSet } from "./validation-set.ts";
+import { WALTERS08 } from "./walters08.ts";
 
-export { sosp03Applications, sosp03Memory, sosp03Processes, sosp03Switches };
+export {
+  MENON05,
+  MENON06,
+  sosp03Applications,
+  sosp03Memory,
+  SOSP03_NETWORK,
+  sosp03Processes,
+  sosp03Switches,
+  SUGERMAN01,
+  WALTERS08,
+};
 
 /** Every set of published figures. */
 export const VALIDATION_SETS: readonly ValidationSet[] = [
+  MENON05,
+  MENON06,
   sosp03Applications,
   sosp03Memory,
+  SOSP03_NETWORK,
   sosp03Processes,
   sosp03Switches,
+  SUGERMAN01,
+  WALTERS08,
 ];

@@ -1,5 +1,5 @@
 /** Descriptions and the real inputs they name, from disk. */
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { digest } from "../../core/digest.ts";
 import { InputError } from "../../core/input-error.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -10,7 +10,13 @@ import { readTrace } from "../../workload/readers/trace.ts";
 import { traceToStream } from "../../workload/trace-stream.ts";
 import type { Workload } from "../../workload/workload.ts";
 import { type InputFile, inputText, readInputFile } from "../input-files.ts";
-import { machineNumbers, machineSchema, type SourcedNumber, toMachineProfile } from "./machine-document.ts";
+import {
+  type MachineDocument,
+  machineNumbers,
+  machineSchema,
+  type SourcedNumber,
+  toMachineProfile,
+} from "./machine-document.ts";
 import { readWorkload } from "./workload-document.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./yaml-document.ts";
 
@@ -62,11 +68,42 @@ function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefin
   );
 }
 
-/** Read a machine. Throws an {@link InputError} with every problem. */
+/** Read a machine, and the one it is based on. Throws an {@link InputError} with every problem. */
 export function loadMachine(file: string): LoadedMachine {
   const stored = readInputFile(file);
-  const { data } = readDocument(inputText(stored), file, machineSchema);
-  return { file, profile: toMachineProfile(data), numbers: machineNumbers(data), digest: stored.sha256 };
+  const document = readDocument(inputText(stored), file, machineSchema);
+  const own = { file, profile: toMachineProfile(document.data), numbers: machineNumbers(document.data) };
+  if (document.data.base === undefined) return { ...own, digest: stored.sha256 };
+  const base = loadBase(file, document);
+  const names = new Set(own.numbers.map(({ name }) => name));
+  const taken = base.numbers.filter(({ name }) => /^(costs|kernel-paths)\./.test(name) && !names.has(name));
+  return {
+    file,
+    profile: {
+      ...own.profile,
+      costs: { ...base.profile.costs, ...own.profile.costs },
+      kernelPaths: { ...base.profile.kernelPaths, ...own.profile.kernelPaths },
+    },
+    numbers: [...own.numbers, ...taken.map((number) => ({ ...number, base: base.profile.name }))],
+    digest: digest(stored.sha256, base.digest),
+  };
+}
+
+function loadBase(file: string, document: YamlDocument<MachineDocument>): LoadedMachine {
+  const inputs = new NamedInputs(file, document);
+  const { base, unit, kernel } = document.data;
+  const path = join(dirname(file), `${base}.yaml`);
+  const found = inputs.read(
+    `${base}.yaml`,
+    ["base"],
+    (input) => readDocument(inputText(input), path, machineSchema).data,
+  );
+  if (found?.base !== undefined) inputs.complain(["base"], `"${base}" has a base itself; expected "${found.base}"`);
+  if (found !== undefined && (found.unit !== unit || found.kernel !== kernel)) {
+    inputs.complain(["base"], `"${base}" counts ${found.unit} of ${found.kernel}, expected ${unit} of ${kernel}`);
+  }
+  inputs.throwProblems();
+  return loadMachine(path);
 }
 
 /** The work of `count` guests that run this workload side by side. */

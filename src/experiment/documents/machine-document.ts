@@ -1,7 +1,7 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
-import { name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
+import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
 
 const BITS_PER_BYTE = 8;
 const MEGA = 1e6;
@@ -28,6 +28,9 @@ export const machineSchema = z
   .strictObject({
     name,
     title: z.string().min(1),
+    base: name.optional().meta({
+      description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
+    }),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
     kernel: z
       .enum(KERNEL_NAMES)
@@ -49,6 +52,9 @@ export const machineSchema = z
     }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }),
+    "network-interrupts": z.strictObject({ packets: count, delay: duration, source, kind }).optional().meta({
+      description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
+    }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
@@ -88,10 +94,13 @@ export interface SourcedNumber {
   readonly unit: string;
   readonly source: string;
   readonly kind: SourceKind;
+  /** The machine it was taken over from. */
+  readonly base?: string;
 }
 
 export function toMachineProfile(document: MachineDocument): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
+  const { "network-interrupts": interrupts } = document;
   return {
     name: document.name,
     title: document.title,
@@ -105,7 +114,11 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
     ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
     ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
     disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
-    network: { megabitsPerSecond: network.rate / MEGA },
+    network: {
+      megabitsPerSecond: network.rate / MEGA,
+      packetsPerInterrupt: interrupts?.packets ?? 1,
+      delayUs: interrupts?.delay ?? 0,
+    },
     costs: valuesOf(document.costs),
     kernelPaths: valuesOf(document["kernel-paths"]),
   };
@@ -113,7 +126,7 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
 
 /** Every number of a machine with its source, in the order of the file. */
 export function machineNumbers(document: MachineDocument): readonly SourcedNumber[] {
-  const { cpu, tlb, cache, disk, network } = document;
+  const { cpu, tlb, cache, disk, network, "network-interrupts": interrupts } = document;
   const { megabytesPerSecond } = toMachineProfile(document).disk;
   return [
     sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
@@ -128,6 +141,12 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("disk.positioning", disk.positioning, "us", disk),
     sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
     sourced("network.rate", network.rate / MEGA, "Mb/s", network),
+    ...(interrupts === undefined
+      ? []
+      : [
+          sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts),
+          sourced("network-interrupts.delay", interrupts.delay, "us", interrupts),
+        ]),
     ...Object.entries(document.costs).map(([key, entry]) => sourced(`costs.${key}`, entry.value, entry.unit, entry)),
     ...Object.entries(document["kernel-paths"]).map(([key, entry]) =>
       sourced(`kernel-paths.${key}`, entry.value, entry.unit, entry),

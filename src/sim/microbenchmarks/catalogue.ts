@@ -1,12 +1,14 @@
 /** Which microbenchmarks there are for a machine. */
 import type { MachineProfile } from "../../machine/profile.ts";
+import { DISK } from "./disk.ts";
 import { LINUX_6_1 } from "./linux-6.1.ts";
 import { LMBENCH } from "./lmbench.ts";
 import type { Microbenchmark } from "./microbenchmark.ts";
 import { NANOBENCHMARKS } from "./nanobenchmarks.ts";
+import { TCP } from "./tcp.ts";
 
 const BY_KERNEL: Readonly<Record<MachineProfile["kernel"], readonly Microbenchmark[]>> = {
-  "linux-2.4": [...LMBENCH, ...NANOBENCHMARKS],
+  "linux-2.4": [...LMBENCH, ...NANOBENCHMARKS, ...TCP, ...DISK],
   "linux-6.1": LINUX_6_1,
 };
 

@@ -7,7 +7,7 @@
  * An exit is the way out, the way back, reads of the control block to find out what happened, and the VMM's dispatch. On
  * processors without address-space tags both ways empty the TLB.
  */
-import { cause } from "../../core/ledger.ts";
+import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -27,6 +27,7 @@ const WORLD_SWITCH = cause("vmm.exit.world-switch");
 const CONTROL_BLOCK = cause("vmm.exit.control-block");
 const DISPATCH = cause("vmm.exit.dispatch");
 const CPUID = cause("vmm.exit.cpuid");
+const EXITS = event("exits");
 const PORT = cause("vmm.exit.port-access");
 
 /** Fields written to have an event delivered at the next entry: what kind it is, and the error code of a fault. */
@@ -87,6 +88,7 @@ class HardwareAssist implements VirtualCpu {
 
   /** All reasons are exits of the same kind. A page fault that exits is not delivered, so that no trap is charged. */
   enter(_reason?: EntryReason): void {
+    this.#meter.count(EXITS);
     this.#meter.spend(WORLD_SWITCH, this.#costs.worldSwitch);
     this.#meter.spendMany(CONTROL_BLOCK, this.#settings.readsPerExit, this.#costs.read);
     this.#meter.spend(DISPATCH, this.#costs.dispatch);

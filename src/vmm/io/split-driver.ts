@@ -1,102 +1,223 @@
 /**
- * I/O of Xen since 2.0: the guest's front end puts requests on a ring and sends an event; the back end in the driver
- * domain (dom0) maps the guest's pages by grants and has the native driver. What is done there is charged to causes that
- * begin with `io.backend`. Received packets are not copied: the page that holds one is exchanged for one of the guest's.
+ * I/O of Xen since 2.0: the front end in the guest, the back end in the driver domain (dom0), which has the native driver.
+ * To send, the back end maps the guest's pages by grants; a packet received is given to the guest by exchanging pages, or
+ * copied (Menon 2006, section 4). What is done in dom0 is charged to causes that begin with `io.backend`. If dom0 shares the
+ * guest's processor, it is switched to for every batch, at once: it sleeps most of the time, so every scheduler of Xen lets
+ * it preempt. On a processor of its own it goes on with what is on the ring, and needs an event only when it has gone to sleep.
  */
 import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import type { Parameter } from "../contract.ts";
+import type { MonitorContext } from "../monitor-contract.ts";
+import { LARGEST_SEGMENT } from "./bare.ts";
+import { interruptMaskCycles } from "./driver-domain.ts";
+import { type BackEnd, FRONT_END_COSTS, FrontEnd, PAGE_BYTES, ringEntries } from "./front-end.ts";
+import type { SharedRing } from "./shared-ring.ts";
 
-const FRONTEND = cause("io.frontend");
-const EVENT = cause("vmm.event-channel");
 const PAGE_FLIP = cause("io.backend.page-flip");
+const COPY = cause("io.backend.copy");
 const GRANT = cause("io.backend.grant");
+const BATCH = cause("io.backend.batch");
 const SWITCH = cause("io.backend.domain-switch");
 const DRIVER = cause("io.backend.driver");
-const BACKEND = cause("io.backend.request");
+const REQUEST = cause("io.backend.request");
 const NOTIFY = cause("io.backend.notify");
-const PAGE_BYTES = 4096;
+/** Entries that change, each validated: a page is mapped and unmapped; one is unmapped, given away, and replaced. */
+const UPDATES_PER_GRANT = 2;
+const UPDATES_PER_FLIP = 3;
+/** The guest enters the page that came and its machine address, for that of the page it gave. */
+const GUEST_UPDATES_PER_FLIP = 2;
+const MAP_AND_UNMAP = 2;
 
-class SplitDriver implements IoPath {
+interface Settings {
+  readonly device: "disk" | "network";
+  readonly pageFlip: boolean;
+  readonly grantMap: boolean;
+  readonly ownProcessor: boolean;
+}
+
+class DriverDomain implements BackEnd {
   readonly #meter: Meter;
+  readonly #tlb: Tlb;
+  readonly #settings: Settings;
   readonly #isNetwork: boolean;
   readonly #driver: number;
-  readonly #costs: ReturnType<typeof splitDriverCosts>;
+  readonly #costs: ReturnType<typeof driverDomainCosts>;
+  /** On a processor of its own: it is busy, or asleep, until and from this cycle. */
+  #busyUntil = 0;
 
-  constructor(driver: "disk-driver" | "network-driver", context: MonitorContext) {
+  constructor(settings: Settings, context: MonitorContext) {
     this.#meter = context.meter;
-    this.#isNetwork = driver === "network-driver";
-    this.#driver = kernelPaths(context.profile)[driver].cycles;
-    this.#costs = splitDriverCosts(context);
+    this.#tlb = context.tlb;
+    this.#settings = settings;
+    this.#isNetwork = settings.device === "network";
+    this.#driver = kernelPaths(context.profile)[`${settings.device}-driver`].cycles;
+    this.#costs = driverDomainCosts(context);
   }
 
-  submit(bytes: number): void {
-    this.#meter.spend(FRONTEND, this.#costs.ring);
-    // The back end maps each page of the request, and unmaps it when the request is done.
-    this.#meter.spendMany(GRANT, Math.max(1, Math.ceil(bytes / PAGE_BYTES)), this.#costs.grant);
-    this.#meter.spend(BACKEND, this.#costs.backendRequest);
-    this.#meter.spend(DRIVER, this.#driver);
+  catchUp(ring: SharedRing): void {
+    if (this.#settings.ownProcessor && this.#busyUntil <= this.#meter.now) ring.awaitRequests();
   }
 
-  /** The event wakes the driver domain, which works off what is on the ring. */
-  notify(): void {
-    this.#meter.spend(EVENT, this.#costs.hypercall);
-    this.#meter.spend(SWITCH, this.#costs.domainSwitch + this.#costs.eventUpcall);
-    this.#meter.spend(DRIVER, this.#costs.deviceAccess);
+  takeRequests(ring: SharedRing, event: boolean): number {
+    this.#begin(this.#meter.now, event);
+    // Packets are mapped a batch at a time, blocks request by request.
+    if (this.#isNetwork && this.#settings.grantMap) this.#spend(BATCH, MAP_AND_UNMAP, this.#costs.hypercall);
+    while (ring.waiting > 0) this.#takeRequest(ring.takeRequest());
+    return this.#end(ring);
   }
 
-  /** The interrupt belongs to the driver domain, which then sends the guest an event. */
-  complete(_bytes: number, write: boolean): void {
-    this.#meter.spend(SWITCH, this.#costs.domainSwitch + this.#costs.eventUpcall);
-    this.#meter.spend(DRIVER, this.#driver + this.#costs.deviceAccess);
-    this.#meter.spend(BACKEND, this.#costs.backendRequest);
-    if (this.#isNetwork && !write) this.#meter.spend(PAGE_FLIP, this.#costs.pageFlip);
-    this.#meter.spend(NOTIFY, this.#costs.hypercall);
-    this.#meter.spend(FRONTEND, this.#costs.ring);
+  answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number {
+    this.#begin(at, true);
+    this.#spend(DRIVER, 1, this.#costs.interruptMask + this.#costs.deviceAccess);
+    if (entries > 0) this.#spend(DRIVER, entries, this.#driver);
+    if (this.#isNetwork && entries > 0) this.#receive(ring, entries, bytes);
+    this.#respond(ring, entries);
+    const wanted = ring.publishResponses();
+    if (sent !== undefined) this.#respond(sent, sent.unanswered);
+    if (sent?.publishResponses() === true || wanted) this.#spend(NOTIFY, 1, this.#costs.hypercall);
+    return this.#end(undefined);
+  }
+
+  #takeRequest(bytes: number): void {
+    if (this.#settings.grantMap) this.#spend(GRANT, Math.ceil(bytes / PAGE_BYTES), this.#costs.grant);
+    if (!this.#isNetwork) this.#spend(BATCH, MAP_AND_UNMAP, this.#costs.hypercall);
+    this.#spend(REQUEST, 1, this.#costs.request);
+    this.#spend(DRIVER, 1, this.#driver + this.#costs.deviceAccess);
+  }
+
+  #receive(ring: SharedRing, packets: number, bytes: number): void {
+    for (let packet = 0; packet < packets; packet++) ring.takeRequest();
+    this.#spend(REQUEST, packets, this.#costs.request);
+    if (this.#settings.pageFlip) {
+      this.#spend(PAGE_FLIP, packets, this.#costs.flip);
+      this.#spend(BATCH, 1, this.#costs.hypercall);
+    } else this.#spend(COPY, packets, Math.round((bytes * this.#costs.copyPage) / PAGE_BYTES / packets));
+  }
+
+  #respond(ring: SharedRing, entries: number): void {
+    for (let entry = 0; entry < entries; entry++) ring.putResponse();
+    if (entries > 0) this.#spend(REQUEST, entries, this.#costs.ring);
+  }
+
+  /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at. */
+  #begin(at: number, event: boolean): void {
+    if (!this.#settings.ownProcessor) return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+    this.#busyUntil = Math.max(this.#busyUntil, at);
+    if (event) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
+  }
+
+  #end(ring: SharedRing | undefined): number {
+    if (this.#settings.ownProcessor) return this.#busyUntil;
+    ring?.awaitRequests();
+    this.#spend(SWITCH, 1, this.#costs.domainSwitch);
+    this.#tlb.flush();
+    return this.#meter.now;
+  }
+
+  #spend(id: number, count: number, cyclesEach: number): void {
+    if (this.#settings.ownProcessor) {
+      this.#meter.spendElsewhere(id, count, cyclesEach);
+      this.#busyUntil += count * cyclesEach;
+    } else this.#meter.spendMany(id, count, cyclesEach);
   }
 }
 
-function splitDriverCosts({ profile }: MonitorContext) {
+function driverDomainCosts({ profile }: MonitorContext) {
+  const update = primitiveCost(profile, "xen.validate-entry");
+  const invalidate = primitiveCost(profile, "hardware.tlb-invalidate");
   return {
     ring: primitiveCost(profile, "xen.ring-request"),
-    grant: primitiveCost(profile, "xen.grant-map"),
-    pageFlip: primitiveCost(profile, "xen.page-flip"),
-    backendRequest: primitiveCost(profile, "xen.backend-request"),
+    grant: UPDATES_PER_GRANT * update + invalidate,
+    flip: UPDATES_PER_FLIP * update + invalidate,
+    request: primitiveCost(profile, "xen.backend-request"),
     domainSwitch: primitiveCost(profile, "xen.domain-switch"),
     eventUpcall: primitiveCost(profile, "xen.event-upcall"),
+    interrupt: primitiveCost(profile, "hardware.interrupt"),
     hypercall: primitiveCost(profile, "xen.hypercall"),
     deviceAccess: primitiveCost(profile, "hardware.device-access"),
+    interruptMask: interruptMaskCycles(profile),
+    copyPage: primitiveCost(profile, "page.copy"),
   };
 }
 
 const needs = [
-  "xen.ring-request",
-  "xen.grant-map",
-  "xen.page-flip",
+  ...FRONT_END_COSTS,
   "xen.backend-request",
   "xen.domain-switch",
   "xen.event-upcall",
-  "xen.hypercall",
-  "hardware.device-access",
+  "hardware.interrupt",
+  "page.copy",
 ];
 
-export const splitDriverDisk = definePart({
+const ownProcessor: Parameter<boolean> = {
+  summary: "dom0 has a processor of its own",
+  default: false,
+};
+
+export const splitDriverDisk = definePart<"disk", { ringEntries: number; ownProcessor: boolean }>({
   slot: "disk",
   name: "split-driver",
   summary: "front end in the guest, back end and real driver in dom0",
-  parameters: {},
+  parameters: {
+    ringEntries: ringEntries(32, "Xen 3.0: a page has room for 32 block requests (2.0: 64)"),
+    ownProcessor,
+  },
   needs,
-  create: (_, context) => new SplitDriver("disk-driver", context),
+  create: (parameters, context) =>
+    new FrontEnd(
+      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0, updatesPerPacket: 0 },
+      new DriverDomain({ device: "disk", pageFlip: false, grantMap: true, ...parameters }, context),
+      context,
+    ),
 });
 
-export const splitDriverNetwork = definePart({
+interface NetworkParameters {
+  ringEntries: number;
+  pageFlip: boolean;
+  grantMap: boolean;
+  segmentationOffload: boolean;
+  ownProcessor: boolean;
+  [name: string]: number | boolean;
+}
+
+export const splitDriverNetwork = definePart<"network", NetworkParameters>({
   slot: "network",
   name: "split-driver",
-  summary: "front end in the guest, back end and real driver in dom0; received pages are exchanged",
-  parameters: {},
+  summary: "front end in the guest, back end and real driver in dom0; received pages are exchanged or copied",
+  parameters: {
+    ringEntries: ringEntries(256, "Xen 1.x to 3.0: 256 packets in either direction"),
+    pageFlip: {
+      summary: "received packets are given to the guest by exchanging pages (off: copied)",
+      default: true,
+      source: "Xen 2.0 and 3.0; Menon 2006 replaced it by a copy",
+    },
+    grantMap: {
+      summary: "dom0 maps the pages of a packet to send (off: only its header is read)",
+      default: true,
+      source: "Xen 2.0 and 3.0; Menon 2006 did away with it",
+    },
+    segmentationOffload: {
+      summary: "segments of up to 64 KiB, cut into packets by the real interface",
+      default: false,
+      source: "Menon 2006, section 3: not in Xen 2.0",
+    },
+    ownProcessor,
+  },
   needs,
-  create: (_, context) => new SplitDriver("network-driver", context),
+  create: (parameters, context) =>
+    new FrontEnd(
+      {
+        device: "network",
+        ringEntries: parameters.ringEntries,
+        segmentBytes: parameters.segmentationOffload ? LARGEST_SEGMENT : 0,
+        updatesPerPacket: parameters.pageFlip ? GUEST_UPDATES_PER_FLIP : 0,
+      },
+      new DriverDomain({ device: "network", ...parameters }, context),
+      context,
+    ),
 });

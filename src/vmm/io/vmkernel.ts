@@ -1,6 +1,6 @@
 /**
- * I/O of ESX: the guest's driver programs an emulated device, register by register; the vmkernel has the driver of the
- * real one. No other VM is involved.
+ * I/O of ESX: the vmkernel has the driver of the real device, no other VM is involved. The guest's driver programs an
+ * emulated device register by register, or (vmxnet) puts packets on a ring in shared memory and tells the vmkernel once.
  */
 import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
@@ -15,28 +15,31 @@ const VMKERNEL = cause("io.vmkernel");
 const COPY = cause("io.vmkernel.copy");
 const PAGE_BYTES = 4096;
 
-interface Settings {
-  readonly driver: "disk-driver" | "network-driver";
-  /** Accesses to registers of the emulated device. */
+/** Accesses to registers of the emulated device. */
+interface Accesses {
   readonly submitAccesses: number;
-  readonly completeAccesses: number;
-  /** Received data is copied into the guest's buffers (a packet can be given to a VM only after it has arrived). */
-  readonly copyReceived: boolean;
+  readonly notifyAccesses: number;
+  readonly interruptAccesses: number;
+  [name: string]: number;
 }
 
 class VmkernelDevice implements IoPath {
+  readonly segmentBytes = 0;
   readonly #meter: Meter;
-  readonly #settings: Settings;
+  readonly #accesses: Accesses;
+  readonly #copiesReceived: boolean;
   readonly #driver: number;
   readonly #registerAccess: number;
   readonly #request: number;
   readonly #deviceAccess: number;
   readonly #copyPage: number;
 
-  constructor(settings: Settings, { profile, meter }: MonitorContext) {
+  constructor(device: "disk" | "network", accesses: Accesses, { profile, meter }: MonitorContext) {
     this.#meter = meter;
-    this.#settings = settings;
-    this.#driver = kernelPaths(profile)[settings.driver].cycles;
+    this.#accesses = accesses;
+    // A packet can be given to a VM only after it has arrived; a disk writes where the guest wants it.
+    this.#copiesReceived = device === "network";
+    this.#driver = kernelPaths(profile)[`${device}-driver`].cycles;
     this.#registerAccess = primitiveCost(profile, "esx.device-access");
     this.#request = primitiveCost(profile, "esx.vmkernel-request");
     this.#deviceAccess = primitiveCost(profile, "hardware.device-access");
@@ -45,64 +48,82 @@ class VmkernelDevice implements IoPath {
 
   submit(): void {
     this.#meter.spend(GUEST_KERNEL, this.#driver);
-    this.#meter.spendMany(EMULATED_DEVICE, this.#settings.submitAccesses, this.#registerAccess);
+    this.#emulate(this.#accesses.submitAccesses);
     this.#meter.spend(VMKERNEL, this.#request + this.#driver);
   }
 
-  notify(): void {
+  notify(): number {
+    this.#emulate(this.#accesses.notifyAccesses);
     this.#meter.spend(VMKERNEL, this.#deviceAccess);
+    return this.#meter.now;
   }
 
-  complete(bytes: number, write: boolean): void {
-    this.#meter.spend(VMKERNEL, this.#request + this.#driver + this.#deviceAccess);
-    if (this.#settings.copyReceived && !write) {
-      this.#meter.spend(COPY, Math.round((bytes * this.#copyPage) / PAGE_BYTES));
-    }
+  interrupt(_at: number, count: number, bytes: number, write: boolean): number {
+    this.#meter.spend(VMKERNEL, this.#deviceAccess);
+    this.#meter.spendMany(VMKERNEL, count, this.#request + this.#driver);
+    if (this.#copiesReceived && !write) this.#meter.spend(COPY, Math.round((bytes * this.#copyPage) / PAGE_BYTES));
+    this.#emulate(this.#accesses.interruptAccesses);
+    return this.#meter.now;
+  }
+
+  complete(): void {
     this.#meter.spend(GUEST_KERNEL, this.#driver);
-    this.#meter.spendMany(EMULATED_DEVICE, this.#settings.completeAccesses, this.#registerAccess);
+  }
+
+  interruptsForSent(): boolean {
+    return false;
+  }
+
+  #emulate(accesses: number): void {
+    if (accesses > 0) this.#meter.spendMany(EMULATED_DEVICE, accesses, this.#registerAccess);
   }
 }
 
 const needs = ["esx.device-access", "esx.vmkernel-request", "hardware.device-access", "page.copy"];
 
-function accesses(summary: string, count: number, source: string): Parameter<number> {
-  return { summary, default: count, unit: "accesses", min: 0, max: 100, source };
+function accesses(when: string, count: number, source: string): Parameter<number> {
+  return { summary: `register accesses per ${when}`, default: count, unit: "accesses", min: 0, max: 100, source };
 }
 
-export const vmkernelDisk = definePart({
+export const vmkernelDisk = definePart<"disk", Accesses>({
   slot: "disk",
   name: "vmkernel",
   summary: "emulated SCSI controller, real driver in the vmkernel",
   parameters: {
-    submitAccesses: accesses("register accesses per request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
-    completeAccesses: accesses(
-      "register accesses per completion",
-      3,
-      "assumed: status, acknowledge, interrupt controller",
-    ),
+    submitAccesses: accesses("request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
+    notifyAccesses: accesses("burst of requests", 0, "assumed: every request has its own doorbell"),
+    interruptAccesses: accesses("interrupt", 3, "assumed: status, acknowledge, interrupt controller"),
   },
   needs,
-  create: (parameters, context) =>
-    new VmkernelDevice({ ...parameters, driver: "disk-driver", copyReceived: false }, context),
+  create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
 });
 
-export const vmkernelNetwork = definePart({
+export const vmkernelNetwork = definePart<"network", Accesses>({
   slot: "network",
   name: "vmkernel",
-  summary: "emulated network interface, real driver in the vmkernel",
+  summary: "emulated Lance (vlance), real driver in the vmkernel",
   parameters: {
-    submitAccesses: accesses(
-      "register accesses per packet sent",
-      3,
-      "vlance: Sugerman 2001, section 4.2: one third of the accesses to the Lance start a packet",
-    ),
-    completeAccesses: accesses(
-      "register accesses per packet received",
-      4,
-      "assumed: status, acknowledge, interrupt controller",
+    submitAccesses: accesses("packet sent", 1, "Linux, pcnet32: one write to the control register starts a packet"),
+    notifyAccesses: accesses("burst of packets", 0, "as pcnet32: every packet is started by itself"),
+    interruptAccesses: accesses(
+      "interrupt",
+      7,
+      "Sugerman 2001, table of section 3: 3.2 status accesses and 4.1 to the interrupt controller per transmission",
     ),
   },
   needs,
-  create: (parameters, context) =>
-    new VmkernelDevice({ ...parameters, driver: "network-driver", copyReceived: true }, context),
+  create: (parameters, context) => new VmkernelDevice("network", parameters, context),
+});
+
+export const vmxnet = definePart<"network", Accesses>({
+  slot: "network",
+  name: "vmxnet",
+  summary: "paravirtual interface (vmxnet): packets on a shared ring, real driver in the vmkernel",
+  parameters: {
+    submitAccesses: accesses("packet sent", 0, "assumed: a packet is an entry on a ring"),
+    notifyAccesses: accesses("burst of packets", 1, "assumed: one access says that there is work"),
+    interruptAccesses: accesses("interrupt", 1, "assumed: the ring says what has come; one acknowledgement"),
+  },
+  needs,
+  create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });

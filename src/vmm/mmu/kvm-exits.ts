@@ -1,9 +1,8 @@
-/** Exits of a guest to KVM, with KVM's own counters (kvm_stat, Linux 6.1). */
-import { cause, event } from "../../core/ledger.ts";
+/** Exits of a guest to KVM because of its page tables, with KVM's own counters (kvm_stat, Linux 6.1). */
+import { event } from "../../core/ledger.ts";
 import type { Meter } from "../../machine/meter.ts";
+import type { EntryReason, VmmEntry } from "../monitor-contract.ts";
 
-const EXIT = cause("vmm.exit");
-const EXITS = event("exits");
 const PF_TAKEN = event("pf_taken");
 
 /** What became of a page-fault exit. */
@@ -14,25 +13,27 @@ export const PF_EMULATE = event("pf_emulate");
 
 export class KvmExits {
   readonly #meter: Meter;
-  readonly #exit: number;
+  readonly #entry: VmmEntry;
 
-  /** `exit`: what leaving the guest and entering it again takes. */
-  constructor(meter: Meter, exit: number) {
+  constructor(meter: Meter, entry: VmmEntry) {
     this.#meter = meter;
-    this.#exit = exit;
+    this.#entry = entry;
   }
 
-  /** An exit, and what is done about it. */
+  /** An exit for an instruction, and what is done about it. */
   exit(why: number, cost: number): void {
-    this.#meter.count(EXITS);
-    this.#meter.spend(EXIT, this.#exit);
-    this.#meter.spend(why, cost);
+    this.#leave("instruction", why, cost);
   }
 
   /** An exit for a page fault. */
   fault(counter: number, why: number, cost: number): void {
     this.#meter.count(PF_TAKEN);
     this.#meter.count(counter);
-    this.exit(why, cost);
+    this.#leave("page-fault", why, cost);
+  }
+
+  #leave(reason: EntryReason, why: number, cost: number): void {
+    this.#entry.enter(reason);
+    this.#meter.spend(why, cost);
   }
 }

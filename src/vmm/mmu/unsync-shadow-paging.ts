@@ -11,7 +11,7 @@ import { frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Mmu, MonitorContext } from "../monitor-contract.ts";
+import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
 import { UnsyncTables } from "./unsync-tables.ts";
@@ -58,6 +58,7 @@ export class UnsyncShadowPaging implements Mmu {
   readonly #walker: PageWalker;
   readonly #costs: ReturnType<typeof unsyncCosts>;
   readonly #roots = new RecentRoots();
+  readonly #vmmEntry: VmmEntry;
   readonly #exits: KvmExits;
   readonly #unsyncTables: UnsyncTables;
   /** Guest frame of the root that is loaded. */
@@ -75,7 +76,8 @@ export class UnsyncShadowPaging implements Mmu {
     this.#meter = meter;
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
     this.#costs = unsyncCosts(context);
-    this.#exits = new KvmExits(meter, this.#costs.exit);
+    this.#vmmEntry = context.vmmEntry;
+    this.#exits = new KvmExits(meter, context.vmmEntry);
     this.#unsyncTables = new UnsyncTables(this.guest, this.shadows, machineFrames, meter, this.#costs);
   }
 
@@ -85,8 +87,8 @@ export class UnsyncShadowPaging implements Mmu {
   }
 
   raiseFault(): void {
-    this.#walker.raiseFault();
     this.#exits.fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault);
+    this.#vmmEntry.forwardFault();
     if (this.#isPresentFault) this.#meter.spend(INVALIDATE, this.#costs.presentFault);
   }
 
@@ -283,7 +285,6 @@ export class UnsyncShadowPaging implements Mmu {
 function unsyncCosts({ profile }: MonitorContext) {
   const cost = (name: string): number => primitiveCost(profile, `kvm.${name}`);
   return {
-    exit: cost("exit"),
     guestFault: cost("guest-fault"),
     presentFault: cost("present-fault"),
     fixedFault: cost("fixed-fault"),
@@ -309,7 +310,6 @@ export const unsyncShadowPaging = definePart({
   parameters: {},
   needs: [
     ...TRANSLATION_COSTS,
-    "kvm.exit",
     "kvm.guest-fault",
     "kvm.present-fault",
     "kvm.fixed-fault",

@@ -1,0 +1,140 @@
+/**
+ * I/O of a fully virtualized Xen guest without drivers of its own for Xen (HVM): every access to a register of the emulated
+ * device leaves the guest, and is sent to a process in dom0, the device model (qemu-dm), which then uses the driver of dom0.
+ * What happens in dom0 is charged to causes that begin with `io.backend`.
+ */
+import { cause } from "../../core/ledger.ts";
+import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
+import { definePart } from "../contract.ts";
+import type { Parameter } from "../contract.ts";
+import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+
+const EXIT = cause("io.emulated.exit");
+const SWITCH = cause("io.backend.domain-switch");
+const DEVICE_MODEL = cause("io.backend.device-model");
+const DRIVER = cause("io.backend.driver");
+const COPY = cause("io.backend.copy");
+const PAGE_BYTES = 4096;
+
+interface Accesses {
+  readonly submitAccesses: number;
+  readonly interruptAccesses: number;
+  [name: string]: number;
+}
+
+class EmulatedDevice implements IoPath {
+  readonly segmentBytes = 0;
+  readonly #meter: Meter;
+  readonly #tlb: Tlb;
+  readonly #accesses: Accesses;
+  readonly #driver: number;
+  readonly #exit: number;
+  readonly #domainSwitch: number;
+  readonly #wakeUp: number;
+  readonly #systemCall: number;
+  readonly #deviceAccess: number;
+  readonly #copyPage: number;
+
+  constructor(device: "disk" | "network", accesses: Accesses, { profile, meter, tlb }: MonitorContext) {
+    const paths = kernelPaths(profile);
+    this.#meter = meter;
+    this.#tlb = tlb;
+    this.#accesses = accesses;
+    this.#driver = paths[`${device}-driver`].cycles;
+    this.#exit = primitiveCost(profile, "hardware-assist.exit") + primitiveCost(profile, "hardware-assist.entry");
+    this.#domainSwitch = primitiveCost(profile, "xen.domain-switch");
+    // An event wakes the process: dom0's handler, and a switch to it.
+    this.#wakeUp = primitiveCost(profile, "xen.event-upcall") + paths["context-switch"].cycles;
+    this.#systemCall = primitiveCost(profile, "hardware.system-call");
+    this.#deviceAccess = primitiveCost(profile, "hardware.device-access");
+    this.#copyPage = primitiveCost(profile, "page.copy");
+  }
+
+  submit(bytes: number, write: boolean): void {
+    this.#meter.spend(GUEST_KERNEL, this.#driver);
+    this.#access(this.#accesses.submitAccesses);
+    if (write) this.#copy(bytes);
+    // The last access made the device model hand the data to dom0's kernel.
+    this.#meter.spend(DRIVER, this.#systemCall + this.#driver + this.#deviceAccess);
+  }
+
+  notify(): number {
+    return this.#meter.now;
+  }
+
+  interrupt(_at: number, count: number, bytes: number, write: boolean): number {
+    this.#toDriverDomain(1);
+    this.#meter.spend(DEVICE_MODEL, this.#wakeUp);
+    this.#meter.spendMany(DRIVER, count, this.#systemCall + this.#driver);
+    if (!write) this.#copy(bytes);
+    this.#access(this.#accesses.interruptAccesses);
+    return this.#meter.now;
+  }
+
+  complete(): void {
+    this.#meter.spend(GUEST_KERNEL, this.#driver);
+  }
+
+  interruptsForSent(): boolean {
+    return false;
+  }
+
+  /** Out of the guest, to the device model in dom0, and back: for each access. */
+  #access(count: number): void {
+    if (count === 0) return;
+    this.#meter.spendMany(EXIT, count, this.#exit);
+    this.#toDriverDomain(count);
+    this.#meter.spendMany(DEVICE_MODEL, count, this.#wakeUp);
+  }
+
+  /** There and back, a number of times. */
+  #toDriverDomain(times: number): void {
+    this.#meter.spendMany(SWITCH, 2 * times, this.#domainSwitch);
+    this.#tlb.flush();
+  }
+
+  #copy(bytes: number): void {
+    this.#meter.spend(COPY, Math.round((bytes * this.#copyPage) / PAGE_BYTES));
+  }
+}
+
+const needs = [
+  "hardware-assist.exit",
+  "hardware-assist.entry",
+  "hardware.system-call",
+  "hardware.device-access",
+  "xen.domain-switch",
+  "xen.event-upcall",
+  "page.copy",
+];
+
+function accesses(when: string, count: number, source: string): Parameter<number> {
+  return { summary: `register accesses per ${when}`, default: count, unit: "accesses", min: 0, max: 100, source };
+}
+
+export const emulatedDisk = definePart<"disk", Accesses>({
+  slot: "disk",
+  name: "emulated",
+  summary: "emulated IDE controller: a device model in dom0",
+  parameters: {
+    submitAccesses: accesses("request", 8, "ATA: drive, count, four address registers, command; bus-master start"),
+    interruptAccesses: accesses("interrupt", 3, "ATA: bus-master status twice, status of the drive"),
+  },
+  needs,
+  create: (parameters, context) => new EmulatedDevice("disk", parameters, context),
+});
+
+export const emulatedNetwork = definePart<"network", Accesses>({
+  slot: "network",
+  name: "emulated",
+  summary: "emulated network interface: a device model in dom0",
+  parameters: {
+    submitAccesses: accesses("packet sent", 1, "rtl8139: a write to the descriptor's status starts a packet"),
+    interruptAccesses: accesses("interrupt", 3, "rtl8139: status read, acknowledged, read pointer moved on"),
+  },
+  needs,
+  create: (parameters, context) => new EmulatedDevice("network", parameters, context),
+});

@@ -1,0 +1,152 @@
+/**
+ * The front end of Xen's I/O in the guest: it puts requests on a shared ring, and sends an event only if the other side
+ * has asked for one. A network interface has a second ring, of empty buffers, from which received packets come back.
+ */
+import { cause } from "../../core/ledger.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import type { Parameter } from "../contract.ts";
+import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import { SharedRing } from "./shared-ring.ts";
+
+const RING = cause("io.frontend");
+const EVENT = cause("vmm.event-channel");
+const BUFFERS = cause("io.frontend.buffers");
+export const PAGE_BYTES = 4096;
+
+/** Whoever has the driver of the real device. It takes requests and answers them; the front end charges its own side only. */
+export interface BackEnd {
+  /** Requests are about to be published: be as far as a back end is by now. */
+  catchUp(ring: SharedRing): void;
+  /** Hand all requests on a ring to the device; `event`: by the way of being woken up. Returns the cycle at which it has them. */
+  takeRequests(ring: SharedRing, event: boolean): number;
+  /**
+   * The device interrupts at cycle `at`: answer `entries` requests of a ring (with `bytes` of data to the guest or from it),
+   * and on another ring every packet that has been sent. Returns the cycle at which the guest is interrupted.
+   */
+  answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number;
+}
+
+export interface FrontEndSettings {
+  readonly device: "disk" | "network";
+  readonly ringEntries: number;
+  readonly segmentBytes: number;
+  /** Page-table entries of the guest that change for a received packet whose page is exchanged, each validated; 0: no exchange. */
+  readonly updatesPerPacket: number;
+}
+
+/** A block request has up to 11 segments of a page; a network request is one packet, or one page of a larger segment. */
+const SEGMENTS_PER_DISK_REQUEST = 11;
+
+export class FrontEnd implements IoPath {
+  readonly segmentBytes: number;
+  readonly #requestBytes: number;
+  readonly #meter: Meter;
+  readonly #backEnd: BackEnd;
+  /** What goes out: every disk request, or packets to send. */
+  readonly #out: SharedRing;
+  /** Buffers for packets that come in. */
+  readonly #buffers: SharedRing | undefined;
+  readonly #ringRequest: number;
+  readonly #hypercall: number;
+  readonly #exchange: number;
+
+  constructor(settings: FrontEndSettings, backEnd: BackEnd, { profile, meter }: MonitorContext) {
+    this.segmentBytes = settings.segmentBytes;
+    this.#requestBytes = PAGE_BYTES * (settings.device === "disk" ? SEGMENTS_PER_DISK_REQUEST : 1);
+    this.#meter = meter;
+    this.#backEnd = backEnd;
+    this.#out = new SharedRing(settings.ringEntries);
+    this.#ringRequest = primitiveCost(profile, "xen.ring-request");
+    this.#hypercall = primitiveCost(profile, "xen.hypercall");
+    this.#exchange = settings.updatesPerPacket * primitiveCost(profile, "xen.validate-entry");
+    if (settings.device === "disk") return;
+    this.#buffers = new SharedRing(settings.ringEntries);
+    for (let entry = 0; entry < settings.ringEntries; entry++) this.#buffers.putRequest(PAGE_BYTES);
+    this.#buffers.publishRequests();
+  }
+
+  submit(bytes: number): void {
+    for (let left = Math.max(1, bytes); left > 0; left -= this.#requestBytes) {
+      if (this.#out.free === 0) this.#makeRoom();
+      this.#meter.spend(RING, this.#ringRequest);
+      this.#out.putRequest(Math.min(left, this.#requestBytes));
+    }
+  }
+
+  notify(): number {
+    this.#backEnd.catchUp(this.#out);
+    const event = this.#out.publishRequests();
+    if (event) this.#meter.spend(EVENT, this.#hypercall);
+    return this.#backEnd.takeRequests(this.#out, event);
+  }
+
+  interrupt(at: number, count: number, bytes: number): number {
+    const buffers = this.#buffers;
+    if (buffers === undefined) {
+      const entries = Math.min(this.#entries(bytes), this.#out.unanswered);
+      return this.#backEnd.answer(at, this.#out, entries, bytes, undefined);
+    }
+    const delivered = this.#backEnd.answer(at, buffers, count, bytes, this.#out);
+    this.#takeSent();
+    // The pages of packets that came are given up together, and new ones posted.
+    if (this.#exchange > 0) this.#meter.spend(BUFFERS, this.#hypercall);
+    return delivered;
+  }
+
+  complete(bytes: number): void {
+    const ring = this.#buffers ?? this.#out;
+    // Entries of a request that the ring had no room for as a whole have been answered before.
+    const entries = this.#buffers === undefined ? Math.min(this.#entries(bytes), ring.answers) : 1;
+    for (let entry = 0; entry < entries; entry++) ring.takeResponse();
+    this.#meter.spendMany(RING, entries, this.#ringRequest);
+    ring.awaitResponses();
+    if (this.#buffers !== undefined) this.#postBuffer(this.#buffers);
+  }
+
+  /** Events say that packets have come; what has been sent is found out then, or when the ring is full. */
+  interruptsForSent(): boolean {
+    return false;
+  }
+
+  #entries(bytes: number): number {
+    return Math.max(1, Math.ceil(bytes / this.#requestBytes));
+  }
+
+  #postBuffer(buffers: SharedRing): void {
+    this.#meter.spend(RING, this.#ringRequest);
+    if (this.#exchange > 0) this.#meter.spend(BUFFERS, this.#exchange);
+    buffers.putRequest(PAGE_BYTES);
+    buffers.publishRequests();
+  }
+
+  /** The ring is full: the device has to get everything on it done first. */
+  #makeRoom(): void {
+    const at = this.notify();
+    const sent = this.#buffers !== undefined;
+    const entries = sent ? 0 : this.#out.unanswered;
+    this.#backEnd.answer(at, this.#buffers ?? this.#out, entries, 0, sent ? this.#out : undefined);
+    this.#takeSent();
+  }
+
+  #takeSent(): void {
+    const answers = this.#out.answers;
+    for (let entry = 0; entry < answers; entry++) this.#out.takeResponse();
+    if (answers > 0) this.#meter.spendMany(RING, answers, this.#ringRequest);
+    // The next event is wanted when half of what is still under way is done.
+    this.#out.awaitResponses(1 + (this.#out.unanswered >> 1));
+  }
+}
+
+export function ringEntries(count: number, source: string): Parameter<number> {
+  return { summary: "entries of a ring", default: count, unit: "entries", min: 2, max: 4096, source };
+}
+
+/** What a front end costs, and the drivers behind it. */
+export const FRONT_END_COSTS = [
+  "xen.ring-request",
+  "xen.hypercall",
+  "xen.validate-entry",
+  "hardware.tlb-invalidate",
+  "hardware.device-access",
+];

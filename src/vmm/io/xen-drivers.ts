@@ -1,0 +1,107 @@
+/**
+ * I/O of Xen 1.x (Barham 2003, section 3.3): the drivers of the real devices are in the hypervisor. A guest's requests are
+ * on a ring; the hypercall that says so queues them for the device at once. The data of a packet is not copied: to send, the
+ * pages are checked and gathered by the device, and a received packet is given to the guest by exchanging pages.
+ */
+import { cause } from "../../core/ledger.ts";
+import { kernelPaths } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { MonitorContext } from "../monitor-contract.ts";
+import { type BackEnd, FRONT_END_COSTS, FrontEnd, PAGE_BYTES, ringEntries } from "./front-end.ts";
+import type { SharedRing } from "./shared-ring.ts";
+
+const REQUEST = cause("io.hypervisor.request");
+const DRIVER = cause("io.hypervisor.driver");
+const PAGE_CHECK = cause("io.hypervisor.page-check");
+const PAGE_EXCHANGE = cause("io.hypervisor.page-exchange");
+/** The entry that mapped the guest's page maps another one then, and the page that came gets an owner. */
+const UPDATES_PER_EXCHANGE = 2;
+
+class HypervisorDriver implements BackEnd {
+  readonly #meter: Meter;
+  readonly #exchanges: boolean;
+  readonly #driver: number;
+  readonly #ringRequest: number;
+  readonly #deviceAccess: number;
+  readonly #checkPage: number;
+  readonly #exchangePage: number;
+
+  constructor(device: "disk" | "network", { profile, meter }: MonitorContext) {
+    this.#meter = meter;
+    this.#exchanges = device === "network";
+    this.#driver = kernelPaths(profile)[`${device}-driver`].cycles;
+    this.#ringRequest = primitiveCost(profile, "xen.ring-request");
+    this.#deviceAccess = primitiveCost(profile, "hardware.device-access");
+    this.#checkPage = primitiveCost(profile, "xen.validate-entry");
+    this.#exchangePage = UPDATES_PER_EXCHANGE * this.#checkPage + primitiveCost(profile, "hardware.tlb-invalidate");
+  }
+
+  catchUp(): void {}
+
+  takeRequests(ring: SharedRing): number {
+    while (ring.waiting > 0) {
+      const pages = Math.ceil(ring.takeRequest() / PAGE_BYTES);
+      this.#meter.spend(REQUEST, this.#ringRequest);
+      this.#meter.spendMany(PAGE_CHECK, pages, this.#checkPage);
+      this.#meter.spend(DRIVER, this.#driver + this.#deviceAccess);
+    }
+    ring.awaitRequests();
+    return this.#meter.now;
+  }
+
+  /** The event takes no call: the hypervisor sets a bit and enters the guest's handler on its way out. */
+  answer(_at: number, ring: SharedRing, entries: number, _bytes: number, sent: SharedRing | undefined): number {
+    this.#meter.spend(DRIVER, this.#deviceAccess);
+    for (let entry = 0; entry < entries; entry++) {
+      if (this.#exchanges) {
+        ring.takeRequest();
+        this.#meter.spend(PAGE_EXCHANGE, this.#exchangePage);
+      }
+      this.#meter.spend(DRIVER, this.#driver);
+      this.#respond(ring);
+    }
+    ring.publishResponses();
+    if (sent !== undefined) this.#answerSent(sent);
+    return this.#meter.now;
+  }
+
+  #answerSent(sent: SharedRing): void {
+    while (sent.unanswered > 0) this.#respond(sent);
+    sent.publishResponses();
+  }
+
+  #respond(ring: SharedRing): void {
+    ring.putResponse();
+    this.#meter.spend(REQUEST, this.#ringRequest);
+  }
+}
+
+export const xenDriversDisk = definePart<"disk", { ringEntries: number }>({
+  slot: "disk",
+  name: "xen-drivers",
+  summary: "ring to a driver in the hypervisor (Xen 1.x)",
+  parameters: { ringEntries: ringEntries(64, "Xen 1.x and 2.0: 64 block requests") },
+  needs: FRONT_END_COSTS,
+  create: ({ ringEntries: entries }, context) =>
+    new FrontEnd(
+      { device: "disk", ringEntries: entries, segmentBytes: 0, updatesPerPacket: 0 },
+      new HypervisorDriver("disk", context),
+      context,
+    ),
+});
+
+export const xenDriversNetwork = definePart<"network", { ringEntries: number }>({
+  slot: "network",
+  name: "xen-drivers",
+  summary: "ring to a driver in the hypervisor, received pages are exchanged (Xen 1.x)",
+  parameters: { ringEntries: ringEntries(256, "Xen 1.x to 3.0: 256 packets in either direction") },
+  needs: FRONT_END_COSTS,
+  create: ({ ringEntries: entries }, context) =>
+    new FrontEnd(
+      { device: "network", ringEntries: entries, segmentBytes: 0, updatesPerPacket: 1 },
+      new HypervisorDriver("network", context),
+      context,
+    ),
+});

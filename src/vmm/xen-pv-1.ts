@@ -1,0 +1,25 @@
+import { staticPartition } from "./allocation/static-partition.ts";
+import { defineVmm } from "./contract.ts";
+import { paravirtual } from "./cpu/paravirtual.ts";
+import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
+import { ballooning } from "./memory/ballooning.ts";
+import { directPaging } from "./mmu/direct-paging.ts";
+import { credit } from "./scheduler/credit.ts";
+
+/** Xen 1.x, what Barham et al. 2003 measured: as Xen PV, but the drivers of the devices are in the hypervisor. */
+export const xenPv1 = defineVmm({
+  name: "xen-pv-1",
+  title: "Xen 1.x PV",
+  summary: "paravirtualization: guest kernel in ring 1, direct page tables, drivers in the hypervisor",
+  cpu: paravirtual(),
+  mmu: directPaging(),
+  memory: [ballooning()],
+  allocation: staticPartition(),
+  scheduler: credit(),
+  disk: xenDriversDisk(),
+  network: xenDriversNetwork(),
+  overheadPerGuest: {
+    mib: 1,
+    source: "Barham 2003, section 4.6: 20 kB of hypervisor state; rings, rounded up",
+  },
+});
