@@ -5,8 +5,8 @@ export const SOURCE = "Barham et al. 2003, Xen and the Art of Virtualization";
 export const MACHINE = "xeon-2.4-sosp03";
 
 /** The VMMs that stand for Xen 1.x and for VMware Workstation 3.2. */
-const XEN: VmmReference = "xen-pv";
-const VMWARE: VmmReference = "esx";
+const XEN: VmmReference = "xen-pv-1";
+const VMWARE: VmmReference = "workstation";
 
 /** Native Linux on one processor, XenLinux, VMware. There is no model of User-Mode Linux. */
 export const SYSTEMS = ["native", "xen", "vmware"] as const;
