@@ -28,7 +28,9 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "disk-read",
   "disk-write",
   "send-packet",
+  "send-small-packet",
   "receive-packet",
+  "receive-small-packet",
   "timer-interrupt",
 ];
 
@@ -40,6 +42,8 @@ const FAULTS = 32;
 /** File pages, and packets, handled by one system call. */
 const BURST = 4;
 const PAYLOAD = MTU - HEADER_BYTES;
+/** A quarter of a packet: the mean of those that are at most half full. */
+const SMALL_PAYLOAD = PAYLOAD / 4;
 
 /**
  * Mean cost of each of {@link BASIC_OPERATIONS} in a guest of this workload's shape. A touch is the translation of its
@@ -139,7 +143,9 @@ class Measurement {
     this.#measure("disk-read", REPETITIONS, () => blocks.withoutDevice(1, false));
     this.#measure("disk-write", REPETITIONS, () => blocks.withoutDevice(1, true));
     this.#measure("send-packet", BURST, (packet) => packet === 0 && network.send(BURST * PAYLOAD));
+    this.#measure("send-small-packet", REPETITIONS, () => network.send(SMALL_PAYLOAD));
     this.#measure("receive-packet", REPETITIONS, () => network.receive(PAYLOAD));
+    this.#measure("receive-small-packet", REPETITIONS, () => network.receive(SMALL_PAYLOAD));
   }
 
   #measure(name: string, times: number, action: (time: number) => unknown): void {
