@@ -5,6 +5,7 @@ import { catalogue } from "../experiment/catalogue.ts";
 import { packageVersion } from "../experiment/version.ts";
 import { CHART_NAMES, chartCommand } from "./chart.ts";
 import { checkCommand } from "./check.ts";
+import { explainCommand } from "./explain.ts";
 import { listCommand } from "./list.ts";
 import { memoryCommand } from "./memory.ts";
 import { operationsCommand } from "./operations.ts";
@@ -28,6 +29,7 @@ export function commandLine(words: readonly string[]): Argv {
     .command(runCommand)
     .command(overcommitCommand)
     .command(operationsCommand)
+    .command(explainCommand)
     .command(reportCommand)
     .command(chartCommand)
     .command(listCommand)

@@ -9,7 +9,7 @@ import { NESTED_VIOLATION, type NestedTranslation } from "./nested-translation.t
 import { entryOf, frameOf, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
 import { NOT_CACHED } from "./page-walk-cache.ts";
-import { NOT_TRANSLATED, PageWalker } from "./page-walker.ts";
+import { mapsLargePage, NOT_TRANSLATED, PageWalker } from "./page-walker.ts";
 import type { MachineProfile } from "./profile.ts";
 import type { Tlb } from "./tlb.ts";
 
@@ -17,6 +17,8 @@ export class NestedWalker extends PageWalker {
   readonly #nested: NestedTranslation;
   /** References to entries of guest tables in the walk that is going on. */
   #guestReferences = 0;
+  /** 0, or 1 where the guest maps a large page. */
+  #lastLevel = 0;
 
   /** `guest`: the guest's tables, in guest frames, which {@link root} is, too. */
   constructor(guest: PageTableMemory, nested: NestedTranslation, tlb: Tlb, meter: Meter, profile: MachineProfile) {
@@ -34,27 +36,29 @@ export class NestedWalker extends PageWalker {
     return frame;
   }
 
-  /** The guest's last-level table of a page, or why there is none. */
+  /** The guest's table whose entry maps a page (its level in {@link #lastLevel}), or why there is none. */
   #lastTable(page: number): number {
-    const known = this.cache.find(page);
+    const known = this.findCached(page);
     let level = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
     let table = known === NOT_CACHED ? this.root : this.cache.table;
     // The cache holds tables with their machine frames (combined mappings, Intel SDM vol. 3, section 28.3).
     if (known === NOT_CACHED && this.#nested.machineFrame(table) === NESTED_VIOLATION) return NESTED_VIOLATION;
     for (; level > 0; level--) {
-      this.#guestReferences += 1;
       const entry = this.tables.read(table, this.tables.indexAt(page, level));
+      if (mapsLargePage(entry, level)) break;
+      this.#guestReferences += 1;
       if ((entry & Pte.Present) === 0) return NOT_TRANSLATED;
       table = frameOf(entry);
       if (this.#nested.machineFrame(table) === NESTED_VIOLATION) return NESTED_VIOLATION;
       this.cache.insert(page, level, table);
     }
+    this.#lastLevel = level;
     return table;
   }
 
   #translateLast(table: number, page: number, write: boolean): number {
     this.#guestReferences += 1;
-    const entry = this.useEntry(table, page, write);
+    const entry = this.useEntry(table, this.#lastLevel, page, write);
     if (entry === 0) return NOT_TRANSLATED;
     const machineFrame = this.#nested.machineFrame(frameOf(entry));
     if (machineFrame !== NESTED_VIOLATION) this.tlb.insert(page, entryOf(machineFrame, entry & 0xff));

@@ -19,7 +19,7 @@ export const Pte = {
   CopyOnWrite: 64,
   /** Software: not present, and the frame field holds a slot of the guest's swap device. */
   Swapped: 128,
-  /** Present, one level above the last: maps a large page (page size, bit 7). Nested tables alone have such entries. */
+  /** Present, one level above the last: maps a large page (page size, bit 7). */
   LargePage: 128,
 } as const;
 

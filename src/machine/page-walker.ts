@@ -1,7 +1,7 @@
 /** The hardware half of address translation: the TLB, and the walk of the page tables that the base register points to. */
 import { cause, event } from "../core/ledger.ts";
 import type { Meter } from "./meter.ts";
-import { frameOf, Pte } from "./page-tables.ts";
+import { entryOf, frameOf, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
 import { NOT_CACHED, PageWalkCache } from "./page-walk-cache.ts";
 import { primitiveCost } from "./profile.ts";
@@ -27,6 +27,7 @@ export class PageWalker {
   readonly #trapCycles: number;
   readonly #flushCycles: number;
   readonly #invalidateCycles: number;
+  #flushesSeen = 0;
   /** The frame of the root table. */
   root = 0;
 
@@ -76,20 +77,34 @@ export class PageWalker {
    * present, is charged as if it went down to the last: the page fault that follows costs a multiple.
    */
   protected walk(page: number, write: boolean): number {
-    const known = this.cache.find(page);
-    let level = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
+    const known = this.findCached(page);
+    const first = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
     let table = known === NOT_CACHED ? this.root : this.cache.table;
-    this.chargeWalk(level + 1);
+    let level = first;
     for (; level > 0; level--) {
       const entry = this.tables.read(table, this.tables.indexAt(page, level));
-      if ((entry & Pte.Present) === 0) return NOT_TRANSLATED;
+      if (mapsLargePage(entry, level)) break;
+      if ((entry & Pte.Present) === 0) {
+        this.chargeWalk(first + 1);
+        return NOT_TRANSLATED;
+      }
       table = frameOf(entry);
       this.cache.insert(page, level, table);
     }
-    const entry = this.useEntry(table, page, write);
+    this.chargeWalk(first - level + 1);
+    const entry = this.useEntry(table, level, page, write);
     if (entry === 0) return NOT_TRANSLATED;
     this.tlb.insert(page, entry);
     return frameOf(entry);
+  }
+
+  /** {@link PageWalkCache.find}, of what a TLB that was emptied as a whole has left of the cache: nothing. */
+  protected findCached(page: number): number {
+    if (this.#flushesSeen !== this.tlb.flushes) {
+      this.#flushesSeen = this.tlb.flushes;
+      this.cache.flush();
+    }
+    return this.cache.find(page);
   }
 
   protected chargeWalk(references: number): void {
@@ -97,13 +112,22 @@ export class PageWalker {
     this.#meter.countMany(WALK_REFERENCE, references);
   }
 
-  /** The last-level entry of a page, now accessed, and dirty if written; 0 if it doesn't allow the access. */
-  protected useEntry(table: number, page: number, write: boolean): number {
-    const position = this.tables.position(table, this.tables.indexAt(page, 0));
+  /**
+   * The entry at the level that maps a page, now accessed, and dirty if written; 0 if it doesn't allow the access. Of a large
+   * page the part that the page is: the TLB holds small pages only, and whoever changes a large one has to drop all pages.
+   */
+  protected useEntry(table: number, level: number, page: number, write: boolean): number {
+    const position = this.tables.position(table, this.tables.indexAt(page, level));
     const entry = this.tables.words[position];
     if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return 0;
     const used = (entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed)) >>> 0;
     this.tables.words[position] = used;
-    return used;
+    if (level === 0) return used;
+    return entryOf(frameOf(used) + this.tables.indexAt(page, 0), used & 0xff & ~Pte.LargePage);
   }
+}
+
+/** Whether the walk ends one level above the last. */
+export function mapsLargePage(entry: number, level: number): boolean {
+  return level === 1 && (entry & Pte.Present) !== 0 && (entry & Pte.LargePage) !== 0;
 }

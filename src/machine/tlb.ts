@@ -18,6 +18,8 @@ export class Tlb {
   readonly #hints = new Uint16Array(HINTS);
   /** Entries by slot, as returned by {@link lookup}. */
   readonly entries: Uint32Array;
+  /** How often {@link flushAll} has emptied it: what caches parts of walks follows. */
+  flushes = 0;
   #clock = 0;
 
   /** `entries / ways` sets, which must be a power of two; at most 65536 entries. */
@@ -72,6 +74,7 @@ export class Tlb {
 
   /** Drop everything, as a change between guest and VMM does without address-space tags. */
   flushAll(): void {
+    this.flushes += 1;
     this.#pages.fill(EMPTY);
     this.#stamps.fill(0);
     this.entries.fill(0);

@@ -23,6 +23,8 @@ export interface Pictures {
   readonly svg: ReadonlyMap<string, string>;
   /** Browser builds of the chart library, in loading order. */
   readonly scripts: readonly string[];
+  /** Whether charts are written as files beside the page, too. */
+  readonly beside: boolean;
 }
 
 export function renderHtml(document: Document, pictures: Pictures): string {
@@ -75,9 +77,10 @@ function blockHtml(block: Block, pictures: Pictures): string {
 
 function chartHtml({ id, title, description, spec }: Chart, pictures: Pictures): string {
   const { $schema: _, ...bare } = spec;
+  const beside = pictures.beside ? ` <small>Also written as charts/${id}.svg, .png, .vl.json</small>` : "";
   return `<figure data-chart="${id}" aria-label="${escapeHtml(title)}">
 <div class="picture" role="img" tabindex="0" aria-label="${escapeHtml(description)}">${ownIds(pictures.svg.get(id) ?? "", id)}</div>
-<figcaption>${escapeHtml(title)}. <small>Also written as charts/${id}.svg, .png, .vl.json</small></figcaption>
+<figcaption>${escapeHtml(title)}.${beside}</figcaption>
 <script type="application/json">${inlineJson(bare)}</script>
 </figure>`;
 }

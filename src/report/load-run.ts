@@ -7,6 +7,7 @@ import { loadMachine } from "../experiment/documents/load.ts";
 import type { SourcedNumber } from "../experiment/documents/machine-document.ts";
 import type { Manifest } from "../experiment/manifest.ts";
 import { readResults } from "../experiment/store.ts";
+import type { MachineProfile } from "../machine/profile.ts";
 import type { CellResult } from "../sim/cell.ts";
 
 export interface Run {
@@ -14,6 +15,8 @@ export interface Run {
   readonly manifest: Manifest;
   /** Numbers of each machine with their sources; missing where the description has changed since the run. */
   readonly machines: ReadonlyMap<string, readonly SourcedNumber[]>;
+  /** Costs of the same machines. */
+  readonly profiles: ReadonlyMap<string, MachineProfile>;
 }
 
 /**
@@ -24,7 +27,7 @@ export async function loadRun(folder: string): Promise<Run> {
   const { manifest, cells } = await readResults(folder);
   const results = { name: basename(resolve(folder)), cells: inMatrixOrder(cells, manifest) };
   requireIdenticalWork(results.cells);
-  return { results, manifest, machines: sourcedNumbers(manifest) };
+  return { results, manifest, ...unchangedMachines(manifest) };
 }
 
 /** Cells are stored by key, which is a hash; people want the order they wrote. */
@@ -51,16 +54,19 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
   return different === -1 ? 0 : a[different] - b[different];
 }
 
-function sourcedNumbers(manifest: Manifest): Map<string, readonly SourcedNumber[]> {
+function unchangedMachines(manifest: Manifest): Pick<Run, "machines" | "profiles"> {
   const machines = new Map<string, readonly SourcedNumber[]>();
+  const profiles = new Map<string, MachineProfile>();
   for (const [name, { sha256 }] of Object.entries(manifest.machines)) {
     try {
       const machine = loadMachine(locate("machines", name, dirname(manifest.matrix.file)));
-      if (machine.digest === sha256) machines.set(name, machine.numbers);
+      if (machine.digest !== sha256) continue;
+      machines.set(name, machine.numbers);
+      profiles.set(name, machine.profile);
     } catch (error) {
       // Results outlive the descriptions they were made from; a report then does without the sources.
       if (!(error instanceof InputError)) throw error;
     }
   }
-  return machines;
+  return { machines, profiles };
 }

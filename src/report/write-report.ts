@@ -11,6 +11,7 @@ import { loadRun, type Run } from "./load-run.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { browserScripts, renderJson, renderPng, renderSvg } from "./render-chart.ts";
 import { cyclesSection, hostMemorySection, operationsSection } from "./sections/breakdown-sections.ts";
+import { explanationSection } from "./sections/explanation-section.ts";
 import { limitsSection, notDoneSection, reproduceSection, sourcesSection } from "./sections/limits-sections.ts";
 import { hostsSection } from "./sections/hosts-section.ts";
 import { overcommitSection } from "./sections/overcommit-section.ts";
@@ -40,7 +41,7 @@ export async function writeReport(resultsFolder: string, reportFolder: string): 
   for (const chart of charts) svg.set(chart.id, await renderSvg(chart.spec));
 
   const files = new Map<string, string | Uint8Array>();
-  files.set("index.html", renderHtml(document, { svg, scripts: browserScripts() }));
+  files.set("index.html", renderHtml(document, { svg, scripts: browserScripts(), beside: true }));
   files.set("report.md", renderMarkdown(document));
   for (const [name, csv] of csvTables(run.results)) files.set(join("tables", name), csv);
   for (const chart of charts) {
@@ -66,6 +67,7 @@ export function reportDocument(run: Run, validation: Validation): Document {
       slowdownSection(run),
       cyclesSection(run),
       operationsSection(run),
+      explanationSection(run),
       utilizationSection(run),
       hostsSection(run),
       overcommitSection(run),

@@ -34,20 +34,25 @@ export interface Boot {
 
 /** A guest that is ready to work. What booting cost is forgotten. Throws an InputError when it has too little memory. */
 export function bootGuest(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): Boot {
+  const machine = buildMachine(vmm, profile, workload.guest.memoryPages, new Meter());
+  return { machine, kernel: bootOn(machine, profile, workload) };
+}
+
+/** {@link bootGuest} on a machine that has been put together already. */
+export function bootOn(machine: GuestMachine, profile: MachineProfile, workload: CompiledWorkload): GuestKernel {
   requireBootMemory(
     workload.name,
     workload.guest,
     PAGE_TABLE_FORMATS[profile.pageTable],
     KERNEL_VERSIONS[profile.kernel].layout,
   );
-  const machine = buildMachine(vmm, profile, workload.guest.memoryPages, new Meter());
   const kernel = new GuestKernel(machine, profile, workload.guest);
   const paths = kernelPaths(profile);
   // A system that has booted has been through all of its kernel: a translation cache is warm.
   const known = Object.values(paths).filter(({ cycles }) => !Number.isNaN(cycles));
   for (const path of known) machine.cpu.runKernel(path, 1);
   machine.meter.ledger = new Ledger();
-  return { machine, kernel };
+  return kernel;
 }
 
 /** Runs the whole stream; a closed-loop workload of given duration ends at the first request after that. */

@@ -96,7 +96,12 @@ export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Arr
  * A TLB hit is no event for the guest nor for the VMM: the TLB is asked first, and only what it doesn't allow is visited.
  * It is not asked about a touch like the one before either, which would hit what is the most recently used entry already.
  */
-function replayReferences({ machine, kernel }: Boot, trace: ReferenceTrace, pages: Uint32Array, start: number): void {
+export function replayReferences(
+  { machine, kernel }: Boot,
+  trace: ReferenceTrace,
+  pages: Uint32Array,
+  start: number,
+): void {
   const { length, kind, page } = trace;
   const { tlb } = machine;
   let previous = -1;

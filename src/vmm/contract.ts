@@ -2,6 +2,7 @@
  * What a VMM is made of: one part per slot. A VMM file composes parts and nothing else; a part is a file that says as
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
+import type { PageTableFormatName } from "../machine/profile.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
 
@@ -29,6 +30,9 @@ export interface Parameter<T extends number | boolean = number | boolean> {
   readonly source?: string;
 }
 
+/** Privilege ring that the guest kernel's code runs in; in guest mode (VT-x, AMD-V) the VMM has a ring 0 of its own. */
+export type KernelRing = "0" | "1" | "3" | "0, guest mode";
+
 export type Parameters = Record<string, number | boolean>;
 
 export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Parameters> {
@@ -39,6 +43,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Primitive costs the machine profile must give; a profile without one of them rejects the cell with that reason. */
   readonly needs?: readonly string[];
+  /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
+  readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

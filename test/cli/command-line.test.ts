@@ -5,7 +5,19 @@ import { commandLine } from "../../src/cli/command-line.ts";
 import { catalogue } from "../../src/experiment/catalogue.ts";
 import { ROOT, vmmbench } from "./vmmbench.ts";
 
-const COMMANDS = ["run", "chart", "report", "overcommit", "memory", "trace", "list", "check", "validate"];
+const COMMANDS = [
+  "run",
+  "operations",
+  "explain",
+  "chart",
+  "report",
+  "overcommit",
+  "memory",
+  "trace",
+  "list",
+  "check",
+  "validate",
+];
 
 /** Parses and validates like the command, and stops before anything is done. */
 async function parse(words: readonly string[]): Promise<void> {

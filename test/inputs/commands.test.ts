@@ -1,8 +1,13 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import yargs from "yargs";
 import { memoryCommand } from "../../src/cli/memory.ts";
 import { parseFrames, traceCommand } from "../../src/cli/trace.ts";
+import { checkFile } from "../../src/experiment/check-file.ts";
+import { loadWorkload } from "../../src/experiment/documents/load.ts";
+import type { TraceReplay } from "../../src/sim/trace-replay.ts";
 import { committed, readJson } from "./data-files.ts";
 import type { MemoryTruth, TracesTruth } from "./data-files.ts";
 
@@ -108,5 +113,87 @@ describe("trace stats", () => {
 
   test("takes frames once each", () => {
     expect(parseFrames("32, 16,32")).toEqual([32, 16]);
+  });
+});
+
+describe("trace convert", () => {
+  const { sort } = truth.traces;
+  const text = join(committed, "sort.lackey.gz");
+  const folder = mkdtempSync(join(tmpdir(), "vmmbench-convert-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test.each(["sort.trace", "deeper/sort.trace.gz"])(
+    "to %s makes what every command takes in place of the text",
+    async (name) => {
+      const out = join(folder, name);
+      const bytes = (): string => statSync(out).size.toLocaleString("en-US");
+      expect(await run("trace", "convert", text, out)).toBe(`${out}: 6,000,000 references in ${bytes()} bytes\n`);
+      const plain = await run("trace", "stats", text, "--json");
+      expect(await run("trace", "stats", out, "--json")).toBe(plain);
+      expect(await checkFile(out)).toBe("reference trace of 6000000 references");
+      const workload = readFileSync("workloads/sort-trace.yaml", "utf8").replace("data/sort.lackey.gz", out);
+      writeFileSync(join(folder, "mine.yaml"), workload);
+      const [fromText, fromBinary] = [join(committed, "../sort-trace.yaml"), join(folder, "mine.yaml")].map(
+        loadWorkload,
+      );
+      const [of, expected] = [fromBinary, fromText].map(({ trace }) => trace);
+      expect(of?.pages).toBe(expected?.pages);
+      expect(of?.stream.a.every((operand, i) => operand === expected?.stream.a[i])).toBe(true);
+    },
+  );
+
+  test("says where it cannot write", async () => {
+    await expect(run("trace", "convert", text, folder)).rejects.toMatchObject({
+      name: "InputError",
+      message: `${folder}: cannot be written: is a folder; expected a file`,
+    });
+  });
+
+  test("is not needed to replay: both forms give the same", async () => {
+    const out = join(folder, "again.trace");
+    await run("trace", "convert", text, out);
+    const fromText = JSON.parse(await run("trace", "replay", text, "--json")) as Replays;
+    const fromBinary = JSON.parse(await run("trace", "replay", out, "--json")) as Replays;
+    expect(fromBinary.replays).toEqual(fromText.replays);
+    expect(fromBinary).toMatchObject({ trace: out, machine: "xeon-2.4-sosp03", unit: "cycles" });
+    expect(Object.keys(fromBinary.replays)).toEqual(["native", "xen-pv", "esx"]);
+    // The machine's TLB has 64 entries; each page's first reference misses once more (see trace-replay.test.ts).
+    const tlbMisses = sort.lru["64"].misses + sort.distinct_pages;
+    expect(fromText.replays.native).toMatchObject({
+      references: sort.refs,
+      tlbMisses,
+      walkReferences: 2 * tlbMisses,
+      guestPageFaults: sort.distinct_pages,
+      hiddenFaults: 0,
+      exits: 0,
+    });
+    for (const { references, cycles, cyclesPerReference } of Object.values(fromText.replays)) {
+      const total = Object.values(cycles).reduce((sum, each) => sum + each, 0);
+      expect(cyclesPerReference).toBe(total / references);
+    }
+  });
+});
+
+interface Replays {
+  readonly replays: Readonly<Record<string, TraceReplay>>;
+}
+
+describe("trace replay", () => {
+  const file = join(committed, "sort.lackey.gz");
+
+  test("prints counts and cycles for people, a column for each VMM in the order given", async () => {
+    const text = await run("trace", "replay", file, "--vmm", "esx,native");
+    expect(text).toMatch(/sort\.lackey\.gz +esx +native$/m);
+    expect(text).toMatch(/^references +6,000,000 +6,000,000$/m);
+    expect(text).toMatch(/^guest page faults +1,322 +1,322$/m);
+    expect(text).toMatch(/^cycles on xeon-2\.4-sosp03 +esx +native$/m);
+    expect(text).toMatch(/^hardware\.tlb-miss +[\d,]+ +146,500$/m);
+  });
+
+  test.each([
+    ["--vmm", "nativ", 'there is no VMM "nativ"; did you mean "native"?'],
+    ["--machine", "xeon-2.4", 'there is no machine "xeon-2.4"'],
+  ])("refuses a wrong %s", async (option, value, message) => {
+    await expect(run("trace", "replay", file, option, value)).rejects.toThrow(message);
   });
 });

@@ -25,6 +25,9 @@ export const LINUX_6_1 = {
   kernelPaths: { ...XEON.kernelPaths, ...icount.kernelPaths },
 };
 
+export const PENTIUM_4 = loadMachine("machines/p4-672-asplos06.yaml").profile;
+export const CORE_2 = loadMachine("machines/core2-asplos06.yaml").profile;
+
 /** The same costs on a machine with four-level page tables. */
 export const XEON_64 = { ...XEON, pageTable: "x86-64" as const };
 

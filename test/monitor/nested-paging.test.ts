@@ -10,6 +10,7 @@ import { Tlb } from "../../src/machine/tlb.ts";
 import { machineFrames } from "../../src/sim/monitor-machine.ts";
 import type { MonitorContext } from "../../src/vmm/monitor-contract.ts";
 import { bareMmu } from "../../src/vmm/mmu/bare.ts";
+import { shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { nestedPaging } from "../../src/vmm/mmu/nested-paging.ts";
 import { FREE_ENTRY, XEON, XEON_64 } from "./machines.ts";
 
@@ -179,6 +180,39 @@ it("uses large pages only where machine memory is contiguous, to the last page",
     mmu.invalidate(0);
     expect(mmu.access(0, false)).toBe(frames[frame]);
   }
+});
+
+describe("a large page of the guest", () => {
+  // The last level of the guest's dimension is spared: natively 3 references of 4; nested 3 tables and the page, each found by
+  // 4 nested references or, if nested pages are large as well, 3.
+  it.each([
+    { title: "bare", part: bareMmu(), expected: 3 },
+    { title: "nested", part: nestedPaging(), expected: 4 * 4 + 3 },
+    { title: "nested, large in both dimensions", part: nestedPaging({ largePages: true }), expected: 4 * 3 + 3 },
+    { title: "shadow", part: shadowPaging(), expected: undefined },
+  ])(
+    "is the frames from its first one on, and has accessed and dirty bits of its own: $title",
+    ({ part, expected }) => {
+      const context = contextOf(XEON_64, 64);
+      const { meter } = context;
+      const mmu = part.definition.create(part.parameters, context);
+      [3, 2, 1].forEach((level, frame) => mmu.useAsTable(frame, level, 0));
+      for (const upper of [0, 1]) mmu.writeEntry(upper, 0, entryOf(upper + 1, MAPPED), "set");
+      mmu.writeEntry(2, 5, entryOf(1024, MAPPED | Pte.LargePage), "set");
+      mmu.switchRoot(0);
+      const machineFrame = (frame: number): number => (part.definition.name === "bare" ? frame : MACHINE_FRAMES[frame]);
+      const read = mmu.access(5 * 512 + 7, false);
+      expect(read).toBe(machineFrame(1024 + 7));
+      if (expected !== undefined) expect(meter.ledger.eventsByCause()["event.page-walk-reference"]).toBe(expected);
+      expect(mmu.readEntry(2, 5)).toBe(entryOf(1024, MAPPED | Pte.LargePage | Pte.Accessed));
+      expect(mmu.access(5 * 512 + 511, true)).toBe(machineFrame(1024 + 511));
+      expect(mmu.readEntry(2, 5)).toBe(entryOf(1024, MAPPED | Pte.LargePage | Pte.Accessed | Pte.Dirty));
+      mmu.writeEntry(2, 5, entryOf(1024, Pte.Present | Pte.User | Pte.LargePage), "set");
+      mmu.invalidate(ALL_PAGES);
+      expect(mmu.access(5 * 512 + 7, true)).toBe(GUEST_FAULT);
+      expect(mmu.access(5 * 512 + 7, false)).toBe(machineFrame(1024 + 7));
+    },
+  );
 });
 
 /** Two address spaces of 4 tables each, in frames 0 to 3 and 4 to 7; the last tables are the same level's of 2 areas. */

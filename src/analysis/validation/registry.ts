@@ -1,4 +1,6 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
+import { agesen10 } from "./agesen10.ts";
+import { asplos06 } from "./asplos06.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
 import { sosp03Applications } from "./sosp03-applications.ts";
 import { sosp03Memory } from "./sosp03-memory.ts";
@@ -10,6 +12,8 @@ import type { ValidationSet } from "./validation-set.ts";
 import { WALTERS08 } from "./walters08.ts";
 
 export {
+  agesen10,
+  asplos06,
   MENON05,
   MENON06,
   sosp03Applications,
@@ -23,6 +27,8 @@ export {
 
 /** Every set of published figures. */
 export const VALIDATION_SETS: readonly ValidationSet[] = [
+  agesen10,
+  asplos06,
   MENON05,
   MENON06,
   sosp03Applications,

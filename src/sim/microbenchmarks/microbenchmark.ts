@@ -89,6 +89,6 @@ export function compileMicrobenchmark(benchmark: Microbenchmark): CompiledMicrob
 }
 
 /** Events that have no cost of their own are counted under causes that begin with `event.`. */
-function eventName(cause: string): string {
+export function eventName(cause: string): string {
   return cause.startsWith(EVENT_PREFIX) ? cause.slice(EVENT_PREFIX.length) : cause;
 }

@@ -83,5 +83,6 @@ export const bareCpu = definePart({
   summary: "bare processor: the guest kernel has it to itself",
   parameters: {},
   needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS],
+  kernelRing: { ia32: "0", "ia32-pae": "0", "x86-64": "0" },
   create: (_, context) => new BareCpu(context),
 });

@@ -216,6 +216,7 @@ export const binaryTranslation = definePart<"cpu", { [K in keyof Settings]: Sett
     "binary-translation.traced-write-clear",
     "binary-translation.traced-write-set",
   ],
+  kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "1" },
   create: ({ translationCacheUnits, adaptiveTraces, faultsAllowed }, context) =>
     new BinaryTranslation(translationCacheUnits, adaptiveTraces, faultsAllowed, context),
 });

@@ -158,5 +158,6 @@ export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Setting
     "hardware-assist.dispatch",
     "hardware-assist.port-access",
   ],
+  kernelRing: { ia32: "0, guest mode", "ia32-pae": "0, guest mode", "x86-64": "0, guest mode" },
   create: (settings, context) => new HardwareAssist(settings, context),
 });

@@ -106,5 +106,7 @@ export const paravirtual = definePart({
     "xen.switch-task",
     "xen.hypercall",
   ],
+  // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
+  kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
   create: (_, context) => new Paravirtual(context),
 });

@@ -12,11 +12,12 @@ import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
-import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
+import { mapsLargePage, NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { EntryChange, EntryEffect, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
+import { lowestTable, mappingEntry, NONE, smallEntry } from "./guest-walk.ts";
 import { OutOfSyncTables } from "./out-of-sync.ts";
 import { ShadowTables } from "./shadow-tables.ts";
 
@@ -28,7 +29,6 @@ const UNTRACE = cause("vmm.shadow.untrace");
 const RESYNCHRONIZE = cause("vmm.shadow.resynchronize");
 const ROOT_SWITCH = cause("vmm.shadow.root-switch");
 const NEW_SHADOW = cause("vmm.shadow.new-table");
-const NO_ENTRY = -1;
 
 interface Settings {
   readonly shadowTables: number;
@@ -132,45 +132,39 @@ export class ShadowPaging implements Mmu {
   }
 
   #handleFault(page: number, write: boolean): number {
-    const position = this.#guestEntry(page);
-    const entry = position === NO_ENTRY ? 0 : this.guest.words[position];
+    const position = mappingEntry(this.guest, this.#root, page);
+    const entry = position === NONE ? 0 : this.guest.words[position];
     if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
     this.#entry.enter("page-fault");
     this.#meter.spend(HIDDEN_FAULT, this.#costs.fault);
     this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
-    this.#fill(page);
-    return this.#walker.translate(page, write);
+    this.#fill(page, smallEntry(this.guest, this.guest.words[position], page));
+    const frame = this.#walker.translate(page, write);
+    return frame === NOT_TRANSLATED ? this.#emulateWrite(entry, page) : frame;
   }
 
-  /** Position in the words of the guest's tables of the entry that maps a page, small or large; -1 where there is none. */
-  #guestEntry(page: number): number {
-    let table = this.#root;
-    for (let level = this.guest.format.levels - 1; ; level--) {
-      const position = this.guest.position(table, this.guest.indexAt(page, level));
-      const entry = this.guest.words[position];
-      if (level === 0 || isLarge(entry, level)) return position;
-      if ((entry & Pte.Present) === 0) return NO_ENTRY;
-      table = frameOf(entry);
-    }
+  /** User code writes where the guest has a traced table, which no shadow ever allows. */
+  #emulateWrite(entry: number, page: number): number {
+    this.#meter.spend(TRACE, this.#costs.trace.unchanged);
+    return this.#machineFrames[frameOf(smallEntry(this.guest, entry, page))];
   }
 
   /** Make the shadow tables on the way to a page, and its entry. */
-  #fill(page: number): void {
+  #fill(page: number, leaf: number): void {
     let guestTable = this.#root;
     let shadow = this.#shadowOf(guestTable);
-    let entry = 0;
     for (let level = this.guest.format.levels - 1; level > 0; level--) {
       const index = this.guest.indexAt(page, level);
-      entry = this.guest.read(guestTable, index);
-      const lower = isLarge(entry, level) ? this.#shadowOfLarge(entry, shadow, index) : this.#shadowOf(frameOf(entry));
+      const entry = this.guest.read(guestTable, index);
+      const lower = mapsLargePage(entry, level)
+        ? this.#shadowOfLarge(entry, shadow, index)
+        : this.#shadowOf(frameOf(entry));
       this.shadows.link(shadow, index, lower);
-      if (!isLarge(entry, level)) guestTable = frameOf(entry);
+      guestTable = frameOf(entry);
       shadow = lower;
     }
-    const index = this.guest.indexAt(page, 0);
-    const leaf = (entry & Pte.LargePage) === 0 ? this.guest.read(guestTable, index) : smallPart(entry, index);
     this.#meter.spend(FILL, this.#costs.fill);
-    this.shadows.memory.write(shadow, index, this.#shadowEntry(leaf));
+    this.shadows.memory.write(shadow, this.guest.indexAt(page, 0), this.#shadowEntry(leaf));
   }
 
   #shadowOf(guestTable: number): number {
@@ -197,7 +191,7 @@ export class ShadowPaging implements Mmu {
 
   /** An entry of an upper table has changed. */
   #unlink(table: number, index: number, before: number): void {
-    if (isLarge(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
+    if (mapsLargePage(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
     else this.shadows.clearLink(this.shadows.find(table), index);
   }
 
@@ -208,22 +202,10 @@ export class ShadowPaging implements Mmu {
 
   #resynchronizePage(page: number): void {
     if (this.#untraced === undefined) return;
-    const position = this.#guestEntry(page);
-    const table = position === NO_ENTRY ? -1 : this.#lowestTable(page);
-    if (table === -1 || !this.#untraced.has(table) || this.shadows.find(table) === -1) return;
+    const table = lowestTable(this.guest, this.#root, page);
+    if (table === NONE || !this.#untraced.has(table) || this.shadows.find(table) === -1) return;
     this.#meter.spend(FILL, this.#costs.fill);
     this.#copyEntry(table, this.guest.indexAt(page, 0));
-  }
-
-  /** The guest's lowest table on the way to a page that has an entry; -1 for a large page. */
-  #lowestTable(page: number): number {
-    let table = this.#root;
-    for (let level = this.guest.format.levels - 1; level > 0; level--) {
-      const entry = this.guest.read(table, this.guest.indexAt(page, level));
-      if (isLarge(entry, level)) return -1;
-      table = frameOf(entry);
-    }
-    return table;
   }
 
   #resynchronizeAll(): void {
@@ -261,15 +243,6 @@ export class ShadowPaging implements Mmu {
 function effectOf(before: number, after: number): EntryEffect {
   if (((before ^ after) & Pte.Present) === 0) return "unchanged";
   return (after & Pte.Present) === 0 ? "clear" : "set";
-}
-
-function isLarge(entry: number, level: number): boolean {
-  return level === 1 && (entry & Pte.Present) !== 0 && (entry & Pte.LargePage) !== 0;
-}
-
-/** One of the small pages that a large one consists of. */
-function smallPart(large: number, index: number): number {
-  return entryOf(frameOf(large) + index, large & 0xff & ~Pte.LargePage);
 }
 
 function shadowCosts({ profile }: MonitorContext) {

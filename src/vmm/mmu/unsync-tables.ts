@@ -33,14 +33,14 @@ export class UnsyncTables {
 
   /** The guest may write the table from now on. */
   add(shadow: number): void {
-    this.#meter.spendMany(MMU_UNSYNC, 1, 0);
+    this.#meter.countMany(MMU_UNSYNC, 1);
     this.#shadows.isUnsync[shadow] = 1;
     this.#unsync.push(shadow);
   }
 
   /** The shadow is given up. */
   forget(shadow: number): void {
-    if (this.#shadows.isUnsync[shadow] === 1) this.#meter.spendMany(MMU_UNSYNC, -1, 0);
+    if (this.#shadows.isUnsync[shadow] === 1) this.#meter.countMany(MMU_UNSYNC, -1);
   }
 
   /** Before a root is used again, what is out of sync below its shadow is brought into step and write-protected. */

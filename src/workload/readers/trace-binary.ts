@@ -12,7 +12,7 @@ import { InputError } from "../../core/input-error.ts";
 import { SECOND_PAGE } from "../reference-trace.ts";
 import type { ReferenceTrace } from "../reference-trace.ts";
 
-const MAGIC = "vmmtrace";
+const MAGIC = new TextEncoder().encode("vmmtrace");
 const VERSION = 1;
 const DIGEST_AT = 24;
 const HEADER = 56;
@@ -25,7 +25,7 @@ const PAGE_NUMBERS = 2 ** 52;
 
 /** Whether bytes are, or once were, a trace in this form. */
 export function isBinaryTrace(bytes: Uint8Array): boolean {
-  return [...MAGIC].every((letter, at) => bytes[at] === letter.charCodeAt(0));
+  return MAGIC.every((byte, at) => bytes[at] === byte);
 }
 
 /** The file of a trace. Throws an {@link InputError} when it has more pages than fit: 2^29, 2 TiB. */
@@ -34,7 +34,7 @@ export function writeBinaryTrace({ length, kind, page, pageNumbers }: ReferenceT
   if (pages > MAX_PAGES) throw new InputError(`the trace has ${pages} pages; expected at most ${MAX_PAGES}`);
   const bytes = new Uint8Array(HEADER + pages * BYTES_PER_PAGE + length * BYTES_PER_TOUCH);
   const view = new DataView(bytes.buffer);
-  bytes.set(new TextEncoder().encode(MAGIC));
+  bytes.set(MAGIC);
   [VERSION, pages, length, 0].forEach((field, i) => view.setUint32(MAGIC.length + 4 * i, field, true));
   pageNumbers.forEach((number, i) => view.setFloat64(HEADER + i * BYTES_PER_PAGE, number, true));
   const touchesAt = HEADER + pages * BYTES_PER_PAGE;
@@ -66,13 +66,16 @@ export function readBinaryTrace(bytes: Uint8Array, source: string): ReferenceTra
 }
 
 function readHeader(bytes: Uint8Array, source: string): { pages: number; touches: number } {
-  if (!isBinaryTrace(bytes)) throw new InputError(`${source}: byte offset 0: expected the letters ${MAGIC}`);
+  if (!isBinaryTrace(bytes)) throw new InputError(`${source}: byte offset 0: expected the letters vmmtrace`);
   if (bytes.length < HEADER) throw cut(source, HEADER, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [version, pages, touches] = [0, 1, 2].map((field) => view.getUint32(MAGIC.length + 4 * field, true));
+  const [version, pages, touches, reserved] = [0, 1, 2, 3].map((field) =>
+    view.getUint32(MAGIC.length + 4 * field, true),
+  );
   if (version !== VERSION) {
     throw new InputError(`${source}: byte offset 8: version ${version} of the format; expected version ${VERSION}`);
   }
+  if (reserved !== 0) throw new InputError(`${source}: byte offset 20: expected 0, found ${reserved}`);
   const expected = HEADER + pages * BYTES_PER_PAGE + touches * BYTES_PER_TOUCH;
   if (bytes.length !== expected) throw cut(source, expected, bytes.length);
   if (touches === 0) throw new InputError(`${source}: no memory reference; expected at least one`);

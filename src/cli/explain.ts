@@ -1,0 +1,64 @@
+/** `vmmbench explain`: what happens in one operation, step by step, on several VMMs side by side. */
+import type { CommandModule } from "yargs";
+import { namesIn } from "./operations.ts";
+
+interface ExplainArguments {
+  operation: string;
+  machine: string;
+  vmm: string | string[];
+  all: boolean;
+  json: boolean;
+  out: string | undefined;
+}
+
+export const explainCommand: CommandModule<object, ExplainArguments> = {
+  command: "explain <operation>",
+  describe: "What happens in one operation, step by step: who runs, what traps, which entry is written, what it costs",
+  builder: (yargs) =>
+    yargs
+      .positional("operation", {
+        type: "string",
+        demandOption: true,
+        describe: "fork-proc, page-fault, null-call, ...: what vmmbench operations lists",
+      })
+      .option("machine", {
+        type: "string",
+        requiresArg: true,
+        default: "xeon-2.4-sosp03",
+        describe: "Machine profile, by name or path",
+      })
+      .option("vmm", {
+        type: "string",
+        requiresArg: true,
+        default: "native,xen-pv,esx",
+        describe: "VMMs, by name or path, separated by commas",
+      })
+      .option("all", {
+        type: "boolean",
+        default: false,
+        describe: "Every step, repetitions and steps without cost too",
+      })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
+      .option("out", {
+        type: "string",
+        requiresArg: true,
+        describe: "Write the diagram to a file ending in .svg, .png or .vl.json, or all of it to one ending in .html",
+      })
+      .example("$0 explain page-fault", "what a page fault is on bare metal, Xen and ESX")
+      .example(
+        "$0 explain fork-proc --vmm native,esx --out fork.svg",
+        "why shadow paging makes a fork dear, as a picture",
+      )
+      .example("$0 explain 2p/0K --vmm xen-pv --json", "the steps of two context switches, for a program"),
+  handler: async ({ operation, machine, vmm, all, json, out }) => {
+    const { explainOperation } = await import("../experiment/explain-operation.ts");
+    const explanation = await explainOperation(operation, machine, namesIn(vmm));
+    if (out !== undefined) {
+      const { writeExplanation } = await import("../report/write-explanation.ts");
+      process.stdout.write(`${await writeExplanation(explanation, out)}\n`);
+      return;
+    }
+    const { explanationJson, explanationText } = await import("./explanation-text.ts");
+    process.stdout.write(json ? explanationJson(explanation, all) : explanationText(explanation, all));
+  },
+};

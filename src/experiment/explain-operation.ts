@@ -1,0 +1,22 @@
+/** An operation of a machine explained on VMMs, all by name. */
+import { InputError } from "../core/input-error.ts";
+import { type Explanation, explain } from "../sim/explain/explanation.ts";
+import { locate } from "./catalogue.ts";
+import { loadMachine } from "./documents/load.ts";
+import { chosenBenchmarks, loadVmms } from "./measure-operations.ts";
+
+/**
+ * Explain one operation. Throws an {@link InputError} for an operation, machine or VMM that doesn't exist, and where the
+ * machine lacks a cost that is needed.
+ */
+export async function explainOperation(
+  operation: string,
+  machine: string,
+  vmmNames: readonly string[],
+): Promise<Explanation> {
+  const { profile } = loadMachine(locate("machines", machine, "."));
+  const [benchmark] = chosenBenchmarks(profile, [operation]);
+  const vmms = await loadVmms(vmmNames);
+  if (vmms.length === 0) throw new InputError("no VMM is named; expected one or more, like --vmm native,esx");
+  return explain(benchmark, vmms, profile);
+}

@@ -1,0 +1,120 @@
+/** An operation explained: what happens in it, step by step, on each of several VMMs that do the same work. */
+import { InputError } from "../../core/input-error.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { KernelRing, Vmm } from "../../vmm/contract.ts";
+import { eventName, type Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
+import { type Actor, callerOf, type Rings, ringOf, ringOfWork, ringsOf, workOf } from "./actors.ts";
+import { type RecordedRound, recordRound } from "./record-round.ts";
+import type { Call, CallKind } from "./recorder.ts";
+
+/** One thing that somebody does on one VMM. */
+export interface Step {
+  /** Number of the call of the guest that it belongs to, from 0: the same on every VMM. */
+  readonly call: number;
+  readonly actor: Actor;
+  /** Null: hardware, or a CPU part that does not say where it runs the guest's kernel. */
+  readonly ring: string | null;
+  readonly action: string;
+  /** Which page, table, entry, before and after. */
+  readonly detail: string;
+  /** Cause of the ledger; null where a call costs nothing. */
+  readonly cause: string | null;
+  /** Events of that cause. */
+  readonly count: number;
+  /** In the unit of the machine, all events together. */
+  readonly cost: number;
+  readonly costSoFar: number;
+}
+
+/** What the guest did, whatever it runs on. */
+export type GuestCall = Omit<Call, "charges">;
+
+export interface ExplainedVmm {
+  readonly name: string;
+  readonly title: string;
+  /** Where the guest's kernel runs; null: the CPU part does not say. */
+  readonly kernelRing: KernelRing | null;
+  /** Steps by number of the call. */
+  readonly steps: readonly (readonly Step[])[];
+  readonly total: number;
+  readonly byCause: Readonly<Record<string, number>>;
+  readonly events: Readonly<Record<string, number>>;
+}
+
+export interface Explanation {
+  readonly operation: string;
+  readonly summary: string;
+  readonly machine: string;
+  readonly unit: MachineProfile["unit"];
+  /** Operations in what is explained: one round of the microbenchmark. */
+  readonly operations: number;
+  readonly calls: readonly GuestCall[];
+  readonly vmms: readonly ExplainedVmm[];
+}
+
+/**
+ * Explain an operation on VMMs. Throws an {@link InputError} when the machine profile lacks a cost that one of them needs,
+ * or when a VMM makes the guest do other work than the first one does.
+ */
+export function explain(benchmark: Microbenchmark, vmms: readonly Vmm[], profile: MachineProfile): Explanation {
+  const rounds = vmms.map((vmm) => ({ vmm, round: recordRound(benchmark, vmm, profile) }));
+  const [{ round: first }] = rounds;
+  for (const { vmm, round } of rounds.slice(1)) requireSameCalls(first, round, `${vmms[0].name} and ${vmm.name}`);
+  return {
+    operation: benchmark.name,
+    summary: benchmark.summary,
+    machine: profile.name,
+    unit: profile.unit,
+    operations: benchmark.operationsPerRound,
+    calls: first.calls.map(({ operation, turn, kind, action, detail }) => ({ operation, turn, kind, action, detail })),
+    vmms: rounds.map(({ vmm, round }) => explainedVmm(vmm, profile, round)),
+  };
+}
+
+function explainedVmm(vmm: Vmm, profile: MachineProfile, { calls, ledger }: RecordedRound): ExplainedVmm {
+  const rings = ringsOf(vmm, profile.pageTable);
+  let costSoFar = 0;
+  const steps = calls.map((call, number) => {
+    const own = stepsOf(call, number, rings, costSoFar);
+    costSoFar = own[own.length - 1].costSoFar;
+    return own;
+  });
+  const { name, title } = vmm;
+  const byCause = ledger.cyclesByCause();
+  const named = Object.entries(ledger.eventsByCause()).map(([cause, count]) => [eventName(cause), count] as const);
+  const events = Object.fromEntries(named);
+  return { name, title, kernelRing: rings.kernel, steps, total: ledger.total, byCause, events };
+}
+
+/** One step for each charge; one without cost for a call that nothing was charged for. */
+function stepsOf({ kind, action, detail, charges }: Call, call: number, rings: Rings, before: number): Step[] {
+  const caller = callerOf(kind);
+  if (charges.length === 0) {
+    const ring = ringOf(caller, rings);
+    return [{ call, actor: caller, ring, action, detail, cause: null, count: 0, cost: 0, costSoFar: before }];
+  }
+  let costSoFar = before;
+  return charges.map(({ cause, count, cost }) => {
+    const work = kind === "event" ? { actor: caller } : workOf(cause);
+    costSoFar += cost;
+    const ring = ringOfWork(work, rings);
+    return { call, actor: work.actor, ring, action: work.action ?? action, detail, cause, count, cost, costSoFar };
+  });
+}
+
+function requireSameCalls({ calls: first }: RecordedRound, { calls: other }: RecordedRound, which: string): void {
+  for (let i = 0; i < Math.max(first.length, other.length); i++) {
+    if (i < first.length && i < other.length && isSame(first[i], other[i])) continue;
+    throw new InputError(
+      `${which} cannot be set side by side: the guest does other work from its call ${i + 1} on ` +
+        `("${first[i]?.action ?? "nothing more"}", "${other[i]?.action ?? "nothing more"}")`,
+    );
+  }
+}
+
+function isSame(a: Call, b: Call): boolean {
+  return a.kind === b.kind && a.action === b.action && (!KINDS_WITH_SAME_DETAIL.has(a.kind) || a.detail === b.detail);
+}
+
+/** Entries differ in the accessed and dirty bits that the guest happened to have read. */
+const KINDS_WITH_SAME_DETAIL: ReadonlySet<CallKind> = new Set(["access", "use-as-table", "switch-root", "device"]);

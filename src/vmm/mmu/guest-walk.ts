@@ -1,0 +1,25 @@
+/** Walks of a guest's page tables by software: what a VMM does when it is entered because of a page. Large pages occur. */
+import { entryOf, frameOf, Pte } from "../../machine/page-tables.ts";
+import type { PageTableMemory } from "../../machine/page-tables.ts";
+import { mapsLargePage } from "../../machine/page-walker.ts";
+
+/** There is no entry, or no table. */
+export const NONE = -1;
+
+/** Position in the words of the tables of the entry that maps a page, small or large; {@link NONE} where there is none. */
+export function mappingEntry(tables: PageTableMemory, root: number, page: number): number {
+  let table = root;
+  for (let level = tables.format.levels - 1; ; level--) {
+    const position = tables.position(table, tables.indexAt(page, level));
+    const entry = tables.words[position];
+    if (level === 0 || mapsLargePage(entry, level)) return position;
+    if ((entry & Pte.Present) === 0) return NONE;
+    table = frameOf(entry);
+  }
+}
+
+/** An entry that maps a page as that of a small page: of a large one, the part that the page is. */
+export function smallEntry(tables: PageTableMemory, entry: number, page: number): number {
+  if ((entry & Pte.Present) === 0 || (entry & Pte.LargePage) === 0) return entry;
+  return entryOf(frameOf(entry) + tables.indexAt(page, 0), entry & 0xff & ~Pte.LargePage);
+}

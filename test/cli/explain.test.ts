@@ -1,0 +1,116 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { vmmbench } from "./vmmbench.ts";
+
+const work = mkdtempSync(join(tmpdir(), "explain-test-"));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+/** Worked by hand: int 0x80 and iret take 840 cycles; the path of getppid is 229, with one call and return of 11. */
+const NULL_CALL = `null-call on xeon-2.4-sosp03: getppid.
+The guest's kernel runs: native in ring 0. Costs in cycles, of all turns of a loop together; on the right the
+sum so far.
+
+cycles                                                                native  sum native
+syscall:                                                               1,080       1,080
+  kernel is entered: system-call                                         840         840
+    - hardware: to the kernel's ring and back [hardware.system-call]     840
+  kernel runs its code: syscall-null                                     240       1,080
+One step that costs nothing is left out (--all shows everything).
+
+cycles by cause          native
+guest.kernel          1 x = 240
+hardware.system-call  1 x = 840
+total                     1,080
+
+null-call costs 1,080 cycles on native: 78 % hardware.system-call (1 x 840 cycles: to the kernel's ring and
+back); 22 % guest.kernel (1 x 240 cycles).
+`;
+
+interface JsonStep {
+  readonly cost: number;
+  readonly costSoFar?: number;
+  readonly steps?: readonly JsonStep[];
+}
+interface Json {
+  readonly operation: string;
+  readonly machine: string;
+  readonly unit: string;
+  readonly vmms: Readonly<Record<string, { steps: JsonStep[]; total: number; byCause: Record<string, number> }>>;
+}
+
+/** The cost of steps, of groups from what is in them. */
+const costOf = (steps: readonly JsonStep[]): number =>
+  steps.reduce((sum, { cost, steps: inner }) => sum + (inner === undefined ? cost : costOf(inner)), 0);
+
+describe("vmmbench explain", () => {
+  it("tells a system call on bare metal", async () => {
+    const { code, stdout, stderr } = await vmmbench(["explain", "null-call", "--vmm", "native"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(NULL_CALL);
+  });
+
+  it("fits a fork on three VMMs into lines of a terminal, with all that the student asked", async () => {
+    const { stdout } = await vmmbench(["explain", "fork-proc"]);
+    const lines = stdout.split("\n");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(145);
+    expect(lines.length).toBeLessThan(180);
+    expect(stdout).toContain("native in ring 0, xen-pv in ring 1, esx in ring 1");
+    expect(stdout.replace(/\s+/g, " ")).toMatch(/writes page-table entry: unmaps a page x 160 \(\d+\[72\]: 0 P-UA-/);
+    const { operations } = JSON.parse((await vmmbench(["operations", "--only", "fork-proc", "--json"])).stdout) as {
+      operations: Record<string, Record<string, { cost: number }>>;
+    };
+    const totals = ["native", "xen-pv", "esx"].map((vmm) => operations["fork-proc"][vmm].cost.toLocaleString("en-US"));
+    expect(stdout.replace(/ +/g, " ")).toContain(`\ntotal ${totals.join(" ")}\n`);
+    const all = await vmmbench(["explain", "fork-proc", "--all"]);
+    expect(all.stdout.split("\n").length).toBeGreaterThan(5000);
+    expect(all.stdout).not.toContain("left out");
+  });
+
+  it.each([[[]], [["--all"]]])("gives JSON that adds up: %j", async (more) => {
+    const { stdout } = await vmmbench(["explain", "page-fault", "--vmm", "native,esx", "--json", ...more]);
+    const { operation, machine, unit, vmms } = JSON.parse(stdout) as Json;
+    expect([operation, machine, unit]).toEqual(["page-fault", "xeon-2.4-sosp03", "cycles"]);
+    expect(Object.keys(vmms)).toEqual(["native", "esx"]);
+    for (const { steps, total, byCause } of Object.values(vmms)) {
+      expect(costOf(steps)).toBe(total);
+      expect(Object.values(byCause).reduce((a, b) => a + b, 0)).toBe(total);
+    }
+    const [first] = vmms.esx.steps[0].steps ?? [];
+    const keys = ["call", "actor", "ring", "action", "detail", "cause", "count", "cost", "costSoFar"];
+    expect(Object.keys(first)).toEqual(keys);
+  });
+
+  it("writes the diagram, or everything as a page", async () => {
+    for (const name of ["fault.svg", "fault.png", "fault.vl.json", "deep/fault.html"]) {
+      const out = join(work, name);
+      const { code, stdout } = await vmmbench(["explain", "page-fault", "--out", out]);
+      expect([code, stdout]).toEqual([0, `${out}\n`]);
+    }
+    expect(readFileSync(join(work, "fault.svg"), "utf8")).toMatch(/vmm\.shadow\.trace [\d,]+/);
+    expect(readFileSync(join(work, "deep/fault.html"), "utf8")).toContain("hardware.trap");
+  });
+
+  const wrong: readonly [string[], string][] = [
+    [["forkproc"], 'machine "xeon-2.4-sosp03" has no operation "forkproc"; did you mean "fork-proc"?'],
+    [["fork-proc", "--vmm", "native,exs"], 'there is no VMM "exs"; did you mean "esx"?'],
+    [["fork-proc", "--vmm", ","], "no VMM is named; expected one or more, like --vmm native,esx"],
+    [
+      ["fork-proc", "--machine", "xeon-2.4-sosp04"],
+      'there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
+    ],
+    [["divzero"], 'machine "xeon-2.4-sosp03" gives no costs.hardware.exception'],
+    [[], "Not enough non-option arguments: got 0, need at least 1; see vmmbench --help"],
+    [
+      ["null-call", "--out", join(work, "fault.gif")],
+      `${join(work, "fault.gif")}: no explanation can be written like that; expected a file ending in .svg, .png, .vl.json or .html`,
+    ],
+  ];
+  it.each(wrong)("is told what is wrong with: %j", async (words, sentence) => {
+    const { code, stdout, stderr } = await vmmbench(["explain", ...words]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(`${sentence}\n`);
+    expect(existsSync(join(work, "fault.gif"))).toBe(false);
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { kernelPaths } from "../../src/guest/kernel-paths.ts";
+import { Meter } from "../../src/machine/meter.ts";
+import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
+import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
+import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
+import type { Part } from "../../src/vmm/contract.ts";
+import type { VirtualCpu } from "../../src/vmm/monitor-contract.ts";
+import { PENTIUM_4 } from "./machines.ts";
+
+const PATHS = kernelPaths(PENTIUM_4);
+
+function processor(part: Part<"cpu">): { cpu: VirtualCpu; meter: Meter; tlb: Tlb; count: (cause: string) => number } {
+  const meter = new Meter();
+  const tlb = new Tlb(64, 64);
+  const hardware = { profile: PENTIUM_4, meter, tlb, pageTableFormat: PAGE_TABLE_FORMATS["x86-64"] };
+  const cpu = part.definition.create(part.parameters, hardware);
+  return { cpu, meter, tlb, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
+}
+
+describe("adaptive binary translation", () => {
+  const adaptive = { adaptiveTraces: true, faultsAllowed: 3 };
+
+  it("lets an instruction fault three times, and calls the emulation of its writes from then on", () => {
+    const { cpu, count } = processor(binaryTranslation(adaptive));
+    cpu.runKernel(PATHS.fork, 1);
+    const trapped = Array.from({ length: 10 }, () => cpu.tracedWrite("set", "unchanged"));
+    expect(trapped).toEqual([true, true, true, ...Array.from({ length: 7 }, () => false)]);
+    expect([count("vmm.trap"), count("vmm.translation.traced-write")]).toEqual([3, 7]);
+    expect(count("event.translation.retranslated")).toBe(1);
+  });
+
+  it("finds other instructions innocent until they have faulted themselves", () => {
+    const { cpu } = processor(binaryTranslation(adaptive));
+    cpu.runKernel(PATHS.fork, 1);
+    for (let write = 0; write < 4; write++) cpu.tracedWrite("set", "set");
+    expect(cpu.tracedWrite("modify", "set")).toBe(true);
+    cpu.runKernel(PATHS.exit, 1);
+    expect(cpu.tracedWrite("set", "clear")).toBe(true);
+    cpu.runKernel(PATHS.fork, 1);
+    expect(cpu.tracedWrite("set", "set")).toBe(false);
+  });
+
+  it("forgets what it knows when the translation cache is emptied", () => {
+    // fork takes 600 units, exit 600.
+    const { cpu, count } = processor(binaryTranslation({ ...adaptive, translationCacheUnits: 700 }));
+    cpu.runKernel(PATHS.fork, 1);
+    for (let write = 0; write < 4; write++) cpu.tracedWrite("set", "set");
+    cpu.runKernel(PATHS.exit, 1);
+    expect(count("event.translation.cache-flush")).toBe(1);
+    cpu.runKernel(PATHS.fork, 1);
+    expect(cpu.tracedWrite("set", "set")).toBe(true);
+  });
+
+  it("traps every time when it is switched off", () => {
+    const { cpu, count } = processor(binaryTranslation({ adaptiveTraces: false }));
+    cpu.runKernel(PATHS.fork, 1);
+    for (let write = 0; write < 10; write++) expect(cpu.tracedWrite("set", "unchanged")).toBe(true);
+    expect([count("hardware.trap"), count("vmm.translation.traced-write")]).toEqual([10, 0]);
+  });
+});
+
+it("pays for translation once, 2300 cycles an instruction", () => {
+  const { cpu, meter, count } = processor(binaryTranslation());
+  cpu.runKernel(PATHS.interrupt, 1);
+  // 6 calls: 7 functions of 36 instructions, 6 units each; every unit is missed once.
+  expect(meter.ledger.cyclesByCause()["vmm.translation.translator"]).toBe(7 * 36 * 2300);
+  expect(count("vmm.translation.callout")).toBe(42);
+  cpu.runKernel(PATHS.interrupt, 5);
+  expect(count("vmm.translation.translator")).toBe(7 * 36);
+});
+
+describe("hardware assist", () => {
+  it("exits for ports, interrupts and the way into the VMM, but not for system calls, exceptions, calls and priorities", () => {
+    const { cpu, count } = processor(hardwareAssist());
+    const exits = (action: () => void): number => {
+      const before = count("vmm.exit.world-switch");
+      action();
+      return count("vmm.exit.world-switch") - before;
+    };
+    expect(exits(() => cpu.enterKernel("system-call"))).toBe(0);
+    expect(exits(() => cpu.enterKernel("exception"))).toBe(0);
+    expect(exits(() => cpu.enterKernel("page-fault"))).toBe(0);
+    expect(exits(() => cpu.execute("call-return"))).toBe(0);
+    expect(exits(() => cpu.execute("task-priority"))).toBe(0);
+    expect(exits(() => cpu.execute("port-input"))).toBe(1);
+    expect(exits(() => cpu.enterKernel("interrupt"))).toBe(1);
+    expect(exits(() => cpu.enter("page-fault"))).toBe(1);
+    expect(exits(() => cpu.enter("instruction"))).toBe(1);
+    expect(exits(() => cpu.tracedWrite("set", "set"))).toBe(1);
+  });
+
+  it("exits for the task priority where the hardware keeps no copy of it", () => {
+    const { cpu, count } = processor(hardwareAssist({ priorityShadow: false }));
+    cpu.execute("task-priority");
+    expect(count("vmm.exit.world-switch")).toBe(1);
+  });
+
+  it.each([
+    { taggedTlb: false, kept: false },
+    { taggedTlb: true, kept: true },
+  ])("keeps translations over an exit if they are tagged: $taggedTlb", ({ taggedTlb, kept }) => {
+    const { cpu, tlb } = processor(hardwareAssist({ taggedTlb }));
+    tlb.insert(7, 0x101);
+    cpu.enter("instruction");
+    expect(tlb.lookup(7) !== -1).toBe(kept);
+  });
+
+  it("takes 4340 cycles for the bare round trip on the Pentium 4 (Agesen et al. 2010), and ten reads", () => {
+    const { cpu, meter } = processor(hardwareAssist());
+    cpu.enter("instruction");
+    expect(meter.ledger.cyclesByCause()).toMatchObject({
+      "vmm.exit.world-switch": 4340,
+      "vmm.exit.control-block": 10 * 178,
+    });
+  });
+});

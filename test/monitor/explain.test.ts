@@ -1,0 +1,283 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { event } from "../../src/core/ledger.ts";
+import { InputError } from "../../src/core/input-error.ts";
+import { explain, type ExplainedVmm } from "../../src/sim/explain/explanation.ts";
+import { findings } from "../../src/sim/explain/findings.ts";
+import { type Fold, fold, itemsOf, type Part } from "../../src/sim/explain/fold.ts";
+import { addedUp, leftOut, outlineOf } from "../../src/sim/explain/outline.ts";
+import { Recorder, RecordingMeter } from "../../src/sim/explain/recorder.ts";
+import { recordRound } from "../../src/sim/explain/record-round.ts";
+import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
+import { measureMicrobenchmark, type Microbenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
+import { defineVmm, type Vmm } from "../../src/vmm/contract.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { native } from "../../src/vmm/native.ts";
+import { VMMS } from "../../src/vmm/registry.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { XEON, XEON_64 } from "./machines.ts";
+
+const ALL = microbenchmarks(XEON);
+
+function benchmark(name: string): Microbenchmark {
+  const found = ALL.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no benchmark ${name}`);
+  return found;
+}
+
+/** What one round costs without anybody looking on, or undefined where the machine lacks a cost. */
+function measured(one: Microbenchmark, vmm: Vmm): ReturnType<typeof measureMicrobenchmark> | undefined {
+  try {
+    return measureMicrobenchmark({ ...one, rounds: 1, operationsPerRound: 1 }, vmm, XEON);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+const stepsOf = ({ steps }: ExplainedVmm) => steps.flat();
+
+const EXPLAINABLE = VMMS.filter((vmm) => measured(benchmark("null-call"), vmm) !== undefined);
+
+it("explains these VMMs on this machine", () => {
+  expect(EXPLAINABLE).toEqual(expect.arrayContaining([native, esx, xenPv]));
+});
+
+describe.each(EXPLAINABLE.map((vmm) => ({ name: vmm.name, vmm })))("a recording on $name", ({ vmm }) => {
+  const rows = ALL.flatMap((one) => {
+    const cost = measured(one, vmm);
+    return cost === undefined ? [] : [{ name: one.name, one, cost }];
+  });
+
+  it.each(rows)("changes nothing, and its steps add up: $name", ({ one, cost }) => {
+    const { vmms } = explain(one, [vmm], XEON);
+    const [explained] = vmms;
+    expect(explained.total).toBe(cost.cost);
+    expect(explained.byCause).toEqual(cost.ledger);
+    expect(explained.events).toEqual(cost.events);
+    const steps = stepsOf(explained);
+    expect(sumOf(steps.map((step) => step.cost))).toBe(cost.cost);
+    expect(steps[steps.length - 1].costSoFar).toBe(cost.cost);
+    for (const [cause, events] of Object.entries(cost.events)) {
+      expect(sumOf(steps.filter((step) => step.cause === cause).map((step) => step.count)), cause).toBe(events);
+    }
+  });
+});
+
+describe("calls of the guest", () => {
+  it("are the same on every VMM, so that their steps can be set side by side", () => {
+    for (const one of ALL) {
+      const vmms = VMMS.filter((vmm) => measured(one, vmm) !== undefined);
+      const [first, ...others] = vmms.map((vmm) => recordRound(one, vmm, XEON).calls);
+      for (const calls of others)
+        expect(
+          calls.map(({ action }) => action),
+          one.name,
+        ).toEqual(first.map(({ action }) => action));
+    }
+  });
+
+  it("that differ are refused with one sentence", () => {
+    // An MMU that says of every page that it may not be written makes the guest do other work.
+    const mmu = {
+      ...native.mmu,
+      definition: {
+        ...native.mmu.definition,
+        create: (...args: Parameters<typeof native.mmu.definition.create>) => {
+          const real = native.mmu.definition.create(...args);
+          let faults = 0;
+          const access = real.access.bind(real);
+          real.access = (page, write) => (faults++ % 5 === 4 ? access(page, write) && -1 : access(page, write));
+          return real;
+        },
+      },
+    };
+    const odd = defineVmm({ ...native, name: "odd", mmu });
+    expect(() => explain(benchmark("2p/64K"), [native, odd], XEON)).toThrow(
+      /^native and odd cannot be set side by side/,
+    );
+  });
+
+  it("tell which entry is written, with what before and after", () => {
+    const { calls } = recordRound(benchmark("prot-fault"), native, XEON);
+    expect(calls.filter(({ kind }) => kind === "write-entry")).toEqual([]);
+    const fault = recordRound(benchmark("page-fault"), native, XEON).calls.filter(({ kind }) => kind === "write-entry");
+    expect(fault).toHaveLength(1);
+    // The third page of the file, mapped at 0x10400: entry 1026 of the second 1,024, that is entry 2 of the next table.
+    expect(fault[0].action).toBe("writes page-table entry: maps a page");
+    expect(fault[0].detail).toMatch(/^\d+\[2\]: empty -> \d+ PWUA-$/);
+    const forked = recordRound(benchmark("fork-proc"), native, XEON).calls;
+    const protectedHeap = forked.filter(({ action }) => action.endsWith("write-protects a page"));
+    // 8 heap pages that the parent wrote, and 4 of its private ones.
+    expect(protectedHeap).toHaveLength(12);
+    for (const { detail } of protectedHeap) {
+      const [, before, after] = /: (\d+) PWUAD -> (\d+) P-UAD$/.exec(detail) ?? [];
+      expect(before).toBe(after);
+    }
+  });
+});
+
+/** By cause, or by actor where there is none. */
+function ringsOn(vmm: Vmm, profile = XEON): Record<string, unknown> {
+  const [explained] = explain(benchmark("page-fault"), [vmm], profile).vmms;
+  return Object.fromEntries(stepsOf(explained).map(({ actor, cause, ring }) => [cause ?? actor, ring]));
+}
+
+describe("events without a cost", () => {
+  it("are the guest's outside of calls, and the VMM's in them", () => {
+    const recorder = new Recorder();
+    const meter = new RecordingMeter(recorder);
+    const counted = event("pte-write");
+    meter.count(counted);
+    recorder.beginOperation("touch");
+    meter.count(counted);
+    recorder.call(
+      "write-entry",
+      () => ["writes"],
+      () => meter.count(counted),
+    );
+    const charges = [{ cause: "pte-write", count: 1, cost: 0 }];
+    expect(recorder.calls).toEqual([
+      { operation: "touch", turn: 0, kind: "event", action: "counts pte-write", detail: "", charges },
+      { operation: "touch", turn: 0, kind: "write-entry", action: "writes", detail: "", charges },
+    ]);
+    expect(meter.ledger.eventsByCause()).toEqual({ "event.pte-write": 3 });
+  });
+});
+
+describe("rings", () => {
+  it("are those of the literature", () => {
+    expect(ringsOn(native)).toMatchObject({ "guest.kernel": "0", "guest.user": "3", "hardware.trap": null });
+    // Barham 2003, section 3.2: ring 1 of four; x86-64 has only two levels in its pages.
+    expect(ringsOn(xenPv)).toMatchObject({ "guest.kernel": "1", "vmm.hypercall": "0" });
+    expect(ringsOn(xenPv, XEON_64)).toMatchObject({ "guest.kernel": "3", "vmm.hypercall": "0" });
+    // Translated code is de-privileged, the VMM that it calls is not.
+    expect(ringsOn(esx)).toMatchObject({ "guest.kernel": "1", "vmm.translation": "1", "vmm.shadow.trace": "0" });
+  });
+
+  it("are told apart in guest mode and outside it", () => {
+    const kernelRing = { ia32: "0, guest mode", "ia32-pae": "0, guest mode", "x86-64": "0, guest mode" } as const;
+    const assisted = { ...esx, cpu: { ...esx.cpu, definition: { ...esx.cpu.definition, kernelRing } } };
+    expect(ringsOn(assisted)).toMatchObject({
+      "guest.user": "3, guest mode",
+      "guest.kernel": "0, guest mode",
+      "vmm.shadow.trace": "0, host mode",
+    });
+  });
+
+  it("are not stated where a CPU part from outside does not say", () => {
+    const { kernelRing: _, ...definition } = native.cpu.definition;
+    const [explained] = explain(benchmark("null-call"), [{ ...native, cpu: { ...native.cpu, definition } }], XEON).vmms;
+    expect(explained.kernelRing).toBeNull();
+  });
+});
+
+/** Keys that can be told apart. */
+function numbered(titled: readonly Part<string>[]): Part<{ key: string; number: number }>[] {
+  let number = 0;
+  return titled.map(({ title, items }) => ({ title, items: items.map((key) => ({ key, number: number++ })) }));
+}
+
+/** Written out again, turn by turn. */
+function unfolded<T>(folds: readonly Fold<T>[]): T[] {
+  const next = new Map<Fold<T>, number>();
+  const write = (each: Fold<T>): T[] => {
+    if (!("items" in each)) return Array.from({ length: each.times }, () => each.body.flatMap(write)).flat();
+    const turn = next.get(each) ?? 0;
+    next.set(each, turn + 1);
+    return [each.items[turn]];
+  };
+  return folds.flatMap(write);
+}
+
+describe("folding", () => {
+  const letters = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 40 });
+  const parts = fc.array(fc.record({ title: fc.constantFrom("p", "q"), items: letters }), { maxLength: 8 });
+
+  it("keeps every item and their order", () => {
+    fc.assert(
+      fc.property(parts, (titled) => {
+        const input = numbered(titled);
+        const folds = fold(input, ({ key }) => key);
+        expect(unfolded(folds)).toEqual(input.flatMap(({ items }) => items));
+        const byNumber = folds.flatMap(itemsOf).sort((a, b) => a.number - b.number);
+        expect(byNumber).toEqual(input.flatMap(({ items }) => items));
+      }),
+    );
+  });
+
+  it("finds loops, and loops in loops", () => {
+    const once = ["x", "a", "a", "b", "a", "a", "b"];
+    const loops = { times: 2, body: [{ times: 2, body: [{ items: ["a", "a", "a", "a"] }] }, { items: ["b", "b"] }] };
+    expect(fold([{ title: "p", items: once }], (key) => key)).toEqual([
+      { title: "p", times: 1, body: [{ items: ["x"] }, loops] },
+    ]);
+    const same = { title: "p", items: ["a"] };
+    expect(fold([same, same, same], (key) => key)).toEqual([
+      { times: 3, body: [{ title: "p", times: 1, body: [{ items: ["a", "a", "a"] }] }] },
+    ]);
+  });
+
+  it("keeps the sums of an explanation, on every VMM, by cause", () => {
+    for (const name of ["fork-proc", "exec-proc", "mmap-lat", "8p/16K"]) {
+      const explanation = explain(benchmark(name), [native, esx, xenPv], XEON);
+      const places = (each: Fold<number>): (readonly number[])[] =>
+        "items" in each ? [each.items] : each.body.flatMap(places);
+      const outline = outlineOf(explanation, false);
+      for (const vmm of explanation.vmms) {
+        const lines = outline.flatMap(places).flatMap((calls) => addedUp(calls.flatMap((call) => vmm.steps[call])));
+        expect(sumOf(lines.map(({ cost }) => cost))).toBe(vmm.total);
+        for (const [cause, cost] of Object.entries(vmm.byCause)) {
+          expect(sumOf(lines.filter((line) => line.cause === cause).map((line) => line.cost)), cause).toBe(cost);
+        }
+      }
+      expect(outline.flatMap(places).length).toBeLessThan(100);
+      expect(leftOut(explanation, outlineOf(explanation, true))).toBe(0);
+    }
+  });
+});
+
+describe("findings", () => {
+  it("follow from the figures", () => {
+    const costs = {
+      "hardware.trap": 1000,
+      "esx.shadow-fault": 6000,
+      "esx.inject-exception": 8000,
+      "esx.trace": 11_000,
+    };
+    const round = { ...XEON, costs: { ...XEON.costs, ...costs } };
+    const explanation = explain(benchmark("page-fault"), [native, esx], round);
+    const [bare, virtual] = explanation.vmms.map(({ total }) => total);
+    const sentences = findings(explanation).join("\n");
+    // The exception is everybody's; the VMM finds a true fault and injects it; the write of the entry traps.
+    expect(sentences).toContain(`${(virtual / bare).toFixed(2)} times the ${bare.toLocaleString("en-US")} on native`);
+    const share = Math.round((100 * 11_000) / (virtual - bare));
+    expect(sentences).toContain(`${share} % vmm.shadow.trace (1 x 11,000 cycles`);
+    expect(sentences).toContain("The one page fault takes 1,000 on native, 15,000 on esx");
+    expect(sentences).toContain(
+      "on native no write traps; on esx every write traps, 11,000 cycles (1 vmm.shadow.trace)",
+    );
+  });
+
+  it("count what a VMM has more of, not what both have", () => {
+    // 13 hidden faults are 13 exceptions more than the 24 that bare metal has, too.
+    const dear = { ...XEON, costs: { ...XEON.costs, "hardware.trap": 50_000 } };
+    const sentences = findings(explain(benchmark("fork-proc"), [native, esx], dear)).join("\n");
+    expect(sentences).toContain("hardware.trap (13 x 50,000 cycles on average");
+  });
+
+  it("change with the costs of the machine", () => {
+    const cheap = { ...XEON, costs: { ...XEON.costs, "esx.trace": 0, "esx.trace-clear": 0 } };
+    const sentences = findings(explain(benchmark("page-fault"), [native, esx], cheap)).join("\n");
+    expect(sentences).not.toContain("vmm.shadow.trace");
+    expect(sentences).toContain("on native no write traps; on esx no write traps.");
+  });
+
+  it("say so where nothing differs", () => {
+    const twin = { ...native, name: "twin" };
+    expect(findings(explain(benchmark("null-call"), [native, twin], XEON))).toEqual([
+      expect.stringMatching(/^null-call costs [\d,]+ cycles on twin, as much as on native\.$/),
+    ]);
+  });
+});
