@@ -18,6 +18,17 @@ export function mappingEntry(tables: PageTableMemory, root: number, page: number
   }
 }
 
+/** The lowest table on the way to a page; {@link NONE} where there is none, as for a large page. */
+export function lowestTable(tables: PageTableMemory, root: number, page: number): number {
+  let table = root;
+  for (let level = tables.format.levels - 1; level > 0; level--) {
+    const entry = tables.read(table, tables.indexAt(page, level));
+    if ((entry & Pte.Present) === 0 || mapsLargePage(entry, level)) return NONE;
+    table = frameOf(entry);
+  }
+  return table;
+}
+
 /** An entry that maps a page as that of a small page: of a large one, the part that the page is. */
 export function smallEntry(tables: PageTableMemory, entry: number, page: number): number {
   if ((entry & Pte.Present) === 0 || (entry & Pte.LargePage) === 0) return entry;
