@@ -157,13 +157,34 @@ describe("a machine", () => {
     expect(loadMachine(file).digest, "it is another machine when its base changes").not.toBe(digest);
   });
 
+  test("scales what it takes over, by its base or by the base of that", () => {
+    const scale = "base-scale: { value: 0.304, kind: calibrated, source: R }";
+    write("first.yaml", MACHINE.replace("name: m", "name: first"));
+    const second = MACHINE.replace("name: m", "name: second").replace("title: M", "title: M\nbase: first");
+    write("second.yaml", second.replace("hardware.trap: { value: 1093", "hardware.interrupt: { value: 500"));
+    const third = MACHINE.replace("title: M", `title: M\nbase: second\n${scale}`).replace("fork", "exit");
+    const { profile, numbers } = loadMachine(write("m.yaml", third.replace("hardware.trap", "hardware.exception")));
+    // 500 x 0.304 = 152, 60000 x 0.304 = 18240, 1093 x 0.304 = 332.3; its own cost is not scaled.
+    expect(profile.costs).toEqual({ "hardware.trap": 332, "hardware.interrupt": 152, "hardware.exception": 1093 });
+    expect(profile.kernelPaths).toEqual({ fork: 18_240, exit: 60_000 });
+    const bases = numbers.filter(({ base }) => base !== undefined).map(({ name, base }) => `${base} ${name}`);
+    expect(bases.sort()).toEqual([
+      "first costs.hardware.trap",
+      "second costs.hardware.interrupt",
+      "second kernel-paths.fork",
+    ]);
+    expect(numbers).toContainEqual({ name: "base-scale", value: 0.304, unit: "1", source: "R", kind: "calibrated" });
+    const baseless = MACHINE.replace("title: M", `title: M\n${scale}`);
+    expect(problems(() => loadMachine(write("m.yaml", baseless)))[0]).toContain("needs a base, whose costs it scales");
+  });
+
   test("with an unsuitable base is refused", () => {
     const based = MACHINE.replace("title: M", "title: M\nbase: base");
     const complaint = (base: string): string => {
       write("base.yaml", base);
       return problems(() => loadMachine(write("m.yaml", based)))[0];
     };
-    expect(complaint(based)).toMatch(/m\.yaml:3:7: base: "base" has a base itself; expected "base"/);
+    expect(complaint(based)).toMatch(/m\.yaml:3:7: base: "base" is based on this machine itself; expected another one/);
     expect(complaint(MACHINE.replace("linux-2.4", "linux-6.1"))).toContain(
       '"base" counts cycles of linux-6.1, expected cycles of linux-2.4',
     );

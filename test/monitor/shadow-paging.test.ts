@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -141,4 +141,78 @@ it("lets no page-walk cache lead to a shadow that has been given to another tabl
     expect(mmu.access(7, false)).toBe(FRAMES - 1 - 77);
     expect(mmu.access(512 + 7, false)).toBe(FRAMES - 1 - 78);
   }
+});
+
+describe("a table that is written often", () => {
+  it("loses its trace with the fourth write, and is compared with its shadow at the next flush", () => {
+    const { mmu, count } = guest({ outOfSync: true, writesAllowed: 3 });
+    mmu.access(3, true);
+    const fills = count("vmm.shadow.fill");
+    for (let index = 10; index < 20; index++) mmu.writeEntry(TABLE, index, entryOf(100 + index, MAPPED), "set");
+    expect([count("vmm.shadow.trace"), count("vmm.shadow.untrace")]).toEqual([4, 1]);
+    // Until then the shadow of an entry that has been changed is what it was, as a TLB might have it.
+    mmu.writeEntry(TABLE, 3, entryOf(55, MAPPED | Pte.Accessed | Pte.Dirty), "set");
+    expect(mmu.access(3, true)).toBe(FRAMES - 1 - 77);
+    mmu.invalidate(ALL_PAGES);
+    expect(mmu.access(3, true)).toBe(FRAMES - 1 - 55);
+    expect([count("vmm.shadow.resynchronize"), count("vmm.shadow.fill") - fills]).toEqual([1, 1]);
+    mmu.writeEntry(TABLE, 30, entryOf(130, MAPPED), "set");
+    expect(count("vmm.shadow.trace")).toBe(5);
+  });
+
+  it("is brought into step for one page by the invalidation of that page", () => {
+    const { mmu, count } = guest({ outOfSync: true, writesAllowed: 0 });
+    mmu.access(3, true);
+    mmu.writeEntry(TABLE, 10, entryOf(110, MAPPED), "set");
+    mmu.writeEntry(TABLE, 3, 0, "set");
+    mmu.invalidate(3);
+    expect(mmu.access(3, false)).toBe(GUEST_FAULT);
+    expect(count("vmm.shadow.resynchronize")).toBe(0);
+  });
+});
+
+describe("a large page of the guest", () => {
+  const LARGE = Pte.Present | Pte.User | Pte.Writable | Pte.LargePage;
+
+  it("is shadowed by small ones, each after its first visit", () => {
+    const { mmu, count } = guest();
+    mmu.writeEntry(ROOT, 1, entryOf(0, LARGE), "set");
+    const before = count("vmm.shadow.hidden-fault");
+    for (const offset of [100, 101, 100]) expect(mmu.access(1024 + offset, false)).toBe(FRAMES - 1 - offset);
+    expect(count("vmm.shadow.hidden-fault") - before).toBe(2);
+    expect(mmu.readEntry(ROOT, 1)).toBe(entryOf(0, LARGE | Pte.Accessed));
+    mmu.access(1024 + 100, true);
+    expect(mmu.readEntry(ROOT, 1)).toBe(entryOf(0, LARGE | Pte.Accessed | Pte.Dirty));
+  });
+
+  it("loses all of them when its entry changes", () => {
+    const { mmu } = guest();
+    mmu.writeEntry(ROOT, 1, entryOf(0, LARGE), "set");
+    mmu.access(1024 + 100, true);
+    mmu.writeEntry(ROOT, 1, entryOf(0, LARGE & ~Pte.Writable), "protect");
+    mmu.invalidate(ALL_PAGES);
+    expect(mmu.access(1024 + 100, true)).toBe(GUEST_FAULT);
+    expect(mmu.access(1024 + 100, false)).toBe(FRAMES - 1 - 100);
+  });
+});
+
+it("keeps global pages in the TLB over a switch of address spaces", () => {
+  const { mmu, count } = guest();
+  mmu.writeEntry(TABLE, 4, entryOf(78, MAPPED | Pte.Global), "set");
+  mmu.access(3, false);
+  mmu.access(4, false);
+  const walks = count("hardware.tlb-miss");
+  mmu.switchRoot(ROOT);
+  mmu.access(4, false);
+  expect(count("hardware.tlb-miss")).toBe(walks);
+  mmu.access(3, false);
+  expect(count("hardware.tlb-miss")).toBe(walks + 1);
+});
+
+it("emulates what user code writes to a page table that it may write by the guest's tables", () => {
+  const { mmu, count } = guest();
+  mmu.writeEntry(TABLE, 5, entryOf(TABLE, MAPPED), "set");
+  mmu.access(3, false);
+  for (let write = 0; write < 2; write++) expect(mmu.access(5, true)).toBe(FRAMES - 1 - TABLE);
+  expect(count("vmm.shadow.trace")).toBe(2);
 });

@@ -68,28 +68,44 @@ function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefin
   );
 }
 
-/** Read a machine, and the one it is based on. Throws an {@link InputError} with every problem. */
+/** Read a machine, and those it is based on. Throws an {@link InputError} with every problem. */
 export function loadMachine(file: string): LoadedMachine {
+  return loadMachineOf(file, []);
+}
+
+/** `above`: the machines that are based on this one. */
+function loadMachineOf(file: string, above: readonly string[]): LoadedMachine {
   const stored = readInputFile(file);
   const document = readDocument(inputText(stored), file, machineSchema);
   const own = { file, profile: toMachineProfile(document.data), numbers: machineNumbers(document.data) };
   if (document.data.base === undefined) return { ...own, digest: stored.sha256 };
-  const base = loadBase(file, document);
+  const base = loadBase(file, document, [...above, document.data.name]);
+  const scale = document.data["base-scale"]?.value ?? 1;
   const names = new Set(own.numbers.map(({ name }) => name));
   const taken = base.numbers.filter(({ name }) => /^(costs|kernel-paths)\./.test(name) && !names.has(name));
   return {
     file,
     profile: {
       ...own.profile,
-      costs: { ...base.profile.costs, ...own.profile.costs },
-      kernelPaths: { ...base.profile.kernelPaths, ...own.profile.kernelPaths },
+      costs: { ...scaled(base.profile.costs, scale), ...own.profile.costs },
+      kernelPaths: { ...scaled(base.profile.kernelPaths, scale), ...own.profile.kernelPaths },
     },
-    numbers: [...own.numbers, ...taken.map((number) => ({ ...number, base: base.profile.name }))],
+    numbers: [...own.numbers, ...taken.map((number) => takenOver(number, base.profile.name, scale))],
     digest: digest(stored.sha256, base.digest),
   };
 }
 
-function loadBase(file: string, document: YamlDocument<MachineDocument>): LoadedMachine {
+function scaled(costs: Readonly<Record<string, number>>, scale: number): Record<string, number> {
+  return Object.fromEntries(Object.entries(costs).map(([key, value]) => [key, Math.round(value * scale)]));
+}
+
+function takenOver(number: SourcedNumber, base: string, scale: number): SourcedNumber {
+  const { name, unit, kind, source } = number;
+  const note = scale === 1 ? source : `${source}; times ${scale} (base-scale)`;
+  return { name, value: Math.round(number.value * scale), unit, source: note, kind, base: number.base ?? base };
+}
+
+function loadBase(file: string, document: YamlDocument<MachineDocument>, above: readonly string[]): LoadedMachine {
   const inputs = new NamedInputs(file, document);
   const { base, unit, kernel } = document.data;
   const path = join(dirname(file), `${base}.yaml`);
@@ -98,12 +114,14 @@ function loadBase(file: string, document: YamlDocument<MachineDocument>): Loaded
     ["base"],
     (input) => readDocument(inputText(input), path, machineSchema).data,
   );
-  if (found?.base !== undefined) inputs.complain(["base"], `"${base}" has a base itself; expected "${found.base}"`);
+  if (found?.base !== undefined && above.includes(found.name)) {
+    inputs.complain(["base"], `"${base}" is based on this machine itself; expected another one`);
+  }
   if (found !== undefined && (found.unit !== unit || found.kernel !== kernel)) {
     inputs.complain(["base"], `"${base}" counts ${found.unit} of ${found.kernel}, expected ${unit} of ${kernel}`);
   }
   inputs.throwProblems();
-  return loadMachine(path);
+  return loadMachineOf(path, above);
 }
 
 /** The work of `count` guests that run this workload side by side. */

@@ -31,6 +31,9 @@ export const machineSchema = z
     base: name.optional().meta({
       description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
     }),
+    "base-scale": z.strictObject({ value: z.number().positive(), source, kind }).optional().meta({
+      description: "What is taken over from the base is multiplied by this, and rounded; by 1 without it.",
+    }),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
     kernel: z
       .enum(KERNEL_NAMES)
@@ -67,6 +70,10 @@ export const machineSchema = z
       }
     }
   })
+  .superRefine(({ base, "base-scale": scale }, context) => {
+    if (scale === undefined || base !== undefined) return;
+    context.addIssue({ code: "custom", path: ["base-scale"], message: "needs a base, whose costs it scales" });
+  })
   .superRefine(({ tlb }, context) => {
     if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
     const expected = `expected at most ${MAX_TLB_ENTRIES} entries in a power of two of sets`;
@@ -94,7 +101,7 @@ export interface SourcedNumber {
   readonly unit: string;
   readonly source: string;
   readonly kind: SourceKind;
-  /** The machine it was taken over from. */
+  /** The machine that gives it, where it was taken over. */
   readonly base?: string;
 }
 
@@ -126,13 +133,14 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
 
 /** Every number of a machine with its source, in the order of the file. */
 export function machineNumbers(document: MachineDocument): readonly SourcedNumber[] {
-  const { cpu, tlb, cache, disk, network, "network-interrupts": interrupts } = document;
+  const { cpu, tlb, cache, disk, network, "network-interrupts": interrupts, "base-scale": scale } = document;
   const { megabytesPerSecond } = toMachineProfile(document).disk;
   return [
     sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
     sourced("cpu.cores", cpu.cores, "CPUs", cpu),
     sourced("tlb.entries", tlb.entries, "entries", tlb),
     sourced("tlb.ways", tlb.ways, "ways", tlb),
+    ...(scale === undefined ? [] : [sourced("base-scale", scale.value, "1", scale)]),
     ...(cache ? cacheNumbers(cache) : []),
     ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
       const table = document[key];
