@@ -8,8 +8,8 @@ import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import type { GuestThread } from "./guest-thread.ts";
-import { type HostDevices, packetsFor } from "./host-devices.ts";
-import type { OperationPrices } from "./operation-prices.ts";
+import { endsInSmallPacket, type HostDevices, packetsFor } from "./host-devices.ts";
+import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
 
 const PROGRAM_PAGES = PROGRAM_TEXT_PAGES + PROGRAM_PRIVATE_PAGES;
@@ -95,11 +95,11 @@ export class GuestOperations {
         this.#writeFile(a[at], b[at], c[at] === 1, now);
         break;
       case Op.Send:
-        this.#packets(a[at], this.#prices.sendPacket, this.#prices.sendPacketBackend);
+        this.#packets(a[at], this.#prices.sendPacket);
         this.#around.devices.transmit(a[at], now);
         break;
       case Op.Receive:
-        this.#packets(a[at], this.#prices.receivePacket, this.#prices.receivePacketBackend);
+        this.#packets(a[at], this.#prices.receivePacket);
         this.#around.devices.receive(a[at], now);
         break;
       default:
@@ -167,9 +167,11 @@ export class GuestOperations {
     }
   }
 
-  #packets(bytes: number, frontend: CostVector, backend: CostVector): void {
+  #packets(bytes: number, { frontend, smallFrontend, backend }: PacketPrice): void {
     const packets = packetsFor(bytes);
-    this.#pending.addVector(frontend, packets);
+    const small = endsInSmallPacket(bytes) ? 1 : 0;
+    this.#pending.addVector(frontend, packets - small);
+    this.#pending.addVector(smallFrontend, small);
     if (backend.total === 0) return;
     this.backend = backend;
     this.#backendUnits = packets;

@@ -30,6 +30,11 @@ export function packetsFor(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / PAYLOAD));
 }
 
+/** Whether the last of them is at most half full. */
+export function endsInSmallPacket(bytes: number): boolean {
+  return bytes - (packetsFor(bytes) - 1) * PAYLOAD <= PAYLOAD / 2;
+}
+
 export class HostDevices {
   readonly disk: Disk;
   readonly link: NetworkLink;

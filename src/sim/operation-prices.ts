@@ -14,6 +14,13 @@ export type MeasureOperations = (
   workload: CompiledWorkload,
 ) => Readonly<Record<string, MeasuredOperation>>;
 
+/** What a packet costs the guest, full or at most half full, and the driver domain. */
+export interface PacketPrice {
+  readonly frontend: CostVector;
+  readonly smallFrontend: CostVector;
+  readonly backend: CostVector;
+}
+
 export class OperationPrices {
   readonly touch: CostVector;
   readonly pageFault: CostVector;
@@ -36,10 +43,8 @@ export class OperationPrices {
   readonly diskReadBackend: CostVector;
   readonly diskWrite: CostVector;
   readonly diskWriteBackend: CostVector;
-  readonly sendPacket: CostVector;
-  readonly sendPacketBackend: CostVector;
-  readonly receivePacket: CostVector;
-  readonly receivePacketBackend: CostVector;
+  readonly sendPacket: PacketPrice;
+  readonly receivePacket: PacketPrice;
   /** By kind, see SYSTEM_CALLS. */
   readonly syscall: readonly CostVector[];
   /** Install a handler, handle a signal. */
@@ -68,13 +73,19 @@ export class OperationPrices {
     this.writeFilePage = front("write-file-page");
     [this.diskRead, this.diskReadBackend] = [front("disk-read"), back("disk-read")];
     [this.diskWrite, this.diskWriteBackend] = [front("disk-write"), back("disk-write")];
-    [this.sendPacket, this.sendPacketBackend] = [front("send-packet"), back("send-packet")];
-    [this.receivePacket, this.receivePacketBackend] = [front("receive-packet"), back("receive-packet")];
+    this.sendPacket = packetPrice(measured, "send");
+    this.receivePacket = packetPrice(measured, "receive");
     this.syscall = SYSTEM_CALLS.map((kind) => front(`syscall:${kind}`));
     this.signal = [front("signal-install"), front("signal-handle")];
     this.byOp = OP_NAMES.map((name) => front(name));
     this.needsBackend = Object.values(measured).some(({ backend }) => vector(backend).total > 0);
   }
+}
+
+function packetPrice(measured: Readonly<Record<string, MeasuredOperation>>, way: "send" | "receive"): PacketPrice {
+  const full = measured[`${way}-packet`];
+  const small = measured[`${way}-small-packet`] ?? full;
+  return { frontend: vector(full?.frontend), smallFrontend: vector(small?.frontend), backend: vector(full?.backend) };
 }
 
 function vector(byCause: Readonly<Record<string, number>> | undefined): CostVector {

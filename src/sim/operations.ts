@@ -28,7 +28,9 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "disk-read",
   "disk-write",
   "send-packet",
+  "send-small-packet",
   "receive-packet",
+  "receive-small-packet",
   "timer-interrupt",
 ];
 
@@ -37,11 +39,11 @@ const TOUCHES = 20_000;
 const REPETITIONS = 8;
 /** Page faults of the heap that are measured. */
 const FAULTS = 32;
-/** File pages handled by one system call; packets, too, where the workload has none. */
+/** File pages, and packets, handled by one system call. */
 const BURST = 4;
-/** Calls that send or receive that are measured. */
-const TRANSFERS = 64;
 const PAYLOAD = MTU - HEADER_BYTES;
+/** A quarter of a packet: the mean of those that are at most half full. */
+const SMALL_PAYLOAD = PAYLOAD / 4;
 
 /**
  * Mean cost of each of {@link BASIC_OPERATIONS} in a guest of this workload's shape. A touch is the translation of its
@@ -140,18 +142,10 @@ class Measurement {
     this.#measure("write-file-page", BURST, (page) => page === 0 && files.write(0, BURST, false));
     this.#measure("disk-read", REPETITIONS, () => blocks.withoutDevice(1, false));
     this.#measure("disk-write", REPETITIONS, () => blocks.withoutDevice(1, true));
-    this.#packets("send-packet", Op.Send, (bytes) => network.send(bytes));
-    this.#packets("receive-packet", Op.Receive, (bytes) => network.receive(bytes));
-  }
-
-  /** Packets of the first calls of this workload, which have bytes and packets of their own each. */
-  #packets(name: string, code: number, transfer: (bytes: number) => void): void {
-    const { op, a, length } = this.#stream;
-    const sizes: number[] = [];
-    for (let i = 0; i < length && sizes.length < TRANSFERS; i++) if (op[i] === code) sizes.push(a[i]);
-    if (sizes.length === 0) sizes.push(BURST * PAYLOAD);
-    const packets = sizes.reduce((sum, bytes) => sum + Math.max(1, Math.ceil(bytes / PAYLOAD)), 0);
-    this.#measure(name, packets, (packet) => packet < sizes.length && transfer(sizes[packet]));
+    this.#measure("send-packet", BURST, (packet) => packet === 0 && network.send(BURST * PAYLOAD));
+    this.#measure("send-small-packet", REPETITIONS, () => network.send(SMALL_PAYLOAD));
+    this.#measure("receive-packet", REPETITIONS, () => network.receive(PAYLOAD));
+    this.#measure("receive-small-packet", REPETITIONS, () => network.receive(SMALL_PAYLOAD));
   }
 
   #measure(name: string, times: number, action: (time: number) => unknown): void {

@@ -1,7 +1,6 @@
 /** Walks of a guest's page tables by software: what a VMM does when it is entered because of a page. Large pages occur. */
 import { entryOf, frameOf, isLarge, Pte } from "../../machine/page-tables.ts";
 import type { PageTableMemory } from "../../machine/page-tables.ts";
-import { mapsLargePage } from "../../machine/page-walker.ts";
 
 /** There is no entry, or no table. */
 export const NONE = -1;
@@ -12,7 +11,7 @@ export function mappingEntry(tables: PageTableMemory, root: number, page: number
   for (let level = tables.format.levels - 1; ; level--) {
     const position = tables.position(table, tables.indexAt(page, level));
     const entry = tables.words[position];
-    if (level === 0 || mapsLargePage(entry, level)) return position;
+    if (level === 0 || isLarge(entry, level)) return position;
     if ((entry & Pte.Present) === 0) return NONE;
     table = frameOf(entry);
   }
@@ -23,7 +22,7 @@ export function lowestTable(tables: PageTableMemory, root: number, page: number)
   let table = root;
   for (let level = tables.format.levels - 1; level > 0; level--) {
     const entry = tables.read(table, tables.indexAt(page, level));
-    if ((entry & Pte.Present) === 0 || mapsLargePage(entry, level)) return NONE;
+    if ((entry & Pte.Present) === 0 || isLarge(entry, level)) return NONE;
     table = frameOf(entry);
   }
   return table;

@@ -11,8 +11,8 @@
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
-import { mapsLargePage, NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
+import { entryOf, frameOf, isLarge, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { EntryChange, EntryEffect, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
@@ -156,9 +156,7 @@ export class ShadowPaging implements Mmu {
     for (let level = this.guest.format.levels - 1; level > 0; level--) {
       const index = this.guest.indexAt(page, level);
       const entry = this.guest.read(guestTable, index);
-      const lower = mapsLargePage(entry, level)
-        ? this.#shadowOfLarge(entry, shadow, index)
-        : this.#shadowOf(frameOf(entry));
+      const lower = isLarge(entry, level) ? this.#shadowOfLarge(entry, shadow, index) : this.#shadowOf(frameOf(entry));
       this.shadows.link(shadow, index, lower);
       guestTable = frameOf(entry);
       shadow = lower;
@@ -191,7 +189,7 @@ export class ShadowPaging implements Mmu {
 
   /** An entry of an upper table has changed. */
   #unlink(table: number, index: number, before: number): void {
-    if (mapsLargePage(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
+    if (isLarge(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
     else this.shadows.clearLink(this.shadows.find(table), index);
   }
 
