@@ -45,7 +45,7 @@ export class Cache {
     for (let line = first; line < first + count; line++) {
       if (!this.#find((firstSet + line) * this.#ways, firstLine + line)) fills++;
     }
-    if (fills > 0) this.#meter.spendMany(LINE_FILL, fills, this.#lineFill);
+    this.#meter.spendMany(LINE_FILL, fills, this.#lineFill);
   }
 
   /**
