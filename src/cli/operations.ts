@@ -38,7 +38,7 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
   handler: async ({ machine, vmm, only, events, json }) => {
     const { measureOperationTable } = await import("../experiment/measure-operations.ts");
     const table = await measureOperationTable(machine, namesIn(vmm), namesIn(only ?? []));
-    for (const reason of table.notMeasured) console.error(`not measured: ${reason}`);
+    for (const line of notMeasuredLines(table)) console.error(line);
     process.stdout.write(json ? asJson(table) : asText(table, namesIn(vmm), events));
   },
 };
@@ -50,6 +50,16 @@ export function namesIn(option: string | string[]): string[] {
     .flatMap((text) => text.split(","))
     .map((name) => name.trim());
   return [...new Set(names.filter((name) => name !== ""))];
+}
+
+/** A line for each VMM: what was not measured, and the reasons without repetitions. */
+function notMeasuredLines({ notMeasured }: OperationTable): string[] {
+  const vmms = [...new Set(notMeasured.map(({ vmm }) => vmm))];
+  return vmms.map((name) => {
+    const missing = notMeasured.filter(({ vmm }) => vmm === name);
+    const reasons = [...new Set(missing.map(({ reason }) => reason))];
+    return `not measured on ${name}: ${missing.map(({ operation }) => operation).join(", ")} (${reasons.join("; ")})`;
+  });
 }
 
 function asJson({ machine, unit, operations }: OperationTable): string {

@@ -13,13 +13,20 @@ import { catalogue, locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
 import { loadVmm } from "./load-vmm.ts";
 
+export interface NotMeasured {
+  readonly operation: string;
+  readonly vmm: string;
+  /** One sentence. */
+  readonly reason: string;
+}
+
 export interface OperationTable {
   readonly machine: string;
   readonly unit: MachineProfile["unit"];
   /** By operation, then by VMM. */
   readonly operations: Readonly<Record<string, Readonly<Record<string, MeasuredCost>>>>;
-  /** What could not be measured, and why: one sentence each. */
-  readonly notMeasured: readonly string[];
+  /** What could not be measured. */
+  readonly notMeasured: readonly NotMeasured[];
 }
 
 /** Measure operations (all, if none is named). Throws an {@link InputError} for a machine, VMM or operation that doesn't exist. */
@@ -31,14 +38,14 @@ export async function measureOperationTable(
   const { profile } = loadMachine(locate("machines", machine, "."));
   const vmms = await loadVmms(vmmNames);
   const operations: Record<string, Record<string, MeasuredCost>> = {};
-  const notMeasured: string[] = [];
+  const notMeasured: NotMeasured[] = [];
   for (const benchmark of chosenBenchmarks(profile, only)) {
     for (const vmm of vmms) {
       try {
         (operations[benchmark.name] ??= {})[vmm.name] = measureMicrobenchmark(benchmark, vmm, profile);
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
-        notMeasured.push(`${benchmark.name} on ${vmm.name}: ${error.message}`);
+        notMeasured.push({ operation: benchmark.name, vmm: vmm.name, reason: error.message });
       }
     }
   }

@@ -3,7 +3,6 @@
  * `machines/` give every number with unit and source; here only the numbers are left, in cycles.
  */
 import { InputError } from "../core/input-error.ts";
-import { nearestName } from "../core/nearest-name.ts";
 import type { CacheShape } from "./cache.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
@@ -47,9 +46,7 @@ export interface MachineProfile {
 export function primitiveCost(profile: MachineProfile, name: string): number {
   const cycles = profile.costs[name];
   if (cycles === undefined) {
-    const nearest = nearestName(name, Object.keys(profile.costs));
-    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-    throw new InputError(`machine "${profile.name}" gives no costs.${name}${hint}`);
+    throw new InputError(`machine "${profile.name}" gives no costs.${name}`);
   }
   return cycles;
 }

@@ -1,6 +1,7 @@
-/** Walks of a guest's page tables by software: what a VMM does when it is entered because of a page. Large pages occur. */
+/** A guest's page tables as the software of a VMM reads them, when it is entered because of a page. Large pages occur. */
 import { entryOf, frameOf, isLarge, Pte } from "../../machine/page-tables.ts";
 import type { PageTableMemory } from "../../machine/page-tables.ts";
+import type { EntryEffect } from "../monitor-contract.ts";
 
 /** There is no entry, or no table. */
 export const NONE = -1;
@@ -32,4 +33,10 @@ export function lowestTable(tables: PageTableMemory, root: number, page: number)
 export function smallEntry(tables: PageTableMemory, entry: number, page: number): number {
   if ((entry & Pte.Present) === 0 || (entry & Pte.LargePage) === 0) return entry;
   return entryOf(frameOf(entry) + tables.indexAt(page, 0), entry & 0xff & ~Pte.LargePage);
+}
+
+/** What a write does to an entry. */
+export function effectOf(before: number, after: number): EntryEffect {
+  if (((before ^ after) & Pte.Present) === 0) return "unchanged";
+  return (after & Pte.Present) === 0 ? "clear" : "set";
 }

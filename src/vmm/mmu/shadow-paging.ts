@@ -15,9 +15,9 @@ import { entryOf, frameOf, isLarge, PageTableMemory, Pte } from "../../machine/p
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { EntryChange, EntryEffect, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import type { EntryChange, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
-import { lowestTable, mappingEntry, NONE, smallEntry } from "./guest-walk.ts";
+import { effectOf, lowestTable, mappingEntry, NONE, smallEntry } from "./guest-walk.ts";
 import { OutOfSyncTables } from "./out-of-sync.ts";
 import { ShadowTables } from "./shadow-tables.ts";
 
@@ -236,11 +236,6 @@ export class ShadowPaging implements Mmu {
     const kept = entry & (Pte.Present | Pte.User | Pte.Accessed | Pte.Dirty | Pte.Global);
     return entryOf(this.#machineFrames[frame], writable ? kept | Pte.Writable : kept);
   }
-}
-
-function effectOf(before: number, after: number): EntryEffect {
-  if (((before ^ after) & Pte.Present) === 0) return "unchanged";
-  return (after & Pte.Present) === 0 ? "clear" : "set";
 }
 
 function shadowCosts({ profile }: MonitorContext) {
