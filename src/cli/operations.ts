@@ -34,7 +34,8 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
       .option("events", { type: "boolean", default: false, describe: "Print the events of each operation as well" })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 operations --machine xeon-2.4-sosp03 --vmm native,xen-pv", "lmbench on bare metal and on Xen")
-      .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event"),
+      .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event")
+      .example("$0 operations --machine linux-6.1-icount --vmm xen-pv,kvm-shadow,kvm", "Linux 6.1, in instructions"),
   handler: async ({ machine, vmm, only, events, json }) => {
     const { measureOperationTable } = await import("../experiment/measure-operations.ts");
     const table = await measureOperationTable(machine, namesIn(vmm), namesIn(only ?? []));
