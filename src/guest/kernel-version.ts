@@ -19,6 +19,8 @@ export interface KernelVersion {
   readonly execsIntoNewSpace: boolean;
   /** Between clone and exit of a child that does nothing else, with a C library. */
   readonly fork: ForkVisits;
+  /** The parent of a vfork runs as soon as its child has an address space of its own, until it waits for the child's end. */
+  readonly vforkParentWakes: boolean;
   /**
    * Private pages of a new image that the kernel itself writes before the program runs: arguments (that page is there already), the end of
    * the data.
@@ -69,6 +71,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     // Together the 8 minor faults of one fork + exit that Linux 6.1 counts for a static program.
     fork: { parentWrites: 0, kernelWrites: 0, childReads: 12, childWrites: 4, parentWritesAfter: 4 },
+    vforkParentWakes: false,
     execKernelWrites: 0,
     forkCalls: 0, // in the paths of fork, exec and exit
     startCalls: 0,
@@ -96,6 +99,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // child takes over the pages left to it and runs through two windows of text), 2 from the kernel (it writes the
     // thread's number for the child, the restartable sequence's CPU number for the parent).
     fork: { parentWrites: 2, kernelWrites: 1, childReads: 32, childWrites: 2, parentWritesAfter: 0 },
+    vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,
     forkCalls: 2,
     // glibc 2.36, static: brk four times, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, readlinkat,

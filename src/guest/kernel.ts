@@ -114,7 +114,7 @@ export class GuestKernel {
   }
 
   compute(cycles: number): void {
-    this.#context.machine.meter.spend(GUEST_USER, cycles);
+    this.#machine.meter.spend(GUEST_USER, cycles);
   }
 
   /**
@@ -123,13 +123,13 @@ export class GuestKernel {
    */
   touch(page: number, write: boolean, cycles: number): number {
     const frame = this.#visit(this.#anonymousStart + page, write);
-    this.#context.machine.meter.spend(GUEST_USER, cycles);
+    this.#machine.meter.spend(GUEST_USER, cycles);
     return frame;
   }
 
   /** User code reads so many anonymous pages from `page` on, every line of the cache. */
   scan(page: number, pages: number): void {
-    const { cache } = this.#context.machine;
+    const { cache } = this.#machine;
     for (let next = page; next < page + pages; next++) {
       const frame = this.#visit(this.#anonymousStart + next, false);
       if (frame !== GUEST_FAULT) cache?.use(frame, 0, cache.linesPerPage);
@@ -137,7 +137,7 @@ export class GuestKernel {
   }
 
   systemCall(kind: number, times: number): void {
-    const { cpu } = this.#context.machine;
+    const { cpu } = this.#machine;
     const path = this.#systemCalls[kind];
     const entries = CALLS_OF_KIND[SYSTEM_CALLS[kind]];
     for (let time = 0; time < times; time++) {
@@ -168,7 +168,12 @@ export class GuestKernel {
   /** Replace the current process by an image of so many pages, so many of them private, and visit all of them. */
   exec(pages: number, privatePages?: number): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
-    const space = this.#processes.exec(this.#current, pages, privatePages, isBorrowed);
+    const parent = this.#current;
+    const space = this.#processes.exec(parent, pages, privatePages, isBorrowed);
+    if (isBorrowed && this.#context.version.vforkParentWakes) {
+      this.#processes.switchTo(parent);
+      this.#processes.switchTo(space);
+    }
     const isService = this.#running.length === 1;
     if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
     this.#running[this.#running.length - 1] = space;
@@ -214,23 +219,23 @@ export class GuestKernel {
     this.#current = this.#services[service % this.#services.length];
     this.#running = [this.#current];
     this.#processes.switchTo(this.#current);
-    this.#context.machine.mmu.commit();
+    this.#machine.mmu.commit();
   }
 
   execute(instruction: number, times: number): void {
-    for (let time = 0; time < times; time++) this.#context.machine.cpu.execute(INSTRUCTIONS[instruction]);
+    for (let time = 0; time < times; time++) this.#machine.cpu.execute(INSTRUCTIONS[instruction]);
   }
 
   /** To the first instruction of a handler, and straight back. */
   enterAndLeave(entry: KernelEntry): void {
-    const { cpu } = this.#context.machine;
+    const { cpu } = this.#machine;
     cpu.enterKernel(entry);
     cpu.leaveKernel(entry);
   }
 
   /** A write to an anonymous page that is not mapped: the kernel's handler returns at once. */
   unhandledFault(page: number): void {
-    const { mmu } = this.#context.machine;
+    const { mmu } = this.#machine;
     if (mmu.access(this.#anonymousStart + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
     mmu.raiseFault();
     this.enterAndLeave("page-fault");
@@ -240,7 +245,7 @@ export class GuestKernel {
   writeEntry(page: number, what: number): void {
     const entry = this.#current.entry(this.#anonymousStart + page);
     const written = [entry, entry & ~Pte.Present, entry | Pte.Present][what] >>> 0;
-    this.#context.machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
+    this.#machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
     this.#current.setEntry(this.#anonymousStart + page, written);
   }
 
@@ -251,7 +256,7 @@ export class GuestKernel {
   /** kill, the handler, and sigreturn: two system calls. On IA-32 the second restores FS and GS (restore_sigcontext). */
   handleSignal(): void {
     this.#oneCall("signal-handle");
-    const { cpu, pageTableFormat } = this.#context.machine;
+    const { cpu, pageTableFormat } = this.#machine;
     cpu.enterKernel("system-call");
     if (pageTableFormat.name === "ia32") {
       for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
@@ -260,7 +265,7 @@ export class GuestKernel {
   }
 
   timerInterrupt(): void {
-    const { cpu } = this.#context.machine;
+    const { cpu } = this.#machine;
     cpu.enterKernel("interrupt");
     cpu.runKernel(this.#context.paths.interrupt, 1);
     cpu.runKernel(this.#context.paths["timer-interrupt"], 1);
@@ -268,7 +273,7 @@ export class GuestKernel {
   }
 
   #oneCall(path: "signal-install" | "signal-handle"): void {
-    const { cpu } = this.#context.machine;
+    const { cpu } = this.#machine;
     cpu.enterKernel("system-call");
     cpu.runKernel(this.#context.paths[path], 1);
     cpu.leaveKernel("system-call");
@@ -287,7 +292,7 @@ export class GuestKernel {
   }
 
   #visit(page: number, write: boolean, byKernel = false): number {
-    const { mmu } = this.#context.machine;
+    const { mmu } = this.#machine;
     let frame = mmu.access(page, write);
     if (frame !== GUEST_FAULT) return frame;
     this.onFault(true);

@@ -1,4 +1,5 @@
 /** Processes: fork, exec and exit, and the switch from one to another. */
+import { event } from "../core/ledger.ts";
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace } from "./address-space.ts";
 import { PageUse } from "./guest-pages.ts";
@@ -8,6 +9,7 @@ import { isPrivate, type Region, withRegion } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import { ALL_PAGES } from "./virtual-hardware.ts";
 
+const SWITCH = event("sched_switch");
 const MAPPED = Pte.Present | Pte.User | Pte.Accessed;
 const WRITTEN = MAPPED | Pte.Writable | Pte.Dirty;
 
@@ -152,6 +154,7 @@ export class Processes {
   /** Switch to a process that uses the same address space. */
   switchWithin(): void {
     const { machine, paths } = this.#context;
+    machine.meter.count(SWITCH);
     machine.cpu.runKernel(paths["context-switch"], 1);
     machine.cpu.switchTask();
   }

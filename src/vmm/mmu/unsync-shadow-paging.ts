@@ -9,11 +9,11 @@ import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardwar
 import type { Meter } from "../../machine/meter.ts";
 import { frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
-import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
+import { UNSYNC_COSTS, type UnsyncCosts, unsyncCosts } from "./unsync-costs.ts";
 import { UnsyncTables } from "./unsync-tables.ts";
 import { RecentRoots } from "./recent-roots.ts";
 import { ShadowPages } from "./shadow-pages.ts";
@@ -56,7 +56,7 @@ export class UnsyncShadowPaging implements Mmu {
   readonly #levelOf: Uint8Array;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
-  readonly #costs: ReturnType<typeof unsyncCosts>;
+  readonly #costs: UnsyncCosts;
   readonly #roots = new RecentRoots();
   readonly #vmmEntry: VmmEntry;
   readonly #exits: KvmExits;
@@ -75,7 +75,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#levelOf = new Uint8Array(guestPages);
     this.#meter = meter;
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
-    this.#costs = unsyncCosts(context);
+    this.#costs = unsyncCosts(profile);
     this.#vmmEntry = context.vmmEntry;
     this.#exits = new KvmExits(meter, context.vmmEntry);
     this.#unsyncTables = new UnsyncTables(this.guest, this.shadows, machineFrames, meter, this.#costs);
@@ -282,49 +282,11 @@ export class UnsyncShadowPaging implements Mmu {
   }
 }
 
-function unsyncCosts({ profile }: MonitorContext) {
-  const cost = (name: string): number => primitiveCost(profile, `kvm.${name}`);
-  return {
-    guestFault: cost("guest-fault"),
-    presentFault: cost("present-fault"),
-    fixedFault: cost("fixed-fault"),
-    prefetch: cost("prefetch"),
-    unsync: cost("unsync"),
-    syncTable: cost("sync-table"),
-    syncEntry: cost("sync-entry"),
-    emulatedWrite: cost("emulated-write"),
-    newShadow: cost("new-shadow"),
-    zap: cost("zap"),
-    zapEntry: cost("zap-entry"),
-    readRoot: cost("read-root"),
-    writeRoot: cost("write-root"),
-    findRoot: cost("find-root"),
-    invalidatePage: cost("invalidate-page"),
-  };
-}
-
 export const unsyncShadowPaging = definePart({
   slot: "mmu",
   name: "unsync-shadow-paging",
   summary: "shadow page tables of KVM: last-level guest tables go out of sync until the guest flushes its TLB",
   parameters: {},
-  needs: [
-    ...TRANSLATION_COSTS,
-    "kvm.guest-fault",
-    "kvm.present-fault",
-    "kvm.fixed-fault",
-    "kvm.prefetch",
-    "kvm.unsync",
-    "kvm.sync-table",
-    "kvm.sync-entry",
-    "kvm.emulated-write",
-    "kvm.new-shadow",
-    "kvm.zap",
-    "kvm.zap-entry",
-    "kvm.read-root",
-    "kvm.write-root",
-    "kvm.find-root",
-    "kvm.invalidate-page",
-  ],
+  needs: [...TRANSLATION_COSTS, ...UNSYNC_COSTS],
   create: (_, context) => new UnsyncShadowPaging(context),
 });
