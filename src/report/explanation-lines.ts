@@ -1,8 +1,9 @@
 /** The steps of an explanation as lines: what happens to the left, what it costs on each VMM to the right. */
-import { type Actor, callerOf } from "../sim/explain/actors.ts";
-import type { Explanation, Step } from "../sim/explain/explanation.ts";
+import { callerOf } from "../sim/explain/actors.ts";
+import { costAfter, type Explanation, type Step } from "../sim/explain/explanation.ts";
 import { type Group, itemsOf } from "../sim/explain/fold.ts";
 import { addedUp, type Outline } from "../sim/explain/outline.ts";
+import type { Actor } from "../sim/explain/work.ts";
 
 export interface ExplanationLine {
   /** Levels of indentation. */
@@ -79,8 +80,9 @@ class Lines {
   #line(text: string, calls: readonly number[], depth: number, turns: number): ExplanationLine {
     const { vmms } = this.#explanation;
     const last = calls.reduce((a, b) => Math.max(a, b), 0);
-    const costs = vmms.map(({ steps }) => calls.reduce((sum, call) => sum + costOf(steps[call]), 0));
-    const soFar = turns > 1 ? [] : vmms.map(({ steps }) => steps[last][steps[last].length - 1].costSoFar);
+    const own = vmms.map(({ steps }) => calls.flatMap((call) => steps[call]));
+    const costs = own.map((steps) => (steps.length === 0 ? undefined : costOf(steps)));
+    const soFar = turns > 1 ? [] : vmms.map((vmm) => costAfter(vmm, last));
     return { depth, text, costs, soFar };
   }
 }
