@@ -84,11 +84,16 @@ const OF_MEMORY: ReadonlySet<CallKind> = new Set<CallKind>([
   "page-work",
 ]);
 
-describe("calls of the guest", () => {
-  const rounds = (one: Microbenchmark) =>
-    VMMS.filter((vmm) => measured(one, vmm) !== undefined).map((vmm) => recordRound(one, vmm, XEON).calls);
-  const usesDevices = (calls: readonly Call[]): boolean => calls.some(({ kind }) => kind === "device");
+/** What the guest does in one round, on every VMM that the machine has the costs of. */
+function rounds(one: Microbenchmark): (readonly Call[])[] {
+  return VMMS.filter((vmm) => measured(one, vmm) !== undefined).map((vmm) => recordRound(one, vmm, XEON).calls);
+}
 
+function usesDevices(calls: readonly Call[]): boolean {
+  return calls.some(({ kind }) => kind === "device");
+}
+
+describe("calls of the guest", () => {
   it("are the same on every VMM, so that their steps can be set side by side", () => {
     const withDevices: string[] = [];
     for (const one of ALL) {
@@ -188,8 +193,10 @@ describe("causes", () => {
   });
 
   it("are the package's, or the beginning of some", () => {
-    const isUsed = (known: string): boolean => names.some((name) => name === known || name.startsWith(`${known}.`));
-    expect([...Object.keys(WORK), ...Object.keys(COUNTED)].filter((known) => !isUsed(known))).toEqual([]);
+    const unused = [...Object.keys(WORK), ...Object.keys(COUNTED)].filter(
+      (known) => !names.some((name) => name === known || name.startsWith(`${known}.`)),
+    );
+    expect(unused).toEqual([]);
   });
 
   it("from outside are the VMM's", () => {
