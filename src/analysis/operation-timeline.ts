@@ -1,6 +1,6 @@
 /** When who is at work in an explained operation: stretches of time, none of them too short to be seen. */
-import { ACTORS } from "../sim/explain/actors.ts";
-import type { ExplainedVmm, GuestCall, Step } from "../sim/explain/explanation.ts";
+import { ACTORS } from "../sim/explain/work.ts";
+import { costAfter, type ExplainedVmm, type GuestCall, type Step } from "../sim/explain/explanation.ts";
 import { type CauseGroup, causeGroup } from "./cycle-breakdown.ts";
 
 /** Work of one actor in one ring. Costs since the operation began. */
@@ -109,11 +109,11 @@ function addedUp(stretches: readonly Stretch[]): Stretch[] {
   return [...byCause.values()];
 }
 
-function phasesOf({ steps }: ExplainedVmm, calls: readonly GuestCall[]): Phase[] {
+function phasesOf(vmm: ExplainedVmm, calls: readonly GuestCall[]): Phase[] {
   const phases: { name: string; turns: Set<number>; start: number; end: number }[] = [];
   let now = 0;
   calls.forEach(({ operation, turn }, call) => {
-    const end = steps[call][steps[call].length - 1].costSoFar;
+    const end = costAfter(vmm, call);
     const last = phases[phases.length - 1];
     if (last?.name === operation) {
       last.turns.add(turn);

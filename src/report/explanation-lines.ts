@@ -1,8 +1,9 @@
 /** The steps of an explanation as lines: what happens to the left, what it costs on each VMM to the right. */
-import { type Actor, callerOf } from "../sim/explain/actors.ts";
-import type { Explanation, Step } from "../sim/explain/explanation.ts";
+import { callerOf } from "../sim/explain/actors.ts";
+import { costAfter, type Explanation, type Step } from "../sim/explain/explanation.ts";
 import { type Group, itemsOf } from "../sim/explain/fold.ts";
 import { addedUp, type Outline } from "../sim/explain/outline.ts";
+import type { Actor } from "../sim/explain/work.ts";
 
 export interface ExplanationLine {
   /** Levels of indentation. */
@@ -40,6 +41,8 @@ class Lines {
   readonly #explanation: Explanation;
   /** What a VMM has to do for a kind of call is told where it occurs first. */
   readonly #told = new Set<string>();
+  /** Causes that have been put in words. */
+  readonly #worded = new Set<string>();
 
   constructor(explanation: Explanation) {
     this.#explanation = explanation;
@@ -72,27 +75,40 @@ class Lines {
     const causes = [...new Set(charged.flatMap(({ cause }) => cause ?? []))];
     const untold = causes.filter((cause) => !cause.startsWith("guest.") && !this.#told.has(`${kind} ${cause}`));
     for (const cause of untold) this.#told.add(`${kind} ${cause}`);
-    return [line, ...untold.map((cause) => causeLine(cause, own, depth + 1))];
+    return [line, ...untold.map((cause) => this.#cause(cause, own, depth + 1))];
+  }
+
+  #cause(cause: string, own: readonly (readonly Step[])[], depth: number): ExplanationLine {
+    const isWorded = this.#worded.has(cause);
+    this.#worded.add(cause);
+    return causeLine(cause, own, depth, isWorded);
   }
 
   /** In a loop there is no one sum so far. */
   #line(text: string, calls: readonly number[], depth: number, turns: number): ExplanationLine {
     const { vmms } = this.#explanation;
     const last = calls.reduce((a, b) => Math.max(a, b), 0);
-    const costs = vmms.map(({ steps }) => calls.reduce((sum, call) => sum + costOf(steps[call]), 0));
-    const soFar = turns > 1 ? [] : vmms.map(({ steps }) => steps[last][steps[last].length - 1].costSoFar);
+    const own = vmms.map(({ steps }) => calls.flatMap((call) => steps[call]));
+    const costs = own.map((steps) => (steps.length === 0 ? undefined : costOf(steps)));
+    const soFar = turns > 1 ? [] : vmms.map((vmm) => costAfter(vmm, last));
     return { depth, text, costs, soFar };
   }
 }
 
-function causeLine(cause: string, own: readonly (readonly Step[])[], depth: number): ExplanationLine {
+function causeLine(
+  cause: string,
+  own: readonly (readonly Step[])[],
+  depth: number,
+  isWorded: boolean,
+): ExplanationLine {
   const found = own.map((steps) => steps.find((step) => step.cause === cause));
   const steps = found.filter((step) => step !== undefined);
   const rings = [...new Set(steps.map(({ ring }) => ring).filter((ring) => ring !== null))];
   const ring = rings.length === 0 ? "" : ` in ring ${rings.join(" or ")}`;
   const counts = [...new Set(steps.map(({ count }) => count))];
   const count = counts.every((each) => each === 1) ? "" : ` x ${counts.join(" or ")}`;
-  const text = `- ${steps[0].actor}${ring}: ${steps[0].action} [${cause}${count}]`;
+  const action = isWorded ? "" : `: ${steps[0].action}`;
+  const text = `- ${steps[0].actor}${ring}${action} [${cause}${count}]`;
   return { depth, text, costs: found.map((step) => step?.cost), soFar: [] };
 }
 

@@ -1,15 +1,16 @@
 /** An operation explained: what happens in it, step by step, on each of several VMMs that do the same work. */
-import { InputError } from "../../core/input-error.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { KernelRing, Vmm } from "../../vmm/contract.ts";
 import { eventName, type Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
-import { type Actor, callerOf, type Rings, ringOf, ringOfWork, ringsOf, workOf } from "./actors.ts";
+import { callerOf, type Rings, ringOf, ringOfWork, ringsOf, workOf } from "./actors.ts";
+import { align } from "./alignment.ts";
 import { type RecordedRound, recordRound } from "./record-round.ts";
-import type { Call, CallKind } from "./recorder.ts";
+import type { Call } from "./recorder.ts";
+import type { Actor } from "./work.ts";
 
 /** One thing that somebody does on one VMM. */
 export interface Step {
-  /** Number of the call of the guest that it belongs to, from 0: the same on every VMM. */
+  /** Number of the call of the guest that it belongs to, from 0: the same call has the same number on every VMM. */
   readonly call: number;
   readonly actor: Actor;
   /** Null: hardware, or a CPU part that does not say where it runs the guest's kernel. */
@@ -26,7 +27,7 @@ export interface Step {
   readonly costSoFar: number;
 }
 
-/** What the guest did, whatever it runs on. */
+/** What the guest did, whatever it runs on; where devices differ, what it did on one of the VMMs at least. */
 export type GuestCall = Omit<Call, "charges">;
 
 export interface ExplainedVmm {
@@ -34,7 +35,7 @@ export interface ExplainedVmm {
   readonly title: string;
   /** Where the guest's kernel runs; null: the CPU part does not say. */
   readonly kernelRing: KernelRing | null;
-  /** Steps by number of the call. */
+  /** Steps by number of the call; none of calls that the guest does not make here. */
   readonly steps: readonly (readonly Step[])[];
   readonly total: number;
   readonly byCause: Readonly<Record<string, number>>;
@@ -54,29 +55,43 @@ export interface Explanation {
 
 /**
  * Explain an operation on VMMs. Throws an {@link InputError} when the machine profile lacks a cost that one of them needs,
- * or when a VMM makes the guest do other work than the first one does.
+ * or when a VMM makes the guest do other work than the first one does, devices apart.
  */
 export function explain(benchmark: Microbenchmark, vmms: readonly Vmm[], profile: MachineProfile): Explanation {
-  const rounds = vmms.map((vmm) => ({ vmm, round: recordRound(benchmark, vmm, profile) }));
-  const [{ round: first }] = rounds;
-  for (const { vmm, round } of rounds.slice(1)) requireSameCalls(first, round, `${vmms[0].name} and ${vmm.name}`);
+  const rounds = vmms.map((vmm) => recordRound(benchmark, vmm, profile));
+  const { calls, own } = align(
+    vmms.map(({ name }) => name),
+    rounds.map((round) => round.calls),
+  );
   return {
     operation: benchmark.name,
     summary: benchmark.summary,
     machine: profile.name,
     unit: profile.unit,
     operations: benchmark.operationsPerRound,
-    calls: first.calls.map(({ operation, turn, kind, action, detail }) => ({ operation, turn, kind, action, detail })),
-    vmms: rounds.map(({ vmm, round }) => explainedVmm(vmm, profile, round)),
+    calls: calls.map(({ operation, turn, kind, action, detail }) => ({ operation, turn, kind, action, detail })),
+    vmms: vmms.map((vmm, index) => explainedVmm(vmm, profile, rounds[index], own[index])),
   };
 }
 
-function explainedVmm(vmm: Vmm, profile: MachineProfile, { calls, ledger }: RecordedRound): ExplainedVmm {
+/** What an operation has cost on a VMM when a call is over. */
+export function costAfter({ steps }: ExplainedVmm, call: number): number {
+  let last = call;
+  while (last >= 0 && steps[last].length === 0) last--;
+  return last < 0 ? 0 : steps[last][steps[last].length - 1].costSoFar;
+}
+
+function explainedVmm(
+  vmm: Vmm,
+  profile: MachineProfile,
+  { ledger }: RecordedRound,
+  calls: readonly (Call | undefined)[],
+): ExplainedVmm {
   const rings = ringsOf(vmm, profile.pageTable);
   let costSoFar = 0;
   const steps = calls.map((call, number) => {
-    const own = stepsOf(call, number, rings, costSoFar);
-    costSoFar = own[own.length - 1].costSoFar;
+    const own = call === undefined ? [] : stepsOf(call, number, rings, costSoFar);
+    if (own.length > 0) costSoFar = own[own.length - 1].costSoFar;
     return own;
   });
   const { name, title } = vmm;
@@ -101,20 +116,3 @@ function stepsOf({ kind, action, detail, charges }: Call, call: number, rings: R
     return { call, actor: work.actor, ring, action: work.action ?? action, detail, cause, count, cost, costSoFar };
   });
 }
-
-function requireSameCalls({ calls: first }: RecordedRound, { calls: other }: RecordedRound, which: string): void {
-  for (let i = 0; i < Math.max(first.length, other.length); i++) {
-    if (i < first.length && i < other.length && isSame(first[i], other[i])) continue;
-    throw new InputError(
-      `${which} cannot be set side by side: the guest does other work from its call ${i + 1} on ` +
-        `("${first[i]?.action ?? "nothing more"}", "${other[i]?.action ?? "nothing more"}")`,
-    );
-  }
-}
-
-function isSame(a: Call, b: Call): boolean {
-  return a.kind === b.kind && a.action === b.action && (!KINDS_WITH_SAME_DETAIL.has(a.kind) || a.detail === b.detail);
-}
-
-/** Entries differ in the accessed and dirty bits that the guest happened to have read. */
-const KINDS_WITH_SAME_DETAIL: ReadonlySet<CallKind> = new Set(["access", "use-as-table", "switch-root", "device"]);

@@ -18,6 +18,8 @@ export function findings(explanation: Explanation): string[] {
     ...faultSentences(explanation),
     ...hiddenSentences(explanation),
     ...switchSentences(explanation),
+    ...waitSentences(explanation),
+    ...others.flatMap((vmm) => deviceSentences(explanation, base, vmm)),
   ];
 }
 
@@ -26,45 +28,53 @@ function baseline(vmms: readonly ExplainedVmm[]): ExplainedVmm {
   return vmms.find(({ name }) => name === "native") ?? vmms.reduce((a, b) => (b.total < a.total ? b : a));
 }
 
-function aloneSentence({ operation, unit }: Explanation, { name, total, byCause, events }: ExplainedVmm): string {
-  return `${operation} costs ${amount(total)} ${unit} on ${name}: ${shares(byCause, total, events, unit)}.`;
+function aloneSentence(explanation: Explanation, vmm: ExplainedVmm): string {
+  const { unit } = explanation;
+  return `${what(explanation)} costs ${amount(vmm.total)} ${unit} on ${vmm.name}: ${shares(vmm, undefined, unit)}.`;
 }
 
-function differenceSentences({ operation, unit }: Explanation, base: ExplainedVmm, vmm: ExplainedVmm): string[] {
-  const costs = `${operation} costs ${amount(vmm.total)} ${unit} on ${vmm.name}`;
+/** Figures are those of a round of the benchmark, which may have many operations. */
+function what({ operation, operations }: Explanation): string {
+  return operations === 1 ? operation : `A round of ${operation} (${amount(operations)} operations)`;
+}
+
+function differenceSentences(explanation: Explanation, base: ExplainedVmm, vmm: ExplainedVmm): string[] {
+  const { unit } = explanation;
+  const costs = `${what(explanation)} costs ${amount(vmm.total)} ${unit} on ${vmm.name}`;
   const against = `${amount(base.total)} on ${base.name}`;
   const difference = vmm.total - base.total;
   if (difference === 0) return [`${costs}, as much as on ${base.name}.`];
   const ratio = `${(vmm.total / base.total).toFixed(2)} times the ${against}`;
   if (difference < 0) return [`${costs}, ${ratio}.`];
-  const more = shares(remainder(vmm.byCause, base.byCause), difference, remainder(vmm.events, base.events), unit);
-  return [`${costs}, ${ratio}. Of the ${amount(difference)} ${unit} more: ${more}.`];
+  return [`${costs}, ${ratio}. Of the ${amount(difference)} ${unit} more: ${shares(vmm, base, unit)}.`];
 }
 
-/** What `all` has more than `some`, name by name; negative where it has less. */
-function remainder(
-  all: Readonly<Record<string, number>>,
-  some: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const names = Object.keys({ ...all, ...some });
-  return Object.fromEntries(names.map((name) => [name, (all[name] ?? 0) - (some[name] ?? 0)]));
+/** What a VMM has of a cause that another has not. */
+interface Excess {
+  readonly cause: string;
+  /** Negative where it has less. */
+  readonly cost: number;
+  /** Events more; undefined where they are dearer or cheaper than elsewhere too, so that they are not all of it. */
+  readonly count: number | undefined;
 }
 
-/** "58 % vmm.shadow.trace (183 x 4,522 cycles on average: the write traps)". */
-function shares(
-  costs: Readonly<Record<string, number>>,
-  whole: number,
-  events: Readonly<Record<string, number>>,
-  unit: string,
-): string {
-  const largest = Object.entries(costs)
-    .filter(([, cost]) => Math.abs(cost) >= SMALLEST_SHARE * whole)
-    .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
+function excess(cause: string, vmm: ExplainedVmm, base: ExplainedVmm | undefined): Excess {
+  const [cost, costThere] = [vmm, base].map((each) => each?.byCause[cause] ?? 0);
+  const [count, countThere] = [vmm, base].map((each) => each?.events[cause] ?? 0);
+  const isEquallyDear = countThere === 0 || cost * countThere === costThere * count;
+  return { cause, cost: cost - costThere, count: isEquallyDear && count > countThere ? count - countThere : undefined };
+}
+
+/** "58 % vmm.shadow.trace (183 x 4,522 cycles on average: makes the write that trapped)". */
+function shares(vmm: ExplainedVmm, base: ExplainedVmm | undefined, unit: string): string {
+  const whole = vmm.total - (base?.total ?? 0);
+  const largest = Object.keys({ ...base?.byCause, ...vmm.byCause })
+    .map((cause) => excess(cause, vmm, base))
+    .filter(({ cost }) => Math.abs(cost) >= SMALLEST_SHARE * whole)
+    .sort((a, b) => Math.abs(b.cost) - Math.abs(a.cost))
     .slice(0, MOST_CAUSES);
-  const texts = largest.map(([cause, cost]) => {
-    const count = events[cause];
-    // As many events as elsewhere, each dearer or cheaper; or fewer of them.
-    if (count <= 0 || cost < 0) return `${percent(cost / whole)} ${cause}`;
+  const texts = largest.map(({ cause, cost, count }) => {
+    if (count === undefined) return `${percent(cost / whole)} ${cause}`;
     const { action } = workOf(cause);
     return `${percent(cost / whole)} ${cause} (${product(count, cost, unit)}${action === undefined ? "" : `: ${action}`})`;
   });
@@ -86,16 +96,20 @@ function writeSentences(explanation: Explanation): string[] {
 
 function writesOn(explanation: Explanation, vmm: ExplainedVmm, writes: number): string {
   const { unit } = explanation;
-  const trapping = chargedCalls(explanation, vmm, ["write-entry"]);
+  const guarded = chargedCalls(explanation, vmm, ["write-entry"]).filter((steps) => steps.some(isWorkOfVmm));
   const handingOver = chargedCalls(explanation, vmm, ["commit", "read-entry"]);
-  const number = trapping.length === writes ? "every write" : amount(trapping.length);
-  const traps =
-    trapping.length === 0
-      ? "no write traps"
-      : `${number} ${trapping.length === 1 || number === "every write" ? "traps" : "trap"}, ${each(trapping, unit)}`;
-  if (handingOver.length === 0) return traps;
+  const number = guarded.length === writes ? "every write" : amount(guarded.length);
+  const needs =
+    guarded.length === 0
+      ? "no write needs the VMM"
+      : `${number} ${guarded.length === 1 || number === "every write" ? "needs" : "need"} the VMM, ${each(guarded, unit)}`;
+  if (handingOver.length === 0) return needs;
   const goes = handingOver.length === 1 ? "one go" : `${amount(handingOver.length)} goes`;
-  return `${traps}, but changes are handed over in ${goes}, ${each(handingOver, unit)}`;
+  return `${needs}, ${guarded.length === 0 ? "but" : "and"} changes are handed over in ${goes}, ${each(handingOver, unit)}`;
+}
+
+function isWorkOfVmm({ actor, cost }: Step): boolean {
+  return actor === "VMM" && cost > 0;
 }
 
 /** "6,070 cycles on average (27 vmm.hypercall, 392 vmm.direct.validate)". */
@@ -117,15 +131,17 @@ function faultSentences(explanation: Explanation): string[] {
   return [`${times} takes ${texts.join(", ")} (${explanation.unit}) to reach the guest's handler and to come back.`];
 }
 
+/** What a visit of a page may cost wherever it is. */
+const OF_EVERY_VISIT: ReadonlySet<string | null> = new Set(["hardware.tlb-miss", "hardware.cache-line-fill"]);
+
 /** Visits of pages that go through as far as the guest can tell, and still stop at the VMM. */
 function hiddenSentences(explanation: Explanation): string[] {
   return explanation.vmms.flatMap((vmm) => {
     const hidden = chargedCalls(explanation, vmm, ["access"]).filter(
-      (steps) =>
-        steps.some(({ actor }) => actor === "VMM") && !explanation.calls[steps[0].call].action.endsWith("fault"),
+      (steps) => steps.some(isWorkOfVmm) && !explanation.calls[steps[0].call].action.endsWith("fault"),
     );
     if (hidden.length === 0) return [];
-    const own = hidden.map((steps) => steps.filter(({ actor }) => actor === "VMM"));
+    const own = hidden.map((steps) => steps.filter(({ cost, cause }) => cost > 0 && !OF_EVERY_VISIT.has(cause)));
     return [
       `On ${vmm.name} ${amount(hidden.length)} ${hidden.length === 1 ? "visit of a page stops" : "visits of pages stop"} ` +
         `at the VMM without the guest's knowing, ${each(own, explanation.unit)}.`,
@@ -143,6 +159,36 @@ function switchSentences(explanation: Explanation): string[] {
   return [`${times} to another address space takes ${texts.join(", ")} (${explanation.unit}).`];
 }
 
+/** Time in which the processor has nothing to do is part of what an operation costs. */
+function waitSentences({ vmms, unit }: Explanation): string[] {
+  const waits = vmms.map(({ name, byCause }) => {
+    const waiting = Object.entries(byCause).filter(([cause]) => cause.startsWith("wait."));
+    return { name, cost: waiting.reduce((sum, [, cost]) => sum + cost, 0) };
+  });
+  if (waits.every(({ cost }) => cost === 0)) return [];
+  const texts = waits.map(({ name, cost }) => `${amount(cost)} on ${name}`);
+  return [`Waiting for the device is part of that: ${texts.join(", ")} (${unit}).`];
+}
+
+/** Work that depends on the device that a VMM shows to its guest: other interrupts, packets of another size. */
+function deviceSentences(explanation: Explanation, base: ExplainedVmm, vmm: ExplainedVmm): string[] {
+  const [here, there] = [onlyOn(explanation, vmm, base), onlyOn(explanation, base, vmm)];
+  const parts = [
+    ...(here === "" ? [] : [`on ${vmm.name} only: ${here}`]),
+    ...(there === "" ? [] : [`on ${base.name} only: ${there}`]),
+  ];
+  return parts.length === 0 ? [] : [`The devices differ, so the guest has other work; ${parts.join("; ")}.`];
+}
+
+function onlyOn({ calls }: Explanation, some: ExplainedVmm, others: ExplainedVmm): string {
+  const counts = new Map<string, number>();
+  calls.forEach(({ action }, call) => {
+    const isOnlyHere = some.steps[call].length > 0 && others.steps[call].length === 0;
+    if (isOnlyHere) counts.set(action, (counts.get(action) ?? 0) + 1);
+  });
+  return [...counts].map(([action, count]) => `${amount(count)} x ${action}`).join(", ");
+}
+
 function numberOf({ calls }: Explanation, kind: CallKind): number {
   return calls.filter((call) => call.kind === kind).length;
 }
@@ -158,8 +204,8 @@ function chargedCalls(
 
 function causes(calls: readonly (readonly Step[])[]): string {
   const counts = new Map<string, number>();
-  for (const { cause, count } of calls.flat()) {
-    if (cause !== null) counts.set(cause, (counts.get(cause) ?? 0) + count);
+  for (const { cause, count, cost } of calls.flat()) {
+    if (cause !== null && cost > 0) counts.set(cause, (counts.get(cause) ?? 0) + count);
   }
   return [...counts].map(([cause, count]) => `${amount(count)} ${cause}`).join(", ");
 }

@@ -47,7 +47,7 @@ export interface Call {
   readonly action: string;
   /** Those numbers: which page, which table and entry, what was in it and what is now. Empty where there are none. */
   readonly detail: string;
-  readonly charges: readonly Charge[];
+  readonly charges: Charge[];
 }
 
 /** Records nothing before the first {@link beginOperation}. */
@@ -74,12 +74,20 @@ export class Recorder {
     return result;
   }
 
-  /** A charge belongs to the call under way; one outside any call is the guest's own work and a call by itself. */
+  /**
+   * A charge belongs to the call under way. One outside any call is the guest's own work and a call by itself, unless it is
+   * the hardware's: the lines that a page visited just now has to be fetched by depend on what else is in the cache.
+   */
   charge(id: number, count: number, cost: number): void {
     if (this.#turn === -1) return;
     const cause = causeName(id);
     if (this.#charges !== undefined) {
       this.#charges.push({ cause: eventName(cause), count, cost });
+      return;
+    }
+    const last = this.calls[this.calls.length - 1];
+    if (cause.startsWith("hardware.") && last?.turn === this.#turn) {
+      last.charges.push({ cause, count, cost });
       return;
     }
     const [kind, action] = ownWork(cause);
