@@ -105,6 +105,7 @@ export const WORK: Readonly<Record<string, Work>> = {
 export const COUNTED: Readonly<Record<string, Work>> = {
   "page-walk-reference": { actor: "hardware", action: "reads an entry on its walk" },
   page_fault_user: { actor: "guest kernel", action: "handles a page fault of user code" },
+  sched_switch: { actor: "guest kernel", action: "goes on with another process" },
   page_fault_kernel: { actor: "guest kernel", action: "handles a page fault of its own" },
   "translation.retranslated": { actor: "VMM", action: "translates an instruction anew, as a call" },
   "translation.cache-flush": { actor: "VMM", action: "empties the translation cache" },
