@@ -112,6 +112,7 @@ export const COUNTED: Readonly<Record<string, Work>> = {
   exits: { actor: "hardware", action: "leaves guest mode" },
   "vmm.nested.violation": { actor: "hardware", action: "finds no nested entry" },
   set_pte: { actor: "guest kernel", action: "paravirtual write of an entry" },
+  ptep_modify_prot_start: { actor: "guest kernel", action: "reads an entry whose protection is to change" },
   ptep_modify_prot_commit: { actor: "guest kernel", action: "paravirtual change of permissions" },
   set_pmd: { actor: "guest kernel", action: "paravirtual write of an upper entry" },
   set_pud: { actor: "guest kernel", action: "paravirtual write of an upper entry" },

@@ -25,7 +25,8 @@ const FLUSH = cause("vmm.direct.tlb-flush");
 const CONVERT = cause("guest.paravirtual");
 
 const SET_PTE = event("set_pte");
-const MODIFY_PROT = event("ptep_modify_prot_commit");
+const MODIFY_PROT_START = event("ptep_modify_prot_start");
+const MODIFY_PROT_COMMIT = event("ptep_modify_prot_commit");
 const SET_UPPER = [event("set_pmd"), event("set_pud"), event("set_p4d")];
 const ALLOC_TABLE = event("alloc_ptpage");
 const RELEASE_TABLE = event("release_ptpage");
@@ -88,7 +89,7 @@ export class MulticallPaging implements Mmu {
   useAsTable(frame: number, level: number, root: number): void {
     const machine = this.#guarded.machineOf[frame];
     if (level === NOT_A_TABLE) {
-      this.#meter.count(RELEASE_TABLE);
+      if (frame !== root) this.#meter.count(RELEASE_TABLE);
       if (this.#isPinned(machine)) {
         this.#unpinTable(machine);
         this.#multicalls.issue();
@@ -98,8 +99,10 @@ export class MulticallPaging implements Mmu {
     }
     this.#levelOf[machine] = level;
     this.#guarded.memory.create(machine);
+    // A root is no part of a tree that might be pinned already.
+    if (frame === root) return;
     this.#meter.count(ALLOC_TABLE);
-    if (frame !== root && this.#isPinned(this.#guarded.machineOf[root])) {
+    if (this.#isPinned(this.#guarded.machineOf[root])) {
       this.#pinTable(machine);
       this.#multicalls.issue();
     }
@@ -174,7 +177,10 @@ export class MulticallPaging implements Mmu {
 
   /** A new value, or new permissions: queued in a batch, a hypercall otherwise; pinned or not. */
   #set(machine: number, index: number, entry: number, change: EntryChange): void {
-    this.#meter.count(change === "protect" ? MODIFY_PROT : SET_PTE);
+    if (change === "protect") {
+      this.#meter.count(MODIFY_PROT_START);
+      this.#meter.count(MODIFY_PROT_COMMIT);
+    } else this.#meter.count(SET_PTE);
     const conversions = change === "protect" ? CONVERSIONS_PER_PROTECTION : 1;
     this.#meter.spendMany(CONVERT, conversions, this.#costs.convertEntry);
     if (this.#isBatching) this.#queue();
