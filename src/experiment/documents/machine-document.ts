@@ -34,9 +34,12 @@ export const machineSchema = z
     base: name.optional().meta({
       description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
     }),
-    "base-scale": z.strictObject({ value: z.number().positive(), unit: scaleUnit.optional(), source, kind }).optional().meta({
-      description: "What is taken over from the base is multiplied by this, and rounded; by 1 without it.",
-    }),
+    "base-scale": z
+      .strictObject({ value: z.number().positive(), unit: scaleUnit.optional(), source, kind })
+      .optional()
+      .meta({
+        description: "What is taken over from the base is multiplied by this, and rounded; by 1 without it.",
+      }),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
     kernel: z
       .enum(KERNEL_NAMES)

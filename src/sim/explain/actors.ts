@@ -28,6 +28,7 @@ const WORK: Readonly<Record<string, Work>> = {
   "hardware.tlb-flush": { actor: "hardware", action: "translations leave the TLB" },
   vmm: { actor: "VMM" },
   "vmm.trap": { actor: "VMM", action: "handles what traps or passes it on" },
+  "vmm.trap.user-root": { actor: "VMM", action: "loads the kernel's page tables, and those of user code again" },
   "vmm.translation": { actor: "VMM", action: "translated code is longer", inKernelRing: true },
   "vmm.translation.translator": { actor: "VMM", action: "translates code met for the first time" },
   "vmm.translation.callout": { actor: "VMM", action: "called by translated code" },

@@ -152,7 +152,8 @@ export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Setting
       source: "Intel processors before Nehalem have no VPID (Intel SDM vol. 3, 28.1)",
     },
     exitCycles: {
-      summary: "the processor's way out of the guest and back in, of another generation; 0: that of the machine profile",
+      summary:
+        "the processor's way out of the guest and back in, of another generation; 0: that of the machine profile",
       default: 0,
       unit: "cycles",
       min: 0,
