@@ -18,7 +18,7 @@ export class Tlb {
   readonly #hints = new Uint16Array(HINTS);
   /** Entries by slot, as returned by {@link lookup}. */
   readonly entries: Uint32Array;
-  /** How often {@link flushAll} has emptied it: what caches parts of walks follows. */
+  /** How often {@link flushAll} or {@link forgetWalks} was called: what caches parts of walks follows. */
   flushes = 0;
   #clock = 0;
 
@@ -78,6 +78,11 @@ export class Tlb {
     this.#pages.fill(EMPTY);
     this.#stamps.fill(0);
     this.entries.fill(0);
+  }
+
+  /** The page-table base is written, and all that is held is global: it stays, but nothing that is cached of upper levels. */
+  forgetWalks(): void {
+    this.flushes += 1;
   }
 
   #search(page: number): number {

@@ -178,6 +178,25 @@ describe("a machine", () => {
     expect(problems(() => loadMachine(write("m.yaml", baseless)))[0]).toContain("needs a base, whose costs it scales");
   });
 
+  test("takes over instructions, if it says how many cycles one takes", () => {
+    const counted = MACHINE.replace("name: m", "name: base").replace("title: M", "title: M\nunit: instructions");
+    write("base.yaml", counted.replaceAll("unit: cycles", "unit: instructions"));
+    const based = (scale: string): string => MACHINE.replace("title: M", `title: M\nbase: base\nbase-scale: ${scale}`);
+    const own = based("{ value: 0.5, unit: cycles/instruction, kind: assumed, source: R }").replace("fork", "exit");
+    const { profile, numbers } = loadMachine(write("m.yaml", own));
+    expect(profile.unit).toBe("cycles");
+    expect(profile.kernelPaths).toEqual({ fork: 30_000, exit: 60_000 });
+    const taken = numbers.find(({ name }) => name === "kernel-paths.fork");
+    expect(taken).toMatchObject({ value: 30_000, unit: "cycles", base: "base" });
+    expect(numbers.find(({ name }) => name === "base-scale")?.unit).toBe("cycles/instruction");
+    const plain = problems(() => loadMachine(write("m.yaml", based("{ value: 0.5, kind: assumed, source: R }"))));
+    expect(plain[0]).toContain('"base" counts instructions of linux-2.4, expected cycles of linux-2.4');
+    write("base.yaml", MACHINE.replace("name: m", "name: base"));
+    expect(problems(() => loadMachine(write("m.yaml", own)))[0]).toContain(
+      '"base" counts cycles of linux-2.4, expected instructions of linux-2.4',
+    );
+  });
+
   test("with an unsuitable base is refused", () => {
     const based = MACHINE.replace("title: M", "title: M\nbase: base");
     const complaint = (base: string): string => {

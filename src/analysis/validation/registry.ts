@@ -1,7 +1,9 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
 import { agesen10 } from "./agesen10.ts";
 import { asplos06 } from "./asplos06.ts";
+import { ATC12, SPLITX11 } from "./exits.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
+import { nested } from "./nested.ts";
 import { sosp03Applications } from "./sosp03-applications.ts";
 import { sosp03Memory } from "./sosp03-memory.ts";
 import { SOSP03_NETWORK } from "./sosp03-network.ts";
@@ -14,8 +16,11 @@ import { WALTERS08 } from "./walters08.ts";
 export {
   agesen10,
   asplos06,
+  ATC12,
+  SPLITX11,
   MENON05,
   MENON06,
+  nested,
   sosp03Applications,
   sosp03Memory,
   SOSP03_NETWORK,
@@ -29,8 +34,11 @@ export {
 export const VALIDATION_SETS: readonly ValidationSet[] = [
   agesen10,
   asplos06,
+  ATC12,
+  SPLITX11,
   MENON05,
   MENON06,
+  nested,
   sosp03Applications,
   sosp03Memory,
   SOSP03_NETWORK,

@@ -90,7 +90,7 @@ function loadMachineOf(file: string, above: readonly string[]): LoadedMachine {
       costs: { ...scaled(base.profile.costs, scale), ...own.profile.costs },
       kernelPaths: { ...scaled(base.profile.kernelPaths, scale), ...own.profile.kernelPaths },
     },
-    numbers: [...own.numbers, ...taken.map((number) => takenOver(number, base.profile.name, scale))],
+    numbers: [...own.numbers, ...taken.map((number) => takenOver(number, base.profile.name, scale, own.profile.unit))],
     digest: digest(stored.sha256, base.digest),
   };
 }
@@ -99,15 +99,16 @@ function scaled(costs: Readonly<Record<string, number>>, scale: number): Record<
   return Object.fromEntries(Object.entries(costs).map(([key, value]) => [key, Math.round(value * scale)]));
 }
 
-function takenOver(number: SourcedNumber, base: string, scale: number): SourcedNumber {
-  const { name, unit, kind, source } = number;
+function takenOver(number: SourcedNumber, base: string, scale: number, unit: string): SourcedNumber {
+  const { name, kind, source } = number;
   const note = scale === 1 ? source : `${source}; times ${scale} (base-scale)`;
   return { name, value: Math.round(number.value * scale), unit, source: note, kind, base: number.base ?? base };
 }
 
 function loadBase(file: string, document: YamlDocument<MachineDocument>, above: readonly string[]): LoadedMachine {
   const inputs = new NamedInputs(file, document);
-  const { base, unit, kernel } = document.data;
+  const { base, unit, kernel, "base-scale": scale } = document.data;
+  const expected = scale?.unit === "cycles/instruction" ? "instructions" : unit;
   const path = join(dirname(file), `${base}.yaml`);
   const found = inputs.read(
     `${base}.yaml`,
@@ -117,8 +118,8 @@ function loadBase(file: string, document: YamlDocument<MachineDocument>, above: 
   if (found?.base !== undefined && above.includes(found.name)) {
     inputs.complain(["base"], `"${base}" is based on this machine itself; expected another one`);
   }
-  if (found !== undefined && (found.unit !== unit || found.kernel !== kernel)) {
-    inputs.complain(["base"], `"${base}" counts ${found.unit} of ${found.kernel}, expected ${unit} of ${kernel}`);
+  if (found !== undefined && (found.unit !== expected || found.kernel !== kernel)) {
+    inputs.complain(["base"], `"${base}" counts ${found.unit} of ${found.kernel}, expected ${expected} of ${kernel}`);
   }
   inputs.throwProblems();
   return loadMachineOf(path, above);

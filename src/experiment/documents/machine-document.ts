@@ -18,6 +18,9 @@ const count = z.int().min(1);
 /** A small cache of the memory management unit. */
 const fullyAssociative = z.strictObject({ entries: count.max(MAX_TLB_ENTRIES), source, kind });
 
+const scaleUnit = z.literal("cycles/instruction").meta({
+  description: "Of a base that counts instructions; without it, base and machine count alike.",
+});
 const cost = z.strictObject({ value: z.int().min(0), unit: z.enum(["cycles", "instructions"]), source, kind });
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
   error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
@@ -31,9 +34,12 @@ export const machineSchema = z
     base: name.optional().meta({
       description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
     }),
-    "base-scale": z.strictObject({ value: z.number().positive(), source, kind }).optional().meta({
-      description: "What is taken over from the base is multiplied by this, and rounded; by 1 without it.",
-    }),
+    "base-scale": z
+      .strictObject({ value: z.number().positive(), unit: scaleUnit.optional(), source, kind })
+      .optional()
+      .meta({
+        description: "What is taken over from the base is multiplied by this, and rounded; by 1 without it.",
+      }),
     unit: z.enum(["cycles", "instructions"]).default("cycles").meta({ description: "What costs are counted in." }),
     kernel: z
       .enum(KERNEL_NAMES)
@@ -140,7 +146,7 @@ export function machineNumbers(document: MachineDocument): readonly SourcedNumbe
     sourced("cpu.cores", cpu.cores, "CPUs", cpu),
     sourced("tlb.entries", tlb.entries, "entries", tlb),
     sourced("tlb.ways", tlb.ways, "ways", tlb),
-    ...(scale === undefined ? [] : [sourced("base-scale", scale.value, "1", scale)]),
+    ...(scale === undefined ? [] : [sourced("base-scale", scale.value, scale.unit ?? "1", scale)]),
     ...(cache ? cacheNumbers(cache) : []),
     ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
       const table = document[key];

@@ -34,6 +34,7 @@ export const WORK: Readonly<Record<string, Work>> = {
     action: "called by translated code instead of a trap: makes the write, updates the shadow",
   },
   "vmm.hypercall": { actor: "VMM", action: "hypercall, there and back" },
+  "vmm.trap.user-root": { actor: "VMM", action: "loads the kernel's page tables, and those of user code again" },
   "vmm.hypercall.multicall-entry": { actor: "VMM", action: "one call of a multicall" },
   "vmm.hypercall.switch-task": { actor: "VMM", action: "is told the kernel's stack and segments" },
   "vmm.event-channel": { actor: "VMM", action: "event" },

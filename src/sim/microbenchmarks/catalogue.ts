@@ -6,10 +6,11 @@ import { LMBENCH } from "./lmbench.ts";
 import type { Microbenchmark } from "./microbenchmark.ts";
 import { NANOBENCHMARKS } from "./nanobenchmarks.ts";
 import { TCP } from "./tcp.ts";
+import { TLB_MISS } from "./tlb-miss.ts";
 
 const BY_KERNEL: Readonly<Record<MachineProfile["kernel"], readonly Microbenchmark[]>> = {
-  "linux-2.4": [...LMBENCH, ...NANOBENCHMARKS, ...TCP, ...DISK],
-  "linux-6.1": LINUX_6_1,
+  "linux-2.4": [...LMBENCH, ...NANOBENCHMARKS, ...TCP, ...DISK, ...TLB_MISS],
+  "linux-6.1": [...LINUX_6_1, ...TLB_MISS],
 };
 
 /** The microbenchmarks of the kernel whose path lengths a machine gives. */

@@ -37,6 +37,7 @@ interface Settings {
   readonly readsPerExit: number;
   readonly priorityShadow: boolean;
   readonly taggedTlb: boolean;
+  readonly exitCycles: number;
 }
 
 class HardwareAssist implements VirtualCpu {
@@ -52,7 +53,7 @@ class HardwareAssist implements VirtualCpu {
     this.#meter = meter;
     this.#tlb = tlb;
     this.#settings = settings;
-    this.#costs = exitCosts(profile);
+    this.#costs = exitCosts(profile, settings.exitCycles);
     this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
   }
 
@@ -113,13 +114,14 @@ class HardwareAssist implements VirtualCpu {
   }
 }
 
-function exitCosts(profile: MachineProfile) {
+/** `exitCycles`: the round trip, if it is not to be that of the profile (0). */
+function exitCosts(profile: MachineProfile, exitCycles: number) {
   const own = (name: string): number => primitiveCost(profile, `hardware-assist.${name}`);
   return {
     systemCall: primitiveCost(profile, "hardware.system-call"),
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     trap: primitiveCost(profile, "hardware.trap"),
-    worldSwitch: own("exit") + own("entry"),
+    worldSwitch: exitCycles === 0 ? own("exit") + own("entry") : exitCycles,
     read: own("control-block-read"),
     write: own("control-block-write"),
     dispatch: own("dispatch"),
@@ -148,6 +150,15 @@ export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Setting
       summary: "TLB entries carry the guest's number and stay over exits (VPID, ASID)",
       default: false,
       source: "Intel processors before Nehalem have no VPID (Intel SDM vol. 3, 28.1)",
+    },
+    exitCycles: {
+      summary:
+        "the processor's way out of the guest and back in, of another generation; 0: that of the machine profile",
+      default: 0,
+      unit: "cycles",
+      min: 0,
+      source:
+        "Agesen et al. 2012, Table 1 (from memory, medium confidence): Prescott 3963, Merom 1579, Penryn 1266, Nehalem 1009, Westmere 761, Sandy Bridge 784",
     },
   },
   needs: [

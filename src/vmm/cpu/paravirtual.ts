@@ -1,8 +1,15 @@
 /**
- * Paravirtualization on IA-32 (Barham 2003, section 3.2): the guest kernel runs in ring 1 and has registered its handlers
+ * Paravirtualization (Barham 2003, section 3.2): the guest kernel runs in ring 1 and has registered its handlers
  * with the hypervisor once. System calls enter it directly through a fast handler; page faults are forwarded by the
  * hypervisor, which alone can read the faulting address; interrupts arrive as events. The interrupt flag is a word of
  * memory shared with the hypervisor.
+ *
+ * On x86-64 kernel and user code of the guest are both in ring 3, and the page tables alone keep them apart: each has a root
+ * of its own, and the hypervisor writes the page-table base on the way into the kernel and on the way back (Xen,
+ * toggle_guest_pt). Translations of user pages are global there, and stay; those of the guest kernel go, and whatever is
+ * cached of upper levels (Intel SDM vol. 3, section 4.10.4.1). What the kernel then has to walk for its own pages is not
+ * counted, here or elsewhere: the TLB holds user pages only. Every system call, fault and exception is taken to come from
+ * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
@@ -10,6 +17,7 @@ import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
@@ -22,10 +30,17 @@ const EXCEPTION = cause("hardware.trap");
 const SWITCH_TASK = cause("vmm.hypercall.switch-task");
 const HYPERCALL = cause("vmm.hypercall");
 const EVENT_CHANNEL = cause("vmm.event-channel");
+const USER_ROOT = cause("vmm.trap.user-root");
+/** Writes of the page-table base for one stay in the kernel: to its own root, and back to that of user code. */
+const ROOT_WRITES = 2;
 
 class Paravirtual implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
+  readonly #tlb: Tlb;
+  /** Kernel and user code have a root each. */
+  readonly #hasUserRoot: boolean;
+  readonly #rootWrite: number;
   readonly #systemCall: number;
   readonly #interrupt: number;
   readonly #fastSystemCall: number;
@@ -36,9 +51,12 @@ class Paravirtual implements VirtualCpu {
   readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter }: CpuContext) {
+  constructor({ profile, meter, tlb }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
+    this.#tlb = tlb;
+    this.#hasUserRoot = profile.pageTable === "x86-64";
+    this.#rootWrite = primitiveCost(profile, "hardware.tlb-flush");
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
     this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
@@ -51,6 +69,7 @@ class Paravirtual implements VirtualCpu {
   }
 
   enterKernel(entry: KernelEntry): void {
+    if (this.#hasUserRoot && entry !== "interrupt") this.#changeRoots();
     if (entry === "system-call") {
       this.#meter.spend(SYSTEM_CALL, this.#systemCall);
       this.#meter.spend(TRAP, this.#fastSystemCall);
@@ -63,7 +82,13 @@ class Paravirtual implements VirtualCpu {
     }
   }
 
+  /** Both ways are charged on entry. */
   leaveKernel(): void {}
+
+  #changeRoots(): void {
+    this.#meter.spendMany(USER_ROOT, ROOT_WRITES, this.#rootWrite);
+    this.#tlb.forgetWalks();
+  }
 
   /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
   switchTask(): void {
@@ -103,6 +128,7 @@ export const paravirtual = definePart({
   needs: [
     ...KERNEL_ENTRY_COSTS,
     ...KERNEL_CODE_COSTS,
+    "hardware.tlb-flush",
     "xen.fast-system-call",
     "xen.forward-exception",
     "xen.event-upcall",
