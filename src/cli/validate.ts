@@ -50,7 +50,7 @@ function setsOf(sources: readonly string[], all: readonly ValidationSet[]): read
 }
 
 function sayProgress({ name, source, rows }: ValidationSet): void {
-  console.error(`${name}: ${rows.length} figures of ${source}`);
+  console.error(`${name}: ${rows.length} ${rows.length === 1 ? "figure" : "figures"} of ${source}`);
 }
 
 /** Only on a terminal, and not where the user has asked for none (no-color.org). */

@@ -84,7 +84,10 @@ function togetherSection(validation: Validation): Section {
 function sourceSections(validation: Validation): Section[] {
   const misses = missesOf(validation);
   return [...bySource(validation)].map(([source, rows]): Section => {
-    const blocks: Block[] = [rowTable(`${rows.length} figures`, rows, misses), ...reasonBlocks(validation, source)];
+    const blocks: Block[] = [
+      rowTable(rows.length === 1 ? "One figure" : `${rows.length} figures`, rows, misses),
+      ...reasonBlocks(validation, source),
+    ];
     return { id: rows[0].set, title: source, blocks };
   });
 }

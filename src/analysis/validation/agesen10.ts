@@ -3,8 +3,7 @@ import type { ValidationSet } from "./validation-set.ts";
 
 export const agesen10: ValidationSet = {
   name: "evol10",
-  source:
-    "Agesen, Garthwaite, Sheldon and Subrahmanyam, The Evolution of an x86 Virtual Machine Monitor, SIGOPS OSR 2010",
+  source: "Agesen et al. 2010, The Evolution of an x86 Virtual Machine Monitor",
   rows: [
     {
       id: "evol10.null.p4",

@@ -212,7 +212,7 @@ function windowsBoot(): ValidationRow[] {
 
 export const asplos06: ValidationSet = {
   name: "aa06",
-  source: "Adams and Agesen, A Comparison of Software and Hardware Techniques for x86 Virtualization, ASPLOS 2006",
+  source: "Adams and Agesen 2006, A Comparison of Software and Hardware Techniques for x86 Virtualization",
   rows: [
     ...nanobenchmarks(),
     ...forkwait(),

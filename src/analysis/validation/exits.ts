@@ -25,8 +25,7 @@ function roundTrip(bench: Bench, machine: string): number {
 
 export const ATC12: ValidationSet = {
   name: "atc12",
-  source:
-    "Agesen, Mattson, Rugina and Sheldon, Software Techniques for Avoiding Hardware Virtualization Exits, ATC 2012",
+  source: "Agesen et al. 2012, Software Techniques for Avoiding Hardware Virtualization Exits",
   rows: [
     { id: "atc12.exit.prescott-2005", role: "prediction", simulate: (bench) => roundTrip(bench, "p4-672-asplos06") },
     { id: "atc12.exit.merom-2006", role: "prediction", simulate: (bench) => roundTrip(bench, CORE2) },
@@ -38,7 +37,7 @@ const DIRECT = ["vmm.exit.world-switch", "vmm.exit.control-block", "vmm.exit.dis
 
 export const SPLITX11: ValidationSet = {
   name: "splitx11",
-  source: "Landau, Ben-Yehuda and Gordon, SplitX: Split Guest/Hypervisor Execution on Multi-Core, WIOV 2011",
+  source: "Landau et al. 2011, SplitX: Split Guest/Hypervisor Execution on Multi-Core",
   rows: [
     {
       id: "splitx11.i-o-instruction.direct",

@@ -48,7 +48,7 @@ function gain(bench: Bench, system: System, other: System): number {
 
 export const MENON06: ValidationSet = {
   name: "menon06",
-  source: "Menon et al., USENIX ATC 2006",
+  source: "Menon et al. 2006, Optimizing Network Virtualization in Xen",
   rows: [
     row("native", "native", "tx", "prediction", MEMORY),
     row("driver", "driver", "tx", "prediction", MEMORY),
@@ -106,7 +106,7 @@ function row05(name: string, system: System, reason: string): ValidationRow {
 
 export const MENON05: ValidationSet = {
   name: "menon05",
-  source: "Menon et al., VEE 2005",
+  source: "Menon et al. 2005, Diagnosing Performance Overheads in the Xen Virtual Machine Environment",
   rows: [
     row05("native", "native", UNCHECKED),
     row05("domain0", "driver", `${UNCHECKED}; ${TLB}`),

@@ -53,8 +53,7 @@ function comparison(processor: "rvi" | "ept"): ValidationRow[] {
 
 export const nested: ValidationSet = {
   name: "nested",
-  source:
-    "Bhargava et al., ASPLOS 2008 (references of a walk); VMware, Performance Evaluation of AMD RVI and of Intel EPT Hardware Assist, 2009 (gains)",
+  source: "Bhargava et al. 2008 and VMware 2009, walks of nested paging, and gains of AMD RVI and Intel EPT",
   rows: [
     { id: "nested.walk.native", role: "prediction", simulate: (bench) => referencesPerMiss(bench, "native") },
     { id: "nested.walk.nested", role: "prediction", simulate: (bench) => referencesPerMiss(bench, "kvm") },

@@ -3,9 +3,9 @@
  * Linux, the fourth system of the table, has no model here.
  */
 import { megabitsPerSecond } from "../../sim/microbenchmarks/tcp.ts";
+import { MACHINE, SOURCE } from "./sosp03-systems.ts";
 import type { Role, ValidationRow, ValidationSet } from "./validation-set.ts";
 
-const MACHINE = "xeon-2.4-sosp03";
 const SYSTEMS = { linux: "native", xen: "xen-pv-1", vmw: "workstation" } as const;
 type System = keyof typeof SYSTEMS;
 const DIRECTIONS = { tx: "transmit", rx: "receive" } as const;
@@ -30,7 +30,7 @@ function row(system: System, direction: Direction, mtu: 1500 | 500, role: Role, 
 
 export const SOSP03_NETWORK: ValidationSet = {
   name: "xen03",
-  source: "Barham et al., SOSP 2003, Table 6",
+  source: SOURCE,
   rows: [
     row("linux", "tx", 1500, "prediction", WIRE),
     row("linux", "rx", 1500, "prediction", WIRE),

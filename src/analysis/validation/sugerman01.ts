@@ -63,7 +63,7 @@ const NOT_SEPARATE = "how the source divides the monitor's own time into categor
 
 export const SUGERMAN01: ValidationSet = {
   name: "sugerman01",
-  source: "Sugerman et al., USENIX ATC 2001",
+  source: "Sugerman et al. 2001, Virtualizing I/O Devices on VMware Workstation's Hosted Virtual Machine Monitor",
   rows: [
     {
       id: "sugerman01.pct.total-vmm-time",

@@ -74,7 +74,7 @@ const computing: ValidationRow = {
 
 export const WALTERS08: ValidationSet = {
   name: "walters08",
-  source: "Walters et al., AINA 2008",
+  source: "Walters et al. 2008, A Comparison of Virtualization Technologies for HPC",
   rows: [
     bandwidth("xen", XEN),
     bandwidth(
