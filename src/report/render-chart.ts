@@ -31,7 +31,7 @@ export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   try {
     const svg = await view.toSVG();
     requireNone(complaints);
-    return roundCoordinates(svg);
+    return withoutEmptyPaths(roundCoordinates(svg));
   } finally {
     view.finalize();
   }
@@ -42,6 +42,11 @@ function roundCoordinates(svg: string): string {
   return svg.replace(/ (d|transform|width|height|x|y|x1|x2|y1|y2)="[^"]*"/g, (attribute) =>
     attribute.replace(/\d+\.\d{3,}(?!\d*e)/g, (number) => String(Math.round(Number(number) * 100) / 100)),
   );
+}
+
+/** Vega gives every group a background and a foreground, though most draw nothing and hear no mouse in a still picture. */
+function withoutEmptyPaths(svg: string): string {
+  return svg.replace(/<path class="(?:background|foreground)"(?![^>]* (?:fill|stroke)=)[^>]*\/>/g, "");
 }
 
 /** A PNG of an SVG that {@link renderSvg} made, at twice its size. */

@@ -9,6 +9,8 @@ import { type Chart, frame, type View } from "./chart.ts";
 const WIDTH = 800;
 const LANE = 22;
 const LABEL_SIZE = 10;
+/** Narrower bars, in pixels, are drawn together with their neighbours: one does not read them, nor point at them. */
+const NARROWEST = 6;
 const INK = "#222222";
 /** Alternating grounds of the phases. */
 const GROUNDS = ["#e3e3e3", "#f2f2f2"];
@@ -16,7 +18,10 @@ const GROUNDS = ["#e3e3e3", "#f2f2f2"];
 export function operationTimelineChart(explanation: Explanation): Chart {
   const { operation, machine, unit, vmms } = explanation;
   const longest = Math.max(1, ...vmms.map(({ total }) => total));
-  const timelines = vmms.map((vmm) => ({ vmm, timeline: timelineOf(vmm, explanation.calls, longest / WIDTH) }));
+  const timelines = vmms.map((vmm) => ({
+    vmm,
+    timeline: timelineOf(vmm, explanation.calls, (NARROWEST * longest) / WIDTH),
+  }));
   const groups = CAUSE_GROUPS.map(({ name }) => name).filter((name) =>
     timelines.some(({ timeline }) => timeline.stretches.some(({ group }) => group === name)),
   );
@@ -129,13 +134,26 @@ function phaseNameLayer({ phases }: Timeline, x: View, y: View, rows: number, lo
   return nameLayer(values, x, y, { value: INK });
 }
 
-function stretchLayer({ stretches }: Timeline, x: View, y: View, bottomOf: (lane: string) => number, axis: Axis): View {
-  const values = stretches.map(({ start, end, lane, cause, group, cost, low, high }) => {
+function stretchLayer(
+  { lanes, stretches }: Timeline,
+  x: View,
+  y: View,
+  bottomOf: (lane: string) => number,
+  axis: Axis,
+): View {
+  const values = stretches.map(({ start, end, lane, cause, cost, low, high }) => {
     const bottom = bottomOf(lane) + 0.08;
-    return { start, end, lane, cause, group, cost, low: bottom + 0.84 * low, high: bottom + 0.84 * high };
+    return { start, end, cause, cost, low: thousandths(bottom + 0.84 * low), high: thousandths(bottom + 0.84 * high) };
   });
+  // Said once instead of in each of hundreds of bars.
+  const groups = Object.fromEntries(stretches.map(({ cause, group }) => [cause, group]));
+  const transform = [
+    { calculate: `${JSON.stringify(groups)}[datum.cause]`, as: "group" },
+    { calculate: `${JSON.stringify(lanes.toReversed())}[floor(datum.low)]`, as: "lane" },
+  ];
   return {
     data: { values },
+    transform,
     mark: { type: "rect" },
     encoding: {
       x: { ...x, field: "start" },
@@ -156,6 +174,11 @@ function stretchLayer({ stretches }: Timeline, x: View, y: View, bottomOf: (lane
       ],
     },
   };
+}
+
+/** Of a lane: a fiftieth of a pixel. */
+function thousandths(height: number): number {
+  return Math.round(height * 1000) / 1000;
 }
 
 /** The cause, and what it costs, in bars that are wide enough. */
