@@ -14,6 +14,10 @@ export class RecentRoots {
     return at !== -1;
   }
 
+  has(root: number): boolean {
+    return this.#roots.includes(root);
+  }
+
   forget(root: number): void {
     const at = this.#roots.indexOf(root);
     if (at !== -1) this.#roots.splice(at, 1);

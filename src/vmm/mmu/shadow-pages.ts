@@ -5,8 +5,12 @@
  */
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { PageTableFormat } from "../../machine/page-tables.ts";
+import type { RecentRoots } from "./recent-roots.ts";
 
 const NONE = -1;
+/** kvm_mmu_calculate_default_mmu_pages: 20 per mille of the guest's pages, at least 64. */
+const SHADOWS_PER_PAGE = 0.02;
+const LEAST_SHADOWS = 64;
 const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
 export class ShadowPages {
@@ -27,7 +31,8 @@ export class ShadowPages {
   readonly #free: number[];
   #clock = 0;
 
-  constructor(format: PageTableFormat, guestPages: number, capacity: number) {
+  constructor(format: PageTableFormat, guestPages: number) {
+    const capacity = Math.max(LEAST_SHADOWS, Math.floor(guestPages * SHADOWS_PER_PAGE));
     this.memory = new PageTableMemory(format, capacity);
     this.isUnsync = new Uint8Array(capacity);
     this.writes = new Uint8Array(capacity);
@@ -59,15 +64,16 @@ export class ShadowPages {
     return levels.filter((shadow) => shadow !== NONE);
   }
 
-  get isFull(): boolean {
-    return this.#free.length === 0;
+  /** How many more there is room for. */
+  get room(): number {
+    return this.#free.length;
   }
 
-  /** The shadow that was made first and is no root. */
-  oldest(): number {
+  /** The shadow that was made first, roots at hand left out. */
+  oldest(roots: RecentRoots): number {
     let oldest = NONE;
     for (let shadow = 0; shadow < this.#created.length; shadow++) {
-      if (this.#guestOf[shadow] === NONE || this.#level[shadow] === this.#levels - 1) continue;
+      if (this.#guestOf[shadow] === NONE || roots.has(this.#guestOf[shadow])) continue;
       if (oldest === NONE || this.#created[shadow] < this.#created[oldest]) oldest = shadow;
     }
     return oldest;
@@ -102,10 +108,12 @@ export class ShadowPages {
     this.#parentIndex[lower] = index;
   }
 
-  /** Empty an entry of an upper shadow; what it referred to stays. */
-  clearLink(upper: number, index: number): void {
+  /** Empty an entry of an upper shadow; what it referred to stays. False: it was empty. */
+  clearLink(upper: number, index: number): boolean {
     const entry = this.memory.read(upper, index);
-    if ((entry & Pte.Present) !== 0) this.unlink(frameOf(entry));
+    if ((entry & Pte.Present) === 0) return false;
+    this.unlink(frameOf(entry));
+    return true;
   }
 
   unlink(lower: number): void {

@@ -44,9 +44,9 @@ const WRITES_UNTIL_FLOODED = 3;
  */
 const KERNEL_LINKS_WRITTEN = 3;
 const KERNEL_LINKS_READ = 2;
-/** kvm_mmu_calculate_default_mmu_pages: 20 per mille of the guest's pages, at least 64. */
-const SHADOWS_PER_PAGE = 0.02;
-const LEAST_SHADOWS = 64;
+/** KVM_MIN_FREE_MMU_PAGES and KVM_REFILL_PAGES, kvm_host.h: no walk makes more than the former. */
+const LEAST_ROOM = 5;
+const ROOM_AFTER_ZAPPING = 25;
 const NO_ROOT = -1;
 
 export class UnsyncShadowPaging implements Mmu {
@@ -69,9 +69,8 @@ export class UnsyncShadowPaging implements Mmu {
   constructor(context: MonitorContext) {
     const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
     const guestPages = machineFrames.length;
-    const capacity = Math.max(LEAST_SHADOWS, Math.floor(guestPages * SHADOWS_PER_PAGE));
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
-    this.shadows = new ShadowPages(pageTableFormat, guestPages, capacity);
+    this.shadows = new ShadowPages(pageTableFormat, guestPages);
     this.#levelOf = new Uint8Array(guestPages);
     this.#meter = meter;
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
@@ -151,6 +150,7 @@ export class UnsyncShadowPaging implements Mmu {
     const level = this.guest.format.levels - 1;
     const isNew = this.shadows.find(root, level) === -1;
     if (!this.#roots.use(root)) this.#meter.spend(ROOT_SWITCH, this.#costs.findRoot);
+    this.#makeRoom();
     const shadow = this.#shadowOf(root, level);
     this.shadows.writes[shadow] = 0;
     this.#unsyncTables.synchronize(shadow);
@@ -181,6 +181,7 @@ export class UnsyncShadowPaging implements Mmu {
   /** Make the shadow tables on the way to a page, its entry, and those of its neighbours. */
   #fill(page: number, leaf: number): void {
     const { levels } = this.guest.format;
+    this.#makeRoom();
     let guestTable = this.#root;
     let shadow = this.#shadowOf(guestTable, levels - 1);
     for (let level = levels - 1; level > 0; level--) {
@@ -208,10 +209,15 @@ export class UnsyncShadowPaging implements Mmu {
     }
   }
 
+  /** Before a walk makes shadows, so that none goes that the walk has come through (make_mmu_pages_available, mmu.c). */
+  #makeRoom(): void {
+    if (this.shadows.room >= LEAST_ROOM) return;
+    while (this.shadows.room < ROOM_AFTER_ZAPPING) this.#zap(this.shadows.oldest(this.#roots));
+  }
+
   #shadowOf(guestTable: number, level: number): number {
     const found = this.shadows.find(guestTable, level);
     if (found === -1) {
-      if (this.shadows.isFull) this.#zap(this.shadows.oldest());
       // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page).
       const lowest = this.shadows.find(guestTable, 0);
       if (level > 0 && lowest !== -1) this.#zap(lowest);
@@ -233,7 +239,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#exits.fault(PF_EMULATE, EMULATED_WRITE, this.#costs.emulatedWrite);
     this.shadows.writes[shadow]++;
     if (this.shadows.writes[shadow] < WRITES_UNTIL_FLOODED) {
-      this.shadows.clearLink(shadow, index);
+      if (this.shadows.clearLink(shadow, index)) this.#walker.flush();
       return;
     }
     this.#meter.count(MMU_FLOODED);
@@ -261,12 +267,14 @@ export class UnsyncShadowPaging implements Mmu {
     );
   }
 
+  /** The hardware may remember the way through a shadow that goes (kvm_flush_remote_tlbs). */
   #zap(shadow: number): void {
     this.#meter.count(MMU_ZAPPED);
     this.#meter.spend(ZAP, this.#costs.zap);
     this.#unsyncTables.forget(shadow);
     this.#roots.forget(this.shadows.guestTable(shadow));
     this.#meter.spendMany(ZAP, this.shadows.zap(shadow), this.#costs.zapEntry);
+    this.#walker.flush();
   }
 
   #linkKernel(): void {

@@ -1,0 +1,162 @@
+/** What must hold of KVM's shadow pages whatever the guest does: a guest that flushes after its changes sees its own tables. */
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { Meter } from "../../src/machine/meter.ts";
+import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
+import { UnsyncShadowPaging } from "../../src/vmm/mmu/unsync-shadow-paging.ts";
+import { FREE_ENTRY, LINUX_6_1 } from "./machines.ts";
+
+/** The least room there is: 64 shadow pages. */
+const FRAMES = 2048;
+const UPPER = Pte.Present | Pte.Writable | Pte.User;
+const machineOf = (frame: number): number => FRAMES - 1 - frame;
+
+function machine(): UnsyncShadowPaging {
+  return new UnsyncShadowPaging({
+    // Walks that are remembered: nothing may be remembered of a shadow that is gone.
+    profile: { ...LINUX_6_1, pageWalkCache: { entries: 8 } },
+    meter: new Meter(),
+    tlb: new Tlb(16, 16),
+    pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
+    machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineOf(frame)),
+    vmmEntry: FREE_ENTRY,
+  });
+}
+
+describe("with room for 64 shadow pages", () => {
+  it("a process with 100 page tables reaches all of its pages, again and again", () => {
+    const mmu = machine();
+    for (const [table, level] of [
+      [0, 3],
+      [1, 2],
+      [2, 1],
+    ])
+      mmu.useAsTable(table, level);
+    mmu.writeEntry(0, 0, entryOf(1, UPPER));
+    mmu.writeEntry(1, 0, entryOf(2, UPPER));
+    for (let area = 0; area < 100; area++) {
+      mmu.useAsTable(10 + area, 0);
+      mmu.writeEntry(2, area, entryOf(10 + area, UPPER));
+      mmu.writeEntry(10 + area, 0, entryOf(1000 + area, UPPER));
+    }
+    mmu.switchRoot(0);
+    for (let turn = 0; turn < 3; turn++) {
+      for (let area = 0; area < 100; area++) expect(mmu.access(area << 9, true)).toBe(machineOf(1000 + area));
+    }
+  });
+
+  it("a hundred processes take turns", () => {
+    const mmu = machine();
+    const root = (process: number): number => 10 + 4 * process;
+    for (let process = 0; process < 100; process++) {
+      for (let level = 3; level >= 0; level--) mmu.useAsTable(root(process) + 3 - level, level);
+      for (let table = 0; table < 3; table++) {
+        mmu.writeEntry(root(process) + table, 0, entryOf(root(process) + table + 1, UPPER));
+      }
+      mmu.writeEntry(root(process) + 3, 7, entryOf(1000 + process, UPPER));
+    }
+    for (let turn = 0; turn < 300; turn++) {
+      mmu.switchRoot(root(turn % 100));
+      expect(mmu.access(7, true)).toBe(machineOf(1000 + (turn % 100)));
+    }
+  });
+});
+
+const ROOTS = [0, 1];
+/** Of each root: one table on either level between, and tables of the lowest level, of which both roots may use any. */
+const MIDDLE = [2, 3];
+const LOWER = [4, 5];
+const LOWEST = [6, 7, 8, 9];
+const AREAS = 3;
+const PAGES = 4;
+
+function twoProcesses(): UnsyncShadowPaging {
+  const mmu = machine();
+  [ROOTS, MIDDLE, LOWER, LOWEST].forEach((tables, depth) => {
+    for (const table of tables) mmu.useAsTable(table, 3 - depth);
+  });
+  for (const process of [0, 1]) {
+    mmu.writeEntry(ROOTS[process], 0, entryOf(MIDDLE[process], UPPER));
+    mmu.writeEntry(MIDDLE[process], 0, entryOf(LOWER[process], UPPER));
+    mmu.writeEntry(LOWER[process], 0, entryOf(LOWEST[2 * process], UPPER));
+    mmu.writeEntry(LOWER[process], 1, entryOf(LOWEST[2 * process + 1], UPPER));
+  }
+  mmu.switchRoot(0);
+  return mmu;
+}
+
+/** What the guest's own tables say of a page; 0 if there is nothing. */
+function guestEntry(mmu: UnsyncShadowPaging, root: number, page: number): number {
+  const position = mmu.guest.walk(root, page);
+  const entry = position === -1 ? 0 : mmu.guest.words[position];
+  return (entry & Pte.Present) === 0 ? 0 : entry;
+}
+
+const area = fc.nat({ max: AREAS - 1 });
+const index = fc.nat({ max: PAGES - 1 });
+const page = fc.tuple(area, index).map(([upper, leaf]) => (upper << 9) | leaf);
+/** Not global: the TLB keeps those when the root changes. */
+const leaf = fc
+  .tuple(fc.integer({ min: 16, max: 24 }), fc.nat({ max: 31 }))
+  .map(([frame, bits]) => entryOf(frame, bits));
+const process = fc.constantFrom(0, 1);
+const step = fc.oneof(
+  fc.record({ kind: fc.constant("leaf" as const), table: fc.constantFrom(...LOWEST), index, entry: leaf }),
+  fc.record({ kind: fc.constant("link" as const), process, area, lowest: fc.option(fc.constantFrom(0, 1)) }),
+  fc.record({ kind: fc.constant("access" as const), page, write: fc.boolean() }),
+  fc.record({ kind: fc.constant("access" as const), page, write: fc.boolean() }),
+  fc.record({ kind: fc.constant("switch" as const), process }),
+  fc.record({ kind: fc.constant("other use" as const), table: fc.constantFrom(...LOWEST, ...LOWER, ...MIDDLE) }),
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Tables are linked by one entry at most, as those of a process are. */
+function link(mmu: UnsyncShadowPaging, lower: number, at: number, table: number | null): void {
+  if (table !== null) {
+    for (let other = 0; other < AREAS; other++) {
+      const entry = mmu.readEntry(lower, other);
+      if ((entry & Pte.Present) !== 0 && frameOf(entry) === table) mmu.writeEntry(lower, other, 0);
+    }
+  }
+  mmu.writeEntry(lower, at, table === null ? 0 : entryOf(table, UPPER));
+}
+
+it("a guest that flushes after every change sees its own tables", () => {
+  const carryOut = (mmu: UnsyncShadowPaging, what: Step, running: number): number => {
+    switch (what.kind) {
+      case "leaf":
+        mmu.writeEntry(what.table, what.index, what.entry);
+        mmu.invalidate(ALL_PAGES);
+        return running;
+      case "link":
+        link(mmu, LOWER[what.process], what.area, what.lowest === null ? null : LOWEST[2 * what.process + what.lowest]);
+        mmu.invalidate(ALL_PAGES);
+        return running;
+      case "other use":
+        // What is written to the page is what is there already: only its shadow goes.
+        mmu.reuse(what.table);
+        return running;
+      case "switch":
+        mmu.switchRoot(ROOTS[what.process]);
+        return what.process;
+      case "access": {
+        const entry = guestEntry(mmu, ROOTS[running], what.page);
+        const allowed = entry !== 0 && (!what.write || (entry & Pte.Writable) !== 0);
+        expect(mmu.access(what.page, what.write)).toBe(allowed ? machineOf(frameOf(entry)) : GUEST_FAULT);
+        const wanted = allowed ? (what.write ? Pte.Accessed | Pte.Dirty : Pte.Accessed) : 0;
+        expect(guestEntry(mmu, ROOTS[running], what.page) & wanted).toBe(wanted);
+        return running;
+      }
+    }
+  };
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 80, size: "max" }), (steps) => {
+      const mmu = twoProcesses();
+      let running = 0;
+      for (const each of steps) running = carryOut(mmu, each, running);
+    }),
+    { numRuns: 500 },
+  );
+});
