@@ -12,6 +12,8 @@ import { FREE_ENTRY, LINUX_6_1 } from "./machines.ts";
 const FRAMES = 2048;
 const UPPER = Pte.Present | Pte.Writable | Pte.User;
 const machineOf = (frame: number): number => FRAMES - 1 - frame;
+/** Of a process among many: its tables are in four frames in a row. */
+const rootOf = (process: number): number => 10 + 4 * process;
 
 function machine(): UnsyncShadowPaging {
   return new UnsyncShadowPaging({
@@ -49,16 +51,15 @@ describe("with room for 64 shadow pages", () => {
 
   it("a hundred processes take turns", () => {
     const mmu = machine();
-    const root = (process: number): number => 10 + 4 * process;
     for (let process = 0; process < 100; process++) {
-      for (let level = 3; level >= 0; level--) mmu.useAsTable(root(process) + 3 - level, level);
+      for (let level = 3; level >= 0; level--) mmu.useAsTable(rootOf(process) + 3 - level, level);
       for (let table = 0; table < 3; table++) {
-        mmu.writeEntry(root(process) + table, 0, entryOf(root(process) + table + 1, UPPER));
+        mmu.writeEntry(rootOf(process) + table, 0, entryOf(rootOf(process) + table + 1, UPPER));
       }
-      mmu.writeEntry(root(process) + 3, 7, entryOf(1000 + process, UPPER));
+      mmu.writeEntry(rootOf(process) + 3, 7, entryOf(1000 + process, UPPER));
     }
     for (let turn = 0; turn < 300; turn++) {
-      mmu.switchRoot(root(turn % 100));
+      mmu.switchRoot(rootOf(turn % 100));
       expect(mmu.access(7, true)).toBe(machineOf(1000 + (turn % 100)));
     }
   });
@@ -123,34 +124,36 @@ function link(mmu: UnsyncShadowPaging, lower: number, at: number, table: number 
   mmu.writeEntry(lower, at, table === null ? 0 : entryOf(table, UPPER));
 }
 
-it("a guest that flushes after every change sees its own tables", () => {
-  const carryOut = (mmu: UnsyncShadowPaging, what: Step, running: number): number => {
-    switch (what.kind) {
-      case "leaf":
-        mmu.writeEntry(what.table, what.index, what.entry);
-        mmu.invalidate(ALL_PAGES);
-        return running;
-      case "link":
-        link(mmu, LOWER[what.process], what.area, what.lowest === null ? null : LOWEST[2 * what.process + what.lowest]);
-        mmu.invalidate(ALL_PAGES);
-        return running;
-      case "other use":
-        // What is written to the page is what is there already: only its shadow goes.
-        mmu.reuse(what.table);
-        return running;
-      case "switch":
-        mmu.switchRoot(ROOTS[what.process]);
-        return what.process;
-      case "access": {
-        const entry = guestEntry(mmu, ROOTS[running], what.page);
-        const allowed = entry !== 0 && (!what.write || (entry & Pte.Writable) !== 0);
-        expect(mmu.access(what.page, what.write)).toBe(allowed ? machineOf(frameOf(entry)) : GUEST_FAULT);
-        const wanted = allowed ? (what.write ? Pte.Accessed | Pte.Dirty : Pte.Accessed) : 0;
-        expect(guestEntry(mmu, ROOTS[running], what.page) & wanted).toBe(wanted);
-        return running;
-      }
+/** Carries a step out while a process runs. Returns the process that runs then. */
+function carryOut(mmu: UnsyncShadowPaging, what: Step, running: number): number {
+  switch (what.kind) {
+    case "leaf":
+      mmu.writeEntry(what.table, what.index, what.entry);
+      mmu.invalidate(ALL_PAGES);
+      return running;
+    case "link":
+      link(mmu, LOWER[what.process], what.area, what.lowest === null ? null : LOWEST[2 * what.process + what.lowest]);
+      mmu.invalidate(ALL_PAGES);
+      return running;
+    case "other use":
+      // What is written to the page is what is there already: only its shadow goes.
+      mmu.reuse(what.table);
+      return running;
+    case "switch":
+      mmu.switchRoot(ROOTS[what.process]);
+      return what.process;
+    case "access": {
+      const entry = guestEntry(mmu, ROOTS[running], what.page);
+      const allowed = entry !== 0 && (!what.write || (entry & Pte.Writable) !== 0);
+      expect(mmu.access(what.page, what.write)).toBe(allowed ? machineOf(frameOf(entry)) : GUEST_FAULT);
+      const wanted = allowed ? (what.write ? Pte.Accessed | Pte.Dirty : Pte.Accessed) : 0;
+      expect(guestEntry(mmu, ROOTS[running], what.page) & wanted).toBe(wanted);
+      return running;
     }
-  };
+  }
+}
+
+it("a guest that flushes after every change sees its own tables", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 80, size: "max" }), (steps) => {
       const mmu = twoProcesses();

@@ -109,7 +109,7 @@ export class UnsyncShadowPaging implements Mmu {
       return;
     }
     const stale = this.shadows.find(frame, 0);
-    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goUnsyncTables(stale);
+    if (stale !== -1 && this.shadows.isUnsync[stale] === 0) this.#goUnsync(stale);
   }
 
   readEntry(table: number, index: number): number {
@@ -122,7 +122,7 @@ export class UnsyncShadowPaging implements Mmu {
     const shadow = this.shadows.find(table, level);
     if (shadow === -1) return;
     if (level > 0) this.#emulateWrite(shadow, index);
-    else if (this.shadows.isUnsync[shadow] === 0) this.#goUnsyncTables(shadow);
+    else if (this.shadows.isUnsync[shadow] === 0) this.#goUnsync(shadow);
   }
 
   beginBatch(): void {}
@@ -246,7 +246,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#zap(shadow);
   }
 
-  #goUnsyncTables(shadow: number): void {
+  #goUnsync(shadow: number): void {
     this.#exits.fault(PF_FIXED, UNSYNC, this.#costs.unsync);
     this.#unsyncTables.add(shadow);
   }
