@@ -1,13 +1,10 @@
 /** A reference trace in the form that is read fastest. */
-import { writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
-import { InputError } from "../core/input-error.ts";
 import { readTrace } from "../workload/readers/trace.ts";
 import { writeBinaryTrace } from "../workload/readers/trace-binary.ts";
 import { referenceCount } from "../workload/reference-trace.ts";
 import { readInputFile } from "./input-files.ts";
-import { makeFolder } from "./make-folder.ts";
+import { writeOutput } from "./output-files.ts";
 
 export interface ConvertedTrace {
   readonly references: number;
@@ -20,12 +17,6 @@ export async function convertTrace(file: string, out: string): Promise<Converted
   const trace = readTrace(readInputFile(file).bytes, file);
   const plain = writeBinaryTrace(trace);
   const stored = out.endsWith(".gz") ? gzipSync(plain) : plain;
-  await makeFolder(dirname(out));
-  try {
-    await writeFile(out, stored);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new InputError(`${out}: cannot be written: ${code === "EISDIR" ? "is a folder; expected a file" : code}`);
-  }
+  await writeOutput(out, stored);
   return { references: referenceCount(trace), bytes: stored.length };
 }

@@ -1,6 +1,6 @@
 /** VMMs and parts by name, from the package, or from a module outside it, by path or package name. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { InputError } from "../core/input-error.ts";
@@ -95,7 +95,9 @@ function isPackage(reference: string): boolean {
 async function importModule(reference: string, folder: string): Promise<Module> {
   try {
     const url = moduleUrl(reference, folder);
-    if (!existsSync(fileURLToPath(url))) throw new Error("there is no such file beside the matrix");
+    const file = statSync(fileURLToPath(url), { throwIfNoEntry: false });
+    if (file === undefined) throw new Error("there is no such file");
+    if (file.isDirectory()) throw new Error("is a folder; expected a file");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
     return {
       exports,
@@ -109,7 +111,7 @@ async function importModule(reference: string, folder: string): Promise<Module> 
   }
 }
 
-/** Paths are relative to the matrix file; anything else is a package installed next to this one. */
+/** Paths are relative to the folder of the matrix, or the current one; anything else is a package installed next to this one. */
 function moduleUrl(reference: string, folder: string): string {
   if (reference.startsWith("@") || !isModule(reference)) return import.meta.resolve(reference);
   return pathToFileURL(isAbsolute(reference) ? reference : join(folder, reference)).href;

@@ -1,5 +1,5 @@
-/** Making the folder that results, reports or charts go into. */
-import { mkdir, stat } from "node:fs/promises";
+/** Writing files, and making the folders that results, reports or charts go into. */
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { InputError } from "../core/input-error.ts";
 
@@ -14,6 +14,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long",
   ELOOP: "a symbolic link on the way leads nowhere",
 };
+const REASONS_OF_FILES = {
+  ...REASONS,
+  EISDIR: "is a folder; expected a file",
+  ENOENT: "no file can be made there",
+};
 
 /**
  * Make the folder and those above it. Throws an {@link InputError} when that is impossible. One folder at a time, because
@@ -26,9 +31,23 @@ export async function makeFolder(folder: string): Promise<void> {
     for (let at = path; !(await isFolder(at)); at = dirname(at)) missing.unshift(at);
     for (const each of missing) await makeOne(each);
   } catch (error) {
-    const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ""];
-    throw reason === undefined ? error : new InputError(`${folder}: cannot be written: ${reason}`);
+    throw notWritten(folder, error, REASONS);
   }
+}
+
+/** Write a file, and make its folder. Throws an {@link InputError} when that is impossible. */
+export async function writeOutput(file: string, content: string | Uint8Array): Promise<void> {
+  await makeFolder(dirname(file));
+  try {
+    await writeFile(file, content);
+  } catch (error) {
+    throw notWritten(file, error, REASONS_OF_FILES);
+  }
+}
+
+function notWritten(path: string, error: unknown, reasons: Readonly<Record<string, string>>): unknown {
+  const reason = reasons[(error as NodeJS.ErrnoException).code ?? ""];
+  return reason === undefined ? error : new InputError(`${path}: cannot be written: ${reason}`);
 }
 
 /** Another process may make the same folder meanwhile. */

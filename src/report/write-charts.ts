@@ -1,11 +1,10 @@
 /** Single charts as files. */
 import { existsSync, statSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { Results } from "../analysis/results.ts";
-import { makeFolder } from "../experiment/make-folder.ts";
+import { writeOutput } from "../experiment/output-files.ts";
 import type { Chart } from "./charts/chart.ts";
 import { CHART_KINDS } from "./charts/kinds.ts";
 import { loadRun } from "./load-run.ts";
@@ -65,8 +64,7 @@ async function draw(chart: Chart, { format }: Target, out: string): Promise<File
 
 async function writeAll(files: readonly File[]): Promise<string[]> {
   for (const { path, content } of files) {
-    await makeFolder(dirname(path));
-    await writeFile(path, content);
+    await writeOutput(path, content);
   }
   return files.map((file) => file.path);
 }

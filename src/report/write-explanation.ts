@@ -1,8 +1,6 @@
 /** An explanation as a picture, or as an HTML file with everything in it. */
-import { writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { InputError } from "../core/input-error.ts";
-import { makeFolder } from "../experiment/make-folder.ts";
+import { writeOutput } from "../experiment/output-files.ts";
 import type { Explanation } from "../sim/explain/explanation.ts";
 import { operationTimelineChart } from "./charts/operation-timeline.ts";
 import { renderHtml } from "./html.ts";
@@ -15,8 +13,7 @@ import { explanationBlocks } from "./sections/explanation-section.ts";
  */
 export async function writeExplanation(explanation: Explanation, out: string): Promise<string> {
   const content = await contentFor(explanation, out);
-  await makeFolder(dirname(out));
-  await writeFile(out, content);
+  await writeOutput(out, content);
   return out;
 }
 

@@ -1,9 +1,8 @@
 /** Writes the report of a run: one HTML file, Markdown, CSV tables, and every chart in three formats. */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadAcceptedFigures } from "../analysis/validation/accepted-figures.ts";
 import type { Validation } from "../analysis/validation/validation.ts";
-import { makeFolder } from "../experiment/make-folder.ts";
+import { writeOutput } from "../experiment/output-files.ts";
 import type { Chart } from "./charts/chart.ts";
 import type { Document } from "./document.ts";
 import { renderHtml } from "./html.ts";
@@ -51,8 +50,7 @@ export async function writeReport(resultsFolder: string, reportFolder: string): 
     files.set(join("charts", `${chart.id}.vl.json`), renderJson(chart));
   }
 
-  for (const folder of ["charts", "tables"]) await makeFolder(join(reportFolder, folder));
-  for (const [name, content] of files) await writeFile(join(reportFolder, name), content);
+  for (const [name, content] of files) await writeOutput(join(reportFolder, name), content);
   const pictures = charts.map((chart) => join(reportFolder, "charts", `${chart.id}.svg`));
   return { index: join(reportFolder, "index.html"), charts: pictures };
 }
