@@ -1,13 +1,10 @@
 /** `vmmbench explain`: what happens in one operation, step by step, on several VMMs side by side. */
 import type { CommandModule } from "yargs";
-import { namesIn } from "./operations.ts";
+import { type ComparisonArguments, comparisonOptions, vmmsIn } from "./comparison-options.ts";
 
-interface ExplainArguments {
+interface ExplainArguments extends ComparisonArguments {
   operation: string;
-  machine: string;
-  vmm: string | string[];
   all: boolean;
-  json: boolean;
   out: string | undefined;
 }
 
@@ -15,30 +12,17 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
   command: "explain <operation>",
   describe: "What happens in one operation, step by step: who runs, what traps, which entry is written, what it costs",
   builder: (yargs) =>
-    yargs
+    comparisonOptions(yargs)
       .positional("operation", {
         type: "string",
         demandOption: true,
         describe: "fork-proc, page-fault, null-call, ...: what vmmbench operations lists",
-      })
-      .option("machine", {
-        type: "string",
-        requiresArg: true,
-        default: "xeon-2.4-sosp03",
-        describe: "Machine profile, by name or path",
-      })
-      .option("vmm", {
-        type: "string",
-        requiresArg: true,
-        default: "native,xen-pv,esx",
-        describe: "VMMs, by name or path, separated by commas",
       })
       .option("all", {
         type: "boolean",
         default: false,
         describe: "Every step, repetitions and steps without cost too",
       })
-      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .option("out", {
         type: "string",
         requiresArg: true,
@@ -52,7 +36,7 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
       .example("$0 explain 2p/0K --vmm xen-pv --json", "the steps of two context switches, for a program"),
   handler: async ({ operation, machine, vmm, all, json, out }) => {
     const { explainOperation } = await import("../experiment/explain-operation.ts");
-    const explanation = await explainOperation(operation, machine, namesIn(vmm));
+    const explanation = await explainOperation(operation, machine, vmmsIn(vmm));
     if (out !== undefined) {
       const { writeExplanation } = await import("../report/write-explanation.ts");
       process.stdout.write(`${await writeExplanation(explanation, out)}\n`);

@@ -1,57 +1,31 @@
 /** `vmmbench operations`: what each basic operation of a guest costs on each VMM. */
 import type { CommandModule } from "yargs";
 import type { OperationTable } from "../experiment/measure-operations.ts";
+import { type ComparisonArguments, comparisonOptions, namesIn, vmmsIn } from "./comparison-options.ts";
 import { textTable } from "./text-table.ts";
 
-interface OperationsArguments {
-  machine: string;
-  vmm: string | string[];
+interface OperationsArguments extends ComparisonArguments {
   only: string | string[] | undefined;
   events: boolean;
-  json: boolean;
 }
-
-const DEFAULT_MACHINE = "xeon-2.4-sosp03";
 
 export const operationsCommand: CommandModule<object, OperationsArguments> = {
   command: "operations",
   describe: "What system calls, faults, forks, switches and single instructions cost on each VMM, event by event",
   builder: (yargs) =>
-    yargs
-      .option("machine", {
-        type: "string",
-        requiresArg: true,
-        default: DEFAULT_MACHINE,
-        describe: "Machine profile, by name or path",
-      })
-      .option("vmm", {
-        type: "string",
-        requiresArg: true,
-        default: "native,xen-pv,esx",
-        describe: "VMMs, by name or path, separated by commas",
-      })
+    comparisonOptions(yargs)
       .option("only", { type: "string", requiresArg: true, describe: "Operations, separated by commas; default: all" })
       .option("events", { type: "boolean", default: false, describe: "Print the events of each operation as well" })
-      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 operations --machine xeon-2.4-sosp03 --vmm native,xen-pv", "lmbench on bare metal and on Xen")
       .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event")
       .example("$0 operations --machine linux-6.1-icount --vmm xen-pv,kvm-shadow,kvm", "Linux 6.1, in instructions"),
   handler: async ({ machine, vmm, only, events, json }) => {
     const { measureOperationTable } = await import("../experiment/measure-operations.ts");
-    const table = await measureOperationTable(machine, namesIn(vmm), namesIn(only ?? []));
+    const table = await measureOperationTable(machine, vmmsIn(vmm), namesIn(only ?? []));
     for (const line of notMeasuredLines(table)) console.error(line);
-    process.stdout.write(json ? asJson(table) : asText(table, namesIn(vmm), events));
+    process.stdout.write(json ? asJson(table) : asText(table, vmmsIn(vmm), events));
   },
 };
-
-/** `a,b` or several options as a list without repetitions. */
-export function namesIn(option: string | string[]): string[] {
-  const names = [option]
-    .flat()
-    .flatMap((text) => text.split(","))
-    .map((name) => name.trim());
-  return [...new Set(names.filter((name) => name !== ""))];
-}
 
 /** A line for each VMM: what was not measured, and the reasons without repetitions. */
 function notMeasuredLines({ notMeasured }: OperationTable): string[] {

@@ -1,35 +1,19 @@
 /** `vmmbench trace replay`: what translating the addresses of a trace costs on each VMM. */
 import type { CommandModule } from "yargs";
 import type { ReplayTable } from "../experiment/replay-trace.ts";
-import { namesIn } from "./operations.ts";
+import { type ComparisonArguments, comparisonOptions, vmmsIn } from "./comparison-options.ts";
 import { textTable, wholeNumber } from "./text-table.ts";
 
-interface ReplayArguments {
+interface ReplayArguments extends ComparisonArguments {
   file: string;
-  machine: string;
-  vmm: string | string[];
-  json: boolean;
 }
 
 export const replayCommand: CommandModule<object, ReplayArguments> = {
   command: "replay <file>",
   describe: "Replay a trace on VMMs: TLB misses, page-table references, faults, exits and their cycles",
   builder: (yargs) =>
-    yargs
+    comparisonOptions(yargs)
       .positional("file", { type: "string", demandOption: true, describe: "Reference trace (lackey text or binary)" })
-      .option("machine", {
-        type: "string",
-        requiresArg: true,
-        default: "xeon-2.4-sosp03",
-        describe: "Machine profile, by name or path",
-      })
-      .option("vmm", {
-        type: "string",
-        requiresArg: true,
-        default: "native,xen-pv,esx",
-        describe: "VMMs, by name or path, separated by commas",
-      })
-      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example(
         "$0 trace replay workloads/data/sort.lackey.gz",
         "bare, direct and shadow paging under the same references",
@@ -41,7 +25,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
       .example("$0 trace replay workloads/data/sort.lackey.gz --vmm native,esx --json", "two VMMs, for programs"),
   handler: async ({ file, machine, vmm, json }) => {
     const { replayOnVmms } = await import("../experiment/replay-trace.ts");
-    const table = await replayOnVmms(file, machine, namesIn(vmm));
+    const table = await replayOnVmms(file, machine, vmmsIn(vmm));
     for (const reason of table.notReplayed) console.error(`not replayed: ${reason}`);
     process.stdout.write(json ? asJson(table) : asText(table));
   },

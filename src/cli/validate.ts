@@ -3,7 +3,7 @@ import type { CommandModule } from "yargs";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { ValidationSet } from "../analysis/validation/validation-set.ts";
-import { namesIn } from "./operations.ts";
+import { namesIn } from "./comparison-options.ts";
 
 interface ValidateArguments {
   source: string | string[] | undefined;

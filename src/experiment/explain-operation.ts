@@ -1,5 +1,5 @@
 /** An operation of a machine explained on VMMs, all by name. */
-import { InputError } from "../core/input-error.ts";
+import { requireKernelPaths } from "../guest/kernel-paths.ts";
 import { type Explanation, explain } from "../sim/explain/explanation.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
@@ -7,7 +7,7 @@ import { chosenBenchmarks, loadVmms } from "./measure-operations.ts";
 
 /**
  * Explain one operation. Throws an {@link InputError} for an operation, machine or VMM that doesn't exist, and where the
- * machine lacks a cost that is needed.
+ * machine lacks a cost or the length of a kernel path that is needed.
  */
 export async function explainOperation(
   operation: string,
@@ -17,6 +17,7 @@ export async function explainOperation(
   const { profile } = loadMachine(locate("machines", machine, "."));
   const [benchmark] = chosenBenchmarks(profile, [operation]);
   const vmms = await loadVmms(vmmNames);
-  if (vmms.length === 0) throw new InputError("no VMM is named; expected one or more, like --vmm native,esx");
-  return explain(benchmark, vmms, profile);
+  const explanation = explain(benchmark, vmms, profile);
+  for (const { total } of explanation.vmms) requireKernelPaths(profile, total);
+  return explanation;
 }

@@ -9,7 +9,7 @@ import {
   type Microbenchmark,
 } from "../sim/microbenchmarks/microbenchmark.ts";
 import type { Vmm } from "../vmm/contract.ts";
-import { catalogue, locate } from "./catalogue.ts";
+import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
 import { loadVmm } from "./load-vmm.ts";
 
@@ -79,11 +79,6 @@ export async function loadVmms(names: readonly string[]): Promise<readonly Vmm[]
   }
   if (problems.length > 0) throw new InputError(problems);
   return vmms;
-}
-
-/** Names of the machines that come with the package. */
-export function machineNames(): readonly string[] {
-  return catalogue("machines");
 }
 
 function withoutEmpty<T extends object>(record: Record<string, T>): Record<string, T> {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -106,7 +106,30 @@ describe("vmmbench explain", () => {
       ["null-call", "--out", join(work, "fault.gif")],
       `${join(work, "fault.gif")}: no explanation can be written like that; expected a file ending in .svg, .png, .vl.json or .html`,
     ],
+    [
+      ["null-call", "--vmm", "native", "--out", "/proc/x.svg"],
+      "/proc/x.svg: cannot be written: no file can be made there",
+    ],
+    [["null-call", "--vmm", "./none.js"], "./none.js: the module cannot be loaded: there is no such file"],
+    [["null-call", "--vmm", "./machines"], "./machines: the module cannot be loaded: is a folder; expected a file"],
   ];
+  it("names the kernel paths that a machine gives no length of, rather than add up what is no number", async () => {
+    const machine = join(work, "no-fork.yaml");
+    writeFileSync(machine, readFileSync("machines/linux-6.1-icount.yaml", "utf8").replace(/^ {2}fork:.*\n/m, ""));
+    const { code, stderr } = await vmmbench(["explain", "fork_exit", "--vmm", "native", "--machine", machine]);
+    expect([code, stderr.split("\n").length]).toEqual([2, 2]);
+    expect(stderr).toMatch(/does not give the length of a kernel path that this work runs; it lacks .*\bfork\b/);
+  });
+
+  it.each([["operations"], ["trace", "replay", "workloads/data/sort.lackey.gz"]])(
+    "like %s does not go on without a VMM",
+    async (...command) => {
+      const { code, stdout, stderr } = await vmmbench([...command, "--vmm", " ,"]);
+      expect([code, stdout]).toEqual([2, ""]);
+      expect(stderr).toBe("no VMM is named; expected one or more, like --vmm native,esx\n");
+    },
+  );
+
   it.each(wrong)("is told what is wrong with: %j", async (words, sentence) => {
     const { code, stdout, stderr } = await vmmbench(["explain", ...words]);
     expect([code, stdout]).toEqual([2, ""]);
