@@ -1,7 +1,7 @@
 /** Reads and writes of a page of a file that is not in memory, the disk's own time included. */
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op } from "../../workload/operation-stream.ts";
-import type { Microbenchmark } from "./microbenchmark.ts";
+import { type Microbenchmark, microbenchmarksOf } from "./microbenchmark.ts";
 
 const ROUNDS = 100;
 /** Pages between two that are read or written: neither is the next one on disk nor read ahead. */
@@ -20,9 +20,7 @@ const GUEST: GuestShape = {
   threads: 1,
 };
 
-function benchmark(name: string, summary: string, round: Microbenchmark["round"]): Microbenchmark {
-  return { name, summary, guest: GUEST, warmUpRounds: 2, rounds: ROUNDS, operationsPerRound: 1, round };
-}
+const benchmark = microbenchmarksOf({ guest: GUEST, warmUpRounds: 2, rounds: ROUNDS });
 
 /** Pages of one read-ahead. */
 const CLUSTER = 32;
@@ -34,18 +32,16 @@ export const DISK: readonly Microbenchmark[] = [
   benchmark("disk-write-4k", "write a page anywhere on disk, and wait for it", (builder, turn) =>
     builder.add(Op.WriteFile, turn * STRIDE, 1, WAIT_UNTIL_ON_DISK),
   ),
-  {
-    ...benchmark("disk-read-sequential", "read the next page of a file, 32 read ahead", (builder, turn) =>
-      builder.add(Op.ReadFile, turn * CLUSTER, CLUSTER),
-    ),
-    operationsPerRound: CLUSTER,
-  },
-  {
-    ...benchmark(
-      "disk-write-sequential",
-      "write the next page of a file, 32 at a time, and wait for them",
-      (builder, turn) => builder.add(Op.WriteFile, turn * CLUSTER, CLUSTER, WAIT_UNTIL_ON_DISK),
-    ),
-    operationsPerRound: CLUSTER,
-  },
+  benchmark(
+    "disk-read-sequential",
+    "read the next page of a file, 32 read ahead",
+    (builder, turn) => builder.add(Op.ReadFile, turn * CLUSTER, CLUSTER),
+    { operationsPerRound: CLUSTER },
+  ),
+  benchmark(
+    "disk-write-sequential",
+    "write the next page of a file, 32 at a time, and wait for them",
+    (builder, turn) => builder.add(Op.WriteFile, turn * CLUSTER, CLUSTER, WAIT_UNTIL_ON_DISK),
+    { operationsPerRound: CLUSTER },
+  ),
 ];

@@ -6,7 +6,7 @@
  */
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder, SYSTEM_CALLS } from "../../workload/operation-stream.ts";
-import type { Microbenchmark } from "./microbenchmark.ts";
+import { type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
 
 const PAGES_PER_MB = 256;
 /** The mapping that the benchmarks make and unmake, apart from memory that is there from the beginning. */
@@ -32,17 +32,10 @@ const SHELL = { pages: 352, privatePages: 22 };
 /** The shell's own work. */
 const SHELL_INSTRUCTIONS = 91_997;
 
-function benchmark(
-  name: string,
-  summary: string,
-  round: Microbenchmark["round"],
-  more: Partial<Microbenchmark> = {},
-): Microbenchmark {
-  return { name, summary, guest: GUEST, warmUpRounds: 20, rounds: 20, operationsPerRound: 1, round, ...more };
-}
+const benchmark = microbenchmarksOf({ guest: GUEST, warmUpRounds: 20, rounds: 20 });
 
 function systemCall(name: string, kind: (typeof SYSTEM_CALLS)[number], summary: string): Microbenchmark {
-  return benchmark(name, summary, (builder) => builder.add(Op.Syscall, SYSTEM_CALLS.indexOf(kind), 1));
+  return benchmark(name, summary, oneSystemCall(kind));
 }
 
 function call(builder: OperationStreamBuilder, kind: (typeof SYSTEM_CALLS)[number]): void {

@@ -5,7 +5,7 @@
  */
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder, SYSTEM_CALLS } from "../../workload/operation-stream.ts";
-import type { Microbenchmark } from "./microbenchmark.ts";
+import { type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
 
 const HELLO_PAGES = 100;
 const SHELL_PAGES = 375;
@@ -39,17 +39,10 @@ const GUEST: GuestShape = {
   threads: 1,
 };
 
-function benchmark(
-  name: string,
-  summary: string,
-  round: Microbenchmark["round"],
-  more: Partial<Microbenchmark> = {},
-): Microbenchmark {
-  return { name, summary, guest: GUEST, warmUpRounds: 2, rounds: ROUNDS, operationsPerRound: 1, round, ...more };
-}
+const benchmark = microbenchmarksOf({ guest: GUEST, warmUpRounds: 2, rounds: ROUNDS });
 
 function systemCall(name: string, kind: (typeof SYSTEM_CALLS)[number], summary: string): Microbenchmark {
-  return benchmark(name, summary, (builder) => builder.add(Op.Syscall, SYSTEM_CALLS.indexOf(kind), 1));
+  return benchmark(name, summary, oneSystemCall(kind));
 }
 
 /**

@@ -4,7 +4,7 @@ import { requireKernelPaths } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { Vmm } from "../../vmm/contract.ts";
 import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
-import { OperationStreamBuilder } from "../../workload/operation-stream.ts";
+import { Op, OperationStreamBuilder, SYSTEM_CALLS } from "../../workload/operation-stream.ts";
 import { bootGuest } from "../monitor.ts";
 import { playOperation } from "../stream-player.ts";
 
@@ -23,6 +23,20 @@ export interface Microbenchmark {
   setUp?(builder: OperationStreamBuilder, turn: number): void;
   /** Round `turn`, counted from 0 over warm-up and measurement. */
   round(builder: OperationStreamBuilder, turn: number): void;
+}
+
+type Round = Microbenchmark["round"];
+
+/** Makes microbenchmarks that have a guest and a number of rounds in common; a round is one operation if nothing else is said. */
+export function microbenchmarksOf(common: Pick<Microbenchmark, "guest" | "warmUpRounds" | "rounds">) {
+  return (name: string, summary: string, round: Round, more: Partial<Microbenchmark> = {}): Microbenchmark => {
+    return { ...common, operationsPerRound: 1, name, summary, round, ...more };
+  };
+}
+
+/** A round of one system call of a kind. */
+export function oneSystemCall(kind: (typeof SYSTEM_CALLS)[number]): Round {
+  return (builder) => builder.add(Op.Syscall, SYSTEM_CALLS.indexOf(kind), 1);
 }
 
 /** Means per operation. */

@@ -6,7 +6,7 @@ import { INSTRUCTIONS } from "../../guest/virtual-hardware.ts";
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder } from "../../workload/operation-stream.ts";
 import { forkAndExit, HEAP_PAGES } from "./lmbench.ts";
-import type { Microbenchmark } from "./microbenchmark.ts";
+import { type Microbenchmark, microbenchmarksOf } from "./microbenchmark.ts";
 
 const ROUNDS = 100;
 /** Heap pages, all in memory: one for each round, warm-up included. */
@@ -27,29 +27,19 @@ const GUEST: GuestShape = {
 /** Operand b of Op.WriteEntry. */
 const Entry = { Unchanged: 0, NotPresent: 1, Present: 2 } as const;
 
-function nanobenchmark(
-  name: string,
-  summary: string,
-  round: Microbenchmark["round"],
-  prepare: NonNullable<Microbenchmark["prepare"]> = () => {},
-): Microbenchmark {
-  return { name, summary, guest: GUEST, warmUpRounds: ROUNDS, rounds: ROUNDS, operationsPerRound: 1, prepare, round };
-}
+const nanobenchmark = microbenchmarksOf({ guest: GUEST, warmUpRounds: ROUNDS, rounds: ROUNDS });
 
 function instruction(name: string, summary: string, which: (typeof INSTRUCTIONS)[number]): Microbenchmark {
   return nanobenchmark(name, summary, (builder) => builder.add(Op.Instruction, INSTRUCTIONS.indexOf(which), 1));
 }
 
 function writeEntry(name: string, summary: string, what: number, more?: Microbenchmark["prepare"]): Microbenchmark {
-  return nanobenchmark(
-    name,
-    summary,
-    (builder, turn) => builder.add(Op.WriteEntry, turn, what),
-    (builder) => {
+  return nanobenchmark(name, summary, (builder, turn) => builder.add(Op.WriteEntry, turn, what), {
+    prepare: (builder) => {
       touchAll(builder);
       more?.(builder);
     },
-  );
+  });
 }
 
 /** The table is in use: its entries have been visited, and written through. */
@@ -71,13 +61,8 @@ export const NANOBENCHMARKS: readonly Microbenchmark[] = [
   writeEntry("ptemod-unchanged", "write of an entry in use, present as before", Entry.Unchanged),
   writeEntry("ptemod-clear", "write of an entry in use, not present afterwards", Entry.NotPresent),
   writeEntry("ptemod-set", "write of an entry, present afterwards", Entry.Present, clearAll),
-  {
-    name: "forkwait",
-    summary: "fork, child exits, wait",
+  nanobenchmark("forkwait", "fork, child exits, wait", forkAndExit, {
     guest: { ...GUEST, anonymousPages: HEAP_PAGES, residentAnonymousPages: HEAP_PAGES },
     warmUpRounds: 20,
-    rounds: ROUNDS,
-    operationsPerRound: 1,
-    round: forkAndExit,
-  },
+  }),
 ];

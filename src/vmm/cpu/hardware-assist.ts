@@ -1,7 +1,7 @@
 /**
  * Hardware-assisted virtualization, first generation (VT-x, SVM): the guest runs in a mode of its own in which its kernel is
  * in ring 0, and leaves it (an exit) only for what the VMM intercepts (Adams and Agesen 2006, section 4). System calls,
- * exceptions other than page faults, calls and flag writes are the hardware's own business. Port I/O CPUID and external
+ * exceptions other than page faults, calls and flag writes are the hardware's own business. Port I/O, CPUID and external
  * interrupts exit always; page faults, CR3 writes and invalidations if the mmu part has to see them.
  *
  * An exit is the way out, the way back, reads of the control block to find out what happened, and the VMM's dispatch. On
