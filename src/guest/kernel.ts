@@ -4,15 +4,14 @@ import { Pte } from "../machine/page-tables.ts";
 import { primitiveCost } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
-import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { BlockLayer } from "./block-layer.ts";
 import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
+import { KernelEntries } from "./kernel-entries.ts";
 import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
-import type { KernelPath } from "./kernel-paths.ts";
 import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
@@ -22,11 +21,7 @@ import { Processes } from "./processes.ts";
 import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
-import { GUEST_FAULT, INSTRUCTIONS } from "./virtual-hardware.ts";
-import type { KernelEntry } from "./virtual-hardware.ts";
-
-/** FS and GS: all other segment registers are restored by every return to user mode. */
-const SEGMENTS_RESTORED = 2;
+import { GUEST_FAULT } from "./virtual-hardware.ts";
 
 class OutOfMemory extends InputError {
   constructor({ memoryPages, swapPages }: GuestShape) {
@@ -41,6 +36,7 @@ class OutOfMemory extends InputError {
 export class GuestKernel {
   /** Called around a page fault of user code, so that it can be accounted for apart from the operation it interrupts. */
   onFault: (begins: boolean) => void = () => {};
+  readonly entries: KernelEntries;
   readonly files: FileIo;
   readonly network: NetworkStack;
   readonly blocks: BlockLayer;
@@ -58,7 +54,6 @@ export class GuestKernel {
   /** Service process and the forks on top of it; the last one runs. */
   #running: AddressSpace[];
   #current: AddressSpace;
-  readonly #systemCalls: readonly KernelPath[];
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
   constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
@@ -72,6 +67,7 @@ export class GuestKernel {
     this.#shape = shape;
     this.#anonymousStart = version.layout.anonymousStart;
     const paths = kernelPaths(profile);
+    this.entries = new KernelEntries(machine, paths);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
     this.frames = new GuestPages(shape.memoryPages);
@@ -97,7 +93,6 @@ export class GuestKernel {
     this.#faults = new PageFaults(this.#context, this.files, swap);
     this.#processes = new Processes(this.#context, swap);
     this.#mappings = new Mappings(this.#context, this.#processes);
-    this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
     for (let service = 0; service < Math.max(1, shape.processes); service++) {
       this.#services.push(this.#processes.boot(shape.residentAnonymousPages));
     }
@@ -136,23 +131,10 @@ export class GuestKernel {
     }
   }
 
-  systemCall(kind: number, times: number): void {
-    const { cpu } = this.#machine;
-    const path = this.#systemCalls[kind];
-    const entries = CALLS_OF_KIND[SYSTEM_CALLS[kind]];
-    for (let time = 0; time < times; time++) {
-      for (let entry = 0; entry < entries; entry++) {
-        cpu.enterKernel("system-call");
-        if (entry === 0) cpu.runKernel(path, 1);
-        cpu.leaveKernel("system-call");
-      }
-    }
-  }
-
   fork(): void {
     const { fork } = this.#context.version;
     const child = this.#processes.fork(this.#current);
-    this.#callKernel(this.#context.version.forkCalls);
+    this.entries.emptyCalls(this.#context.version.forkCalls);
     this.#writePrivate(0, fork.parentWrites, false);
     this.#enterChild(child);
     this.#writePrivate(fork.parentWrites, fork.kernelWrites, true);
@@ -180,7 +162,7 @@ export class GuestKernel {
     this.#current = space;
     const { execKernelWrites, startCalls, startCpuids } = this.#context.version;
     this.#writePrivate(0, execKernelWrites, true);
-    this.#callKernel(startCalls);
+    this.entries.emptyCalls(startCalls);
     for (let time = 0; time < startCpuids; time++) this.#machine.cpu.execute("cpuid");
     for (const region of space.regions) {
       for (let page = region.start; page < region.end; page++) this.#visit(page, region.writable);
@@ -222,23 +204,12 @@ export class GuestKernel {
     this.#machine.mmu.commit();
   }
 
-  execute(instruction: number, times: number): void {
-    for (let time = 0; time < times; time++) this.#machine.cpu.execute(INSTRUCTIONS[instruction]);
-  }
-
-  /** To the first instruction of a handler, and straight back. */
-  enterAndLeave(entry: KernelEntry): void {
-    const { cpu } = this.#machine;
-    cpu.enterKernel(entry);
-    cpu.leaveKernel(entry);
-  }
-
   /** A write to an anonymous page that is not mapped: the kernel's handler returns at once. */
   unhandledFault(page: number): void {
     const { mmu } = this.#machine;
     if (mmu.access(this.#anonymousStart + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
     mmu.raiseFault();
-    this.enterAndLeave("page-fault");
+    this.entries.enterAndLeave("page-fault");
   }
 
   /** Write the page-table entry of an anonymous page: 0 with what it holds, 1 not present, 2 present. */
@@ -247,41 +218,6 @@ export class GuestKernel {
     const written = [entry, entry & ~Pte.Present, entry | Pte.Present][what] >>> 0;
     this.#machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
     this.#current.setEntry(this.#anonymousStart + page, written);
-  }
-
-  installSignalHandler(): void {
-    this.#oneCall("signal-install");
-  }
-
-  /** kill, the handler, and sigreturn: two system calls. On IA-32 the second restores FS and GS (restore_sigcontext). */
-  handleSignal(): void {
-    this.#oneCall("signal-handle");
-    const { cpu, pageTableFormat } = this.#machine;
-    cpu.enterKernel("system-call");
-    if (pageTableFormat.name === "ia32") {
-      for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
-    }
-    cpu.leaveKernel("system-call");
-  }
-
-  timerInterrupt(): void {
-    const { cpu } = this.#machine;
-    cpu.enterKernel("interrupt");
-    cpu.runKernel(this.#context.paths.interrupt, 1);
-    cpu.runKernel(this.#context.paths["timer-interrupt"], 1);
-    cpu.leaveKernel("interrupt");
-  }
-
-  #oneCall(path: "signal-install" | "signal-handle"): void {
-    const { cpu } = this.#machine;
-    cpu.enterKernel("system-call");
-    cpu.runKernel(this.#context.paths[path], 1);
-    cpu.leaveKernel("system-call");
-  }
-
-  /** System calls whose own length is part of another path. */
-  #callKernel(times: number): void {
-    for (let time = 0; time < times; time++) this.enterAndLeave("system-call");
   }
 
   #enterChild(child: AddressSpace): void {

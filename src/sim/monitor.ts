@@ -207,7 +207,7 @@ class Replay {
       this.#ticks += 1;
       this.#meter.ledger = this.#ledgers.of(TIMER_INTERRUPT);
       this.#ledgers.counts[TIMER_INTERRUPT] += 1;
-      this.#kernel.timerInterrupt();
+      this.#kernel.entries.timerInterrupt();
       if (this.#ticks % TICKS_PER_WRITE_BACK === 0) this.#writeBack();
     }
   }

@@ -119,11 +119,11 @@ class Measurement {
   #calls(): void {
     const kernel = this.#kernel;
     SYSTEM_CALLS.forEach((name, kind) => {
-      this.#measure(`syscall:${name}`, REPETITIONS, () => kernel.systemCall(kind, 1));
+      this.#measure(`syscall:${name}`, REPETITIONS, () => kernel.entries.systemCall(kind, 1));
     });
-    this.#measure("signal-install", REPETITIONS, () => kernel.installSignalHandler());
-    this.#measure("signal-handle", REPETITIONS, () => kernel.handleSignal());
-    this.#measure("timer-interrupt", REPETITIONS, () => kernel.timerInterrupt());
+    this.#measure("signal-install", REPETITIONS, () => kernel.entries.installSignalHandler());
+    this.#measure("signal-handle", REPETITIONS, () => kernel.entries.handleSignal());
+    this.#measure("timer-interrupt", REPETITIONS, () => kernel.entries.timerInterrupt());
     const processes = Math.max(1, this.#shape.processes);
     for (let service = 0; service < processes; service++) kernel.switchTo(service);
     this.#measure("switch", 2 * processes, (time) => kernel.switchTo(time));

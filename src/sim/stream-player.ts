@@ -15,7 +15,7 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.Compute:
       return kernel.compute(a);
     case Op.Syscall:
-      return kernel.systemCall(a, b);
+      return kernel.entries.systemCall(a, b);
     case Op.ReadFile:
       return kernel.files.read(a, b);
     case Op.WriteFile:
@@ -48,11 +48,11 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.Switch:
       return kernel.switchTo(a);
     case Op.Instruction:
-      return kernel.execute(a, b);
+      return kernel.entries.execute(a, b);
     case Op.DivideError:
-      return kernel.enterAndLeave("exception");
+      return kernel.entries.enterAndLeave("exception");
     case Op.KernelEntry:
-      return a === 0 ? kernel.enterAndLeave("system-call") : kernel.unhandledFault(b);
+      return a === 0 ? kernel.entries.enterAndLeave("system-call") : kernel.unhandledFault(b);
     case Op.WriteEntry:
       return kernel.writeEntry(a, b);
     case Op.Scan:
@@ -60,7 +60,7 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.DeleteFile:
       return kernel.files.delete(a, b);
     case Op.Signal:
-      return a === 0 ? kernel.installSignalHandler() : kernel.handleSignal();
+      return a === 0 ? kernel.entries.installSignalHandler() : kernel.entries.handleSignal();
     default:
       throw new Error(`operation ${i} of the stream has the unknown code ${stream.op[i]}`);
   }

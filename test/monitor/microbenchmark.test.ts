@@ -96,7 +96,7 @@ describe("the return from a signal on IA-32", () => {
     const { kernel, machine } = bootGuest(vmm, XEON, guest);
     const cost = (): number => {
       const start = machine.meter.now;
-      kernel.handleSignal();
+      kernel.entries.handleSignal();
       return machine.meter.now - start;
     };
     const before = cost();
@@ -105,7 +105,7 @@ describe("the return from a signal on IA-32", () => {
     for (const key of Object.keys(loads)) if (key.endsWith(".segment-load")) loads[key] += 1000;
     const dearer = bootGuest(vmm, { ...XEON, costs: loads }, guest);
     dearer.machine.meter.now = 0;
-    dearer.kernel.handleSignal();
+    dearer.kernel.entries.handleSignal();
     expect(dearer.machine.meter.now - before, name).toBe(2000);
   });
 });

@@ -9,8 +9,8 @@ import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardwar
 import type { Meter } from "../../machine/meter.ts";
 import { frameOf, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
-import { primitiveCost } from "../../machine/profile.ts";
 import type { EntryChange, Mmu, MonitorContext } from "../monitor-contract.ts";
+import { type MulticallCosts, multicallCosts } from "./multicall-costs.ts";
 import { Multicalls } from "./multicalls.ts";
 import { type PageTypes, RefusedUpdate } from "./page-types.ts";
 import { ValidatedTables } from "./validated-tables.ts";
@@ -49,7 +49,7 @@ export class MulticallPaging implements Mmu {
   readonly #guarded: ValidatedTables;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
-  readonly #costs: ReturnType<typeof multicallCosts>;
+  readonly #costs: MulticallCosts;
   readonly #multicalls: Multicalls;
   readonly #levelOf: Uint8Array;
   #root = NO_ROOT;
@@ -62,7 +62,7 @@ export class MulticallPaging implements Mmu {
     this.#guarded = new ValidatedTables(context);
     this.#meter = meter;
     this.#walker = new PageWalker(this.#guarded.memory, tlb, meter, profile);
-    this.#costs = multicallCosts(context);
+    this.#costs = multicallCosts(profile);
     this.#multicalls = new Multicalls(context);
     this.#levelOf = new Uint8Array(machineFrames.length);
   }
@@ -280,23 +280,4 @@ export class MulticallPaging implements Mmu {
 
 function isPresent(entry: number): number {
   return entry & Pte.Present;
-}
-
-function multicallCosts({ profile }: MonitorContext) {
-  return {
-    update: primitiveCost(profile, "xen.update"),
-    plainUpdate: primitiveCost(profile, "xen.plain-update"),
-    validate: primitiveCost(profile, "xen.validate-entry"),
-    convertEntry: primitiveCost(profile, "xen.convert-entry"),
-    emulatedWrite: primitiveCost(profile, "xen.emulated-write"),
-    tableMapping: primitiveCost(profile, "xen.table-mapping"),
-    pin: primitiveCost(profile, "xen.pin-table"),
-    pinUpper: primitiveCost(profile, "xen.pin-upper-table"),
-    pinRoot: primitiveCost(profile, "xen.pin-root"),
-    unpin: primitiveCost(profile, "xen.unpin-table"),
-    unpinUpper: primitiveCost(profile, "xen.unpin-upper-table"),
-    unpinRoot: primitiveCost(profile, "xen.unpin-root"),
-    rootSwitch: primitiveCost(profile, "xen.root-switch"),
-    flush: primitiveCost(profile, "xen.tlb-flush"),
-  };
 }

@@ -1,0 +1,80 @@
+/** What the guest kernel is entered for that touches no page: system calls, signals, timer interrupts, single instructions. */
+import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
+import type { GuestMachine } from "./kernel-context.ts";
+import type { KernelPath, KernelPaths } from "./kernel-paths.ts";
+import { INSTRUCTIONS } from "./virtual-hardware.ts";
+import type { KernelEntry } from "./virtual-hardware.ts";
+
+/** FS and GS: all other segment registers are restored by every return to user mode. */
+const SEGMENTS_RESTORED = 2;
+
+export class KernelEntries {
+  readonly #machine: GuestMachine;
+  readonly #paths: KernelPaths;
+  readonly #systemCalls: readonly KernelPath[];
+
+  constructor(machine: GuestMachine, paths: KernelPaths) {
+    this.#machine = machine;
+    this.#paths = paths;
+    this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
+  }
+
+  systemCall(kind: number, times: number): void {
+    const { cpu } = this.#machine;
+    const path = this.#systemCalls[kind];
+    const entries = CALLS_OF_KIND[SYSTEM_CALLS[kind]];
+    for (let time = 0; time < times; time++) {
+      for (let entry = 0; entry < entries; entry++) {
+        cpu.enterKernel("system-call");
+        if (entry === 0) cpu.runKernel(path, 1);
+        cpu.leaveKernel("system-call");
+      }
+    }
+  }
+
+  /** System calls whose own length is part of another path. */
+  emptyCalls(times: number): void {
+    for (let time = 0; time < times; time++) this.enterAndLeave("system-call");
+  }
+
+  execute(instruction: number, times: number): void {
+    for (let time = 0; time < times; time++) this.#machine.cpu.execute(INSTRUCTIONS[instruction]);
+  }
+
+  /** To the first instruction of a handler, and straight back. */
+  enterAndLeave(entry: KernelEntry): void {
+    const { cpu } = this.#machine;
+    cpu.enterKernel(entry);
+    cpu.leaveKernel(entry);
+  }
+
+  installSignalHandler(): void {
+    this.#oneCall("signal-install");
+  }
+
+  /** kill, the handler, and sigreturn: two system calls. On IA-32 the second restores FS and GS (restore_sigcontext). */
+  handleSignal(): void {
+    this.#oneCall("signal-handle");
+    const { cpu, pageTableFormat } = this.#machine;
+    cpu.enterKernel("system-call");
+    if (pageTableFormat.name === "ia32") {
+      for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
+    }
+    cpu.leaveKernel("system-call");
+  }
+
+  timerInterrupt(): void {
+    const { cpu } = this.#machine;
+    cpu.enterKernel("interrupt");
+    cpu.runKernel(this.#paths.interrupt, 1);
+    cpu.runKernel(this.#paths["timer-interrupt"], 1);
+    cpu.leaveKernel("interrupt");
+  }
+
+  #oneCall(path: "signal-install" | "signal-handle"): void {
+    const { cpu } = this.#machine;
+    cpu.enterKernel("system-call");
+    cpu.runKernel(this.#paths[path], 1);
+    cpu.leaveKernel("system-call");
+  }
+}
