@@ -57,7 +57,7 @@ export class KernelEntries {
     this.#oneCall("signal-handle");
     const { cpu, pageTableFormat } = this.#machine;
     cpu.enterKernel("system-call");
-    if (pageTableFormat.name === "ia32") {
+    if (pageTableFormat.name !== "x86-64") {
       for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
     }
     cpu.leaveKernel("system-call");

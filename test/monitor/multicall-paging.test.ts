@@ -3,7 +3,10 @@ import { ALL_PAGES } from "../../src/guest/virtual-hardware.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
+import { buildMachine } from "../../src/sim/monitor-machine.ts";
+import { directPaging } from "../../src/vmm/mmu/direct-paging.ts";
 import { MulticallPaging } from "../../src/vmm/mmu/multicall-paging.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { FREE_ENTRY, LINUX_6_1 } from "./machines.ts";
 
 const FRAMES = 4096;
@@ -109,4 +112,11 @@ it("flushes the TLB and loads both roots by one hypercall each", () => {
   expect([count("vmm.hypercall") - before, count("event.write_cr3")]).toEqual([1, 2]);
   mmu.invalidate(ALL_PAGES);
   expect(count("vmm.hypercall") - before).toBe(2);
+});
+
+it("is no way to have writable page tables", () => {
+  const part = directPaging({ writablePageTables: true });
+  expect(() => buildMachine({ ...xenPv, mmu: part }, LINUX_6_1, FRAMES, new Meter())).toThrow(
+    'machine "linux-6.1-icount" runs linux-6.1, which does not use writable page tables; expected false',
+  );
 });

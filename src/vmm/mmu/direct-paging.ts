@@ -3,6 +3,7 @@
  * read-only to the guest, which asks the hypervisor for every update; requests are queued and handed over by one
  * hypercall, and each is validated.
  */
+import { InputError } from "../../core/input-error.ts";
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -191,6 +192,19 @@ interface DirectPagingParameters {
   readonly writablePageTables: boolean;
 }
 
+/** How updates are handed over is the guest kernel's affair. */
+function directPagingFor(
+  parameters: DirectPagingParameters,
+  context: MonitorContext,
+): Mmu & { tables: PageTableMemory } {
+  const { kernel, name } = context.profile;
+  if (kernel !== "linux-6.1") return new DirectPaging(parameters, context);
+  if (parameters.writablePageTables) {
+    throw new InputError(`machine "${name}" runs ${kernel}, which does not use writable page tables; expected false`);
+  }
+  return new MulticallPaging(context);
+}
+
 export const directPaging = definePart<"mmu", { queueLength: number; writablePageTables: boolean }>({
   slot: "mmu",
   name: "direct-paging",
@@ -211,7 +225,5 @@ export const directPaging = definePart<"mmu", { queueLength: number; writablePag
     },
   },
   needs: [...TRANSLATION_COSTS, "xen.hypercall", "xen.validate-entry", "xen.pin-table", "xen.root-switch"],
-  // How updates are handed over is the guest kernel's affair.
-  create: (parameters, context) =>
-    context.profile.kernel === "linux-6.1" ? new MulticallPaging(context) : new DirectPaging(parameters, context),
+  create: directPagingFor,
 });
