@@ -2,8 +2,8 @@
 import { cause } from "../core/ledger.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
+import { PAGE_BYTES } from "../machine/page.ts";
 
-const PAGE_BYTES = 4096;
 const WAIT_DISK = cause("wait.disk");
 
 export class BlockLayer {

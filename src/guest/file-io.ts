@@ -7,10 +7,10 @@ import { type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { PageCache } from "./page-cache.ts";
 import type { AccessObserver } from "./two-list-replacement.ts";
+import { PAGE_BYTES } from "../machine/page.ts";
 
 /** Most pages of one disk request, read ahead or written behind: 128 KiB (Linux 2.4, MAX_READAHEAD + 1 pages). */
 const CLUSTER_PAGES = 32;
-const PAGE_BYTES = 4096;
 
 export class FileIo implements PageOwner, AccessObserver {
   readonly cache: PageCache;

@@ -3,8 +3,7 @@ import type { Meter } from "../machine/meter.ts";
 import { primitiveCost } from "../machine/profile.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { GUEST_KERNEL } from "./kernel-paths.ts";
-
-const PAGE_BYTES = 4096;
+import { copyCost } from "../machine/page.ts";
 
 /** Contents are not kept at monitor resolution. Who wants to (a test) overrides the methods. */
 export class PageWork {
@@ -29,7 +28,7 @@ export class PageWork {
 
   /** Copy between the kernel and a user's buffer. */
   copyBytes(bytes: number): void {
-    this.#meter.spend(GUEST_KERNEL, Math.round((bytes * this.#copyPage) / PAGE_BYTES));
+    this.#meter.spend(GUEST_KERNEL, copyCost(bytes, this.#copyPage));
   }
 
   /** A frame is written to a slot of the swap device, by the device. */

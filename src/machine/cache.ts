@@ -4,9 +4,9 @@
  */
 import { cause } from "../core/ledger.ts";
 import type { Meter } from "./meter.ts";
+import { PAGE_BYTES } from "./page.ts";
 
 const LINE_FILL = cause("hardware.cache-line-fill");
-const PAGE_BYTES = 4096;
 const EMPTY = -1;
 
 export interface CacheShape {

@@ -1,8 +1,7 @@
 /** A disk that serves one request at a time, in order of submission. */
 import { microsecondsToCycles } from "./profile.ts";
 import type { MachineProfile } from "./profile.ts";
-
-const PAGE_BYTES = 4096;
+import { PAGE_BYTES } from "./page.ts";
 
 export class Disk {
   /** Cycles it has been busy. */

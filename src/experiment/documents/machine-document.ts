@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
 
 const BITS_PER_BYTE = 8;
 const MEGA = 1e6;
-const PAGE_BYTES = 4096;
 /** The simulated TLB addresses its entries by 16 bits, and its sets by bits of the page number. */
 const MAX_TLB_ENTRIES = 65_536;
 

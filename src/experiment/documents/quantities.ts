@@ -13,8 +13,7 @@ import {
   RATE,
   SIZE,
 } from "../../core/units.ts";
-
-const PAGE_BYTES = 4096;
+import { PAGE_BYTES } from "../../machine/page.ts";
 
 export type QuantitySchema = z.ZodType<number>;
 

@@ -6,18 +6,18 @@
 import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
+import { copyCost } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import { registerAccesses } from "./register-accesses.ts";
 
 const EXIT = cause("io.emulated.exit");
 const SWITCH = cause("io.backend.domain-switch");
 const DEVICE_MODEL = cause("io.backend.device-model");
 const DRIVER = cause("io.backend.driver");
 const COPY = cause("io.backend.copy");
-const PAGE_BYTES = 4096;
 
 interface Accesses {
   readonly submitAccesses: number;
@@ -97,7 +97,7 @@ class EmulatedDevice implements IoPath {
   }
 
   #copy(bytes: number): void {
-    this.#meter.spend(COPY, Math.round((bytes * this.#copyPage) / PAGE_BYTES));
+    this.#meter.spend(COPY, copyCost(bytes, this.#copyPage));
   }
 }
 
@@ -111,17 +111,17 @@ const needs = [
   "page.copy",
 ];
 
-function accesses(when: string, count: number, source: string): Parameter<number> {
-  return { summary: `register accesses per ${when}`, default: count, unit: "accesses", min: 0, max: 100, source };
-}
-
 export const emulatedDisk = definePart<"disk", Accesses>({
   slot: "disk",
   name: "emulated",
   summary: "emulated IDE controller: a device model in dom0",
   parameters: {
-    submitAccesses: accesses("request", 8, "ATA: drive, count, four address registers, command; bus-master start"),
-    interruptAccesses: accesses("interrupt", 3, "ATA: bus-master status twice, status of the drive"),
+    submitAccesses: registerAccesses(
+      "request",
+      8,
+      "ATA: drive, count, four address registers, command; bus-master start",
+    ),
+    interruptAccesses: registerAccesses("interrupt", 3, "ATA: bus-master status twice, status of the drive"),
   },
   needs,
   create: (parameters, context) => new EmulatedDevice("disk", parameters, context),
@@ -132,8 +132,8 @@ export const emulatedNetwork = definePart<"network", Accesses>({
   name: "emulated",
   summary: "emulated network interface: a device model in dom0",
   parameters: {
-    submitAccesses: accesses("packet sent", 1, "rtl8139: a write to the descriptor's status starts a packet"),
-    interruptAccesses: accesses("interrupt", 3, "rtl8139: status read, acknowledged, read pointer moved on"),
+    submitAccesses: registerAccesses("packet sent", 1, "rtl8139: a write to the descriptor's status starts a packet"),
+    interruptAccesses: registerAccesses("interrupt", 3, "rtl8139: status read, acknowledged, read pointer moved on"),
   },
   needs,
   create: (parameters, context) => new EmulatedDevice("network", parameters, context),

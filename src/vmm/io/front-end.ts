@@ -8,11 +8,11 @@ import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 import { SharedRing } from "./shared-ring.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
 
 const RING = cause("io.frontend");
 const EVENT = cause("vmm.event-channel");
 const BUFFERS = cause("io.frontend.buffers");
-export const PAGE_BYTES = 4096;
 
 /** Whoever has the driver of the real device. It takes requests and answers them; the front end charges its own side only. */
 export interface BackEnd {

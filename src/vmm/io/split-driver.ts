@@ -15,7 +15,8 @@ import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { LARGEST_SEGMENT } from "./bare.ts";
 import { interruptMaskCycles } from "./driver-domain.ts";
-import { type BackEnd, FRONT_END_COSTS, FrontEnd, PAGE_BYTES, ringEntries } from "./front-end.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
+import { type BackEnd, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const PAGE_FLIP = cause("io.backend.page-flip");

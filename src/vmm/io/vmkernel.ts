@@ -5,15 +5,15 @@
 import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
+import { copyCost } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import { registerAccesses } from "./register-accesses.ts";
 
 const EMULATED_DEVICE = cause("io.device-emulation");
 const VMKERNEL = cause("io.vmkernel");
 const COPY = cause("io.vmkernel.copy");
-const PAGE_BYTES = 4096;
 
 /** Accesses to registers of the emulated device. */
 interface Accesses {
@@ -61,7 +61,7 @@ class VmkernelDevice implements IoPath {
   interrupt(_at: number, count: number, bytes: number, write: boolean): number {
     this.#meter.spend(VMKERNEL, this.#deviceAccess);
     this.#meter.spendMany(VMKERNEL, count, this.#request + this.#driver);
-    if (this.#copiesReceived && !write) this.#meter.spend(COPY, Math.round((bytes * this.#copyPage) / PAGE_BYTES));
+    if (this.#copiesReceived && !write) this.#meter.spend(COPY, copyCost(bytes, this.#copyPage));
     this.#emulate(this.#accesses.interruptAccesses);
     return this.#meter.now;
   }
@@ -81,18 +81,14 @@ class VmkernelDevice implements IoPath {
 
 const needs = ["esx.device-access", "esx.vmkernel-request", "hardware.device-access", "page.copy"];
 
-function accesses(when: string, count: number, source: string): Parameter<number> {
-  return { summary: `register accesses per ${when}`, default: count, unit: "accesses", min: 0, max: 100, source };
-}
-
 export const vmkernelDisk = definePart<"disk", Accesses>({
   slot: "disk",
   name: "vmkernel",
   summary: "emulated SCSI controller, real driver in the vmkernel",
   parameters: {
-    submitAccesses: accesses("request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
-    notifyAccesses: accesses("burst of requests", 0, "assumed: every request has its own doorbell"),
-    interruptAccesses: accesses("interrupt", 3, "assumed: status, acknowledge, interrupt controller"),
+    submitAccesses: registerAccesses("request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
+    notifyAccesses: registerAccesses("burst of requests", 0, "assumed: every request has its own doorbell"),
+    interruptAccesses: registerAccesses("interrupt", 3, "assumed: status, acknowledge, interrupt controller"),
   },
   needs,
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
@@ -103,9 +99,13 @@ export const vmkernelNetwork = definePart<"network", Accesses>({
   name: "vmkernel",
   summary: "emulated Lance (vlance), real driver in the vmkernel",
   parameters: {
-    submitAccesses: accesses("packet sent", 1, "Linux, pcnet32: one write to the control register starts a packet"),
-    notifyAccesses: accesses("burst of packets", 0, "as pcnet32: every packet is started by itself"),
-    interruptAccesses: accesses(
+    submitAccesses: registerAccesses(
+      "packet sent",
+      1,
+      "Linux, pcnet32: one write to the control register starts a packet",
+    ),
+    notifyAccesses: registerAccesses("burst of packets", 0, "as pcnet32: every packet is started by itself"),
+    interruptAccesses: registerAccesses(
       "interrupt",
       7,
       "Sugerman 2001, table of section 3: 3.2 status accesses and 4.1 to the interrupt controller per transmission",
@@ -120,9 +120,9 @@ export const vmxnet = definePart<"network", Accesses>({
   name: "vmxnet",
   summary: "paravirtual interface (vmxnet): packets on a shared ring, real driver in the vmkernel",
   parameters: {
-    submitAccesses: accesses("packet sent", 0, "assumed: a packet is an entry on a ring"),
-    notifyAccesses: accesses("burst of packets", 1, "assumed: one access says that there is work"),
-    interruptAccesses: accesses("interrupt", 1, "assumed: the ring says what has come; one acknowledgement"),
+    submitAccesses: registerAccesses("packet sent", 0, "assumed: a packet is an entry on a ring"),
+    notifyAccesses: registerAccesses("burst of packets", 1, "assumed: one access says that there is work"),
+    interruptAccesses: registerAccesses("interrupt", 1, "assumed: the ring says what has come; one acknowledgement"),
   },
   needs,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),

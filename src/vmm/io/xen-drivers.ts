@@ -9,7 +9,8 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
-import { type BackEnd, FRONT_END_COSTS, FrontEnd, PAGE_BYTES, ringEntries } from "./front-end.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
+import { type BackEnd, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const REQUEST = cause("io.hypervisor.request");

@@ -5,13 +5,13 @@
 import { arithmeticSequence } from "../../core/arithmetic-sequence.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
 
 export const NO_ENTRY = -1;
 const SHARED = -1;
 const UNUSED = -2;
 /** Machine memory of an entry in the modelled VMM (Waldspurger 2002, section 4.2). */
 const ENTRY_BYTES = 16;
-const PAGE_BYTES = 4096;
 /** Enough to find stale hints where there are some, few enough not to be felt where there are none. */
 const ENTRIES_LOOKED_AT = 16;
 

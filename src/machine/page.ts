@@ -1,0 +1,7 @@
+/** A page of memory: the unit of every page table, IA-32's and x86-64's alike. */
+export const PAGE_BYTES = 4096;
+
+/** What moving some bytes costs, from the cost of a whole page. */
+export function copyCost(bytes: number, wholePage: number): number {
+  return Math.round((bytes * wholePage) / PAGE_BYTES);
+}
