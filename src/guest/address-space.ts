@@ -2,10 +2,16 @@
 import { entryOf, Pte } from "../machine/page-tables.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import type { Region } from "./regions.ts";
+import { findRegion, type Region } from "./regions.ts";
 import { type EntryChange, NOT_A_TABLE } from "./virtual-hardware.ts";
 
 const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
+
+/** A range of pages below one lowest-level table, within one region or between two. */
+export interface Piece {
+  readonly start: number;
+  readonly end: number;
+}
 
 export class AddressSpace {
   readonly id: number;
@@ -61,6 +67,33 @@ export class AddressSpace {
       page++;
     }
     return -1;
+  }
+
+  /**
+   * [start, end) as far as there are lowest-level tables, in order, cut where tables end and where regions begin and end: what
+   * Linux goes through in one go, region by region and table by table. Between regions only where something is mapped.
+   */
+  pieces(start: number, end: number): Piece[] {
+    const borders = this.regions.flatMap((region) => [region.start, region.end]);
+    const pieces: Piece[] = [];
+    for (let page = start; page < end; ) {
+      if (this.#find(page) === -1) {
+        page = this.#endOfHole(page);
+        continue;
+      }
+      const endOfTable = ((page >>> this.#bits) + 1) * 2 ** this.#bits;
+      const next = Math.min(end, endOfTable, ...borders.filter((border) => border > page));
+      if (findRegion(this.regions, page) !== undefined || this.nextUsed(page, next) !== -1) {
+        pieces.push({ start: page, end: next });
+      }
+      page = next;
+    }
+    return pieces;
+  }
+
+  /** Make the tables above a page as needed. */
+  makeTables(page: number): void {
+    if (this.#find(page) === -1) this.#build(page);
   }
 
   /** Give back the tables in [start, end) that no region needs and nothing is mapped by, lowest level first. */

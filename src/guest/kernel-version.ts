@@ -78,12 +78,14 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     startCpuids: 0,
   },
   "linux-6.1": {
-    // x86-64 with randomized placement: text, heap, anonymous mappings and stack each in a page table of their own. The
-    // upper half of 31-bit page numbers stands for the 47-bit one: the same number of tables on each level.
+    // x86-64 with randomized placement: text, heap, anonymous mappings and stack each in a page table of their own; the
+    // stack 8 GB below the end, the mean of 0 to 16 (STACK_RND_MASK, fs/binfmt_elf.c), so that the page of arguments, which
+    // exec writes at the end first, has a table more of its own on the level above. The upper half of 31-bit page numbers
+    // stands for the 47-bit one: the same number of tables on each level.
     layout: {
       textStart: 0x400,
       heapGap: 0x1000,
-      stackEnd: 0x77fff000,
+      stackEnd: 0x77e00100,
       userEnd: 0x78000000,
       anonymousStart: 0x70000000,
     },

@@ -1,6 +1,6 @@
 /** mmap, munmap and mprotect. */
 import { Pte } from "../machine/page-tables.ts";
-import type { AddressSpace } from "./address-space.ts";
+import type { AddressSpace, Piece } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { Processes } from "./processes.ts";
 import { withRegion, within, withoutRange } from "./regions.ts";
@@ -60,15 +60,25 @@ export class Mappings {
   }
 
   #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): number {
+    const { mmu } = this.#context.machine;
     let changed = 0;
-    this.#context.machine.mmu.beginBatch();
-    for (let page = space.nextUsed(start, end); page !== -1; page = space.nextUsed(page + 1, end)) {
-      const entry = space.entry(page);
-      if ((entry & Pte.Present) === 0) continue;
-      const allowed = writable && (entry & Pte.CopyOnWrite) === 0;
-      space.setEntry(page, (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0, "protect");
-      changed++;
+    for (const piece of space.pieces(start, end)) {
+      mmu.beginBatch();
+      changed += protectPiece(space, piece, writable);
+      mmu.endBatch();
     }
     return changed;
   }
+}
+
+function protectPiece(space: AddressSpace, { start, end }: Piece, writable: boolean): number {
+  let changed = 0;
+  for (let page = space.nextUsed(start, end); page !== -1; page = space.nextUsed(page + 1, end)) {
+    const entry = space.entry(page);
+    if ((entry & Pte.Present) === 0) continue;
+    const allowed = writable && (entry & Pte.CopyOnWrite) === 0;
+    space.setEntry(page, (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0, "protect");
+    changed++;
+  }
+  return changed;
 }

@@ -1,7 +1,7 @@
 /** Processes: fork, exec and exit, and the switch from one to another. */
 import { event } from "../core/ledger.ts";
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
-import { AddressSpace } from "./address-space.ts";
+import { AddressSpace, type Piece } from "./address-space.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { imageRegions, type ProgramImage, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
@@ -55,13 +55,12 @@ export class Processes {
     const child = this.#newSpace();
     child.regions = parent.regions;
     if (version.copiesRegions) machine.cpu.runKernel(paths["copy-region"], parent.regions.length);
-    machine.mmu.beginBatch();
     const copied = this.#copyEntries(parent, child);
     machine.cpu.runKernel(paths["copy-entry"], copied);
     machine.mmu.commit();
+    machine.mmu.activate(child.root);
     machine.mmu.invalidate(ALL_PAGES);
     machine.mmu.commit();
-    machine.mmu.activate(child.root);
     machine.cpu.leaveKernel("system-call");
     return child;
   }
@@ -118,12 +117,15 @@ export class Processes {
     const { mmu } = this.#context.machine;
     const from = this.#context.version.layout.userEnd - 1;
     const entry = space.entry(from);
+    space.makeTables(image.stack.end - 1);
     mmu.beginBatch();
     space.setEntry(from, 0, "modify");
     space.setEntry(image.stack.end - 1, entry);
-    mmu.commit();
+    mmu.endBatch();
+    mmu.invalidate(from);
+    // Once more for the tables: one range of the size of a table's area is one invalidation (flush_tlb_mm_range).
     space.freeTables(from, from + 1);
-    mmu.invalidate(ALL_PAGES);
+    mmu.invalidate(from);
     mmu.commit();
   }
 
@@ -161,6 +163,18 @@ export class Processes {
 
   /** Clear all entries in [start, end) and give back what they refer to. Returns how many there were. */
   unmap(space: AddressSpace, start: number, end: number): number {
+    const { machine, paths } = this.#context;
+    let count = 0;
+    for (const piece of space.pieces(start, end)) {
+      machine.mmu.beginBatch();
+      count += this.#clear(space, piece);
+      machine.mmu.endBatch();
+    }
+    machine.cpu.runKernel(paths["zap-entry"], count);
+    return count;
+  }
+
+  #clear(space: AddressSpace, { start, end }: Piece): number {
     const { frames } = this.#context;
     let count = 0;
     for (let page = space.nextUsed(start, end); page !== -1; page = space.nextUsed(page + 1, end)) {
@@ -170,7 +184,6 @@ export class Processes {
       space.setEntry(page, 0, "modify");
       count++;
     }
-    this.#context.machine.cpu.runKernel(this.#context.paths["zap-entry"], count);
     return count;
   }
 
@@ -216,15 +229,26 @@ export class Processes {
   }
 
   #copyEntries(parent: AddressSpace, child: AddressSpace): number {
-    const { frames, version } = this.#context;
-    const { userEnd } = version.layout;
+    const { mmu } = this.#context.machine;
     let count = 0;
-    for (let page = parent.nextUsed(0, userEnd); page !== -1; page = parent.nextUsed(page + 1, userEnd)) {
-      if (!this.#isCopied(parent, page)) continue;
+    for (const piece of parent.pieces(0, this.#context.version.layout.userEnd)) {
+      if (!this.#isCopied(parent, piece.start)) continue;
+      mmu.beginBatch();
+      count += this.#copyPiece(parent, child, piece);
+      mmu.endBatch();
+    }
+    return count;
+  }
+
+  #copyPiece(parent: AddressSpace, child: AddressSpace, { start, end }: Piece): number {
+    const { frames } = this.#context;
+    const isCopyOnWrite = isPrivate(parent.regions, start);
+    let count = 0;
+    for (let page = parent.nextUsed(start, end); page !== -1; page = parent.nextUsed(page + 1, end)) {
       let entry = parent.entry(page);
       if ((entry & Pte.Present) === 0) this.#swap.share(frameOf(entry));
       else {
-        if (isPrivate(parent.regions, page)) {
+        if (isCopyOnWrite) {
           // Write-protected pages too: they may become writable again.
           const shared = ((entry & ~Pte.Writable) | Pte.CopyOnWrite) >>> 0;
           if (shared !== entry) parent.setEntry(page, shared, "modify");

@@ -65,8 +65,10 @@ export interface Mmu {
   reuse(frame: number): void;
   readEntry(table: number, index: number): number;
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void;
-  /** Many entries will change until {@link commit}: they may be handed over together. */
+  /** Many entries will change until {@link endBatch}: they may be handed over together. */
   beginBatch(): void;
+  /** A kernel that hands over only what it changes within a batch does so now, at the latest. */
+  endBatch(): void;
   /** Drop what the TLB holds of a page, or of {@link ALL_PAGES}. */
   invalidate(page: number): void;
   commit(): void;

@@ -95,6 +95,14 @@ export class RecordingMmu implements Mmu {
     );
   }
 
+  endBatch(): void {
+    this.#recorder.call(
+      "batch",
+      () => ["has made its many changes of entries"],
+      () => this.#mmu.endBatch(),
+    );
+  }
+
   invalidate(page: number): void {
     const what = page === ALL_PAGES ? "the whole TLB" : "one page of the TLB";
     const detail = page === ALL_PAGES ? "" : `page ${hexadecimal(page)}`;

@@ -11,7 +11,7 @@
  * counted, here or elsewhere: the TLB holds user pages only. Every system call, fault and exception is taken to come from
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
-import { cause } from "../../core/ledger.ts";
+import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -30,6 +30,8 @@ const EXCEPTION = cause("hardware.trap");
 const SWITCH_TASK = cause("vmm.hypercall.switch-task");
 const HYPERCALL = cause("vmm.hypercall");
 const EVENT_CHANNEL = cause("vmm.event-channel");
+const MC_ENTRY = event("mc_entry");
+const MC_FLUSH = event("mc_flush");
 const USER_ROOT = cause("vmm.trap.user-root");
 /** Writes of the page-table base for one stay in the kernel: to its own root, and back to that of user code. */
 const ROOT_WRITES = 2;
@@ -40,6 +42,8 @@ class Paravirtual implements VirtualCpu {
   readonly #tlb: Tlb;
   /** Kernel and user code have a root each. */
   readonly #hasUserRoot: boolean;
+  /** The hypercall that tells the kernel's stack goes the way of those that may be queued (xen_load_sp0, Linux 6.1). */
+  readonly #queuesHypercalls: boolean;
   readonly #rootWrite: number;
   readonly #systemCall: number;
   readonly #interrupt: number;
@@ -56,6 +60,7 @@ class Paravirtual implements VirtualCpu {
     this.#meter = meter;
     this.#tlb = tlb;
     this.#hasUserRoot = profile.pageTable === "x86-64";
+    this.#queuesHypercalls = profile.kernel === "linux-6.1";
     this.#rootWrite = primitiveCost(profile, "hardware.tlb-flush");
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
@@ -93,6 +98,10 @@ class Paravirtual implements VirtualCpu {
   /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
   switchTask(): void {
     this.#meter.spend(SWITCH_TASK, this.#switchTask);
+    if (!this.#queuesHypercalls) return;
+    // After arch_end_context_switch, so that it does not go with the load of the roots.
+    this.#meter.count(MC_ENTRY);
+    this.#meter.count(MC_FLUSH);
   }
 
   execute(instruction: Instruction): void {

@@ -53,6 +53,8 @@ class BareMmu implements Mmu {
 
   beginBatch(): void {}
 
+  endBatch(): void {}
+
   commit(): void {}
 
   activate(): void {}

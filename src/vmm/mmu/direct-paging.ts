@@ -114,8 +114,10 @@ export class DirectPaging implements Mmu {
     this.#request(Request.Invalidate, page, 0, 0);
   }
 
-  /** Every update is queued. */
+  /** Every update is queued, and stays so until the kernel needs it done. */
   beginBatch(): void {}
+
+  endBatch(): void {}
 
   /** Tables are pinned one by one, as they are made. */
   activate(): void {}

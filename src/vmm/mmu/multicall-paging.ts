@@ -126,14 +126,17 @@ export class MulticallPaging implements Mmu {
     this.#isBatching = true;
   }
 
-  commit(): void {
-    if (!this.#isBatching) return;
+  endBatch(): void {
     this.#handOver();
     this.#isBatching = false;
   }
 
+  /** Nothing waits outside a batch. */
+  commit(): void {}
+
   invalidate(page: number): void {
     if (page !== ALL_PAGES) this.#meter.count(FLUSH_ONE);
+    this.#multicalls.queueFlush();
     this.#meter.spend(FLUSH, this.#costs.flush);
     this.#multicalls.callOnce(false);
     if (page === ALL_PAGES) this.#walker.flush();
@@ -218,10 +221,11 @@ export class MulticallPaging implements Mmu {
       this.#guarded.memory.write(machine, index, this.#guarded.toMachine(entry));
       return;
     }
-    // The root is two tables, that of the kernel and that of user code.
+    // The root is two tables, that of the kernel and that of user code. One flush is for all updates (do_mmu_update, Xen 4.17).
     const updates = this.#guarded.isRoot(machine) ? 2 : 1;
     this.#multicalls.callOnce(true);
-    this.#meter.spendMany(UPDATE, updates, this.#costs.update + this.#costs.flush);
+    this.#meter.spendMany(UPDATE, updates, this.#costs.update);
+    this.#meter.spend(FLUSH, this.#costs.flush);
     this.#guarded.update(machine, index, entry);
   }
 

@@ -26,6 +26,7 @@ export class Multicalls {
   readonly #updateList: number;
   readonly #entry: number;
   readonly #queueUpdate: number;
+  readonly #queueFlush: number;
   #entries = 0;
 
   constructor({ profile, meter }: MonitorContext) {
@@ -34,6 +35,7 @@ export class Multicalls {
     this.#updateList = primitiveCost(profile, "xen.update-list");
     this.#entry = primitiveCost(profile, "xen.multicall-entry");
     this.#queueUpdate = primitiveCost(profile, "xen.queue-update");
+    this.#queueFlush = primitiveCost(profile, "xen.queue-flush");
   }
 
   /** A hypercall with a list of page-table updates that does not go through the queue. */
@@ -56,6 +58,11 @@ export class Multicalls {
   /** One more update in the argument list of a hypercall. */
   queueUpdate(): void {
     this.#meter.spend(QUEUE, this.#queueUpdate);
+  }
+
+  /** The guest's part of a flush of the TLB. */
+  queueFlush(): void {
+    this.#meter.spend(QUEUE, this.#queueFlush);
   }
 
   /** Make the hypercall with the updates queued so far; the end of a batch looks even when there are none. */

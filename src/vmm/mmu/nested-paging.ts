@@ -75,6 +75,8 @@ export class NestedPaging implements Mmu {
 
   beginBatch(): void {}
 
+  endBatch(): void {}
+
   commit(): void {}
 
   activate(): void {}

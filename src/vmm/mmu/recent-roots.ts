@@ -5,6 +5,10 @@ export class RecentRoots {
   /** Guest frames, the most recently used first. */
   readonly #roots: number[] = [];
 
+  get all(): readonly number[] {
+    return this.#roots;
+  }
+
   /** Use a root. False: it was not at hand and had to be looked up. */
   use(root: number): boolean {
     const at = this.#roots.indexOf(root);

@@ -117,6 +117,8 @@ export class ShadowPaging implements Mmu {
 
   beginBatch(): void {}
 
+  endBatch(): void {}
+
   commit(): void {}
 
   activate(): void {}

@@ -47,7 +47,9 @@ const KERNEL_LINKS_READ = 2;
 /** KVM_MIN_FREE_MMU_PAGES and KVM_REFILL_PAGES, kvm_host.h: no walk makes more than the former. */
 const LEAST_ROOM = 5;
 const ROOM_AFTER_ZAPPING = 25;
+/** That of the guest kernel itself. */
 const NO_ROOT = -1;
+const NONE = -1;
 
 export class UnsyncShadowPaging implements Mmu {
   /** The guest's own tables; no hardware ever walks them. */
@@ -63,8 +65,8 @@ export class UnsyncShadowPaging implements Mmu {
   readonly #unsyncTables: UnsyncTables;
   /** Guest frame of the root that is loaded. */
   #root = NO_ROOT;
-  /** Whether the fault that the guest has to handle found an entry that is present. */
-  #isPresentFault = false;
+  /** The page of the fault that the guest has to handle, if its entry is present. */
+  #presentFault = NONE;
 
   constructor(context: MonitorContext) {
     const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
@@ -88,7 +90,11 @@ export class UnsyncShadowPaging implements Mmu {
   raiseFault(): void {
     this.#exits.fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault);
     this.#vmmEntry.forwardFault();
-    if (this.#isPresentFault) this.#meter.spend(INVALIDATE, this.#costs.presentFault);
+    if (this.#presentFault === NONE) return;
+    // Else the guest, having repaired the entry, might fault for ever (kvm_inject_emulated_page_fault, x86.c).
+    this.#meter.spend(INVALIDATE, this.#costs.presentFault);
+    this.#unsyncTables.refresh(this.#presentFault, this.#rootShadow());
+    this.#walker.invalidate(this.#presentFault);
   }
 
   useAsTable(frame: number, level: number): void {
@@ -127,6 +133,8 @@ export class UnsyncShadowPaging implements Mmu {
 
   beginBatch(): void {}
 
+  endBatch(): void {}
+
   commit(): void {}
 
   /** Without INVPCID a kernel flushes by reading the root and writing it again. */
@@ -140,16 +148,18 @@ export class UnsyncShadowPaging implements Mmu {
     }
     this.#meter.count(INVLPG);
     this.#exits.exit(INVALIDATE, this.#costs.invalidatePage);
-    this.#refresh(page);
+    // A page may be global: the roots at hand are not looked after otherwise (kvm_mmu_invalidate_gva).
+    for (const root of this.#roots.all) {
+      if (root !== NO_ROOT) this.#unsyncTables.refresh(page, this.shadows.find(root, this.guest.format.levels - 1));
+    }
     this.#walker.invalidate(page);
   }
 
   switchRoot(root: number): void {
     this.#writeRoot();
-    this.#root = root;
     const level = this.guest.format.levels - 1;
     const isNew = this.shadows.find(root, level) === -1;
-    if (!this.#roots.use(root)) this.#meter.spend(ROOT_SWITCH, this.#costs.findRoot);
+    this.#useRoot(root);
     this.#makeRoom();
     const shadow = this.#shadowOf(root, level);
     this.shadows.writes[shadow] = 0;
@@ -160,18 +170,23 @@ export class UnsyncShadowPaging implements Mmu {
 
   activate(): void {}
 
-  /** The kernel leaves the address space of a process that ends for its own. */
+  /** The kernel leaves the address space of a process that ends for its own, whose root is one of those at hand from then on. */
   retire(root: number): void {
     if (root !== this.#root) return;
     this.#writeRoot();
-    this.#root = NO_ROOT;
+    this.#useRoot(NO_ROOT);
+  }
+
+  #useRoot(root: number): void {
+    this.#root = root;
+    if (!this.#roots.use(root)) this.#meter.spend(ROOT_SWITCH, this.#costs.findRoot);
   }
 
   #resolve(page: number, write: boolean): number {
     const position = this.guest.walk(this.#root, page);
     const entry = position === -1 ? 0 : this.guest.words[position];
-    this.#isPresentFault = (entry & Pte.Present) !== 0;
-    if (!this.#isPresentFault || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
+    this.#presentFault = (entry & Pte.Present) !== 0 ? page : NONE;
+    if (this.#presentFault === NONE || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
     this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
     this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
     this.#fill(page, this.guest.words[position]);
@@ -249,22 +264,6 @@ export class UnsyncShadowPaging implements Mmu {
   #goUnsync(shadow: number): void {
     this.#exits.fault(PF_FIXED, UNSYNC, this.#costs.unsync);
     this.#unsyncTables.add(shadow);
-  }
-
-  #refresh(page: number): void {
-    const position = this.guest.walk(this.#root, page);
-    if (position === -1) return;
-    let table = this.#root;
-    for (let level = this.guest.format.levels - 1; level > 0; level--) {
-      table = frameOf(this.guest.read(table, this.guest.indexAt(page, level)));
-    }
-    const shadow = this.shadows.find(table, 0);
-    if (shadow === -1 || this.shadows.isUnsync[shadow] === 0) return;
-    this.shadows.memory.write(
-      shadow,
-      this.guest.indexAt(page, 0),
-      this.#unsyncTables.shadowEntry(this.guest.words[position]),
-    );
   }
 
   /** The hardware may remember the way through a shadow that goes (kvm_flush_remote_tlbs). */

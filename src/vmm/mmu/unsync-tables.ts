@@ -3,8 +3,10 @@ import { cause, event } from "../../core/ledger.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, type PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { ShadowPages } from "./shadow-pages.ts";
+import type { UnsyncCosts } from "./unsync-costs.ts";
 
 const SYNC = cause("vmm.shadow.sync");
+const REFRESH = cause("vmm.shadow.invalidate");
 const MMU_UNSYNC = event("mmu_unsync");
 
 export class UnsyncTables {
@@ -12,8 +14,7 @@ export class UnsyncTables {
   readonly #shadows: ShadowPages;
   readonly #machineFrames: Uint32Array;
   readonly #meter: Meter;
-  readonly #syncTable: number;
-  readonly #syncEntry: number;
+  readonly #costs: UnsyncCosts;
   readonly #unsync: number[] = [];
 
   constructor(
@@ -21,14 +22,13 @@ export class UnsyncTables {
     shadows: ShadowPages,
     machineFrames: Uint32Array,
     meter: Meter,
-    costs: { readonly syncTable: number; readonly syncEntry: number },
+    costs: UnsyncCosts,
   ) {
     this.#guest = guest;
     this.#shadows = shadows;
     this.#machineFrames = machineFrames;
     this.#meter = meter;
-    this.#syncTable = costs.syncTable;
-    this.#syncEntry = costs.syncEntry;
+    this.#costs = costs;
   }
 
   /** The guest may write the table from now on. */
@@ -62,15 +62,32 @@ export class UnsyncTables {
     const { memory } = this.#shadows;
     const table = this.#shadows.guestTable(shadow);
     const isTable = this.#guest.isTable(table);
-    this.#meter.spend(SYNC, this.#syncTable);
+    this.#meter.spend(SYNC, this.#costs.syncTable);
     for (let index = 0; index < memory.entriesPerTable; index++) {
       const before = memory.read(shadow, index);
       if ((before & Pte.Present) === 0) continue;
       const entry = isTable ? this.shadowEntry(this.#guest.read(table, index)) : 0;
       const isKept = entry !== 0 && frameOf(entry) === frameOf(before);
-      this.#meter.spend(SYNC, this.#syncEntry);
+      this.#meter.spend(SYNC, this.#costs.syncEntry);
       memory.write(shadow, index, isKept ? entry : 0);
     }
+  }
+
+  /** The entry of a page is made anew in the table out of sync that a walk from a root's shadow comes to (FNAME(invlpg)). */
+  refresh(page: number, root: number): void {
+    const { memory } = this.#shadows;
+    let shadow = root;
+    for (let level = memory.format.levels - 1; level > 0 && shadow !== -1; level--) {
+      const entry = memory.read(shadow, memory.indexAt(page, level));
+      shadow = (entry & Pte.Present) === 0 ? -1 : frameOf(entry);
+    }
+    if (shadow === -1 || this.#shadows.isUnsync[shadow] === 0) return;
+    const index = memory.indexAt(page, 0);
+    const table = this.#shadows.guestTable(shadow);
+    if ((memory.read(shadow, index) & Pte.Present) !== 0) this.#meter.spend(REFRESH, this.#costs.zapEntry);
+    const entry = this.#guest.isTable(table) ? this.shadowEntry(this.#guest.read(table, index)) : 0;
+    if (entry !== 0) this.#meter.spend(REFRESH, this.#costs.prefetch);
+    memory.write(shadow, index, entry);
   }
 
   /** Nothing before the page has been accessed, no writing before it is dirty: the guest would miss those bits. */
