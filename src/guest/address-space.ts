@@ -96,21 +96,34 @@ export class AddressSpace {
     if (this.#find(page) === -1) this.#build(page);
   }
 
-  /** Give back the tables in [start, end) that no region needs and nothing is mapped by, lowest level first. */
+  /**
+   * Give back the tables in [start, end) that no region needs and nothing is mapped by, an upper one as soon as it is empty
+   * (free_pgtables, mm/memory.c). All are freed together, the last one first, so that they will be taken in this order
+   * (release_pages, mm/swap.c).
+   */
   freeTables(start: number, end: number): void {
-    const { machine, frames } = this.#context;
-    this.#tables.forEach((tables, level) => {
-      const shift = (level + 1) * this.#bits;
-      const isInRange = (area: number): boolean => area >= start >>> shift && area <= (end - 1) >>> shift;
-      for (const [area, table] of [...tables].filter(([area]) => isInRange(area) && this.#isUnused(area, level))) {
-        const upper = level + 1 < this.#tables.length ? this.#tables[level + 1].get(area >>> this.#bits) : this.root;
-        machine.mmu.writeEntry(upper ?? this.root, area & this.#mask, 0, "set");
-        machine.mmu.useAsTable(table, NOT_A_TABLE, this.root);
-        frames.release(table);
-        tables.delete(area);
+    const [first, last] = [start >>> this.#bits, (end - 1) >>> this.#bits];
+    const areas = [...this.#tables[0].keys()].filter((area) => area >= first && area <= last).sort((a, b) => a - b);
+    const freed: number[] = [];
+    for (const lowest of areas) {
+      let area = lowest;
+      for (let level = 0; level < this.#tables.length && this.#isUnused(area, level); level++) {
+        freed.push(this.#removeTable(area, level));
+        area >>>= this.#bits;
       }
-    });
+    }
+    for (const table of freed.toReversed()) this.#context.frames.release(table);
     this.#lastArea = -1;
+  }
+
+  #removeTable(area: number, level: number): number {
+    const { mmu } = this.#context.machine;
+    const table = this.#tables[level].get(area) ?? this.root;
+    const upper = level + 1 < this.#tables.length ? this.#tables[level + 1].get(area >>> this.#bits) : this.root;
+    mmu.writeEntry(upper ?? this.root, area & this.#mask, 0, "set");
+    mmu.useAsTable(table, NOT_A_TABLE, this.root);
+    this.#tables[level].delete(area);
+    return table;
   }
 
   /** Give the frames of all tables back; no entry may be in use any more, nor the root be loaded. */

@@ -149,16 +149,20 @@ export class Processes {
   }
 
   switchTo(space: AddressSpace): void {
-    this.switchWithin();
+    this.#switchTask(true);
     this.#context.machine.mmu.switchRoot(space.root);
   }
 
   /** Switch to a process that uses the same address space. */
   switchWithin(): void {
+    this.#switchTask(false);
+  }
+
+  #switchTask(changesRoot: boolean): void {
     const { machine, paths } = this.#context;
     machine.meter.count(SWITCH);
     machine.cpu.runKernel(paths["context-switch"], 1);
-    machine.cpu.switchTask();
+    machine.cpu.switchTask(changesRoot);
   }
 
   /** Clear all entries in [start, end) and give back what they refer to. Returns how many there were. */

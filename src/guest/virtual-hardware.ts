@@ -24,8 +24,11 @@ export interface Cpu {
   enterKernel(entry: KernelEntry): void;
   /** From the handler's last instruction back to where it came from. */
   leaveKernel(entry: KernelEntry): void;
-  /** The kernel goes on with another process: its stack and its segments; {@link Mmu.switchRoot} is apart from that. */
-  switchTask(): void;
+  /**
+   * The kernel goes on with another process: its stack and its segments. `changesRoot`: {@link Mmu.switchRoot} is part of
+   * the same switch.
+   */
+  switchTask(changesRoot: boolean): void;
   /** Run a path of the kernel's own code, a number of times. */
   runKernel(path: KernelPath, times: number): void;
   /** The guest kernel executes one of {@link INSTRUCTIONS}. */

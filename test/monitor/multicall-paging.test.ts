@@ -84,7 +84,7 @@ describe("an entry of a pinned table", () => {
     const [calls, entries] = [count("vmm.hypercall"), count("event.mc_entry")];
     mmu.beginBatch();
     for (let index = 0; index < updates; index++) mmu.writeEntry(5, index, entryOf(900 + index, MAPPED), "protect");
-    mmu.commit();
+    mmu.endBatch();
     expect([count("vmm.hypercall") - calls, count("event.mc_entry") - entries]).toEqual([hypercalls, hypercalls]);
     expect(count("event.ptep_modify_prot_commit")).toBe(updates);
   });

@@ -41,11 +41,11 @@ class RecordingCpu implements Cpu {
     );
   }
 
-  switchTask(): void {
+  switchTask(changesRoot: boolean): void {
     this.#recorder.call(
       "switch-task",
       () => ["goes on with another process"],
-      () => this.#cpu.switchTask(),
+      () => this.#cpu.switchTask(changesRoot),
     );
   }
 

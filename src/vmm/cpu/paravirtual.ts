@@ -96,10 +96,11 @@ class Paravirtual implements VirtualCpu {
   }
 
   /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
-  switchTask(): void {
+  switchTask(changesRoot: boolean): void {
     this.#meter.spend(SWITCH_TASK, this.#switchTask);
     if (!this.#queuesHypercalls) return;
-    // After arch_end_context_switch, so that it does not go with the load of the roots.
+    // __switch_to hands over what is queued (the load of the roots, if they change) before it tells the stack.
+    if (!changesRoot) this.#meter.count(MC_FLUSH);
     this.#meter.count(MC_ENTRY);
     this.#meter.count(MC_FLUSH);
   }
