@@ -81,6 +81,103 @@ it("calls do not exit on KVM and bounce through the hypervisor on Xen", () => {
   }
 });
 
+/**
+ * Events on Xen counted by hand: the hooks that mm/ and kernel/ of Linux 6.1 call, and what arch/x86/xen/mmu_pv.c makes of
+ * each. An address space has text, data, heap and stack; text and data share a last-level table.
+ */
+describe("on Xen, events are those of the source", () => {
+  /** What is queued in one go, cut where a page table ends: MC_ARGS of 512 bytes is full with 31 updates of 16. */
+  const batches = (entriesByTable: readonly number[]): number =>
+    entriesByTable.reduce((sum, entries) => sum + Math.ceil(entries / 31), 0);
+  const flushes = (entries: number): number => Math.ceil(entries / 32); // MC_BATCH
+  const events = (name: string): Readonly<Record<string, number>> => simulate(name, xenPv).events;
+
+  it.each([
+    { name: "fork_exit", mapping: [] },
+    { name: "fork_exit_rss_1MB", mapping: [256] },
+    { name: "fork_exit_rss_4MB", mapping: [256, 512, 256] },
+    { name: "fork_exit_rss_64MB", mapping: [256, ...new Array<number>(31).fill(512), 256] },
+  ])("$name", ({ name, mapping }) => {
+    const [data, heap, stack] = [6, 6, 12];
+    const copied = [data, heap, stack, ...mapping];
+    // Below the root: two tables over each end of the address space, and one more over the mapping.
+    const [lowest, between] = [3 + mapping.length, mapping.length > 0 ? 5 : 4];
+    const pin = 2 * lowest + between + 4;
+    const unpin = 2 * lowest + between + 3;
+    // The end of dup_mmap; three pages that are copied on write; stack and roots in two switches; the exit to init_mm.
+    const [flushAll, flushOne, switches, leave] = [1, 3, 2, 1];
+    const other = flushAll + flushOne + 2 * switches + leave;
+    const unmapped = 4 + mapping.length; // zap_pte_range ends a batch for each of them, with nothing in it
+    expect(events(name)).toMatchObject({
+      page_fault_user: 6,
+      page_fault_kernel: 2,
+      sched_switch: switches,
+      write_cr3: 2 * (switches + leave),
+      pgd_pin: 1,
+      pgd_unpin: 1,
+      alloc_ptpage: lowest + between,
+      release_ptpage: lowest + between,
+      set_p4d: 4,
+      set_pud: 2 * (between - 2),
+      set_pmd: 2 * lowest,
+      // Copied entries; three copies and three pages left alone; two windows of text.
+      set_pte: copied.reduce((sum, entries) => sum + entries, 0) + 3 + 3 + 32,
+      flush_tlb_one_user: flushOne,
+      mc_entry: batches(copied) + pin + unpin + other,
+      mc_flush: batches(copied) + flushes(pin) + flushes(unpin) + other + unmapped,
+    });
+  });
+
+  it("vfork_exec", () => {
+    // Entries and hypercalls of each step. A table in a pinned tree: its page read-only (and, lowest, its pin), and its link.
+    const lowestTable = [3, 2];
+    const upperTable = [2, 2];
+    const steps = [
+      [2 + 2 + 4, 1], // activate_mm pins three tables and the root
+      [1, 1], // and loads it
+      upperTable, // shift_arg_pages: a table on either level below the shared one
+      lowestTable,
+      [1, 1], // move_ptes
+      [1, 1], // its flush
+      lowestTable, // free_pgd_range gives the old ones back
+      upperTable,
+      [1, 1], // and its flush
+      ...[upperTable, upperTable, lowestTable, lowestTable], // text, data and heap
+      [1, 2], // a switch that keeps the address space, when the parent waits
+      ...new Array<number[]>(3).fill([2, 2]), // switches to the parent, to the child, and to the parent at the end
+      [1, 1], // the exit to init_mm
+      [2 * 3 + 4 + 3, 1], // xen_pgd_unpin
+      [0, 4], // zap_pte_range
+    ];
+    const sum = (column: number): number => steps.reduce((total, step) => total + step[column], 0);
+    expect(events("vfork_exec")).toMatchObject({
+      mc_entry: sum(0),
+      mc_flush: sum(1),
+      alloc_ptpage: 9,
+      release_ptpage: 9,
+      pgd_pin: 1,
+      pgd_unpin: 1,
+      write_cr3: 10,
+      flush_tlb_one_user: 2,
+    });
+  });
+
+  it("mprotect_1MB_rw_touch, anon_fault_4MB and ctx_2p_0k", () => {
+    const protect = batches([256]) + 1;
+    expect(events("mprotect_1MB_rw_touch")).toMatchObject({
+      ptep_modify_prot_start: 512,
+      ptep_modify_prot_commit: 512,
+      mc_entry: 2 * protect,
+      mc_flush: 2 * protect,
+    });
+    // Three lowest tables and one above are made and given back, three times a batch ends with nothing in it, one flush.
+    const pages = 1024;
+    const { mc_entry: entries, mc_flush: calls, set_pte } = events("anon_fault_4MB");
+    expect([entries * pages, calls * pages, set_pte]).toEqual([2 * (3 * 3 + 2) + 1, 2 * (3 * 2 + 2) + 3 + 1, 1]);
+    expect(events("ctx_2p_0k")).toMatchObject({ mc_entry: 2, mc_flush: 2, write_cr3: 2 });
+  });
+});
+
 /** Instructions a page of memory adds to a fork. */
 function slope(vmm: Vmm): number {
   return (simulate("fork_exit_rss_64MB", vmm).cost - simulate("fork_exit_rss_16MB", vmm).cost) / (48 * 256);

@@ -104,6 +104,15 @@ describe("an entry of a pinned table", () => {
   });
 });
 
+it("writes an entry of a pinned root in both root tables, in one hypercall with one flush", () => {
+  const { mmu, count } = guest();
+  mmu.activate(ROOT);
+  const counted = ["event.mc_entry", "vmm.hypercall", "vmm.direct.update", "vmm.direct.tlb-flush", "guest.paravirtual"];
+  const before = counted.map(count);
+  mmu.writeEntry(ROOT, 9, 0, "set");
+  expect(counted.map((name, i) => count(name) - before[i])).toEqual([1, 1, 2, 1, 0]);
+});
+
 it("flushes the TLB and loads both roots by one hypercall each", () => {
   const { mmu, count } = guest();
   mmu.activate(ROOT);

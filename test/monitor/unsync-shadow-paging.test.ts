@@ -14,6 +14,14 @@ const WRITTEN = USED | Pte.Writable | Pte.Dirty;
 const ROOT = 0;
 const LOWEST = 3;
 
+/** An address space of its own: four tables in a row. */
+function addSpace(mmu: UnsyncShadowPaging, root: number): void {
+  for (let level = 3; level >= 0; level--) {
+    mmu.useAsTable(root + 3 - level, level);
+    if (level < 3) mmu.writeEntry(root + 2 - level, 0, entryOf(root + 3 - level, USED | Pte.Writable));
+  }
+}
+
 function guest(): { mmu: UnsyncShadowPaging; count: (cause: string) => number } {
   const meter = new Meter();
   const mmu = new UnsyncShadowPaging({
@@ -24,12 +32,13 @@ function guest(): { mmu: UnsyncShadowPaging; count: (cause: string) => number } 
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
     vmmEntry: { ...FREE_ENTRY, enter: () => meter.count(EXITS) },
   });
-  for (let table = 0; table <= LOWEST; table++) {
-    mmu.useAsTable(table, 3 - table);
-    if (table > 0) mmu.writeEntry(table - 1, 0, entryOf(table, USED | Pte.Writable));
-  }
+  addSpace(mmu, ROOT);
   mmu.switchRoot(ROOT);
-  return { mmu, count: (name) => meter.ledger.eventsByCause()[`event.${name}`] ?? 0 };
+  const count = (name: string): number => {
+    const events = meter.ledger.eventsByCause();
+    return events[`event.${name}`] ?? events[name] ?? 0;
+  };
+  return { mmu, count };
 }
 
 describe("a last-level table", () => {
@@ -113,4 +122,53 @@ it("exits twice for a flush, which reads the root and writes it, and once for a 
   expect([count("exits") - exits, count("invlpg")]).toEqual([3, 1]);
   mmu.switchRoot(ROOT);
   expect(count("exits") - exits).toBe(4);
+});
+
+it("renews the entry of an invalidated page in tables out of sync below every root at hand, and only there", () => {
+  const { mmu, count } = guest();
+  for (const root of [20, 30, 40, 50]) addSpace(mmu, root);
+  mmu.writeEntry(LOWEST, 5, entryOf(900, WRITTEN));
+  mmu.access(5, true);
+  mmu.writeEntry(LOWEST, 5, entryOf(901, WRITTEN));
+  const work = (): number => {
+    const before = count("vmm.shadow.invalidate");
+    mmu.invalidate(5);
+    return count("vmm.shadow.invalidate") - before;
+  };
+  // The instruction, the old entry that goes, and the new one.
+  expect(work()).toBe(3);
+  for (const root of [20, 30, 40]) mmu.switchRoot(root);
+  expect(work()).toBe(3);
+  mmu.switchRoot(50);
+  expect(work()).toBe(1);
+});
+
+it("renews a stale entry when the guest faults at it, so that the repaired one is used from then on", () => {
+  const { mmu, count } = guest();
+  mmu.writeEntry(LOWEST, 5, entryOf(900, USED));
+  mmu.access(5, false);
+  mmu.writeEntry(LOWEST, 6, 0);
+  expect(mmu.access(5, true)).toBe(GUEST_FAULT);
+  mmu.writeEntry(LOWEST, 5, entryOf(901, WRITTEN));
+  mmu.raiseFault();
+  const fixed = count("pf_fixed");
+  expect(mmu.access(5, true)).toBe(FRAMES - 1 - 901);
+  expect(count("pf_fixed")).toBe(fixed);
+});
+
+it("has the kernel's own root among the four at hand once a process has ended", () => {
+  const { mmu, count } = guest();
+  for (const root of [20, 30, 40]) addSpace(mmu, root);
+  const work = (load: () => void): number => {
+    const before = count("vmm.shadow.root-switch");
+    load();
+    return count("vmm.shadow.root-switch") - before;
+  };
+  mmu.switchRoot(20);
+  mmu.switchRoot(30);
+  expect(work(() => mmu.switchRoot(ROOT))).toBe(1);
+  mmu.retire(ROOT); // at hand: the kernel's, 0, 30, 20
+  expect(work(() => mmu.switchRoot(40))).toBe(2);
+  expect(work(() => mmu.switchRoot(30))).toBe(1);
+  expect(work(() => mmu.switchRoot(20))).toBe(2); // would be at hand if the kernel's were not
 });
