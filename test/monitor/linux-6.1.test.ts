@@ -81,22 +81,30 @@ it("calls do not exit on KVM and bounce through the hypervisor on Xen", () => {
   }
 });
 
+/** Hypercalls for so many updates, each batch in one table: MC_ARGS of 512 bytes is full with 31 updates of 16. */
+function batches(updatesByTable: readonly number[]): number {
+  return updatesByTable.reduce((sum, updates) => sum + Math.ceil(updates / 31), 0);
+}
+
+/** Hypercalls for so many entries of multicalls: MC_BATCH is 32. */
+function flushes(entries: number): number {
+  return Math.ceil(entries / 32);
+}
+
+function events(name: string): Readonly<Record<string, number>> {
+  return simulate(name, xenPv).events;
+}
+
 /**
  * Events on Xen counted by hand: the hooks that mm/ and kernel/ of Linux 6.1 call, and what arch/x86/xen/mmu_pv.c makes of
  * each. An address space has text, data, heap and stack; text and data share a last-level table.
  */
 describe("on Xen, events are those of the source", () => {
-  /** What is queued in one go, cut where a page table ends: MC_ARGS of 512 bytes is full with 31 updates of 16. */
-  const batches = (entriesByTable: readonly number[]): number =>
-    entriesByTable.reduce((sum, entries) => sum + Math.ceil(entries / 31), 0);
-  const flushes = (entries: number): number => Math.ceil(entries / 32); // MC_BATCH
-  const events = (name: string): Readonly<Record<string, number>> => simulate(name, xenPv).events;
-
   it.each([
     { name: "fork_exit", mapping: [] },
     { name: "fork_exit_rss_1MB", mapping: [256] },
     { name: "fork_exit_rss_4MB", mapping: [256, 512, 256] },
-    { name: "fork_exit_rss_64MB", mapping: [256, ...new Array<number>(31).fill(512), 256] },
+    { name: "fork_exit_rss_64MB", mapping: [256, ...Array.from({ length: 31 }, () => 512), 256] },
   ])("$name", ({ name, mapping }) => {
     const [data, heap, stack] = [6, 6, 12];
     const copied = [data, heap, stack, ...mapping];
@@ -142,9 +150,12 @@ describe("on Xen, events are those of the source", () => {
       lowestTable, // free_pgd_range gives the old ones back
       upperTable,
       [1, 1], // and its flush
-      ...[upperTable, upperTable, lowestTable, lowestTable], // text, data and heap
+      upperTable, // text and data
+      upperTable,
+      lowestTable,
+      lowestTable, // heap
       [1, 2], // a switch that keeps the address space, when the parent waits
-      ...new Array<number[]>(3).fill([2, 2]), // switches to the parent, to the child, and to the parent at the end
+      ...Array.from({ length: 3 }, () => [2, 2]), // switches to the parent, to the child, and to the parent at the end
       [1, 1], // the exit to init_mm
       [2 * 3 + 4 + 3, 1], // xen_pgd_unpin
       [0, 4], // zap_pte_range
