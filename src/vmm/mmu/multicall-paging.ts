@@ -2,7 +2,8 @@
  * Direct paging as a Linux with paravirtual operations uses it (arch/x86/xen/mmu_pv.c and multicalls.c, Linux 6.1). Tables
  * are ordinary memory until the address space is complete; then its whole tree is pinned, and unpinned before it is torn
  * down. A new entry is one hypercall, or, where the kernel says that many will follow, an argument of a hypercall for up
- * to 31 that change in the same table and region (lazy MMU mode ends with either). Locked instructions on a pinned table are not replaced: they fault, and the hypervisor emulates them.
+ * to 31 that change in the same table and region (lazy MMU mode ends with either). Locked instructions on a pinned table are
+ * not replaced: they fault, and the hypervisor emulates them.
  */
 import { cause, event } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
