@@ -5,8 +5,10 @@ import { keepsLevel, levelText, type ServiceLevel, serviceOf } from "./service-l
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
   readonly highestRatio?: number;
-  /** Lowest ratio measured at which it is not kept; absent when the limit lies beyond all that were measured. */
+  /** Lowest ratio measured at which it is not kept. */
   readonly failingRatio?: number;
+  /** No measured ratio fails, so that the limit lies beyond. */
+  readonly open: boolean;
   readonly sentence: string;
 }
 
@@ -15,7 +17,7 @@ export function withheldVerdict(strategy: string, ratio: number): OvercommitVerd
   const sentence =
     `${strategy}: no verdict: its roomiest host (ratio ${format(ratio)}) is short of memory already, with what the VMM ` +
     "itself needs; add a lower ratio to compare with.";
-  return { sentence };
+  return { open: false, sentence };
 }
 
 /** `points` by ascending ratio. A level counts as kept at a ratio when it is kept at all lower ones, too. */
@@ -26,26 +28,25 @@ export function overcommitVerdict(
 ): OvercommitVerdict {
   const measured = points.filter((point) => serviceOf(level, point) !== undefined);
   if (measured.length === 0) {
-    return { sentence: `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.` };
+    const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
+    return { open: true, sentence };
   }
   const failing = measured.findIndex((point) => !keepsLevel(level, point) || !allStart(point));
   const kept = failing === -1 ? measured : measured.slice(0, failing);
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
-  const confidence = measured.some((point) => serviceOf(level, point)?.low === undefined)
-    ? "one seed, no confidence interval"
-    : "95 % confidence";
+  const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
   const first = beyond === undefined ? "" : `; at ${format(beyond.ratio)}, ${lossOf(beyond, level)}`;
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   if (highest === undefined) {
     const sentence = `${strategy}: no overcommit keeps ${levelText(level)} (${confidence})${first}.`;
-    return { ...failingRatio, sentence };
+    return { ...failingRatio, open: false, sentence };
   }
   const limit = `${format(highest.ratio)}${beyond === undefined ? ", the highest ratio measured" : ""}`;
   const note = level.metric === "throughput" ? latencyNote(points, highest) : "";
   const stays = levelText(level, "stays ");
   const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}.`;
-  return { highestRatio: highest.ratio, ...failingRatio, sentence };
+  return { highestRatio: highest.ratio, ...failingRatio, open: beyond === undefined, sentence };
 }
 
 /** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */
