@@ -1,11 +1,14 @@
 /** The results of a run as analyses see them, and the selections that they share. */
 import { InputError } from "../core/input-error.ts";
 import type { CellResult, CellSpec } from "../sim/cell.ts";
+import type { ServiceLevel } from "./service-level.ts";
 
 export interface Results {
   /** What charts name as their source: the name of the results folder. */
   readonly name: string;
   readonly cells: readonly CellResult[];
+  /** What overcommit is judged by; absent: the default. */
+  readonly serviceLevel?: ServiceLevel | undefined;
 }
 
 /** Cells of one guest alone, every trap simulated. */

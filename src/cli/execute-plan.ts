@@ -48,17 +48,23 @@ export function executeOptions<T>(yargs: Argv<T>): Argv<T & ExecuteArguments> {
 
 /**
  * Run with a progress display. The first Ctrl-C ends the run in order, a second one at once; `command` is what an
- * interrupted user is told to repeat. Failed cells set the exit code.
+ * interrupted user is told to repeat. Failed cells set the exit code. `growing`: of a run that is extended step
+ * by step, its folder, unless the user names another one, and whether it has had its first step.
  */
-export async function executePlan(plan: Plan, args: ExecuteArguments, command: string): Promise<RunSummary> {
+export async function executePlan(
+  plan: Plan,
+  args: ExecuteArguments,
+  command: string,
+  growing?: { readonly folder: string; readonly begun: boolean },
+): Promise<RunSummary> {
   const { defaultFolder } = await import("../experiment/plan.ts");
   const workers = parseWorkers(args.workers);
   // Without --out the folder belongs to exactly this run, so that what is in it can always be used.
   const target =
     args.out === undefined
-      ? { folder: join("results", defaultFolder(plan)), resume: true }
-      : { folder: args.out, resume: args.resume };
-  const summary = await runWithProgress(plan, { ...target, workers, quiet: args.quiet });
+      ? { folder: join("results", growing?.folder ?? defaultFolder(plan)), resume: true }
+      : { folder: args.out, resume: args.resume || growing?.begun === true };
+  const summary = await runWithProgress(plan, { ...target, grows: growing !== undefined, workers, quiet: args.quiet });
   if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
   else if (summary.cells.some((cell) => cell.status === "failed")) {
     process.exitCode = FINDING;
@@ -77,6 +83,7 @@ export async function reportOf({ folder }: RunSummary, { report }: ExecuteArgume
 interface RunTarget {
   readonly folder: string;
   readonly resume: boolean;
+  readonly grows: boolean;
   readonly workers: number;
   readonly quiet: boolean;
 }

@@ -1,7 +1,7 @@
 /** The overcommit comparison as text: what is kept, how long the slowest wait, where the memory comes from. */
 import type { OvercommitCurve, OvercommitPoint } from "../analysis/overcommit.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
-import { groupBy } from "../analysis/results.ts";
+import { distinct, groupBy } from "../analysis/results.ts";
 import { textTable } from "./text-table.ts";
 
 const MISSING = "-";
@@ -12,9 +12,15 @@ export function overcommitText(curves: readonly OvercommitCurve[]): string {
 }
 
 function comparison(curves: readonly OvercommitCurve[]): string {
-  const ratios = curves[0].points.map(({ ratio }) => String(ratio));
+  const ratios = distinct(
+    curves.flatMap(({ points }) => points),
+    ({ ratio }) => ratio,
+  ).sort((a, b) => a - b);
   const table = (title: string, cell: (point: OvercommitPoint) => string): string =>
-    textTable([[title, ...ratios], ...curves.map(({ strategy, points }) => [strategy, ...points.map(cell)])]);
+    textTable([
+      [title, ...ratios.map(String)],
+      ...curves.map(({ strategy, points }) => [strategy, ...ratios.map((ratio) => at(points, ratio, cell))]),
+    ]);
   return [
     table("throughput against the uncommitted host, by ratio", throughput),
     table("VMs started", ({ vmsAdmitted }) => vmsAdmitted.toFixed(0)),
@@ -22,6 +28,12 @@ function comparison(curves: readonly OvercommitCurve[]): string {
     sources(curves),
     `${curves.map(({ verdict }) => verdict.sentence).join("\n")}\n`,
   ].join("\n");
+}
+
+/** A search measures each strategy at ratios of its own. */
+function at(points: readonly OvercommitPoint[], ratio: number, cell: (point: OvercommitPoint) => string): string {
+  const point = points.find((candidate) => candidate.ratio === ratio);
+  return point === undefined ? MISSING : cell(point);
 }
 
 function throughput({ throughput }: OvercommitPoint): string {
@@ -34,8 +46,9 @@ function throughput({ throughput }: OvercommitPoint): string {
 /** At the highest ratio, where the differences are largest. */
 function sources(curves: readonly OvercommitCurve[]): string {
   const last = curves.flatMap(({ strategy, points }) => points.slice(-1).map((point) => ({ strategy, point })));
-  const { ratio } = last[0].point;
-  const header = [`where the memory came from at ratio ${ratio}, MiB`, ...MEMORY_SOURCES.map(({ title }) => title)];
+  const ratios = distinct(last, ({ point }) => point.ratio);
+  const where = ratios.length === 1 ? `at ratio ${ratios[0]}` : "at its highest ratio";
+  const header = [`where the memory came from ${where}, MiB`, ...MEMORY_SOURCES.map(({ title }) => title)];
   const rows = last.map(({ strategy, point }) => [
     strategy,
     ...MEMORY_SOURCES.map(({ key }) => point.sources.mib[key].toFixed(0)),

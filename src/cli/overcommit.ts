@@ -1,9 +1,12 @@
 /** `vmmbench overcommit`: strategies side by side over a range of overcommit ratios. */
 import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
+import type { OvercommitCurve } from "../analysis/overcommit.ts";
+import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
 import { parseNumberList } from "./number-list.ts";
+import { parseServiceLevel } from "./service-level-option.ts";
 
 interface OvercommitArguments extends ExecuteArguments {
   matrix: string;
@@ -12,11 +15,15 @@ interface OvercommitArguments extends ExecuteArguments {
   ratios: string | undefined;
   vms: string | undefined;
   seeds: string | undefined;
+  slo: string | undefined;
+  search: boolean;
+  precision: string;
   json: boolean;
 }
 
 const RATIOS = { least: 0.1, most: 100, whole: false };
 const VMS = { least: 1, most: 4096, whole: true };
+const PRECISION = { least: 0.01, most: 1, whole: false };
 const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
 
 export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
@@ -34,34 +41,88 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       })
       .option("vms", { type: "string", requiresArg: true, describe: "Numbers of VMs on the host: 8,16" })
       .option("seeds", { type: "string", requiresArg: true, describe: "Seeds of the replicates: 1,2,3" })
+      .option("slo", {
+        type: "string",
+        requiresArg: true,
+        describe: "What users must be left with: throughput=95% or p99=2x, against an uncommitted host",
+      })
+      .option("search", {
+        type: "boolean",
+        default: false,
+        describe: "After the ratios of the matrix, look for each strategy's limit",
+      })
+      .option("precision", {
+        type: "string",
+        requiresArg: true,
+        default: "0.05",
+        describe: "How exactly --search tells the limit",
+      })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object instead of tables" })
       .example("$0 overcommit", "all strategies on the typical server")
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
+      .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
       .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
-    const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
-    const { planMatrix } = await import("../experiment/plan.ts");
     const file = locate("experiments", args.matrix, "");
-    const { vms, ratios, seeds, strategy, workload } = args;
+    const { vms, ratios, seeds, strategy, workload, slo } = args;
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
     const fromMatrix = (name: string): string => (isPath(name) ? `./${relative(dirname(file), name)}` : name);
-    const text = overcommitMatrix(readInputText(file), file, {
+    const question: OvercommitQuestion = {
       ...(workload && { workloads: workload.map(fromMatrix) }),
       ...(strategy && { strategies: strategy }),
       ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),
       ...(vms !== undefined && { vms: parseNumberList("--vms", vms, VMS) }),
       ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
-    });
-    const summary = await executePlan(await planMatrix(text, file), args, "overcommit, with the same options");
-    if (summary.cells !== undefined) await show(summary, args);
+      ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
+    };
+    const [precision] = parseNumberList("--precision", args.precision, PRECISION);
+    const answer = await run(readInputText(file), file, question, args, args.search ? precision : undefined);
+    if (answer.curves !== undefined) await show(answer.summary, answer.curves, args);
   },
 };
 
-async function show(summary: RunSummary, args: OvercommitArguments): Promise<void> {
+interface Answer {
+  readonly summary: RunSummary;
+  /** Undefined when the run was interrupted. */
+  readonly curves?: readonly OvercommitCurve[];
+}
+
+/** `precision`: to which the limits are searched, each round adding ratios to one run; undefined: the matrix only. */
+async function run(
+  text: string,
+  file: string,
+  question: OvercommitQuestion,
+  args: OvercommitArguments,
+  precision: number | undefined,
+): Promise<Answer> {
   const { overcommitCurves } = await import("../analysis/overcommit.ts");
-  const curves = overcommitCurves({ name: "overcommit", cells: summary.cells ?? [] });
+  const { nextRatio } = await import("../analysis/overcommit-search.ts");
+  const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
+  const { defaultFolder, planMatrix } = await import("../experiment/plan.ts");
+  const further: FurtherRatio[] = [];
+  let folder: string | undefined;
+  for (;;) {
+    const plan = await planMatrix(overcommitMatrix(text, file, { ...question, further }), file);
+    folder ??= `${defaultFolder(plan)}-search-${precision}`;
+    const growing = precision === undefined ? undefined : { folder, begun: further.length > 0 };
+    const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
+    if (summary.cells === undefined) return { summary };
+    const { serviceLevel } = plan.manifest;
+    const curves = overcommitCurves({ name: "overcommit", cells: summary.cells, serviceLevel });
+    const next =
+      precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
+    if (next.length === 0) return { summary, curves };
+    further.push(...next);
+  }
+}
+
+function furtherOf({ strategy, workload, vms }: OvercommitCurve, ratio: number | undefined): FurtherRatio[] {
+  return ratio === undefined ? [] : [{ strategy, workload, vms, ratio }];
+}
+
+async function show(summary: RunSummary, curves: readonly OvercommitCurve[], args: OvercommitArguments): Promise<void> {
   const report = await reportOf(summary, args);
   if (args.json) {
     console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves }));

@@ -9,6 +9,7 @@ export const manifestSchema = z.object({
   /** Over the keys of all cells and the engine: results are of one run exactly if this is equal. */
   digest: sha256,
   matrix: z.object({ name: z.string(), title: z.string(), file: z.string(), sha256, text: z.string() }),
+  serviceLevel: z.object({ metric: z.enum(["throughput", "p99"]), bound: z.number() }).optional(),
   blocks: z.array(
     z.object({
       name: z.string(),

@@ -34,6 +34,8 @@ export interface Matrix {
   readonly name: string;
   readonly title: string;
   readonly blocks: readonly MatrixBlock[];
+  /** What overcommit is judged by; absent: 95 % of the uncommitted throughput. */
+  readonly serviceLevel?: { readonly metric: "throughput" | "p99"; readonly bound: number };
 }
 
 const reference = z.string().min(1);
@@ -85,12 +87,24 @@ const block = z.strictObject({
   exclude: z.array(z.strictObject(Object.fromEntries(axes.map((axis) => [axis, valueOrValues.optional()])))).optional(),
 });
 
+/** `{ throughput: 0.95 }`: the least share kept; `{ p99: 2 }`: the most times the uncommitted latency. */
+const serviceLevel = z.union([
+  z.strictObject({ throughput: z.number().gt(0).max(1) }).transform(({ throughput: bound }) => ({
+    metric: "throughput" as const,
+    bound,
+  })),
+  z
+    .strictObject({ p99: z.number().min(1).max(1e6) })
+    .transform(({ p99: bound }) => ({ metric: "p99" as const, bound })),
+]);
+
 /** Schema of a matrix file; `machines` and `seeds` at the top are for all blocks that give none of their own. */
 export const matrixSchema = z.strictObject({
   name,
   title: z.string().optional(),
   machines: listOf(reference).optional(),
   seeds: seedList.optional(),
+  "service-level": serviceLevel.optional(),
   blocks: listOf(block),
 });
 type MatrixDocument = z.output<typeof matrixSchema>;
@@ -113,7 +127,9 @@ export function readMatrix(text: string, file: string): MatrixFile {
     const inherited = { machines: machines ?? [], seeds: seeds ?? DEFAULT_SEEDS, title: entry.name, exclude: [] };
     return { ...inherited, ...withoutUndefined(entry) };
   });
-  return { matrix: { name, title: title ?? name, blocks: resolved }, problem: document.problem };
+  const level = document.data["service-level"];
+  const matrix = { name, title: title ?? name, blocks: resolved, ...(level && { serviceLevel: level }) };
+  return { matrix, problem: document.problem };
 }
 
 /** Base name, and the changes in short, unless the matrix gives a label. */

@@ -13,6 +13,17 @@ export interface OvercommitQuestion {
   readonly seeds?: readonly number[];
   /** Labels of the strategies to keep. */
   readonly strategies?: readonly string[];
+  readonly serviceLevel?: { readonly metric: "throughput" | "p99"; readonly bound: number };
+  /** Cells beyond the matrix: ratios that only these strategies are run at. */
+  readonly further?: readonly FurtherRatio[];
+}
+
+/** Fields as in a cell's spec. */
+export interface FurtherRatio {
+  readonly strategy: string;
+  readonly workload: string;
+  readonly vms: number;
+  readonly ratio: number;
 }
 
 /**
@@ -29,7 +40,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   const replace = (axis: string, values: readonly unknown[] | undefined): void => {
     if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
   };
-  const { workloads, ratios, vms, seeds, strategies } = question;
+  const { workloads, ratios, vms, seeds, strategies, serviceLevel, further = [] } = question;
   replace("workloads", workloads);
   replace("overcommit", ratios);
   replace("vms", vms);
@@ -44,5 +55,31 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
       if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
     }
   }
+  if (serviceLevel !== undefined) {
+    const { metric, bound } = serviceLevel;
+    document.set("service-level", document.createNode({ [metric]: bound }, { flow: true }));
+  }
+  return withFurtherRatios(document.toString(), file, further);
+}
+
+/** The axis gets every ratio, and whoever does not need one is excluded from it. */
+function withFurtherRatios(text: string, file: string, further: readonly FurtherRatio[]): string {
+  if (further.length === 0) return text;
+  const [block] = readMatrix(text, file).matrix.blocks;
+  const added = [...new Set(further.map(({ ratio }) => ratio))].sort((a, b) => a - b);
+  const isWanted = (vmm: string, workload: string, vms: number, ratio: number): boolean =>
+    further.some((one) => one.strategy === vmm && one.workload === workload && one.vms === vms && one.ratio === ratio);
+  const exclude = block.vmms.flatMap(({ label: vmm }) =>
+    block.workloads.flatMap((workload) =>
+      (block.vms ?? []).flatMap((vms) => {
+        const overcommit = added.filter((ratio) => !isWanted(vmm, workload, vms, ratio));
+        return overcommit.length === 0 ? [] : [{ vmm, workload, vms, overcommit }];
+      }),
+    ),
+  );
+  const document = parseDocument(text);
+  const ratios = [...(block.overcommit ?? []), ...added].sort((a, b) => a - b);
+  document.setIn(["blocks", 0, "overcommit"], document.createNode(ratios, { flow: true }));
+  document.setIn(["blocks", 0, "exclude"], document.createNode([...block.exclude, ...exclude]));
   return document.toString();
 }

@@ -51,6 +51,7 @@ export async function planMatrix(
     schema: 1,
     digest: digest(JSON.stringify([engine, keys])),
     matrix: { name: matrix.name, title: matrix.title, file: file.split("/").slice(-1)[0], sha256: sha256(text), text },
+    ...(matrix.serviceLevel && { serviceLevel: matrix.serviceLevel }),
     blocks: matrix.blocks.map((block) => inputs.describe(block)),
     ...inputs.summaries(),
     cells: keys,

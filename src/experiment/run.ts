@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly workers: number;
   /** Go on with what the folder holds. */
   readonly resume: boolean;
+  /** What the folder holds may be a part of this run, or this run of it; see {@link ResultsStore.open}. */
+  readonly grows?: boolean;
   /** Stop taking up cells; what is finished stays stored. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
@@ -50,7 +52,7 @@ const WORKER = join(PACKAGE_ROOT, "dist/experiment/worker.js");
 /** Run what the folder lacks. Throws an InputError, with nothing touched, when the folder is of another run. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunSummary> {
   const start = performance.now();
-  const store = await ResultsStore.open(options.folder, plan.manifest, options.resume);
+  const store = await ResultsStore.open(options.folder, plan.manifest, options.resume, options.grows);
   const execution = new Execution(plan, store, options);
   await execution.run();
   const interrupted = options.signal?.aborted === true;

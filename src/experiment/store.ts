@@ -30,10 +30,11 @@ export class ResultsStore {
   }
 
   /**
-   * Begin a run in a new or empty folder, or go on with it when `resume` is set. Throws an {@link InputError}, without
-   * having touched anything, when the folder holds something else or the results of another matrix or version.
+   * Begin a run in a new or empty folder, or go on with it when `resume` is set; `grows`: the run in the folder may be a
+   * part of this one, or this one of it. Throws an {@link InputError}, without having touched anything, when the folder
+   * holds something else or the results of another matrix or version.
    */
-  static async open(folder: string, manifest: Manifest, resume: boolean): Promise<ResultsStore> {
+  static async open(folder: string, manifest: Manifest, resume: boolean, grows = false): Promise<ResultsStore> {
     const entries = await entriesOf(folder);
     if (entries.length === 0) {
       await makeFolder(folder);
@@ -45,7 +46,8 @@ export class ResultsStore {
         `${folder}: the folder is not empty; go on with the run in it with --resume, or give another folder with --out`,
       );
     }
-    requireSameRun(folder, await readManifest(folder), manifest);
+    const present = await readManifest(folder);
+    if (!(grows && isPartOf(present, manifest))) requireSameRun(folder, present, manifest);
     await removeTemporaryFiles(folder);
     // The same cells, but titles in the matrix may have been mended.
     await writeManifest(folder, manifest);
@@ -151,6 +153,14 @@ async function noResults(folder: string): Promise<string> {
   const parent = dirname(folder);
   const nearest = nearestName(basename(folder), await entriesOf(parent).catch(() => []));
   return `${folder}: there is no such folder${nearest === undefined ? "" : `; did you mean "${join(parent, nearest)}"?`}`;
+}
+
+/** One of the two has all cells of the other, under the same engine. */
+function isPartOf(present: Manifest, wanted: Manifest): boolean {
+  if (present.versions.engine !== wanted.versions.engine) return false;
+  const [few, many] = [present.cells, wanted.cells].sort((a, b) => a.length - b.length);
+  const all = new Set(many);
+  return few.every((key) => all.has(key));
 }
 
 function requireSameRun(folder: string, present: Manifest, wanted: Manifest): void {

@@ -25,7 +25,8 @@ export interface Run {
  */
 export async function loadRun(folder: string): Promise<Run> {
   const { manifest, cells } = await readResults(folder);
-  const results = { name: basename(resolve(folder)), cells: inMatrixOrder(cells, manifest) };
+  const { serviceLevel } = manifest;
+  const results = { name: basename(resolve(folder)), cells: inMatrixOrder(cells, manifest), serviceLevel };
   requireIdenticalWork(results.cells);
   return { results, manifest, ...unchangedMachines(manifest) };
 }

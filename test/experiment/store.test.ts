@@ -131,6 +131,19 @@ describe("a results folder", () => {
     expect(readFileSync(join(folder, "manifest.json"))).toEqual(before);
   });
 
+  it("grows when it is part of the run, or the run of it, and keeps what is finished", async () => {
+    const store = await ResultsStore.open(folder, manifest(key(9), key(0), [1, 2].map(key)), false, true);
+    await store.add(cell(1));
+    const grown = await ResultsStore.open(folder, manifest(key(8), key(0), [1, 2, 3].map(key)), true, true);
+    expect([...grown.finished]).toEqual([key(1)]);
+    expect(grown.manifest.cells).toHaveLength(3);
+    const again = await ResultsStore.open(folder, manifest(key(9), key(0), [1, 2].map(key)), true, true);
+    expect([...again.finished]).toEqual([key(1)]);
+    for (const other of [manifest(key(7), key(0), [2, 3].map(key)), manifest(key(7), key(5), [1, 2, 3].map(key))]) {
+      await expect(ResultsStore.open(folder, other, true, true)).rejects.toThrow(/holds another run|another version/);
+    }
+  });
+
   it("says so when it is absent, unfinished or damaged", async () => {
     await expect(readResults(join(folder, "no"))).rejects.toThrow("there is no such folder");
     const store = await ResultsStore.open(join(folder, "run"), manifest(), false);

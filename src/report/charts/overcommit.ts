@@ -1,5 +1,6 @@
-import { type OvercommitCurve, overcommitCurves, TOLERATED_LOSS } from "../../analysis/overcommit.ts";
+import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
+import { DEFAULT_SERVICE_LEVEL, levelText, type ServiceLevel } from "../../analysis/service-level.ts";
 import { vmmStyles } from "../colours.ts";
 import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
 import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote, type View } from "./chart.ts";
@@ -43,11 +44,13 @@ export function hostNote(results: Results, { block, workload, machine, vms }: Ov
 }
 
 function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {
-  const title = titleOf(curves);
+  const level = results.serviceLevel ?? DEFAULT_SERVICE_LEVEL;
+  const title = titleOf(curves, level);
+  const dashed = level.metric === "throughput" ? `; dashed: ${Math.round(100 * (1 - level.bound))} % loss` : "";
   const subtitle =
     "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
-    `interval; dashed: 5 % loss. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
-  const spec = frame(view(results, curves), { title, subtitle, source: sourceNote(results), width: WIDTH });
+    `interval${dashed}. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
+  const spec = frame(view(results, curves, level), { title, subtitle, source: sourceNote(results), width: WIDTH });
   return { id, title, description: `${title}. ${curves.map((curve) => curve.verdict.sentence).join(" ")}`, spec };
 }
 
@@ -58,16 +61,16 @@ function missingNote(curves: readonly OvercommitCurve[]): string {
   return `No uncommitted host to compare with: ${missing.map((curve) => curve.strategy).join(", ")}. `;
 }
 
-function titleOf(curves: readonly OvercommitCurve[]): string {
+function titleOf(curves: readonly OvercommitCurve[], level: ServiceLevel): string {
   const able = curves.filter((curve) => curve.verdict.highestRatio !== undefined);
-  if (able.length === 0) return "No strategy keeps throughput within 5 % at any overcommit measured";
+  if (able.length === 0) return `No strategy keeps ${levelText(level)} at any overcommit measured`;
   const highest = Math.max(...able.map((curve) => curve.verdict.highestRatio ?? 0));
   const best = able.filter((curve) => curve.verdict.highestRatio === highest).map((curve) => curve.strategy);
   const who = best.length === curves.length ? "every strategy" : best.join(", ");
-  return `Overcommit with throughput kept within 5 %: up to ${highest} (${who})`;
+  return `Overcommit with ${levelText(level, "kept ")}: up to ${highest} (${who})`;
 }
 
-function view(results: Results, curves: readonly OvercommitCurve[]): View {
+function view(results: Results, curves: readonly OvercommitCurve[], level: ServiceLevel): View {
   // Dashed lines are drawn over solid ones, so that equal curves both show.
   const styles = vmmStyles(results);
   const dashes = ({ strategy }: OvercommitCurve): number => styles.get(strategy)?.dash.length ?? 0;
@@ -76,7 +79,7 @@ function view(results: Results, curves: readonly OvercommitCurve[]): View {
   const throughput = panelRows(drawn, (point) => point.throughput);
   const p99 = panelRows(drawn, (point) => point.latencyP99Ms);
   const panels = [
-    ...(throughput.length > 0 ? [panel(throughput, strategies, THROUGHPUT, [TOLERATED])] : []),
+    ...(throughput.length > 0 ? [panel(throughput, strategies, THROUGHPUT, tolerated(level))] : []),
     ...(p99.length > 0 ? [panel(p99, strategies, latencyAxis(p99), [])] : []),
   ];
   return { vconcat: panels, spacing: 18, resolve: { scale: { color: "shared", shape: "shared" } } };
@@ -88,8 +91,13 @@ const THROUGHPUT: View = {
   scale: { domainMin: 0, nice: true },
 };
 
-const TOLERATED: View = {
-  data: { values: [{ tolerated: 1 - TOLERATED_LOSS }] },
-  mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
-  encoding: { y: { field: "tolerated", type: "quantitative" } },
-};
+function tolerated({ metric, bound }: ServiceLevel): View[] {
+  if (metric !== "throughput") return [];
+  return [
+    {
+      data: { values: [{ tolerated: bound }] },
+      mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
+      encoding: { y: { field: "tolerated", type: "quantitative" } },
+    },
+  ];
+}

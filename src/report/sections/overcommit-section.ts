@@ -1,5 +1,6 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
+import { DEFAULT_SERVICE_LEVEL, levelText } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { memorySourcesChart } from "../charts/memory-sources.ts";
 import { overcommitChart } from "../charts/overcommit.ts";
@@ -9,14 +10,15 @@ import type { Run } from "../load-run.ts";
 /** How far each strategy goes, and where the memory comes from. */
 export function overcommitSection({ results }: Run): Section {
   const curves = overcommitCurves(results);
+  const level = results.serviceLevel ?? DEFAULT_SERVICE_LEVEL;
   const blocks: Block[] =
     curves.length === 0
       ? [paragraph(`Left out: it needs ${overcommitChart.needs}.`)]
       : [
           paragraph(
             "Throughput of all VMs together against the same strategy's roomiest host (lowest ratio, 1.0 or less), on the same " +
-              "seeds; VMs that a strategy does not start count as configured. A ratio counts as kept when the lower end of the 95 % " +
-              "confidence interval is above 95 % and all VMs start, at it and at all lower ratios.",
+              `seeds; VMs that a strategy does not start count as configured. A ratio counts as kept when ${levelText(level)} ` +
+              "holds at the worse end of the 95 % confidence interval and all VMs start, at it and at all lower ratios.",
           ),
           list(
             curves.map(

@@ -1,0 +1,93 @@
+/** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
+import type { OvercommitPoint } from "./overcommit.ts";
+import { keepsLevel, levelText, type ServiceLevel, serviceOf } from "./service-level.ts";
+
+export interface OvercommitVerdict {
+  /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
+  readonly highestRatio?: number;
+  /** Lowest ratio measured at which it is not kept. */
+  readonly failingRatio?: number;
+  /** No measured ratio fails, so that the limit lies beyond. */
+  readonly open: boolean;
+  readonly sentence: string;
+}
+
+/** The roomiest host is short of memory already, so that there is nothing to compare with. */
+export function withheldVerdict(strategy: string, ratio: number): OvercommitVerdict {
+  const sentence =
+    `${strategy}: no verdict: its roomiest host (ratio ${format(ratio)}) is short of memory already, with what the VMM ` +
+    "itself needs; add a lower ratio to compare with.";
+  return { open: false, sentence };
+}
+
+/** `points` by ascending ratio. A level counts as kept at a ratio when it is kept at all lower ones, too. */
+export function overcommitVerdict(
+  strategy: string,
+  points: readonly OvercommitPoint[],
+  level: ServiceLevel,
+): OvercommitVerdict {
+  const measured = points.filter((point) => serviceOf(level, point) !== undefined);
+  if (measured.length === 0) {
+    const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
+    return { open: true, sentence };
+  }
+  const failing = measured.findIndex((point) => !keepsLevel(level, point) || !allStart(point));
+  const kept = failing === -1 ? measured : measured.slice(0, failing);
+  const beyond = failing === -1 ? undefined : measured[failing];
+  const highest = kept.filter((point) => point.ratio > 1).at(-1);
+  const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
+  const first = beyond === undefined ? "" : `; at ${format(beyond.ratio)}, ${lossOf(beyond, level)}`;
+  const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
+  if (highest === undefined) {
+    const sentence = `${strategy}: no overcommit keeps ${levelText(level)} (${confidence})${first}.`;
+    return { ...failingRatio, open: false, sentence };
+  }
+  const limit = `${format(highest.ratio)}${beyond === undefined ? ", the highest ratio measured" : ""}`;
+  const note = level.metric === "throughput" ? latencyNote(points, highest) : "";
+  const stays = levelText(level, "stays ");
+  const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}.`;
+  return { highestRatio: highest.ratio, ...failingRatio, open: beyond === undefined, sentence };
+}
+
+/** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */
+function allStart({ vmsAdmitted, vmsConfigured }: OvercommitPoint): boolean {
+  return vmsAdmitted >= vmsConfigured;
+}
+
+function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
+  const figure = serviceOf(level, point)?.estimate ?? 0;
+  const started = `only ${format(point.vmsAdmitted)} of ${format(point.vmsConfigured)} VMs start`;
+  const admitted = allStart(point) ? "" : ` (${started})`;
+  if (level.metric === "p99") {
+    if (keepsLevel(level, point)) return started;
+    if (figure === Infinity) return `no request is finished${admitted}`;
+    if (figure <= level.bound)
+      return `it is ${times(figure)} on average, but the seeds differ too much to be sure${admitted}`;
+    return `p99 latency is ${times(figure)} the uncommitted one${admitted}`;
+  }
+  if (keepsLevel(level, point)) return `${started}, though these do ${percent(figure)} of the work`;
+  if (figure >= level.bound)
+    return `${percent(figure)} remains on average, but the seeds differ too much to be sure${admitted}`;
+  return `${percent(figure)} of it remains${admitted}`;
+}
+
+function latencyNote(points: readonly OvercommitPoint[], at: OvercommitPoint): string {
+  const before = points[0].latencyP99Ms?.estimate;
+  const then = at.latencyP99Ms?.estimate;
+  if (before === undefined || then === undefined || !(before > 0)) return "";
+  const factor = then / before;
+  if (factor < 1.1) return ", p99 latency as before";
+  return `, p99 latency ${times(factor)} that of ratio ${format(points[0].ratio)}`;
+}
+
+function times(factor: number): string {
+  return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
+function format(value: number): string {
+  return String(Math.round(value * 100) / 100);
+}

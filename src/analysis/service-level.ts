@@ -1,0 +1,40 @@
+/** What users were promised, and whether a measured point keeps it at 95 % confidence. */
+import type { Estimate } from "./statistics.ts";
+
+/** `bound`: the least share of the uncommitted throughput, or the most times that p99 latency may be the uncommitted one. */
+export interface ServiceLevel {
+  readonly metric: "throughput" | "p99";
+  readonly bound: number;
+}
+
+export const DEFAULT_SERVICE_LEVEL: ServiceLevel = { metric: "throughput", bound: 0.95 };
+
+/** Against the uncommitted host, on the same seeds. */
+export interface RelativeService {
+  readonly throughput?: Estimate;
+  readonly p99Factor?: Estimate;
+}
+
+/** The figure that the level is about. */
+export function serviceOf({ metric }: ServiceLevel, service: RelativeService): Estimate | undefined {
+  return metric === "throughput" ? service.throughput : service.p99Factor;
+}
+
+/** The end of the interval that is nearer to the bound decides; without an interval the estimate itself. */
+export function keepsLevel(level: ServiceLevel, service: RelativeService): boolean {
+  const figure = serviceOf(level, service);
+  if (figure === undefined) return false;
+  return level.metric === "throughput"
+    ? (figure.low ?? figure.estimate) >= level.bound
+    : (figure.high ?? figure.estimate) <= level.bound;
+}
+
+/** "throughput within 5 %", "p99 latency within 2 times the uncommitted one"; `verb` goes before "within". */
+export function levelText({ metric, bound }: ServiceLevel, verb = ""): string {
+  if (metric === "throughput") return `throughput ${verb}within ${round(100 * (1 - bound))} %`;
+  return `p99 latency ${verb}within ${round(bound)} times the uncommitted one`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
