@@ -6,6 +6,7 @@ import type { Validation } from "../analysis/validation/validation.ts";
 import { figure, type Table } from "../report/document.ts";
 import {
   bySource,
+  calibratedCostTable,
   errorPercent,
   goalTable,
   orderSentence,
@@ -27,6 +28,7 @@ export function validationText(validation: Validation, inColour: boolean): strin
     titledTable(roleTable(validation), colours),
     orderLines(validation, colours),
     `${titledTable(parameterTable(validation.summary.freeParameters), colours)}${parameterSentence(validation)}\n`,
+    titledTable(calibratedCostTable(validation.summary.freeParameters), colours),
     titledTable(goalTable(validation), colours),
   ].join("\n");
 }

@@ -4,7 +4,7 @@ import { InputError } from "../core/input-error.ts";
 import { requireIdenticalWork, type Results } from "../analysis/results.ts";
 import { locate } from "../experiment/catalogue.ts";
 import { loadMachine } from "../experiment/documents/load.ts";
-import type { SourcedNumber } from "../experiment/documents/machine-document.ts";
+import type { SourcedNumber } from "../experiment/documents/machine-numbers.ts";
 import type { Manifest } from "../experiment/manifest.ts";
 import { readResults } from "../experiment/store.ts";
 import type { MachineProfile } from "../machine/profile.ts";

@@ -12,6 +12,7 @@ import {
   goalTable,
   orderSentence,
   orderTable,
+  calibratedCostTable,
   parameterSentence,
   parameterTable,
   reasonBlocks,
@@ -56,7 +57,12 @@ function rulesSection(): Section {
         "What may be calibrated: the native column of a source gives the guest kernel's own path lengths, one number for each " +
           "operation; a VMM has at most six primitive costs, from the simplest rows. Nothing is calibrated on an application.",
         "Free parameters are all numbers of the machine profiles that are not taken as such from a source: calibrated ones and " +
-          "assumed ones. There should be fewer of them than a quarter of the predictions.",
+          "assumed ones. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
+          "its own.",
+        "Counted apart are the numbers that a native column gives: the profile has the published figure of bare metal, one for an " +
+          "operation, and the path length is what is left of it when all else that the operation is charged is taken off; three " +
+          "paths of the network are calibrated on native rates. They are the same under every VMM and cannot make one fit. Of all " +
+          "other free parameters there should be fewer than a quarter of the predictions; the ratio with them is printed, too.",
         `The error of a row is (simulated - published) / published. A row within ${percent(CLOSE)} is close; one that is more than ` +
           `${percent(MISS)} off is a miss, and so are systems that the models put into another order than the source. Misses are ` +
           "in bold, with the reason where one is known. No row is taken out because it misses.",
@@ -76,6 +82,7 @@ function togetherSection(validation: Validation): Section {
       paragraph(orderSentence(validation.summary.orderings)),
       paragraph(parameterSentence(validation)),
       parameterTable(validation.summary.freeParameters),
+      calibratedCostTable(validation.summary.freeParameters),
       goalTable(validation),
     ],
   };

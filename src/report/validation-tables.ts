@@ -1,6 +1,6 @@
 /** What the report and docs/validation.md show of a validation. */
 import { groupBy } from "../analysis/results.ts";
-import type { FreeParameters } from "../analysis/validation/free-parameters.ts";
+import { type FreeParameters, MOST_CALIBRATED } from "../analysis/validation/free-parameters.ts";
 import { goals } from "../analysis/validation/goals.ts";
 import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
 import type { Ordering } from "../analysis/validation/orderings.ts";
@@ -93,22 +93,48 @@ export function orderSentence(orderings: readonly Ordering[]): string {
   );
 }
 
-export function parameterTable({ groups }: FreeParameters): Table {
+export function parameterTable({ groups, total, native }: FreeParameters): Table {
+  const sum = (of: "calibrated" | "assumed"): number => groups.reduce((count, group) => count + group[of], 0);
   return {
     kind: "table",
     caption: "Free parameters: numbers of the machine profiles that are not taken as such from a source",
-    columns: ["numbers", "calibrated", "assumed"],
-    rows: groups.map(({ name, calibrated, assumed }) => [name, calibrated, assumed]),
+    columns: ["numbers", "calibrated", "assumed", "apart: from native columns"],
+    rows: [
+      ...groups.map((group) => [group.name, group.calibrated, group.assumed, group.native]),
+      [
+        `all: ${total} free, ${total + native} with those from native columns`,
+        sum("calibrated"),
+        sum("assumed"),
+        native,
+      ],
+    ],
+  };
+}
+
+/** Whether no VMM has more calibrated primitive costs than it may. */
+export function calibratedCostTable({ calibratedCosts }: FreeParameters): Table {
+  return {
+    kind: "table",
+    caption: `Calibrated primitive costs of each VMM, at most ${MOST_CALIBRATED}`,
+    columns: ["machine", "VMM (CPU)", "number", "costs"],
+    rows: calibratedCosts.map(({ machine, vmm, costs }) => [machine, vmm, costs.length, costs.join(", ")]),
+    missed: new Set(calibratedCosts.flatMap(({ costs }, index) => (costs.length > MOST_CALIBRATED ? [index] : []))),
   };
 }
 
 export function parameterSentence({ summary }: Validation): string {
-  const { machines, total, published, perPrediction } = summary.freeParameters;
-  const ratio = perPrediction === null ? "" : `, ${perPrediction.toFixed(2)} for each`;
+  const { machines, total, native, published, derived, perPrediction, perPredictionWithNative } =
+    summary.freeParameters;
   return (
-    `The profiles of ${machines.join(", ")} have ${total} free parameters and ${published} numbers from sources, for ` +
-    `${summary.roles.prediction.rows} predictions${ratio}.`
+    `The profiles of ${machines.join(", ")} have ${total} free parameters, ${published} numbers from sources and ` +
+    `${derived} that follow from another number, for ${summary.roles.prediction.rows} predictions${forEach(perPrediction)}. ` +
+    `With the ${native} numbers that a native column gives, which are counted apart, there are ` +
+    `${total + native}${forEach(perPredictionWithNative)}.`
   );
+}
+
+function forEach(ratio: number | null): string {
+  return ratio === null ? "" : `, ${ratio.toFixed(2)} for each`;
 }
 
 /** What is wanted of the models, and whether they reach it. */

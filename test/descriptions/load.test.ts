@@ -211,6 +211,65 @@ describe("a machine", () => {
     expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(/m\.yaml:3:7: base: .*bose\.yaml/);
   });
 
+  test("gives costs by rules, in time, and for what its base leaves open", () => {
+    const rules = `
+  hardware.interrupt: { as: hardware.trap, source: R }
+  hardware.double: { as: hardware.interrupt, times: 2, source: R }
+  hardware.part: { part-of: hardware.trap, source: R }
+  hardware.bus: { value: 333, unit: ns, kind: assumed, source: S }`;
+    const given = MACHINE.replace("name: m", "name: base").replace(
+      "published, source: S }\nkernel",
+      `published, source: S }${rules}\nkernel`,
+    );
+    const base = loadMachine(write("base.yaml", given));
+    // 333 ns at 2400 MHz are 799.2 cycles.
+    expect(base.profile.costs).toEqual({
+      "hardware.trap": 1093,
+      "hardware.interrupt": 1093,
+      "hardware.double": 2186,
+      "hardware.part": 0,
+      "hardware.bus": 799,
+    });
+    const double = base.numbers.find(({ name }) => name === "costs.hardware.double");
+    expect(double).toEqual({
+      name: "costs.hardware.double",
+      value: 2186,
+      unit: "cycles",
+      source: "2 times hardware.interrupt: R",
+      kind: "derived",
+    });
+    const scale = "base: base\nbase-scale: { value: 0.5, kind: assumed, source: S }";
+    const own = MACHINE.replace("title: M", `title: M\n${scale}`).replace("1093", "500").replace("2.4GHz", "1GHz");
+    const derived = loadMachine(write("m.yaml", own.replace(/^(disk|network): .*\n/gm, "")));
+    expect(derived.profile.costs).toEqual({
+      "hardware.trap": 500,
+      "hardware.interrupt": 500,
+      "hardware.double": 1000,
+      "hardware.part": 0,
+      "hardware.bus": 333,
+    });
+    expect(derived.profile).toMatchObject({ disk: base.profile.disk, network: base.profile.network });
+    expect(derived.numbers.find(({ name }) => name === "disk.rate")).toMatchObject({ base: "base", value: 60 });
+  });
+
+  test("may take off what a figure contains, but no more than there is", () => {
+    const part = (value: number): string =>
+      MACHINE.replace(
+        "kernel-paths:",
+        `  a.b: { value: ${value}, unit: cycles, less: [hardware.trap], kind: published, source: S }\nkernel-paths:`,
+      );
+    const { profile, numbers } = loadMachine(write("m.yaml", part(2030)));
+    expect(profile.costs["a.b"]).toBe(2030 - 1093);
+    expect(numbers.find(({ name }) => name === "costs.a.b")).toMatchObject({
+      value: 937,
+      kind: "published",
+      source: "2030 cycles less hardware.trap: S",
+    });
+    expect(problems(() => loadMachine(write("bad.yaml", part(1000))))[0]).toContain(
+      "a.b: comes to -93; expected no more",
+    );
+  });
+
   test("may describe its second-level cache", () => {
     const cache = "cache: { size: 512KiB, ways: 8, line: 64B, kind: published, source: S }\n";
     const { profile, numbers } = loadMachine(write("cache.yaml", MACHINE.replace("disk:", `${cache}disk:`)));
@@ -238,7 +297,7 @@ describe("a machine", () => {
       "another unit",
       "1093, unit: cycles",
       "1093, unit: us",
-      'costs.hardware.trap.unit: "us" is not known here; expected one of: cycles, instructions',
+      'costs.hardware.trap.unit: "us" is not known here; did you mean "ns"?',
     ],
     [
       "a cost in another unit than the machine's",
@@ -262,6 +321,30 @@ describe("a machine", () => {
       "expected at most 65536 entries in a power of two of sets",
     ],
     ["uneven ways", "ways: 4", "ways: 5", "tlb.ways: 64 entries cannot be divided into 5 ways"],
+    [
+      "a rule about a cost that is not given",
+      "kernel-paths:",
+      "  a.b: { as: hardware.trapp, source: S }\nkernel-paths:",
+      'costs.a.b: "hardware.trapp" is not given; expected a cost of this section',
+    ],
+    [
+      "a rule that leads back to itself",
+      "kernel-paths:",
+      "  a.b: { as: a.b, source: S }\nkernel-paths:",
+      'costs.a.b: "a.b" follows from "a.b" itself; expected a number somewhere',
+    ],
+    [
+      "a rule with a misspelt key",
+      "kernel-paths:",
+      "  a.b: { as: hardware.trap, time: 2, source: S }\nkernel-paths:",
+      'unknown key "time"; did you mean "times"?',
+    ],
+    [
+      "neither disk nor base",
+      "disk: {",
+      "page-walk-cache: { entries: 4, kind: assumed, source: S }\n#",
+      "disk: is missing",
+    ],
     ["a twofold cost", "kernel-paths:", "  hardware.trap: 5\nkernel-paths:", 'duplicate key "hardware.trap"'],
     ["a wrong cost name", "hardware.trap:", "Hardware Trap:", 'costs: "Hardware Trap" is not a name of a cost'],
   ];

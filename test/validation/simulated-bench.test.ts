@@ -40,7 +40,7 @@ describe("the bench of a validation", () => {
     [() => bench.operation(XEON, "esx", "page-fualt"), 'did you mean "page-fault"?'],
     [() => bench.operation(XEON, { esx: { mmmu: "bare" } }, "stat"), 'esx: mmmu: unknown slot "mmmu"'],
     [() => bench.operation(XEON, {}, "stat"), "{}: expected one VMM with its changes"],
-    [() => bench.operation(XEON, "native", "divzero"), "gives no costs.hardware.exception"],
+    [() => bench.operation(XEON, "native", "cr8wr"), "gives no costs.hardware.task-priority"],
     [() => bench.workload(XEON, "native", "databse"), 'did you mean "database"?'],
   ])("says what there is not (%#)", (ask, sentence) => {
     expect(ask).toThrow(sentence);

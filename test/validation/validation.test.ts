@@ -9,6 +9,7 @@ import type { PublishedFigure } from "../../src/analysis/validation/published-fi
 import { relativeError, type ValidatedRow } from "../../src/analysis/validation/validated-row.ts";
 import type { ValidationRow, ValidationSet } from "../../src/analysis/validation/validation-set.ts";
 import { summaryOf, type Validation, validate } from "../../src/analysis/validation/validation.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 
@@ -32,7 +33,7 @@ function row(id: string, published: number, simulated: number | null, more: Part
 
 function validationOf(rows: readonly ValidatedRow[]): Validation {
   const roles = { calibration: summaryOf(rows, "calibration"), prediction: summaryOf(rows, "prediction") };
-  return { rows, summary: { roles, orderings: orderings(rows), freeParameters: freeParameters([], 1) } };
+  return { rows, summary: { roles, orderings: orderings(rows), freeParameters: freeParameters([], [], 1) } };
 }
 
 function figureOf(id: string, value: number): [string, PublishedFigure] {
@@ -171,20 +172,34 @@ describe("free parameters", () => {
       { name: "costs.esx.trace", kind: "calibrated", ...text },
       { name: "costs.esx.callout", kind: "assumed", ...text },
       { name: "costs.xen.hypercall", kind: "published", ...text },
-      { name: "kernel-paths.fork", kind: "calibrated", ...text },
+      { name: "costs.xen.forward-exception", kind: "calibrated", ...text },
+      { name: "costs.hardware.trap", kind: "calibrated", ...text },
+      { name: "costs.xen.root-switch", kind: "calibrated", ...text, base: "another" },
+      { name: "costs.xen.event-upcall", kind: "derived", ...text },
+      { name: "costs.hardware.exception", kind: "native", ...text },
+      { name: "kernel-paths.exec", kind: "native", ...text },
+      { name: "kernel-paths.send-packet", kind: "calibrated", ...text },
+      { name: "kernel-paths.interrupt", kind: "assumed", ...text },
     ] as const;
-    expect(freeParameters([{ ...machine, numbers }], 8)).toEqual({
+    expect(freeParameters([{ ...machine, numbers }], [{ machine: "xeon-2.4-sosp03", vmm: xenPv }], 8)).toEqual({
       machines: ["xeon-2.4-sosp03"],
       groups: [
-        { name: "CPU, TLB, disk, network", calibrated: 0, assumed: 1 },
-        { name: "native path lengths of the kernel", calibrated: 1, assumed: 0 },
-        { name: "primitive costs: esx", calibrated: 1, assumed: 1 },
+        { name: "path lengths of the kernel", calibrated: 0, assumed: 1, native: 2 },
+        { name: "primitive costs: esx", calibrated: 1, assumed: 1, native: 0 },
+        { name: "primitive costs: hardware", calibrated: 1, assumed: 0, native: 1 },
+        { name: "primitive costs: xen", calibrated: 1, assumed: 0, native: 0 },
+        { name: "scale, CPU, TLB, disk, network", calibrated: 0, assumed: 1, native: 0 },
       ],
-      total: 4,
+      // Xen has no use for a cost of ESX, and that of the bare machine is not its own.
+      calibratedCosts: [{ machine: "xeon-2.4-sosp03", vmm: "xen-pv (paravirtual)", costs: ["xen.forward-exception"] }],
+      total: 6,
+      native: 3,
       published: 2,
-      perPrediction: 0.5,
+      derived: 1,
+      perPrediction: 0.75,
+      perPredictionWithNative: 1.125,
     });
-    expect(freeParameters([machine], 0).perPrediction).toBeNull();
+    expect(freeParameters([machine], [], 0).perPrediction).toBeNull();
   });
 });
 

@@ -17,6 +17,11 @@ import type { Bench, VmmReference } from "./validation-set.ts";
 
 const SEED = 1;
 
+export interface MonitoredMachine {
+  readonly machine: string;
+  readonly vmm: Vmm;
+}
+
 /** Every method throws an InputError for a machine, VMM, operation or workload that there is not, or that cannot be run. */
 export class SimulatedBench implements Bench {
   readonly #machines = new Map<string, LoadedMachine>();
@@ -24,10 +29,16 @@ export class SimulatedBench implements Bench {
   readonly #operations = new Map<string, MeasuredCost>();
   readonly #guests = new Map<string, CompiledWorkload>();
   readonly #outcomes = new Map<string, CellOutcome>();
+  readonly #monitored = new Map<string, MonitoredMachine>();
 
   /** The machines that were asked for so far. */
   get machines(): readonly LoadedMachine[] {
     return [...this.#machines.values()];
+  }
+
+  /** The VMMs that were simulated so far, with each machine that they were simulated on. */
+  get monitored(): readonly MonitoredMachine[] {
+    return [...this.#monitored.values()];
   }
 
   profile(machine: string): MachineProfile {
@@ -38,19 +49,21 @@ export class SimulatedBench implements Bench {
     return once(this.#operations, keyOf(machine, vmm, operation), () => {
       const profile = this.profile(machine);
       const [benchmark] = chosenBenchmarks(profile, [operation]);
-      return measureMicrobenchmark(benchmark, this.#vmm(vmm), profile);
+      return measureMicrobenchmark(benchmark, this.#vmm(machine, vmm), profile);
     });
   }
 
   workload(machine: string, vmm: VmmReference, workload: string): CellOutcome {
     return once(this.#outcomes, keyOf(machine, vmm, workload), () => {
       const guest = once(this.#guests, workload, () => compileOne(workload));
-      return runMonitor(this.#vmm(vmm), this.profile(machine), guest);
+      return runMonitor(this.#vmm(machine, vmm), this.profile(machine), guest);
     });
   }
 
-  #vmm(reference: VmmReference): Vmm {
-    return once(this.#vmms, JSON.stringify(reference), () => vmmOf(reference));
+  #vmm(machine: string, reference: VmmReference): Vmm {
+    const vmm = once(this.#vmms, JSON.stringify(reference), () => vmmOf(reference));
+    once(this.#monitored, keyOf(machine, reference, ""), () => ({ machine, vmm }));
+    return vmm;
   }
 }
 

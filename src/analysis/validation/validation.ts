@@ -47,7 +47,7 @@ export function validate(
   const summary = {
     roles: { calibration: summaryOf(rows, "calibration"), prediction: summaryOf(rows, "prediction") },
     orderings: orderings(rows),
-    freeParameters: freeParameters(bench.machines, predictions),
+    freeParameters: freeParameters(bench.machines, bench.monitored, predictions),
   };
   return { rows, summary };
 }

@@ -61,7 +61,7 @@ export function issuesToProblems(
     }
     if (issue.code === "invalid_union") {
       const fitting = issue.errors.filter((branch) => !branch.some(isWrongForm));
-      if (fitting.length === 1) return issuesToProblems(fitting[0], path);
+      if (fitting.length > 0) return issuesToProblems(closest(fitting), path);
       const wrong = issue.errors.flatMap((branch) => branch.filter(isWrongForm));
       const specific = wrong.filter(({ code }) => code === "custom");
       const forms = new Set((specific.length > 0 ? specific : wrong).map(({ message }) => message));
@@ -90,6 +90,15 @@ function isMisspelt(key: string, parent: readonly PropertyKey[], issues: readonl
 /** A number beyond what is exact is beyond any other limit too; the tighter limit says it all. */
 function isTighter(other: z.core.$ZodIssue, issue: z.core.$ZodIssueTooBig): boolean {
   return other.code === "too_big" && other.path.join("\0") === issue.path.join("\0") && other.maximum < issue.maximum;
+}
+
+function faults(branch: readonly z.core.$ZodIssue[]): number {
+  return branch.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
+}
+
+/** The branch of a union that finds the fewest faults, every unknown key one of them. */
+function closest(branches: readonly z.core.$ZodIssue[][]): readonly z.core.$ZodIssue[] {
+  return branches.reduce((best, branch) => (faults(branch) < faults(best) ? branch : best));
 }
 
 /** The branch of a union does not even have the shape of what was written. */

@@ -10,13 +10,18 @@ import { readTrace } from "../../workload/readers/trace.ts";
 import { traceToStream } from "../../workload/trace-stream.ts";
 import type { Workload } from "../../workload/workload.ts";
 import { type InputFile, inputText, readInputFile } from "../input-files.ts";
+import { settleNativeFigures } from "../native-figures.ts";
+import { RecentlyUsed } from "../recently-used.ts";
+import { costsOf, ruleProblems, takenOver } from "./machine-costs.ts";
 import {
+  COST_SECTIONS,
+  type CostSectionName,
+  type MachineDescription,
   type MachineDocument,
-  machineNumbers,
   machineSchema,
-  type SourcedNumber,
   toMachineProfile,
 } from "./machine-document.ts";
+import { machineNumbers, type SourcedNumber } from "./machine-numbers.ts";
 import { readWorkload } from "./workload-document.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./yaml-document.ts";
 
@@ -70,42 +75,94 @@ function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefin
 
 /** Read a machine, and those it is based on. Throws an {@link InputError} with every problem. */
 export function loadMachine(file: string): LoadedMachine {
-  return loadMachineOf(file, []);
+  const { profile, numbers, digest: sha256 } = loadMachineOf(file, []);
+  return { file, profile, numbers, digest: sha256 };
+}
+
+/** Descriptions by digest: native figures take some measuring, and many machines have one base. */
+const SETTLED = new RecentlyUsed<MachineDescription>(32);
+
+/** Sections of a base that hold where a machine gives none itself. */
+const TAKEN_OVER: ReadonlySet<string> = new Set(["costs", "kernel-paths", "disk", "network"]);
+
+interface KnownMachine extends LoadedMachine {
+  readonly description: MachineDescription;
 }
 
 /** `above`: the machines that are based on this one. */
-function loadMachineOf(file: string, above: readonly string[]): LoadedMachine {
+function loadMachineOf(file: string, above: readonly string[]): KnownMachine {
   const stored = readInputFile(file);
   const document = readDocument(inputText(stored), file, machineSchema);
-  const own = { file, profile: toMachineProfile(document.data), numbers: machineNumbers(document.data) };
-  if (document.data.base === undefined) return { ...own, digest: stored.sha256 };
-  const base = loadBase(file, document, [...above, document.data.name]);
-  const scale = document.data["base-scale"]?.value ?? 1;
-  const names = new Set(own.numbers.map(({ name }) => name));
-  const taken = base.numbers.filter(({ name }) => /^(costs|kernel-paths)\./.test(name) && !names.has(name));
+  const { data } = document;
+  const base = data.base === undefined ? undefined : loadBase(file, document, [...above, data.name]);
+  const sha256 = base === undefined ? stored.sha256 : digest(stored.sha256, base.digest);
+  const description = SETTLED.get(sha256, () => settled(document, described(data, base)));
+  const profile = toMachineProfile(description);
+  const own = machineNumbers(data, profile);
+  const numbers = base === undefined ? own : [...own, ...numbersOfBase(own, base, description, profile)];
+  return { file, profile, numbers, digest: sha256, description };
+}
+
+/** A document with what it does not give itself. The schema sees to it that a machine without a base gives everything. */
+function described(document: MachineDocument, base: KnownMachine | undefined): MachineDescription {
+  if (base === undefined) return document as MachineDescription;
+  const scale = document["base-scale"]?.value ?? 1;
+  const { profile, description } = base;
   return {
-    file,
-    profile: {
-      ...own.profile,
-      costs: { ...scaled(base.profile.costs, scale), ...own.profile.costs },
-      kernelPaths: { ...scaled(base.profile.kernelPaths, scale), ...own.profile.kernelPaths },
+    ...document,
+    disk: document.disk ?? description.disk,
+    network: document.network ?? description.network,
+    costs: { ...takenOver(description.costs, profile.costs, scale), ...document.costs },
+    "kernel-paths": {
+      ...takenOver(description["kernel-paths"], profile.kernelPaths, scale),
+      ...document["kernel-paths"],
     },
-    numbers: [...own.numbers, ...taken.map((number) => takenOver(number, base.profile.name, scale, own.profile.unit))],
-    digest: digest(stored.sha256, base.digest),
   };
 }
 
-function scaled(costs: Readonly<Record<string, number>>, scale: number): Record<string, number> {
-  return Object.fromEntries(Object.entries(costs).map(([key, value]) => [key, Math.round(value * scale)]));
+/** The description with every native figure replaced by the cost that it settles, if its rules are sound. */
+function settled(document: YamlDocument<MachineDocument>, description: MachineDescription): MachineDescription {
+  const problems: string[] = [];
+  const complain = (section: CostSectionName, name: string, message: string): void => {
+    problems.push(document.problem(name in document.data[section] ? [section, name] : ["base"], message));
+  };
+  for (const section of COST_SECTIONS) {
+    for (const [name, message] of ruleProblems(description[section])) complain(section, name, message);
+  }
+  if (problems.length > 0) throw new InputError(problems);
+  const result = settleNativeFigures(description, complain);
+  for (const section of COST_SECTIONS) {
+    for (const [name, value] of Object.entries(costsOf(result[section], result.cpu.frequency))) {
+      if (value < 0) complain(section, name, `comes to ${value}; expected no more to be taken off than there is`);
+    }
+  }
+  if (problems.length > 0) throw new InputError(problems);
+  return result;
 }
 
-function takenOver(number: SourcedNumber, base: string, scale: number, unit: string): SourcedNumber {
-  const { name, kind, source } = number;
-  const note = scale === 1 ? source : `${source}; times ${scale} (base-scale)`;
-  return { name, value: Math.round(number.value * scale), unit, source: note, kind, base: number.base ?? base };
+/** The numbers of the base that hold for a machine, too, at what they come to there. */
+function numbersOfBase(
+  own: readonly SourcedNumber[],
+  base: KnownMachine,
+  { "base-scale": scale }: MachineDescription,
+  { unit, costs, kernelPaths }: MachineProfile,
+): readonly SourcedNumber[] {
+  const given = new Set(own.map(({ name }) => name));
+  return base.numbers.flatMap((number) => {
+    const [section, ...rest] = number.name.split(".");
+    const name = rest.join(".");
+    if (given.has(number.name) || !TAKEN_OVER.has(section)) return [];
+    const taken = { ...number, base: number.base ?? base.profile.name };
+    if (section !== "costs" && section !== "kernel-paths") return [taken];
+    const value = (section === "costs" ? costs : kernelPaths)[name];
+    const entry = base.description[section][name];
+    const note =
+      scale !== undefined && "value" in entry && entry.unit !== "ns" ? `; times ${scale.value} (base-scale)` : "";
+    return [{ ...taken, value, unit, source: `${number.source}${note}` }];
+  });
 }
 
-function loadBase(file: string, document: YamlDocument<MachineDocument>, above: readonly string[]): LoadedMachine {
+function loadBase(file: string, document: YamlDocument<MachineDocument>, above: readonly string[]): KnownMachine {
   const inputs = new NamedInputs(file, document);
   const { base, unit, kernel, "base-scale": scale } = document.data;
   const expected = scale?.unit === "cycles/instruction" ? "instructions" : unit;

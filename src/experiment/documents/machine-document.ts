@@ -1,18 +1,16 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
-import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
-import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
+import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
+import { costs, costsOf, unitProblems } from "./machine-costs.ts";
+import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
+import { source, sourceKind as kind } from "./sources.ts";
 
-const BITS_PER_BYTE = 8;
 const MEGA = 1e6;
+const BITS_PER_MEGABYTE = 8 * MEGA;
 /** The simulated TLB addresses its entries by 16 bits, and its sets by bits of the page number. */
 const MAX_TLB_ENTRIES = 65_536;
 
-const source = z.string().min(1).meta({ description: "Where the number comes from: author, year, table or section." });
-const kind = z.enum(["published", "calibrated", "assumed"]).meta({
-  description: "published: printed there; calibrated: derived from printed figures; assumed: plausible, not measured.",
-});
 const count = z.int().min(1);
 
 /** A small cache of the memory management unit. */
@@ -21,18 +19,18 @@ const fullyAssociative = z.strictObject({ entries: count.max(MAX_TLB_ENTRIES), s
 const scaleUnit = z.literal("cycles/instruction").meta({
   description: "Of a base that counts instructions; without it, base and machine count alike.",
 });
-const cost = z.strictObject({ value: z.int().min(0), unit: z.enum(["cycles", "instructions"]), source, kind });
-const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
-  error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
-});
-const costs = z.record(costName, cost);
+
+/** The sections that hold costs. */
+export const COST_SECTIONS = ["costs", "kernel-paths"] as const;
+export type CostSectionName = (typeof COST_SECTIONS)[number];
 
 export const machineSchema = z
   .strictObject({
     name,
     title: z.string().min(1),
     base: name.optional().meta({
-      description: "A machine in the same folder whose costs and kernel paths hold where none is given here.",
+      description:
+        "A machine in the same folder whose costs, kernel paths, disk and network hold where none are given here.",
     }),
     "base-scale": z
       .strictObject({ value: z.number().positive(), unit: scaleUnit.optional(), source, kind })
@@ -59,19 +57,17 @@ export const machineSchema = z
     "nested-tlb": fullyAssociative.optional().meta({
       description: "Translations of guest frames that are cached, where paging is hardware-assisted; none without.",
     }),
-    disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }),
-    network: z.strictObject({ rate: positiveBandwidth, source, kind }),
-    "network-interrupts": z.strictObject({ packets: count, delay: duration, source, kind }).optional().meta({
+    disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }).optional(),
+    network: z.strictObject({ rate: positiveBandwidth, source, kind }).optional(),
+    "network-interrupts": z.strictObject({ packets: count, delay: duration.optional(), source, kind }).optional().meta({
       description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
     }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
   .superRefine((document, context) => {
-    for (const section of ["costs", "kernel-paths"] as const) {
-      for (const [key, { unit }] of Object.entries(document[section])) {
-        if (unit === document.unit) continue;
-        const message = `${unit} on a machine that counts ${document.unit}`;
+    for (const section of COST_SECTIONS) {
+      for (const [key, message] of unitProblems(document.unit, document[section])) {
         context.addIssue({ code: "custom", path: [section, key, "unit"], message });
       }
     }
@@ -79,6 +75,13 @@ export const machineSchema = z
   .superRefine(({ base, "base-scale": scale }, context) => {
     if (scale === undefined || base !== undefined) return;
     context.addIssue({ code: "custom", path: ["base-scale"], message: "needs a base, whose costs it scales" });
+  })
+  .superRefine((document, context) => {
+    if (document.base !== undefined) return;
+    for (const key of ["disk", "network"] as const) {
+      if (document[key] !== undefined) continue;
+      context.addIssue({ code: "custom", path: [key], message: "is missing; expected it on a machine without a base" });
+    }
   })
   .superRefine(({ tlb }, context) => {
     if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
@@ -98,20 +101,15 @@ function isPowerOfTwo(value: number): boolean {
 }
 
 export type MachineDocument = z.output<typeof machineSchema>;
-export type SourceKind = z.output<typeof kind>;
 
-/** One number of a machine, for people. */
-export interface SourcedNumber {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly source: string;
-  readonly kind: SourceKind;
-  /** The machine that gives it, where it was taken over. */
-  readonly base?: string;
+/** A machine with what it takes over from its base. */
+export interface MachineDescription extends MachineDocument {
+  readonly disk: NonNullable<MachineDocument["disk"]>;
+  readonly network: NonNullable<MachineDocument["network"]>;
 }
 
-export function toMachineProfile(document: MachineDocument): MachineProfile {
+/** A cost that is a native figure, not yet settled, is left out. */
+export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   const { "network-interrupts": interrupts } = document;
   return {
@@ -126,65 +124,13 @@ export function toMachineProfile(document: MachineDocument): MachineProfile {
     ...(cache && { cache: { bytes: cache.size, ways: cache.ways, lineBytes: cache.line } }),
     ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
     ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
-    disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_BYTE / MEGA },
+    disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_MEGABYTE },
     network: {
       megabitsPerSecond: network.rate / MEGA,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       delayUs: interrupts?.delay ?? 0,
     },
-    costs: valuesOf(document.costs),
-    kernelPaths: valuesOf(document["kernel-paths"]),
+    costs: costsOf(document.costs, cpu.frequency),
+    kernelPaths: costsOf(document["kernel-paths"], cpu.frequency),
   };
-}
-
-/** Every number of a machine with its source, in the order of the file. */
-export function machineNumbers(document: MachineDocument): readonly SourcedNumber[] {
-  const { cpu, tlb, cache, disk, network, "network-interrupts": interrupts, "base-scale": scale } = document;
-  const { megabytesPerSecond } = toMachineProfile(document).disk;
-  return [
-    sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
-    sourced("cpu.cores", cpu.cores, "CPUs", cpu),
-    sourced("tlb.entries", tlb.entries, "entries", tlb),
-    sourced("tlb.ways", tlb.ways, "ways", tlb),
-    ...(scale === undefined ? [] : [sourced("base-scale", scale.value, scale.unit ?? "1", scale)]),
-    ...(cache ? cacheNumbers(cache) : []),
-    ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
-      const table = document[key];
-      return table === undefined ? [] : [sourced(`${key}.entries`, table.entries, "entries", table)];
-    }),
-    sourced("disk.positioning", disk.positioning, "us", disk),
-    sourced("disk.rate", megabytesPerSecond, "MB/s", disk),
-    sourced("network.rate", network.rate / MEGA, "Mb/s", network),
-    ...(interrupts === undefined
-      ? []
-      : [
-          sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts),
-          sourced("network-interrupts.delay", interrupts.delay, "us", interrupts),
-        ]),
-    ...Object.entries(document.costs).map(([key, entry]) => sourced(`costs.${key}`, entry.value, entry.unit, entry)),
-    ...Object.entries(document["kernel-paths"]).map(([key, entry]) =>
-      sourced(`kernel-paths.${key}`, entry.value, entry.unit, entry),
-    ),
-  ];
-}
-
-function cacheNumbers(cache: NonNullable<MachineDocument["cache"]>): readonly SourcedNumber[] {
-  return [
-    sourced("cache.size", cache.size / 1024, "KiB", cache),
-    sourced("cache.ways", cache.ways, "ways", cache),
-    sourced("cache.line", cache.line, "bytes", cache),
-  ];
-}
-
-function sourced(
-  numberName: string,
-  value: number,
-  unit: string,
-  { source, kind }: Pick<SourcedNumber, "source" | "kind">,
-): SourcedNumber {
-  return { name: numberName, value, unit, source, kind };
-}
-
-function valuesOf(section: MachineDocument["costs"]): Record<string, number> {
-  return Object.fromEntries(Object.entries(section).map(([key, { value }]) => [key, value]));
 }

@@ -1,6 +1,6 @@
 import { catalogue } from "../../experiment/catalogue.ts";
 import { groupBy } from "../../analysis/results.ts";
-import type { SourcedNumber } from "../../experiment/documents/machine-document.ts";
+import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 import { shown } from "./run-section.ts";

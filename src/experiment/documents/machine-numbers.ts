@@ -1,0 +1,100 @@
+/** The numbers of a machine profile, for people: each with its unit, where it comes from and how far to trust it. */
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { CostEntry, CostSection } from "./machine-costs.ts";
+import type { MachineDocument } from "./machine-document.ts";
+import type { SourceKind } from "./sources.ts";
+
+const BITS_PER_MEGABYTE = 8e6;
+const MEGA = 1e6;
+
+/** native: what is left of a figure of the bare machine; derived: follows from another number by a rule. */
+export type NumberKind = SourceKind | "native" | "derived";
+
+/** One number of a machine, for people. */
+export interface SourcedNumber {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly source: string;
+  readonly kind: NumberKind;
+  /** The machine that gives it, where it was taken over. */
+  readonly base?: string;
+}
+
+/** Every number that a machine gives itself with its source, in the order of the file. `profile`: what it comes to. */
+export function machineNumbers(document: MachineDocument, profile: MachineProfile): readonly SourcedNumber[] {
+  const { cpu, tlb, cache, "base-scale": scale } = document;
+  return [
+    sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
+    sourced("cpu.cores", cpu.cores, "CPUs", cpu),
+    sourced("tlb.entries", tlb.entries, "entries", tlb),
+    sourced("tlb.ways", tlb.ways, "ways", tlb),
+    ...(scale === undefined ? [] : [sourced("base-scale", scale.value, scale.unit ?? "1", scale)]),
+    ...(cache ? cacheNumbers(cache) : []),
+    ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
+      const table = document[key];
+      return table === undefined ? [] : [sourced(`${key}.entries`, table.entries, "entries", table)];
+    }),
+    ...deviceNumbers(document),
+    ...costNumbers("costs", document.costs, profile.costs, document.unit),
+    ...costNumbers("kernel-paths", document["kernel-paths"], profile.kernelPaths, document.unit),
+  ];
+}
+
+function deviceNumbers({ disk, network, "network-interrupts": interrupts }: MachineDocument): readonly SourcedNumber[] {
+  return [
+    ...(disk === undefined
+      ? []
+      : [
+          sourced("disk.positioning", disk.positioning, "us", disk),
+          sourced("disk.rate", disk.rate / BITS_PER_MEGABYTE, "MB/s", disk),
+        ]),
+    ...(network === undefined ? [] : [sourced("network.rate", network.rate / MEGA, "Mb/s", network)]),
+    ...(interrupts === undefined
+      ? []
+      : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
+    ...(interrupts?.delay === undefined
+      ? []
+      : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),
+  ];
+}
+
+function costNumbers(
+  prefix: string,
+  section: CostSection,
+  values: Readonly<Record<string, number>>,
+  unit: string,
+): readonly SourcedNumber[] {
+  return Object.entries(section).map(([key, entry]) => {
+    const number = { name: `${prefix}.${key}`, value: values[key], unit, source: `${ruleOf(entry)}${entry.source}` };
+    if ("native" in entry) return { ...number, kind: "native" };
+    return { ...number, kind: "kind" in entry ? entry.kind : "derived" };
+  });
+}
+
+/** How the value comes about, before its source; nothing where it is the number that is written. */
+function ruleOf(entry: CostEntry): string {
+  if ("as" in entry) return `${entry.times === 1 ? "as" : `${entry.times} times`} ${entry.as}: `;
+  if ("part-of" in entry) return `part of ${entry["part-of"]}: `;
+  if ("native" in entry) return `what is left of ${entry.operation}, natively ${entry.native}: `;
+  const { value, unit, less } = entry;
+  if (less !== undefined) return `${value} ${unit} less ${less.join(", ")}: `;
+  return unit === "ns" ? `${value} ns: ` : "";
+}
+
+function cacheNumbers(cache: NonNullable<MachineDocument["cache"]>): readonly SourcedNumber[] {
+  return [
+    sourced("cache.size", cache.size / 1024, "KiB", cache),
+    sourced("cache.ways", cache.ways, "ways", cache),
+    sourced("cache.line", cache.line, "bytes", cache),
+  ];
+}
+
+function sourced(
+  numberName: string,
+  value: number,
+  unit: string,
+  { source, kind }: Pick<SourcedNumber, "source" | "kind">,
+): SourcedNumber {
+  return { name: numberName, value, unit, source, kind };
+}
