@@ -111,6 +111,13 @@ kernel-paths:
   fork: { value: 60000, unit: cycles, kind: calibrated, source: S }
 `;
 
+/** The machine with a cost that contains a trap. */
+const containing = (value: number): string =>
+  MACHINE.replace(
+    "kernel-paths:",
+    `  a.b: { value: ${value}, unit: cycles, less: [hardware.trap], kind: published, source: S }\nkernel-paths:`,
+  );
+
 describe("a machine", () => {
   test("becomes a profile, and keeps the source of each number", () => {
     const { profile, numbers } = loadMachine(write("m.yaml", MACHINE));
@@ -253,19 +260,14 @@ describe("a machine", () => {
   });
 
   test("may take off what a figure contains, but no more than there is", () => {
-    const part = (value: number): string =>
-      MACHINE.replace(
-        "kernel-paths:",
-        `  a.b: { value: ${value}, unit: cycles, less: [hardware.trap], kind: published, source: S }\nkernel-paths:`,
-      );
-    const { profile, numbers } = loadMachine(write("m.yaml", part(2030)));
+    const { profile, numbers } = loadMachine(write("m.yaml", containing(2030)));
     expect(profile.costs["a.b"]).toBe(2030 - 1093);
     expect(numbers.find(({ name }) => name === "costs.a.b")).toMatchObject({
       value: 937,
       kind: "published",
       source: "2030 cycles less hardware.trap: S",
     });
-    expect(problems(() => loadMachine(write("bad.yaml", part(1000))))[0]).toContain(
+    expect(problems(() => loadMachine(write("bad.yaml", containing(1000))))[0]).toContain(
       "a.b: comes to -93; expected no more",
     );
   });
