@@ -54,21 +54,21 @@ describe.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("basic operations on
     expect(Math.abs(ratio - 1)).toBeLessThan(0.05);
   });
 
-  it("take 8 page faults for one fork and exit, and 30 more for an exec that visits 30 pages", () => {
-    // Counted on Linux 6.1 for a small static program: 8.0 minor faults for fork + exit, 37.8 with an exec in between.
+  it("take 10 page faults for one fork and exit, and 30 more for an exec that visits 30 pages", () => {
+    // Counted by address for an IA-32 program that is linked dynamically: the child writes 8 private pages, its parent 2.
     const forks = workload((builder) => {
       for (let round = 0; round < 5; round++) {
         builder.add(Op.Fork);
         builder.add(Op.Exit);
       }
     });
-    expect(runMonitor(vmm, XEON, forks).metrics.guest_page_faults).toBe(40);
+    expect(runMonitor(vmm, XEON, forks).metrics.guest_page_faults).toBe(50);
     const execs = workload((builder) => {
       builder.add(Op.Fork);
       builder.add(Op.Exec, 30);
       builder.add(Op.Exit);
     });
-    expect(runMonitor(vmm, XEON, execs).metrics.guest_page_faults).toBe(38);
+    expect(runMonitor(vmm, XEON, execs).metrics.guest_page_faults).toBe(40);
   });
 });
 

@@ -5,6 +5,7 @@ import { ATC12, SPLITX11 } from "./exits.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
 import { nested } from "./nested.ts";
 import { sosp03Applications } from "./sosp03-applications.ts";
+import { sosp03Derived } from "./sosp03-derived.ts";
 import { sosp03Memory } from "./sosp03-memory.ts";
 import { SOSP03_NETWORK } from "./sosp03-network.ts";
 import { sosp03Processes } from "./sosp03-processes.ts";
@@ -22,6 +23,7 @@ export {
   MENON06,
   nested,
   sosp03Applications,
+  sosp03Derived,
   sosp03Memory,
   SOSP03_NETWORK,
   sosp03Processes,
@@ -40,6 +42,7 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   MENON06,
   nested,
   sosp03Applications,
+  sosp03Derived,
   sosp03Memory,
   SOSP03_NETWORK,
   sosp03Processes,

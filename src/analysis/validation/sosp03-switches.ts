@@ -6,7 +6,7 @@ const MANY_PROCESSES =
   "with 16 processes VMware pays 20 us more a switch than with 2, whatever they sum: it seems to keep fewer shadow page " +
   "tables than the model, and how many the source does not say";
 
-const SMALL_CACHES =
+export const SMALL_CACHES =
   "only the second-level cache is simulated: what Xen's own code and data displace there and in the smaller caches is not";
 
 export const sosp03Switches: ValidationSet = {

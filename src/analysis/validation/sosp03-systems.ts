@@ -1,5 +1,5 @@
 /** What the tables and figures of Barham et al. 2003 have in common: the machine, and the systems they compare. */
-import type { ValidationRow, VmmReference } from "./validation-set.ts";
+import type { Bench, ValidationRow, VmmReference } from "./validation-set.ts";
 
 export const SOURCE = "Barham et al. 2003, Xen and the Art of Virtualization";
 export const MACHINE = "xeon-2.4-sosp03";
@@ -22,6 +22,8 @@ export interface TableRow {
   readonly name: string;
   /** The microbenchmark; by default it has the same name. */
   readonly operation?: string;
+  /** What lmbench subtracts from that: microbenchmarks, with the sign they have in the result. */
+  readonly corrections?: Readonly<Record<string, 1 | -1>>;
   /** Systems on whose figures a number of the profile, or of the benchmark, was derived. */
   readonly calibrated: readonly System[];
   readonly reasons?: Partial<Readonly<Record<System, string>>>;
@@ -33,14 +35,17 @@ export const NONE: readonly System[] = [];
 
 /** The rows of table `table` (`t3`), one for each system. */
 export function tableRows(table: string, rows: readonly TableRow[]): ValidationRow[] {
-  return rows.flatMap(({ name, operation = name, calibrated, reasons = {} }) =>
+  return rows.flatMap(({ name, operation = name, corrections = {}, calibrated, reasons = {} }) =>
     SYSTEMS.map((system): ValidationRow => {
       const reason = reasons[system];
+      const terms = Object.entries<number>({ [operation]: 1, ...corrections });
+      const cost = (bench: Bench, of: string): number => bench.operation(MACHINE, VMMS[system], of).cost;
       return {
         id: `xen03.${table}.${COLUMNS[system]}.${name}`,
         role: calibrated.includes(system) ? "calibration" : "prediction",
         group: `${table}.${name}`,
-        simulate: (bench) => bench.operation(MACHINE, VMMS[system], operation).cost / bench.profile(MACHINE).megahertz,
+        simulate: (bench) =>
+          terms.reduce((sum, [of, sign]) => sum + sign * cost(bench, of), 0) / bench.profile(MACHINE).megahertz,
         ...(reason === undefined ? {} : { reason }),
       };
     }),
