@@ -212,12 +212,13 @@ export class GuestKernel {
     this.entries.enterAndLeave("page-fault");
   }
 
-  /** Write the page-table entry of an anonymous page: 0 with what it holds, 1 not present, 2 present. */
+  /** Write the page-table entry of an anonymous page, and have it take effect: 0 with what it holds, 1 not present, 2 present. */
   writeEntry(page: number, what: number): void {
     const entry = this.#current.entry(this.#anonymousStart + page);
     const written = [entry, entry & ~Pte.Present, entry | Pte.Present][what] >>> 0;
     this.#machine.meter.spend(GUEST_KERNEL, primitiveCost(this.#profile, "hardware.memory-write"));
     this.#current.setEntry(this.#anonymousStart + page, written);
+    this.#machine.mmu.commit();
   }
 
   #enterChild(child: AddressSpace): void {
