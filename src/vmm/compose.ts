@@ -24,7 +24,7 @@ export interface CompositionProblem {
 }
 
 /** Cheapest for the guest first: sharing costs it nothing, host swapping most (Waldspurger 2002, sections 3 and 4). */
-const MEMORY_ORDER = ["page-sharing", "ballooning", "compression", "host-swap"];
+const MEMORY_ORDER = ["page-sharing", "ksm", "ballooning", "compression", "host-swap"];
 
 /** Apply changes to a VMM. The order in which they are written doesn't matter: whole slots first, then parts, then parameters. */
 export function composeVmm(
@@ -88,6 +88,10 @@ class Draft {
       const names = parts.map((part) => part.definition.name);
       const twice = names.find((name, i) => names.indexOf(name) !== i);
       if (twice !== undefined) return this.#complain(`lists "${twice}" twice`);
+      const rival = parts.findIndex(({ definition }, i) =>
+        parts.slice(0, i).some((other) => sameRole(definition, other)),
+      );
+      if (rival >= 0) return this.#complainOfRival(parts[rival], parts);
       this.#parts.set(slot, parts);
       return;
     }
@@ -142,6 +146,9 @@ class Draft {
     const parts = [...this.#in(slot)];
     const present = parts.findIndex((other) => other.definition.name === name);
     if (present >= 0) return parts.with(present, part);
+    const rival = parts.findIndex((other) => sameRole(part.definition, other));
+    if (rival >= 0 && !partsIn(this.#base, slot).includes(parts[rival])) this.#complainOfRival(part, parts);
+    if (rival >= 0) return parts.with(rival, part);
     const rank = MEMORY_ORDER.indexOf(name);
     const later = parts.findIndex((other) => MEMORY_ORDER.indexOf(other.definition.name) > rank);
     parts.splice(rank < 0 || later < 0 ? parts.length : later, 0, part);
@@ -203,9 +210,23 @@ class Draft {
     return `expected one of: ${[...this.#names(slot)].sort().join(", ")}`;
   }
 
+  /** Two parts with one role, and both were asked for. */
+  #complainOfRival({ definition }: Part, parts: readonly Part[]): void {
+    const others = parts
+      .map((part) => part.definition)
+      .filter((other) => other !== definition && other.role === definition.role);
+    this.#complain(
+      `a VMM has one part for ${definition.role ?? ""}, not both ${others[0].name} and ${definition.name}; expected one of them`,
+    );
+  }
+
   #complain(message: string): void {
     this.problems.push({ key: this.#key, message });
   }
+}
+
+function sameRole(definition: PartDefinition, other: Part): boolean {
+  return definition.role !== undefined && definition.role === other.definition.role;
 }
 
 function defaults(definition: PartDefinition): Parameters {

@@ -132,6 +132,7 @@ export const pageSharing = definePart<"memory", PageSharingParameters>({
   slot: "memory",
   name: "page-sharing",
   summary: "Finds pages of equal content in the background and backs them with one copy-on-write frame.",
+  role: "page sharing",
   parameters: {
     pagesPerSecondPerVm: {
       summary: "Pages scanned per second and VM",
