@@ -189,19 +189,23 @@ export class HostMemory {
     return mpn;
   }
 
-  /** A sharer gets a copy; the last one keeps the frame, unless the VMM does not look whether it is the last. */
+  /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
-    if (this.frames.references(mpn) === 1 && this.sharer?.copiesForLast !== true) {
+    const isLast = this.frames.references(mpn) === 1;
+    if (isLast && this.sharer?.copiesForLast !== true) {
+      this.payer.add(COW_BREAK, this.#costs.map);
+    } else {
+      this.cowBreaks++;
+      this.payer.add(COW_BREAK, this.#costs.cowBreak);
+    }
+    if (isLast) {
       this.sharer?.forget(vm, ppn);
       this.frames.markPrivate(mpn);
-      this.payer.add(COW_BREAK, this.#costs.map);
       return mpn;
     }
     const copy = this.#allocate(vm, ppn);
     this.#leave(vm, ppn);
     vm.backing[ppn] = copy;
-    this.cowBreaks++;
-    this.payer.add(COW_BREAK, this.#costs.cowBreak);
     return copy;
   }
 

@@ -2,10 +2,27 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { adviseKsm, INITIAL_ADVICE, type KsmAdvice } from "../../src/vmm/memory/ksm-advisor.ts";
-import { KSMTUNED, type KsmTuner, MOM_KSM, PROXMOX_KSMTUNED, tuneKsm } from "../../src/vmm/memory/ksmtuned.ts";
+import {
+  type HostUse,
+  KSMTUNED,
+  type KsmTuner,
+  MOM_KSM,
+  PROXMOX_KSMTUNED,
+  tuneKsm,
+} from "../../src/vmm/memory/ksmtuned.ts";
 
 const GIB = 1024 * 1024;
 const LIMITS = { targetSeconds: 200, maxCpuPercent: 70, maxPages: 30_000 };
+
+/** 40 million pages, 20 ms asleep after each batch, 1 us a page: 40 s of CPU time a pass, 20 % of 200 s. */
+function passSeconds(pages: number): number {
+  return (4e7 / pages) * (0.02 + pages * 1e-6);
+}
+
+/** Of 16 GiB, where the threshold is 3.2 GiB. */
+function host(freeGib: number, committedGib: number): HostUse {
+  return { totalKib: 16 * GIB, freeKib: freeGib * GIB, committedKib: committedGib * GIB };
+}
 
 describe("KSM's advisor", () => {
   it.each([
@@ -33,8 +50,6 @@ describe("KSM's advisor", () => {
   });
 
   it("brings the time of a pass close to the target when the CPU allows it", () => {
-    // 40 million pages, 20 ms asleep after each batch, 1 us a page: 40 s of CPU time a pass, 20 % of 200 s.
-    const passSeconds = (pages: number): number => (4e7 / pages) * (0.02 + pages * 1e-6);
     let advice: KsmAdvice = INITIAL_ADVICE;
     for (let pass = 0; pass < 60; pass++) {
       const seconds = passSeconds(advice.pagesToScan);
@@ -62,12 +77,6 @@ describe("ksmtuned and its variants", () => {
     expect(sleeps[1]).toBeCloseTo(13.333, 3);
   });
 
-  // 16 GiB: the threshold is 3.2 GiB.
-  const host = (freeGib: number, committedGib: number) => ({
-    totalKib: 16 * GIB,
-    freeKib: freeGib * GIB,
-    committedKib: committedGib * GIB,
-  });
   it.each([
     { why: "plenty", free: 8, committed: 6, run: false, pages: 500 },
     { why: "enough free, but more promised than there would be", free: 8, committed: 13, run: true, pages: 450 },

@@ -96,9 +96,13 @@ class Replay {
   }
 }
 
+const loaded = new Map<string, BigUint64Array>();
+
 function snapshot(name: string): BigUint64Array {
   const path = join(name.endsWith(".t3") ? committed : guestMemory, `${name}.fp.gz`);
-  return parseFingerprints(readInputFile(path).bytes, path);
+  const fingerprints = loaded.get(name) ?? parseFingerprints(readInputFile(path).bytes, path);
+  loaded.set(name, fingerprints);
+  return fingerprints;
 }
 
 /** Pages that the kernel tracked besides those of the VMs, at a sample: of a process of an earlier run, on its way out. */

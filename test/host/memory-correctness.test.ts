@@ -1,18 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
-import { FrameState } from "../../src/machine/frames.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import type { HostMemory } from "../../src/vmm/host-memory.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
-import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
+import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Few bits: contents that differ collide all the time. */
 const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 3000, pagesPerSecondPerVm: 3000 });
@@ -171,37 +169,6 @@ class Play {
       for (const guest of this.#guests) guest.cache.writeBack(this.#seconds - 10);
     }
   }
-}
-
-/** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
-function checkFrames({ frames, vms }: HostMemory): void {
-  const byState = [0, 0, 0, 0];
-  for (const state of frames.state) byState[state]++;
-  const references = new Int32Array(frames.total);
-  const places = vms.map((vm) => {
-    for (const place of vm.backing) if (place >= 0) references[place]++;
-    const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
-    return [count((place) => place >= 0), count((place) => place === -2), count((place) => place < -2)];
-  });
-  const wrong: string[] = [];
-  let saved = 0;
-  references.forEach((count, mpn) => {
-    if (frames.state[mpn] === FrameState.Overhead) return;
-    if (frames.references(mpn) !== count)
-      wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
-    if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
-    if (count > 1) saved += count - 1;
-  });
-  const counted = [frames.free, frames.private, frames.shared, frames.overhead];
-  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.swapped]);
-  const total = counted.reduce((sum, one) => sum + one, 0);
-  expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
-    counted: byState,
-    mapped: places,
-    saved,
-    total: frames.total,
-    wrong: [],
-  });
 }
 
 describe.each(CASES)("memory of guests on $name", (setup) => {

@@ -146,17 +146,15 @@ export class KsmScanner {
       this.pagesScanned++;
       return;
     }
-    const isNew = !this.#pages.isTracked(page);
-    if (isNew) this.#pages.track(page);
-    else this.#leaveTrees(page);
+    if (this.#pages.isTracked(page)) this.#leaveTrees(page);
+    else this.#pages.track(page);
     if (this.#settings.smartScan && this.#leavesOut(page)) return;
     this.pagesScanned++;
     const content = this.#memory.frames.content[mpn];
     if (this.#settings.stableFirst && this.#joinStable(vm, ppn, page, content)) return;
     this.hashes++;
-    const isUnchanged = !isNew && this.#pages.lastContent[page] === content;
-    this.#pages.lastContent[page] = content;
-    if (isUnchanged) this.#merge(vm, ppn, page, content);
+    if (this.#pages.lastContent[page] === content) this.#merge(vm, ppn, page, content);
+    else this.#pages.lastContent[page] = content;
   }
 
   /** There is no page of the guest's, only what is left of one that was there at the last visit. */

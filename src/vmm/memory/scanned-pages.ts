@@ -2,6 +2,7 @@
  * What KSM remembers of each guest page, numbered through all VMs: the content at its last visit, and its place. 9 bytes a
  * page, or 8 without smart scan; the modelled kernel takes 64 (Linux, `Documentation/admin-guide/mm/ksm.rst`).
  */
+import { NO_CONTENT } from "../../machine/content-ids.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
@@ -20,7 +21,7 @@ export class ScannedPages {
   tracked = 0;
   /** Pages that their last visit left in the unstable tree, of this pass or of the one before. */
   unstable = 0;
-  /** Content of each page at its last visit: what the kernel remembers as a checksum. */
+  /** Content of each tracked page when it was last looked at: what the kernel remembers as a checksum. */
   lastContent = new Uint32Array(0);
   /** See smart-scan.ts. Empty without smart scan. */
   age = new Uint8Array(0);
@@ -87,6 +88,7 @@ export class ScannedPages {
 
   track(page: number): void {
     this.tracked++;
+    this.lastContent[page] = NO_CONTENT;
     this.#place[page] = NOWHERE;
   }
 
