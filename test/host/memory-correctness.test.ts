@@ -5,8 +5,10 @@ import { proportionalShares } from "../../src/vmm/allocation/proportional-shares
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
@@ -36,6 +38,25 @@ const CASES: readonly Case[] = [
     frames: 220,
   },
   { name: "esx, overcommitted", vmm: { ...esx, memory: [sharing, ballooning(), hostSwap()] }, guests: 3, frames: 150 },
+  {
+    name: "kvm ballooned, with KSM",
+    vmm: {
+      ...kvm,
+      memory: [ksm({ pagesToScan: 90, maxPageSharing: 4 }), ballooning({ maxPercent: 65 })],
+      allocation: staticPartition({ balloon: true }),
+    },
+    guests: 3,
+    frames: 220,
+  },
+  {
+    name: "esx with KSM and its page of zeros, overcommitted",
+    vmm: {
+      ...esx,
+      memory: [ksm({ pagesToScan: 150, useZeroPages: true, stableFirst: true }), ballooning(), hostSwap()],
+    },
+    guests: 3,
+    frames: 150,
+  },
   { name: "esx, host swap only", vmm: { ...esx, memory: [hostSwap()] }, guests: 3, frames: 130 },
   {
     name: "esx without tax, sharing within VMs",

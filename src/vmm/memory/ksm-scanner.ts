@@ -93,7 +93,7 @@ export class KsmScanner {
   scan(most: number): void {
     const { vms } = this.#memory;
     if (vms.length === 0) return;
-    this.#pages.meetVms();
+    if (this.#pages.meetVms()) this.#unstable.grow();
     if (this.#vm === 0 && this.#ppn === 0) this.#unstable.clear();
     const end = this.pagesScanned + most;
     while (this.pagesScanned < end) {
@@ -114,7 +114,7 @@ export class KsmScanner {
   mergeUnchanged(vm: VmMemory, ppn: number): boolean {
     if (this.pagesScanned > 0 || this.fullScans > 0)
       throw new RangeError("KSM merges unvisited pages only before it scans");
-    this.#pages.meetVms();
+    if (this.#pages.meetVms()) this.#unstable.grow();
     const page = this.#pages.pageOf(vm, ppn);
     const mpn = vm.backing[ppn];
     const { content, state } = this.#memory.frames;

@@ -36,10 +36,10 @@ export class ScannedPages {
     this.#withAge = withAge;
   }
 
-  /** VMs may have been added since the last call. */
-  meetVms(): void {
+  /** VMs may have been added since the last call. Returns whether there are. */
+  meetVms(): boolean {
     const { vms } = this.#memory;
-    if (vms.length === this.#first.length) return;
+    if (vms.length === this.#first.length) return false;
     const known = this.count;
     for (const vm of vms.slice(this.#first.length)) {
       this.#first.push(this.count);
@@ -50,9 +50,11 @@ export class ScannedPages {
     this.lastContent.set(lastContent);
     this.#place = new Int32Array(this.count).fill(UNKNOWN, known);
     this.#place.set(place);
-    if (!this.#withAge) return;
-    this.age = new Uint8Array(this.count);
-    this.age.set(age);
+    if (this.#withAge) {
+      this.age = new Uint8Array(this.count);
+      this.age.set(age);
+    }
+    return true;
   }
 
   pageOf(vm: VmMemory, ppn: number): number {

@@ -21,17 +21,27 @@ export class UnstableTree {
 
   /** Throw the tree away; what is known of the pages that were in it stays. */
   clear(): void {
-    const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, this.#pages.count / PAGES_PER_BUCKET)));
-    if (buckets === this.#buckets.length) this.#buckets.fill(NO_PAGE);
-    else this.#buckets = new Int32Array(buckets).fill(NO_PAGE);
+    this.#buckets.fill(NO_PAGE);
+  }
+
+  /** There are more pages than before. */
+  grow(): void {
+    const old = this.#buckets;
+    this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(1, this.#pages.count / PAGES_PER_BUCKET))));
+    this.#buckets.fill(NO_PAGE);
+    for (let page of old) {
+      while (page !== NO_PAGE) {
+        const next = this.#pages.nextUnstable(page);
+        this.#link(page);
+        page = next;
+      }
+    }
   }
 
   /** Put a page in that is not in it, with the content of its last visit. */
   insert(page: number): void {
-    const bucket = this.#bucketOf(this.#pages.lastContent[page]);
-    this.#pages.linkUnstable(page, this.#buckets[bucket]);
     this.#pages.unstable++;
-    this.#buckets[bucket] = page;
+    this.#link(page);
   }
 
   /** Take out a page that has the given content, which the caller puts in its place; NO_PAGE: there is none. */
@@ -50,6 +60,12 @@ export class UnstableTree {
     else this.#pages.linkUnstable(before, next);
     this.#pages.unstable--;
     return page;
+  }
+
+  #link(page: number): void {
+    const bucket = this.#bucketOf(this.#pages.lastContent[page]);
+    this.#pages.linkUnstable(page, this.#buckets[bucket]);
+    this.#buckets[bucket] = page;
   }
 
   #bucketOf(content: number): number {
