@@ -88,10 +88,10 @@ class Draft {
       const names = parts.map((part) => part.definition.name);
       const twice = names.find((name, i) => names.indexOf(name) !== i);
       if (twice !== undefined) return this.#complain(`lists "${twice}" twice`);
-      const rival = parts.findIndex(({ definition }, i) =>
-        parts.slice(0, i).some((other) => sameRole(definition, other)),
-      );
-      if (rival >= 0) return this.#complainOfRival(parts[rival], parts);
+      for (const [i, part] of parts.entries()) {
+        const rival = parts.slice(0, i).find((other) => sameRole(part.definition, other));
+        if (rival !== undefined) return this.#complainOfRival(rival, part);
+      }
       this.#parts.set(slot, parts);
       return;
     }
@@ -133,7 +133,12 @@ class Draft {
     if (slot !== "memory") {
       return this.#complain(`a ${slot} part can be replaced but not switched off; ${this.#choices(slot)}`);
     }
-    if (present === undefined) return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+    if (present === undefined) {
+      // Another part may just have taken its place.
+      const own = partsIn(this.#base, slot).some((part) => part.definition === definition);
+      if (own && this.#in(slot).some((other) => sameRole(definition, other))) return;
+      return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+    }
     this.#parts.set(
       slot,
       this.#in(slot).filter((part) => part !== present),
@@ -147,8 +152,11 @@ class Draft {
     const present = parts.findIndex((other) => other.definition.name === name);
     if (present >= 0) return parts.with(present, part);
     const rival = parts.findIndex((other) => sameRole(part.definition, other));
-    if (rival >= 0 && !partsIn(this.#base, slot).includes(parts[rival])) this.#complainOfRival(part, parts);
-    if (rival >= 0) return parts.with(rival, part);
+    if (rival >= 0) {
+      // Not the VMM's own: it has been asked for, too.
+      if (!partsIn(this.#base, slot).includes(parts[rival])) this.#complainOfRival(parts[rival], part);
+      return parts.with(rival, part);
+    }
     const rank = MEMORY_ORDER.indexOf(name);
     const later = parts.findIndex((other) => MEMORY_ORDER.indexOf(other.definition.name) > rank);
     parts.splice(rank < 0 || later < 0 ? parts.length : later, 0, part);
@@ -211,13 +219,9 @@ class Draft {
   }
 
   /** Two parts with one role, and both were asked for. */
-  #complainOfRival({ definition }: Part, parts: readonly Part[]): void {
-    const others = parts
-      .map((part) => part.definition)
-      .filter((other) => other !== definition && other.role === definition.role);
-    this.#complain(
-      `a VMM has one part for ${definition.role ?? ""}, not both ${others[0].name} and ${definition.name}; expected one of them`,
-    );
+  #complainOfRival(one: Part, other: Part): void {
+    const [first, second] = [one.definition.name, other.definition.name];
+    this.#complain(`a VMM has one part for ${one.definition.role ?? ""}; expected ${first} or ${second}, not both`);
   }
 
   #complain(message: string): void {
