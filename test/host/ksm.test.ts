@@ -74,7 +74,7 @@ describe("KSM as a part of a VMM", () => {
   });
 
   it("keeps memory for the pages it tracks, 64 bytes each, besides that of VMs", () => {
-    expect(hostWith(new Array<number>(6400).fill(1)).memory.frames.overhead).toBe(100);
+    expect(hostWith(Array.from({ length: 6400 }, () => 1)).memory.frames.overhead).toBe(100);
   });
 
   it("leaves its rate to the advisor, who goes by the pass that is over", () => {

@@ -3,7 +3,6 @@
  * where a page with that content was seen but does not protect it.
  */
 import { arithmeticSequence } from "../../core/arithmetic-sequence.ts";
-import { mixBits } from "../../core/mix-bits.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
@@ -46,9 +45,14 @@ export class FrameTable {
     this.#page = new Int32Array(entries);
   }
 
-  /** Hash of a content, cut to the bits asked for. */
+  /** Hash of a content: a permutation of the 32-bit ids (murmur3's finalizer), cut to the bits asked for. */
   keyOf(content: number): number {
-    return mixBits(content) >>> (32 - this.#hashBits);
+    let hash = content ^ (content >>> 16);
+    hash = Math.imul(hash, 0x85eb_ca6b);
+    hash ^= hash >>> 13;
+    hash = Math.imul(hash, 0xc2b2_ae35);
+    hash ^= hash >>> 16;
+    return hash >>> (32 - this.#hashBits);
   }
 
   first(key: number, group: number): number {
