@@ -79,6 +79,30 @@ describe("a page", () => {
     expect(newcomers).toEqual([2, 1]);
   });
 
+  it("that changes all the time is looked for among shared frames only by kernels that look there first", () => {
+    const searches = [true, false].map((stableFirst) => {
+      const host = ksmHost([pages(1, 1, 2)], { stableFirst });
+      for (let pass = 0; pass < 2; pass++) fullScan(host);
+      const { comparisons, hashes } = host.scanner;
+      for (let content = 3; content < 10; content++) {
+        host.memory.write(host.memory.vms[0], 2, content);
+        fullScan(host);
+      }
+      return [host.scanner.hashes - hashes, host.scanner.comparisons - comparisons];
+    });
+    expect(searches).toEqual([
+      [7, 7],
+      [7, 0],
+    ]);
+  });
+
+  it("is compared with one page on each level of a tree", () => {
+    // The stable tree is empty; the unstable one has 0 to 8 pages when the next one comes: 0, 1, 2 x 2, 4 x 3 levels, 4.
+    const host = ksmHost([pages(1, 2, 3, 4, 5, 6, 7, 8, 9)]);
+    for (let pass = 0; pass < 2; pass++) fullScan(host);
+    expect(host.scanner.comparisons).toBe(1 + 2 * 2 + 4 * 3 + 4);
+  });
+
   it("that everybody else has left stays a shared frame, until its last page is written: which takes a copy, too", () => {
     const host = ksmHost([pages(1, 1, 1), pages(4)]);
     for (let pass = 0; pass < 2; pass++) fullScan(host);

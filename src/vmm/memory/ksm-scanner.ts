@@ -35,7 +35,7 @@ export class KsmScanner {
   pagesScanned = 0;
   /** Visits left out by smart scan. */
   pagesSkipped = 0;
-  /** Checksums computed, pages compared in full and page-table entries replaced: what scanning costs. */
+  /** Checksums computed, pages compared on the way through the trees, page-table entries replaced: what scanning costs. */
   hashes = 0;
   comparisons = 0;
   remaps = 0;
@@ -182,15 +182,19 @@ export class KsmScanner {
 
   /** Find a place for a page that has not changed since the last visit. */
   #merge(vm: VmMemory, ppn: number, page: number, content: number): void {
-    if (this.#settings.useZeroPages && content === ZERO_CONTENT)
+    if (this.#settings.useZeroPages && content === ZERO_CONTENT) {
+      this.comparisons++;
       return this.#mergeWith(vm, ppn, this.#memory.zeroFrame);
+    }
     if (!this.#settings.stableFirst && this.#joinStable(vm, ppn, page, content)) return;
+    this.comparisons += comparisonsIn(this.#unstable.size);
     const other = this.#unstable.take(content);
     if (other === NO_PAGE) this.#unstable.insert(page);
     else this.#pairUp(vm, ppn, page, other);
   }
 
   #joinStable(vm: VmMemory, ppn: number, page: number, content: number): boolean {
+    this.comparisons += comparisonsIn(this.#stable.shared);
     const node = this.#stable.find(content);
     if (node === NO_NODE) return false;
     this.#mergeWith(vm, ppn, this.#stable.frameOf(node));
@@ -212,8 +216,12 @@ export class KsmScanner {
   }
 
   #mergeWith(vm: VmMemory, ppn: number, mpn: number): void {
-    this.comparisons++;
     this.remaps++;
     this.#memory.merge(vm, ppn, mpn);
   }
+}
+
+/** Pages a page is compared with when it is looked for in a balanced tree: one on each level. */
+function comparisonsIn(pages: number): number {
+  return 32 - Math.clz32(pages);
 }

@@ -11,6 +11,8 @@ import { NO_PAGE, type ScannedPages } from "./scanned-pages.ts";
 const PAGES_PER_BUCKET = 2;
 
 export class UnstableTree {
+  /** Pages in the tree. */
+  size = 0;
   readonly #pages: ScannedPages;
   #buckets = new Int32Array(1).fill(NO_PAGE);
 
@@ -21,6 +23,7 @@ export class UnstableTree {
   /** Throw the tree away; what is known of the pages that were in it stays. */
   clear(): void {
     this.#buckets.fill(NO_PAGE);
+    this.size = 0;
   }
 
   /** There are more pages than before. */
@@ -39,6 +42,7 @@ export class UnstableTree {
 
   /** Put a page in that is not in it, with the content of its last visit. */
   insert(page: number): void {
+    this.size++;
     this.#pages.unstable++;
     this.#link(page);
   }
@@ -57,6 +61,7 @@ export class UnstableTree {
     const next = this.#pages.nextUnstable(page);
     if (before === NO_PAGE) this.#buckets[bucket] = next;
     else this.#pages.linkUnstable(before, next);
+    this.size--;
     this.#pages.unstable--;
     return page;
   }
