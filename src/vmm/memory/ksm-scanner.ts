@@ -2,8 +2,9 @@
  * Linux's KSM: merges pages of equal content that do not change (Linux, `Documentation/admin-guide/mm/ksm.rst`).
  *
  * It visits the pages of all VMs in order, pass after pass. A page that has kept its content since the last visit is looked
- * for among the shared frames (the stable tree), then among the pages of this pass (the unstable tree). With the same pages
- * and settings, the counters are those of a real kernel at every page scanned.
+ * for among the shared frames (the stable tree), then among the pages of this pass (the unstable tree). On the memory of real
+ * guests, the counters are those of a real kernel after the same number of pages scanned (workloads/data/ksm-runs.json); but
+ * that kernel also notices that everybody has left a shared frame when a search for another content comes by it.
  */
 import { ZERO_CONTENT } from "../../machine/content-ids.ts";
 import { FrameState } from "../../machine/frames.ts";

@@ -7,7 +7,7 @@
  */
 import { NO_PAGE, type ScannedPages } from "./scanned-pages.ts";
 
-/** A bucket for so many pages: about half of all pages are merged or not yet scanned twice. */
+/** A bucket for so many pages at least: about half of all pages are merged or not yet scanned twice. */
 const PAGES_PER_BUCKET = 2;
 
 export class UnstableTree {
@@ -29,7 +29,7 @@ export class UnstableTree {
   /** There are more pages than before. */
   grow(): void {
     const old = this.#buckets;
-    this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(1, this.#pages.count / PAGES_PER_BUCKET))));
+    this.#buckets = new Int32Array(2 ** Math.floor(Math.log2(Math.max(1, this.#pages.count / PAGES_PER_BUCKET))));
     this.#buckets.fill(NO_PAGE);
     for (let page of old) {
       while (page !== NO_PAGE) {
