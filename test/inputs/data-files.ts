@@ -86,6 +86,8 @@ export interface TracesTruth {
 /** What a Linux kernel's KSM counted; see workloads/data/README.md. */
 export interface KsmRunTruth {
   readonly id: string;
+  /** CPU time of the scanner in each stage. */
+  readonly ksmd_cpu_s: readonly number[];
   readonly settings: {
     readonly pages_to_scan: number;
     readonly max_page_sharing: number;

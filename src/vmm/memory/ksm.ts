@@ -67,8 +67,8 @@ class Ksm implements MemoryMechanism, PageSharer {
 
   /**
    * Every comparison is priced as one in full. On the way down a tree it ends where the pages differ, but neither they nor
-   * the nodes are in a cache: a kernel took 8 us for a page that found no equal in trees of 26,000 and 105,000 pages
-   * (workloads/data/ksm-runs.json, S4.series, third pass), which is 32 comparisons of 0.25 us.
+   * the nodes are in a cache: a kernel took 8 us for a page that found no equal in trees of 26,000 and 105,000 pages (the
+   * third pass of S4.series, see workloads/data/ksm-runs.json), which is 32 comparisons of 0.25 us.
    */
   work(): void {
     const scanner = this.#scanner;
