@@ -6,6 +6,9 @@
 /** The page of zeros. */
 export const ZERO_CONTENT = 0;
 
+/** The id of no content. */
+export const NO_CONTENT = 0xffff_ffff;
+
 /** XXH64, seed 0, of 4096 zero bytes: what fingerprint files call the zero page. */
 export const ZERO_PAGE_FINGERPRINT = 0xac869b6f32d8bbdbn;
 

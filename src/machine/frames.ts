@@ -65,6 +65,17 @@ export class MachineFrames {
     this.total += pages;
   }
 
+  /** The host has one more frame, which the VMM maps itself and guest pages may share; it is never freed. */
+  addShared(content: number): number {
+    const mpn = this.total;
+    this.addOverhead(1);
+    this.overhead--;
+    this.shared++;
+    this.state[mpn] = FrameState.Shared;
+    this.content[mpn] = content;
+    return mpn;
+  }
+
   /** One guest page less maps the frame; the last one frees it. Returns whether the frame became free. */
   drop(mpn: number): boolean {
     if (this.#references[mpn] > 1) {

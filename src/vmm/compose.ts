@@ -24,7 +24,7 @@ export interface CompositionProblem {
 }
 
 /** Cheapest for the guest first: sharing costs it nothing, host swapping most (Waldspurger 2002, sections 3 and 4). */
-const MEMORY_ORDER = ["page-sharing", "ballooning", "compression", "host-swap"];
+const MEMORY_ORDER = ["page-sharing", "ksm", "ballooning", "compression", "host-swap"];
 
 /** Apply changes to a VMM. The order in which they are written doesn't matter: whole slots first, then parts, then parameters. */
 export function composeVmm(
@@ -88,6 +88,10 @@ class Draft {
       const names = parts.map((part) => part.definition.name);
       const twice = names.find((name, i) => names.indexOf(name) !== i);
       if (twice !== undefined) return this.#complain(`lists "${twice}" twice`);
+      for (const [i, part] of parts.entries()) {
+        const rival = parts.slice(0, i).find((other) => sameRole(part.definition, other));
+        if (rival !== undefined) return this.#complainOfRival(rival, part);
+      }
       this.#parts.set(slot, parts);
       return;
     }
@@ -129,7 +133,12 @@ class Draft {
     if (slot !== "memory") {
       return this.#complain(`a ${slot} part can be replaced but not switched off; ${this.#choices(slot)}`);
     }
-    if (present === undefined) return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+    if (present === undefined) {
+      // Another part may just have taken its place.
+      const own = partsIn(this.#base, slot).some((part) => part.definition === definition);
+      if (own && this.#in(slot).some((other) => sameRole(definition, other))) return;
+      return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+    }
     this.#parts.set(
       slot,
       this.#in(slot).filter((part) => part !== present),
@@ -142,6 +151,12 @@ class Draft {
     const parts = [...this.#in(slot)];
     const present = parts.findIndex((other) => other.definition.name === name);
     if (present >= 0) return parts.with(present, part);
+    const rival = parts.findIndex((other) => sameRole(part.definition, other));
+    if (rival >= 0) {
+      // Not the VMM's own: it has been asked for, too.
+      if (!partsIn(this.#base, slot).includes(parts[rival])) this.#complainOfRival(parts[rival], part);
+      return parts.with(rival, part);
+    }
     const rank = MEMORY_ORDER.indexOf(name);
     const later = parts.findIndex((other) => MEMORY_ORDER.indexOf(other.definition.name) > rank);
     parts.splice(rank < 0 || later < 0 ? parts.length : later, 0, part);
@@ -203,9 +218,19 @@ class Draft {
     return `expected one of: ${[...this.#names(slot)].sort().join(", ")}`;
   }
 
+  /** Two parts with one role, and both were asked for. */
+  #complainOfRival(one: Part, other: Part): void {
+    const [first, second] = [one.definition.name, other.definition.name];
+    this.#complain(`a VMM has one part for ${one.definition.role ?? ""}; expected ${first} or ${second}, not both`);
+  }
+
   #complain(message: string): void {
     this.problems.push({ key: this.#key, message });
   }
+}
+
+function sameRole(definition: PartDefinition, other: Part): boolean {
+  return definition.role !== undefined && definition.role === other.definition.role;
 }
 
 function defaults(definition: PartDefinition): Parameters {

@@ -40,6 +40,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   /** Name in matrix files: `memory.page-sharing`. */
   readonly name: string;
   readonly summary: string;
+  /** What a VMM has only one of, where its slot holds several parts: `page sharing`. Switched on, a part takes the other's place. */
+  readonly role?: string;
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Primitive costs the machine profile must give; a profile without one of them rejects the cell with that reason. */
   readonly needs?: readonly string[];

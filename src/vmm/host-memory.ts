@@ -23,10 +23,14 @@ const SAMPLE = cause("vmm.memory.activity-sample");
 export interface PageSharer {
   /** The VMs' memory has been scanned already when the simulation starts. */
   readonly scannedBeforeStart: boolean;
+  /** A page that is about to be swapped out is tried for sharing first. */
+  readonly sharesBeforeSwap: boolean;
+  /** Who writes to a shared frame that nobody else maps any more gets a copy all the same, and not the frame. */
+  readonly copiesForLast: boolean;
   /** Try to back a page with a frame of equal content. Returns whether its own frame was given up. */
   share(vm: VmMemory, ppn: number): boolean;
-  /** A shared frame ceases to be one; its content is still what it was. */
-  forget(mpn: number): void;
+  /** The last page that maps a shared frame is about to leave it; the frame still has its content. */
+  forget(vm: VmMemory, ppn: number): void;
 }
 
 /** Frees frames when there are none left. */
@@ -67,6 +71,8 @@ export class HostMemory {
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;
   pinnedPpn = -1;
+  /** The VMM's own frame of zeros, if guest pages may be mapped to one. */
+  zeroFrame = -1;
   readonly #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
   #slotContent = new Uint32Array(1024);
   #slotsUsed = 0;
@@ -144,14 +150,23 @@ export class HostMemory {
     vm.backing[ppn] = sharedMpn;
   }
 
+  /** From now on there is a frame of zeros, on top of those for VMs, that guest pages may be merged with. */
+  provideZeroFrame(): void {
+    this.zeroFrame = this.frames.addShared(ZERO_CONTENT);
+  }
+
   /** Take the frame away from a mapped page; the caller says where the page is now. */
   unmap(vm: VmMemory, ppn: number): void {
-    const mpn = vm.backing[ppn];
-    const shared = this.frames.state[mpn] === FrameState.Shared;
-    if (shared && this.frames.references(mpn) === 1) this.sharer?.forget(mpn);
-    this.frames.drop(mpn);
+    this.#leave(vm, ppn);
     vm.backing[ppn] = UNBACKED;
     vm.mapped--;
+  }
+
+  #leave(vm: VmMemory, ppn: number): void {
+    const mpn = vm.backing[ppn];
+    const shared = this.frames.state[mpn] === FrameState.Shared;
+    if (shared && this.frames.references(mpn) === 1) this.sharer?.forget(vm, ppn);
+    this.frames.drop(mpn);
   }
 
   #back(vm: VmMemory, ppn: number): number {
@@ -174,19 +189,23 @@ export class HostMemory {
     return mpn;
   }
 
-  /** The last sharer keeps the frame; any other gets a copy. */
+  /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
-    if (this.frames.references(mpn) === 1) {
-      this.sharer?.forget(mpn);
-      this.frames.markPrivate(mpn);
+    const isLast = this.frames.references(mpn) === 1;
+    if (isLast && this.sharer?.copiesForLast !== true) {
       this.payer.add(COW_BREAK, this.#costs.map);
+    } else {
+      this.cowBreaks++;
+      this.payer.add(COW_BREAK, this.#costs.cowBreak);
+    }
+    if (isLast) {
+      this.sharer?.forget(vm, ppn);
+      this.frames.markPrivate(mpn);
       return mpn;
     }
     const copy = this.#allocate(vm, ppn);
-    this.frames.drop(mpn);
+    this.#leave(vm, ppn);
     vm.backing[ppn] = copy;
-    this.cowBreaks++;
-    this.payer.add(COW_BREAK, this.#costs.cowBreak);
     return copy;
   }
 

@@ -4,17 +4,18 @@ import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { ksm } from "./memory/ksm.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
-/** KVM with nested paging. Devices are served in the host's kernel. */
+/** KVM with nested paging and KSM. Devices are served in the host's kernel. */
 export const kvm = defineVmm({
   name: "kvm",
   title: "KVM",
-  summary: "hardware assist, nested paging, rings served by the host's kernel",
+  summary: "hardware assist, nested paging, KSM, rings served by the host's kernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging(),
-  memory: [ballooning(), hostSwap()],
+  memory: [ksm(), ballooning(), hostSwap()],
   allocation: staticPartition(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),

@@ -15,6 +15,7 @@ import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { ksm } from "./memory/ksm.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
@@ -48,6 +49,7 @@ export {
   xenDriversNetwork,
   ballooning,
   hostSwap,
+  ksm,
   pageSharing,
   bareMmu,
   directPaging,
@@ -83,6 +85,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversNetwork.definition,
   ballooning.definition,
   hostSwap.definition,
+  ksm.definition,
   pageSharing.definition,
   bareMmu.definition,
   directPaging.definition,

@@ -5,12 +5,12 @@ import { readParameter } from "../../src/vmm/part-parameter.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
 
-const part = (slot: Slot, name: string, parameters = {}) =>
-  definePart({ slot, name, summary: name, parameters, create: () => ({}) as never });
-const sharing = part("memory", "page-sharing", {
-  pagesPerSecond: { summary: "", default: 200, unit: "pages/s", min: 1, max: 1000 },
-  interVm: { summary: "", default: true },
-});
+const part = (slot: Slot, name: string, parameters = {}, role?: string) =>
+  definePart({ slot, name, summary: name, parameters, ...(role && { role }), create: () => ({}) as never });
+const pagesPerSecond = { summary: "", default: 200, unit: "pages/s", min: 1, max: 1000 };
+const interVm = { summary: "", default: true };
+const sharing = part("memory", "page-sharing", { pagesPerSecond, interVm }, "page sharing");
+const ksm = part("memory", "ksm", {}, "page sharing");
 const ballooning = part("memory", "ballooning");
 const swap = part("memory", "host-swap");
 const partition = part("allocation", "static-partition", { balloon: { summary: "", default: false } });
@@ -19,7 +19,9 @@ const shares = part("allocation", "proportional-shares", {
 });
 const credit = part("scheduler", "credit", { weight: { summary: "", default: 256, min: 1, max: 65535 } });
 const others = [part("cpu", "bare"), part("mmu", "bare"), part("disk", "bare"), part("network", "bare")] as const;
-const parts = [sharing, ballooning, swap, partition, shares, credit, ...others].map(({ definition }) => definition);
+const parts = [sharing, ksm, ballooning, swap, partition, shares, credit, ...others].map(
+  ({ definition }) => definition,
+);
 
 const base = (name: string, memory: Vmm["memory"], allocation: Vmm["allocation"]): Vmm =>
   defineVmm({
@@ -88,6 +90,14 @@ describe("changing a VMM", () => {
     expect(memoryOf(changed(esx, { memory: "off" }))).toEqual([]);
   });
 
+  it("puts a part in the place of one that does the same, where a VMM has only one of them", () => {
+    for (const changes of [{ "memory.ksm": "on" }, { "memory.page-sharing": "off", "memory.ksm": "on" }])
+      expect(memoryOf(changed(esx, changes))).toEqual(["ksm", "ballooning", "host-swap"]);
+    const withKsm = changed(esx, { "memory.ksm": {} });
+    expect(memoryOf(changed(withKsm, { "memory.page-sharing": "on" }))).toEqual(memoryOf(esx));
+    expect(memoryOf(changed(withKsm, { "memory.ksm": "off" }))).toEqual(["ballooning", "host-swap"]);
+  });
+
   it("gives the same whatever the order of the changes", () => {
     const one = changed(esx, { "allocation.balloon": "on", allocation: "static-partition" });
     const other = changed(esx, { allocation: "static-partition", "allocation.balloon": "on" });
@@ -127,6 +137,11 @@ describe("changing a VMM", () => {
     [{ scheduler: "off" }, "every VMM needs a part here; expected one of: credit"],
     [{ memory: "page-sharing" }, "expected a list of mechanisms"],
     [{ memory: ["host-swap", "host-swap"] }, 'lists "host-swap" twice'],
+    [
+      { "memory.ksm": "on", "memory.page-sharing": { interVm: false } },
+      "memory.page-sharing: a VMM has one part for page sharing; expected ksm or page-sharing, not both",
+    ],
+    [{ memory: ["ksm", "host-swap", "page-sharing"] }, "expected ksm or page-sharing, not both"],
     [{ allocation: { a: {}, b: {} } }, "expected the name of a part"],
     [{ "memory.page-sharing.interVm.x": 1 }, "expected slot, slot.part"],
   ];
@@ -139,9 +154,12 @@ describe("changing a VMM", () => {
   }
 
   it("says that there is nothing to switch off", () => {
-    expect(problems(xen, { "memory.page-sharing": "off" })).toEqual([
-      "memory.page-sharing: xen has no page-sharing to switch off",
-    ]);
+    const withKsm = { ...changed(esx, { "memory.ksm": "on" }), name: "kvm" };
+    for (const vmm of [xen, withKsm]) {
+      expect(problems(vmm, { "memory.page-sharing": "off" })).toEqual([
+        `memory.page-sharing: ${vmm.name} has no page-sharing to switch off`,
+      ]);
+    }
   });
 });
 

@@ -1,9 +1,11 @@
+import { expect } from "vitest";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
+import { FrameState } from "../../src/machine/frames.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../../src/vmm/host-contract.ts";
@@ -64,4 +66,37 @@ export function addGuest(host: TestHost, shape: GuestShape, contents: Uint32Arra
     vm.balloon = { poll: (pages, most) => void guest.balloon.poll(pages, most) };
   }
   return guest;
+}
+
+/** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
+export function checkFrames({ frames, vms, zeroFrame }: HostMemory): void {
+  const byState = [0, 0, 0, 0];
+  for (const state of frames.state) byState[state]++;
+  const references = new Int32Array(frames.total);
+  // The VMM maps its frame of zeros itself.
+  if (zeroFrame >= 0) references[zeroFrame] = 1;
+  const places = vms.map((vm) => {
+    for (const place of vm.backing) if (place >= 0) references[place]++;
+    const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
+    return [count((place) => place >= 0), count((place) => place === -2), count((place) => place < -2)];
+  });
+  const wrong: string[] = [];
+  let saved = 0;
+  references.forEach((count, mpn) => {
+    if (frames.state[mpn] === FrameState.Overhead) return;
+    if (frames.references(mpn) !== count)
+      wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
+    if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
+    if (count > 1) saved += count - 1;
+  });
+  const counted = [frames.free, frames.private, frames.shared, frames.overhead];
+  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.swapped]);
+  const total = counted.reduce((sum, one) => sum + one, 0);
+  expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
+    counted: byState,
+    mapped: places,
+    saved,
+    total: frames.total,
+    wrong: [],
+  });
 }

@@ -1,18 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
-import { FrameState } from "../../src/machine/frames.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import type { HostMemory } from "../../src/vmm/host-memory.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
-import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
+import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Few bits: contents that differ collide all the time. */
 const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 3000, pagesPerSecondPerVm: 3000 });
@@ -38,6 +38,25 @@ const CASES: readonly Case[] = [
     frames: 220,
   },
   { name: "esx, overcommitted", vmm: { ...esx, memory: [sharing, ballooning(), hostSwap()] }, guests: 3, frames: 150 },
+  {
+    name: "kvm ballooned, with KSM",
+    vmm: {
+      ...kvm,
+      memory: [ksm({ pagesToScan: 90, maxPageSharing: 4 }), ballooning({ maxPercent: 65 })],
+      allocation: staticPartition({ balloon: true }),
+    },
+    guests: 3,
+    frames: 220,
+  },
+  {
+    name: "esx with KSM and its page of zeros, overcommitted",
+    vmm: {
+      ...esx,
+      memory: [ksm({ pagesToScan: 150, useZeroPages: true, stableFirst: true }), ballooning(), hostSwap()],
+    },
+    guests: 3,
+    frames: 150,
+  },
   { name: "esx, host swap only", vmm: { ...esx, memory: [hostSwap()] }, guests: 3, frames: 130 },
   {
     name: "esx without tax, sharing within VMs",
@@ -171,37 +190,6 @@ class Play {
       for (const guest of this.#guests) guest.cache.writeBack(this.#seconds - 10);
     }
   }
-}
-
-/** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
-function checkFrames({ frames, vms }: HostMemory): void {
-  const byState = [0, 0, 0, 0];
-  for (const state of frames.state) byState[state]++;
-  const references = new Int32Array(frames.total);
-  const places = vms.map((vm) => {
-    for (const place of vm.backing) if (place >= 0) references[place]++;
-    const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
-    return [count((place) => place >= 0), count((place) => place === -2), count((place) => place < -2)];
-  });
-  const wrong: string[] = [];
-  let saved = 0;
-  references.forEach((count, mpn) => {
-    if (frames.state[mpn] === FrameState.Overhead) return;
-    if (frames.references(mpn) !== count)
-      wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
-    if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
-    if (count > 1) saved += count - 1;
-  });
-  const counted = [frames.free, frames.private, frames.shared, frames.overhead];
-  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.swapped]);
-  const total = counted.reduce((sum, one) => sum + one, 0);
-  expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
-    counted: byState,
-    mapped: places,
-    saved,
-    total: frames.total,
-    wrong: [],
-  });
 }
 
 describe.each(CASES)("memory of guests on $name", (setup) => {

@@ -82,3 +82,39 @@ export interface TraceTruth {
 export interface TracesTruth {
   readonly traces: Readonly<Record<string, TraceTruth>>;
 }
+
+/** What a Linux kernel's KSM counted; see workloads/data/README.md. */
+export interface KsmRunTruth {
+  readonly id: string;
+  /** CPU time of the scanner in each stage. */
+  readonly ksmd_cpu_s: readonly number[];
+  readonly settings: {
+    readonly pages_to_scan: number;
+    readonly max_page_sharing: number;
+    readonly use_zero_pages: number;
+    readonly smart_scan: number;
+  };
+  /** Snapshots of each VM, one a stage. */
+  readonly vms: readonly (readonly string[])[];
+  readonly stages: readonly {
+    readonly pages_rewritten?: readonly number[];
+    readonly cow_faults?: readonly number[];
+    readonly pages_scanned: number;
+    readonly full_scans: number;
+    readonly pages_shared: number;
+    readonly pages_sharing: number;
+    readonly pages_unshared: number;
+    readonly pages_volatile: number;
+    readonly ksm_zero_pages: number;
+    readonly stable_node_chains: number;
+    readonly stable_node_dups: number;
+    readonly general_profit_bytes: number;
+    readonly pages_skipped: number;
+  }[];
+  /** Stage, pages scanned, full scans, pages shared, sharing, unshared, volatile, zero pages. */
+  readonly samples: readonly (readonly number[])[];
+}
+
+export interface KsmRunsTruth {
+  readonly runs: readonly KsmRunTruth[];
+}

@@ -33,13 +33,14 @@ class HostSwap implements MemoryMechanism {
     return this.#memory.frames.free - freeBefore;
   }
 
-  /** Every candidate is tried for sharing first; one that others share would free nothing. */
+  /** A page that others share would free nothing. */
   #evict(vm: VmMemory, ppn: number): void {
     const mpn = vm.backing[ppn];
     const memory = this.#memory;
     if (mpn < 0 || memory.frames.references(mpn) > 1) return;
     if (vm.index === memory.pinnedVm && ppn === memory.pinnedPpn) return;
-    if (memory.sharer?.share(vm, ppn) !== true) memory.swapOut(vm, ppn);
+    const shared = memory.sharer?.sharesBeforeSwap === true && memory.sharer.share(vm, ppn);
+    if (!shared) memory.swapOut(vm, ppn);
   }
 }
 

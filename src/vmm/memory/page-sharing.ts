@@ -28,6 +28,8 @@ export interface PageSharingParameters extends Record<string, number | boolean> 
 class PageSharing implements MemoryMechanism, PageSharer {
   readonly name = "page-sharing";
   readonly kind = "sharing";
+  readonly sharesBeforeSwap = true;
+  readonly copiesForLast = false;
   readonly periodUs = 1e6 / PERIODS_PER_SECOND;
   readonly scannedBeforeStart: boolean;
   readonly #memory: HostMemory;
@@ -91,8 +93,8 @@ class PageSharing implements MemoryMechanism, PageSharer {
     return false;
   }
 
-  forget(mpn: number): void {
-    this.#table.removeShared(mpn);
+  forget(vm: VmMemory, ppn: number): void {
+    this.#table.removeShared(vm.backing[ppn]);
   }
 
   #scanNext(vm: VmMemory): void {
@@ -130,6 +132,7 @@ export const pageSharing = definePart<"memory", PageSharingParameters>({
   slot: "memory",
   name: "page-sharing",
   summary: "Finds pages of equal content in the background and backs them with one copy-on-write frame.",
+  role: "page sharing",
   parameters: {
     pagesPerSecondPerVm: {
       summary: "Pages scanned per second and VM",

@@ -1,0 +1,192 @@
+/** Kernel samepage merging, as Linux does it for KVM (Linux, `Documentation/admin-guide/mm/ksm.rst`). */
+import { cause } from "../../core/ledger.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { HostContext, MemoryMechanism } from "../host-contract.ts";
+import type { HostMemory, PageSharer } from "../host-memory.ts";
+import type { VmMemory } from "../vm-memory.ts";
+import { adviseKsm, INITIAL_ADVICE, type KsmAdvice } from "./ksm-advisor.ts";
+import { ITEM_BYTES, KsmScanner } from "./ksm-scanner.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
+
+const SCAN = cause("vmm.page-sharing.scan");
+const COMPARE = cause("vmm.page-sharing.compare");
+
+export interface KsmParameters extends Record<string, number | boolean> {
+  pagesToScan: number;
+  sleepMs: number;
+  maxPageSharing: number;
+  useZeroPages: boolean;
+  smartScan: boolean;
+  stableFirst: boolean;
+  advisor: boolean;
+  advisorScanTime: number;
+  advisorMaxCpu: number;
+  advisorMaxPages: number;
+  scannedBeforeStart: boolean;
+}
+
+class Ksm implements MemoryMechanism, PageSharer {
+  readonly name = "ksm";
+  readonly kind = "sharing";
+  readonly sharesBeforeSwap = false;
+  readonly copiesForLast = true;
+  readonly scannedBeforeStart: boolean;
+  readonly #memory: HostMemory;
+  readonly #parameters: KsmParameters;
+  readonly #scanner: KsmScanner;
+  readonly #megahertz: number;
+  readonly #costs: { readonly hash: number; readonly compare: number; readonly map: number };
+  /** Without the advisor, only its pages to scan count, which stay what they are. */
+  #advice: KsmAdvice;
+  /** Time that the last batch took, and the pass so far: scanning alone, and with the sleep between batches. */
+  #batchUs = 0;
+  #busyUs = 0;
+  #passUs = 0;
+
+  constructor(parameters: KsmParameters, { memory, profile }: HostContext) {
+    this.scannedBeforeStart = parameters.scannedBeforeStart;
+    this.#memory = memory;
+    this.#parameters = parameters;
+    this.#scanner = new KsmScanner(memory, parameters);
+    this.#megahertz = profile.megahertz;
+    this.#costs = {
+      hash: primitiveCost(profile, "page.hash"),
+      compare: primitiveCost(profile, "page.compare"),
+      map: primitiveCost(profile, "page.map"),
+    };
+    this.#advice = parameters.advisor ? INITIAL_ADVICE : { ...INITIAL_ADVICE, pagesToScan: parameters.pagesToScan };
+    memory.sharer = this;
+    memory.frames.addOverhead(Math.ceil((memory.frames.forVms * ITEM_BYTES) / PAGE_BYTES));
+  }
+
+  /** The scanner sleeps after each batch. */
+  get periodUs(): number {
+    return 1000 * this.#parameters.sleepMs + this.#batchUs;
+  }
+
+  /**
+   * Every comparison is priced as one in full. On the way down a tree it ends where the pages differ, but neither they nor
+   * the nodes are in a cache: a kernel took 8 us for a page that found no equal in trees of 26,000 and 105,000 pages (the
+   * third pass of S4.series, see workloads/data/ksm-runs.json), which is 32 comparisons of 0.25 us.
+   */
+  work(): void {
+    const scanner = this.#scanner;
+    const { hashes, comparisons, remaps, pagesScanned, fullScans } = scanner;
+    scanner.scan(this.#advice.pagesToScan);
+    this.#memory.pagesScanned += scanner.pagesScanned - pagesScanned;
+    const hashing = (scanner.hashes - hashes) * this.#costs.hash;
+    const merging =
+      (scanner.comparisons - comparisons) * this.#costs.compare + (scanner.remaps - remaps) * this.#costs.map;
+    this.#memory.payer.add(SCAN, hashing, scanner.hashes - hashes);
+    this.#memory.payer.add(COMPARE, merging, scanner.comparisons - comparisons);
+    this.#batchUs = (hashing + merging) / this.#megahertz;
+    this.#busyUs += this.#batchUs;
+    this.#passUs += this.periodUs;
+    if (scanner.fullScans > fullScans) this.#endPass();
+  }
+
+  reclaim(): number {
+    return 0;
+  }
+
+  share(vm: VmMemory, ppn: number): boolean {
+    return this.#scanner.mergeUnchanged(vm, ppn);
+  }
+
+  forget(vm: VmMemory, ppn: number): void {
+    this.#scanner.forget(vm, ppn);
+  }
+
+  #endPass(): void {
+    if (this.#parameters.advisor) {
+      const { advisorScanTime, advisorMaxCpu, advisorMaxPages } = this.#parameters;
+      this.#advice = adviseKsm(
+        { targetSeconds: advisorScanTime, maxCpuPercent: advisorMaxCpu, maxPages: advisorMaxPages },
+        { passSeconds: this.#passUs / 1e6, cpuPercent: (100 * this.#busyUs) / this.#passUs },
+        this.#advice,
+      );
+    }
+    this.#busyUs = 0;
+    this.#passUs = 0;
+  }
+}
+
+export const ksm = definePart<"memory", KsmParameters>({
+  slot: "memory",
+  name: "ksm",
+  summary: "Linux's KSM: merges pages of equal content that do not change between two passes over all VMs.",
+  role: "page sharing",
+  parameters: {
+    pagesToScan: {
+      summary: "Pages scanned each time the scanner wakes up",
+      default: 100,
+      unit: "pages",
+      min: 1,
+      source: "Linux, ksm.rst, pages_to_scan",
+    },
+    sleepMs: {
+      summary: "How long the scanner sleeps after that",
+      default: 20,
+      unit: "ms",
+      min: 1,
+      source: "Linux, ksm.rst, sleep_millisecs",
+    },
+    maxPageSharing: {
+      summary: "Most pages that share one frame; more of the same content take another",
+      default: 256,
+      unit: "pages",
+      min: 2,
+      source: "Linux, ksm.rst, max_page_sharing",
+    },
+    useZeroPages: {
+      summary: "Map pages of zeros to the kernel's page of zeros",
+      default: false,
+      source: "Linux, ksm.rst, use_zero_pages",
+    },
+    smartScan: {
+      summary: "Leave pages out of passes when they were scanned in vain",
+      default: true,
+      source: "Linux, ksm.rst, smart_scan",
+    },
+    stableFirst: {
+      summary: "Look among shared frames before looking whether a page has changed, as kernels before about 6.11",
+      default: false,
+      source: "Linux 6.11: the checksum comes first",
+    },
+    advisor: {
+      summary: "Choose the pages scanned each time so that a pass takes a given time",
+      default: false,
+      source: "Linux, ksm.rst, advisor_mode",
+    },
+    advisorScanTime: {
+      summary: "Time that the advisor wants a pass to take",
+      default: 200,
+      unit: "s",
+      min: 1,
+      source: "Linux, ksm.rst, advisor_target_scan_time",
+    },
+    advisorMaxCpu: {
+      summary: "Most CPU time that the advisor lets the scanner use, of one CPU",
+      default: 70,
+      unit: "%",
+      min: 10,
+      max: 100,
+      source: "Linux, ksm.rst, advisor_max_cpu",
+    },
+    advisorMaxPages: {
+      summary: "Most pages that the advisor has scanned each time",
+      default: 30_000,
+      unit: "pages",
+      min: 1,
+      source: "Linux, ksm.rst, advisor_max_pages_to_scan",
+    },
+    scannedBeforeStart: {
+      summary: "Pages have been visited when the simulation starts: hosts are up for days, a run is short",
+      default: true,
+      source: "assumption: at the kernel's defaults a guest of 256 MiB is visited in 16 s",
+    },
+  },
+  needs: ["page.hash", "page.compare", "page.map", "page.cow-break"],
+  create: (parameters, context) => new Ksm(parameters, context),
+});
