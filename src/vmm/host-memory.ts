@@ -137,6 +137,19 @@ export class HostMemory {
     this.payer.add(SWAP_OUT, this.#costs.map);
   }
 
+  /** The VM leaves the host: it does not run here again, and its frames are free for others. */
+  evict(vm: VmMemory): void {
+    vm.blocked = true;
+    vm.evicted = true;
+    for (let ppn = 0; ppn < vm.pages; ppn++) {
+      const place = vm.backing[ppn];
+      if (place >= 0) this.unmap(vm, ppn);
+      else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
+      if (place !== BALLOONED) vm.backing[ppn] = UNBACKED;
+    }
+    vm.returned = 0;
+  }
+
   /** Map a guest page to a shared frame instead of its own. The contents must be equal. */
   merge(vm: VmMemory, ppn: number, sharedMpn: number): void {
     this.frames.drop(vm.backing[ppn]);

@@ -28,9 +28,16 @@ class Ballooning implements MemoryMechanism {
    */
   work(): void {
     for (const vm of this.#memory.vms) {
-      const wanted = vm.ballooned + vm.claimed - vm.target;
+      if (vm.evicted) continue;
+      const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
       vm.balloon?.poll(Math.max(0, Math.min(wanted, this.#largest(vm))), this.#parameters.pagesPerSecond);
     }
+  }
+
+  /** A host that can make no room gives back what is free: the driver asks again later (Linux, drivers/xen/balloon.c). */
+  #forSize(vm: VmMemory, size: number): number {
+    const least = this.#memory.roomMaker === undefined ? vm.ballooned - this.#memory.frames.free : 0;
+    return Math.max(vm.pages - size, least);
   }
 
   /** As fast as the guest can: for hosts that are being built. */

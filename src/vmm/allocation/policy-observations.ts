@@ -1,0 +1,90 @@
+/** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
+import type { HostMemory } from "../host-memory.ts";
+import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
+import type { VmMemory } from "../vm-memory.ts";
+import type { VmsByName } from "./policy-actions.ts";
+
+export const KIB_PER_PAGE = 4;
+/** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
+const SHARES = 1000;
+
+export interface ViewParameters {
+  readonly minimumPercent: number;
+  readonly statisticsPeriodSeconds: number;
+}
+
+export class HostView implements VmsByName {
+  readonly #memory: HostMemory;
+  readonly #parameters: ViewParameters;
+  readonly #hasSwapSpace: boolean;
+  readonly #reports = new Map<VmMemory, GuestReport>();
+  readonly #names = new Map<string, VmMemory>();
+
+  constructor(memory: HostMemory, parameters: ViewParameters, hasSwapSpace: boolean) {
+    this.#memory = memory;
+    this.#parameters = parameters;
+    this.#hasSwapSpace = hasSwapSpace;
+  }
+
+  vmNamed(name: string): VmMemory | undefined {
+    return this.#names.get(name);
+  }
+
+  observe(nowUs: number): Observations {
+    const { frames, vms, swapIns, swapOuts } = this.#memory;
+    const running = vms.filter(({ evicted }) => !evicted);
+    return {
+      host: {
+        total: frames.forVms * KIB_PER_PAGE,
+        free: frames.free * KIB_PER_PAGE,
+        // The model's host has no page cache, and its frames are clean as soon as they are free.
+        reclaimable: 0,
+        scrubbing: 0,
+        reserved: 0,
+        // As large as it must be for every VM to fit.
+        swapTotal: this.#hasSwapSpace ? sumOf(vms, ({ pages }) => pages) * KIB_PER_PAGE : 0,
+        swapUsed: sumOf(running, ({ swapped }) => swapped) * KIB_PER_PAGE,
+        swappedInPages: swapIns,
+        swappedOutPages: swapOuts,
+      },
+      vms: running.map((vm) => this.#observeVm(vm, nowUs)),
+    };
+  }
+
+  #observeVm(vm: VmMemory, nowUs: number): VmObservations {
+    const name = `vm${vm.index}`;
+    this.#names.set(name, vm);
+    // A VM has the size that it came up with until it is given another.
+    vm.size ??= vm.pages - vm.ballooned;
+    const guest = this.#report(vm, nowUs);
+    return {
+      name,
+      actual: (vm.pages - vm.ballooned) * KIB_PER_PAGE,
+      target: vm.size * KIB_PER_PAGE,
+      minimum: Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100) * KIB_PER_PAGE,
+      maximum: vm.pages * KIB_PER_PAGE,
+      resident: vm.mapped * KIB_PER_PAGE,
+      hostSwapped: vm.swapped * KIB_PER_PAGE,
+      shares: SHARES,
+      canBalloon: vm.balloon !== undefined,
+      migrating: false,
+      stallUs: vm.statistics?.stallUs ?? 0,
+      ...(guest && { guest }),
+    };
+  }
+
+  #report(vm: VmMemory, nowUs: number): GuestReport | undefined {
+    const last = this.#reports.get(vm);
+    if (last !== undefined && nowUs < last.atUs + this.#parameters.statisticsPeriodSeconds * 1e6) return last;
+    if (vm.statistics === undefined) return undefined;
+    const { unused, available, committed } = vm.statistics;
+    const report: GuestReport = {
+      atUs: nowUs,
+      unused: unused * KIB_PER_PAGE,
+      available: available * KIB_PER_PAGE,
+      committed: committed * KIB_PER_PAGE,
+    };
+    this.#reports.set(vm, report);
+    return report;
+  }
+}
