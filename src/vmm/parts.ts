@@ -16,6 +16,9 @@ import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { mom } from "./memory/policies/mom.ts";
+import { proxmox } from "./memory/policies/proxmox.ts";
+import { squeezed } from "./memory/policies/squeezed.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -49,6 +52,9 @@ export {
   ballooning,
   hostSwap,
   pageSharing,
+  mom,
+  proxmox,
+  squeezed,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -84,6 +90,9 @@ export const PARTS: readonly PartDefinition[] = [
   ballooning.definition,
   hostSwap.definition,
   pageSharing.definition,
+  mom.definition,
+  proxmox.definition,
+  squeezed.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,
