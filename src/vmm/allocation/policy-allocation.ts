@@ -6,19 +6,12 @@ import { event } from "../../core/ledger.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
-import type { Action, Policy } from "../memory/policies/policy-contract.ts";
+import type { Action, Policy, PolicyHostParameters } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { makeRoomByForce } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
 import { HostView, KIB_PER_PAGE } from "./policy-observations.ts";
 import { equalSplit } from "./static-partition.ts";
-
-export interface PolicyHostParameters extends Record<string, number | boolean> {
-  minimumPercent: number;
-  statisticsPeriodSeconds: number;
-  admissionRatio: number;
-  admissionReserveMib: number;
-}
 
 const PAGES_PER_MIB = 256;
 

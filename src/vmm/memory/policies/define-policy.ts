@@ -1,7 +1,7 @@
 /** A policy as a part: what a matrix names in the slot `allocation`, with the parameters of the host it runs on. */
-import { PolicyAllocation, type PolicyHostParameters } from "../../allocation/policy-allocation.ts";
+import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
 import { definePart, type Parameter, type Parameters, type PartFactory } from "../../contract.ts";
-import type { Policy } from "./policy-contract.ts";
+import type { Policy, PolicyHostParameters } from "./policy-contract.ts";
 
 /** Calling it configures the part; `policy` is the rule itself. */
 export interface PolicyFactory<P extends Parameters, S> extends PartFactory<"allocation", P & PolicyHostParameters> {
@@ -51,7 +51,10 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
     slot: "allocation",
     name: policy.name,
     summary: policy.summary,
-    parameters: { ...policy.parameters, ...HOST_PARAMETERS } as PolicyFactory<P, S>["definition"]["parameters"],
+    parameters: { ...policy.parameters, ...HOST_PARAMETERS, ...policy.hostParameters } as PolicyFactory<
+      P,
+      S
+    >["definition"]["parameters"],
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });

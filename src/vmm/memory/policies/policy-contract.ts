@@ -106,6 +106,14 @@ export interface Decision<S> {
   readonly nextInUs?: number;
 }
 
+/** What holds for the host of every policy; see define-policy.ts. */
+export interface PolicyHostParameters extends Record<string, number | boolean> {
+  minimumPercent: number;
+  statisticsPeriodSeconds: number;
+  admissionRatio: number;
+  admissionReserveMib: number;
+}
+
 export interface Policy<P extends Parameters = Parameters, S = unknown> {
   /** Name in matrix files: `allocation: squeezed`. */
   readonly name: string;
@@ -117,6 +125,8 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   readonly cadenceUs: number;
   readonly signals: readonly Signal[];
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
+  /** Parameters of the host that have another default under this policy. */
+  readonly hostParameters?: { readonly [K in keyof PolicyHostParameters]?: Parameter<number> };
   /** State before the first call. */
   start(parameters: P): S;
   /** Pure: the same arguments give the same decision, and none of them is changed. */
