@@ -16,9 +16,13 @@ import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { crosvm } from "./memory/policies/crosvm.ts";
 import { mom } from "./memory/policies/mom.ts";
 import { proxmox } from "./memory/policies/proxmox.ts";
+import { senpai } from "./memory/policies/senpai.ts";
 import { squeezed } from "./memory/policies/squeezed.ts";
+import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
+import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -52,9 +56,13 @@ export {
   ballooning,
   hostSwap,
   pageSharing,
+  crosvm,
   mom,
   proxmox,
+  senpai,
   squeezed,
+  xenSelfballoon,
+  xenballoond,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -90,9 +98,13 @@ export const PARTS: readonly PartDefinition[] = [
   ballooning.definition,
   hostSwap.definition,
   pageSharing.definition,
+  crosvm.definition,
   mom.definition,
   proxmox.definition,
+  senpai.definition,
   squeezed.definition,
+  xenSelfballoon.definition,
+  xenballoond.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,
