@@ -17,12 +17,17 @@ import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
+import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
+import { hyperV } from "./memory/policies/hyper-v.ts";
 import { mom } from "./memory/policies/mom.ts";
 import { proxmox } from "./memory/policies/proxmox.ts";
+import { qmemman } from "./memory/policies/qmemman.ts";
 import { senpai } from "./memory/policies/senpai.ts";
 import { squeezed } from "./memory/policies/squeezed.ts";
+import { waspAgent } from "./memory/policies/wasp-agent.ts";
 import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
+import { xl } from "./memory/policies/xl.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -57,12 +62,17 @@ export {
   hostSwap,
   pageSharing,
   crosvm,
+  damonReclaim,
+  hyperV,
   mom,
   proxmox,
+  qmemman,
   senpai,
   squeezed,
+  waspAgent,
   xenSelfballoon,
   xenballoond,
+  xl,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -99,12 +109,17 @@ export const PARTS: readonly PartDefinition[] = [
   hostSwap.definition,
   pageSharing.definition,
   crosvm.definition,
+  damonReclaim.definition,
+  hyperV.definition,
   mom.definition,
   proxmox.definition,
+  qmemman.definition,
   senpai.definition,
   squeezed.definition,
+  waspAgent.definition,
   xenSelfballoon.definition,
   xenballoond.definition,
+  xl.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,

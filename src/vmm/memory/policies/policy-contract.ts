@@ -13,6 +13,7 @@ export type Signal =
   | "vm.driver"
   | "vm.shares"
   | "vm.stall"
+  | "vm.cold"
   | "guest.unused"
   | "guest.available"
   | "guest.committed";
@@ -58,6 +59,8 @@ export interface VmObservations {
   /** Host memory that backs it. */
   readonly resident: number;
   readonly hostSwapped: number;
+  /** Of what is resident, untouched for two minutes; absent where nobody looks at the age of pages. */
+  readonly cold?: number;
   readonly shares: number;
   /** A balloon driver has reported. */
   readonly canBalloon: boolean;
