@@ -2,6 +2,7 @@
  * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
  * of itself is as old as its last report. Pages here, KiB in the policy.
  */
+import { InputError } from "../../core/input-error.ts";
 import { event } from "../../core/ledger.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
@@ -10,7 +11,7 @@ import type { Action, Policy, PolicyHostParameters } from "../memory/policies/po
 import type { VmMemory } from "../vm-memory.ts";
 import { makeRoomByForce } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
-import { HostView, KIB_PER_PAGE } from "./policy-observations.ts";
+import { HostView, KIB_PER_PAGE, SHOWN } from "./policy-observations.ts";
 import { equalSplit } from "./static-partition.ts";
 
 const PAGES_PER_MIB = 256;
@@ -32,6 +33,12 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly #caps = new Map<VmMemory, number>();
 
   constructor(policy: Policy<P, S>, parameters: P & PolicyHostParameters, context: HostContext) {
+    const hidden = policy.signals.find((signal) => !SHOWN.includes(signal));
+    if (hidden !== undefined) {
+      throw new InputError(
+        `policy ${policy.name} needs ${hidden}, which this host does not show; it shows ${SHOWN.join(", ")}`,
+      );
+    }
     this.name = policy.name;
     this.#policy = policy;
     this.#parameters = parameters;

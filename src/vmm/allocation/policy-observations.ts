@@ -1,12 +1,32 @@
 /** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
 import type { HostMemory } from "../host-memory.ts";
-import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
+import {
+  type GuestReport,
+  type Observations,
+  type Signal,
+  sumOf,
+  type VmObservations,
+} from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import type { VmsByName } from "./policy-actions.ts";
 
 export const KIB_PER_PAGE = 4;
 /** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
 const SHARES = 1000;
+
+/** What this host can show a policy. */
+export const SHOWN: readonly Signal[] = [
+  "host.free",
+  "host.reclaimable",
+  "host.swap",
+  "vm.actual",
+  "vm.driver",
+  "vm.shares",
+  "vm.stall",
+  "guest.unused",
+  "guest.available",
+  "guest.committed",
+];
 
 export interface ViewParameters {
   readonly minimumPercent: number;
