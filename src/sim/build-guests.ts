@@ -38,7 +38,8 @@ export function buildGuests(
   const starting = allocation.admit(requests, host.frames.free);
   host.frames.addOverhead(overheadPages * starting.length);
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages).target = target;
-  const cooperative = mechanisms.filter(({ kind }) => kind === "cooperative");
+  const balloons = allocation.balloons ?? true;
+  const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
   const forcedRoom = host.roomMaker;
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const prices = new OperationPriceList(measure);

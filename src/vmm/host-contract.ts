@@ -41,6 +41,8 @@ export interface Allocation {
   readonly name: string;
   /** VM memory is backed by frames when the VM is built, and not only when it is used. */
   readonly populates: boolean;
+  /** Its VMs have a balloon driver, if the VMM has balloons. Default: they have. */
+  readonly balloons?: boolean;
   /** Simulated time between two calls of {@link rebalance}. */
   readonly periodUs: number;
   /**

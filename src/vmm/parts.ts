@@ -16,6 +16,7 @@ import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
@@ -61,6 +62,11 @@ export {
   ballooning,
   hostSwap,
   pageSharing,
+  harvester,
+  nova,
+  opendc,
+  openshift,
+  ovirt,
   crosvm,
   damonReclaim,
   hyperV,
@@ -108,6 +114,11 @@ export const PARTS: readonly PartDefinition[] = [
   ballooning.definition,
   hostSwap.definition,
   pageSharing.definition,
+  harvester.definition,
+  nova.definition,
+  opendc.definition,
+  openshift.definition,
+  ovirt.definition,
   crosvm.definition,
   damonReclaim.definition,
   hyperV.definition,

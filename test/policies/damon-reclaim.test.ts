@@ -11,6 +11,12 @@ function seen(cold: number) {
   return { host: host({ total: 10 * GIB, free: 3 * GIB }), vms };
 }
 
+/** KiB taken from the VMs of {@link seen}. */
+function taken(cold: number): number[] {
+  const { actions } = decideOnce(damonReclaim, seen(cold));
+  return actions.map((action) => (action.kind === "reclaim" ? action.kib : NaN));
+}
+
 describe("DAMON reclaim", () => {
   it("works between its watermarks", () => {
     let active = false;
@@ -22,8 +28,6 @@ describe("DAMON reclaim", () => {
   });
 
   it("takes at most 128 MiB a second, of cold pages only", () => {
-    const taken = (cold: number) =>
-      decideOnce(damonReclaim, seen(cold)).actions.map((action) => (action.kind === "reclaim" ? action.kib : NaN));
     expect(taken(64 * MIB)).toEqual([96 * MIB, 32 * MIB]);
     expect(taken(MIB)).toEqual([3 * MIB, MIB]);
   });

@@ -7,7 +7,7 @@ import { event } from "../../core/ledger.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
-import type { Action, Policy, PolicyHostParameters } from "../memory/policies/policy-contract.ts";
+import type { Action, Decision, Policy, PolicyHostParameters } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { makeRoomByForce } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
@@ -20,6 +20,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly name: string;
   /** A host that cannot take memory by force must have all that it promises. */
   readonly populates: boolean;
+  readonly balloons: boolean;
   readonly #policy: Policy<P, S>;
   readonly #parameters: P & PolicyHostParameters;
   readonly #memory: HostMemory;
@@ -44,7 +45,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#parameters = parameters;
     this.#memory = context.memory;
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
-    this.#canBalloon = context.mechanisms.some(({ kind }) => kind === "cooperative");
+    this.balloons = policy.balloons;
+    this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#view = new HostView(context.memory, parameters, this.#forced.length > 0);
@@ -72,7 +74,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       if (claimed > most || Math.max(1, needed) > usable) break;
       admitted++;
     }
-    return equalSplit(requests.slice(0, admitted), usable, this.populates ? least : 0);
+    const started = requests.slice(0, admitted);
+    if (!this.#canBalloon) return started.map(({ pages }) => pages);
+    return equalSplit(started, usable, this.populates ? least : 0);
   }
 
   /** Does nothing until the time the policy asked for has come. */
@@ -88,8 +92,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
 
   #callPolicy(nowUs: number): void {
     const { name, cadenceUs } = this.#policy;
-    const seen = this.#view.observe(nowUs);
-    const { actions, state, nextInUs } = this.#policy.decide(this.#parameters, seen, this.#state, nowUs);
+    const { actions, state, nextInUs } = this.#decide(nowUs);
     this.#state = state;
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
     for (const action of actions) {
@@ -98,6 +101,18 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       this.#carryOut(action, vm);
     }
     for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);
+  }
+
+  #decide(nowUs: number): Decision<S> {
+    const seen = this.#view.observe(nowUs);
+    try {
+      const decision = this.#policy.decide(this.#parameters, seen, this.#state, nowUs);
+      if (!Array.isArray(decision?.actions)) throw new TypeError("expected decide to return { actions: [...], state }");
+      return decision;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`policy ${this.name} failed: ${reason}`, { cause: error });
+    }
   }
 
   #carryOut(action: Action, vm: VmMemory | undefined): void {

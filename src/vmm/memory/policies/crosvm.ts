@@ -47,6 +47,7 @@ export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
   source: "ChromiumOS platform2, vm_tools/concierge/balloon_policy.cc",
   grade: "S",
   cadenceUs: SECOND_US,
+  balloons: true,
   signals: ["host.free", "host.reclaimable", "vm.actual", "guest.available"],
   parameters: {
     guestCriticalMib: {

@@ -29,6 +29,7 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
   source: "Linux, mm/damon/reclaim.c",
   grade: "S",
   cadenceUs: SECOND_US,
+  balloons: false,
   signals: ["host.free", "vm.cold"],
   parameters: {
     highPercent: watermark("Reclaim stops when more of the host is free", 50),

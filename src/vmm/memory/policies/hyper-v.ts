@@ -82,6 +82,7 @@ export const hyperV = definePolicy<HyperVParameters, undefined>({
   source: "Linux, drivers/hv/hv_balloon.c (guest); Microsoft, Set-VMMemory, Msvm_MemorySettingData (host)",
   grade: "2",
   cadenceUs: SECOND_US,
+  balloons: true,
   signals: ["host.free", "vm.actual", "vm.shares", "guest.available", "guest.committed"],
   parameters: {
     bufferPercent: {

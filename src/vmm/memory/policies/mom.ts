@@ -76,6 +76,7 @@ export const mom = definePolicy<MomParameters, MomState>({
   source: "oVirt MOM, doc/balloon.rules, doc/mom-balloon+ksm.conf",
   grade: "S",
   cadenceUs: 5 * SECOND_US,
+  balloons: true,
   signals: ["host.free", "host.reclaimable", "vm.actual", "guest.unused"],
   parameters: {
     hostPressure: fraction("Guests are shrunk while less of the host than this is free", 0.2),

@@ -126,6 +126,8 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   readonly source: string;
   readonly grade: EvidenceGrade;
   readonly cadenceUs: number;
+  /** Whether it moves balloons; VMs have no driver under a policy that does not. */
+  readonly balloons: boolean;
   readonly signals: readonly Signal[];
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Parameters of the host that have another default under this policy. */

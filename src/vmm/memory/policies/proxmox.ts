@@ -59,6 +59,7 @@ export const proxmox = definePolicy<ProxmoxParameters, undefined>({
   source: "Proxmox VE, PVE/AutoBalloon.pm, PVE/Service/pvestatd.pm",
   grade: "S",
   cadenceUs: 10 * SECOND_US,
+  balloons: true,
   signals: ["host.free", "host.reclaimable", "vm.actual", "vm.driver", "vm.shares", "guest.unused"],
   parameters: {
     targetPercent: {

@@ -156,6 +156,7 @@ export const qmemman = definePolicy<QmemmanParameters, QmemmanState>({
   source: "Qubes OS, qubes/qmemman/algo.py, qubes/qmemman/systemstate.py",
   grade: "S",
   cadenceUs: SECOND_US,
+  balloons: true,
   signals: ["host.free", "vm.actual", "vm.driver", "guest.available"],
   parameters: {
     usedFactor: ratio("A domain prefers this many times what it uses", 1.3, 1),

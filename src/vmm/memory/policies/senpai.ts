@@ -36,6 +36,7 @@ export const senpai = definePolicy<SenpaiParameters, SenpaiState>({
   source: "Senpai, senpai.py",
   grade: "S",
   cadenceUs: SECOND_US,
+  balloons: false,
   signals: ["vm.stall"],
   parameters: {
     stallTargetUs: {

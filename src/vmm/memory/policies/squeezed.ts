@@ -156,6 +156,7 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
   source: "XAPI, ocaml/squeezed/lib/squeeze.ml, ocaml/squeezed/src/squeeze_xen.ml",
   grade: "S",
   cadenceUs: 10 * SECOND_US,
+  balloons: true,
   signals: ["host.free", "vm.actual", "vm.driver"],
   parameters: {
     emergencyPoolMib: {
@@ -196,6 +197,16 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
       unit: "s",
       min: 0.1,
       source: "ocaml/squeezed/lib/squeeze.ml",
+      grade: "S",
+    },
+  },
+  hostParameters: {
+    admissionReserveMib: {
+      summary: "Memory of the host that is not admitted to VMs",
+      default: 72,
+      unit: "MiB",
+      min: 0,
+      source: "what is kept free: emergencyPoolMib and extraMib",
       grade: "S",
     },
   },

@@ -81,6 +81,7 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
   source: "OpenShift Virtualization, wasp-agent, docs/configuration.md, pkg/wasp",
   grade: "S",
   cadenceUs: SECOND_US,
+  balloons: false,
   signals: ["host.free", "host.reclaimable", "host.swap"],
   parameters: {
     overcommitPercent: {

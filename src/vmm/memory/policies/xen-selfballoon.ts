@@ -24,6 +24,7 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
   source: "Linux up to 5.2, drivers/xen/xen-selfballoon.c",
   grade: "S",
   cadenceUs: 5 * SECOND_US,
+  balloons: true,
   signals: ["vm.actual", "guest.committed"],
   parameters: {
     downHysteresis: {

@@ -23,6 +23,7 @@ export const xenballoond = definePolicy<XenballoondParameters, undefined>({
   source: "Xen, tools/xenballoon/xenballoond and xenballoon.conf (older releases)",
   grade: "S",
   cadenceUs: SECOND_US,
+  balloons: true,
   signals: ["vm.actual", "guest.committed"],
   parameters: {
     downHysteresis: {

@@ -37,6 +37,7 @@ export const xl = definePolicy<XlParameters, XlState | undefined>({
   source: "Xen, tools/xl/xl_vmcontrol.c, tools/libs/light/libxl_mem.c",
   grade: "S",
   cadenceUs: LOOK_US,
+  balloons: false,
   signals: ["host.free"],
   parameters: {
     autoballoon: {
@@ -60,17 +61,6 @@ export const xl = definePolicy<XlParameters, XlState | undefined>({
       unit: "MiB",
       min: 0,
       source: "tools/libs/light/libxl_internal.h",
-      grade: "S",
-    },
-  },
-  hostParameters: {
-    minimumPercent: {
-      summary: "Smallest size of a VM, of configured memory: guests are never ballooned",
-      default: 100,
-      unit: "%",
-      min: 1,
-      max: 100,
-      source: "tools/xl/xl_vmcontrol.c",
       grade: "S",
     },
   },
