@@ -13,6 +13,8 @@ export interface OvercommitQuestion {
   readonly seeds?: readonly number[];
   /** Labels of the strategies to keep. */
   readonly strategies?: readonly string[];
+  /** More strategies: a VMM under each of these policies. */
+  readonly policies?: { readonly vmm: string; readonly names: readonly string[] };
 }
 
 /**
@@ -29,7 +31,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   const replace = (axis: string, values: readonly unknown[] | undefined): void => {
     if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
   };
-  const { workloads, ratios, vms, seeds, strategies } = question;
+  const { workloads, ratios, vms, seeds, strategies, policies } = question;
   replace("workloads", workloads);
   replace("overcommit", ratios);
   replace("vms", vms);
@@ -44,5 +46,14 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
       if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
     }
   }
+  for (const name of policies?.names ?? []) {
+    const strategy = { [policies?.vmm ?? ""]: { allocation: name }, as: labelOf(name) };
+    document.addIn(["blocks", 0, "vmms"], document.createNode(strategy));
+  }
   return document.toString();
+}
+
+/** A policy's name, or that of its file: `./policies/mine.js` is called mine. */
+function labelOf(policy: string): string {
+  return policy.replace(/^.*\//, "").replace(/\.m?js$/, "");
 }
