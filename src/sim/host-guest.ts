@@ -96,6 +96,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#index = index;
     this.#around = around;
     this.#stall = new MemoryStall(() => around.now());
+    this.vm.freeList = memory.pages;
     this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
     this.#prices = prices;
     this.#source = source;

@@ -14,6 +14,7 @@ import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
 import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
+import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
@@ -60,6 +61,7 @@ export {
   xenDriversDisk,
   xenDriversNetwork,
   ballooning,
+  freePageReporting,
   hostSwap,
   pageSharing,
   harvester,
@@ -112,6 +114,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversDisk.definition,
   xenDriversNetwork.definition,
   ballooning.definition,
+  freePageReporting.definition,
   hostSwap.definition,
   pageSharing.definition,
   harvester.definition,

@@ -28,6 +28,14 @@ export interface GuestStatistics {
   readonly stallUs: number;
 }
 
+/** The guest's free list, as far as it shows it. */
+export interface FreeList {
+  readonly freePages: number;
+  /** Pages free below which the guest begins to reclaim. */
+  readonly lowWatermark: number;
+  isFree(ppn: number): boolean;
+}
+
 export class VmMemory {
   readonly index: number;
   /** Configured memory, pages. */
@@ -40,6 +48,8 @@ export class VmMemory {
   balloon: BalloonPort | undefined;
   /** Absent: the guest reports nothing. */
   statistics: GuestStatistics | undefined;
+  /** Absent: the guest does not show it. */
+  freeList: FreeList | undefined;
   mapped = 0;
   ballooned = 0;
   swapped = 0;

@@ -110,6 +110,7 @@ export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
       const change = crosvmChange(margins, slackMib * MIB);
       if (!isWorthwhile(change, margins)) return [];
       const kib = clamp(actual - change, Math.max(minimum, maximum - largest), maximum);
+      if (kib === vm.target) return [];
       return [{ kind: "target", vm: name, kib, rule: change > 0 ? "inflate" : "deflate" }];
     });
     return { actions, state: next };

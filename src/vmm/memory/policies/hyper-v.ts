@@ -125,7 +125,7 @@ export const hyperV = definePolicy<HyperVParameters, undefined>({
   start: () => undefined,
   decide({ bufferPercent, hostReserveMib, stepPercent }, { host, vms }) {
     const claims = vms.map((vm) => claimOf(vm, bufferPercent)).filter((claim) => claim !== undefined);
-    const available = host.free - hostReserveMib * MIB + sumOf(claims, ({ vm }) => vm.actual);
+    const available = host.free - hostReserveMib * MIB + sumOf(claims, ({ vm }) => vm.resident);
     const sizes = hyperVSizes(claims, available);
     const actions = claims.flatMap(({ vm }): Action[] => {
       const size = nextSize(vm, sizes.get(vm.name) ?? vm.actual, stepPercent / 100);
