@@ -25,6 +25,19 @@ function policyFile(name: string, decide: string): void {
 }
 
 const target = `{ actions: vms.map(({ name, maximum }) => ({ kind: "target", vm: name, kib: maximum * part, rule: "half" })) }`;
+/** Throws when what it sees does not add up; flags VMs that stall, and those that need more than they have. */
+const WATCH = `
+  const require = (fact, what) => { if (!fact) throw new Error(what + " at " + nowUs); };
+  return { state, actions: vms.flatMap(({ name, actual, target, minimum, maximum, resident, guest, stallUs }) => {
+    require(minimum <= actual && actual <= maximum && target === actual, "size");
+    require(resident === actual, "all of a VM is in memory on Xen");
+    require(guest.atUs <= nowUs && nowUs - guest.atUs < 5.1e6, "age");
+    require(0 <= guest.unused && guest.unused <= guest.available && guest.available <= actual, "free memory");
+    require(guest.committed > 0, "committed");
+    require(stallUs >= 0 && stallUs <= Math.max(0, nowUs), "stall");
+    return stallUs > 0 && guest.committed > actual ? [{ kind: "flag", vm: name, as: "short", rule: "watch" }] : [];
+  }) };
+`;
 const cells = new Map<string, CellResult>();
 
 beforeAll(() => {
@@ -35,6 +48,7 @@ beforeAll(() => {
   );
   policyFile("nothing", "");
   policyFile("throws", `throw new Error("no idea");`);
+  policyFile("watch", WATCH);
   const vmms = [
     "{ xen-pv: { allocation: ./half.js } }",
     "{ xen-pv: { allocation: { ./half.js: { part: 0.75 } } }, as: quarter }",
@@ -43,7 +57,10 @@ beforeAll(() => {
     "{ xen-pv: { allocation: ./nothing.js }, as: nothing }",
     "xen-pv",
   ];
-  const blocks = `[{ name: b, vmms: [${vmms.join(", ")}], workloads: [idle-debian], vms: [2], overcommit: [0.9] }]`;
+  const tight = "{ name: c, vmms: [{ xen-pv: { allocation: ./watch.js }, as: watch }], workloads: [memory-spike]";
+  const blocks =
+    `[{ name: b, vmms: [${vmms.join(", ")}], workloads: [idle-debian], vms: [2], overcommit: [0.9] }, ` +
+    `${tight}, vms: [2], overcommit: [2] }]`;
   writeFileSync(join(folder, "m.yaml"), `name: m\nmachines: [xeon-2.4-sosp03]\nseeds: [1]\nblocks: ${blocks}\n`);
   const command = [join(root, "bin/vmmbench.js"), "run", "m.yaml", "--out", "out", "--no-report", "--quiet"];
   try {
@@ -69,6 +86,12 @@ describe("a policy in a file of its user's", () => {
     const configured = 2 * 256;
     expect(ballooned(half)).toBeCloseTo(configured / 2, 0);
     expect(ballooned("quarter")).toBeCloseTo(configured / 4, 0);
+  });
+
+  it("sees what adds up, and guests that wait for their memory", () => {
+    // The spike takes guests of 256 MiB, at half of it, to 160 MiB of anonymous memory.
+    expect(outcome("watch")).toEqual(["done", undefined]);
+    expect(cells.get("watch")?.events["event.policy.flag"]).toBeGreaterThan(20);
   });
 
   it("stops its own cell only when it fails, and the cell says why", () => {
