@@ -141,6 +141,26 @@ describe("a policy on a host", () => {
   });
 });
 
+describe("pages that a VM does not touch", () => {
+  it("go to swap after two minutes, while the host is moderately short of memory", () => {
+    // 192 of 300 frames are in use: 36 % are free, less than the 40 % at which reclaim starts.
+    const host = hostWith(damonReclaim(), kvm, 300);
+    const [busy, idle] = host.memory.vms;
+    const write = (vm: typeof busy, ppn: number): void => host.memory.write(vm, ppn, host.ids.unique());
+    for (const vm of [busy, idle]) for (let ppn = 0; ppn < 96; ppn++) write(vm, ppn);
+    expect(host.memory.frames.free).toBe(300 - 2 * 96);
+    for (let second = 0; second <= 120; second++) {
+      expect([busy.swapped, idle.swapped]).toEqual([0, 0]);
+      host.allocation.rebalance(second * 1e6);
+      for (let ppn = 0; ppn < 90; ppn++) host.memory.read(busy, ppn);
+    }
+    expect([busy.swapped, idle.swapped]).toEqual([6, 96]);
+    host.allocation.rebalance(125e6);
+    // More than half is free now: nothing more is taken.
+    expect(host.memory.frames.free).toBe(300 - 90);
+  });
+});
+
 describe("a policy that is wrong", () => {
   const wrong: readonly (readonly [unknown, string])[] = [
     [
@@ -161,7 +181,9 @@ describe("a policy that is wrong", () => {
   }
 
   it("for this host is refused with the signal that it needs", () => {
-    expect(() => hostWith(damonReclaim())).toThrow("policy damon-reclaim needs vm.cold, which this host does not show");
+    expect(() => hostWith(damonReclaim(), xenPv)).toThrow(
+      "policy damon-reclaim needs vm.cold, which this host does not show",
+    );
   });
 });
 

@@ -9,9 +9,10 @@ import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../hos
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
 import type { Action, Decision, Policy, PolicyHostParameters } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { ColdPages } from "./cold-pages.ts";
 import { makeRoomByForce } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
-import { HostView, KIB_PER_PAGE, SHOWN } from "./policy-observations.ts";
+import { COLD, HostView, KIB_PER_PAGE, SHOWN } from "./policy-observations.ts";
 import { equalSplit } from "./static-partition.ts";
 
 const PAGES_PER_MIB = 256;
@@ -25,6 +26,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly #parameters: P & PolicyHostParameters;
   readonly #memory: HostMemory;
   readonly #view: HostView;
+  readonly #cold: ColdPages | undefined;
   readonly #forced: readonly MemoryMechanism[];
   readonly #canBalloon: boolean;
   #state: S;
@@ -34,12 +36,6 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly #caps = new Map<VmMemory, number>();
 
   constructor(policy: Policy<P, S>, parameters: P & PolicyHostParameters, context: HostContext) {
-    const hidden = policy.signals.find((signal) => !SHOWN.includes(signal));
-    if (hidden !== undefined) {
-      throw new InputError(
-        `policy ${policy.name} needs ${hidden}, which this host does not show; it shows ${SHOWN.join(", ")}`,
-      );
-    }
     this.name = policy.name;
     this.#policy = policy;
     this.#parameters = parameters;
@@ -48,8 +44,16 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.balloons = policy.balloons;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
+    const shown = this.populates ? SHOWN : [...SHOWN, COLD];
+    const hidden = policy.signals.find((signal) => !shown.includes(signal));
+    if (hidden !== undefined) {
+      throw new InputError(
+        `policy ${policy.name} needs ${hidden}, which this host does not show; it shows ${shown.join(", ")}`,
+      );
+    }
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
-    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0);
+    this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
+    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
     this.#state = policy.start(parameters);
     this.#waitUs = policy.cadenceUs;
   }
@@ -119,7 +123,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (vm === undefined) return;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
-    else if (action.kind === "reclaim") this.#take(vm, Math.floor(action.kib / KIB_PER_PAGE));
+    else if (action.kind === "reclaim") this.#cold?.swapOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "evict") this.#memory.evict(vm);
     vm.target = vm.size ?? vm.target;
   }

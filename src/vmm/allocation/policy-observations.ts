@@ -8,13 +8,14 @@ import {
   type VmObservations,
 } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";
 
 export const KIB_PER_PAGE = 4;
 /** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
 const SHARES = 1000;
 
-/** What this host can show a policy. */
+/** What any host can show a policy; the age of pages, {@link COLD}, only one that can swap. */
 export const SHOWN: readonly Signal[] = [
   "host.free",
   "host.reclaimable",
@@ -28,6 +29,8 @@ export const SHOWN: readonly Signal[] = [
   "guest.committed",
 ];
 
+export const COLD: Signal = "vm.cold";
+
 export interface ViewParameters {
   readonly minimumPercent: number;
   readonly statisticsPeriodSeconds: number;
@@ -37,10 +40,13 @@ export class HostView implements VmsByName {
   readonly #memory: HostMemory;
   readonly #parameters: ViewParameters;
   readonly #hasSwapSpace: boolean;
+  readonly #cold: ColdPages | undefined;
   readonly #reports = new Map<VmMemory, GuestReport>();
   readonly #names = new Map<string, VmMemory>();
 
-  constructor(memory: HostMemory, parameters: ViewParameters, hasSwapSpace: boolean) {
+  /** `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
+  constructor(memory: HostMemory, parameters: ViewParameters, hasSwapSpace: boolean, cold?: ColdPages) {
+    this.#cold = cold;
     this.#memory = memory;
     this.#parameters = parameters;
     this.#hasSwapSpace = hasSwapSpace;
@@ -85,6 +91,7 @@ export class HostView implements VmsByName {
       maximum: vm.pages * KIB_PER_PAGE,
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
+      ...(this.#cold && { cold: this.#cold.count(vm, nowUs) * KIB_PER_PAGE }),
       shares: SHARES,
       canBalloon: vm.balloon !== undefined,
       migrating: false,
