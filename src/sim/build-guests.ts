@@ -126,7 +126,9 @@ function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[])
   if (allocation.periodUs === 0) return;
   for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
     allocation.rebalance(nowUs);
-    for (const mechanism of cooperative) mechanism.work();
+    for (const mechanism of cooperative) {
+      for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
+    }
   }
 }
 
