@@ -87,7 +87,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #balloonWait = new Outstanding(() => {});
-  readonly #stall: MemoryStall;
+  readonly #stall = new MemoryStall(() => this.#around.now());
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
     const { index, workload, memory, vm, prices, source } = parts;
@@ -95,7 +95,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.vm = vm;
     this.#index = index;
     this.#around = around;
-    this.#stall = new MemoryStall(() => around.now());
     this.vm.freeList = memory.pages;
     this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
     this.#prices = prices;
