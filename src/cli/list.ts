@@ -44,6 +44,7 @@ interface ParameterEntry {
   readonly expected: string;
   readonly summary: string;
   readonly source?: string;
+  readonly grade?: string;
 }
 
 async function entriesOf(list: List): Promise<readonly Entry[]> {
@@ -86,6 +87,7 @@ async function parts(): Promise<readonly Entry[]> {
       expected: typeof of.default === "boolean" ? "on or off" : describeRange(of),
       summary: of.summary,
       ...(of.source === undefined ? {} : { source: of.source }),
+      ...(of.grade === undefined ? {} : { grade: of.grade }),
     })),
   }));
 }

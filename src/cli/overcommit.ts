@@ -12,6 +12,8 @@ interface OvercommitArguments extends ExecuteArguments {
   matrix: string;
   workload: string[] | undefined;
   strategy: string[] | undefined;
+  policy: string[] | undefined;
+  vmm: string;
   ratios: string | undefined;
   vms: string | undefined;
   seeds: string | undefined;
@@ -34,6 +36,13 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
       .option("workload", { type: "string", array: true, requiresArg: true, describe: "What the VMs do: name or file" })
       .option("strategy", { type: "string", array: true, requiresArg: true, describe: "Only these strategies" })
+      .option("policy", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "More strategies: overcommit policies by name (list parts) or file",
+      })
+      .option("vmm", { type: "string", default: "xen-pv", requiresArg: true, describe: "The VMM under these policies" })
       .option("ratios", {
         type: "string",
         requiresArg: true,
@@ -61,17 +70,19 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .example("$0 overcommit", "all strategies on the typical server")
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
       .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
+      .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
       .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
     const file = locate("experiments", args.matrix, "");
-    const { vms, ratios, seeds, strategy, workload, slo } = args;
+    const { vms, ratios, seeds, strategy, policy, vmm, workload, slo } = args;
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
     const fromMatrix = (name: string): string => (isPath(name) ? `./${relative(dirname(file), name)}` : name);
     const question: OvercommitQuestion = {
       ...(workload && { workloads: workload.map(fromMatrix) }),
       ...(strategy && { strategies: strategy }),
+      ...(policy && { policies: { vmm: fromMatrix(vmm), names: policy.map(fromMatrix) } }),
       ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),
       ...(vms !== undefined && { vms: parseNumberList("--vms", vms, VMS) }),
       ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),

@@ -16,6 +16,8 @@ export interface OvercommitQuestion {
   readonly serviceLevel?: { readonly metric: "throughput" | "p99"; readonly bound: number };
   /** Cells beyond the matrix: ratios that only these strategies are run at. */
   readonly further?: readonly FurtherRatio[];
+  /** More strategies: a VMM under each of these policies. */
+  readonly policies?: { readonly vmm: string; readonly names: readonly string[] };
 }
 
 /** Fields as in a cell's spec. */
@@ -40,7 +42,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   const replace = (axis: string, values: readonly unknown[] | undefined): void => {
     if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
   };
-  const { workloads, ratios, vms, seeds, strategies, serviceLevel, further = [] } = question;
+  const { workloads, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
   replace("workloads", workloads);
   replace("overcommit", ratios);
   replace("vms", vms);
@@ -54,6 +56,10 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     for (let i = labels.length - 1; i >= 0; i--) {
       if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
     }
+  }
+  for (const name of policies?.names ?? []) {
+    const strategy = { [policies?.vmm ?? ""]: { allocation: name }, as: labelOf(name) };
+    document.addIn(["blocks", 0, "vmms"], document.createNode(strategy));
   }
   if (serviceLevel !== undefined) {
     const { metric, bound } = serviceLevel;
@@ -82,4 +88,9 @@ function withFurtherRatios(text: string, file: string, further: readonly Further
   document.setIn(["blocks", 0, "overcommit"], document.createNode(ratios, { flow: true }));
   document.setIn(["blocks", 0, "exclude"], document.createNode([...block.exclude, ...exclude]));
   return document.toString();
+}
+
+/** A policy's name, or that of its file: `./policies/mine.js` is called mine. */
+function labelOf(policy: string): string {
+  return policy.replace(/^.*\//, "").replace(/\.m?js$/, "");
 }

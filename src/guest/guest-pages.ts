@@ -71,6 +71,18 @@ export class GuestPages {
     this.#anonymousOwner = anonymous;
   }
 
+  get freePages(): number {
+    return this.free.length;
+  }
+
+  get lowWatermark(): number {
+    return this.#low;
+  }
+
+  isFree(ppn: number): boolean {
+    return this.use(ppn) === PageUse.Free;
+  }
+
   use(ppn: number): number {
     return this.#flags[ppn] & USE_MASK;
   }

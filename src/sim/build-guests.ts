@@ -38,7 +38,8 @@ export function buildGuests(
   const starting = allocation.admit(requests, host.frames.free);
   host.frames.addOverhead(overheadPages * starting.length);
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages).target = target;
-  const cooperative = mechanisms.filter(({ kind }) => kind === "cooperative");
+  const balloons = allocation.balloons ?? true;
+  const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
   const forcedRoom = host.roomMaker;
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const prices = new OperationPriceList(measure);
@@ -125,7 +126,9 @@ function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[])
   if (allocation.periodUs === 0) return;
   for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
     allocation.rebalance(nowUs);
-    for (const mechanism of cooperative) mechanism.work();
+    for (const mechanism of cooperative) {
+      for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
+    }
   }
 }
 

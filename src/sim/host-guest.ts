@@ -7,6 +7,7 @@ import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
+import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
@@ -86,6 +87,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #balloonWait = new Outstanding(() => {});
+  readonly #stall = new MemoryStall(() => this.#around.now());
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
     const { index, workload, memory, vm, prices, source } = parts;
@@ -93,6 +95,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.vm = vm;
     this.#index = index;
     this.#around = around;
+    this.vm.freeList = memory.pages;
+    this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
     this.#prices = prices;
     this.#source = source;
     this.#vcpu = around.processors.addVcpu(this, 1);
@@ -110,9 +114,9 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#serving = this.#threads.length;
   }
 
-  /** All its requests are done. */
+  /** All its requests are done, or it is no longer here to do them. */
   get finished(): boolean {
-    return this.#serving === 0;
+    return this.#serving === 0 || this.vm.evicted;
   }
 
   /** Page faults so far, but for those that are part of what fork and exit cost. */
@@ -173,6 +177,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
+    if (this.vm.evicted) return;
     this.#around.host.payer = this.#vcpu.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);
@@ -261,7 +266,13 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     for (let i = 0; i < guestRequests.length; i++) jobs.push(this.#guestJob(guestRequests, i, guestWaiter));
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
-      jobs.push(vmmDiskJob(hostWaiter, HOST_SWAP_AREA + host.requests.first(i), host.requests.pages(i)));
+      jobs.push(
+        vmmDiskJob(
+          hostWaiter && this.#stall.watch(hostWaiter),
+          HOST_SWAP_AREA + host.requests.first(i),
+          host.requests.pages(i),
+        ),
+      );
     }
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();
@@ -277,6 +288,13 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
     const area = 1 + 2 * this.#index + (swap ? 1 : 0);
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
-    return { waiter, backend, units: 1, page: area * AREA_PAGES + requests.first(i), pages: requests.pages(i) };
+    const stalls = swap && waiter !== undefined && waiter === this.#current;
+    return {
+      waiter: stalls ? this.#stall.watch(waiter) : waiter,
+      backend,
+      units: 1,
+      page: area * AREA_PAGES + requests.first(i),
+      pages: requests.pages(i),
+    };
   }
 }

@@ -99,12 +99,19 @@ export class HostObserver {
         ...this.#memoryMetrics(),
         vms_configured: configured,
         vms_admitted: this.#host.guests.length,
+        ...this.#evictions(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       series: { columns: SERIES_COLUMNS, rows: this.#rows },
     };
+  }
+
+  /** Absent where nobody has been moved away: most policies never do that. */
+  #evictions(): Record<string, number> {
+    const evicted = this.#host.memory.vms.filter((vm) => vm.evicted).length;
+    return evicted > 0 ? { vms_evicted: evicted } : {};
   }
 
   #requestMetrics(windowMs: number): Record<string, number> {

@@ -28,7 +28,12 @@ export interface Parameter<T extends number | boolean = number | boolean> {
   readonly min?: number;
   readonly max?: number;
   readonly source?: string;
+  /** How well the default is known; absent where `source` says it in words. */
+  readonly grade?: EvidenceGrade;
 }
+
+/** S: read in the project's source; D: its documentation; P: a research paper; 2: a secondary article; A: assumed here. */
+export type EvidenceGrade = "S" | "D" | "P" | "2" | "A";
 
 /** Privilege ring that the guest kernel's code runs in; in guest mode (VT-x, AMD-V) the VMM has a ring 0 of its own. */
 export type KernelRing = "0" | "1" | "3" | "0, guest mode";

@@ -17,14 +17,14 @@ export interface HostContext {
 /** A way to get memory out of VMs. */
 export interface MemoryMechanism {
   readonly name: string;
-  /** Sharing costs a VM nothing, a cooperative mechanism asks it, a forced one takes. */
-  readonly kind: "sharing" | "cooperative" | "forced";
+  /** Sharing costs a VM nothing, a guest reports what it has free, a cooperative mechanism asks it, a forced one takes. */
+  readonly kind: "sharing" | "reporting" | "cooperative" | "forced";
   /** Simulated time between two calls of {@link work}; 0: there is no background work. */
   readonly periodUs: number;
   /** One period's background work. */
   work(): void;
   /**
-   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing frees none on demand, and a cooperative
+   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing and reporting free none on demand, and a cooperative
    * mechanism is asked only while the host is being built, when the time it takes does not matter.
    */
   reclaim(vm: VmMemory, pages: number): number;
@@ -41,6 +41,8 @@ export interface Allocation {
   readonly name: string;
   /** VM memory is backed by frames when the VM is built, and not only when it is used. */
   readonly populates: boolean;
+  /** Its VMs have a balloon driver, if the VMM has balloons. Default: they have. */
+  readonly balloons?: boolean;
   /** Simulated time between two calls of {@link rebalance}. */
   readonly periodUs: number;
   /**

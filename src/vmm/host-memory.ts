@@ -114,9 +114,7 @@ export class HostMemory {
 
   /** The guest's balloon takes a page: whatever backs it is free for others. */
   release(vm: VmMemory, ppn: number): void {
-    const place = vm.backing[ppn];
-    if (place >= 0) this.unmap(vm, ppn);
-    else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
+    this.discard(vm, ppn);
     vm.backing[ppn] = BALLOONED;
     vm.ballooned++;
     this.payer.add(BALLOON, this.#costs.map);
@@ -141,6 +139,22 @@ export class HostMemory {
     this.swapOuts++;
     this.requests.add(DiskRequestKind.SwapWrite, slot);
     this.payer.add(SWAP_OUT, this.#costs.map);
+  }
+
+  /** The content of a page is not needed any more: whatever holds it is free for others. */
+  discard(vm: VmMemory, ppn: number): void {
+    const place = vm.backing[ppn];
+    if (place >= 0) this.unmap(vm, ppn);
+    else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
+    vm.backing[ppn] = UNBACKED;
+  }
+
+  /** The VM leaves the host: it does not run here again, and its frames are free for others. */
+  evict(vm: VmMemory): void {
+    vm.blocked = true;
+    vm.evicted = true;
+    for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.discard(vm, ppn);
+    vm.returned = 0;
   }
 
   /** Map a guest page to a shared frame instead of its own. The contents must be equal. */

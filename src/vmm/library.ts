@@ -1,5 +1,5 @@
 /**
- * What `import ... from "vmmbench"` gives to VMMs and parts outside the package: the contract, and every VMM and part by
+ * What `import ... from "vmmbench"` gives to VMMs and parts outside the package: the contracts, and every VMM and part by
  * name.
  *
  * @example
@@ -8,6 +8,8 @@
  */
 export * from "./contract.ts";
 export type * from "./host-contract.ts";
+export { definePolicy } from "./memory/policies/define-policy.ts";
+export type * from "./memory/policies/policy-contract.ts";
 export type * from "./monitor-contract.ts";
 export * from "./parts.ts";
 export * from "./registry.ts";

@@ -14,9 +14,23 @@ import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
 import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
+import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { ksm } from "./memory/ksm.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
+import { crosvm } from "./memory/policies/crosvm.ts";
+import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
+import { hyperV } from "./memory/policies/hyper-v.ts";
+import { mom } from "./memory/policies/mom.ts";
+import { proxmox } from "./memory/policies/proxmox.ts";
+import { qmemman } from "./memory/policies/qmemman.ts";
+import { senpai } from "./memory/policies/senpai.ts";
+import { squeezed } from "./memory/policies/squeezed.ts";
+import { waspAgent } from "./memory/policies/wasp-agent.ts";
+import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
+import { xenballoond } from "./memory/policies/xenballoond.ts";
+import { xl } from "./memory/policies/xl.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -48,9 +62,27 @@ export {
   xenDriversDisk,
   xenDriversNetwork,
   ballooning,
+  freePageReporting,
   hostSwap,
   ksm,
   pageSharing,
+  harvester,
+  nova,
+  opendc,
+  openshift,
+  ovirt,
+  crosvm,
+  damonReclaim,
+  hyperV,
+  mom,
+  proxmox,
+  qmemman,
+  senpai,
+  squeezed,
+  waspAgent,
+  xenSelfballoon,
+  xenballoond,
+  xl,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -84,9 +116,27 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversDisk.definition,
   xenDriversNetwork.definition,
   ballooning.definition,
+  freePageReporting.definition,
   hostSwap.definition,
   ksm.definition,
   pageSharing.definition,
+  harvester.definition,
+  nova.definition,
+  opendc.definition,
+  openshift.definition,
+  ovirt.definition,
+  crosvm.definition,
+  damonReclaim.definition,
+  hyperV.definition,
+  mom.definition,
+  proxmox.definition,
+  qmemman.definition,
+  senpai.definition,
+  squeezed.definition,
+  waspAgent.definition,
+  xenSelfballoon.definition,
+  xenballoond.definition,
+  xl.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,

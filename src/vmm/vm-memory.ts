@@ -16,6 +16,26 @@ export interface BalloonPort {
   poll(target: number, most: number): void;
 }
 
+/** What a guest says of its memory when it is asked, pages. */
+export interface GuestStatistics {
+  /** Free. */
+  readonly unused: number;
+  /** Free, and what the guest could free at once: its page cache. */
+  readonly available: number;
+  /** Memory of its processes, in memory or on its swap device. */
+  readonly committed: number;
+  /** Time in which at least one of its threads waited for memory to be read back, by the guest or by the host. */
+  readonly stallUs: number;
+}
+
+/** The guest's free list, as far as it shows it. */
+export interface FreeList {
+  readonly freePages: number;
+  /** Pages free below which the guest begins to reclaim. */
+  readonly lowWatermark: number;
+  isFree(ppn: number): boolean;
+}
+
 export class VmMemory {
   readonly index: number;
   /** Configured memory, pages. */
@@ -26,6 +46,10 @@ export class VmMemory {
   readonly sampled: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
+  /** Absent: the guest reports nothing. */
+  statistics: GuestStatistics | undefined;
+  /** Absent: the guest does not show it. */
+  freeList: FreeList | undefined;
   mapped = 0;
   ballooned = 0;
   swapped = 0;
@@ -35,10 +59,14 @@ export class VmMemory {
   sampleTouched = 0;
   /** Machine memory the allocation policy grants, pages. */
   target: number;
+  /** Pages the VM is to have outside its balloon, whether in use or not; undefined: the balloon follows {@link target}. */
+  size: number | undefined;
   /** Pages that were in its balloon when it was built. */
   builtWithout = 0;
   /** The VMM does not let it run. */
   blocked = false;
+  /** It was moved away from this host. */
+  evicted = false;
 
   constructor(index: number, pages: number) {
     this.index = index;

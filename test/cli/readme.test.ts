@@ -36,3 +36,16 @@ it("has an example of a matrix that is valid as printed", () => {
   writeFileSync(join(folder, "sharing.yaml"), block("yaml"));
   expect(vmmbench("check", "sharing.yaml")).toContain("sharing.yaml: ");
 });
+
+it("has an example of a policy that runs as printed", () => {
+  writeFileSync(join(folder, "quarter.js"), block("javascript"));
+  const vmms = "[{ xen-pv: { allocation: ./quarter.js } }]";
+  const blocks = `[{ name: b, vmms: ${vmms}, workloads: [idle-debian], vms: [2], overcommit: [0.9] }]`;
+  writeFileSync(join(folder, "policy.yaml"), `name: p\nmachines: [xeon-2.4-sosp03]\nseeds: [1]\nblocks: ${blocks}\n`);
+  vmmbench("run", "policy.yaml", "--out", "policy", "--no-report", "--quiet");
+  const cells = readFileSync(join(folder, "policy/cells.ndjson"), "utf8").trim().split("\n");
+  const results = cells.map((line) => JSON.parse(line) as { status: string; metrics: Record<string, number> });
+  expect(results.map(({ status }) => status)).toEqual(["done"]);
+  // Idle guests of 256 MiB have far more than a quarter free, and give it up.
+  expect(results[0].metrics.memory_ballooned_mib).toBeGreaterThan(100);
+});

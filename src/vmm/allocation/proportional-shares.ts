@@ -4,12 +4,11 @@ import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../hos
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
+import { byExcess, makeRoomByForce } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
 import { HIGH_PERCENT, nextReclamationState, ReclamationState, STATE_BOUNDARIES } from "./reclamation-state.ts";
 
 const TICKS_PER_SECOND = 10;
-/** Pages taken at once when a VM finds no frame free. */
-const EMERGENCY_PAGES = 32;
 
 export interface ProportionalSharesParameters extends Record<string, number | boolean> {
   idleMemoryTax: number;
@@ -79,13 +78,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   }
 
   makeRoom(): number {
-    for (const vm of this.#byExcess()) {
-      for (const mechanism of this.#forced()) {
-        const freed = mechanism.reclaim(vm, EMERGENCY_PAGES);
-        if (freed > 0) return freed;
-      }
-    }
-    return 0;
+    return makeRoomByForce(this.#memory.vms, this.#forced());
   }
 
   /**
@@ -122,7 +115,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     let budget = Math.ceil(this.#parameters.pageOutPagesPerSecond / TICKS_PER_SECOND);
     let freed = 0;
     const cooperative = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
-    for (const vm of this.#byExcess()) {
+    for (const vm of byExcess(this.#memory.vms)) {
       if (this.#state <= ReclamationState.Soft && cooperative && vm.balloon !== undefined) continue;
       for (const mechanism of this.#forced()) {
         const beyondLimit = vm.mapped - this.#limit(vm.pages);
@@ -137,11 +130,6 @@ class ProportionalShares implements Allocation, RoomMaker {
 
   #forced(): readonly MemoryMechanism[] {
     return this.#context.mechanisms.filter((mechanism) => mechanism.kind === "forced");
-  }
-
-  /** VMs furthest above their target first. */
-  #byExcess(): readonly VmMemory[] {
-    return [...this.#memory.vms].sort((a, b) => b.mapped - b.target - (a.mapped - a.target) || a.index - b.index);
   }
 
   #newSampler(vm: VmMemory): ActivitySampler {

@@ -39,7 +39,7 @@ class StaticPartition implements Allocation {
 }
 
 /** Everybody gets its minimum, the fraction `least`, and the same fraction of what it asks for beyond that. */
-function equalSplit(requests: readonly VmRequest[], available: number, least: number): number[] {
+export function equalSplit(requests: readonly VmRequest[], available: number, least: number): number[] {
   const minima = requests.map(({ pages }) => Math.ceil(pages * least));
   const given = minima.reduce((sum, pages) => sum + pages, 0);
   const asked = requests.reduce((sum, { pages }) => sum + pages, 0);

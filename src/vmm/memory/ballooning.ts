@@ -9,11 +9,13 @@ export interface BallooningParameters extends Record<string, number | boolean> {
   pagesPerSecond: number;
 }
 
+const SECOND_US = 1e6;
+/** Of a driver that is told its size. */
+const STEPS_PER_SECOND = 10;
+
 class Ballooning implements MemoryMechanism {
   readonly name = "ballooning";
   readonly kind = "cooperative";
-  /** The driver polls its target once a second (Waldspurger 2002, section 3.2). */
-  readonly periodUs = 1e6;
   readonly #memory: HostMemory;
   readonly #parameters: BallooningParameters;
 
@@ -23,14 +25,30 @@ class Ballooning implements MemoryMechanism {
   }
 
   /**
+   * The driver polls its target once a second (Waldspurger 2002, section 3.2). Where a size is set, it is told at once (Linux,
+   * drivers/xen/balloon.c: a watch; drivers/virtio/virtio_balloon.c: an interrupt), and moves pages all the time.
+   */
+  get periodUs(): number {
+    return SECOND_US / (this.#memory.vms.some(({ size }) => size !== undefined) ? STEPS_PER_SECOND : 1);
+  }
+
+  /**
    * A balloon of the size that brings what the VM claims down to its target. Pages that the host has swapped out do not
    * count: when one comes back and the VM is above its target for it, the balloon takes another.
    */
   work(): void {
+    const most = Math.ceil((this.#parameters.pagesPerSecond * this.periodUs) / SECOND_US);
     for (const vm of this.#memory.vms) {
-      const wanted = vm.ballooned + vm.claimed - vm.target;
-      vm.balloon?.poll(Math.max(0, Math.min(wanted, this.#largest(vm))), this.#parameters.pagesPerSecond);
+      if (vm.evicted) continue;
+      const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
+      vm.balloon?.poll(Math.max(0, Math.min(wanted, this.#largest(vm))), most);
     }
+  }
+
+  /** A host that can make no room gives back what is free: the driver asks again later (Linux, drivers/xen/balloon.c). */
+  #forSize(vm: VmMemory, size: number): number {
+    const least = this.#memory.roomMaker === undefined ? vm.ballooned - this.#memory.frames.free : 0;
+    return Math.max(vm.pages - size, least);
   }
 
   /** As fast as the guest can: for hosts that are being built. */
@@ -61,7 +79,7 @@ export const ballooning = definePart<"memory", BallooningParameters>({
       source: "ESX, Mem.CtlMaxPercent",
     },
     pagesPerSecond: {
-      summary: "Most pages a driver moves at one poll, one poll a second",
+      summary: "Most pages a driver moves in a second",
       default: 4096,
       unit: "pages/s",
       min: 1,

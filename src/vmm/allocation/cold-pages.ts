@@ -1,0 +1,61 @@
+/**
+ * Pages that a VM has not touched for two minutes (Linux, mm/damon/reclaim.c: min_age). All its pages are marked; a touch takes
+ * the mark away, and what is still marked 120 s later is cold. Marks are renewed every 120 s, so that a page is found to be
+ * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
+ */
+import type { HostMemory } from "../host-memory.ts";
+import type { VmMemory } from "../vm-memory.ts";
+
+const AGE_US = 120e6;
+
+interface Marks {
+  sinceUs: number;
+  /** 1: the page was marked for a whole period. */
+  readonly survived: Uint8Array;
+}
+
+export class ColdPages {
+  readonly #memory: HostMemory;
+  readonly #marks = new Map<VmMemory, Marks>();
+
+  constructor(memory: HostMemory) {
+    this.#memory = memory;
+  }
+
+  /** Cold pages of a VM; marks are renewed when their time is over. */
+  count(vm: VmMemory, nowUs: number): number {
+    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new Uint8Array(vm.pages) };
+    this.#marks.set(vm, marks);
+    if (nowUs >= marks.sinceUs + AGE_US) this.#renew(vm, marks, nowUs);
+    let cold = 0;
+    for (let ppn = 0; ppn < vm.pages; ppn++) if (this.#isCold(vm, marks, ppn)) cold++;
+    return cold;
+  }
+
+  /** Write up to `pages` cold pages of a VM to the host's swap space. */
+  swapOut(vm: VmMemory, pages: number): void {
+    const marks = this.#marks.get(vm);
+    if (marks === undefined) return;
+    let left = pages;
+    for (let ppn = 0; ppn < vm.pages && left > 0; ppn++) {
+      if (!this.#isCold(vm, marks, ppn)) continue;
+      this.#memory.swapOut(vm, ppn);
+      left--;
+    }
+  }
+
+  #renew(vm: VmMemory, marks: Marks, nowUs: number): void {
+    marks.sinceUs = nowUs;
+    for (let ppn = 0; ppn < vm.pages; ppn++) {
+      const mapped = vm.backing[ppn] >= 0;
+      marks.survived[ppn] = mapped ? vm.sampled[ppn] : 0;
+      vm.sampled[ppn] = mapped ? 1 : 0;
+    }
+  }
+
+  /** A page that others share would free nothing. */
+  #isCold(vm: VmMemory, { survived }: Marks, ppn: number): boolean {
+    const mpn = vm.backing[ppn];
+    return mpn >= 0 && survived[ppn] !== 0 && vm.sampled[ppn] !== 0 && this.#memory.frames.references(mpn) === 1;
+  }
+}

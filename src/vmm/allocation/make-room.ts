@@ -1,0 +1,22 @@
+/** A frame for a VM that finds none free: taken by force from whoever is furthest above its target. */
+import type { MemoryMechanism } from "../host-contract.ts";
+import type { VmMemory } from "../vm-memory.ts";
+
+/** Pages taken at once. */
+const EMERGENCY_PAGES = 32;
+
+/** VMs furthest above their target first. */
+export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
+  return [...vms].sort((a, b) => b.mapped - b.target - (a.mapped - a.target) || a.index - b.index);
+}
+
+/** Frames freed; 0: there is no page that can be taken. */
+export function makeRoomByForce(vms: readonly VmMemory[], forced: readonly MemoryMechanism[]): number {
+  for (const vm of byExcess(vms)) {
+    for (const mechanism of forced) {
+      const freed = mechanism.reclaim(vm, EMERGENCY_PAGES);
+      if (freed > 0) return freed;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,27 @@
+/** What a policy asks for, checked before it is done: a policy may come from anybody. */
+import { InputError } from "../../core/input-error.ts";
+import type { Action } from "../memory/policies/policy-contract.ts";
+import type { VmMemory } from "../vm-memory.ts";
+
+const KINDS: readonly string[] = ["target", "cap", "reclaim", "evict", "flag", "grant", "refuse", "admission"];
+const OF_A_VM: readonly string[] = ["target", "cap", "reclaim", "evict", "flag"];
+const WITH_AMOUNT: readonly string[] = ["target", "cap", "reclaim", "grant"];
+
+export interface VmsByName {
+  vmNamed(name: string): VmMemory | undefined;
+}
+
+/** The VM an action is about, if it is about one. Throws an {@link InputError} that names the policy, the rule and the VM. */
+export function checkAction(policy: string, action: Action, vms: VmsByName): VmMemory | undefined {
+  const { kind, rule, vm: name, kib } = action as { kind: string; rule: string; vm?: string; kib?: number };
+  const where = `policy ${policy}, rule "${rule}"`;
+  if (!KINDS.includes(kind))
+    throw new InputError(`${where}: unknown action "${kind}"; expected one of: ${KINDS.join(", ")}`);
+  const vm = name === undefined ? undefined : vms.vmNamed(name);
+  if (OF_A_VM.includes(kind) && vm === undefined) throw new InputError(`${where}: there is no VM "${name}"`);
+  if (WITH_AMOUNT.includes(kind) && !(typeof kib === "number" && Number.isFinite(kib) && kib >= 0)) {
+    const whose = name === undefined ? "" : ` of ${name}`;
+    throw new InputError(`${where}: the ${kind}${whose} is ${kib}; expected a number of KiB, at least 0`);
+  }
+  return vm;
+}

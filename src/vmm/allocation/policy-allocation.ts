@@ -1,0 +1,141 @@
+/**
+ * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
+ * of itself is as old as its last report. Pages here, KiB in the policy.
+ */
+import { InputError } from "../../core/input-error.ts";
+import { event } from "../../core/ledger.ts";
+import type { Parameters } from "../contract.ts";
+import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
+import type { HostMemory, RoomMaker } from "../host-memory.ts";
+import type { Action, Decision, Policy, PolicyHostParameters } from "../memory/policies/policy-contract.ts";
+import type { VmMemory } from "../vm-memory.ts";
+import { ColdPages } from "./cold-pages.ts";
+import { makeRoomByForce } from "./make-room.ts";
+import { checkAction } from "./policy-actions.ts";
+import { COLD, HostView, KIB_PER_PAGE, SHOWN } from "./policy-observations.ts";
+import { equalSplit } from "./static-partition.ts";
+
+const PAGES_PER_MIB = 256;
+
+export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
+  readonly name: string;
+  /** A host that cannot take memory by force must have all that it promises. */
+  readonly populates: boolean;
+  readonly balloons: boolean;
+  readonly #policy: Policy<P, S>;
+  readonly #parameters: P & PolicyHostParameters;
+  readonly #memory: HostMemory;
+  readonly #view: HostView;
+  readonly #cold: ColdPages | undefined;
+  readonly #forced: readonly MemoryMechanism[];
+  readonly #canBalloon: boolean;
+  #state: S;
+  #nextUs = -Infinity;
+  #waitUs: number;
+  /** Most that a VM may have, pages. */
+  readonly #caps = new Map<VmMemory, number>();
+
+  constructor(policy: Policy<P, S>, parameters: P & PolicyHostParameters, context: HostContext) {
+    this.name = policy.name;
+    this.#policy = policy;
+    this.#parameters = parameters;
+    this.#memory = context.memory;
+    this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
+    this.balloons = policy.balloons;
+    this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
+    this.populates = this.#forced.length === 0;
+    const shown = this.populates ? SHOWN : [...SHOWN, COLD];
+    const hidden = policy.signals.find((signal) => !shown.includes(signal));
+    if (hidden !== undefined) {
+      throw new InputError(
+        `policy ${policy.name} needs ${hidden}, which this host does not show; it shows ${shown.join(", ")}`,
+      );
+    }
+    if (this.#forced.length > 0) this.#memory.roomMaker = this;
+    this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
+    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
+    this.#state = policy.start(parameters);
+    this.#waitUs = policy.cadenceUs;
+  }
+
+  /** Time until the policy is called next. */
+  get periodUs(): number {
+    return this.#waitUs;
+  }
+
+  /** VMs start in order, while the ratio allows it and their minima are there, if nothing can be taken from them later. */
+  admit(requests: readonly VmRequest[], free: number): readonly number[] {
+    const { admissionRatio, admissionReserveMib, minimumPercent } = this.#parameters;
+    const usable = Math.max(0, free - admissionReserveMib * PAGES_PER_MIB);
+    const most = admissionRatio > 0 ? admissionRatio * usable : Infinity;
+    const least = this.#canBalloon ? minimumPercent / 100 : 1;
+    let claimed = 0;
+    let needed = 0;
+    let admitted = 0;
+    for (const { pages } of requests) {
+      claimed += pages;
+      needed += this.populates ? Math.ceil(pages * least) : 0;
+      if (claimed > most || Math.max(1, needed) > usable) break;
+      admitted++;
+    }
+    const started = requests.slice(0, admitted);
+    if (!this.#canBalloon) return started.map(({ pages }) => pages);
+    return equalSplit(started, usable, this.populates ? least : 0);
+  }
+
+  /** Does nothing until the time the policy asked for has come. */
+  rebalance(nowUs: number): void {
+    // Event times are whole cycles: a call may come a fraction of a microsecond early.
+    if (nowUs + 1 >= this.#nextUs) this.#callPolicy(nowUs);
+    this.#waitUs = Math.max(1, this.#nextUs - nowUs);
+  }
+
+  makeRoom(): number {
+    return makeRoomByForce(this.#memory.vms, this.#forced);
+  }
+
+  #callPolicy(nowUs: number): void {
+    const { name, cadenceUs } = this.#policy;
+    const { actions, state, nextInUs } = this.#decide(nowUs);
+    this.#state = state;
+    this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
+    for (const action of actions) {
+      const vm = checkAction(name, action, this.#view);
+      this.#memory.payer.add(event(`policy.${action.kind}`), 0);
+      this.#carryOut(action, vm);
+    }
+    for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);
+  }
+
+  #decide(nowUs: number): Decision<S> {
+    const seen = this.#view.observe(nowUs);
+    try {
+      const decision = this.#policy.decide(this.#parameters, seen, this.#state, nowUs);
+      if (!Array.isArray(decision?.actions)) throw new TypeError("expected decide to return { actions: [...], state }");
+      return decision;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`policy ${this.name} failed: ${reason}`, { cause: error });
+    }
+  }
+
+  #carryOut(action: Action, vm: VmMemory | undefined): void {
+    if (vm === undefined) return;
+    if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
+    else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
+    else if (action.kind === "reclaim") this.#cold?.swapOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
+    else if (action.kind === "evict") this.#memory.evict(vm);
+    vm.target = vm.size ?? vm.target;
+  }
+
+  /** The balloon keeps to the cap where nothing else can. */
+  #holdTo(vm: VmMemory, cap: number): void {
+    if (this.#forced.length === 0) vm.size = Math.min(vm.size ?? vm.pages, cap);
+    else this.#take(vm, vm.mapped - cap);
+  }
+
+  #take(vm: VmMemory, pages: number): void {
+    let left = pages;
+    for (const mechanism of this.#forced) if (left > 0) left -= mechanism.reclaim(vm, left);
+  }
+}

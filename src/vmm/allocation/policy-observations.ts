@@ -1,0 +1,117 @@
+/** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
+import type { HostMemory } from "../host-memory.ts";
+import {
+  type GuestReport,
+  type Observations,
+  type Signal,
+  sumOf,
+  type VmObservations,
+} from "../memory/policies/policy-contract.ts";
+import type { VmMemory } from "../vm-memory.ts";
+import type { ColdPages } from "./cold-pages.ts";
+import type { VmsByName } from "./policy-actions.ts";
+
+export const KIB_PER_PAGE = 4;
+/** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
+const SHARES = 1000;
+
+/** What any host can show a policy; the age of pages, {@link COLD}, only one that can swap. */
+export const SHOWN: readonly Signal[] = [
+  "host.free",
+  "host.reclaimable",
+  "host.swap",
+  "vm.actual",
+  "vm.driver",
+  "vm.shares",
+  "vm.stall",
+  "guest.unused",
+  "guest.available",
+  "guest.committed",
+];
+
+export const COLD: Signal = "vm.cold";
+
+export interface ViewParameters {
+  readonly minimumPercent: number;
+  readonly statisticsPeriodSeconds: number;
+}
+
+export class HostView implements VmsByName {
+  readonly #memory: HostMemory;
+  readonly #parameters: ViewParameters;
+  readonly #hasSwapSpace: boolean;
+  readonly #cold: ColdPages | undefined;
+  readonly #reports = new Map<VmMemory, GuestReport>();
+  readonly #names = new Map<string, VmMemory>();
+
+  /** `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
+  constructor(memory: HostMemory, parameters: ViewParameters, hasSwapSpace: boolean, cold?: ColdPages) {
+    this.#cold = cold;
+    this.#memory = memory;
+    this.#parameters = parameters;
+    this.#hasSwapSpace = hasSwapSpace;
+  }
+
+  vmNamed(name: string): VmMemory | undefined {
+    return this.#names.get(name);
+  }
+
+  observe(nowUs: number): Observations {
+    const { frames, vms, swapIns, swapOuts } = this.#memory;
+    const running = vms.filter(({ evicted }) => !evicted);
+    return {
+      host: {
+        total: frames.forVms * KIB_PER_PAGE,
+        free: frames.free * KIB_PER_PAGE,
+        // The model's host has no page cache, and its frames are clean as soon as they are free.
+        reclaimable: 0,
+        scrubbing: 0,
+        reserved: 0,
+        // As large as it must be for every VM to fit.
+        swapTotal: this.#hasSwapSpace ? sumOf(vms, ({ pages }) => pages) * KIB_PER_PAGE : 0,
+        swapUsed: sumOf(running, ({ swapped }) => swapped) * KIB_PER_PAGE,
+        swappedInPages: swapIns,
+        swappedOutPages: swapOuts,
+      },
+      vms: running.map((vm) => this.#observeVm(vm, nowUs)),
+    };
+  }
+
+  #observeVm(vm: VmMemory, nowUs: number): VmObservations {
+    const name = `vm${vm.index}`;
+    this.#names.set(name, vm);
+    // A VM has the size that it came up with until it is given another.
+    vm.size ??= vm.pages - vm.ballooned;
+    const guest = this.#report(vm, nowUs);
+    return {
+      name,
+      actual: (vm.pages - vm.ballooned) * KIB_PER_PAGE,
+      target: vm.size * KIB_PER_PAGE,
+      minimum: Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100) * KIB_PER_PAGE,
+      maximum: vm.pages * KIB_PER_PAGE,
+      resident: vm.mapped * KIB_PER_PAGE,
+      hostSwapped: vm.swapped * KIB_PER_PAGE,
+      ...(this.#cold && { cold: this.#cold.count(vm, nowUs) * KIB_PER_PAGE }),
+      shares: SHARES,
+      canBalloon: vm.balloon !== undefined,
+      migrating: false,
+      stallUs: vm.statistics?.stallUs ?? 0,
+      ...(guest && { guest }),
+    };
+  }
+
+  #report(vm: VmMemory, nowUs: number): GuestReport | undefined {
+    const last = this.#reports.get(vm);
+    if (last !== undefined && nowUs < last.atUs + this.#parameters.statisticsPeriodSeconds * 1e6) return last;
+    if (vm.statistics === undefined) return undefined;
+    const { unused, available, committed } = vm.statistics;
+    const report: GuestReport = {
+      atUs: nowUs,
+      unused: unused * KIB_PER_PAGE,
+      available: available * KIB_PER_PAGE,
+      committed: committed * KIB_PER_PAGE,
+    };
+    this.#reports.set(vm, report);
+    return report;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Free page reporting (Linux, mm/page_reporting.c): a guest tells the host which large blocks are free, and the host drops what
+ * backs them. There is no host policy: the guest's own free list decides, and its page cache is not given up.
+ */
+import { cause } from "../../core/ledger.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { HostContext, MemoryMechanism } from "../host-contract.ts";
+import type { HostMemory } from "../host-memory.ts";
+import { BALLOONED, UNBACKED, type VmMemory } from "../vm-memory.ts";
+
+const REPORT = cause("vmm.free-page-reporting");
+
+export interface FreePageReportingParameters extends Record<string, number | boolean> {
+  blockOrder: number;
+  delaySeconds: number;
+  batchBlocks: number;
+  batchesPerPass: number;
+}
+
+class FreePageReporting implements MemoryMechanism {
+  readonly name = "free-page-reporting";
+  readonly kind = "reporting";
+  readonly periodUs: number;
+  readonly #memory: HostMemory;
+  readonly #parameters: FreePageReportingParameters;
+  readonly #blockPages: number;
+  readonly #pageCost: number;
+
+  constructor(parameters: FreePageReportingParameters, context: HostContext) {
+    this.periodUs = parameters.delaySeconds * 1e6;
+    this.#memory = context.memory;
+    this.#parameters = parameters;
+    this.#blockPages = 2 ** parameters.blockOrder;
+    this.#pageCost = primitiveCost(context.profile, "page.map");
+  }
+
+  /** A pass in each guest. It stops where the batch that is out would leave less free than the low watermark. */
+  work(): void {
+    const { batchBlocks, batchesPerPass } = this.#parameters;
+    for (const vm of this.#memory.vms) {
+      if (vm.freeList === undefined || vm.evicted) continue;
+      const { lowWatermark, freePages } = vm.freeList;
+      if (freePages < lowWatermark + batchBlocks * this.#blockPages) continue;
+      this.#report(vm, batchBlocks * batchesPerPass);
+    }
+  }
+
+  /** What a guest has free is reported before anybody asks. */
+  reclaim(): number {
+    return 0;
+  }
+
+  #report(vm: VmMemory, most: number): void {
+    let reported = 0;
+    for (let first = 0; first + this.#blockPages <= vm.pages && reported < most; first += this.#blockPages) {
+      if (this.#isUnreported(vm, first)) {
+        this.#drop(vm, first);
+        reported++;
+      }
+    }
+  }
+
+  /** All of the block is free, and the host still holds some of it. */
+  #isUnreported(vm: VmMemory, first: number): boolean {
+    let held = false;
+    for (let ppn = first; ppn < first + this.#blockPages; ppn++) {
+      if (vm.freeList?.isFree(ppn) !== true) return false;
+      held ||= vm.backing[ppn] !== UNBACKED && vm.backing[ppn] !== BALLOONED;
+    }
+    return held;
+  }
+
+  #drop(vm: VmMemory, first: number): void {
+    for (let ppn = first; ppn < first + this.#blockPages; ppn++) {
+      if (vm.backing[ppn] === UNBACKED) continue;
+      this.#memory.discard(vm, ppn);
+      this.#memory.payer.add(REPORT, this.#pageCost);
+    }
+  }
+}
+
+export const freePageReporting = definePart<"memory", FreePageReportingParameters>({
+  slot: "memory",
+  name: "free-page-reporting",
+  summary: "Guests report large free blocks, and the host drops what backs them.",
+  needs: ["page.map"],
+  parameters: {
+    blockOrder: {
+      summary: "Smallest block that is reported, as a power of two of pages; 9: 2 MiB. Newer kernels can change it",
+      default: 9,
+      unit: "1",
+      min: 0,
+      max: 10,
+      source: "Linux, include/linux/page_reporting.h: pageblock_order on x86-64",
+      grade: "S",
+    },
+    delaySeconds: {
+      summary: "Time from a free to the pass that reports it, and between passes",
+      default: 2,
+      unit: "s",
+      min: 0.1,
+      source: "Linux, mm/page_reporting.c",
+      grade: "S",
+    },
+    batchBlocks: {
+      summary: "Blocks in a batch; a guest that has not as much free above its low watermark reports none",
+      default: 32,
+      unit: "1",
+      min: 1,
+      source: "Linux, include/linux/page_reporting.h",
+      grade: "S",
+    },
+    batchesPerPass: {
+      summary: "Batches in a pass",
+      default: 1,
+      unit: "1",
+      min: 1,
+      source: "assumption: a pass is repeated while blocks are left",
+      grade: "A",
+    },
+  },
+  create: (parameters, context) => new FreePageReporting(parameters, context),
+});

@@ -1,0 +1,72 @@
+/** DAMON proactive reclaim (Linux): memory untouched for 120 s goes to swap while the host is moderately short of memory. */
+import { definePolicy } from "./define-policy.ts";
+import { type Action, MIB, SECOND_US, sumOf } from "./policy-contract.ts";
+
+export interface DamonReclaimParameters extends Record<string, number | boolean> {
+  highPercent: number;
+  midPercent: number;
+  lowPercent: number;
+  quotaMib: number;
+  watermarkPeriodSeconds: number;
+}
+
+export interface DamonReclaimState {
+  readonly active: boolean;
+  readonly nextCheckUs: number;
+}
+
+/** Starts below the middle watermark, and stops above the high one or below the low one, where reclaim proper takes over. */
+export function damonIsActive(parameters: DamonReclaimParameters, active: boolean, freePercent: number): boolean {
+  const { highPercent, midPercent, lowPercent } = parameters;
+  if (freePercent > highPercent || freePercent < lowPercent) return false;
+  return active || freePercent < midPercent;
+}
+
+export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimState>({
+  name: "damon-reclaim",
+  summary: "DAMON: what has not been touched for 120 s goes to swap, 128 MiB a second, while 20 to 50 % is free.",
+  side: "host",
+  source: "Linux, mm/damon/reclaim.c",
+  grade: "S",
+  cadenceUs: SECOND_US,
+  balloons: false,
+  signals: ["host.free", "vm.cold"],
+  parameters: {
+    highPercent: watermark("Reclaim stops when more of the host is free", 50),
+    midPercent: watermark("Reclaim starts when less of the host is free", 40),
+    lowPercent: watermark("Reclaim stops when less of the host is free", 20),
+    quotaMib: {
+      summary: "Most that is reclaimed in a second",
+      default: 128,
+      unit: "MiB",
+      min: 1,
+      source: "mm/damon/reclaim.c",
+      grade: "S",
+    },
+    watermarkPeriodSeconds: {
+      summary: "Time between two looks at free memory",
+      default: 5,
+      unit: "s",
+      min: 0.1,
+      source: "mm/damon/reclaim.c",
+      grade: "S",
+    },
+  },
+  start: () => ({ active: false, nextCheckUs: -Infinity }),
+  decide(parameters, { host, vms }, state, nowUs) {
+    const isDue = nowUs >= state.nextCheckUs;
+    const active = isDue ? damonIsActive(parameters, state.active, (100 * host.free) / host.total) : state.active;
+    const nextCheckUs = isDue ? nowUs + parameters.watermarkPeriodSeconds * SECOND_US : state.nextCheckUs;
+    const cold = sumOf(vms, (vm) => vm.cold ?? 0);
+    const part = active && cold > 0 ? Math.min(1, (parameters.quotaMib * MIB) / cold) : 0;
+    const actions = vms.flatMap((vm): Action[] => {
+      const kib = part * (vm.cold ?? 0);
+      return kib > 0 ? [{ kind: "reclaim", vm: vm.name, kib, rule: "cold" }] : [];
+    });
+    return { actions, state: { active, nextCheckUs } };
+  },
+});
+
+function watermark(summary: string, value: number) {
+  return { summary, default: value, unit: "%", min: 0, max: 100, source: "mm/damon/reclaim.c", grade: "S" } as const;
+}

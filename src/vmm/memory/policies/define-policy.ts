@@ -1,0 +1,61 @@
+/** A policy as a part: what a matrix names in the slot `allocation`, with the parameters of the host it runs on. */
+import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
+import { definePart, type Parameter, type Parameters, type PartFactory } from "../../contract.ts";
+import type { Policy, PolicyHostParameters } from "./policy-contract.ts";
+
+/** Calling it configures the part; `policy` is the rule itself. */
+export interface PolicyFactory<P extends Parameters, S> extends PartFactory<"allocation", P & PolicyHostParameters> {
+  readonly policy: Policy<P, S>;
+}
+
+/** What holds for every policy: the range of a VM's size, how old guest statistics may be, and who is admitted. */
+const HOST_PARAMETERS: { readonly [K in keyof PolicyHostParameters]: Parameter<PolicyHostParameters[K]> } = {
+  minimumPercent: {
+    summary: "Smallest size of a VM, of configured memory",
+    default: 35,
+    unit: "%",
+    min: 1,
+    max: 100,
+    source: "assumption: what the largest balloon leaves of a VM",
+    grade: "A",
+  },
+  statisticsPeriodSeconds: {
+    summary: "Time between two reports of a guest on its memory",
+    default: 5,
+    unit: "s",
+    min: 0.1,
+    source: "libvirt asks a virtio balloon every few seconds",
+    grade: "A",
+  },
+  admissionRatio: {
+    summary: "Most configured memory that is admitted, of the host's memory; 0: no such limit",
+    default: 0,
+    unit: "1",
+    min: 0,
+    source: "see admission.ts for the ratios of real systems",
+    grade: "A",
+  },
+  admissionReserveMib: {
+    summary: "Memory of the host that is not admitted to VMs",
+    default: 0,
+    unit: "MiB",
+    min: 0,
+    source: "see admission.ts for the reserves of real systems",
+    grade: "A",
+  },
+};
+
+/** Define a policy. A module from outside the package that exports one can be named in a matrix like any other part. */
+export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): PolicyFactory<P, S> {
+  const part = definePart<"allocation", P & PolicyHostParameters>({
+    slot: "allocation",
+    name: policy.name,
+    summary: policy.summary,
+    parameters: { ...policy.parameters, ...HOST_PARAMETERS, ...policy.hostParameters } as PolicyFactory<
+      P,
+      S
+    >["definition"]["parameters"],
+    create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
+  });
+  return Object.assign(part, { policy });
+}

@@ -1,0 +1,150 @@
+/**
+ * What an overcommit policy is: a pure function (observations, own state, now) -> actions, called at its own cadence. All
+ * memory is in KiB, fractions allowed; whoever carries an action out rounds to pages. All times are in microseconds.
+ */
+import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
+
+/** What a policy reads, so that a host that cannot give it is refused by name. */
+export type Signal =
+  | "host.free"
+  | "host.reclaimable"
+  | "host.swap"
+  | "vm.actual"
+  | "vm.driver"
+  | "vm.shares"
+  | "vm.stall"
+  | "vm.cold"
+  | "guest.unused"
+  | "guest.available"
+  | "guest.committed";
+
+export interface HostObservations {
+  readonly total: number;
+  /** Used for nothing. */
+  readonly free: number;
+  /** In use, but the host could drop it at once: caches and buffers. */
+  readonly reclaimable: number;
+  /** Freed, but not yet cleaned for the next owner (Xen). */
+  readonly scrubbing: number;
+  /** Promised to VMs that are being built. */
+  readonly reserved: number;
+  readonly swapTotal: number;
+  readonly swapUsed: number;
+  /** Pages since the host started; a policy makes rates of them. */
+  readonly swappedInPages: number;
+  readonly swappedOutPages: number;
+}
+
+/** What the guest said of itself, when it was last asked: older than the rest by up to the statistics period. */
+export interface GuestReport {
+  readonly atUs: number;
+  /** Free pages of the guest. */
+  readonly unused: number;
+  /** Free, and what the guest could free at once: its caches. */
+  readonly available: number;
+  /** Memory promised to its processes. */
+  readonly committed: number;
+}
+
+export interface VmObservations {
+  /** Unique; actions name it. */
+  readonly name: string;
+  /** Size of the VM without its balloon. */
+  readonly actual: number;
+  /** Last target it was given. */
+  readonly target: number;
+  /** Range that the administrator allows. */
+  readonly minimum: number;
+  readonly maximum: number;
+  /** Host memory that backs it. */
+  readonly resident: number;
+  readonly hostSwapped: number;
+  /** Of what is resident, untouched for two minutes; absent where nobody looks at the age of pages. */
+  readonly cold?: number;
+  readonly shares: number;
+  /** A balloon driver has reported. */
+  readonly canBalloon: boolean;
+  readonly migrating: boolean;
+  /** Time lost waiting for memory since the VM started. */
+  readonly stallUs: number;
+  /** Absent: no report has come yet. */
+  readonly guest?: GuestReport;
+}
+
+/** Memory wanted for a VM that is to start. */
+export interface MemoryRequest {
+  readonly least: number;
+  readonly most: number;
+}
+
+export interface Observations {
+  readonly host: HostObservations;
+  readonly vms: readonly VmObservations[];
+  readonly request?: MemoryRequest;
+}
+
+/** Every action says by which rule of the policy it was taken. */
+export type Action = { readonly rule: string } & (
+  | { readonly kind: "target"; readonly vm: string; readonly kib: number }
+  /** The VM may not have more, whatever its balloon does. */
+  | { readonly kind: "cap"; readonly vm: string; readonly kib: number }
+  /** Move the VM to another host, or stop it. */
+  | { readonly kind: "evict"; readonly vm: string }
+  /** Take back from the VM this much of what it has not touched lately. */
+  | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number }
+  /** A judgement for the administrator to see. */
+  | { readonly kind: "flag"; readonly vm: string; readonly as: string }
+  /** The request is granted this much. */
+  | { readonly kind: "grant"; readonly kib: number }
+  /** The request is refused. */
+  | { readonly kind: "refuse"; readonly reason: string }
+  /** Whether the host takes new VMs from now on. */
+  | { readonly kind: "admission"; readonly open: boolean }
+);
+
+export interface Decision<S> {
+  readonly actions: readonly Action[];
+  readonly state: S;
+  /** Call again after this time instead of the cadence. */
+  readonly nextInUs?: number;
+}
+
+/** What holds for the host of every policy; see define-policy.ts. */
+export interface PolicyHostParameters extends Record<string, number | boolean> {
+  minimumPercent: number;
+  statisticsPeriodSeconds: number;
+  admissionRatio: number;
+  admissionReserveMib: number;
+}
+
+export interface Policy<P extends Parameters = Parameters, S = unknown> {
+  /** Name in matrix files: `allocation: squeezed`. */
+  readonly name: string;
+  readonly summary: string;
+  /** Who decides: the host for all its VMs, or each guest for itself. */
+  readonly side: "host" | "guest";
+  readonly source: string;
+  readonly grade: EvidenceGrade;
+  readonly cadenceUs: number;
+  /** Whether it moves balloons; VMs have no driver under a policy that does not. */
+  readonly balloons: boolean;
+  readonly signals: readonly Signal[];
+  readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
+  /** Parameters of the host that have another default under this policy. */
+  readonly hostParameters?: { readonly [K in keyof PolicyHostParameters]?: Parameter<number> };
+  /** State before the first call. */
+  start(parameters: P): S;
+  /** Pure: the same arguments give the same decision, and none of them is changed. */
+  decide(parameters: P, seen: Observations, state: S, nowUs: number): Decision<S>;
+}
+
+export const MIB = 1024;
+export const SECOND_US = 1e6;
+
+export function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}
+
+export function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}

@@ -1,0 +1,66 @@
+/** Linux xen-selfballoon (removed in 5.3): the kernel of each guest sizes it to its commit charge and a reserve. */
+import { definePolicy } from "./define-policy.ts";
+import { towards } from "./hysteresis.ts";
+import { clamp, MIB, SECOND_US } from "./policy-contract.ts";
+
+export interface XenSelfballoonParameters extends Record<string, number | boolean> {
+  downHysteresis: number;
+  upHysteresis: number;
+  reserveMib: number;
+}
+
+/** Smallest size of a guest, MB, by its usable memory and reserve. The pieces do not join exactly; the source has them so. */
+export function selfballoonFloor(usableMb: number, reserveMb: number): number {
+  if (usableMb < 16) return usableMb;
+  if (usableMb < 64) return reserveMb + 16 + (usableMb - 16) / 2;
+  if (usableMb < 512) return reserveMb + 40 + (usableMb - 40) / 8;
+  return reserveMb + 99 + (usableMb - 99) / 32;
+}
+
+export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>({
+  name: "xen-selfballoon",
+  summary: "Linux xen-selfballoon: each guest sizes itself to its commit charge every 5 s, shrinking by an eighth.",
+  side: "guest",
+  source: "Linux up to 5.2, drivers/xen/xen-selfballoon.c",
+  grade: "S",
+  cadenceUs: 5 * SECOND_US,
+  balloons: true,
+  signals: ["vm.actual", "guest.committed"],
+  parameters: {
+    downHysteresis: {
+      summary: "A guest goes this part of the way down in each round: 8 is an eighth",
+      default: 8,
+      unit: "1",
+      min: 1,
+      source: "drivers/xen/xen-selfballoon.c",
+      grade: "S",
+    },
+    upHysteresis: {
+      summary: "And this part of the way up: 1 is all of it",
+      default: 1,
+      unit: "1",
+      min: 1,
+      source: "drivers/xen/xen-selfballoon.c",
+      grade: "S",
+    },
+    reserveMib: {
+      summary: "Kept on top of the commit charge",
+      default: 0,
+      unit: "MiB",
+      min: 0,
+      source: "drivers/xen/xen-selfballoon.c",
+      grade: "S",
+    },
+  },
+  start: () => undefined,
+  decide({ downHysteresis, upHysteresis, reserveMib }, { vms }) {
+    const actions = vms.flatMap(({ name, actual, minimum, maximum, canBalloon, guest }) => {
+      if (!canBalloon || guest === undefined) return [];
+      const floor = selfballoonFloor(maximum / MIB, reserveMib) * MIB;
+      const goal = Math.max(guest.committed + reserveMib * MIB, floor);
+      const next = towards(actual, goal, downHysteresis, upHysteresis);
+      return [{ kind: "target", vm: name, kib: clamp(next, minimum, maximum), rule: "self" } as const];
+    });
+    return { actions, state: undefined };
+  },
+});

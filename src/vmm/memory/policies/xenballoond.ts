@@ -1,0 +1,66 @@
+/** xenballoond, mode self: a daemon in each Xen guest sizes it to what its processes have been promised. */
+import { definePolicy } from "./define-policy.ts";
+import { clamp, MIB, SECOND_US } from "./policy-contract.ts";
+import { towards } from "./hysteresis.ts";
+
+export interface XenballoondParameters extends Record<string, number | boolean> {
+  downHysteresis: number;
+  upHysteresis: number;
+}
+
+/** Smallest size of a guest, MB, by its largest: a straight line in each range, the lines joined. */
+export function xenballoondFloor(maximumMb: number): number {
+  if (maximumMb < 125) return 8 + maximumMb / 2;
+  if (maximumMb < 500) return 40 + maximumMb / 4;
+  if (maximumMb < 2000) return 104 + maximumMb / 8;
+  return 296 + maximumMb / 32;
+}
+
+export const xenballoond = definePolicy<XenballoondParameters, undefined>({
+  name: "xenballoond",
+  summary: "xenballoond: each guest sizes itself to its commit charge, growing at once and shrinking slowly.",
+  side: "guest",
+  source: "Xen, tools/xenballoon/xenballoond and xenballoon.conf (older releases)",
+  grade: "S",
+  cadenceUs: SECOND_US,
+  balloons: true,
+  signals: ["vm.actual", "guest.committed"],
+  parameters: {
+    downHysteresis: {
+      summary: "A guest goes this part of the way down in each round: 10 is a tenth",
+      default: 10,
+      unit: "1",
+      min: 1,
+      source: "xenballoon.conf",
+      grade: "S",
+    },
+    upHysteresis: {
+      summary: "And this part of the way up: 1 is all of it",
+      default: 1,
+      unit: "1",
+      min: 1,
+      source: "xenballoon.conf",
+      grade: "S",
+    },
+  },
+  hostParameters: {
+    statisticsPeriodSeconds: {
+      summary: "Time between two readings of the commit charge; the daemon is in the guest and reads it every round",
+      default: 1,
+      unit: "s",
+      min: 0.1,
+      source: "tools/xenballoon/xenballoond",
+      grade: "S",
+    },
+  },
+  start: () => undefined,
+  decide({ downHysteresis, upHysteresis }, { vms }) {
+    const actions = vms.flatMap(({ name, actual, minimum, maximum, canBalloon, guest }) => {
+      if (!canBalloon || guest === undefined) return [];
+      const goal = Math.max(guest.committed, xenballoondFloor(maximum / MIB) * MIB);
+      const next = towards(actual, goal, downHysteresis, upHysteresis);
+      return [{ kind: "target", vm: name, kib: clamp(next, minimum, maximum), rule: "self" } as const];
+    });
+    return { actions, state: undefined };
+  },
+});

@@ -1,0 +1,104 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CellResult } from "../../src/sim/cell.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const built = new URL("../../dist/vmm/library.js", import.meta.url).href;
+const folder = mkdtempSync(join(tmpdir(), "vmmbench-policy-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A policy in a file of its own; `decide` is the body of its rule. */
+function policyFile(name: string, decide: string): void {
+  writeFileSync(
+    join(folder, `${name}.js`),
+    `import { definePolicy } from "${built}";
+     export const policy = definePolicy({
+       name: "${name}", summary: "a user's own", side: "host", source: "here", grade: "A", cadenceUs: 1e6, balloons: true,
+       signals: ["vm.actual"], parameters: { part: { summary: "of configured memory", default: 0.5 } },
+       start: () => 0,
+       decide({ part }, { vms }, state, nowUs) { ${decide} },
+     });`,
+  );
+}
+
+const target = `{ actions: vms.map(({ name, maximum }) => ({ kind: "target", vm: name, kib: maximum * part, rule: "half" })) }`;
+/** Throws when what it sees does not add up; flags VMs that stall, and those that need more than they have. */
+const WATCH = `
+  const require = (fact, what) => { if (!fact) throw new Error(what + " at " + nowUs); };
+  return { state, actions: vms.flatMap(({ name, actual, target, minimum, maximum, resident, guest, stallUs }) => {
+    require(minimum <= actual && actual <= maximum && target === actual, "size");
+    require(resident === actual, "all of a VM is in memory on Xen");
+    require(guest.atUs <= nowUs && nowUs - guest.atUs < 5.1e6, "age");
+    require(0 <= guest.unused && guest.unused <= guest.available && guest.available <= actual, "free memory");
+    require(guest.committed > 0, "committed");
+    require(stallUs >= 0 && stallUs <= Math.max(0, nowUs), "stall");
+    return stallUs > 0 && guest.committed > actual ? [{ kind: "flag", vm: name, as: "short", rule: "watch" }] : [];
+  }) };
+`;
+const cells = new Map<string, CellResult>();
+
+beforeAll(() => {
+  policyFile("half", `return ${target};`);
+  policyFile(
+    "nan",
+    `return nowUs < 5e6 ? ${target} : { actions: [{ kind: "target", vm: "vm1", kib: NaN, rule: "later" }] };`,
+  );
+  policyFile("nothing", "");
+  policyFile("throws", `throw new Error("no idea");`);
+  policyFile("watch", WATCH);
+  const vmms = [
+    "{ xen-pv: { allocation: ./half.js } }",
+    "{ xen-pv: { allocation: { ./half.js: { part: 0.75 } } }, as: quarter }",
+    "{ xen-pv: { allocation: ./nan.js }, as: nan }",
+    "{ xen-pv: { allocation: ./throws.js }, as: throws }",
+    "{ xen-pv: { allocation: ./nothing.js }, as: nothing }",
+    "xen-pv",
+  ];
+  const tight = "{ name: c, vmms: [{ xen-pv: { allocation: ./watch.js }, as: watch }], workloads: [memory-spike]";
+  const blocks =
+    `[{ name: b, vmms: [${vmms.join(", ")}], workloads: [idle-debian], vms: [2], overcommit: [0.9] }, ` +
+    `${tight}, vms: [2], overcommit: [2] }]`;
+  writeFileSync(join(folder, "m.yaml"), `name: m\nmachines: [xeon-2.4-sosp03]\nseeds: [1]\nblocks: ${blocks}\n`);
+  const command = [join(root, "bin/vmmbench.js"), "run", "m.yaml", "--out", "out", "--no-report", "--quiet"];
+  try {
+    execFileSync(process.execPath, command, { cwd: folder, stdio: "pipe" });
+  } catch {
+    // Some cells fail, and the exit code says so.
+  }
+  for (const line of readFileSync(join(folder, "out/cells.ndjson"), "utf8").trim().split("\n")) {
+    const cell = JSON.parse(line) as CellResult;
+    cells.set(cell.spec.vmm.label, cell);
+  }
+}, 120_000);
+
+function outcome(label: string): (string | undefined)[] {
+  const { status, reason } = cells.get(label) ?? {};
+  return [status, reason];
+}
+
+describe("a policy in a file of its user's", () => {
+  it("runs like any other, with its parameters", () => {
+    const ballooned = (label: string): number | undefined => cells.get(label)?.metrics.memory_ballooned_mib;
+    const [half] = [...cells.keys()].filter((label) => label.includes("half"));
+    const configured = 2 * 256;
+    expect(ballooned(half)).toBeCloseTo(configured / 2, 0);
+    expect(ballooned("quarter")).toBeCloseTo(configured / 4, 0);
+  });
+
+  it("sees what adds up, and guests that wait for their memory", () => {
+    // The spike takes guests of 256 MiB, at half of it, to 160 MiB of anonymous memory.
+    expect(outcome("watch")).toEqual(["done", undefined]);
+    expect(cells.get("watch")?.events["event.policy.flag"]).toBeGreaterThan(20);
+  });
+
+  it("stops its own cell only when it fails, and the cell says why", () => {
+    const nan = 'policy nan, rule "later": the target of vm1 is NaN; expected a number of KiB, at least 0';
+    expect(outcome("nan")).toEqual(["failed", nan]);
+    expect(outcome("throws")).toEqual(["failed", "policy throws failed: no idea"]);
+    expect(outcome("nothing")[1]).toBe("policy nothing failed: expected decide to return { actions: [...], state }");
+    expect(outcome("xen-pv")).toEqual(["done", undefined]);
+  });
+});

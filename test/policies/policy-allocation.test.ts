@@ -1,0 +1,222 @@
+import { describe, expect, it } from "vitest";
+import { bootContents } from "../../src/guest/memory-manager.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
+import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
+import { ballooning } from "../../src/vmm/memory/ballooning.ts";
+import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
+import type { Action, Observations } from "../../src/vmm/memory/policies/policy-contract.ts";
+import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
+import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
+import { xl } from "../../src/vmm/memory/policies/xl.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { addGuest, buildHost, SHAPE, type TestHost } from "../host/fixtures.ts";
+
+const KIB = 4;
+
+/** A policy that does what it is told at each call, and shows what it saw. */
+function scripted(script: readonly (readonly Action[])[], nextInUs?: number) {
+  const seen: Observations[] = [];
+  const calls: number[] = [];
+  const part = definePolicy<Record<string, never>, number>({
+    name: "scripted",
+    summary: "",
+    side: "host",
+    source: "",
+    grade: "A",
+    cadenceUs: 2e6,
+    balloons: true,
+    signals: ["vm.actual"],
+    parameters: {},
+    start: () => 0,
+    decide: (_, now, call, nowUs) => {
+      seen.push(now);
+      calls.push(nowUs);
+      return { actions: script[call] ?? [], state: call + 1, ...(nextInUs !== undefined && { nextInUs }) };
+    },
+  });
+  return { part, seen, calls };
+}
+
+function hostWith(part: Vmm["allocation"], base: Pick<Vmm, "memory" | "scheduler"> = kvm, frames = 400): TestHost {
+  const host = buildHost({ ...base, allocation: part }, frames);
+  for (let i = 0; i < 2; i++) {
+    const guest = addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
+    host.memory.vms[i].statistics = {
+      get unused() {
+        return guest.pages.free.length;
+      },
+      available: 0,
+      committed: 0,
+      stallUs: 0,
+    };
+  }
+  return host;
+}
+
+/** Rebalance and let mechanisms work once a second. */
+function run(host: TestHost, seconds: number): void {
+  for (let second = 0; second < seconds; second++) {
+    host.allocation.rebalance(second * 1e6);
+    work(host);
+  }
+}
+
+/** A second's work of the balloons. */
+function work({ mechanisms }: TestHost): void {
+  for (const mechanism of mechanisms.filter(({ kind }) => kind === "cooperative")) {
+    for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
+  }
+}
+
+const target = (vm: string, pages: number): Action => ({ kind: "target", vm, kib: pages * KIB, rule: "test" });
+
+describe("a policy on a host", () => {
+  it("is called at its cadence, or when it asks to be", () => {
+    const usual = scripted([]);
+    run(hostWith(usual.part()), 5);
+    expect(usual.calls).toEqual([0, 2e6, 4e6]);
+    const often = scripted([], 1e6);
+    const host = hostWith(often.part());
+    run(host, 3);
+    expect(often.calls).toEqual([0, 1e6, 2e6]);
+    expect(host.allocation.periodUs).toBe(1e6);
+  });
+
+  it("sees sizes, and what guests said when they were last asked", () => {
+    const { part, seen } = scripted([[target("vm0", 70)]], 1e6);
+    const host = hostWith(part());
+    const { free } = host.memory.frames;
+    run(host, 8);
+    expect(seen[0].host).toMatchObject({ total: 400 * KIB, free: free * KIB });
+    expect(seen.map(({ vms }) => vms[0].actual / KIB)).toEqual([96, ...Array<number>(7).fill(70)]);
+    expect(seen.map(({ vms }) => vms[0].guest?.atUs)).toEqual([0, 0, 0, 0, 0, 5e6, 5e6, 5e6]);
+    const unused = seen.map(({ vms }) => (vms[0].guest?.unused ?? NaN) / KIB);
+    // 96 pages less kernel, anonymous memory and cache; the balloon of 26 pages takes them.
+    expect(unused.slice(0, 5)).toEqual(Array(5).fill(58));
+    expect(unused.slice(5)).toEqual(Array(3).fill(32));
+  });
+
+  it("is obeyed by balloons, up and down, at their speed", () => {
+    const { part } = scripted([[target("vm0", 70)], [target("vm0", 90)]]);
+    const slow = { ...kvm, memory: [ballooning({ pagesPerSecond: 20 })] };
+    const host = hostWith(part(), slow);
+    const sizes = Array.from({ length: 5 }, (_, second) => {
+      host.allocation.rebalance(second * 1e6);
+      work(host);
+      return 96 - host.memory.vms[0].ballooned;
+    });
+    expect(sizes).toEqual([76, 70, 90, 90, 90]);
+    expect(host.memory.vms[1].ballooned).toBe(0);
+  });
+
+  it("caps what a VM has: by force where that is possible, by its balloon elsewhere", () => {
+    const cap: Action = { kind: "cap", vm: "vm1", kib: 30 * KIB, rule: "test" };
+    const swapping = hostWith(scripted([[cap]]).part(), { ...kvm, memory: kvm.memory });
+    const { vms } = swapping.memory;
+    const before = vms[1].mapped;
+    expect(before).toBeGreaterThan(30);
+    run(swapping, 1);
+    expect([vms[1].mapped, vms[1].swapped, vms[1].ballooned]).toEqual([30, before - 30, 0]);
+    const xen = hostWith(scripted([[{ ...cap, kib: 80 * KIB }]]).part(), { ...xenPv, memory: [ballooning()] });
+    run(xen, 1);
+    expect(xen.memory.vms[1].ballooned).toBe(16);
+  });
+
+  it("moves VMs away, and their frames are free for others", () => {
+    const evict: Action = { kind: "evict", vm: "vm0", rule: "test" };
+    const { part, seen } = scripted([[evict]]);
+    const host = hostWith(part());
+    const { vms, frames } = host.memory;
+    const other = vms[1].mapped;
+    run(host, 3);
+    expect([vms[0].evicted, vms[0].blocked, vms[0].mapped, frames.free]).toEqual([true, true, 0, 400 - other]);
+    expect(seen.map((now) => now.vms.map(({ name }) => name))).toEqual([["vm0", "vm1"], ["vm1"]]);
+  });
+
+  it("cannot make a balloon give back what the host does not have", () => {
+    const { part } = scripted([[target("vm0", 40)], [target("vm0", 96)]]);
+    const host = hostWith(part(), { ...xenPv, memory: [ballooning()] }, 200);
+    const { vms, frames } = host.memory;
+    run(host, 1);
+    const taken = Array.from({ length: frames.free - 10 }, () => frames.allocate(1));
+    run(host, 4);
+    expect([frames.free, vms[0].ballooned]).toEqual([0, 96 - 40 - 10]);
+    for (const mpn of taken) frames.drop(mpn);
+    work(host);
+    expect(vms[0].ballooned).toBe(0);
+  });
+});
+
+describe("pages that a VM does not touch", () => {
+  it("go to swap after two minutes, while the host is moderately short of memory", () => {
+    // 192 of 300 frames are in use: 36 % are free, less than the 40 % at which reclaim starts.
+    const host = hostWith(damonReclaim(), kvm, 300);
+    const [busy, idle] = host.memory.vms;
+    const write = (vm: typeof busy, ppn: number): void => host.memory.write(vm, ppn, host.ids.unique());
+    for (const vm of [busy, idle]) for (let ppn = 0; ppn < 96; ppn++) write(vm, ppn);
+    expect(host.memory.frames.free).toBe(300 - 2 * 96);
+    for (let second = 0; second <= 120; second++) {
+      expect([busy.swapped, idle.swapped]).toEqual([0, 0]);
+      host.allocation.rebalance(second * 1e6);
+      for (let ppn = 0; ppn < 90; ppn++) host.memory.read(busy, ppn);
+    }
+    expect([busy.swapped, idle.swapped]).toEqual([6, 96]);
+    host.allocation.rebalance(125e6);
+    // More than half is free now: nothing more is taken.
+    expect(host.memory.frames.free).toBe(300 - 90);
+  });
+});
+
+describe("a policy that is wrong", () => {
+  const wrong: readonly (readonly [unknown, string])[] = [
+    [
+      target("vm0", NaN),
+      'policy scripted, rule "test": the target of vm0 is NaN; expected a number of KiB, at least 0',
+    ],
+    [target("vm1", -1), "the target of vm1 is -4; expected a number of KiB, at least 0"],
+    [{ kind: "target", vm: "vm0", rule: "test" }, "the target of vm0 is undefined"],
+    [{ kind: "cap", vm: "vm0", rule: "test", kib: Infinity }, "the cap of vm0 is Infinity"],
+    [target("vm7", 1), 'there is no VM "vm7"'],
+    [{ kind: "evict", rule: "test" }, 'there is no VM "undefined"'],
+    [{ kind: "balloon", vm: "vm0", rule: "test" }, 'unknown action "balloon"; expected one of: target, '],
+  ];
+  for (const [action, message] of wrong) {
+    it(`is told: ${message}`, () => {
+      expect(() => run(hostWith(scripted([[action as Action]]).part()), 1)).toThrow(message);
+    });
+  }
+
+  it("for this host is refused with the signal that it needs", () => {
+    expect(() => hostWith(damonReclaim(), xenPv)).toThrow(
+      "policy damon-reclaim needs vm.cold, which this host does not show",
+    );
+  });
+});
+
+describe("admission under a policy", () => {
+  const requests = Array.from({ length: 8 }, () => ({ pages: 1000 }));
+  const admitted = (part: Vmm["allocation"], base: Pick<Vmm, "memory" | "scheduler">, free: number) =>
+    buildHost({ ...base, allocation: part }, 10).allocation.admit(requests, free);
+
+  it("starts what the ratio allows, at full size", () => {
+    expect(admitted(harvester(), kvm, 4000)).toEqual(Array(6).fill(1000));
+    expect(admitted(harvester(), kvm, 3999)).toEqual(Array(5).fill(1000));
+    expect(admitted(opendc(), kvm, 4000)).toEqual(Array(4).fill(1000));
+    const reserve = 512 * 256;
+    expect(admitted(nova(), kvm, reserve + 4000)).toEqual(Array(6).fill(1000));
+    expect(admitted(nova(), kvm, reserve)).toEqual([]);
+  });
+
+  it("needs all memory to be there where none can be taken, whatever the ratio", () => {
+    expect(admitted(harvester(), xenPv, 4000)).toEqual(Array(4).fill(1000));
+    expect(admitted(xl(), xenPv, 4999)).toEqual(Array(4).fill(1000));
+  });
+
+  it("by squeezed needs minima and the reserve, and divides what is there", () => {
+    const reserve = 72 * 256;
+    expect(admitted(squeezed(), xenPv, reserve + 4000)).toEqual(Array(8).fill(500));
+    expect(admitted(squeezed(), xenPv, reserve + 2799)).toHaveLength(7);
+    expect(admitted(squeezed({ admissionRatio: 1 }), xenPv, reserve + 4000)).toEqual(Array(4).fill(1000));
+  });
+});
