@@ -5,7 +5,7 @@ import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
@@ -73,10 +73,13 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   readonly #prices: OperationPrices;
   readonly #source: RequestSource;
   readonly #vcpu: Vcpu;
+  readonly #pages: ProcessPages;
   readonly #operations: GuestOperations;
   readonly #threads: readonly GuestThread[];
   readonly #ready: GuestThread[] = [];
   #current: GuestThread | undefined;
+  /** The thread that ran last, or runs. */
+  #latest: GuestThread | undefined;
   /** The thread whose step made the whole vCPU wait. */
   #stalled: GuestThread | undefined;
   /** Disk and network requests of the step in hand, to be submitted when its cycles have been run. */
@@ -95,13 +98,13 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#around = around;
     this.#prices = prices;
     this.#source = source;
-    this.#vcpu = around.processors.addVcpu(this, 1);
-    const pages = new ProcessPages(
+    this.#vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
+    this.#pages = new ProcessPages(
       workload.guest,
       parts.transientPages * workload.guest.threads,
       around.pageTableFormat,
     );
-    this.#operations = new GuestOperations(workload, memory, pages, prices, this.#vcpu.pending, around);
+    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#vcpu.pending, around);
     const base = workload.guest.processes * workload.guest.anonymousPages;
     this.#threads = Array.from(
       { length: workload.guest.threads },
@@ -132,6 +135,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const thread = this.#ready.shift();
     if (thread === undefined) return false;
     this.#current = thread;
+    this.#latest = thread;
     this.#around.host.payer = this.#vcpu.pending;
     this.#operations.run(thread, now);
     this.#collectRequests(thread, this.#hostWait, this.#outbox);
@@ -159,6 +163,11 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** The VMM may have let it go on. */
   wakeIfReady(): void {
     if (this.#ready.length > 0) this.wake();
+  }
+
+  /** All that its running process has mapped. */
+  get workingPages(): number {
+    return this.#latest === undefined ? 0 : this.#pages.mapped(this.#latest);
   }
 
   get needsBackend(): boolean {
