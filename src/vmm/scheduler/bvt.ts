@@ -13,6 +13,8 @@ import { ReadyList } from "./ready-list.ts";
 const ALLOWANCES_ALONE = 10;
 /** Xen 1.x: a timer that goes off so little later is not set again. */
 const TIMER_SLOP_US = 50;
+/** Virtual times are sums of fractions. */
+const ROUNDING = 1e-6;
 const NOBODY = -1;
 
 export interface BvtParameters extends Record<string, number | boolean> {
@@ -139,10 +141,10 @@ class BorrowedVirtualTime implements Scheduler {
     return false;
   }
 
-  /** Cycles that a vCPU runs until it is ahead of effective virtual time `other` by the allowance. */
+  /** Cycles, in whole charging units, that a vCPU runs until it is ahead of virtual time `other` by the allowance. */
   #lead(vcpu: number, other: number): number {
     const { mcu, allowance } = this.#times;
-    return Math.round(((other - this.#effective[vcpu]) / this.#advance[vcpu]) * mcu) + allowance;
+    return Math.ceil((other - this.#effective[vcpu]) / this.#advance[vcpu] - ROUNDING) * mcu + allowance;
   }
 
   #turn(next: number, waiting: ReadyList): number {
