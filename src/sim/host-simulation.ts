@@ -11,6 +11,7 @@ import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { buildGuests } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
+import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { BackendVm, HostDevices, vmmDiskJob } from "./host-devices.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
@@ -109,6 +110,7 @@ export class HostSimulation implements GuestSurroundings {
       Event.Processor,
     );
     this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
+    checkReservations(workloads, profile);
     const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * 256);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
     this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);

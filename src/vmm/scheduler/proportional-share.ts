@@ -118,6 +118,7 @@ export const proportionalShareCpu = definePart<"scheduler", ProportionalShareCpu
   name: "proportional-share",
   summary: "CPU time by shares between reservation and limit: the vCPU with the least virtual time runs next.",
   needs: ["hardware.tlb-flush"],
+  keeps: ["reservation", "limit"],
   parameters: {
     quantumMs: {
       summary: "Longest time a vCPU runs before the next decision",
