@@ -31,8 +31,8 @@ export interface GuestSurroundings {
   now(): number;
   /** Wake the guest's thread when its request begins. */
   callThread(guest: number, thread: number, at: number): void;
-  /** A request is over; latency in cycles. */
-  requestDone(latency: number): void;
+  /** A request of a guest is over; latency in cycles. */
+  requestDone(guest: number, latency: number): void;
 }
 
 /** Parts of a guest that exist before its vCPU does. */
@@ -170,6 +170,11 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     return this.#latest === undefined ? 0 : this.#pages.mapped(this.#latest);
   }
 
+  /** CPU time that it has had so far. */
+  get cyclesRun(): number {
+    return this.#vcpu.cyclesRun;
+  }
+
   get needsBackend(): boolean {
     return this.#prices.needsBackend;
   }
@@ -238,7 +243,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   }
 
   #endRequest(thread: GuestThread, now: number): void {
-    if (thread.timed) this.#around.requestDone(now - thread.arrival);
+    if (thread.timed) this.#around.requestDone(this.#index, now - thread.arrival);
     this.#takeRequest(thread, now);
   }
 

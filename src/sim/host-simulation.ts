@@ -125,6 +125,7 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      vmsDiffer: workloads.some(({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined),
     });
   }
 
@@ -136,8 +137,8 @@ export class HostSimulation implements GuestSurroundings {
     this.#events.add(at, Event.CallThread, guest, thread);
   }
 
-  requestDone(latency: number): void {
-    this.#observer.requestDone(latency);
+  requestDone(guest: number, latency: number): void {
+    this.#observer.requestDone(guest, latency);
   }
 
   run(): CellOutcome {

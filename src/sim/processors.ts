@@ -25,6 +25,8 @@ export class Vcpu {
   readonly pending = new PendingCharges();
   /** Cycles of `pending` that have been run. */
   executed = 0;
+  /** Cycles that it has run in all. */
+  cyclesRun = 0;
   asleep = true;
   /** Where it ran last. */
   cpu = 0;
@@ -210,7 +212,9 @@ export class Processors {
       this.#ledger.charge(IDLE, elapsed);
       return;
     }
-    this.vcpus[index].executed += elapsed;
+    const vcpu = this.vcpus[index];
+    vcpu.executed += elapsed;
+    vcpu.cyclesRun += elapsed;
     this.#scheduler.ran(index, elapsed);
   }
 }
