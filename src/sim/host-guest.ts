@@ -170,6 +170,11 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     return this.#latest === undefined ? 0 : this.#pages.mapped(this.#latest);
   }
 
+  /** It waits for something to do. */
+  get idle(): boolean {
+    return this.#vcpu.asleep;
+  }
+
   /** CPU time that it has had so far. */
   get cyclesRun(): number {
     return this.#vcpu.cyclesRun;

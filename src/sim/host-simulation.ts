@@ -70,6 +70,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly #scheduler: Scheduler;
   readonly #vmmVcpu: Vcpu;
   readonly #observer: HostObserver;
+  readonly #tickless: boolean;
   readonly #configured: number;
   readonly #durationUs: number;
   readonly #warmupUs: number;
@@ -86,6 +87,7 @@ export class HostSimulation implements GuestSurroundings {
     this.#profile = profile;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
+    this.#tickless = vmm.cpu.definition.tickless === true;
     this.#configured = workloads.length;
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
@@ -183,7 +185,7 @@ export class HostSimulation implements GuestSurroundings {
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
-        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE);
+        if (!this.#tickless || !this.guests[subject].idle) this.guests[subject].timerInterrupts(TIMERS_AT_ONCE);
         return again(TIMER_PERIOD_US * TIMERS_AT_ONCE);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);

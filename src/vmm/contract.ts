@@ -47,6 +47,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly keeps?: readonly ("reservation" | "limit")[];
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
+  /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */
+  readonly tickless?: boolean;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

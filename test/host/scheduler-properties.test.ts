@@ -222,8 +222,8 @@ describe("credit", () => {
   const ACCOUNT = 30 * MS;
 
   // Whoever a tick of 10 ms finds running pays for the whole tick, and whoever has no credit left runs all the same when
-  // nobody has: shares are kept to some percent of a CPU. On several CPUs, whoever is worth a whole one takes turns of 30 ms
-  // with those that are not, all the same.
+  // nobody has: shares are kept to some percent of a CPU. On several CPUs, whoever is worth most of one shares it in turns of
+  // 30 ms with others that have credit left, and loses the credit that it saves up beyond 300.
   it("divides CPU time by weight in the long run", () => {
     fc.assert(
       fc.property(cpus, shares, (count, weights) => {
@@ -231,7 +231,7 @@ describe("credit", () => {
         const { used } = runCpus({ part: credit(), cpus: count, vcpus, cycles: 20_000 * MS });
         const rates = fluidRates(weights, ones(weights), count);
         lastOf(used).forEach((cycles, i) => {
-          expect(Math.abs(cycles / (20_000 * MS) - rates[i])).toBeLessThanOrEqual(count === 1 ? 0.1 : 0.2);
+          expect(Math.abs(cycles / (20_000 * MS) - rates[i])).toBeLessThanOrEqual(count === 1 ? 0.1 : 0.3);
         });
       }),
       RUNS,

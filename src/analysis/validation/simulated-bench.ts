@@ -79,7 +79,10 @@ function compileOne(workload: string): CompiledWorkload {
   return compileGuests(loadWorkload(locate("workloads", workload, ".")), SEED, 1)[0];
 }
 
-function compileGroup({ workload, count, shares }: BenchGuests, { seconds, warmupSeconds }: BenchHost): CompiledWorkload[] {
+function compileGroup(
+  { workload, count, shares }: BenchGuests,
+  { seconds, warmupSeconds }: BenchHost,
+): CompiledWorkload[] {
   return compileGuests(loadWorkload(locate("workloads", workload, ".")), SEED, count).map((compiled, i) => ({
     ...compiled,
     ...(seconds === undefined ? {} : { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),

@@ -30,18 +30,22 @@ function userCycles(bench: Bench, allowanceMs: number, count: number): number {
 
 function computingRows(): ValidationRow[] {
   return Object.entries(SLICES).flatMap(([slice, allowanceMs]) =>
-    DOMAINS.map((count): ValidationRow => ({
-      id: `xen03.f6.${slice}.${count}`,
-      role: "prediction",
-      group: `f6.${count}`,
-      simulate: (bench) => userCycles(bench, allowanceMs, count) / userCycles(bench, allowanceMs, 1),
-    })),
+    DOMAINS.map(
+      (count): ValidationRow => ({
+        id: `xen03.f6.${slice}.${count}`,
+        role: "prediction",
+        group: `f6.${count}`,
+        simulate: (bench) => userCycles(bench, allowanceMs, count) / userCycles(bench, allowanceMs, 1),
+      }),
+    ),
   );
 }
 
-const DATABASES = ["ir", "oltp"] as const;
-type Database = (typeof DATABASES)[number];
-
+/**
+ * Information retrieval only: transactions wait for the disk, and the disk of the host simulation has no cache of its own for
+ * the synchronous writes, so that even one instance alone makes 53 tuples a second.
+ */
+const DATABASE = "sosp03-osdb-ir";
 const INSTANCES = [1, 2, 4, 8];
 /**
  * Figure 5, 8(diff), in the order in which domains are started. Each goes to the processor that has fewest; the published
@@ -49,13 +53,13 @@ const INSTANCES = [1, 2, 4, 8];
  */
 const WEIGHTS = [8, 7, 5, 6, 4, 3, 1, 2];
 
-function aggregate(bench: Bench, database: Database, count: number): number {
-  const guests = [{ workload: `sosp03-osdb-${database}`, count }];
+function aggregate(bench: Bench, count: number): number {
+  const guests = [{ workload: DATABASE, count }];
   return bench.host({ machine: MACHINE, vmm: XEN, guests }).metrics.throughput_rps;
 }
 
-function weighted(bench: Bench, database: Database): CellOutcome {
-  const guests = [{ workload: `sosp03-osdb-${database}`, count: WEIGHTS.length, shares: WEIGHTS }];
+function weighted(bench: Bench): CellOutcome {
+  const guests = [{ workload: DATABASE, count: WEIGHTS.length, shares: WEIGHTS }];
   return bench.host({ machine: MACHINE, vmm: XEN, guests, seconds: 8, warmupSeconds: 1 });
 }
 
@@ -66,58 +70,83 @@ function column({ vms }: CellOutcome, name: string): readonly number[] {
   return vms.rows.map((row) => row[at]);
 }
 
-function percentOf(bench: Bench, database: Database, weight: number): number {
-  const done = column(weighted(bench, database), "requests_done");
-  return (100 * done[WEIGHTS.indexOf(weight)]) / done.reduce((sum, one) => sum + one, 0);
+function percentOf(bench: Bench, weight: number): number {
+  const done = column(weighted(bench), "requests_done");
+  return (100 * done[WEIGHTS.indexOf(weight)]) / sum(done);
 }
 
-function databaseRows(database: Database): ValidationRow[] {
-  const id = `xen03.f5.${database}`;
+function databaseRows(): ValidationRow[] {
+  const id = "xen03.f5.ir";
   return [
-    ...INSTANCES.map((count): ValidationRow => ({
-      id: `${id}.${count}`,
-      role: "prediction",
-      simulate: (bench) => aggregate(bench, database, count),
-    })),
+    ...INSTANCES.map(
+      (count): ValidationRow => ({
+        id: `${id}.${count}`,
+        role: "prediction",
+        simulate: (bench) => aggregate(bench, count),
+      }),
+    ),
     {
       id: `${id}.8-diff`,
       role: "prediction",
-      simulate: (bench) => weighted(bench, database).metrics.throughput_rps,
+      simulate: (bench) => weighted(bench).metrics.throughput_rps,
     },
-    ...WEIGHTS.map((weight): ValidationRow => ({
-      id: `${id}.diff.w${weight}`,
-      role: "prediction",
-      simulate: (bench) => percentOf(bench, database, weight),
-    })),
+    ...WEIGHTS.map(
+      (weight): ValidationRow => ({
+        id: `${id}.diff.w${weight}`,
+        role: "prediction",
+        simulate: (bench) => percentOf(bench, weight),
+      }),
+    ),
   ];
 }
 
-/** The domain that answers comes last. */
-function responses(bench: Bench, workload: string, computing: number, name: string): number {
+const COMPUTING = 128;
+type Figure = "mean" | "sd";
+
+/** All of the domains that compute answer, so that there are enough responses. */
+function busyResponse(bench: Bench, figure: Figure): number {
+  const guests = [{ workload: "sosp03-udp-busy", count: COMPUTING, shares: Array<number>(COMPUTING).fill(1) }];
+  const outcome = bench.host({ machine: MACHINE, vmm: XEN, guests });
+  const done = column(outcome, "requests_done");
+  const means = column(outcome, "latency_mean_ms");
+  const deviations = column(outcome, "latency_sd_ms");
+  const count = sum(done);
+  const mean = sum(done.map((requests, vm) => requests * means[vm])) / count;
+  if (figure === "mean") return mean;
+  const squares = done.map((requests, vm) => (requests - 1) * deviations[vm] ** 2 + requests * (means[vm] - mean) ** 2);
+  return Math.sqrt(sum(squares) / (count - 1));
+}
+
+/** The one that does nothing else comes last. */
+function idleResponse(bench: Bench, figure: Figure): number {
   const guests = [
-    { workload: PROGRAM, count: computing },
-    { workload, count: 1 },
+    { workload: PROGRAM, count: COMPUTING },
+    { workload: "sosp03-udp-idle", count: 1 },
   ];
-  const outcome = bench.host({ machine: MACHINE, vmm: XEN, guests, seconds: 40, warmupSeconds: STARTED_SECONDS });
-  const values = column(outcome, name);
-  return values[values.length - 1];
+  const outcome = bench.host({ machine: MACHINE, vmm: XEN, guests, seconds: 60, warmupSeconds: STARTED_SECONDS });
+  return column(outcome, `latency_${figure}_ms`)[COMPUTING];
 }
 
-const BUSY = 127;
-const ALL = 128;
-const RESPONSES: readonly ValidationRow[] = [
-  ["busy", "sosp03-udp-busy", BUSY],
-  ["idle", "sosp03-udp-idle", ALL],
-].flatMap(([name, workload, count]) =>
-  (["mean", "sd"] as const).map((figure): ValidationRow => ({
-    id: `xen03.text.udp.${name}.${figure}`,
+const REQUEST_RATE =
+  "the source does not say how often it asks: who has answered once in a round of the 128 domains waits for the end of the " +
+  "next, and who asks less often finds it ready after the turn in hand, 2.5 ms on average";
+
+const RESPONSES: readonly ValidationRow[] = (["mean", "sd"] as const).flatMap((figure): ValidationRow[] => [
+  { id: `xen03.text.udp.busy.${figure}`, role: "prediction", simulate: (bench) => busyResponse(bench, figure) },
+  {
+    id: `xen03.text.udp.idle.${figure}`,
     role: "prediction",
-    simulate: (bench) => responses(bench, String(workload), Number(count), `latency_${figure}_ms`),
-  })),
-);
+    simulate: (bench) => idleResponse(bench, figure),
+    reason: REQUEST_RATE,
+  },
+]);
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
 
 export const sosp03Scaling: ValidationSet = {
   name: "xen03",
   source: SOURCE,
-  rows: [...DATABASES.flatMap(databaseRows), ...computingRows(), ...RESPONSES],
+  rows: [...databaseRows(), ...computingRows(), ...RESPONSES],
 };

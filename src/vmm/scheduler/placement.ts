@@ -1,8 +1,6 @@
-/** Schedulers with a queue for each pCPU, and vCPUs that stay where they are put. */
-
-/** Where vCPUs go that are never moved: to the pCPU with the fewest, the lowest number first (Xen 2.0 and 3.0). */
+/** Where new vCPUs go in schedulers with a queue for each pCPU: to the pCPU with the fewest, the lowest number first (Xen). */
 export class Placement {
-  /** By vCPU: its pCPU. */
+  /** By vCPU: its pCPU. A scheduler that moves vCPUs changes it. */
   readonly home: number[] = [];
   readonly #population: number[];
 
