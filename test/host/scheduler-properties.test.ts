@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { credit } from "../../src/vmm/scheduler/credit.ts";
