@@ -86,6 +86,24 @@ describe("what a guest is entitled to of the CPUs", () => {
     expect(unkeptEntitlement({ ...xenPv, scheduler: sedf() }, guests("{ reservation: 100MHz }", 2))).toBeUndefined();
   });
 
+  it("shows in the figures of each VM, which add up to those of the host", () => {
+    const all = guests("{ shares: [1, 3] }", 2);
+    const { vms, metrics } = runHost({ ...esx, memory: [] }, { ...profile, cores: 1 }, all, 8192, () => ({}));
+    const [cpu, done] = ["cpu_ms", "requests_done"].map((name) =>
+      (vms?.rows ?? []).map((row) => row[vms?.columns.indexOf(name) ?? -1]),
+    );
+    expect(done[0] + done[1]).toBe(metrics.requests_done);
+    expect(cpu[0] + cpu[1]).toBeCloseTo(metrics.work_ms, 6);
+    expect(cpu[1] / cpu[0]).toBeCloseTo(3, 0);
+  });
+
+  it("leaves hosts alone whose VMs are alike", () => {
+    const { workload } = readWorkload(COMPUTE("{}").replace(", cpu: {}", ""), "burn.yaml");
+    const one = compileWorkload(workload, { seed: 1, guestIndex: 0 });
+    expect(one.guest.cpu).toBeUndefined();
+    expect(runHost({ ...esx, memory: [] }, profile, [one, one], 8192, () => ({})).vms).toBeUndefined();
+  });
+
   it.each([esx, xenPv])("caps guests of $name on a host that has time left", (vmm) => {
     const { cpu_busy_percent: busy } = run(vmm, "{ limit: [480MHz, 720MHz] }", 2);
     // 20 % and 30 %, and up to a quantum of 50 ms each at the end of 4 s.

@@ -219,6 +219,18 @@ describe("the VM with the back ends", () => {
   });
 });
 
+it("an idle guest gets timer interrupts, but not from Xen, which sends them to domains that run", () => {
+  const idle = workload((stream) => stream.add(Op.Request, 1, 0, 1), {}, 2e6);
+  const priced = (): Record<string, MeasuredOperation> => ({
+    "timer-interrupt": { frontend: { "guest.kernel": 1000 }, backend: {} },
+  });
+  const kernel = (vmm: Vmm): number =>
+    runHost({ ...vmm, memory: [] }, profile, [idle], 2048, priced).cycles["guest.kernel"] ?? 0;
+  // 100 a second.
+  expect(kernel(esx)).toBe(200 * 1000);
+  expect(kernel(xenPv)).toBe(0);
+});
+
 const OVERCOMMITTED: readonly Vmm[] = [
   esx,
   { ...esx, name: "esx host swap only", memory: [hostSwap()] },
