@@ -18,6 +18,8 @@ export interface Slots {
 }
 export type Slot = keyof Slots;
 export const SLOTS: readonly Slot[] = ["cpu", "mmu", "memory", "allocation", "scheduler", "disk", "network"];
+/** Those that take part in the simulation of one guest, every trap; many guests on a host need all. */
+export const MONITOR_SLOTS: readonly Slot[] = ["cpu", "mmu", "disk", "network"];
 
 /** One parameter of a part, with its default and where the default comes from. */
 export interface Parameter<T extends number | boolean = number | boolean> {
