@@ -68,11 +68,11 @@ class Outstanding implements Waiter {
 export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   readonly memory: GuestMemory;
   readonly vm: VmMemory;
+  readonly vcpu: Vcpu;
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
   readonly #source: RequestSource;
-  readonly #vcpu: Vcpu;
   readonly #pages: ProcessPages;
   readonly #operations: GuestOperations;
   readonly #threads: readonly GuestThread[];
@@ -98,13 +98,13 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#around = around;
     this.#prices = prices;
     this.#source = source;
-    this.#vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
+    this.vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
     this.#pages = new ProcessPages(
       workload.guest,
       parts.transientPages * workload.guest.threads,
       around.pageTableFormat,
     );
-    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#vcpu.pending, around);
+    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.vcpu.pending, around);
     const base = workload.guest.processes * workload.guest.anonymousPages;
     this.#threads = Array.from(
       { length: workload.guest.threads },
@@ -136,7 +136,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     if (thread === undefined) return false;
     this.#current = thread;
     this.#latest = thread;
-    this.#around.host.payer = this.#vcpu.pending;
+    this.#around.host.payer = this.vcpu.pending;
     this.#operations.run(thread, now);
     this.#collectRequests(thread, this.#hostWait, this.#outbox);
     return true;
@@ -157,7 +157,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** Let the vCPU run, unless the VMM has stopped it as a whole. */
   wake(): void {
-    if (!this.#stopped) this.#around.processors.wake(this.#vcpu);
+    if (!this.#stopped) this.#around.processors.wake(this.vcpu);
   }
 
   /** The VMM may have let it go on. */
@@ -170,29 +170,19 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     return this.#latest === undefined ? 0 : this.#pages.mapped(this.#latest);
   }
 
-  /** It waits for something to do. */
-  get idle(): boolean {
-    return this.#vcpu.asleep;
-  }
-
-  /** CPU time that it has had so far. */
-  get cyclesRun(): number {
-    return this.#vcpu.cyclesRun;
-  }
-
   get needsBackend(): boolean {
     return this.#prices.needsBackend;
   }
 
   /** `ticks` timer interrupts; they come when the guest is idle, too. */
   timerInterrupts(ticks: number): void {
-    this.#vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
+    this.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
     this.wake();
   }
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
-    this.#around.host.payer = this.#vcpu.pending;
+    this.#around.host.payer = this.vcpu.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);
   }
@@ -207,7 +197,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       return;
     }
     const payer = host.payer;
-    host.payer = this.#vcpu.pending;
+    host.payer = this.vcpu.pending;
     const moved = this.memory.balloon.poll(target, most);
     if (moved > 0) {
       this.#submitNow(this.#balloonWait, this.#around.now());
@@ -293,7 +283,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const kind = requests.kind(i);
     const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-    this.#vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
+    this.vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
     const area = 1 + 2 * this.#index + (swap ? 1 : 0);
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
     return { waiter, backend, units: 1, page: area * AREA_PAGES + requests.first(i), pages: requests.pages(i) };
