@@ -219,13 +219,14 @@ describe("the VM with the back ends", () => {
   });
 });
 
+const timerPriced = (): Record<string, MeasuredOperation> => ({
+  "timer-interrupt": { frontend: { "guest.kernel": 1000 }, backend: {} },
+});
+
 it("an idle guest gets timer interrupts, but not from Xen, which sends them to domains that run", () => {
   const idle = workload((stream) => stream.add(Op.Request, 1, 0, 1), {}, 2e6);
-  const priced = (): Record<string, MeasuredOperation> => ({
-    "timer-interrupt": { frontend: { "guest.kernel": 1000 }, backend: {} },
-  });
   const kernel = (vmm: Vmm): number =>
-    runHost({ ...vmm, memory: [] }, profile, [idle], 2048, priced).cycles["guest.kernel"] ?? 0;
+    runHost({ ...vmm, memory: [] }, profile, [idle], 2048, timerPriced).cycles["guest.kernel"] ?? 0;
   // 100 a second.
   expect(kernel(esx)).toBe(200 * 1000);
   expect(kernel(xenPv)).toBe(0);

@@ -12,6 +12,11 @@ function simulated(id: string): number {
   return row.simulate(bench);
 }
 
+/** Throughput that so many domains lose of two processors, with slices of 5 ms. */
+function lost(count: number): number {
+  return 2 - simulated(`xen03.f6.xen5ms.${count}`);
+}
+
 describe("many domains under BVT", () => {
   it.each([4, 8, 16])("%i that compute lose what Figure 6 shows, with short and with long slices", (count) => {
     for (const slice of ["xen5ms", "xen50ms"]) {
@@ -22,7 +27,6 @@ describe("many domains under BVT", () => {
   });
 
   it("lose half as much when two share a processor: each then overtakes the other by an allowance in every turn", () => {
-    const lost = (count: number): number => 2 - simulated(`xen03.f6.xen5ms.${count}`);
     // Of n equals on a processor, n allowances pass in n - 1 turns.
     expect(lost(4) / lost(16)).toBeCloseTo(1 / 2 / (7 / 8), 1);
   });
