@@ -1,6 +1,7 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CellOutcome, CellResult, CellSpec } from "../sim/cell.ts";
+import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import { reasonToSkip, simulate, workDigest } from "../sim/simulate.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -36,6 +37,8 @@ export async function runCell(cell: PlannedCell): Promise<CellResult> {
     const reason = reasonToSkip(vmm, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
     const guests = streams.get(`${cell.workloadFile}\0${spec.seed}\0${spec.vms ?? 1}`, () => guestsOf(cell));
+    const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(vmm, guests);
+    if (unkept !== undefined) return { ...empty, status: "skipped", reason: unkept };
     const outcome = simulate(vmm, profile, guests, spec, operationCosts);
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };

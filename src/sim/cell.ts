@@ -47,12 +47,14 @@ export interface CellResult {
   readonly events: Readonly<Record<string, number>>;
   /** Monitor resolution: per operation, how often it ran and its cycles by cause. */
   readonly operations?: Readonly<Record<string, OperationCost>>;
+  /** Host resolution, where VMs are not alike in work or entitlement: one row a VM; column names carry units. */
+  readonly vms?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
   /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
   readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
 }
 
 /** What one simulation gives back; the experiment adds key, spec and status. */
-export type CellOutcome = Pick<CellResult, "metrics" | "cycles" | "events" | "operations" | "series">;
+export type CellOutcome = Pick<CellResult, "metrics" | "cycles" | "events" | "operations" | "vms" | "series">;
 
 export interface OperationCost {
   readonly count: number;

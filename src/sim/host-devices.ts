@@ -3,6 +3,7 @@ import { type CostVector, FREE } from "../core/pending-charges.ts";
 import { Disk } from "../machine/disk.ts";
 import { MTU, HEADER_BYTES, NetworkLink } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
+import type { VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 
@@ -96,10 +97,10 @@ export class BackendVm implements VcpuWork {
   #first = 0;
   #inService = false;
 
-  constructor(devices: HostDevices, processors: Processors, share: number) {
+  constructor(devices: HostDevices, processors: Processors, settings: VcpuSettings) {
     this.#devices = devices;
     this.#processors = processors;
-    this.#vcpu = processors.addVcpu(this, share);
+    this.#vcpu = processors.addVcpu(this, settings);
   }
 
   enqueue(job: IoJob): void {

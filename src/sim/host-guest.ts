@@ -5,7 +5,7 @@ import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
@@ -32,8 +32,8 @@ export interface GuestSurroundings {
   now(): number;
   /** Wake the guest's thread when its request begins. */
   callThread(guest: number, thread: number, at: number): void;
-  /** A request is over; latency in cycles. */
-  requestDone(latency: number): void;
+  /** A request of a guest is over; latency in cycles. */
+  requestDone(guest: number, latency: number): void;
 }
 
 /** Parts of a guest that exist before its vCPU does. */
@@ -69,15 +69,18 @@ class Outstanding implements Waiter {
 export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   readonly memory: GuestMemory;
   readonly vm: VmMemory;
+  readonly vcpu: Vcpu;
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
   readonly #source: RequestSource;
-  readonly #vcpu: Vcpu;
+  readonly #pages: ProcessPages;
   readonly #operations: GuestOperations;
   readonly #threads: readonly GuestThread[];
   readonly #ready: GuestThread[] = [];
   #current: GuestThread | undefined;
+  /** The thread that ran last, or runs. */
+  #latest: GuestThread | undefined;
   /** The thread whose step made the whole vCPU wait. */
   #stalled: GuestThread | undefined;
   /** Disk and network requests of the step in hand, to be submitted when its cycles have been run. */
@@ -99,13 +102,13 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
     this.#prices = prices;
     this.#source = source;
-    this.#vcpu = around.processors.addVcpu(this, 1);
-    const pages = new ProcessPages(
+    this.vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
+    this.#pages = new ProcessPages(
       workload.guest,
       parts.transientPages * workload.guest.threads,
       around.pageTableFormat,
     );
-    this.#operations = new GuestOperations(workload, memory, pages, prices, this.#vcpu.pending, around);
+    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.vcpu.pending, around);
     const base = workload.guest.processes * workload.guest.anonymousPages;
     this.#threads = Array.from(
       { length: workload.guest.threads },
@@ -136,7 +139,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const thread = this.#ready.shift();
     if (thread === undefined) return false;
     this.#current = thread;
-    this.#around.host.payer = this.#vcpu.pending;
+    this.#latest = thread;
+    this.#around.host.payer = this.vcpu.pending;
     this.#operations.run(thread, now);
     this.#collectRequests(thread, this.#hostWait, this.#outbox);
     return true;
@@ -157,12 +161,17 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** Let the vCPU run, unless the VMM has stopped it as a whole. */
   wake(): void {
-    if (!this.#stopped) this.#around.processors.wake(this.#vcpu);
+    if (!this.#stopped) this.#around.processors.wake(this.vcpu);
   }
 
   /** The VMM may have let it go on. */
   wakeIfReady(): void {
     if (this.#ready.length > 0) this.wake();
+  }
+
+  /** All that its running process has mapped. */
+  get workingPages(): number {
+    return this.#latest === undefined ? 0 : this.#pages.mapped(this.#latest);
   }
 
   get needsBackend(): boolean {
@@ -171,14 +180,14 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** `ticks` timer interrupts; they come when the guest is idle, too. */
   timerInterrupts(ticks: number): void {
-    this.#vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
+    this.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
     this.wake();
   }
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
     if (this.vm.evicted) return;
-    this.#around.host.payer = this.#vcpu.pending;
+    this.#around.host.payer = this.vcpu.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);
   }
@@ -193,7 +202,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       return;
     }
     const payer = host.payer;
-    host.payer = this.#vcpu.pending;
+    host.payer = this.vcpu.pending;
     const moved = this.memory.balloon.poll(target, most);
     if (moved > 0) {
       this.#submitNow(this.#balloonWait, this.#around.now());
@@ -234,7 +243,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   }
 
   #endRequest(thread: GuestThread, now: number): void {
-    if (thread.timed) this.#around.requestDone(now - thread.arrival);
+    if (thread.timed) this.#around.requestDone(this.#index, now - thread.arrival);
     this.#takeRequest(thread, now);
   }
 
@@ -285,7 +294,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const kind = requests.kind(i);
     const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-    this.#vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
+    this.vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
     const area = 1 + 2 * this.#index + (swap ? 1 : 0);
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
     const stalls = swap && waiter !== undefined && waiter === this.#current;

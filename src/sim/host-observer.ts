@@ -6,6 +6,7 @@ import type { CellOutcome } from "./cell.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
+import { VmFigures } from "./vm-figures.ts";
 
 const PAGES_PER_MIB = 256;
 const MEMORY_COLUMNS = [
@@ -44,11 +45,14 @@ export interface ObservedHost {
   readonly devices: HostDevices;
   readonly guests: readonly HostGuest[];
   readonly ledger: Ledger;
+  /** Whether VMs differ in work or entitlement, so that each has figures of its own. */
+  readonly vmsDiffer: boolean;
 }
 
 export class HostObserver {
   readonly #host: ObservedHost;
   readonly #latencies = new LatencyHistogram();
+  readonly #vms: VmFigures;
   readonly #rows: number[][] = [];
   #doneThisSecond = 0;
   #windowStart = 0;
@@ -58,12 +62,14 @@ export class HostObserver {
 
   constructor(host: ObservedHost) {
     this.#host = host;
+    this.#vms = new VmFigures(host.guests, host.profile.megahertz);
     this.#countersAtStart = this.#counters();
   }
 
-  /** A request is over; latency in cycles. */
-  requestDone(latency: number): void {
+  /** A request of a VM is over; latency in cycles. */
+  requestDone(vm: number, latency: number): void {
     this.#latencies.add(latency);
+    this.#vms.requestDone(vm, latency);
     this.#doneThisSecond++;
   }
 
@@ -71,6 +77,7 @@ export class HostObserver {
   beginWindow(now: number): void {
     this.#windowStart = now;
     this.#latencies.clear();
+    this.#vms.beginWindow();
     this.#countersAtStart = this.#counters();
     this.#cyclesAtStart = this.#host.ledger.cyclesByCause();
     this.#eventsAtStart = this.#host.ledger.eventsByCause();
@@ -104,6 +111,7 @@ export class HostObserver {
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
+      ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
       series: { columns: SERIES_COLUMNS, rows: this.#rows },
     };
   }

@@ -6,16 +6,18 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
-import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../vmm/host-contract.ts";
+import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { buildGuests } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
+import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { BackendVm, HostDevices, vmmDiskJob } from "./host-devices.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
+import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors, type Vcpu, type VcpuWork } from "./processors.ts";
 
 const Event = {
@@ -44,8 +46,9 @@ const TIMERS_AT_ONCE = 10;
 const FLUSH_PERIOD_US = 5e6;
 const DIRTY_AGE_US = 30e6;
 const SECOND_US = 1e6;
-/** Shares of the VM with the back ends and of the VMM's own work: Xen gives dom0 the default weight like any other. */
-const SYSTEM_SHARE = 1;
+/** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
+const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
+const DRIVER_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: true };
 
 /** The VMM's background work (scanning, paging), which needs CPU time like anybody else's. */
 const backgroundWork: VcpuWork = { advance: () => false };
@@ -67,6 +70,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly #scheduler: Scheduler;
   readonly #vmmVcpu: Vcpu;
   readonly #observer: HostObserver;
+  readonly #tickless: boolean;
   readonly #configured: number;
   readonly #durationUs: number;
   readonly #warmupUs: number;
@@ -83,6 +87,7 @@ export class HostSimulation implements GuestSurroundings {
     this.#profile = profile;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
+    this.#tickless = vmm.cpu.definition.tickless === true;
     this.#configured = workloads.length;
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
@@ -97,15 +102,24 @@ export class HostSimulation implements GuestSurroundings {
     for (const { definition, parameters } of vmm.memory) this.#mechanisms.push(definition.create(parameters, context));
     this.#allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
     this.#scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
-    this.processors = new Processors(profile.cores, this.#scheduler, this.ledger, this.#events, Event.Processor);
+    const switches = new VcpuSwitches(profile, this.#scheduler.switchCycles);
+    this.processors = new Processors(
+      profile.cores,
+      this.#scheduler,
+      switches,
+      this.ledger,
+      this.#events,
+      Event.Processor,
+    );
     this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
+    checkReservations(workloads, profile);
     const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * 256);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
     this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);
     this.building = false;
-    this.#vmmVcpu = this.processors.addVcpu(backgroundWork, SYSTEM_SHARE);
+    this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {
-      this.devices.backend = new BackendVm(this.devices, this.processors, SYSTEM_SHARE);
+      this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);
     }
     this.#observer = new HostObserver({
       profile,
@@ -113,6 +127,7 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      vmsDiffer: workloads.some(({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined),
     });
   }
 
@@ -124,8 +139,8 @@ export class HostSimulation implements GuestSurroundings {
     this.#events.add(at, Event.CallThread, guest, thread);
   }
 
-  requestDone(latency: number): void {
-    this.#observer.requestDone(latency);
+  requestDone(guest: number, latency: number): void {
+    this.#observer.requestDone(guest, latency);
   }
 
   run(): CellOutcome {
@@ -170,7 +185,7 @@ export class HostSimulation implements GuestSurroundings {
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
-        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE);
+        if (!this.#tickless || !this.guests[subject].vcpu.asleep) this.guests[subject].timerInterrupts(TIMERS_AT_ONCE);
         return again(TIMER_PERIOD_US * TIMERS_AT_ONCE);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);

@@ -1,8 +1,9 @@
 /** Physical CPUs, and the vCPUs that a scheduler puts on them. */
 import { cause, type Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
-import type { Scheduler } from "../vmm/host-contract.ts";
+import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
+import type { VcpuSwitches } from "./vcpu-switches.ts";
 
 const IDLE = cause("idle");
 const NOBODY = -1;
@@ -11,6 +12,11 @@ const NOBODY = -1;
 export interface VcpuWork {
   /** All cycles owed have been run: carry out their consequences and incur more. False: nothing to do until woken. */
   advance(now: number): boolean;
+  /**
+   * Pages that a VM uses over and over, which a pCPU that it is put on has to fetch again. Absent: not a VM of its own, or
+   * one whose switches are in the price of its work.
+   */
+  readonly workingPages?: number;
 }
 
 export class Vcpu {
@@ -19,7 +25,11 @@ export class Vcpu {
   readonly pending = new PendingCharges();
   /** Cycles of `pending` that have been run. */
   executed = 0;
+  /** Cycles that it has run in all. */
+  cyclesRun = 0;
   asleep = true;
+  /** Where it ran last. */
+  cpu = 0;
 
   constructor(index: number, work: VcpuWork) {
     this.index = index;
@@ -43,11 +53,20 @@ export class Processors {
   readonly #since: Float64Array;
   readonly #sliceEnd: Float64Array;
   readonly #latest: Float64Array;
+  readonly #switches: VcpuSwitches;
   #woken: number[] = [];
 
-  constructor(cpus: number, scheduler: Scheduler, ledger: Ledger, events: EventQueue, eventKind: number) {
+  constructor(
+    cpus: number,
+    scheduler: Scheduler,
+    switches: VcpuSwitches,
+    ledger: Ledger,
+    events: EventQueue,
+    eventKind: number,
+  ) {
     this.#cpus = cpus;
     this.#scheduler = scheduler;
+    this.#switches = switches;
     this.#ledger = ledger;
     this.#events = events;
     this.#eventKind = eventKind;
@@ -57,10 +76,10 @@ export class Processors {
     this.#latest = new Float64Array(cpus);
   }
 
-  addVcpu(work: VcpuWork, share: number): Vcpu {
+  addVcpu(work: VcpuWork, settings: VcpuSettings): Vcpu {
     const vcpu = new Vcpu(this.vcpus.length, work);
     this.vcpus.push(vcpu);
-    this.#scheduler.add(share);
+    this.#scheduler.add(settings);
     return vcpu;
   }
 
@@ -77,7 +96,7 @@ export class Processors {
       const woken = this.#woken;
       this.#woken = [];
       for (const vcpu of woken) {
-        this.#scheduler.ready(vcpu, true);
+        this.#scheduler.ready(vcpu, true, now);
         this.#place(vcpu, now);
       }
     }
@@ -87,7 +106,8 @@ export class Processors {
   onEvent(cpu: number, number: number, now: number): void {
     if (number !== this.#latest[cpu]) return;
     this.#account(cpu, now);
-    if (now >= this.#sliceEnd[cpu]) this.#yield(cpu, now);
+    if (this.#running[cpu] === NOBODY) this.#dispatch(cpu, now);
+    else if (now >= this.#sliceEnd[cpu]) this.#yield(cpu, now);
     else this.#run(cpu, now);
   }
 
@@ -95,10 +115,13 @@ export class Processors {
   tick(now: number): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       this.#account(cpu, now);
-      const vcpu = this.#running[cpu];
-      if (vcpu !== NOBODY && this.#scheduler.tick(vcpu)) this.#yield(cpu, now);
+      if (this.#running[cpu] !== NOBODY) this.#scheduler.tick(this.#running[cpu]);
     }
     this.#scheduler.account();
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (this.#running[cpu] === NOBODY) this.#dispatch(cpu, now);
+      else if (this.#scheduler.mustYield(this.#running[cpu])) this.#yield(cpu, now);
+    }
   }
 
   /** Bring the ledger up to date: afterwards it holds exactly (number of pCPUs) x `now` cycles. */
@@ -110,37 +133,55 @@ export class Processors {
     }
   }
 
-  #place(vcpu: number, now: number): void {
-    for (let cpu = 0; cpu < this.#cpus; cpu++) {
-      if (this.#running[cpu] === NOBODY) {
-        this.#account(cpu, now);
-        this.#dispatch(cpu, now);
-        return;
-      }
-    }
-    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+  /** On an idle pCPU, if it may run on one, best where it ran last; else where it takes another's place. */
+  #place(index: number, now: number): void {
+    const first = this.vcpus[index].cpu;
+    for (let i = 0; i < this.#cpus; i++) {
+      const cpu = (first + i) % this.#cpus;
+      if (this.#running[cpu] !== NOBODY) continue;
       this.#account(cpu, now);
-      if (this.#scheduler.preempts(vcpu, this.#running[cpu])) {
-        this.#yield(cpu, now);
-        return;
-      }
+      this.#dispatch(cpu, now);
+      if (this.#running[cpu] !== NOBODY) return;
     }
+    for (let i = 0; i < this.#cpus; i++) {
+      const cpu = (first + i) % this.#cpus;
+      if (this.#running[cpu] === NOBODY) continue;
+      this.#account(cpu, now);
+      const at = this.#scheduler.preemptsAt(index, this.#running[cpu], now);
+      if (at === Infinity) continue;
+      if (at <= now) this.#yield(cpu, now);
+      else if (at < this.#sliceEnd[cpu]) this.#shorten(cpu, at, now);
+      return;
+    }
+  }
+
+  /** The running vCPU gives way earlier than was said when it was put there. */
+  #shorten(cpu: number, end: number, now: number): void {
+    this.#sliceEnd[cpu] = end;
+    this.#run(cpu, now);
   }
 
   /** The running vCPU goes back to the queue, and the next one runs. */
   #yield(cpu: number, now: number): void {
     const vcpu = this.#running[cpu];
     this.#running[cpu] = NOBODY;
-    this.#scheduler.ready(vcpu, false);
+    this.#scheduler.ready(vcpu, false, now);
     this.#dispatch(cpu, now);
   }
 
   #dispatch(cpu: number, now: number): void {
-    const vcpu = this.#scheduler.pick();
-    this.#running[cpu] = vcpu;
+    const index = this.#scheduler.pick(cpu, now);
+    const { until } = this.#scheduler;
+    this.#running[cpu] = index;
     this.#latest[cpu]++;
-    if (vcpu === NOBODY) return;
-    this.#sliceEnd[cpu] = now + this.#scheduler.sliceCycles;
+    this.#sliceEnd[cpu] = until;
+    if (index === NOBODY) {
+      if (until < Infinity) this.#events.add(until, this.#eventKind, cpu, this.#latest[cpu]);
+      return;
+    }
+    const vcpu = this.vcpus[index];
+    vcpu.cpu = cpu;
+    this.#switches.switchTo(vcpu);
     this.#run(cpu, now);
   }
 
@@ -155,6 +196,7 @@ export class Processors {
         this.#dispatch(cpu, now);
         return;
       }
+      this.#switches.refill(vcpu);
     }
     const end = Math.min(now + vcpu.owed, this.#sliceEnd[cpu]);
     this.#events.add(end, this.#eventKind, cpu, ++this.#latest[cpu]);
@@ -170,7 +212,9 @@ export class Processors {
       this.#ledger.charge(IDLE, elapsed);
       return;
     }
-    this.vcpus[index].executed += elapsed;
+    const vcpu = this.vcpus[index];
+    vcpu.executed += elapsed;
+    vcpu.cyclesRun += elapsed;
     this.#scheduler.ran(index, elapsed);
   }
 }

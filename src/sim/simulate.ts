@@ -2,7 +2,7 @@
 import { digest } from "../core/digest.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
-import { SLOTS, type Vmm } from "../vmm/contract.ts";
+import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { CellOutcome, CellSpec } from "./cell.ts";
 import { runHost } from "./host.ts";
@@ -12,11 +12,12 @@ import { runMonitor } from "./monitor.ts";
 type Density = Pick<CellSpec, "vms" | "overcommit">;
 
 /** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
-export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms = 1 }: Density): string | undefined {
-  if (vmm.maxGuests !== undefined && vms > vmm.maxGuests) {
+export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms }: Density): string | undefined {
+  if (vmm.maxGuests !== undefined && (vms ?? 1) > vmm.maxGuests) {
     return `${vmm.name} runs at most ${vmm.maxGuests} guest${vmm.maxGuests === 1 ? "" : "s"}, not ${vms}`;
   }
-  const needs = SLOTS.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
+  const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
+  const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);
   return missing.length === 0 ? undefined : `machine ${profile.name} gives no cost of ${missing.join(", ")}`;
 }

@@ -18,6 +18,8 @@ export interface Slots {
 }
 export type Slot = keyof Slots;
 export const SLOTS: readonly Slot[] = ["cpu", "mmu", "memory", "allocation", "scheduler", "disk", "network"];
+/** Those that take part in the simulation of one guest, every trap; many guests on a host need all. */
+export const MONITOR_SLOTS: readonly Slot[] = ["cpu", "mmu", "disk", "network"];
 
 /** One parameter of a part, with its default and where the default comes from. */
 export interface Parameter<T extends number | boolean = number | boolean> {
@@ -50,8 +52,12 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Primitive costs the machine profile must give; a profile without one of them rejects the cell with that reason. */
   readonly needs?: readonly string[];
+  /** Schedulers: what they keep of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
+  readonly keeps?: readonly ("reservation" | "limit")[];
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
+  /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */
+  readonly tickless?: boolean;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

@@ -1,6 +1,7 @@
 /** Contracts of the parts that act at host resolution: many guests, every page. */
 import type { RandomStream } from "../core/random.ts";
 import type { MachineProfile } from "../machine/profile.ts";
+import type { CpuEntitlement } from "../workload/compiled-workload.ts";
 import type { HostMemory } from "./host-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
@@ -54,25 +55,41 @@ export interface Allocation {
   rebalance(nowUs: number): void;
 }
 
-/** Who runs. The caller keeps track of who runs where; a vCPU that runs is not in the scheduler's queues. */
+/** A vCPU, as a scheduler is told of it. */
+export interface VcpuSettings extends CpuEntitlement {
+  /** It belongs to the VM with the drivers (dom0). */
+  readonly drivers: boolean;
+}
+
+/**
+ * Who runs where. The caller keeps track of who runs; a vCPU that runs is not in the scheduler's queues. Times are in
+ * cycles since the start of the simulation, and `now` never decreases from call to call.
+ */
 export interface Scheduler {
   readonly name: string;
-  /** Longest time a vCPU runs before the next decision, in cycles. */
-  readonly sliceCycles: number;
   /** Period of {@link tick} in cycles; 0: no ticks. */
   readonly tickCycles: number;
-  /** A new vCPU, numbered from 0; `share` times the CPU time of a vCPU with share 1, when they compete. */
-  add(share: number): void;
+  /** What it costs the VMM to put the vCPU of another VM on a pCPU, in cycles; caches that have gone cold come on top. */
+  readonly switchCycles: number;
+  /**
+   * How long the answer of the latest {@link pick} holds: then the vCPU must give way, or, if there was none, somebody may
+   * have become eligible. Infinity: until somebody wakes up.
+   */
+  readonly until: number;
+  /** A new vCPU, numbered from 0. */
+  add(settings: VcpuSettings): void;
   /** A vCPU is ready to run; `woken`: it had nothing to do until now. */
-  ready(vcpu: number, woken: boolean): void;
-  /** Take the vCPU that runs next out of the queues; -1: nobody is ready. */
-  pick(): number;
+  ready(vcpu: number, woken: boolean, now: number): void;
+  /** Take the vCPU that runs next on a pCPU out of the queues; -1: nobody may run there. */
+  pick(cpu: number, now: number): number;
   /** A vCPU has run for `cycles`. */
   ran(vcpu: number, cycles: number): void;
-  /** Whether a vCPU that has just become ready takes the place of one that runs. */
-  preempts(ready: number, running: number): boolean;
-  /** A tick on a CPU that runs `running`. Returns whether that vCPU must give way now. */
-  tick(running: number): boolean;
+  /** When a vCPU that has just become ready takes the place of one that runs; Infinity: not before that one gives way. */
+  preemptsAt(ready: number, running: number, now: number): number;
+  /** A tick on a CPU that runs `running`. */
+  tick(running: number): void;
   /** Once a {@link tickCycles}, after the ticks of all CPUs. */
   account(): void;
+  /** After a tick: whether a vCPU that runs must give way now. */
+  mustYield(running: number): boolean;
 }

@@ -36,8 +36,10 @@ import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
+import { bvt } from "./scheduler/bvt.ts";
 import { credit } from "./scheduler/credit.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+import { sedf } from "./scheduler/sedf.ts";
 
 export {
   proportionalShares,
@@ -88,8 +90,10 @@ export {
   nestedPaging,
   shadowPaging,
   unsyncShadowPaging,
+  bvt,
   credit,
   proportionalShareCpu,
+  sedf,
 };
 
 /** Every part of the package. */
@@ -142,6 +146,8 @@ export const PARTS: readonly PartDefinition[] = [
   nestedPaging.definition,
   shadowPaging.definition,
   unsyncShadowPaging.definition,
+  bvt.definition,
   credit.definition,
   proportionalShareCpu.definition,
+  sedf.definition,
 ];

@@ -4,7 +4,7 @@ import { paravirtual } from "./cpu/paravirtual.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
-import { credit } from "./scheduler/credit.ts";
+import { bvt } from "./scheduler/bvt.ts";
 
 /** Xen 1.x, what Barham et al. 2003 measured: as Xen PV, but the drivers of the devices are in the hypervisor. */
 export const xenPv1 = defineVmm({
@@ -15,7 +15,7 @@ export const xenPv1 = defineVmm({
   mmu: directPaging(),
   memory: [ballooning()],
   allocation: staticPartition(),
-  scheduler: credit(),
+  scheduler: bvt(),
   disk: xenDriversDisk(),
   network: xenDriversNetwork(),
   overheadPerGuest: {

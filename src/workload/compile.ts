@@ -42,8 +42,8 @@ export function contentsOfGuest(workload: Workload, guestIndex: number): string 
   return contents.length === 0 ? undefined : contents[guestIndex % contents.length];
 }
 
-function guestShape(workload: Workload, { contents, trace }: CompileOptions): GuestShape {
-  const { contents: names, ...shape } = workload.guest;
+function guestShape(workload: Workload, { guestIndex, contents, trace }: CompileOptions): GuestShape {
+  const { contents: names, cpu, ...shape } = workload.guest;
   if (names.length > 0 && contents === undefined) {
     throw new InputError(`workload "${workload.name}" needs the contents of ${names.join(", ")}`);
   }
@@ -52,7 +52,12 @@ function guestShape(workload: Workload, { contents, trace }: CompileOptions): Gu
     throw new InputError(`workload "${workload.name}": the memory contents have ${sizes}`);
   }
   const anonymousPages = Math.max(shape.anonymousPages, trace?.pages ?? 0);
-  return { ...shape, anonymousPages, ...(contents === undefined ? {} : { contents }) };
+  return {
+    ...shape,
+    anonymousPages,
+    ...(contents === undefined ? {} : { contents }),
+    ...(cpu === undefined ? {} : { cpu: cpu[guestIndex % cpu.length] }),
+  };
 }
 
 function compileWork(workload: Workload, options: CompileOptions): OperationStream {

@@ -1,5 +1,17 @@
 import type { OperationStream } from "./operation-stream.ts";
 
+/** What a guest is entitled to of the CPU time of its host. */
+export interface CpuEntitlement {
+  /** CPU time in proportion, where vCPUs compete: twice as much with 2 as with 1. */
+  readonly shares: number;
+  /** CPU time that it gets whenever it wants it, in MHz of one processor; 0: none. */
+  readonly reservationMhz: number;
+  /** CPU time that it does not get more than, even if nobody else wants it; Infinity: no limit. */
+  readonly limitMhz: number;
+}
+
+export const USUAL_ENTITLEMENT: CpuEntitlement = { shares: 1, reservationMhz: 0, limitMhz: Number.POSITIVE_INFINITY };
+
 /** The guest a workload runs in, in pages of 4 KiB. */
 export interface GuestShape {
   /** Configured memory. */
@@ -23,6 +35,8 @@ export interface GuestShape {
    * Pages beyond it are zero. Absent: pages in use have contents of their own, the rest is zero.
    */
   readonly contents?: BigUint64Array;
+  /** Absent: {@link USUAL_ENTITLEMENT}. */
+  readonly cpu?: CpuEntitlement;
 }
 
 /** One guest's work: everything a simulation needs to know about it. */

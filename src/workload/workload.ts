@@ -2,7 +2,7 @@
  * A workload as plain immutable data: what a guest looks like and what is asked of it. Descriptions (YAML) become this,
  * `compile.ts` turns it into an operation stream. Pages are 4 KiB, times are microseconds, shares are fractions.
  */
-import type { GuestShape } from "./compiled-workload.ts";
+import type { CpuEntitlement, GuestShape } from "./compiled-workload.ts";
 
 /** Where a draw falls within a range of pages (or, for files, of runs of pages). */
 export type PagePattern =
@@ -99,9 +99,11 @@ export type Work =
   | { readonly kind: "trace"; readonly file: string; readonly cyclesPerInstruction: number };
 
 /** The guest as described: its shape, but contents by name and not yet read. */
-export interface GuestPlan extends Omit<GuestShape, "contents"> {
+export interface GuestPlan extends Omit<GuestShape, "contents" | "cpu"> {
   /** Fingerprint files as the description names them; guest i starts with the contents of entry i mod n. */
   readonly contents: readonly string[];
+  /** What guests are entitled to; guest i to entry i mod n. */
+  readonly cpu?: readonly CpuEntitlement[];
 }
 
 export interface Workload {

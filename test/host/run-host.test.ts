@@ -211,9 +211,25 @@ describe("the VM with the back ends", () => {
   it("has to compete for the CPUs: requests wait for it beside guests that compute", () => {
     const { metrics, cycles } = beside(12);
     expect(metrics.latency_mean_ms).toBeGreaterThan(10 * BACKEND_MS);
-    // What it does is taken from the CPUs that the guests would have had.
-    expect(cycles["guest.user"]).toBe(profile.cores * 2000 * MS - cycles["guest.kernel"] - cycles["io.backend.driver"]);
+    // What it does is taken from the CPUs that the guests would have had, as are their switches.
+    const switches = cycles["vmm.vcpu-switch"] + cycles["hardware.cache-line-fill"];
+    expect(cycles["guest.user"]).toBe(
+      profile.cores * 2000 * MS - cycles["guest.kernel"] - cycles["io.backend.driver"] - switches,
+    );
   });
+});
+
+const timerPriced = (): Record<string, MeasuredOperation> => ({
+  "timer-interrupt": { frontend: { "guest.kernel": 1000 }, backend: {} },
+});
+
+it("an idle guest gets timer interrupts, but not from Xen, which sends them to domains that run", () => {
+  const idle = workload((stream) => stream.add(Op.Request, 1, 0, 1), {}, 2e6);
+  const kernel = (vmm: Vmm): number =>
+    runHost({ ...vmm, memory: [] }, profile, [idle], 2048, timerPriced).cycles["guest.kernel"] ?? 0;
+  // 100 a second.
+  expect(kernel(esx)).toBe(200 * 1000);
+  expect(kernel(xenPv)).toBe(0);
 });
 
 const OVERCOMMITTED: readonly Vmm[] = [

@@ -2,11 +2,15 @@ import { describe, expect, it } from "vitest";
 import { cause, Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
 import { Processors, type VcpuWork } from "../../src/sim/processors.ts";
+import { VcpuSwitches } from "../../src/sim/vcpu-switches.ts";
 import type { Part } from "../../src/vmm/contract.ts";
-import type { Scheduler } from "../../src/vmm/host-contract.ts";
+import type { Scheduler, VcpuSettings } from "../../src/vmm/host-contract.ts";
+import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { credit } from "../../src/vmm/scheduler/credit.ts";
+import { sedf } from "../../src/vmm/scheduler/sedf.ts";
 import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share.ts";
 import { esx } from "../../src/vmm/esx.ts";
+import { USUAL_ENTITLEMENT } from "../../src/workload/compiled-workload.ts";
 import { buildHost, profile } from "./fixtures.ts";
 
 const MS = profile.megahertz * 1000;
@@ -17,15 +21,23 @@ const PROCESSOR = 0;
 const TICK = 1;
 const WAKE = 2;
 
+function settings(shares: number): VcpuSettings {
+  return { ...USUAL_ENTITLEMENT, shares, drivers: false };
+}
+
 /** A machine with nothing but CPUs: hogs that always compute, and one sleeper that needs little, regularly. */
 function run(scheduler: Scheduler, cpus: number, shares: readonly number[], seconds: number, sleeper: boolean) {
   const events = new EventQueue();
   const ledger = new Ledger();
-  const processors = new Processors(cpus, scheduler, ledger, events, PROCESSOR);
+  const switches = new VcpuSwitches({ ...profile, cores: cpus }, 0);
+  const processors = new Processors(cpus, scheduler, switches, ledger, events, PROCESSOR);
   const hog: VcpuWork = { advance: () => false };
   const used = shares.map(() => 0);
   shares.forEach((share, i) => {
-    const vcpu = processors.addVcpu({ ...hog, advance: () => (used[i]++, vcpu.pending.add(USER, MS), true) }, share);
+    const vcpu = processors.addVcpu(
+      { ...hog, advance: () => (used[i]++, vcpu.pending.add(USER, MS), true) },
+      settings(share),
+    );
     processors.wake(vcpu);
   });
   const delays: number[] = [];
@@ -41,7 +53,7 @@ function run(scheduler: Scheduler, cpus: number, shares: readonly number[], seco
             return working;
           },
         },
-        1,
+        settings(1),
       )
     : undefined;
   if (light !== undefined) events.add(SLEEP, WAKE);
@@ -124,21 +136,22 @@ const TICK_MS = 10;
 function ticksOfTwo(part: Part<"scheduler">, shares: readonly number[], wakesAt: number): readonly number[] {
   const { scheduler } = buildHost({ ...esx, memory: [], scheduler: part }, 1, { ...profile, cores: 1 });
   const used = shares.map(() => 0);
-  for (const share of shares) scheduler.add(share);
-  for (let vcpu = shares.length - 1; vcpu >= 0; vcpu--) scheduler.ready(vcpu, true);
-  let running = scheduler.pick();
+  for (const share of shares) scheduler.add(settings(share));
+  for (let vcpu = shares.length - 1; vcpu >= 0; vcpu--) scheduler.ready(vcpu, true, 0);
+  let running = scheduler.pick(0, 0);
   let sliceEnd = TICK_MS * MS;
   for (let ms = TICK_MS; ms <= wakesAt + 600; ms += TICK_MS) {
     if (ms > wakesAt) used[running]++;
     scheduler.ran(running, TICK_MS * MS);
-    const mustYield = scheduler.tick(running);
+    scheduler.tick(running);
     scheduler.account();
+    const mustYield = scheduler.mustYield(running);
     const sleeps = running > 1 || (running === 1 && ms < wakesAt);
-    if (ms === wakesAt) scheduler.ready(1, true);
+    if (ms === wakesAt) scheduler.ready(1, true, ms * MS);
     if (!mustYield && !sleeps && ms * MS < sliceEnd) continue;
-    if (!sleeps) scheduler.ready(running, false);
-    running = scheduler.pick();
-    sliceEnd = ms * MS + scheduler.sliceCycles;
+    if (!sleeps) scheduler.ready(running, false, ms * MS);
+    running = scheduler.pick(0, ms * MS);
+    sliceEnd = scheduler.until;
   }
   return used.slice(0, 2);
 }
@@ -146,6 +159,8 @@ function ticksOfTwo(part: Part<"scheduler">, shares: readonly number[], wakesAt:
 it.each([
   { name: "proportional-share", part: proportionalShareCpu() },
   { name: "credit", part: credit() },
+  { name: "bvt", part: bvt() },
+  { name: "sedf", part: sedf() },
 ])("$name does not let a vCPU save up the time that it slept", ({ part }) => {
   const [, sleeper] = ticksOfTwo(part, [1, 1], 5000);
   expect(sleeper).toBeGreaterThanOrEqual(25);
@@ -156,10 +171,10 @@ it.each([
 function computing(): Scheduler {
   const { scheduler } = buildHost({ ...esx, memory: [], scheduler: credit() }, 1, { ...profile, cores: 1 });
   for (const vcpu of [0, 1, 2]) {
-    scheduler.add(1);
-    scheduler.ready(vcpu, false);
+    scheduler.add(settings(1));
+    scheduler.ready(vcpu, false, 0);
   }
-  expect([0, 1, 2].map(() => scheduler.pick())).toEqual([0, 1, 2]);
+  expect([0, 1, 2].map(() => scheduler.pick(0, 0))).toEqual([0, 1, 2]);
   return scheduler;
 }
 
@@ -177,20 +192,21 @@ it("credit divides by weights among those that run, whoever else there is that s
 describe("boost (Xen, sched_credit.c)", () => {
   it("lets a vCPU that wakes up take the place of one that computes, but not of another that woke up", () => {
     const scheduler = computing();
-    scheduler.ready(1, true);
-    expect(scheduler.preempts(1, 0)).toBe(true);
-    scheduler.ready(2, true);
-    expect(scheduler.preempts(2, 1)).toBe(false);
-    expect([scheduler.pick(), scheduler.pick()]).toEqual([1, 2]);
+    scheduler.ready(1, true, 0);
+    expect(scheduler.preemptsAt(1, 0, 0)).toBe(0);
+    scheduler.ready(2, true, 0);
+    expect(scheduler.preemptsAt(2, 1, 0)).toBe(Infinity);
+    expect([scheduler.pick(0, 0), scheduler.pick(0, 0)]).toEqual([1, 2]);
   });
 
   it("ends with the first tick", () => {
     const scheduler = computing();
-    scheduler.ready(1, true);
-    scheduler.pick();
-    expect(scheduler.tick(1)).toBe(false);
-    scheduler.ready(2, true);
-    expect(scheduler.preempts(2, 1)).toBe(true);
+    scheduler.ready(1, true, 0);
+    scheduler.pick(0, 0);
+    scheduler.tick(1);
+    expect(scheduler.mustYield(1)).toBe(false);
+    scheduler.ready(2, true, 0);
+    expect(scheduler.preemptsAt(2, 1, 0)).toBe(0);
   });
 
   it("is not for a vCPU that has used up its credit", () => {
@@ -201,8 +217,8 @@ describe("boost (Xen, sched_credit.c)", () => {
       scheduler.account();
     }
     // Each has burnt 300 and been given 150.
-    scheduler.ready(1, true);
-    expect(scheduler.preempts(1, 2)).toBe(false);
-    expect(scheduler.preempts(2, 0)).toBe(true);
+    scheduler.ready(1, true, 0);
+    expect(scheduler.preemptsAt(1, 2, 0)).toBe(Infinity);
+    expect(scheduler.preemptsAt(2, 0, 0)).toBe(0);
   });
 });

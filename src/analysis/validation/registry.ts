@@ -9,6 +9,7 @@ import { sosp03Derived } from "./sosp03-derived.ts";
 import { sosp03Memory } from "./sosp03-memory.ts";
 import { SOSP03_NETWORK } from "./sosp03-network.ts";
 import { sosp03Processes } from "./sosp03-processes.ts";
+import { sosp03Scaling } from "./sosp03-scaling.ts";
 import { sosp03Switches } from "./sosp03-switches.ts";
 import { SUGERMAN01 } from "./sugerman01.ts";
 import type { ValidationSet } from "./validation-set.ts";
@@ -27,6 +28,7 @@ export {
   sosp03Memory,
   SOSP03_NETWORK,
   sosp03Processes,
+  sosp03Scaling,
   sosp03Switches,
   SUGERMAN01,
   WALTERS08,
@@ -46,6 +48,7 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   sosp03Memory,
   SOSP03_NETWORK,
   sosp03Processes,
+  sosp03Scaling,
   sosp03Switches,
   SUGERMAN01,
   WALTERS08,

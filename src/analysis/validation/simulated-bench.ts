@@ -7,13 +7,14 @@ import { chosenBenchmarks } from "../../experiment/measure-operations.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { CellOutcome } from "../../sim/cell.ts";
 import { type MeasuredCost, measureMicrobenchmark } from "../../sim/microbenchmarks/microbenchmark.ts";
+import { runHost } from "../../sim/host.ts";
 import { runMonitor } from "../../sim/monitor.ts";
 import { composeVmm } from "../../vmm/compose.ts";
 import type { Vmm } from "../../vmm/contract.ts";
 import { PARTS } from "../../vmm/parts.ts";
 import { VMMS } from "../../vmm/registry.ts";
-import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
-import type { Bench, VmmReference } from "./validation-set.ts";
+import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../../workload/compiled-workload.ts";
+import type { Bench, BenchGuests, BenchHost, VmmReference } from "./validation-set.ts";
 
 const SEED = 1;
 
@@ -60,6 +61,14 @@ export class SimulatedBench implements Bench {
     });
   }
 
+  host(host: BenchHost): CellOutcome {
+    return once(this.#outcomes, JSON.stringify(host), () => {
+      const guests = host.guests.flatMap((group) => compileGroup(group, host));
+      const pages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
+      return runHost(this.#vmm(host.machine, host.vmm), this.profile(host.machine), guests, pages);
+    });
+  }
+
   #vmm(machine: string, reference: VmmReference): Vmm {
     const vmm = once(this.#vmms, JSON.stringify(reference), () => vmmOf(reference));
     once(this.#monitored, keyOf(machine, reference, ""), () => ({ machine, vmm }));
@@ -81,6 +90,17 @@ function keyOf(machine: string, vmm: VmmReference, work: string): string {
 
 function compileOne(workload: string): CompiledWorkload {
   return compileGuests(loadWorkload(locate("workloads", workload, ".")), SEED, 1)[0];
+}
+
+function compileGroup(
+  { workload, count, shares }: BenchGuests,
+  { seconds, warmupSeconds }: BenchHost,
+): CompiledWorkload[] {
+  return compileGuests(loadWorkload(locate("workloads", workload, ".")), SEED, count).map((compiled, i) => ({
+    ...compiled,
+    ...(seconds === undefined ? {} : { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),
+    ...(shares === undefined ? {} : { guest: { ...compiled.guest, cpu: { ...USUAL_ENTITLEMENT, shares: shares[i] } } }),
+  }));
 }
 
 function vmmOf(reference: VmmReference): Vmm {

@@ -6,6 +6,24 @@ import type { MeasuredCost } from "../../sim/microbenchmarks/microbenchmark.ts";
 /** A VMM of the registry by name, or with parts changed as in a matrix file: `{ workstation: { cpu: "hardware-assist" } }`. */
 export type VmmReference = string | Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** Guests of one kind on a host. */
+export interface BenchGuests {
+  readonly workload: string;
+  readonly count: number;
+  /** Of each of them; 1 by default. */
+  readonly shares?: readonly number[];
+}
+
+/** Guests side by side on a host with as much memory as they have. */
+export interface BenchHost {
+  readonly machine: string;
+  readonly vmm: VmmReference;
+  readonly guests: readonly BenchGuests[];
+  /** Simulated time, and the part of it that is not measured; absent: as the workloads say. */
+  readonly seconds?: number;
+  readonly warmupSeconds?: number;
+}
+
 /** Runs simulations, each at most once. Machines, operations and workloads are named as on the command line. */
 export interface Bench {
   profile(machine: string): MachineProfile;
@@ -13,6 +31,8 @@ export interface Bench {
   operation(machine: string, vmm: VmmReference, operation: string): MeasuredCost;
   /** One guest with this work, every trap simulated, seed 1. */
   workload(machine: string, vmm: VmmReference, workload: string): CellOutcome;
+  /** Many guests, every page simulated, seed 1. */
+  host(host: BenchHost): CellOutcome;
 }
 
 /**

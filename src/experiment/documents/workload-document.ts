@@ -1,9 +1,16 @@
 /** A workload in YAML -> {@link Workload}: defaults filled in. */
+import { type CpuEntitlement, USUAL_ENTITLEMENT } from "../../workload/compiled-workload.ts";
 import { SYSTEM_CALLS } from "../../workload/operation-stream.ts";
 import type { Arrivals, GuestPlan, PageRange, Step, StepAction, Work, Workload } from "../../workload/workload.ts";
 import type { StepDocument } from "./step-schema.ts";
 import { workloadProblems } from "./workload-problems.ts";
-import { type ActivityDocument, type GuestDocument, type WorkloadDocument, workloadShape } from "./workload-schema.ts";
+import {
+  type ActivityDocument,
+  type CpuDocument,
+  type GuestDocument,
+  type WorkloadDocument,
+  workloadShape,
+} from "./workload-schema.ts";
 import { readDocument, type YamlDocument } from "./yaml-document.ts";
 
 export const workloadSchema = workloadShape.superRefine((document, context) => {
@@ -40,7 +47,20 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     swapPages: guest.swap ?? 0,
     threads: guest.threads,
     contents: guest.contents ?? [],
+    ...(guest.cpu === undefined ? {} : { cpu: toEntitlements(guest.cpu) }),
   };
+}
+
+/** One entry for each guest until they repeat. */
+function toEntitlements(cpu: CpuDocument): readonly CpuEntitlement[] {
+  const { shares = [], reservation = [], limit = [] } = cpu;
+  const count = Math.max(1, shares.length, reservation.length, limit.length);
+  const usual = USUAL_ENTITLEMENT;
+  return Array.from({ length: count }, (_, i) => ({
+    shares: shares[i % shares.length] ?? usual.shares,
+    reservationMhz: reservation[i % reservation.length] ?? usual.reservationMhz,
+    limitMhz: limit[i % limit.length] ?? usual.limitMhz,
+  }));
 }
 
 function toWork(document: WorkloadDocument, guest: GuestPlan): Work {

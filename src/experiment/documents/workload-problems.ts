@@ -2,7 +2,7 @@
 import { operationEstimates } from "./operation-estimate.ts";
 import type { StepDocument } from "./step-schema.ts";
 import type { DocumentPath } from "./yaml-document.ts";
-import type { ActivityDocument, GuestDocument, WorkloadDocument } from "./workload-schema.ts";
+import type { ActivityDocument, CpuDocument, GuestDocument, WorkloadDocument } from "./workload-schema.ts";
 
 export interface WorkloadProblem {
   readonly path: DocumentPath;
@@ -40,6 +40,24 @@ function guestProblems(guest: GuestDocument): readonly WorkloadProblem[] {
   if (used > memory) {
     const sum = "kernel, resident (of each process) and cached-files";
     add("memory", `${mib(memory)} is less than ${sum} together, ${mib(used)}`);
+  }
+  return guest.cpu === undefined ? problems : [...problems, ...cpuProblems(guest.cpu)];
+}
+
+function cpuProblems(cpu: CpuDocument): readonly WorkloadProblem[] {
+  const { shares = [], reservation = [], limit = [] } = cpu;
+  const most = Math.max(shares.length, reservation.length, limit.length);
+  const problems: WorkloadProblem[] = Object.entries({ shares, reservation, limit })
+    .filter(([, values]) => values.length > 1 && values.length < most)
+    .map(([key, values]) => ({
+      path: ["guest", "cpu", key],
+      message: `has ${values.length} entries, but another list of cpu has ${most}; expected as many, or one value`,
+    }));
+  for (let vm = 0; vm < Math.max(reservation.length, limit.length); vm++) {
+    const [reserved = 0, limited = Infinity] = [reservation[vm % reservation.length], limit[vm % limit.length]];
+    if (reserved <= limited) continue;
+    const message = `VM ${vm} reserves ${reserved}MHz, above its limit of ${limited}MHz`;
+    problems.push({ path: ["guest", "cpu", "reservation"], message });
   }
   return problems;
 }

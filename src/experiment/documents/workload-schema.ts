@@ -1,6 +1,6 @@
 /** The shape of a workload in YAML; what the shape cannot say is checked in `workload-problems.ts`. */
 import { z } from "zod";
-import { duration, name, pages, percent, positiveDuration, positiveRate } from "./quantities.ts";
+import { duration, name, pages, percent, positiveDuration, positiveFrequency, positiveRate } from "./quantities.ts";
 import { stepSchema } from "./step-schema.ts";
 
 /** IA-32 addresses 4 GiB; operands and page tables of the simulator are made for guests of at most that. */
@@ -8,11 +8,30 @@ const MAX_MEMORY_PAGES = 2 ** 20;
 const MAX_PROCESSES = 1000;
 const MAX_THREADS = 10_000;
 const MAX_REQUESTS = 10_000_000;
+const MAX_ENTITLEMENTS = 4096;
+/** ESX 2 takes 1 to 100000 shares, of which 1000 are usual; Xen weights up to 65535, of which 256 are. */
+const MAX_SHARES = 1000;
 
 const count = z.int().min(1);
 const text = z.string().min(1);
 const memory = pages.refine((value) => value > 0 && value <= MAX_MEMORY_PAGES, {
   error: "must be more than zero and at most 4GiB",
+});
+
+/** One value for all guests, or a list of which guest i takes entry i mod n. */
+const forEachGuest = <T extends z.ZodType>(value: T) =>
+  z.union([value.transform((one) => [one]), z.array(value).min(1).max(MAX_ENTITLEMENTS)]);
+
+const cpu = z.strictObject({
+  shares: forEachGuest(z.number().gt(0).max(MAX_SHARES)).optional().meta({
+    description: "CPU time in proportion where guests compete; 1 by default. A list: guest i takes entry i mod n.",
+  }),
+  reservation: forEachGuest(positiveFrequency)
+    .optional()
+    .meta({ description: "CPU time that a guest gets whenever it wants it; none by default." }),
+  limit: forEachGuest(positiveFrequency)
+    .optional()
+    .meta({ description: "CPU time that a guest does not get more than, even on an idle host; none by default." }),
 });
 
 const guest = z.strictObject({
@@ -24,6 +43,7 @@ const guest = z.strictObject({
   resident: pages.optional().meta({ description: "How much of it is in memory at the start; all by default." }),
   files: pages.optional().meta({ description: "The file set on disk; none by default." }),
   "cached-files": pages.optional().meta({ description: "How much of it is cached at the start; all by default." }),
+  cpu: cpu.optional().meta({ description: "What a guest is entitled to of the host's CPUs; host resolution only." }),
   threads: count.max(MAX_THREADS).default(1).meta({ description: "Requests (or clients) served side by side." }),
   contents: z
     .array(text)
@@ -71,5 +91,6 @@ export const workloadShape = z.strictObject({
 });
 
 export type WorkloadDocument = z.output<typeof workloadShape>;
+export type CpuDocument = z.output<typeof cpu>;
 export type GuestDocument = z.output<typeof guest>;
 export type ActivityDocument = z.output<typeof activity>;

@@ -148,5 +148,7 @@ export const paravirtual = definePart({
   ],
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
+  // Xen interface manual 2.0 and 3.0: the periodic timer event is sent to the running domain.
+  tickless: true,
   create: (_, context) => new Paravirtual(context),
 });

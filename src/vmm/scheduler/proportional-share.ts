@@ -1,7 +1,12 @@
-/** Proportional-share CPU scheduling by virtual time (stride scheduling, Waldspurger 1995), as ESX Server divides CPUs. */
-import { microsecondsToCycles } from "../../machine/profile.ts";
+/**
+ * CPU scheduling by shares, reservations and limits, as in ESX Server. CPU time is divided by virtual time (stride
+ * scheduling, Waldspurger 1995). Reservations and limits are tags of real time, as in mClock, VMware's scheduler of disk
+ * requests (Gulati et al. 2010, section 3): a vCPU whose reservation is due goes first, one that is ahead of its limit waits.
+ */
+import { microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { HostContext, Scheduler } from "../host-contract.ts";
+import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
+import { ReadyList } from "./ready-list.ts";
 
 export interface ProportionalShareCpuParameters extends Record<string, number | boolean> {
   quantumMs: number;
@@ -9,59 +14,111 @@ export interface ProportionalShareCpuParameters extends Record<string, number | 
 
 class ProportionalShareCpu implements Scheduler {
   readonly name = "proportional-share";
-  readonly sliceCycles: number;
   readonly tickCycles = 0;
+  readonly switchCycles: number;
+  until = Infinity;
+  readonly #megahertz: number;
+  readonly #quantum: number;
   readonly #share: number[] = [];
+  /** Parts of a pCPU. */
+  readonly #reservation: number[] = [];
+  readonly #limit: number[] = [];
   /** Cycles run divided by share: whoever has least runs next. */
   readonly #virtualTime: number[] = [];
-  readonly #queue: number[] = [];
+  /** From when on more CPU time is due to a vCPU, and from when on it may have more. */
+  readonly #due: number[] = [];
+  readonly #allowed: number[] = [];
+  /** Whether it runs because its reservation was due. */
+  readonly #onReservation: boolean[] = [];
+  /** Of those that may run: when their reservations are due, and their virtual times; Infinity for the others. */
+  readonly #dueKey: number[] = [];
+  readonly #shareKey: number[] = [];
+  readonly #waiting = new ReadyList();
   #now = 0;
 
-  constructor(sliceCycles: number) {
-    this.sliceCycles = sliceCycles;
+  constructor(megahertz: number, quantum: number, switchCycles: number) {
+    this.#megahertz = megahertz;
+    this.#quantum = quantum;
+    this.switchCycles = switchCycles;
   }
 
-  add(share: number): void {
-    this.#share.push(share);
+  add({ shares, reservationMhz, limitMhz }: VcpuSettings): void {
+    this.#share.push(shares);
+    this.#reservation.push(reservationMhz / this.#megahertz);
+    // One vCPU cannot use more than one pCPU.
+    this.#limit.push(limitMhz >= this.#megahertz ? Infinity : limitMhz / this.#megahertz);
     this.#virtualTime.push(this.#now);
+    this.#due.push(reservationMhz > 0 ? 0 : Infinity);
+    this.#allowed.push(0);
+    this.#onReservation.push(false);
+    this.#dueKey.push(Infinity);
+    this.#shareKey.push(Infinity);
   }
 
   /** Time spent asleep is not saved up. */
-  ready(vcpu: number, woken: boolean): void {
-    if (woken) this.#virtualTime[vcpu] = Math.max(this.#virtualTime[vcpu], this.#now);
-    this.#queue.push(vcpu);
+  ready(vcpu: number, woken: boolean, now: number): void {
+    if (woken) {
+      this.#virtualTime[vcpu] = Math.max(this.#virtualTime[vcpu], this.#now);
+      this.#due[vcpu] = Math.max(this.#due[vcpu], now);
+      this.#allowed[vcpu] = Math.max(this.#allowed[vcpu], now);
+    }
+    this.#waiting.add(vcpu);
   }
 
-  pick(): number {
-    let best = -1;
-    for (let place = 0; place < this.#queue.length; place++) {
-      if (best < 0 || this.#virtualTime[this.#queue[place]] < this.#virtualTime[this.#queue[best]]) best = place;
+  pick(_cpu: number, now: number): number {
+    const waiting = this.#waiting;
+    const mayRunAt = this.#whoMayRun(now);
+    const due = waiting.least(this.#dueKey);
+    const place = due >= 0 ? due : waiting.least(this.#shareKey);
+    if (place < 0) {
+      this.until = mayRunAt;
+      return -1;
     }
-    if (best < 0) return -1;
-    const [vcpu] = this.#queue.splice(best, 1);
-    this.#now = Math.max(this.#now, this.#virtualTime[vcpu]);
+    const vcpu = waiting.take(place);
+    this.#onReservation[vcpu] = due >= 0;
+    if (due < 0) this.#now = Math.max(this.#now, this.#virtualTime[vcpu]);
+    this.until = now + this.#quantum;
     return vcpu;
   }
 
   ran(vcpu: number, cycles: number): void {
     this.#virtualTime[vcpu] += cycles / this.#share[vcpu];
+    if (this.#onReservation[vcpu]) this.#due[vcpu] += Math.round(cycles / this.#reservation[vcpu]);
+    this.#allowed[vcpu] += Math.round(cycles / this.#limit[vcpu]);
   }
 
-  preempts(ready: number, running: number): boolean {
-    return this.#virtualTime[ready] < this.#virtualTime[running];
+  preemptsAt(ready: number, running: number, now: number): number {
+    if (this.#allowed[ready] > now || this.#onReservation[running]) return Infinity;
+    return this.#due[ready] <= now || this.#virtualTime[ready] < this.#virtualTime[running] ? now : Infinity;
   }
 
-  tick(): boolean {
+  tick(): void {}
+
+  account(): void {}
+
+  mustYield(): boolean {
     return false;
   }
 
-  account(): void {}
+  /** Set the keys of all that wait. Returns when the first of those that are ahead of their limits may run. */
+  #whoMayRun(now: number): number {
+    let earliest = Infinity;
+    for (const vcpu of this.#waiting.vcpus) {
+      const allowed = this.#allowed[vcpu] <= now;
+      this.#shareKey[vcpu] = allowed ? this.#virtualTime[vcpu] : Infinity;
+      this.#dueKey[vcpu] = allowed && this.#due[vcpu] <= now ? this.#due[vcpu] : Infinity;
+      if (!allowed) earliest = Math.min(earliest, this.#allowed[vcpu]);
+    }
+    return earliest;
+  }
 }
 
 export const proportionalShareCpu = definePart<"scheduler", ProportionalShareCpuParameters>({
   slot: "scheduler",
   name: "proportional-share",
-  summary: "CPU time by shares: the vCPU with the least virtual time runs next.",
+  summary: "CPU time by shares between reservation and limit: the vCPU with the least virtual time runs next.",
+  needs: ["hardware.tlb-flush"],
+  keeps: ["reservation", "limit"],
   parameters: {
     quantumMs: {
       summary: "Longest time a vCPU runs before the next decision",
@@ -71,6 +128,11 @@ export const proportionalShareCpu = definePart<"scheduler", ProportionalShareCpu
       source: "ESX, quoted by Barham et al. 2003, section 4.3",
     },
   },
-  create: ({ quantumMs }, context: HostContext) =>
-    new ProportionalShareCpu(microsecondsToCycles(context.profile, quantumMs * 1000)),
+  // What ESX pays beyond another address space is not published.
+  create: ({ quantumMs }, { profile }: HostContext) =>
+    new ProportionalShareCpu(
+      profile.megahertz,
+      microsecondsToCycles(profile, quantumMs * 1000),
+      primitiveCost(profile, "hardware.tlb-flush"),
+    ),
 });

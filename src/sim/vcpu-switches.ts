@@ -1,0 +1,85 @@
+/**
+ * What it takes to put the vCPU of another VM on a pCPU: the VMM's part of it, and the lines of the second-level cache that
+ * others have displaced meanwhile.
+ *
+ * The cache of a pCPU holds the lines used last, whoever used them. A VM that comes back finds as many of its lines as fit
+ * in beside those that others have used since (their stack distance, Mattson 1970, section 4), and has to fetch the rest of
+ * what it works on. It is taken to fetch one line in the time that a line takes to come, until all are back: who runs for a
+ * moment only neither fetches nor displaces much.
+ */
+import { cause } from "../core/ledger.ts";
+import { PAGE_BYTES } from "../machine/page.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import type { Vcpu } from "./processors.ts";
+
+const SWITCH = cause("vmm.vcpu-switch");
+const LINE_FILL = cause("hardware.cache-line-fill");
+
+/** The cache of one pCPU. */
+interface CpuCache {
+  /** VMs that have run here, the latest first. */
+  readonly order: Vcpu[];
+  /** By vCPU: lines that it has brought back or found since it came. */
+  readonly lines: number[];
+}
+
+export class VcpuSwitches {
+  readonly #switchCycles: number;
+  readonly #capacity: number;
+  readonly #linesPerPage: number;
+  readonly #lineFill: number;
+  readonly #caches: readonly CpuCache[];
+
+  /** `switchCycles`: the VMM's part. On a machine whose profile has no cache, memory is as fast as its costs say. */
+  constructor(profile: MachineProfile, switchCycles: number) {
+    const { cache, cores } = profile;
+    this.#switchCycles = switchCycles;
+    this.#capacity = cache === undefined ? 0 : cache.bytes / cache.lineBytes;
+    this.#linesPerPage = cache === undefined ? 0 : PAGE_BYTES / cache.lineBytes;
+    this.#lineFill = cache === undefined ? 0 : primitiveCost(profile, "hardware.cache-line-fill");
+    this.#caches = Array.from({ length: cores }, () => ({ order: [], lines: [] }));
+  }
+
+  /** A vCPU has been put on its pCPU. */
+  switchTo(vcpu: Vcpu): void {
+    if (vcpu.work.workingPages === undefined) return;
+    const { order, lines } = this.#caches[vcpu.cpu];
+    if (order[0] === vcpu) return;
+    if (order.length > 0) {
+      if (this.#switchCycles > 0) vcpu.pending.add(SWITCH, this.#switchCycles);
+      lines[vcpu.index] = this.#left(vcpu);
+    } else {
+      // The host has been up before: the first one to run finds what it left.
+      lines[vcpu.index] = this.#capacity;
+    }
+    const place = order.indexOf(vcpu);
+    for (let i = place < 0 ? order.length : place; i > 0; i--) order[i] = order[i - 1];
+    order[0] = vcpu;
+    if (vcpu.owed > 0) this.refill(vcpu);
+  }
+
+  /** A vCPU owes more work: lines that it misses come meanwhile. */
+  refill(vcpu: Vcpu): void {
+    const { workingPages } = vcpu.work;
+    if (workingPages === undefined || this.#capacity === 0) return;
+    const { lines } = this.#caches[vcpu.cpu];
+    const missing = Math.min(this.#capacity, workingPages * this.#linesPerPage) - lines[vcpu.index];
+    if (missing <= 0) return;
+    const fetched = Math.min(missing, Math.floor(vcpu.owed / this.#lineFill));
+    if (fetched === 0) return;
+    lines[vcpu.index] += fetched;
+    vcpu.pending.add(LINE_FILL, fetched * this.#lineFill, fetched);
+  }
+
+  /** Lines of a VM that are still there. */
+  #left(vcpu: Vcpu): number {
+    const { order, lines } = this.#caches[vcpu.cpu];
+    let others = 0;
+    for (const other of order) {
+      if (other === vcpu) return Math.min(lines[vcpu.index], this.#capacity - others);
+      others += lines[other.index];
+      if (others >= this.#capacity) return 0;
+    }
+    return 0;
+  }
+}

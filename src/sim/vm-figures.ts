@@ -1,0 +1,59 @@
+/** What each VM got done in the measured window, for hosts whose VMs are not alike. */
+import type { CellOutcome } from "./cell.ts";
+import type { HostGuest } from "./host-guest.ts";
+
+export const VM_COLUMNS = [
+  "vm",
+  "cpu_ms",
+  "requests_done",
+  "throughput_rps",
+  "latency_mean_ms",
+  "latency_sd_ms",
+] as const;
+
+export class VmFigures {
+  readonly #guests: readonly HostGuest[];
+  readonly #cyclesPerMs: number;
+  readonly #done: Float64Array;
+  /** Sums of latencies and of their squares, ms. */
+  readonly #latency: Float64Array;
+  readonly #squares: Float64Array;
+  readonly #cyclesAtStart: Float64Array;
+
+  constructor(guests: readonly HostGuest[], megahertz: number) {
+    this.#guests = guests;
+    this.#cyclesPerMs = megahertz * 1000;
+    this.#done = new Float64Array(guests.length);
+    this.#latency = new Float64Array(guests.length);
+    this.#squares = new Float64Array(guests.length);
+    this.#cyclesAtStart = new Float64Array(guests.length);
+  }
+
+  /** A request of a VM is over; latency in cycles. */
+  requestDone(vm: number, latency: number): void {
+    const ms = latency / this.#cyclesPerMs;
+    this.#done[vm]++;
+    this.#latency[vm] += ms;
+    this.#squares[vm] += ms * ms;
+  }
+
+  beginWindow(): void {
+    for (const sums of [this.#done, this.#latency, this.#squares]) sums.fill(0);
+    this.#guests.forEach(({ vcpu }, vm) => {
+      this.#cyclesAtStart[vm] = vcpu.cyclesRun;
+    });
+  }
+
+  /** One row a VM; a VM that has completed no request has latency 0. */
+  table(windowMs: number): NonNullable<CellOutcome["vms"]> {
+    return { columns: VM_COLUMNS, rows: this.#guests.map((guest, vm) => this.#row(guest, vm, windowMs)) };
+  }
+
+  #row({ vcpu }: HostGuest, vm: number, windowMs: number): readonly number[] {
+    const done = this.#done[vm];
+    const mean = done > 0 ? this.#latency[vm] / done : 0;
+    const variance = done > 1 ? Math.max(0, (this.#squares[vm] - done * mean * mean) / (done - 1)) : 0;
+    const cpuMs = (vcpu.cyclesRun - this.#cyclesAtStart[vm]) / this.#cyclesPerMs;
+    return [vm, cpuMs, done, windowMs > 0 ? (1000 * done) / windowMs : 0, mean, Math.sqrt(variance)];
+  }
+}

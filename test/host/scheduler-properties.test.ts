@@ -1,0 +1,333 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bvt } from "../../src/vmm/scheduler/bvt.ts";
+import { credit } from "../../src/vmm/scheduler/credit.ts";
+import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share.ts";
+import { sedf } from "../../src/vmm/scheduler/sedf.ts";
+import { type CpuHost, fluidRates, MS, runCpus, type TestVcpu } from "./cpu-host.ts";
+import { profile } from "./fixtures.ts";
+
+const RUNS = { numRuns: 40 };
+const shares = fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 12 });
+const cpus = fc.constantFrom(1, 2, 4);
+const ones = (values: readonly unknown[]): number[] => values.map(() => 1);
+const SCHEDULERS = [
+  { name: "bvt", part: bvt(), partitioned: true },
+  { name: "bvt with warp", part: bvt({ warpMs: 20 }), partitioned: true },
+  { name: "sedf", part: sedf(), partitioned: true },
+  { name: "credit", part: credit(), partitioned: false },
+  { name: "proportional-share", part: proportionalShareCpu(), partitioned: false },
+];
+
+/** What every vCPU gets from its own pCPU, where vCPUs stay where they are put: the i-th on pCPU i mod n. */
+function ratesByHome(weights: readonly number[], count: number): number[] {
+  const rates = weights.map(() => 0);
+  for (let cpu = 0; cpu < count; cpu++) {
+    const here = weights.map((_, i) => i).filter((i) => i % count === cpu);
+    const mine = here.map((i) => weights[i]);
+    fluidRates(mine, ones(mine), 1).forEach((rate, place) => (rates[here[place]] = rate));
+  }
+  return rates;
+}
+
+function lastOf<T>(values: readonly T[]): T {
+  return values[values.length - 1];
+}
+
+describe("the fluid reference", () => {
+  it("divides by weight, lets nobody have more than it may, and hands on the rest", () => {
+    expect(fluidRates([1, 2, 1], [1, 1, 1], 1)).toEqual([0.25, 0.5, 0.25]);
+    expect(fluidRates([8, 1, 1], [1, 1, 1], 2)).toEqual([1, 0.5, 0.5]);
+    fluidRates([1, 1, 2], [0.1, 1, 1], 1).forEach((rate, i) => expect(rate).toBeCloseTo([0.1, 0.3, 0.6][i], 12));
+  });
+});
+
+const sleepers: fc.Arbitrary<TestVcpu> = fc.record({
+  shares: fc.integer({ min: 1, max: 4 }),
+  runs: fc.integer({ min: 1000, max: 10 * MS }),
+  every: fc.integer({ min: MS, max: 40 * MS }),
+});
+const hogs: fc.Arbitrary<TestVcpu> = fc.record({ shares: fc.integer({ min: 1, max: 4 }) });
+const mixture = fc.array(fc.oneof(hogs, sleepers), { minLength: 1, maxLength: 10 });
+
+describe.each(SCHEDULERS)("$name", ({ part, partitioned }) => {
+  it("leaves no CPU idle while a vCPU that may run there is ready, whoever sleeps and wakes", () => {
+    fc.assert(
+      fc.property(cpus, mixture, (count, vcpus) => {
+        const onIdle: CpuHost["onIdle"] = (cpu, waiting) => {
+          const candidates = [...waiting].filter((vcpu) => !partitioned || vcpu % count === cpu);
+          expect(candidates).toEqual([]);
+        };
+        runCpus({ part, cpus: count, vcpus, cycles: 500 * MS, onIdle });
+      }),
+      RUNS,
+    );
+  });
+
+  it("has no idle time at all with as many vCPUs that compute as CPUs", () => {
+    fc.assert(
+      fc.property(cpus, shares, (count, weights) => {
+        const vcpus = weights.map((one) => ({ shares: one }));
+        const { idle } = runCpus({ part, cpus: count, vcpus, cycles: 300 * MS });
+        expect(idle).toBe(Math.max(0, count - weights.length) * 300 * MS);
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe("bvt", () => {
+  const ALLOWANCE = 5 * MS;
+  const MCU = MS / 10;
+
+  it("lets no vCPU that computes get further ahead of its fair share than the allowance, nor behind by more than the others' together", () => {
+    fc.assert(
+      fc.property(cpus, shares, (count, weights) => {
+        const vcpus = weights.map((one) => ({ shares: one }));
+        const { used } = runCpus({ part: bvt(), cpus: count, vcpus, cycles: 2000 * MS, sampleEvery: 7 * MS });
+        const rates = ratesByHome(weights, count);
+        used.forEach((sample, k) =>
+          sample.forEach((cycles, i) => {
+            const here = weights.filter((_, j) => j % count === i % count);
+            const ahead = cycles - rates[i] * (k + 1) * 7 * MS;
+            expect(ahead).toBeLessThanOrEqual(ALLOWANCE + 2 * MCU);
+            // Whoever is ahead by the allowance has got ahead by that over its weight in virtual time.
+            expect(-ahead).toBeLessThanOrEqual((ALLOWANCE * weights[i]) / Math.min(...here) + 2 * MCU);
+          }),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it("lets equals run for one allowance at a time, and for two whoever comes last in its round", () => {
+    // Two vCPUs: always two allowances, as each overtakes the other. Eight: seven turns in which eight allowances pass.
+    for (const count of [2, 8]) {
+      const vcpus = Array.from({ length: count }, () => ({}));
+      const turns: number[] = [];
+      const { used } = runCpus({ part: bvt(), cpus: 1, vcpus, cycles: 3000 * MS, sampleEvery: ALLOWANCE });
+      let runner = -1;
+      used.forEach((sample, k) => {
+        const before = k === 0 ? sample.map(() => 0) : used[k - 1];
+        const now = sample.findIndex((cycles, i) => cycles > before[i]);
+        if (now === runner) turns[turns.length - 1]++;
+        else turns.push(1);
+        runner = now;
+      });
+      const settled = turns.slice(10, -1);
+      const mean = settled.reduce((sum, turn) => sum + turn, 0) / settled.length;
+      expect(mean).toBeCloseTo(count / (count - 1), 1);
+    }
+  });
+
+  it("keeps whoever wakes up waiting until the running vCPU has had its allowance, or not at all when it warps", () => {
+    const vcpus: TestVcpu[] = [{}, {}, {}, { runs: MS / 10, every: 11.3 * MS }];
+    // Those that compute have woken up, too: after 3 x 20 ms they are past the limit of the warp.
+    const delayOf = (warpMs: number): readonly number[] => {
+      const part = bvt({ warpMs, warpLimitMs: 20 });
+      return runCpus({ part, cpus: 1, vcpus, cycles: 5000 * MS }).delays[3].slice(10);
+    };
+    const plain = delayOf(0);
+    expect(plain.length).toBeGreaterThan(400);
+    expect(Math.max(...plain)).toBeLessThanOrEqual(ALLOWANCE + MS / 10);
+    expect(plain.reduce((sum, delay) => sum + delay, 0) / plain.length).toBeGreaterThan(MS);
+    expect(Math.max(...delayOf(5))).toBe(MS / 10);
+  });
+
+  it("stops a vCPU that computes from living on borrowed time at the limit of the warp", () => {
+    const vcpus: TestVcpu[] = [{}, { runs: 400 * MS, every: 5000 * MS }];
+    const worked = (warpLimitMs: number): number => {
+      const part = bvt({ warpMs: 10_000, warpLimitMs });
+      return runCpus({ part, cpus: 1, vcpus, cycles: 9000 * MS }).delays[1][0];
+    };
+    expect(worked(2000)).toBe(400 * MS);
+    // 100 ms at once, as much for the other, then in turns for the remaining 300. The scheduler's virtual time, with which
+    // it wakes up, may be as old as the turn of the other, which had no competitor: ten allowances.
+    expect(Math.abs(worked(100) - 800 * MS)).toBeLessThanOrEqual(10 * ALLOWANCE);
+  });
+
+  it("charges who wakes up for a moment a whole minimum charging unit", () => {
+    const vcpus: TestVcpu[] = [{}, { runs: MS / 100, every: MS / 10 + 1 }];
+    const part = bvt({ warpMs: 1000, warpLimitMs: 100_000 });
+    const { used } = runCpus({ part: bvt(), cpus: 1, vcpus, cycles: 1000 * MS });
+    expect(lastOf(used)[1]).toBeLessThan(100 * MS);
+    expect(lastOf(runCpus({ part, cpus: 1, vcpus, cycles: 1000 * MS }).used)[1]).toBeGreaterThan(80 * MS);
+  });
+});
+
+describe("sedf", () => {
+  const PERIOD = 100 * MS;
+
+  it("gives every vCPU its slice in each of its periods, whenever the slices fit", () => {
+    const set = fc.tuple(
+      cpus,
+      fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 10 }),
+      fc.boolean(),
+    );
+    fc.assert(
+      fc.property(set, fc.boolean(), ([count, percents, dom0], extraTime) => {
+        const reserved: number[] = [];
+        percents.forEach((percent, i) => {
+          let used = dom0 && i % count === 0 ? 75 : 0;
+          for (let j = i % count; j < i; j += count) used += j === 0 && dom0 ? 0 : reserved[j];
+          reserved.push(Math.max(0, Math.min(percent, 100 - used)));
+        });
+        const guests: TestVcpu[] = reserved.map((percent) => ({ reservationMhz: (percent / 100) * profile.megahertz }));
+        const vcpus: TestVcpu[] = dom0 ? [{ drivers: true }, ...guests.slice(1)] : guests;
+        const part = sedf({ extraTime });
+        const { used } = runCpus({ part, cpus: count, vcpus, cycles: 20 * PERIOD, sampleEvery: 20 * MS });
+        vcpus.forEach((vcpu, i) => {
+          const [length, slice] = vcpu.drivers ? [1, 15 * MS] : [5, reserved[i] * MS];
+          for (let k = length - 1; k < used.length; k += length) {
+            const ran = used[k][i] - (k < length ? 0 : used[k - length][i]);
+            expect(ran).toBeGreaterThanOrEqual(slice - 1);
+          }
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it("divides extra time by weight", () => {
+    fc.assert(
+      fc.property(cpus, shares, (count, weights) => {
+        const vcpus = weights.map((one) => ({ shares: one }));
+        const { used } = runCpus({ part: sedf(), cpus: count, vcpus, cycles: 2000 * MS });
+        const rates = ratesByHome(weights, count);
+        // One quantum of each of the others, in their virtual time.
+        lastOf(used).forEach((cycles, i) =>
+          expect(Math.abs(cycles - rates[i] * 2000 * MS)).toBeLessThanOrEqual(5 * MS),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it("gives no more than the slice without extra time", () => {
+    const vcpus: TestVcpu[] = [{ reservationMhz: 0.3 * profile.megahertz }];
+    const { used, idle } = runCpus({ part: sedf({ extraTime: false }), cpus: 1, vcpus, cycles: 1000 * MS });
+    expect(lastOf(used)[0]).toBe(300 * MS);
+    expect(idle).toBe(700 * MS);
+  });
+
+  it("lets dom0 run at once when it wakes up after its period, before all that live on extra time", () => {
+    const vcpus: TestVcpu[] = [{}, {}, {}, { drivers: true, runs: MS, every: 33 * MS }];
+    const { delays } = runCpus({ part: sedf(), cpus: 1, vcpus, cycles: 3000 * MS });
+    expect(delays[3].length).toBe(90);
+    expect(Math.max(...delays[3])).toBe(MS);
+  });
+});
+
+describe("credit", () => {
+  const ACCOUNT = 30 * MS;
+
+  // Whoever a tick of 10 ms finds running pays for the whole tick, and whoever has no credit left runs all the same when
+  // nobody has: shares are kept to some percent of a CPU. On several CPUs, whoever is worth most of one shares it in turns of
+  // 30 ms with others that have credit left, and loses the credit that it saves up beyond 300.
+  it("divides CPU time by weight in the long run", () => {
+    fc.assert(
+      fc.property(cpus, shares, (count, weights) => {
+        const vcpus = weights.map((one) => ({ shares: one }));
+        const { used } = runCpus({ part: credit(), cpus: count, vcpus, cycles: 20_000 * MS });
+        const rates = fluidRates(weights, ones(weights), count);
+        lastOf(used).forEach((cycles, i) => {
+          expect(Math.abs(cycles / (20_000 * MS) - rates[i])).toBeLessThanOrEqual(count === 1 ? 0.1 : 0.3);
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it("gives nobody more than its cap, but for what it may owe", () => {
+    fc.assert(
+      fc.property(cpus, fc.array(fc.integer({ min: 5, max: 100 }), { minLength: 1, maxLength: 8 }), (count, caps) => {
+        const vcpus = caps.map((cap) => ({ limitMhz: (cap / 100) * profile.megahertz }));
+        const { used } = runCpus({ part: credit(), cpus: count, vcpus, cycles: 3000 * MS, sampleEvery: ACCOUNT });
+        used.forEach((sample, k) =>
+          sample.forEach((cycles, i) => {
+            const allowed = (Math.ceil(caps[i] * 3) / 300) * (k + 1) * ACCOUNT;
+            expect(cycles).toBeLessThanOrEqual(allowed + 2 * ACCOUNT);
+          }),
+        );
+        if (caps.reduce((sum, cap) => sum + cap, 0) > 100 * count) return;
+        lastOf(used).forEach((cycles, i) => expect(cycles / (3000 * MS)).toBeGreaterThan(caps[i] / 100 - 0.1));
+      }),
+      RUNS,
+    );
+  });
+
+  it("takes the cap of the part where a VM has no limit of its own", () => {
+    const vcpus: TestVcpu[] = [{}, { limitMhz: 0.5 * profile.megahertz }];
+    const { used, idle } = runCpus({ part: credit({ cap: 20 }), cpus: 2, vcpus, cycles: 9000 * MS });
+    expect(lastOf(used)[0] / (9000 * MS)).toBeCloseTo(0.2, 2);
+    expect(lastOf(used)[1] / (9000 * MS)).toBeCloseTo(0.5, 2);
+    expect(idle / (9000 * MS)).toBeCloseTo(1.3, 2);
+  });
+
+  it("lets a vCPU that wakes up run at once, unless a tick has found it running and made it pay for 10 ms", () => {
+    const vcpus: TestVcpu[] = [{}, {}, {}, {}, { runs: MS / 10, every: 11 * MS }];
+    const { delays } = runCpus({ part: credit(), cpus: 1, vcpus, cycles: 5000 * MS });
+    const atOnce = delays[4].filter((delay) => delay === MS / 10);
+    expect(atOnce.length / delays[4].length).toBeGreaterThan(0.8);
+  });
+});
+
+describe("proportional-share", () => {
+  const QUANTUM = 50 * MS;
+
+  it("divides CPU time by shares, to a quantum of each", () => {
+    fc.assert(
+      fc.property(cpus, shares, (count, weights) => {
+        const vcpus = weights.map((one) => ({ shares: one }));
+        const { used } = runCpus({ part: proportionalShareCpu(), cpus: count, vcpus, cycles: 10_000 * MS });
+        const rates = fluidRates(weights, ones(weights), count);
+        const slack = (Math.max(...weights) / Math.min(...weights)) * QUANTUM + QUANTUM;
+        lastOf(used).forEach((cycles, i) => {
+          expect(Math.abs(cycles - rates[i] * 10_000 * MS)).toBeLessThanOrEqual(slack);
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it("gives everybody its reservation, and nobody more than its limit", () => {
+    const vcpu = fc.record({
+      shares: fc.integer({ min: 1, max: 8 }),
+      reservation: fc.integer({ min: 0, max: 100 }),
+      limit: fc.integer({ min: 5, max: 100 }),
+    });
+    fc.assert(
+      fc.property(cpus, fc.array(vcpu, { minLength: 1, maxLength: 8 }), (count, set) => {
+        let left = 90 * count;
+        const fitting = set.map(({ shares: one, reservation, limit }) => {
+          const reserved = Math.min(reservation, limit, left);
+          left -= reserved;
+          return { shares: one, reservation: reserved / 100, limit: limit / 100 };
+        });
+        const vcpus = fitting.map(({ shares: one, reservation, limit }) => ({
+          shares: one,
+          reservationMhz: reservation * profile.megahertz,
+          limitMhz: limit * profile.megahertz,
+        }));
+        const part = proportionalShareCpu();
+        const { used } = runCpus({ part, cpus: count, vcpus, cycles: 10_000 * MS, sampleEvery: 10 * QUANTUM });
+        used.forEach((sample, k) =>
+          sample.forEach((cycles, i) => {
+            const elapsed = 10 * (k + 1) * QUANTUM;
+            expect(cycles).toBeLessThanOrEqual(fitting[i].limit * elapsed + QUANTUM);
+            expect(cycles).toBeGreaterThanOrEqual(fitting[i].reservation * elapsed - set.length * QUANTUM);
+          }),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it("divides by shares between reservations and limits", () => {
+    const MHZ = profile.megahertz;
+    const vcpus: TestVcpu[] = [{ shares: 8, limitMhz: 0.2 * MHZ }, { reservationMhz: 0.5 * MHZ }, { shares: 2 }];
+    const { used } = runCpus({ part: proportionalShareCpu(), cpus: 1, vcpus, cycles: 20_000 * MS });
+    // 20 % at the limit; a third of the rest would be less than the second one's reservation.
+    [0.2, 0.5, 0.3].forEach((rate, i) => expect(lastOf(used)[i] / (20_000 * MS)).toBeCloseTo(rate, 1));
+  });
+});
