@@ -3,6 +3,7 @@ import type { RandomStream } from "../core/random.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "./host-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
+import type { MemorySettings } from "./vm-settings.ts";
 
 /** What a part is given when the host is put together. */
 export interface HostContext {
@@ -34,6 +35,7 @@ export interface MemoryMechanism {
 export interface VmRequest {
   /** Configured memory, pages. */
   readonly pages: number;
+  readonly settings?: MemorySettings;
 }
 
 /** Who gets how much memory. */

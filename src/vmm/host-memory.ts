@@ -11,6 +11,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { BALLOONED, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import type { MemorySettings } from "./vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
 const SWAP_IN = cause("vmm.host-swap.in");
@@ -60,6 +61,8 @@ export class HostMemory {
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
+  /** Swap space of the host, pages. */
+  swapSpacePages = Infinity;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
@@ -84,8 +87,8 @@ export class HostMemory {
     };
   }
 
-  addVm(pages: number): VmMemory {
-    const vm = new VmMemory(this.vms.length, pages);
+  addVm(pages: number, settings: MemorySettings = {}): VmMemory {
+    const vm = new VmMemory(this.vms.length, pages, settings);
     this.vms.push(vm);
     return vm;
   }

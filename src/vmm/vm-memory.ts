@@ -1,5 +1,7 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
+import type { MemorySettings } from "./vm-settings.ts";
+
 /** Entries of {@link VmMemory.backing} that are not machine page numbers; everything below is a swap slot. */
 export const UNBACKED = -1;
 export const BALLOONED = -2;
@@ -20,12 +22,17 @@ export class VmMemory {
   readonly index: number;
   /** Configured memory, pages. */
   readonly pages: number;
+  readonly settings: MemorySettings;
   /** PPN -> MPN, UNBACKED, BALLOONED or a swap slot's code. */
   readonly backing: Int32Array;
   /** 1: the page is in the current sample of the activity estimate and has not been touched since. */
   readonly sampled: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
+  /** Largest balloon, pages. */
+  balloonLimit = Infinity;
+  /** The allocation policy lets the balloon grow. It may always shrink. */
+  balloonMayGrow = true;
   mapped = 0;
   ballooned = 0;
   swapped = 0;
@@ -40,12 +47,18 @@ export class VmMemory {
   /** The VMM does not let it run. */
   blocked = false;
 
-  constructor(index: number, pages: number) {
+  constructor(index: number, pages: number, settings: MemorySettings) {
     this.index = index;
     this.pages = pages;
+    this.settings = settings;
     this.target = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
     this.sampled = new Uint8Array(pages);
+  }
+
+  /** There is a driver, and its balloon is not as large as it gets. */
+  get canBalloon(): boolean {
+    return this.balloon !== undefined && this.ballooned < this.balloonLimit;
   }
 
   /** Machine memory it uses or may use at any moment without asking. */

@@ -122,6 +122,9 @@ class Play {
   run(step: Command): void {
     if (step.kind === "background") this.#background(step.rounds);
     else this.#guestCommand(step, step.guest % this.#guests.length);
+    // As the simulation does after every event.
+    if (this.#host.memory.alarm) this.#host.allocation.rebalance(this.#seconds * 1e6);
+    this.#host.memory.alarm = false;
     checkFrames(this.#host.memory);
   }
 
@@ -225,6 +228,9 @@ it("the overcommitted cases do share, balloon, swap in the guest and on the host
       for (let page = 0; page < SHAPE.anonymousPages; page++) {
         guest.anonymous.write(page, host.ids.common((second + page) % 7));
         if (page % 3 === 0) guest.cache.read((page + second) % SHAPE.filePages);
+        // As the simulation does after every event.
+        if (host.memory.alarm) host.allocation.rebalance(second * 1e6);
+        host.memory.alarm = false;
       }
     }
     host.allocation.rebalance(second * 1e6);

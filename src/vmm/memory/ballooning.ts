@@ -29,7 +29,9 @@ class Ballooning implements MemoryMechanism {
   work(): void {
     for (const vm of this.#memory.vms) {
       const wanted = vm.ballooned + vm.claimed - vm.target;
-      vm.balloon?.poll(Math.max(0, Math.min(wanted, this.#largest(vm))), this.#parameters.pagesPerSecond);
+      vm.balloonLimit = this.#largest(vm);
+      const most = vm.balloonMayGrow ? vm.balloonLimit : vm.ballooned;
+      vm.balloon?.poll(Math.max(0, Math.min(wanted, most)), this.#parameters.pagesPerSecond);
     }
   }
 

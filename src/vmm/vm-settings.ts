@@ -1,0 +1,28 @@
+/** What an administrator sets for one VM, apart from its configured size. */
+
+export const SHARE_LEVELS = ["high", "normal", "low"] as const;
+export type ShareLevel = (typeof SHARE_LEVELS)[number];
+
+export interface MemorySettings {
+  /** Machine memory that is never taken away from the VM once it uses it, pages. Also called min. */
+  readonly reservationPages?: number;
+  /** Most machine memory the VM gets, pages. Also called max. */
+  readonly limitPages?: number;
+  /** Weight when VMs compete for memory: a level, or a number. */
+  readonly shares?: ShareLevel | number;
+  /** The guest has a balloon driver; as it is with the VMM by default. */
+  readonly balloon?: boolean;
+}
+
+export interface VmSettings {
+  readonly memory?: MemorySettings;
+}
+
+/** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */
+const SHARES_PER_MIB: Readonly<Record<ShareLevel, number>> = { high: 20, normal: 10, low: 5 };
+const PAGES_PER_MIB = 256;
+
+/** Shares of a VM with `pages` of configured memory. */
+export function memoryShares(pages: number, shares: ShareLevel | number = "normal"): number {
+  return typeof shares === "number" ? shares : (pages * SHARES_PER_MIB[shares]) / PAGES_PER_MIB;
+}
