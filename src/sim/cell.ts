@@ -2,6 +2,8 @@
  * A cell: one VMM, one workload, one machine, one seed. What goes in and what comes out, as plain data that survives JSON.
  */
 
+import type { VmGroup } from "../workload/vm-settings.ts";
+
 /** A VMM by name, with its parts replaced, switched or parameterized (`{"memory.page-sharing": false}`). */
 export interface VmmChoice {
   /** Registered name, or a path to a module that exports a VMM. */
@@ -26,6 +28,8 @@ export interface CellSpec {
   readonly vms?: number;
   /** Sum of configured guest memory over host memory for VMs; host resolution only. */
   readonly overcommit?: number;
+  /** What is set for single VMs; host resolution only. */
+  readonly settings?: readonly VmGroup[];
 }
 
 export type CellStatus = "done" | "skipped" | "failed";

@@ -113,6 +113,7 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      distinct: workloads.some(({ name, guest }) => name !== workloads[0].name || guest.memory !== undefined),
     });
   }
 

@@ -9,12 +9,16 @@ import { runHost } from "./host.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
-type Density = Pick<CellSpec, "vms" | "overcommit">;
+type Density = Pick<CellSpec, "vms" | "overcommit" | "settings">;
 
 /** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
-export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms = 1 }: Density): string | undefined {
+export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms = 1, settings }: Density): string | undefined {
   if (vmm.maxGuests !== undefined && vms > vmm.maxGuests) {
     return `${vmm.name} runs at most ${vmm.maxGuests} guest${vmm.maxGuests === 1 ? "" : "s"}, not ${vms}`;
+  }
+  const { name, honoursMemorySettings } = vmm.allocation.definition;
+  if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
+    return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
   }
   const needs = SLOTS.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);

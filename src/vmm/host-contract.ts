@@ -3,7 +3,7 @@ import type { RandomStream } from "../core/random.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "./host-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
-import type { MemorySettings } from "./vm-settings.ts";
+import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /** What a part is given when the host is put together. */
 export interface HostContext {
@@ -35,7 +35,7 @@ export interface MemoryMechanism {
 export interface VmRequest {
   /** Configured memory, pages. */
   readonly pages: number;
-  readonly settings?: MemorySettings;
+  readonly settings?: MemorySettings | undefined;
 }
 
 /** Who gets how much memory. */

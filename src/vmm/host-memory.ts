@@ -11,7 +11,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { BALLOONED, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
-import type { MemorySettings } from "./vm-settings.ts";
+import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
 const SWAP_IN = cause("vmm.host-swap.in");

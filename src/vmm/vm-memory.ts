@@ -1,6 +1,6 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
-import type { MemorySettings } from "./vm-settings.ts";
+import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /** Entries of {@link VmMemory.backing} that are not machine page numbers; everything below is a swap slot. */
 export const UNBACKED = -1;
@@ -40,6 +40,8 @@ export class VmMemory {
   returned = 0;
   /** Sampled pages that were touched. */
   sampleTouched = 0;
+  /** Pages that the allocation policy takes to be active, if it estimates that. */
+  active = 0;
   /** Machine memory the allocation policy grants, pages. */
   target: number;
   /** Pages that were in its balloon when it was built. */

@@ -1,4 +1,5 @@
 import type { OperationStream } from "./operation-stream.ts";
+import type { MemorySettings } from "./vm-settings.ts";
 
 /** The guest a workload runs in, in pages of 4 KiB. */
 export interface GuestShape {
@@ -23,6 +24,8 @@ export interface GuestShape {
    * Pages beyond it are zero. Absent: pages in use have contents of their own, the rest is zero.
    */
   readonly contents?: BigUint64Array;
+  /** What is set for its memory on the host; absent: nothing. */
+  readonly memory?: MemorySettings;
 }
 
 /** One guest's work: everything a simulation needs to know about it. */

@@ -99,7 +99,7 @@ export type Work =
   | { readonly kind: "trace"; readonly file: string; readonly cyclesPerInstruction: number };
 
 /** The guest as described: its shape, but contents by name and not yet read. */
-export interface GuestPlan extends Omit<GuestShape, "contents"> {
+export interface GuestPlan extends Omit<GuestShape, "contents" | "memory"> {
   /** Fingerprint files as the description names them; guest i starts with the contents of entry i mod n. */
   readonly contents: readonly string[];
 }

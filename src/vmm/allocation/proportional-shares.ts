@@ -3,7 +3,7 @@ import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
-import { type MemorySettings, memoryShares } from "../vm-settings.ts";
+import { type MemorySettings, memoryShares } from "../../workload/vm-settings.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
 import { admittedVms, startingPages } from "./admission.ts";
 import { minFundingTargets } from "./min-funding.ts";
@@ -27,7 +27,7 @@ export interface ProportionalSharesParameters extends Record<string, number | bo
 /** A VM's memory and what has been set for it: before it starts a request, afterwards the VM itself. */
 interface Configured {
   readonly pages: number;
-  readonly settings?: MemorySettings;
+  readonly settings?: MemorySettings | undefined;
 }
 
 class ProportionalShares implements Allocation, RoomMaker {
@@ -61,6 +61,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     for (const vm of this.#memory.vms) {
       this.#samplers[vm.index] ??= this.#newSampler(vm);
       this.#samplers[vm.index].advance(nowUs);
+      vm.active = this.#samplers[vm.index].fraction * vm.mapped;
     }
     if (this.#reclamation.update(this.#memory.frames.free) || nowUs >= this.#nextBalanceUs) {
       this.#nextBalanceUs = nowUs + this.#parameters.balancePeriodSeconds * 1e6;
@@ -105,7 +106,7 @@ class ProportionalShares implements Allocation, RoomMaker {
       const most = Math.min(this.#limit(vm), vm.claimed + vm.swapped + vm.ballooned);
       const least = Math.min(most, this.#reservation(vm));
       const shares = memoryShares(vm.pages, vm.settings?.shares);
-      return { shares, active: this.#samplers[vm.index].fraction * vm.mapped, least, most };
+      return { shares, active: vm.active, least, most };
     });
     const total = Math.max(0, claimed + frames.free - promised - this.#reclamation.goal);
     // Enough for all that anybody has ever used: nobody is held to a target, until free memory says otherwise.
@@ -165,6 +166,7 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
   slot: "allocation",
   name: "proportional-shares",
   summary: "Memory by shares, with a tax on idle memory; balloons and host swap take what goes beyond a VM's target.",
+  honoursMemorySettings: true,
   parameters: {
     release: {
       summary: "Release of ESX whose reclamation states apply: 2 to 4.0, 4.1, 5, or 6 and later",

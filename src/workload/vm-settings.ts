@@ -14,7 +14,10 @@ export interface MemorySettings {
   readonly balloon?: boolean;
 }
 
-export interface VmSettings {
+/** The VMs from one number to another, both included, counted from 0, and what is set for each of them. */
+export interface VmGroup {
+  readonly first: number;
+  readonly last: number;
   readonly memory?: MemorySettings;
 }
 
