@@ -94,6 +94,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   memory_overhead_mib: { title: "host memory the VMM keeps for itself, mean", unit: "MiB" },
   memory_shared_saved_mib: { title: "memory saved by page sharing, mean", unit: "MiB", better: "higher" },
   memory_ballooned_mib: { title: "memory in balloons, mean", unit: "MiB" },
+  memory_compressed_mib: { title: "guest memory that the host keeps compressed, mean", unit: "MiB" },
   memory_host_swapped_mib: { title: "memory swapped out by the host, mean", unit: "MiB" },
   memory_guest_swapped_mib: { title: "memory swapped out by guests, mean", unit: "MiB" },
   memory_guest_cache_mib: { title: "page cache of the guests, mean", unit: "MiB" },

@@ -91,6 +91,7 @@ export class HostSimulation implements GuestSurroundings {
     const context: HostContext = {
       profile,
       memory: this.host,
+      compressedSizes: this.ids.compressed,
       mechanisms: this.#mechanisms,
       random: (name) => new RandomStream(0, `${seed}/${name}`),
     };

@@ -1,5 +1,6 @@
 /** Contracts of the parts that act at host resolution: many guests, every page. */
 import type { RandomStream } from "../core/random.ts";
+import type { CompressedSizes } from "../machine/compressed-sizes.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "./host-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
@@ -9,6 +10,7 @@ import type { MemorySettings } from "../workload/vm-settings.ts";
 export interface HostContext {
   readonly profile: MachineProfile;
   readonly memory: HostMemory;
+  readonly compressedSizes: CompressedSizes;
   /** The memory mechanisms of this VMM, in order of preference; complete once all parts have been created. */
   readonly mechanisms: readonly MemoryMechanism[];
   /** A random stream of this part's own. */
@@ -18,14 +20,14 @@ export interface HostContext {
 /** A way to get memory out of VMs. */
 export interface MemoryMechanism {
   readonly name: string;
-  /** Sharing costs a VM nothing, a cooperative mechanism asks it, a forced one takes. */
-  readonly kind: "sharing" | "cooperative" | "forced";
+  /** Sharing costs a VM nothing, compression a little; a cooperative mechanism asks it, a forced one takes. */
+  readonly kind: "sharing" | "compressing" | "cooperative" | "forced";
   /** Simulated time between two calls of {@link work}; 0: there is no background work. */
   readonly periodUs: number;
   /** One period's background work. */
   work(): void;
   /**
-   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing frees none on demand, and a cooperative
+   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing and compression free none on demand, and a cooperative
    * mechanism is asked only while the host is being built, when the time it takes does not matter.
    */
   reclaim(vm: VmMemory, pages: number): number;

@@ -10,7 +10,7 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import { BALLOONED, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
@@ -28,6 +28,14 @@ export interface PageSharer {
   share(vm: VmMemory, ppn: number): boolean;
   /** A shared frame ceases to be one; its content is still what it was. */
   forget(mpn: number): void;
+}
+
+/** Who keeps pages compressed, if anybody does. */
+export interface PageCompressor {
+  /** Try to keep a mapped page compressed instead of swapping it out. Returns whether its frame was given up. */
+  compress(vm: VmMemory, ppn: number): boolean;
+  /** Take a page out of the cache; its content. */
+  take(vm: VmMemory, place: number): number;
 }
 
 /** Frees frames when there are none left. */
@@ -57,6 +65,7 @@ export class HostMemory {
   /** Who pays for what happens next. */
   payer: PendingCharges;
   sharer: PageSharer | undefined;
+  compressor: PageCompressor | undefined;
   roomMaker: RoomMaker | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
@@ -113,7 +122,8 @@ export class HostMemory {
   release(vm: VmMemory, ppn: number): void {
     const place = vm.backing[ppn];
     if (place >= 0) this.unmap(vm, ppn);
-    else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
+    else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
+    else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = BALLOONED;
     vm.ballooned++;
     this.payer.add(BALLOON, this.#costs.map);
@@ -130,9 +140,25 @@ export class HostMemory {
 
   /** Move a mapped page to the host's swap space. */
   swapOut(vm: VmMemory, ppn: number): void {
-    const slot = this.#freeSlots.pop() ?? this.#newSlot();
-    this.#slotContent[slot] = this.frames.content[vm.backing[ppn]];
+    const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
+    this.#writeSlot(vm, ppn, content);
+  }
+
+  /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
+  swapOutCompressed(vm: VmMemory, ppn: number): void {
+    const content = this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0;
+    this.#writeSlot(vm, ppn, content);
+  }
+
+  /** Pages that still fit in the host's swap space. */
+  get swapSpaceLeft(): number {
+    return this.swapSpacePages - (this.#slotsUsed - this.#freeSlots.length);
+  }
+
+  #writeSlot(vm: VmMemory, ppn: number, content: number): void {
+    const slot = this.#freeSlots.pop() ?? this.#newSlot();
+    this.#slotContent[slot] = content;
     vm.backing[ppn] = slotCode(slot);
     vm.swapped++;
     this.swapOuts++;
@@ -164,6 +190,8 @@ export class HostMemory {
     if (place === UNBACKED) {
       if (vm.returned > 0) vm.returned--;
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
+    } else if (isCompressed(place)) {
+      this.frames.content[mpn] = this.compressor?.take(vm, cacheCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
       this.frames.content[mpn] = this.#slotContent[slot];

@@ -14,6 +14,7 @@ import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
 import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
+import { compression } from "./memory/compression.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
@@ -47,6 +48,7 @@ export {
   xenDriversDisk,
   xenDriversNetwork,
   ballooning,
+  compression,
   hostSwap,
   pageSharing,
   bareMmu,
@@ -82,6 +84,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversDisk.definition,
   xenDriversNetwork.definition,
   ballooning.definition,
+  compression.definition,
   hostSwap.definition,
   pageSharing.definition,
   bareMmu.definition,

@@ -2,14 +2,31 @@
 
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
-/** Entries of {@link VmMemory.backing} that are not machine page numbers; everything below is a swap slot. */
+/**
+ * Entries of {@link VmMemory.backing} that are not machine page numbers; below them are places in the VM's compression cache,
+ * and below those slots of the host's swap space.
+ */
 export const UNBACKED = -1;
 export const BALLOONED = -2;
-const FIRST_SLOT_CODE = -3;
+const FIRST_CACHE_CODE = -3;
+const FIRST_SLOT_CODE = -(2 ** 30);
 
 /** The entry of a page that is in a slot of the host's swap space, and back. The mapping is its own inverse. */
 export function slotCode(slotOrCode: number): number {
   return FIRST_SLOT_CODE - slotOrCode;
+}
+
+/** The entry of a page that is in a place of the compression cache, and back. */
+export function cacheCode(placeOrCode: number): number {
+  return FIRST_CACHE_CODE - placeOrCode;
+}
+
+export function isSwapped(entry: number): boolean {
+  return entry <= FIRST_SLOT_CODE;
+}
+
+export function isCompressed(entry: number): boolean {
+  return entry <= FIRST_CACHE_CODE && entry > FIRST_SLOT_CODE;
 }
 
 /** The balloon driver in the guest, as the VMM reaches it. */
@@ -36,6 +53,8 @@ export class VmMemory {
   mapped = 0;
   ballooned = 0;
   swapped = 0;
+  /** Pages in its compression cache. */
+  compressed = 0;
   /** Pages that a deflating balloon gave back and that have not been touched since: promised, not yet in use. */
   returned = 0;
   /** Sampled pages that were touched. */

@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly guestIndex: number;
   /** Contents of memory for this guest, one fingerprint a page; see {@link contentsOfGuest}. */
   readonly contents?: BigUint64Array;
+  /** Compressed sizes of these contents, if they were measured. */
+  readonly compressedSizes?: Uint8Array;
   /** Required by a workload whose work is a trace. */
   readonly trace?: TraceWork;
 }
@@ -42,8 +44,8 @@ export function contentsOfGuest(workload: Workload, guestIndex: number): string 
   return contents.length === 0 ? undefined : contents[guestIndex % contents.length];
 }
 
-function guestShape(workload: Workload, { contents, trace }: CompileOptions): GuestShape {
-  const { contents: names, ...shape } = workload.guest;
+function guestShape(workload: Workload, { contents, compressedSizes, trace }: CompileOptions): GuestShape {
+  const { contents: names, compressedSizes: _, ...shape } = workload.guest;
   if (names.length > 0 && contents === undefined) {
     throw new InputError(`workload "${workload.name}" needs the contents of ${names.join(", ")}`);
   }
@@ -52,7 +54,7 @@ function guestShape(workload: Workload, { contents, trace }: CompileOptions): Gu
     throw new InputError(`workload "${workload.name}": the memory contents have ${sizes}`);
   }
   const anonymousPages = Math.max(shape.anonymousPages, trace?.pages ?? 0);
-  return { ...shape, anonymousPages, ...(contents === undefined ? {} : { contents }) };
+  return { ...shape, anonymousPages, ...(contents && { contents }), ...(compressedSizes && { compressedSizes }) };
 }
 
 function compileWork(workload: Workload, options: CompileOptions): OperationStream {

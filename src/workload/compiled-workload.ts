@@ -24,6 +24,8 @@ export interface GuestShape {
    * Pages beyond it are zero. Absent: pages in use have contents of their own, the rest is zero.
    */
   readonly contents?: BigUint64Array;
+  /** Size of each page of the contents once it is compressed, in units of 32 bytes; absent: not measured. */
+  readonly compressedSizes?: Uint8Array;
   /** What is set for its memory on the host; absent: nothing. */
   readonly memory?: MemorySettings;
 }

@@ -44,11 +44,13 @@ export function buildHost(
 ): TestHost {
   const memory = new HostMemory(machine, frames, new PendingCharges());
   const mechanisms: MemoryMechanism[] = [];
-  const context: HostContext = { profile: machine, memory, mechanisms, random: namedStream };
+  const ids = new ContentIds();
+  const compressedSizes = ids.compressed;
+  const context: HostContext = { profile: machine, memory, compressedSizes, mechanisms, random: namedStream };
   for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
   const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
   const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
-  return { memory, ids: new ContentIds(), mechanisms, allocation, scheduler };
+  return { memory, ids, mechanisms, allocation, scheduler };
 }
 
 /** A guest on the host, built like in the simulation; `target` pages of machine memory if VMs are populated. */

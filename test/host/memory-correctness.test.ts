@@ -8,10 +8,12 @@ import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import type { HostMemory } from "../../src/vmm/host-memory.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { isCompressed, isSwapped } from "../../src/vmm/vm-memory.ts";
 import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Few bits: contents that differ collide all the time. */
@@ -52,6 +54,18 @@ const CASES: readonly Case[] = [
     },
     guests: 3,
     frames: 150,
+  },
+  {
+    name: "esx with compression",
+    vmm: { ...esx, memory: [sharing, ballooning(), compression({ maxPercent: 25 }), hostSwap()] },
+    guests: 3,
+    frames: 150,
+  },
+  {
+    name: "esx with compression and little swap space",
+    vmm: { ...esx, memory: [compression({ maxPercent: 25 }), hostSwap({ spacePercent: 240 })] },
+    guests: 3,
+    frames: 130,
   },
 ];
 
@@ -184,7 +198,7 @@ function checkFrames({ frames, vms }: HostMemory): void {
   const places = vms.map((vm) => {
     for (const place of vm.backing) if (place >= 0) references[place]++;
     const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
-    return [count((place) => place >= 0), count((place) => place === -2), count((place) => place < -2)];
+    return [count((place) => place >= 0), count((place) => place === -2), count(isCompressed), count(isSwapped)];
   });
   const wrong: string[] = [];
   let saved = 0;
@@ -196,7 +210,7 @@ function checkFrames({ frames, vms }: HostMemory): void {
     if (count > 1) saved += count - 1;
   });
   const counted = [frames.free, frames.private, frames.shared, frames.overhead];
-  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.swapped]);
+  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.swapped]);
   const total = counted.reduce((sum, one) => sum + one, 0);
   expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
     counted: byState,

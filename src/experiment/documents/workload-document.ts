@@ -40,6 +40,7 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     swapPages: guest.swap ?? 0,
     threads: guest.threads,
     contents: guest.contents ?? [],
+    compressedSizes: guest["compressed-sizes"] ?? [],
   };
 }
 

@@ -103,7 +103,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     const promised = vms.reduce((sum, vm) => sum + vm.returned, 0);
     const claimed = vms.reduce((sum, vm) => sum + vm.claimed, 0);
     const claimants = vms.map((vm) => {
-      const most = Math.min(this.#limit(vm), vm.claimed + vm.swapped + vm.ballooned);
+      const most = Math.min(this.#limit(vm), vm.claimed + vm.compressed + vm.swapped + vm.ballooned);
       const least = Math.min(most, this.#reservation(vm));
       const shares = memoryShares(vm.pages, vm.settings?.shares);
       return { shares, active: vm.active, least, most };
