@@ -10,8 +10,8 @@ export interface MemorySettings {
   readonly limitPages?: number;
   /** Weight when VMs compete for memory: a level, or a number. */
   readonly shares?: ShareLevel | number;
-  /** The guest has a balloon driver; as it is with the VMM by default. */
-  readonly balloon?: boolean;
+  /** When the guest's balloon driver starts; Infinity: there is none. Default: it runs from the beginning. */
+  readonly balloonFromUs?: number;
 }
 
 /** The VMs from one number to another, both included, counted from 0, and what is set for each of them. */

@@ -30,7 +30,7 @@ describe("settings of single VMs", () => {
     const [{ settings }] = expandMatrix(readMatrix(text, "m.yaml").matrix);
     expect(settings).toEqual([
       { first: 0, last: 0, memory: { reservationPages: 16_384, limitPages: 32_768, shares: "high" } },
-      { first: 1, last: 3, memory: { shares: 700, balloon: false } },
+      { first: 1, last: 3, memory: { shares: 700, balloonFromUs: Infinity } },
     ]);
   });
 

@@ -1,7 +1,7 @@
 /** What a matrix sets for single VMs: `{ vms: 0..3, memory: { reservation: 64MiB, limit: 192MiB, shares: high } }`. */
 import { z } from "zod";
 import { type MemorySettings, SHARE_LEVELS, type VmGroup } from "../../workload/vm-settings.ts";
-import { pages } from "./quantities.ts";
+import { duration, pages } from "./quantities.ts";
 
 const MAX_SHARES = 1_000_000;
 
@@ -28,16 +28,16 @@ const memory = z
       .optional()
       .meta({ description: "Weight when VMs compete; a level is worth 20, 10 or 5 shares a MB of configured memory." }),
     "balloon-driver": z
-      .enum(["on", "off"])
+      .union([z.literal("off"), duration])
       .optional()
-      .meta({ description: "off: the guest has no balloon driver, and the VMM has to do without." }),
+      .meta({ description: "When the guest's balloon driver starts, or off: the VMM has to do without one." }),
   })
   .transform(({ reservation, limit, shares, "balloon-driver": driver }): MemorySettings => {
     return {
       ...(reservation === undefined ? {} : { reservationPages: reservation }),
       ...(limit === undefined ? {} : { limitPages: limit }),
       ...(shares === undefined ? {} : { shares }),
-      ...(driver === undefined ? {} : { balloon: driver === "on" }),
+      ...(driver === undefined ? {} : { balloonFromUs: driver === "off" ? Infinity : driver }),
     };
   });
 
