@@ -5,6 +5,7 @@ import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
@@ -16,7 +17,7 @@ export const esx4 = defineVmm({
   summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging({ largePages: true }),
-  memory: [pageSharing(), ballooning(), compression(), hostSwap()],
+  memory: [largePages(), pageSharing(), ballooning(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 4.1, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),

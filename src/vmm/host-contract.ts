@@ -20,14 +20,14 @@ export interface HostContext {
 /** A way to get memory out of VMs. */
 export interface MemoryMechanism {
   readonly name: string;
-  /** Sharing costs a VM nothing, compression a little; a cooperative mechanism asks it, a forced one takes. */
-  readonly kind: "sharing" | "compressing" | "cooperative" | "forced";
+  /** Backing takes nothing, sharing costs a VM nothing, compression a little; a cooperative mechanism asks it, a forced one takes. */
+  readonly kind: "backing" | "sharing" | "compressing" | "cooperative" | "forced";
   /** Simulated time between two calls of {@link work}; 0: there is no background work. */
   readonly periodUs: number;
   /** One period's background work. */
   work(): void;
   /**
-   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing and compression free none on demand, and a cooperative
+   * Free up to `pages` frames of a VM's at once; returns how many it was. Backing, sharing and compression free none on demand, and a cooperative
    * mechanism is asked only while the host is being built, when the time it takes does not matter.
    */
   reclaim(vm: VmMemory, pages: number): number;

@@ -30,6 +30,14 @@ export interface PageSharer {
   forget(mpn: number): void;
 }
 
+/** Who backs regions of 512 pages with one large page, if anybody does. */
+export interface LargePageBacking {
+  /** Back the region of an unbacked page as a whole. Returns whether that could be done. */
+  back(vm: VmMemory, ppn: number): boolean;
+  /** Back the region of the page with small pages from now on. */
+  breakUp(vm: VmMemory, ppn: number): void;
+}
+
 /** Who keeps pages compressed, if anybody does. */
 export interface PageCompressor {
   /** Try to keep a mapped page compressed instead of swapping it out. Returns whether its frame was given up. */
@@ -65,6 +73,7 @@ export class HostMemory {
   /** Who pays for what happens next. */
   payer: PendingCharges;
   sharer: PageSharer | undefined;
+  largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
   roomMaker: RoomMaker | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
@@ -120,6 +129,7 @@ export class HostMemory {
 
   /** The guest's balloon takes a page: whatever backs it is free for others. */
   release(vm: VmMemory, ppn: number): void {
+    this.breakUp(vm, ppn);
     const place = vm.backing[ppn];
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
@@ -143,6 +153,11 @@ export class HostMemory {
     const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
     this.#writeSlot(vm, ppn, content);
+  }
+
+  /** From now on the page is one that can be shared or taken. */
+  breakUp(vm: VmMemory, ppn: number): void {
+    if (vm.isLarge(ppn)) this.largePages?.breakUp(vm, ppn);
   }
 
   /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
@@ -185,6 +200,7 @@ export class HostMemory {
 
   #back(vm: VmMemory, ppn: number): number {
     if (vm.backing[ppn] === BALLOONED) throw new RangeError(`VM ${vm.index} uses page ${ppn}, which is in its balloon`);
+    if (vm.backing[ppn] === UNBACKED && this.largePages?.back(vm, ppn) === true) return vm.backing[ppn];
     const mpn = this.#allocate(vm, ppn);
     const place = vm.backing[ppn];
     if (place === UNBACKED) {

@@ -16,6 +16,7 @@ import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
@@ -50,6 +51,7 @@ export {
   ballooning,
   compression,
   hostSwap,
+  largePages,
   pageSharing,
   bareMmu,
   directPaging,
@@ -86,6 +88,7 @@ export const PARTS: readonly PartDefinition[] = [
   ballooning.definition,
   compression.definition,
   hostSwap.definition,
+  largePages.definition,
   pageSharing.definition,
   bareMmu.definition,
   directPaging.definition,

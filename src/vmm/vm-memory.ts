@@ -29,6 +29,11 @@ export function isCompressed(entry: number): boolean {
   return entry <= FIRST_CACHE_CODE && entry > FIRST_SLOT_CODE;
 }
 
+/** Small pages in a large one of 2 MiB. */
+export const LARGE_PAGE = 512;
+/** How a region of that size is backed. A candidate has a page whose content was found elsewhere, too. */
+export const Region = { Small: 0, Large: 1, LargeCandidate: 2 } as const;
+
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
@@ -44,6 +49,8 @@ export class VmMemory {
   readonly backing: Int32Array;
   /** 1: the page is in the current sample of the activity estimate and has not been touched since. */
   readonly sampled: Uint8Array;
+  /** By region: a value of {@link Region}. */
+  readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
   /** Largest balloon, pages. */
@@ -75,6 +82,12 @@ export class VmMemory {
     this.target = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
     this.sampled = new Uint8Array(pages);
+    this.regions = new Uint8Array(Math.ceil(pages / LARGE_PAGE));
+  }
+
+  /** The page is part of a large one. */
+  isLarge(ppn: number): boolean {
+    return this.regions[Math.floor(ppn / LARGE_PAGE)] !== Region.Small;
   }
 
   /** There is a driver, and its balloon is not as large as it gets. */

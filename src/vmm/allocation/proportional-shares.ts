@@ -2,7 +2,7 @@
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
 import { type MemorySettings, memoryShares } from "../../workload/vm-settings.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
 import { admittedVms, startingPages } from "./admission.ts";
@@ -67,6 +67,7 @@ class ProportionalShares implements Allocation, RoomMaker {
       this.#nextBalanceUs = nowUs + this.#parameters.balancePeriodSeconds * 1e6;
       this.#setTargets();
     }
+    this.#breakLargePages();
     this.#takeByForce();
     const { balloon, blocks } = this.#reclamation.rule;
     for (const vm of this.#memory.vms) {
@@ -115,6 +116,19 @@ class ProportionalShares implements Allocation, RoomMaker {
     vms.forEach((vm, i) => {
       vm.target = enough ? this.#limit(vm) : targets[i];
     });
+  }
+
+  /** One large page after the other, until sharing its small pages has brought free memory to the goal. */
+  #breakLargePages(): void {
+    const { largePages } = this.#reclamation.rule;
+    if (largePages === "kept" || this.#memory.largePages === undefined) return;
+    const least = largePages === "broken" ? Region.Large : Region.LargeCandidate;
+    for (const vm of this.#byExcess()) {
+      for (let region = 0; region < vm.regions.length; region++) {
+        if (this.#memory.frames.free >= this.#reclamation.goal) return;
+        if (vm.regions[region] >= least) this.#memory.breakUp(vm, region * LARGE_PAGE);
+      }
+    }
   }
 
   /**

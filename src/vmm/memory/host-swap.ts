@@ -42,10 +42,14 @@ class HostSwap implements MemoryMechanism {
 
   /** Every candidate is tried for sharing first, then for compression; one that others share would free nothing. */
   #evict(vm: VmMemory, ppn: number): void {
-    const mpn = vm.backing[ppn];
     const memory = this.#memory;
-    if (mpn < 0 || memory.frames.references(mpn) > 1) return;
+    if (vm.backing[ppn] < 0 || memory.frames.references(vm.backing[ppn]) > 1) return;
     if (vm.index === memory.pinnedVm && ppn === memory.pinnedPpn) return;
+    if (vm.isLarge(ppn)) {
+      // Broken up, some of its pages may be shared: that may be enough.
+      memory.breakUp(vm, ppn);
+      return;
+    }
     if (memory.sharer?.share(vm, ppn) === true || memory.compressor?.compress(vm, ppn) === true) return;
     if (memory.swapSpaceLeft > 0) memory.swapOut(vm, ppn);
   }
