@@ -26,7 +26,7 @@ export const SERIES_COLUMNS = ["time_s", ...MEMORY_COLUMNS, "throughput_rps"] as
 const FIRST_MEMORY_COLUMN = 1;
 /** Of each VM, where VMs differ in work or settings: machine memory it has, is granted, and is taken to use. */
 const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {
-  machine_mib: ({ mapped }) => mapped,
+  machine_mib: ({ machine }) => machine,
   target_mib: ({ target }) => target,
   active_mib: ({ active }) => active,
 };

@@ -62,6 +62,8 @@ export class VmMemory {
   swapped = 0;
   /** Pages in its compression cache. */
   compressed = 0;
+  /** Frames of that cache. */
+  cacheFrames = 0;
   /** Pages that a deflating balloon gave back and that have not been touched since: promised, not yet in use. */
   returned = 0;
   /** Sampled pages that were touched. */
@@ -95,8 +97,13 @@ export class VmMemory {
     return this.balloon !== undefined && this.ballooned < this.balloonLimit;
   }
 
-  /** Machine memory it uses or may use at any moment without asking. */
+  /** Machine memory it has, its compressed pages included; a shared page counts for each VM that has it. */
+  get machine(): number {
+    return this.mapped + this.cacheFrames;
+  }
+
+  /** Machine memory it has or may have at any moment without asking. */
   get claimed(): number {
-    return this.mapped + this.returned;
+    return this.machine + this.returned;
   }
 }

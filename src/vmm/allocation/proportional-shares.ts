@@ -71,8 +71,8 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#takeByForce();
     const { balloon, blocks } = this.#reclamation.rule;
     for (const vm of this.#memory.vms) {
-      vm.balloonMayGrow = balloon || vm.mapped > this.#limit(vm);
-      vm.blocked = blocks && vm.mapped > vm.target;
+      vm.balloonMayGrow = balloon || vm.machine > this.#limit(vm);
+      vm.blocked = blocks && vm.machine > vm.target;
     }
   }
 
@@ -80,13 +80,13 @@ class ProportionalShares implements Allocation, RoomMaker {
   makeRoom(): number {
     const byExcess = this.#byExcess();
     return (
-      this.#takeFromFirst(byExcess.filter((vm) => vm.mapped > this.#reservation(vm))) || this.#takeFromFirst(byExcess)
+      this.#takeFromFirst(byExcess.filter((vm) => vm.machine > this.#reservation(vm))) || this.#takeFromFirst(byExcess)
     );
   }
 
   #takeFromFirst(vms: readonly VmMemory[]): number {
     for (const vm of vms) {
-      const above = vm.mapped - this.#reservation(vm);
+      const above = vm.machine - this.#reservation(vm);
       for (const mechanism of this.#forced()) {
         const freed = mechanism.reclaim(vm, above > 0 ? Math.min(EMERGENCY_PAGES, above) : 1);
         if (freed > 0) return freed;
@@ -143,8 +143,8 @@ class ProportionalShares implements Allocation, RoomMaker {
     for (const vm of this.#byExcess()) {
       if (paged !== "everybody" && vm.canBalloon) continue;
       for (const mechanism of this.#forced()) {
-        const beyondLimit = vm.mapped - this.#limit(vm);
-        const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.mapped - vm.target)));
+        const beyondLimit = vm.machine - this.#limit(vm);
+        const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.machine - vm.target)));
         if (pages <= 0) continue;
         const taken = mechanism.reclaim(vm, pages);
         budget -= taken;
@@ -159,7 +159,7 @@ class ProportionalShares implements Allocation, RoomMaker {
 
   /** VMs furthest above their target first. */
   #byExcess(): readonly VmMemory[] {
-    return [...this.#memory.vms].sort((a, b) => b.mapped - b.target - (a.mapped - a.target) || a.index - b.index);
+    return [...this.#memory.vms].sort((a, b) => b.machine - b.target - (a.machine - a.target) || a.index - b.index);
   }
 
   #newSampler(vm: VmMemory): ActivitySampler {

@@ -58,6 +58,7 @@ class Compression implements MemoryMechanism, PageCompressor {
     // Its own frame is free now, if the cache needs one.
     memory.unmap(vm, ppn);
     vm.backing[ppn] = cacheCode(cache.add(ppn, content, pages));
+    vm.cacheFrames = cache.frames;
     vm.compressed++;
     memory.payer.add(COMPRESS, this.#costs.map);
     return true;
@@ -66,7 +67,10 @@ class Compression implements MemoryMechanism, PageCompressor {
   take(vm: VmMemory, place: number): number {
     vm.compressed--;
     this.#memory.payer.add(DECOMPRESS, this.#costs.decompress + this.#costs.map);
-    return this.#cacheOf(vm).take(place);
+    const cache = this.#cacheOf(vm);
+    const content = cache.take(place);
+    vm.cacheFrames = cache.frames;
+    return content;
   }
 
   #cacheOf(vm: VmMemory): CompressionCache {
