@@ -20,6 +20,11 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms = 1, setti
   if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
     return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
   }
+  const mechanisms = vmm.memory.map(({ definition }) => definition);
+  const idle = mechanisms.find(
+    ({ onlyWith }) => onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith),
+  );
+  if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
   const needs = SLOTS.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);
   return missing.length === 0 ? undefined : `machine ${profile.name} gives no cost of ${missing.join(", ")}`;

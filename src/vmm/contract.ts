@@ -43,6 +43,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Primitive costs the machine profile must give; a profile without one of them rejects the cell with that reason. */
   readonly needs?: readonly string[];
+  /** Memory parts: the mechanism that it works on behalf of, without which it does nothing. */
+  readonly onlyWith?: string;
   /** Allocation parts: it keeps to what is set for the memory of single VMs. */
   readonly honoursMemorySettings?: true;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */

@@ -88,6 +88,16 @@ describe("settings of single VMs", () => {
     ]);
   });
 
+  it("of the VMM are skipped, too, where a mechanism lacks the one that it needs", async () => {
+    const vmm = "{ esx: { memory: [page-sharing, compression] }, as: compressing }";
+    const { cells } = await planMatrix(matrix("[{ vms: 0 }]", undefined, vmm), "m.yaml");
+    const { status, reason } = await runCell(cells[0]);
+    expect([status, reason]).toEqual([
+      "skipped",
+      "esx has compression without host-swap, which is what makes use of it",
+    ]);
+  });
+
   it("never let a reservation through that the host does not have", () => {
     const group = fc.record({
       first: fc.nat(9),

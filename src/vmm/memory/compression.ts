@@ -94,6 +94,7 @@ export const compression = definePart<"memory", CompressionParameters>({
       source: "ESX, Mem.MemZipMaxPct",
     },
   },
+  onlyWith: "host-swap",
   needs: ["page.compress", "page.decompress", "page.map"],
   create: (parameters, context) => new Compression(parameters, context),
 });
