@@ -7,14 +7,12 @@ export const SIZE_UNIT_BYTES = 32;
  * 64 quantiles, in units, of 463,609 pages that are not zero: nine Linux guests of 256 MiB two minutes after the start of
  * their work, zlib deflate level 1 (workloads/data/README.md). 128 and more: the page does not shrink.
  */
-const QUANTILES = Uint8Array.of(
-  ...[
-    2, 2, 2, 3, 4, 7, 7, 10, 11, 13, 13, 14, 14, 15, 17, 18, 20, 21, 21, 22, 23, 23, 24, 25, 26, 26, 27, 28, 29, 30, 31,
-  ],
-  ...[
-    32, 33, 34, 35, 37, 38, 40, 42, 43, 45, 47, 50, 52, 54, 56, 59, 62, 65, 69, 72, 75, 77, 79, 80, 82, 83, 84, 86, 87,
-  ],
-  ...[91, 113, 122, 129],
+const QUANTILES = Uint8Array.from(
+  (
+    "2 2 2 3 4 7 7 10 11 13 13 14 14 15 17 18 20 21 21 22 23 23 24 25 26 26 27 28 29 30 31 32 33 34 " +
+    "35 37 38 40 42 43 45 47 50 52 54 56 59 62 65 69 72 75 77 79 80 82 83 84 86 87 91 113 122 129"
+  ).split(" "),
+  Number,
 );
 
 export class CompressedSizes {

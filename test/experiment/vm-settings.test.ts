@@ -22,6 +22,10 @@ async function problemsOf(text: string): Promise<readonly string[]> {
   return [];
 }
 
+async function keyOf(settings: string): Promise<string> {
+  return (await planMatrix(matrix(settings), "m.yaml")).cells[0].key;
+}
+
 describe("settings of single VMs", () => {
   it("are read: a number or a range of VMs, sizes, shares by level or number, a missing driver", () => {
     const text = matrix(
@@ -71,10 +75,9 @@ describe("settings of single VMs", () => {
   });
 
   it("give a cell another key, and leave the keys of cells without them alone", async () => {
-    const key = async (settings: string) => (await planMatrix(matrix(settings), "m.yaml")).cells[0].key;
     const [low, high] = [
-      await key("[{ vms: 0, memory: { shares: low } }]"),
-      await key("[{ vms: 0, memory: { shares: high } }]"),
+      await keyOf("[{ vms: 0, memory: { shares: low } }]"),
+      await keyOf("[{ vms: 0, memory: { shares: high } }]"),
     ];
     expect(low).not.toBe(high);
   });
@@ -124,23 +127,24 @@ describe("settings of single VMs", () => {
   });
 });
 
-describe("on a host with a third of the memory that is configured", () => {
-  const run = async (settings: string): Promise<readonly number[]> => {
-    const { cells } = await planMatrix(matrix(settings, "vms: [4]\n    overcommit: [3]"), "m.yaml");
-    const { status, series } = await runCell(cells[0]);
-    expect(status).toBe("done");
-    const last = series?.rows.at(-1) ?? [];
-    return [0, 1, 2, 3].map((vm) => last[series?.columns.indexOf(`vm${vm}_machine_mib`) ?? -1]);
-  };
+/** Machine memory of each VM at the end. */
+async function machineMib(settings: string): Promise<readonly number[]> {
+  const { cells } = await planMatrix(matrix(settings, "vms: [4]\n    overcommit: [3]"), "m.yaml");
+  const { status, series } = await runCell(cells[0]);
+  expect(status).toBe("done");
+  const last = series?.rows.at(-1) ?? [];
+  return [0, 1, 2, 3].map((vm) => last[series?.columns.indexOf(`vm${vm}_machine_mib`) ?? -1]);
+}
 
+describe("on a host with a third of the memory that is configured", () => {
   it("a VM keeps what is reserved for it, and the others have less", async () => {
-    const [reserved, ...others] = await run("[{ vms: 0, memory: { reservation: 220MiB } }]");
+    const [reserved, ...others] = await machineMib("[{ vms: 0, memory: { reservation: 220MiB } }]");
     expect(reserved).toBeGreaterThan(219);
     expect(Math.max(...others)).toBeLessThan(200);
   });
 
   it("more shares are more memory, and a limit is not exceeded", async () => {
-    const [high, , low, limited] = await run(
+    const [high, , low, limited] = await machineMib(
       "[{ vms: 0, memory: { shares: high } }, { vms: 2, memory: { shares: low } }, { vms: 3, memory: { limit: 64MiB } }]",
     );
     expect(high).toBeGreaterThan(1.2 * low);

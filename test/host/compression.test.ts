@@ -127,6 +127,10 @@ describe("compressing", () => {
   });
 });
 
+function shareUpTo(sizes: readonly number[], bytes: number): number {
+  return sizes.filter((size) => size <= bytes).length / sizes.length;
+}
+
 describe("sizes of compressed pages", () => {
   const guests = [
     "d12-gcc",
@@ -140,8 +144,6 @@ describe("sizes of compressed pages", () => {
     "d13-idle",
   ];
   const measured = guests.map((guest) => gunzipSync(readFileSync(`workloads/data/${guest}.t3.csize.gz`)));
-  const shareUpTo = (sizes: readonly number[], bytes: number): number =>
-    sizes.filter((size) => size <= bytes).length / sizes.length;
 
   it("of contents that nobody measured are distributed as those of real guests", () => {
     const real = measured.flatMap((units) =>

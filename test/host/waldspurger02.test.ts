@@ -32,10 +32,17 @@ function off(simulated: number, published: number): number {
   return Math.abs(simulated / published - 1);
 }
 
+/** A program touches 10 MB, from minute 4 to minute 8 225 MB, then 10 MB again. */
+function touched(second: number): number {
+  return second >= 240 && second < 480 ? 225 : 10;
+}
+
+function most(some: readonly Row[], column: string): number {
+  return Math.max(...some.map((row) => row[column]));
+}
+
 describe("Figure 6: active memory, estimated from samples of 100 pages every 30 s", () => {
-  // A program touches 10 MB, from minute 4 to minute 8 225 MB, then 10 MB again.
   const seconds = 1200;
-  const touched = (second: number): number => (second >= 240 && second < 480 ? 225 : 10);
   const shape: Partial<GuestShape> = { anonymousPages: 232 * MIB, residentAnonymousPages: 232 * MIB };
   const toucher = guest("toucher", seconds, shape, (stream) => {
     for (let second = 0; second < seconds; second++) {
@@ -111,7 +118,6 @@ describe("Figure 8: five Windows servers of 1472 MB boot on 1 GB without balloon
   const { rows } = run(guests, 1024 - 160 - 24);
   const boot = rows.slice(0, 90);
   const later = rows.slice(120);
-  const most = (some: readonly Row[], column: string): number => Math.max(...some.map((row) => row[column]));
 
   // What boot needs depends on when its VMs load what, which is assumed: simulated 668 and 6 MB.
   it("sharing zero pages before they are swapped finds nine tenths of what boot needs, as 325 of 360 MB (esx02.f8.bootzero, bootswap)", () => {
