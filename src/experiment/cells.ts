@@ -15,11 +15,14 @@ export function expandMatrix(matrix: Matrix): readonly CellSpec[] {
 
 function expandBlock(block: MatrixBlock): readonly CellSpec[] {
   const cells: CellSpec[] = [];
+  const settings = block.settings === undefined ? {} : { settings: block.settings };
   for (const workload of block.workloads) {
     for (const machine of block.machines) {
       for (const seed of block.seeds) {
         for (const density of densities(block)) {
-          for (const vmm of block.vmms) cells.push({ block: block.name, vmm, workload, machine, seed, ...density });
+          for (const vmm of block.vmms) {
+            cells.push({ block: block.name, vmm, workload, machine, seed, ...density, ...settings });
+          }
         }
       }
     }
@@ -61,12 +64,11 @@ export interface CellInputs {
 
 /** SHA-256 over a cell's spec and everything it names. The same inputs give the same key on every machine. */
 export function cellKey(spec: CellSpec, inputs: CellInputs): string {
-  const { block, vmm, workload, machine, seed, vms = null, overcommit = null } = spec;
+  const { block, vmm, workload, machine, seed, vms = null, overcommit = null, settings } = spec;
   const named = [vmm.label, vmm.base, sorted(vmm.set)];
   const { workload: work, machine: hardware, vmm: parts } = inputs;
-  return digest(
-    JSON.stringify([RESULT_SCHEMA, block, named, workload, machine, seed, vms, overcommit, work, hardware, parts]),
-  );
+  const values = [RESULT_SCHEMA, block, named, workload, machine, seed, vms, overcommit, work, hardware, parts];
+  return digest(JSON.stringify(settings === undefined ? values : [...values, settings]));
 }
 
 /** A VMM as text: its parts in order with all parameters, so that a changed default gives another key. */

@@ -4,8 +4,11 @@ import { z } from "zod";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
+import type { VmGroup } from "../workload/vm-settings.ts";
 import { isPath } from "./catalogue.ts";
 import { name } from "./documents/quantities.ts";
+import { groupProblems } from "./documents/vm-settings-problems.ts";
+import { vmGroupSchema } from "./documents/vm-settings-schema.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./documents/yaml-document.ts";
 
 const MAX_VMS = 4096;
@@ -27,6 +30,8 @@ export interface MatrixBlock {
   /** Absent: one guest alone, every trap simulated. */
   readonly vms?: readonly number[];
   readonly overcommit?: readonly number[];
+  /** What is set for single VMs. */
+  readonly settings?: readonly VmGroup[];
   readonly exclude: readonly Exclusion[];
 }
 
@@ -84,6 +89,7 @@ const block = z.strictObject({
   seeds: seedList.optional(),
   vms: listOf(z.int().min(1).max(MAX_VMS)).optional(),
   overcommit: listOf(z.number().min(0.1).max(100)).optional(),
+  settings: listOf(vmGroupSchema).optional(),
   exclude: z.array(z.strictObject(Object.fromEntries(axes.map((axis) => [axis, valueOrValues.optional()])))).optional(),
 });
 
@@ -169,6 +175,9 @@ function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): reado
     if (!entry.machines && !data.machines)
       complain(at, 'the key "machines" is missing, here and at the top of the matrix');
     if (entry.overcommit && !entry.vms) complain([...at, "overcommit"], "needs vms: how many guests share the host");
+    if (entry.settings && !entry.vms) complain([...at, "settings"], "needs vms: how many guests share the host");
+    for (const { path, message } of groupProblems(entry.settings ?? []))
+      complain([...at, "settings", ...path], message);
     for (const [j, exclusion] of (entry.exclude ?? []).entries()) {
       for (const [axis, message] of unknownValues(entry, data, exclusion as Exclusion)) {
         complain([...at, "exclude", j, axis], message);

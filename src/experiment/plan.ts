@@ -10,6 +10,7 @@ import { partsIn } from "../vmm/compose.ts";
 import { locate } from "./catalogue.ts";
 import { cellKey, describeVmm, expandMatrix } from "./cells.ts";
 import { type LoadedMachine, loadMachine, type LoadedWorkload, loadWorkload } from "./documents/load.ts";
+import { densityProblems, type SettingsProblem } from "./documents/vm-settings-problems.ts";
 import type { DocumentPath } from "./documents/yaml-document.ts";
 import { readInputText } from "./input-files.ts";
 import { type LoadedVmm, loadVmm } from "./load-vmm.ts";
@@ -91,6 +92,7 @@ class Inputs {
           () => loadWorkload(locate("workloads", name, folder)),
           (message) => complain(["workloads", j], message),
         );
+        for (const { path, message } of inputs.#settingsProblems(block, name)) complain(["settings", ...path], message);
       }
       for (const [j, name] of block.machines.entries()) {
         collect(
@@ -103,6 +105,14 @@ class Inputs {
     }
     if (problems.length > 0) throw new InputError([...new Set(problems)]);
     return inputs;
+  }
+
+  /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
+  #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly SettingsProblem[] {
+    const vmPages = this.#workloads.get(name)?.workload.guest.memoryPages;
+    if (settings === undefined || vmPages === undefined) return [];
+    const densities = vms.flatMap((count) => overcommit.map((ratio) => ({ vms: count, overcommit: ratio, vmPages })));
+    return densities.flatMap((density) => densityProblems(settings, density));
   }
 
   async #loadVmm(

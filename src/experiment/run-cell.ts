@@ -39,7 +39,7 @@ export async function runCell(cell: PlannedCell): Promise<CellResult> {
     const guests = streams.get(`${cell.workloadFile}\0${spec.seed}\0${spec.vms ?? 1}`, () => guestsOf(cell));
     const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(vmm, guests);
     if (unkept !== undefined) return { ...empty, status: "skipped", reason: unkept };
-    const outcome = simulate(vmm, profile, guests, spec, operationCosts);
+    const outcome = simulate(vmm, profile, withSettings(guests, spec.settings), spec, operationCosts);
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {
@@ -54,6 +54,14 @@ async function vmmOf({ spec, folder }: PlannedCell): Promise<Vmm> {
 function guestsOf({ workloadFile, spec }: PlannedCell): readonly CompiledWorkload[] {
   const loaded = workloads.get(workloadFile, () => loadWorkload(workloadFile));
   return compileGuests(loaded, spec.seed, spec.vms ?? 1);
+}
+
+function withSettings(guests: readonly CompiledWorkload[], groups: CellSpec["settings"]): readonly CompiledWorkload[] {
+  if (groups === undefined) return guests;
+  return guests.map((workload, i) => {
+    const memory = groups.find(({ first, last }) => first <= i && i <= last)?.memory;
+    return memory === undefined ? workload : { ...workload, guest: { ...workload.guest, memory } };
+  });
 }
 
 /** JSON would turn these into null, and every mean over them into nonsense. */

@@ -63,6 +63,7 @@ export function bootContents(shape: GuestShape, ids: ContentIds): Uint32Array {
     for (let ppn = 0; ppn < Math.min(residentPages(shape), contents.length); ppn++) contents[ppn] = ids.unique();
   } else {
     contents.set(ids.internAll(shape.contents.subarray(0, shape.memoryPages)));
+    if (shape.compressedSizes !== undefined) ids.compressed.record(contents, shape.compressedSizes);
   }
   return contents;
 }

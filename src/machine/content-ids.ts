@@ -3,6 +3,8 @@
  * built, in an open-addressing table on typed arrays; afterwards the simulation compares integers only.
  */
 
+import { CompressedSizes } from "./compressed-sizes.ts";
+
 /** The page of zeros. */
 export const ZERO_CONTENT = 0;
 
@@ -16,6 +18,7 @@ export const ZERO_PAGE_FINGERPRINT = 0xac869b6f32d8bbdbn;
 const COMMON_BASE = 0x8000_0000;
 
 export class ContentIds {
+  readonly compressed = new CompressedSizes();
   #next = 1;
   #capacity = 1 << 16;
   #used = 0;

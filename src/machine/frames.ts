@@ -76,6 +76,19 @@ export class MachineFrames {
     return mpn;
   }
 
+  /** A frame that the VMM keeps for itself until it gives it back. Throws a RangeError when none is free. */
+  takeForVmm(): number {
+    const mpn = this.#take();
+    this.state[mpn] = FrameState.Overhead;
+    this.overhead++;
+    return mpn;
+  }
+
+  giveBack(mpn: number): void {
+    this.overhead--;
+    this.#free(mpn);
+  }
+
   /** One guest page less maps the frame; the last one frees it. Returns whether the frame became free. */
   drop(mpn: number): boolean {
     if (this.#references[mpn] > 1) {
@@ -85,10 +98,7 @@ export class MachineFrames {
     }
     if (this.state[mpn] === FrameState.Shared) this.shared--;
     else this.private--;
-    this.state[mpn] = FrameState.Free;
-    this.#references[mpn] = this.#freeHead;
-    this.#freeHead = mpn;
-    this.free++;
+    this.#free(mpn);
     return true;
   }
 
@@ -110,6 +120,13 @@ export class MachineFrames {
   addReference(mpn: number): void {
     this.#references[mpn]++;
     this.saved++;
+  }
+
+  #free(mpn: number): void {
+    this.state[mpn] = FrameState.Free;
+    this.#references[mpn] = this.#freeHead;
+    this.#freeHead = mpn;
+    this.free++;
   }
 
   #take(): number {

@@ -34,10 +34,10 @@ export function buildGuests(
 ): readonly HostGuest[] {
   const { host } = around;
   host.payer = new PendingCharges();
-  const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages }));
+  const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages, settings: guest.memory }));
   const starting = allocation.admit(requests, host.frames.free);
   host.frames.addOverhead(overheadPages * starting.length);
-  for (const [i, target] of starting.entries()) host.addVm(requests[i].pages).target = target;
+  for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
   const balloons = allocation.balloons ?? true;
   const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
   const forcedRoom = host.roomMaker;
@@ -45,7 +45,7 @@ export function buildGuests(
   const prices = new OperationPriceList(measure);
   const guests = starting.map((_, i) => {
     const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0) guest.vm.balloon = guest;
+    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest;
     return guest;
   });
   host.roomMaker = forcedRoom;

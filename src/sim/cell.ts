@@ -2,6 +2,8 @@
  * A cell: one VMM, one workload, one machine, one seed. What goes in and what comes out, as plain data that survives JSON.
  */
 
+import type { VmGroup } from "../workload/vm-settings.ts";
+
 /** A VMM by name, with its parts replaced, switched or parameterized (`{"memory.page-sharing": false}`). */
 export interface VmmChoice {
   /** Registered name, or a path to a module that exports a VMM. */
@@ -26,6 +28,8 @@ export interface CellSpec {
   readonly vms?: number;
   /** Sum of configured guest memory over host memory for VMs; host resolution only. */
   readonly overcommit?: number;
+  /** What is set for single VMs; host resolution only. */
+  readonly settings?: readonly VmGroup[];
 }
 
 export type CellStatus = "done" | "skipped" | "failed";
@@ -93,6 +97,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   memory_overhead_mib: { title: "host memory the VMM keeps for itself, mean", unit: "MiB" },
   memory_shared_saved_mib: { title: "memory saved by page sharing, mean", unit: "MiB", better: "higher" },
   memory_ballooned_mib: { title: "memory in balloons, mean", unit: "MiB" },
+  memory_compressed_mib: { title: "guest memory that the host keeps compressed, mean", unit: "MiB" },
   memory_host_swapped_mib: { title: "memory swapped out by the host, mean", unit: "MiB" },
   memory_guest_swapped_mib: { title: "memory swapped out by guests, mean", unit: "MiB" },
   memory_guest_cache_mib: { title: "page cache of the guests, mean", unit: "MiB" },

@@ -2,6 +2,7 @@
 import type { Ledger } from "../core/ledger.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
+import type { VmMemory } from "../vmm/vm-memory.ts";
 import type { CellOutcome } from "./cell.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
@@ -16,6 +17,7 @@ const MEMORY_COLUMNS = [
   "memory_overhead_mib",
   "memory_shared_saved_mib",
   "memory_ballooned_mib",
+  "memory_compressed_mib",
   "memory_host_swapped_mib",
   "memory_guest_swapped_mib",
   "memory_guest_cache_mib",
@@ -23,6 +25,12 @@ const MEMORY_COLUMNS = [
 ] as const;
 export const SERIES_COLUMNS = ["time_s", ...MEMORY_COLUMNS, "throughput_rps"] as const;
 const FIRST_MEMORY_COLUMN = 1;
+/** Of each VM, where VMs differ in work or settings: machine memory it has, is granted, and is taken to use. */
+const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {
+  machine_mib: ({ machine }) => machine,
+  target_mib: ({ target }) => target,
+  active_mib: ({ active }) => active,
+};
 
 /** Figures that only grow; what they grow by in the measured window counts. */
 const COUNTERS = [
@@ -45,7 +53,7 @@ export interface ObservedHost {
   readonly devices: HostDevices;
   readonly guests: readonly HostGuest[];
   readonly ledger: Ledger;
-  /** Whether VMs differ in work or entitlement, so that each has figures of its own. */
+  /** VMs differ in work or settings: each has figures of its own. */
   readonly vmsDiffer: boolean;
 }
 
@@ -85,7 +93,8 @@ export class HostObserver {
 
   /** A second is over. */
   sample(now: number): void {
-    this.#rows.push([now / (this.#host.profile.megahertz * 1e6), ...this.#memoryMib(), this.#doneThisSecond]);
+    const time = now / (this.#host.profile.megahertz * 1e6);
+    this.#rows.push([time, ...this.#memoryMib(), this.#doneThisSecond, ...this.#vmMib()]);
     this.#doneThisSecond = 0;
   }
 
@@ -112,7 +121,7 @@ export class HostObserver {
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
-      series: { columns: SERIES_COLUMNS, rows: this.#rows },
+      series: { columns: [...SERIES_COLUMNS, ...this.#vmColumns()], rows: this.#rows },
     };
   }
 
@@ -171,6 +180,7 @@ export class HostObserver {
       frames.overhead,
       frames.saved,
       total(({ vm }) => vm.ballooned),
+      total(({ vm }) => vm.compressed),
       total(({ vm }) => vm.swapped),
       total((guest) => guest.memory.anonymous.swapped),
       total((guest) => guest.memory.pages.cached.length),
@@ -183,6 +193,20 @@ export class HostObserver {
       ),
     ];
     return pages.map((count) => count / PAGES_PER_MIB);
+  }
+
+  #vmColumns(): readonly string[] {
+    const names = Object.keys(VM_COLUMNS);
+    return this.#vmsWithColumns().flatMap(({ index }) => names.map((name) => `vm${index}_${name}`));
+  }
+
+  #vmMib(): readonly number[] {
+    const figures = Object.values(VM_COLUMNS);
+    return this.#vmsWithColumns().flatMap((vm) => figures.map((pages) => pages(vm) / PAGES_PER_MIB));
+  }
+
+  #vmsWithColumns(): readonly VmMemory[] {
+    return this.#host.vmsDiffer ? this.#host.memory.vms : [];
   }
 
   #counters(): Counters {

@@ -36,7 +36,9 @@ const Event = {
   SchedulerTick: 7,
   Second: 8,
   WindowBegins: 9,
-  End: 10,
+  /** subject: guest. */
+  BalloonDriver: 10,
+  End: 11,
 } as const;
 
 /** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */
@@ -96,6 +98,7 @@ export class HostSimulation implements GuestSurroundings {
     const context: HostContext = {
       profile,
       memory: this.host,
+      compressedSizes: this.ids.compressed,
       mechanisms: this.#mechanisms,
       random: (name) => new RandomStream(0, `${seed}/${name}`),
     };
@@ -127,7 +130,9 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
-      vmsDiffer: workloads.some(({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined),
+      vmsDiffer: workloads.some(
+        ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
+      ),
     });
   }
 
@@ -167,6 +172,9 @@ export class HostSimulation implements GuestSurroundings {
       const part = (i + 1) / (this.guests.length + 1);
       at(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, i);
       at(FLUSH_PERIOD_US * part, Event.WriteBack, i);
+      const { balloonFromUs = 0 } = this.guests[i].vm.settings;
+      const cooperative = this.#mechanisms.some(({ kind }) => kind === "cooperative");
+      if (cooperative && balloonFromUs > 0 && balloonFromUs < Infinity) at(balloonFromUs, Event.BalloonDriver, i);
     });
     this.#mechanisms.forEach(({ periodUs }, i) => {
       if (periodUs > 0) at(0, Event.Mechanism, i);
@@ -202,6 +210,9 @@ export class HostSimulation implements GuestSurroundings {
       case Event.Second:
         this.#observer.sample(this.#now);
         return again(SECOND_US);
+      case Event.BalloonDriver:
+        this.guests[subject].vm.balloon = this.guests[subject];
+        return;
       case Event.WindowBegins:
         this.processors.settle(this.#now);
         return this.#observer.beginWindow(this.#now);

@@ -9,13 +9,22 @@ import { runHost } from "./host.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
-type Density = Pick<CellSpec, "vms" | "overcommit">;
+type Density = Pick<CellSpec, "vms" | "overcommit" | "settings">;
 
 /** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
-export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms }: Density): string | undefined {
+export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings }: Density): string | undefined {
   if (vmm.maxGuests !== undefined && (vms ?? 1) > vmm.maxGuests) {
     return `${vmm.name} runs at most ${vmm.maxGuests} guest${vmm.maxGuests === 1 ? "" : "s"}, not ${vms}`;
   }
+  const { name, honoursMemorySettings } = vmm.allocation.definition;
+  if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
+    return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
+  }
+  const mechanisms = vmm.memory.map(({ definition }) => definition);
+  const idle = mechanisms.find(
+    ({ onlyWith }) => onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith),
+  );
+  if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
   const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
   const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);

@@ -24,7 +24,15 @@ export interface CompositionProblem {
 }
 
 /** Cheapest for the guest first: sharing costs it nothing, host swapping most (Waldspurger 2002, sections 3 and 4). */
-const MEMORY_ORDER = ["page-sharing", "ksm", "free-page-reporting", "ballooning", "compression", "host-swap"];
+const MEMORY_ORDER = [
+  "large-pages",
+  "page-sharing",
+  "ksm",
+  "free-page-reporting",
+  "ballooning",
+  "compression",
+  "host-swap",
+];
 
 /** Apply changes to a VMM. The order in which they are written doesn't matter: whole slots first, then parts, then parameters. */
 export function composeVmm(

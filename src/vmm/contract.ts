@@ -54,6 +54,10 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly needs?: readonly string[];
   /** Schedulers: what they keep of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
   readonly keeps?: readonly ("reservation" | "limit")[];
+  /** Memory parts: the mechanism that it works on behalf of, without which it does nothing. */
+  readonly onlyWith?: string;
+  /** Allocation parts: it keeps to what is set for the memory of single VMs. */
+  readonly honoursMemorySettings?: true;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */

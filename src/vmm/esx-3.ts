@@ -16,7 +16,7 @@ export const esx3 = defineVmm({
   cpu: binaryTranslation({ adaptiveTraces: true }),
   mmu: shadowPaging(),
   memory: [pageSharing(), ballooning(), hostSwap()],
-  allocation: proportionalShares({ idleMemoryTax: 0.75 }),
+  allocation: proportionalShares({ release: 3, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),
   network: vmxnet(),

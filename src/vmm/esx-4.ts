@@ -3,20 +3,22 @@ import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
+import { compression } from "./memory/compression.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
-/** VMware ESX 4.x on processors with hardware support for virtualization. */
+/** VMware ESX 4.1 on processors with hardware support for virtualization. */
 export const esx4 = defineVmm({
   name: "esx-4",
   title: "VMware ESX 4",
   summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging({ largePages: true }),
-  memory: [pageSharing(), ballooning(), hostSwap()],
-  allocation: proportionalShares({ idleMemoryTax: 0.75 }),
+  memory: [largePages(), pageSharing(), ballooning(), compression(), hostSwap()],
+  allocation: proportionalShares({ release: 4.1, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),
   network: vmxnet(),

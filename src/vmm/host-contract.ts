@@ -1,14 +1,17 @@
 /** Contracts of the parts that act at host resolution: many guests, every page. */
 import type { RandomStream } from "../core/random.ts";
+import type { CompressedSizes } from "../machine/compressed-sizes.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CpuEntitlement } from "../workload/compiled-workload.ts";
 import type { HostMemory } from "./host-memory.ts";
 import type { VmMemory } from "./vm-memory.ts";
+import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /** What a part is given when the host is put together. */
 export interface HostContext {
   readonly profile: MachineProfile;
   readonly memory: HostMemory;
+  readonly compressedSizes: CompressedSizes;
   /** The memory mechanisms of this VMM, in order of preference; complete once all parts have been created. */
   readonly mechanisms: readonly MemoryMechanism[];
   /** A random stream of this part's own. */
@@ -18,14 +21,18 @@ export interface HostContext {
 /** A way to get memory out of VMs. */
 export interface MemoryMechanism {
   readonly name: string;
-  /** Sharing costs a VM nothing, a guest reports what it has free, a cooperative mechanism asks it, a forced one takes. */
-  readonly kind: "sharing" | "reporting" | "cooperative" | "forced";
+  /**
+   * Backing takes nothing, sharing costs a VM nothing, a guest reports what it has free, compression costs a little; a
+   * cooperative mechanism asks it, a forced one takes.
+   */
+  readonly kind: "backing" | "sharing" | "reporting" | "compressing" | "cooperative" | "forced";
   /** Simulated time between two calls of {@link work}; 0: there is no background work. */
   readonly periodUs: number;
   /** One period's background work. */
   work(): void;
   /**
-   * Free up to `pages` frames of a VM's at once; returns how many it was. Sharing and reporting free none on demand, and a cooperative
+   * Free up to `pages` frames of a VM's at once; returns how many it was. Only cooperative and forced mechanisms free any
+   * on demand, and a cooperative
    * mechanism is asked only while the host is being built, when the time it takes does not matter.
    */
   reclaim(vm: VmMemory, pages: number): number;
@@ -35,6 +42,7 @@ export interface MemoryMechanism {
 export interface VmRequest {
   /** Configured memory, pages. */
   readonly pages: number;
+  readonly settings?: MemorySettings | undefined;
 }
 
 /** Who gets how much memory. */

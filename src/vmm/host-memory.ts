@@ -10,7 +10,8 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import { BALLOONED, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
 const SWAP_IN = cause("vmm.host-swap.in");
@@ -31,6 +32,22 @@ export interface PageSharer {
   share(vm: VmMemory, ppn: number): boolean;
   /** The last page that maps a shared frame is about to leave it; the frame still has its content. */
   forget(vm: VmMemory, ppn: number): void;
+}
+
+/** Who backs regions of 512 pages with one large page, if anybody does. */
+export interface LargePageBacking {
+  /** Back the region of an unbacked page as a whole. Returns whether that could be done. */
+  back(vm: VmMemory, ppn: number): boolean;
+  /** Back the region of the page with small pages from now on. */
+  breakUp(vm: VmMemory, ppn: number): void;
+}
+
+/** Who keeps pages compressed, if anybody does. */
+export interface PageCompressor {
+  /** Try to keep a mapped page compressed instead of swapping it out. Returns whether its frame was given up. */
+  compress(vm: VmMemory, ppn: number): boolean;
+  /** Take a page out of the cache; its content. */
+  take(vm: VmMemory, place: number): number;
 }
 
 /** Frees frames when there are none left. */
@@ -60,10 +77,14 @@ export class HostMemory {
   /** Who pays for what happens next. */
   payer: PendingCharges;
   sharer: PageSharer | undefined;
+  largePages: LargePageBacking | undefined;
+  compressor: PageCompressor | undefined;
   roomMaker: RoomMaker | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
+  /** Swap space of the host, pages. */
+  swapSpacePages = Infinity;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
@@ -90,8 +111,8 @@ export class HostMemory {
     };
   }
 
-  addVm(pages: number): VmMemory {
-    const vm = new VmMemory(this.vms.length, pages);
+  addVm(pages: number, settings: MemorySettings = {}): VmMemory {
+    const vm = new VmMemory(this.vms.length, pages, settings);
     this.vms.push(vm);
     return vm;
   }
@@ -131,9 +152,30 @@ export class HostMemory {
 
   /** Move a mapped page to the host's swap space. */
   swapOut(vm: VmMemory, ppn: number): void {
-    const slot = this.#freeSlots.pop() ?? this.#newSlot();
-    this.#slotContent[slot] = this.frames.content[vm.backing[ppn]];
+    const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
+    this.#writeSlot(vm, ppn, content);
+  }
+
+  /** From now on the page is one that can be shared or taken. */
+  breakUp(vm: VmMemory, ppn: number): void {
+    if (vm.isLarge(ppn)) this.largePages?.breakUp(vm, ppn);
+  }
+
+  /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
+  swapOutCompressed(vm: VmMemory, ppn: number): void {
+    const content = this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0;
+    this.#writeSlot(vm, ppn, content);
+  }
+
+  /** Pages that still fit in the host's swap space. */
+  get swapSpaceLeft(): number {
+    return this.swapSpacePages - (this.#slotsUsed - this.#freeSlots.length);
+  }
+
+  #writeSlot(vm: VmMemory, ppn: number, content: number): void {
+    const slot = this.#freeSlots.pop() ?? this.#newSlot();
+    this.#slotContent[slot] = content;
     vm.backing[ppn] = slotCode(slot);
     vm.swapped++;
     this.swapOuts++;
@@ -143,9 +185,11 @@ export class HostMemory {
 
   /** The content of a page is not needed any more: whatever holds it is free for others. */
   discard(vm: VmMemory, ppn: number): void {
+    this.breakUp(vm, ppn);
     const place = vm.backing[ppn];
     if (place >= 0) this.unmap(vm, ppn);
-    else if (place < BALLOONED) this.#releaseSlot(vm, slotCode(place));
+    else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
+    else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
   }
 
@@ -185,11 +229,14 @@ export class HostMemory {
 
   #back(vm: VmMemory, ppn: number): number {
     if (vm.backing[ppn] === BALLOONED) throw new RangeError(`VM ${vm.index} uses page ${ppn}, which is in its balloon`);
+    if (vm.backing[ppn] === UNBACKED && this.largePages?.back(vm, ppn) === true) return vm.backing[ppn];
     const mpn = this.#allocate(vm, ppn);
     const place = vm.backing[ppn];
     if (place === UNBACKED) {
       if (vm.returned > 0) vm.returned--;
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
+    } else if (isCompressed(place)) {
+      this.frames.content[mpn] = this.compressor?.take(vm, cacheCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
       this.frames.content[mpn] = this.#slotContent[slot];

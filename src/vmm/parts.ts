@@ -14,9 +14,11 @@ import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
 import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
+import { compression } from "./memory/compression.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { ksm } from "./memory/ksm.ts";
+import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
@@ -64,9 +66,11 @@ export {
   xenDriversDisk,
   xenDriversNetwork,
   ballooning,
+  compression,
   freePageReporting,
   hostSwap,
   ksm,
+  largePages,
   pageSharing,
   harvester,
   nova,
@@ -120,9 +124,11 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversDisk.definition,
   xenDriversNetwork.definition,
   ballooning.definition,
+  compression.definition,
   freePageReporting.definition,
   hostSwap.definition,
   ksm.definition,
+  largePages.definition,
   pageSharing.definition,
   harvester.definition,
   nova.definition,

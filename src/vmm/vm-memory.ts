@@ -1,14 +1,38 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
-/** Entries of {@link VmMemory.backing} that are not machine page numbers; everything below is a swap slot. */
+import type { MemorySettings } from "../workload/vm-settings.ts";
+
+/**
+ * Entries of {@link VmMemory.backing} that are not machine page numbers; below them are places in the VM's compression cache,
+ * and below those slots of the host's swap space.
+ */
 export const UNBACKED = -1;
 export const BALLOONED = -2;
-const FIRST_SLOT_CODE = -3;
+const FIRST_CACHE_CODE = -3;
+const FIRST_SLOT_CODE = -(2 ** 30);
 
 /** The entry of a page that is in a slot of the host's swap space, and back. The mapping is its own inverse. */
 export function slotCode(slotOrCode: number): number {
   return FIRST_SLOT_CODE - slotOrCode;
 }
+
+/** The entry of a page that is in a place of the compression cache, and back. */
+export function cacheCode(placeOrCode: number): number {
+  return FIRST_CACHE_CODE - placeOrCode;
+}
+
+export function isSwapped(entry: number): boolean {
+  return entry <= FIRST_SLOT_CODE;
+}
+
+export function isCompressed(entry: number): boolean {
+  return entry <= FIRST_CACHE_CODE && entry > FIRST_SLOT_CODE;
+}
+
+/** Small pages in a large one of 2 MiB. */
+export const LARGE_PAGE = 512;
+/** How a region of that size is backed. A candidate has a page whose content was found elsewhere, too. */
+export const Region = { Small: 0, Large: 1, LargeCandidate: 2 } as const;
 
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
@@ -40,23 +64,36 @@ export class VmMemory {
   readonly index: number;
   /** Configured memory, pages. */
   readonly pages: number;
+  readonly settings: MemorySettings;
   /** PPN -> MPN, UNBACKED, BALLOONED or a swap slot's code. */
   readonly backing: Int32Array;
   /** 1: the page is in the current sample of the activity estimate and has not been touched since. */
   readonly sampled: Uint8Array;
+  /** By region: a value of {@link Region}. */
+  readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
   /** Absent: the guest reports nothing. */
   statistics: GuestStatistics | undefined;
   /** Absent: the guest does not show it. */
   freeList: FreeList | undefined;
+  /** Largest balloon, pages. */
+  balloonLimit = Infinity;
+  /** The allocation policy lets the balloon grow. It may always shrink. */
+  balloonMayGrow = true;
   mapped = 0;
   ballooned = 0;
   swapped = 0;
+  /** Pages in its compression cache. */
+  compressed = 0;
+  /** Frames of that cache. */
+  cacheFrames = 0;
   /** Pages that a deflating balloon gave back and that have not been touched since: promised, not yet in use. */
   returned = 0;
   /** Sampled pages that were touched. */
   sampleTouched = 0;
+  /** Pages that the allocation policy takes to be active, if it estimates that. */
+  active = 0;
   /** Machine memory the allocation policy grants, pages. */
   target: number;
   /** Pages the VM is to have outside its balloon, whether in use or not; undefined: the balloon follows {@link target}. */
@@ -68,16 +105,33 @@ export class VmMemory {
   /** It was moved away from this host. */
   evicted = false;
 
-  constructor(index: number, pages: number) {
+  constructor(index: number, pages: number, settings: MemorySettings) {
     this.index = index;
     this.pages = pages;
+    this.settings = settings;
     this.target = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
     this.sampled = new Uint8Array(pages);
+    this.regions = new Uint8Array(Math.ceil(pages / LARGE_PAGE));
   }
 
-  /** Machine memory it uses or may use at any moment without asking. */
+  /** The page is part of a large one. */
+  isLarge(ppn: number): boolean {
+    return this.regions[Math.floor(ppn / LARGE_PAGE)] !== Region.Small;
+  }
+
+  /** There is a driver, and its balloon is not as large as it gets. */
+  get canBalloon(): boolean {
+    return this.balloon !== undefined && this.ballooned < this.balloonLimit;
+  }
+
+  /** Machine memory it has, its compressed pages included; a shared page counts for each VM that has it. */
+  get machine(): number {
+    return this.mapped + this.cacheFrames;
+  }
+
+  /** Machine memory it has or may have at any moment without asking. */
   get claimed(): number {
-    return this.mapped + this.returned;
+    return this.machine + this.returned;
   }
 }

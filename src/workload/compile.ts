@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly guestIndex: number;
   /** Contents of memory for this guest, one fingerprint a page; see {@link contentsOfGuest}. */
   readonly contents?: BigUint64Array;
+  /** Compressed sizes of these contents, if they were measured. */
+  readonly compressedSizes?: Uint8Array;
   /** Required by a workload whose work is a trace. */
   readonly trace?: TraceWork;
 }
@@ -42,8 +44,8 @@ export function contentsOfGuest(workload: Workload, guestIndex: number): string 
   return contents.length === 0 ? undefined : contents[guestIndex % contents.length];
 }
 
-function guestShape(workload: Workload, { guestIndex, contents, trace }: CompileOptions): GuestShape {
-  const { contents: names, cpu, ...shape } = workload.guest;
+function guestShape(workload: Workload, { guestIndex, contents, compressedSizes, trace }: CompileOptions): GuestShape {
+  const { contents: names, compressedSizes: _, cpu, ...shape } = workload.guest;
   if (names.length > 0 && contents === undefined) {
     throw new InputError(`workload "${workload.name}" needs the contents of ${names.join(", ")}`);
   }
@@ -55,7 +57,8 @@ function guestShape(workload: Workload, { guestIndex, contents, trace }: Compile
   return {
     ...shape,
     anonymousPages,
-    ...(contents === undefined ? {} : { contents }),
+    ...(contents && { contents }),
+    ...(compressedSizes && { compressedSizes }),
     ...(cpu === undefined ? {} : { cpu: cpu[guestIndex % cpu.length] }),
   };
 }

@@ -1,4 +1,5 @@
 import type { OperationStream } from "./operation-stream.ts";
+import type { MemorySettings } from "./vm-settings.ts";
 
 /** What a guest is entitled to of the CPU time of its host. */
 export interface CpuEntitlement {
@@ -37,6 +38,10 @@ export interface GuestShape {
   readonly contents?: BigUint64Array;
   /** Absent: {@link USUAL_ENTITLEMENT}. */
   readonly cpu?: CpuEntitlement;
+  /** Size of each page of the contents once it is compressed, in units of 32 bytes; absent: not measured. */
+  readonly compressedSizes?: Uint8Array;
+  /** What is set for its memory on the host; absent: nothing. */
+  readonly memory?: MemorySettings;
 }
 
 /** One guest's work: everything a simulation needs to know about it. */

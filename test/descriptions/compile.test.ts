@@ -25,6 +25,7 @@ function workload(work: Work, durationUs = 0): Workload {
     swapPages: 0,
     threads: 1,
     contents: [],
+    compressedSizes: [],
   };
   return { name: "w", title: "W", summary: "", guest, durationUs, warmupUs: 0, work };
 }

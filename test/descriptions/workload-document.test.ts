@@ -49,6 +49,7 @@ describe("a workload", () => {
       swapPages: 0,
       threads: 1,
       contents: [],
+      compressedSizes: [],
     });
     expect(workload).toMatchObject({ durationUs: 10_000_000, warmupUs: 0 });
     expect(workload.work).toEqual({

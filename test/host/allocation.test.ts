@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { minFundingTargets } from "../../src/vmm/allocation/min-funding.ts";
-import { nextReclamationState, ReclamationState } from "../../src/vmm/allocation/reclamation-state.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import { esx } from "../../src/vmm/esx.ts";
@@ -66,16 +65,6 @@ describe("idle memory tax", () => {
         },
       ),
     );
-  });
-});
-
-describe("reclamation states", () => {
-  it("get worse at 4, 2 and 1 % free, and better only beyond the margin", () => {
-    const path = [7, 5, 3.9, 4.2, 4.6, 1.9, 2.4, 2.6, 0.9, 1.2, 1.6, 9].reduce<number[]>(
-      (states, free) => [...states, nextReclamationState(states.at(-1) ?? ReclamationState.High, free, 0.5)],
-      [],
-    );
-    expect(path).toEqual([0, 0, 1, 1, 0, 2, 2, 1, 3, 3, 2, 0]);
   });
 });
 

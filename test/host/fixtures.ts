@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { isCompressed, isSwapped } from "../../src/vmm/vm-memory.ts";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
@@ -46,11 +47,13 @@ export function buildHost(
 ): TestHost {
   const memory = new HostMemory(machine, frames, new PendingCharges());
   const mechanisms: MemoryMechanism[] = [];
-  const context: HostContext = { profile: machine, memory, mechanisms, random: namedStream };
+  const ids = new ContentIds();
+  const compressedSizes = ids.compressed;
+  const context: HostContext = { profile: machine, memory, compressedSizes, mechanisms, random: namedStream };
   for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
   const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
   const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
-  return { memory, ids: new ContentIds(), mechanisms, allocation, scheduler };
+  return { memory, ids, mechanisms, allocation, scheduler };
 }
 
 /** A guest on the host, built like in the simulation; `target` pages of machine memory if VMs are populated. */
@@ -78,7 +81,7 @@ export function checkFrames({ frames, vms, zeroFrame }: HostMemory): void {
   const places = vms.map((vm) => {
     for (const place of vm.backing) if (place >= 0) references[place]++;
     const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
-    return [count((place) => place >= 0), count((place) => place === -2), count((place) => place < -2)];
+    return [count((place) => place >= 0), count((place) => place === -2), count(isCompressed), count(isSwapped)];
   });
   const wrong: string[] = [];
   let saved = 0;
@@ -90,7 +93,7 @@ export function checkFrames({ frames, vms, zeroFrame }: HostMemory): void {
     if (count > 1) saved += count - 1;
   });
   const counted = [frames.free, frames.private, frames.shared, frames.overhead];
-  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.swapped]);
+  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.swapped]);
   const total = counted.reduce((sum, one) => sum + one, 0);
   expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
     counted: byState,

@@ -7,6 +7,7 @@ import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
@@ -71,6 +72,18 @@ const CASES: readonly Case[] = [
     },
     guests: 3,
     frames: 150,
+  },
+  {
+    name: "esx with compression",
+    vmm: { ...esx, memory: [sharing, ballooning(), compression({ maxPercent: 25 }), hostSwap()] },
+    guests: 3,
+    frames: 150,
+  },
+  {
+    name: "esx with compression and little swap space",
+    vmm: { ...esx, memory: [compression({ maxPercent: 25 }), hostSwap({ spacePercent: 240 })] },
+    guests: 3,
+    frames: 130,
   },
 ];
 
@@ -141,6 +154,9 @@ class Play {
   run(step: Command): void {
     if (step.kind === "background") this.#background(step.rounds);
     else this.#guestCommand(step, step.guest % this.#guests.length);
+    // As the simulation does after every event.
+    if (this.#host.memory.alarm) this.#host.allocation.rebalance(this.#seconds * 1e6);
+    this.#host.memory.alarm = false;
     checkFrames(this.#host.memory);
   }
 
@@ -213,6 +229,9 @@ it("the overcommitted cases do share, balloon, swap in the guest and on the host
       for (let page = 0; page < SHAPE.anonymousPages; page++) {
         guest.anonymous.write(page, host.ids.common((second + page) % 7));
         if (page % 3 === 0) guest.cache.read((page + second) % SHAPE.filePages);
+        // As the simulation does after every event.
+        if (host.memory.alarm) host.allocation.rebalance(second * 1e6);
+        host.memory.alarm = false;
       }
     }
     host.allocation.rebalance(second * 1e6);

@@ -30,6 +30,8 @@ export interface LoadedWorkload {
   readonly workload: Workload;
   /** Contents of memory by the name that the description uses. */
   readonly contents: ReadonlyMap<string, BigUint64Array>;
+  /** Compressed sizes of their pages, by the same name. */
+  readonly compressedSizes: ReadonlyMap<string, Uint8Array>;
   readonly trace?: TraceWork;
   /** Hex SHA-256 over the description and every file it names. */
   readonly digest: string;
@@ -59,10 +61,30 @@ export function loadWorkload(file: string): LoadedWorkload {
       inputs.complain(path, `has ${pages.length} pages, guest.memory only ${workload.guest.memoryPages}`);
     }
   }
+  const compressedSizes = loadCompressedSizes(workload, contents, inputs);
   const trace = loadTrace(workload, inputs);
   inputs.throwProblems();
-  const loaded = { file, workload, contents, digest: digest(stored.sha256, ...inputs.digests) };
+  const loaded = { file, workload, contents, compressedSizes, digest: digest(stored.sha256, ...inputs.digests) };
   return trace === undefined ? loaded : { ...loaded, trace };
+}
+
+/** One byte a page of the contents: its size once compressed, in units of 32 bytes. */
+function loadCompressedSizes(
+  { guest }: Workload,
+  contents: ReadonlyMap<string, BigUint64Array>,
+  inputs: NamedInputs,
+): ReadonlyMap<string, Uint8Array> {
+  const sizes = new Map<string, Uint8Array>();
+  for (const [index, file] of guest.compressedSizes.entries()) {
+    const path = ["guest", "compressed-sizes", index];
+    const name = guest.contents[index];
+    const pages = inputs.read(file, path, ({ bytes }) => bytes);
+    const expected = contents.get(name)?.length ?? pages?.length;
+    if (pages === undefined) continue;
+    sizes.set(name, pages);
+    if (pages.length !== expected) inputs.complain(path, `has ${pages.length} pages, its contents have ${expected}`);
+  }
+  return sizes;
 }
 
 function loadTrace({ work }: Workload, inputs: NamedInputs): TraceWork | undefined {
@@ -184,13 +206,18 @@ function loadBase(file: string, document: YamlDocument<MachineDocument>, above: 
 
 /** The work of `count` guests that run this workload side by side. */
 export function compileGuests(
-  { workload, contents, trace }: LoadedWorkload,
+  { workload, contents, compressedSizes, trace }: LoadedWorkload,
   seed: number,
   count: number,
 ): readonly CompiledWorkload[] {
   return Array.from({ length: count }, (_, guestIndex) => {
-    const image = contents.get(contentsOfGuest(workload, guestIndex) ?? "");
-    const inputs = { ...(image === undefined ? {} : { contents: image }), ...(trace === undefined ? {} : { trace }) };
+    const name = contentsOfGuest(workload, guestIndex) ?? "";
+    const [image, sizes] = [contents.get(name), compressedSizes.get(name)];
+    const inputs = {
+      ...(image && { contents: image }),
+      ...(sizes && { compressedSizes: sizes }),
+      ...(trace && { trace }),
+    };
     return compileWorkload(workload, { seed, guestIndex, ...inputs });
   });
 }

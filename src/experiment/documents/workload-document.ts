@@ -48,6 +48,7 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     threads: guest.threads,
     contents: guest.contents ?? [],
     ...(guest.cpu === undefined ? {} : { cpu: toEntitlements(guest.cpu) }),
+    compressedSizes: guest["compressed-sizes"] ?? [],
   };
 }
 

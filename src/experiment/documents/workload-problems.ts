@@ -41,6 +41,10 @@ function guestProblems(guest: GuestDocument): readonly WorkloadProblem[] {
     const sum = "kernel, resident (of each process) and cached-files";
     add("memory", `${mib(memory)} is less than ${sum} together, ${mib(used)}`);
   }
+  const { contents = [], "compressed-sizes": sizes } = guest;
+  if (sizes !== undefined && sizes.length !== contents.length) {
+    add("compressed-sizes", `has ${sizes.length} files for ${contents.length} of contents; expected one for each`);
+  }
   return guest.cpu === undefined ? problems : [...problems, ...cpuProblems(guest.cpu)];
 }
 

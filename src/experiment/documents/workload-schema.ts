@@ -50,6 +50,11 @@ const guest = z.strictObject({
     .min(1)
     .optional()
     .meta({ description: "Fingerprint files with the contents of memory; guest i takes entry i mod n." }),
+  "compressed-sizes": z
+    .array(text)
+    .min(1)
+    .optional()
+    .meta({ description: "For each of the contents, a file with the sizes of its pages once they are compressed." }),
 });
 
 const arrivals = z.strictObject({

@@ -3,11 +3,11 @@ import type { MemoryMechanism } from "../host-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 
 /** Pages taken at once. */
-const EMERGENCY_PAGES = 32;
+export const EMERGENCY_PAGES = 32;
 
 /** VMs furthest above their target first. */
 export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
-  return [...vms].sort((a, b) => b.mapped - b.target - (a.mapped - a.target) || a.index - b.index);
+  return [...vms].sort((a, b) => b.machine - b.target - (a.machine - a.target) || a.index - b.index);
 }
 
 /** Frames freed; 0: there is no page that can be taken. */

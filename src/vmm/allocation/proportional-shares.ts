@@ -2,15 +2,18 @@
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory, RoomMaker } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
+import { type MemorySettings, memoryShares } from "../../workload/vm-settings.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
-import { byExcess, makeRoomByForce } from "./make-room.ts";
+import { admittedVms, startingPages } from "./admission.ts";
+import { byExcess, EMERGENCY_PAGES } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
-import { HIGH_PERCENT, nextReclamationState, ReclamationState, STATE_BOUNDARIES } from "./reclamation-state.ts";
+import { HostReclamation } from "./reclamation/reclamation-state.ts";
 
 const TICKS_PER_SECOND = 10;
 
 export interface ProportionalSharesParameters extends Record<string, number | boolean> {
+  release: number;
   idleMemoryTax: number;
   reservationPercent: number;
   limitPercent: number;
@@ -20,6 +23,12 @@ export interface ProportionalSharesParameters extends Record<string, number | bo
   pageOutPagesPerSecond: number;
 }
 
+/** A VM's memory and what has been set for it: before it starts a request, afterwards the VM itself. */
+interface Configured {
+  readonly pages: number;
+  readonly settings?: MemorySettings | undefined;
+}
+
 class ProportionalShares implements Allocation, RoomMaker {
   readonly name = "proportional-shares";
   readonly populates = false;
@@ -27,99 +36,112 @@ class ProportionalShares implements Allocation, RoomMaker {
   readonly #parameters: ProportionalSharesParameters;
   readonly #context: HostContext;
   readonly #memory: HostMemory;
+  readonly #reclamation: HostReclamation;
   readonly #samplers: ActivitySampler[] = [];
-  #state: number = ReclamationState.High;
   #nextBalanceUs = -Infinity;
 
   constructor(parameters: ProportionalSharesParameters, context: HostContext) {
     this.#parameters = parameters;
     this.#context = context;
     this.#memory = context.memory;
+    const { release, hysteresisPercent } = parameters;
+    this.#reclamation = new HostReclamation(release, this.#memory.frames.forVms, hysteresisPercent);
     this.#memory.roomMaker = this;
-    this.#memory.alarmBelow = Math.ceil((this.#memory.frames.forVms * STATE_BOUNDARIES[0]) / 100);
+    this.#memory.alarmBelow = this.#reclamation.alarm;
   }
 
-  /**
-   * Reservations must be there; the rest has its place in the host's swap space (section 5.4). A host without swap space
-   * has no such place: there all of the memory must be there, or a write might find no frame and nobody to take one from.
-   */
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
-    const hasSwapSpace = this.#forced().length > 0;
-    let admitted = 0;
-    let needed = 0;
-    for (const { pages } of requests) {
-      needed += hasSwapSpace ? this.#reservation(pages) : pages;
-      // Without a page to run in, nothing starts, whatever was promised.
-      if (Math.max(needed, 1) > free) break;
-      admitted++;
-    }
-    const started = requests.slice(0, admitted);
-    const asked = started.reduce((sum, { pages }) => sum + pages, 0);
-    return started.map(({ pages }) => Math.min(pages, Math.floor((free * pages) / asked)));
+    const vms = requests.map((request) => ({ pages: request.pages, reservation: this.#reservation(request) }));
+    const swapPages = this.#forced().length > 0 ? this.#memory.swapSpacePages : 0;
+    return startingPages(vms.slice(0, admittedVms(vms, free, swapPages)), free);
   }
 
   rebalance(nowUs: number): void {
     for (const vm of this.#memory.vms) {
       this.#samplers[vm.index] ??= this.#newSampler(vm);
       this.#samplers[vm.index].advance(nowUs);
+      vm.active = this.#samplers[vm.index].fraction * vm.mapped;
     }
-    const { frames } = this.#memory;
-    const { hysteresisPercent, balancePeriodSeconds } = this.#parameters;
-    const state = nextReclamationState(this.#state, (100 * frames.free) / frames.forVms, hysteresisPercent);
-    if (state !== this.#state || nowUs >= this.#nextBalanceUs) {
-      this.#state = state;
-      this.#nextBalanceUs = nowUs + balancePeriodSeconds * 1e6;
+    if (this.#reclamation.update(this.#memory.frames.free) || nowUs >= this.#nextBalanceUs) {
+      this.#nextBalanceUs = nowUs + this.#parameters.balancePeriodSeconds * 1e6;
       this.#setTargets();
     }
+    this.#breakLargePages();
     this.#takeByForce();
+    const { balloon, blocks } = this.#reclamation.rule;
     for (const vm of this.#memory.vms) {
-      vm.blocked = this.#state === ReclamationState.Low && vm.mapped > vm.target;
+      vm.balloonMayGrow = balloon || vm.machine > this.#limit(vm);
+      vm.blocked = blocks && vm.machine > vm.target;
     }
   }
 
+  /** Reservations are kept, as long as anybody has more than is reserved for it. */
   makeRoom(): number {
-    return makeRoomByForce(this.#memory.vms, this.#forced());
+    const vms = byExcess(this.#memory.vms);
+    return this.#takeFromFirst(vms.filter((vm) => vm.machine > this.#reservation(vm))) || this.#takeFromFirst(vms);
+  }
+
+  #takeFromFirst(vms: readonly VmMemory[]): number {
+    for (const vm of vms) {
+      const above = vm.machine - this.#reservation(vm);
+      for (const mechanism of this.#forced()) {
+        const freed = mechanism.reclaim(vm, above > 0 ? Math.min(EMERGENCY_PAGES, above) : 1);
+        if (freed > 0) return freed;
+      }
+    }
+    return 0;
   }
 
   /**
-   * Divide what the VMs claim and what is free above the high threshold. Pages promised by deflating balloons count as
+   * Divide what the VMs claim and what is free above the goal. Pages promised by deflating balloons count as
    * claimed, so that no memory is promised twice.
    */
   #setTargets(): void {
     const { vms, frames } = this.#memory;
     const promised = vms.reduce((sum, vm) => sum + vm.returned, 0);
     const claimed = vms.reduce((sum, vm) => sum + vm.claimed, 0);
-    const high = Math.ceil((frames.forVms * HIGH_PERCENT) / 100);
     const claimants = vms.map((vm) => {
-      const most = Math.min(this.#limit(vm.pages), vm.claimed + vm.swapped + vm.ballooned);
-      const least = Math.min(most, this.#reservation(vm.pages));
-      return { shares: vm.pages, active: this.#samplers[vm.index].fraction * vm.mapped, least, most };
+      const most = Math.min(this.#limit(vm), vm.claimed + vm.compressed + vm.swapped + vm.ballooned);
+      const least = Math.min(most, this.#reservation(vm));
+      const shares = memoryShares(vm.pages, vm.settings?.shares);
+      return { shares, active: vm.active, least, most };
     });
-    const total = Math.max(0, claimed + frames.free - promised - high);
+    const total = Math.max(0, claimed + frames.free - promised - this.#reclamation.goal);
     // Enough for all that anybody has ever used: nobody is held to a target, until free memory says otherwise.
     const enough = claimants.reduce((sum, { most }) => sum + most, 0) <= total;
     const targets = minFundingTargets(claimants, total, this.#parameters.idleMemoryTax);
     vms.forEach((vm, i) => {
-      vm.target = enough ? this.#limit(vm.pages) : targets[i];
+      vm.target = enough ? this.#limit(vm) : targets[i];
     });
   }
 
+  /** One large page after the other, until sharing its small pages has brought free memory to the goal. */
+  #breakLargePages(): void {
+    const { largePages } = this.#reclamation.rule;
+    if (largePages === "kept" || this.#memory.largePages === undefined) return;
+    const least = largePages === "broken" ? Region.Large : Region.LargeCandidate;
+    for (const vm of byExcess(this.#memory.vms)) {
+      for (let region = 0; region < vm.regions.length; region++) {
+        if (this.#memory.frames.free >= this.#reclamation.goal) return;
+        if (vm.regions[region] >= least) this.#memory.breakUp(vm, region * LARGE_PAGE);
+      }
+    }
+  }
+
   /**
-   * Soft: page only where there is no balloon; hard and low: page everybody above target. A limit holds whatever the state:
-   * where there is no balloon to keep to it, what goes beyond is paged.
+   * Page whom the state of memory allows to page down to its target. A limit holds whatever the state: where there is no
+   * balloon to keep to it, what goes beyond is paged.
    */
   #takeByForce(): void {
-    const { frames } = this.#memory;
-    const isHigh = this.#state === ReclamationState.High;
-    const short = isHigh ? 0 : Math.ceil((frames.forVms * HIGH_PERCENT) / 100) - frames.free;
+    const { paged } = this.#reclamation.rule;
+    const short = paged === "nobody" ? 0 : this.#reclamation.goal - this.#memory.frames.free;
     let budget = Math.ceil(this.#parameters.pageOutPagesPerSecond / TICKS_PER_SECOND);
     let freed = 0;
-    const cooperative = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
     for (const vm of byExcess(this.#memory.vms)) {
-      if (this.#state <= ReclamationState.Soft && cooperative && vm.balloon !== undefined) continue;
+      if (paged !== "everybody" && vm.canBalloon) continue;
       for (const mechanism of this.#forced()) {
-        const beyondLimit = vm.mapped - this.#limit(vm.pages);
-        const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.mapped - vm.target)));
+        const beyondLimit = vm.machine - this.#limit(vm);
+        const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.machine - vm.target)));
         if (pages <= 0) continue;
         const taken = mechanism.reclaim(vm, pages);
         budget -= taken;
@@ -137,12 +159,12 @@ class ProportionalShares implements Allocation, RoomMaker {
     return new ActivitySampler(vm, random, this.#parameters.samplePeriodSeconds * 1e6);
   }
 
-  #reservation(pages: number): number {
-    return Math.ceil((pages * this.#parameters.reservationPercent) / 100);
+  #reservation({ pages, settings }: Configured): number {
+    return settings?.reservationPages ?? Math.ceil((pages * this.#parameters.reservationPercent) / 100);
   }
 
-  #limit(pages: number): number {
-    return Math.floor((pages * this.#parameters.limitPercent) / 100);
+  #limit({ pages, settings }: Configured): number {
+    return settings?.limitPages ?? Math.floor((pages * this.#parameters.limitPercent) / 100);
   }
 }
 
@@ -150,7 +172,16 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
   slot: "allocation",
   name: "proportional-shares",
   summary: "Memory by shares, with a tax on idle memory; balloons and host swap take what goes beyond a VM's target.",
+  honoursMemorySettings: true,
   parameters: {
+    release: {
+      summary: "Release of ESX whose reclamation states apply: 2 to 4.0, 4.1, 5, or 6 and later",
+      default: 2,
+      unit: "1",
+      min: 2,
+      max: 8,
+      source: "Waldspurger 2002, section 6.3",
+    },
     idleMemoryTax: {
       summary: "Fraction of idle memory that may be taken; 0: pure shares",
       default: 0.75,
@@ -160,7 +191,7 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
       source: "Waldspurger 2002, section 5.2",
     },
     reservationPercent: {
-      summary: "Memory guaranteed to each VM, of configured memory",
+      summary: "Memory guaranteed to a VM for which nothing else is set, of configured memory",
       default: 0,
       unit: "%",
       min: 0,
@@ -168,7 +199,7 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
       source: "ESX default: no reservation",
     },
     limitPercent: {
-      summary: "Most machine memory a VM gets, of configured memory",
+      summary: "Most machine memory of a VM for which nothing else is set, of configured memory",
       default: 100,
       unit: "%",
       min: 1,
@@ -190,11 +221,12 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
       source: "ESX, Mem.BalancePeriod",
     },
     hysteresisPercent: {
-      summary: "How far free memory must be above a state's boundary before the state is left for a better one",
-      default: 0.5,
+      summary:
+        "How far free memory must be beyond the boundary of a better state before that is entered, of the boundary",
+      default: 8,
       unit: "%",
       min: 0,
-      max: 5,
+      max: 100,
       source: "assumption: Waldspurger 2002, section 6.3, says only that it is significant",
     },
     pageOutPagesPerSecond: {

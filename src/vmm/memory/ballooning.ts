@@ -41,7 +41,9 @@ class Ballooning implements MemoryMechanism {
     for (const vm of this.#memory.vms) {
       if (vm.evicted) continue;
       const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
-      vm.balloon?.poll(Math.max(0, Math.min(wanted, this.#largest(vm))), most);
+      vm.balloonLimit = this.#largest(vm);
+      const largest = vm.balloonMayGrow ? vm.balloonLimit : vm.ballooned;
+      vm.balloon?.poll(Math.max(0, Math.min(wanted, largest)), most);
     }
   }
 

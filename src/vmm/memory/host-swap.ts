@@ -8,6 +8,10 @@ import type { VmMemory } from "../vm-memory.ts";
 /** Random picks before a pass in order, so that a VM with few pages left is not searched for ever. */
 const PICKS_PER_PAGE = 16;
 
+export interface HostSwapParameters extends Record<string, number | boolean> {
+  spacePercent: number;
+}
+
 class HostSwap implements MemoryMechanism {
   readonly name = "host-swap";
   readonly kind = "forced";
@@ -15,8 +19,11 @@ class HostSwap implements MemoryMechanism {
   readonly #memory: HostMemory;
   readonly #random: RandomStream;
 
-  constructor(context: HostContext) {
+  constructor({ spacePercent }: HostSwapParameters, context: HostContext) {
     this.#memory = context.memory;
+    if (spacePercent > 0) {
+      context.memory.swapSpacePages = Math.floor((context.memory.frames.forVms * spacePercent) / 100);
+    }
     this.#random = context.random("host-swap");
   }
 
@@ -33,22 +40,37 @@ class HostSwap implements MemoryMechanism {
     return this.#memory.frames.free - freeBefore;
   }
 
-  /** A page that others share would free nothing. */
+  /** Every candidate is tried for sharing first, then for compression; one that others share would free nothing. */
   #evict(vm: VmMemory, ppn: number): void {
-    const mpn = vm.backing[ppn];
     const memory = this.#memory;
-    if (mpn < 0 || memory.frames.references(mpn) > 1) return;
+    if (vm.backing[ppn] < 0 || memory.frames.references(vm.backing[ppn]) > 1) return;
     if (vm.index === memory.pinnedVm && ppn === memory.pinnedPpn) return;
-    const shared = memory.sharer?.sharesBeforeSwap === true && memory.sharer.share(vm, ppn);
-    if (!shared) memory.swapOut(vm, ppn);
+    if (vm.isLarge(ppn)) {
+      // Broken up, some of its pages may be shared: that may be enough.
+      memory.breakUp(vm, ppn);
+      return;
+    }
+    if (memory.sharer?.sharesBeforeSwap === true && memory.sharer.share(vm, ppn)) return;
+    if (memory.compressor?.compress(vm, ppn) === true) return;
+    if (memory.swapSpaceLeft > 0) memory.swapOut(vm, ppn);
   }
 }
 
-export const hostSwap = definePart({
+export const hostSwap = definePart<"memory", HostSwapParameters>({
   slot: "memory",
   name: "host-swap",
   summary: "Takes random pages of a VM and writes them to the host's disk; the VM waits when it needs one back.",
-  parameters: {},
+  parameters: {
+    spacePercent: {
+      summary:
+        "Swap space, of host memory for VMs; 0: a swap file for each VM, as large as what is not reserved for it",
+      default: 0,
+      unit: "%",
+      min: 0,
+      max: 10_000,
+      source: "ESX 3 and later; the default of ESX 2 is one file of the host's memory: 100 %",
+    },
+  },
   needs: ["page.map"],
-  create: (_parameters, context: HostContext) => new HostSwap(context),
+  create: (parameters, context) => new HostSwap(parameters, context),
 });

@@ -6,7 +6,7 @@ import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory, PageSharer } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
 import { FrameTable, NO_ENTRY } from "./frame-table.ts";
 import { ScanOrder } from "./scan-order.ts";
 
@@ -83,6 +83,8 @@ class PageSharing implements MemoryMechanism, PageSharer {
     for (let entry = this.#table.first(key, group); entry !== NO_ENTRY; entry = this.#table.next(entry, key, group)) {
       if (!this.#table.isShared(entry)) {
         hint = entry;
+      } else if (vm.isLarge(ppn)) {
+        return this.#noteCandidate(vm, ppn);
       } else if (this.#equal(mpn, this.#table.sharedFrame(entry))) {
         this.#memory.merge(vm, ppn, this.#table.sharedFrame(entry));
         return true;
@@ -115,11 +117,23 @@ class PageSharing implements MemoryMechanism, PageSharer {
       this.#table.replaceHint(entry, vm.index, ppn);
       return false;
     }
+    if (vm.isLarge(ppn)) return this.#noteCandidate(vm, ppn);
+    if (hintVm.isLarge(hintPpn)) {
+      // It will find this page here when its large page is broken.
+      this.#table.replaceHint(entry, vm.index, ppn);
+      return this.#noteCandidate(hintVm, hintPpn);
+    }
     if (!this.#equal(own, hintMpn)) return false;
     this.#memory.frames.markShared(hintMpn);
     this.#table.makeShared(entry, hintMpn);
     this.#memory.merge(vm, ppn, hintMpn);
     return true;
+  }
+
+  /** Pages of large pages are hashed, so that they can be shared as soon as the large page is broken (VMware KB 1021095). */
+  #noteCandidate(vm: VmMemory, ppn: number): boolean {
+    vm.regions[Math.floor(ppn / LARGE_PAGE)] = Region.LargeCandidate;
+    return false;
   }
 
   #equal(one: number, other: number): boolean {

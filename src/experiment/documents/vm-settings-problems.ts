@@ -1,0 +1,75 @@
+/** What is wrong with the settings of VMs although every value by itself is right. */
+import { sizeOf } from "../../guest/boot-memory.ts";
+import type { VmGroup } from "../../workload/vm-settings.ts";
+import type { DocumentPath } from "./yaml-document.ts";
+
+export interface SettingsProblem {
+  /** Below `settings`. */
+  readonly path: DocumentPath;
+  readonly message: string;
+}
+
+/** How many VMs of one size share a host of how many pages. */
+export interface HostDensity {
+  readonly vms: number;
+  readonly overcommit: number;
+  /** Configured memory of each VM. */
+  readonly vmPages: number;
+}
+
+/** What shows without knowing the VMs. */
+export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProblem[] {
+  return groups.flatMap((group, i) => {
+    const problems: SettingsProblem[] = [];
+    if (group.last < group.first)
+      problems.push({ path: [i, "vms"], message: `${group.first}..${group.last} is empty` });
+    const taken = groups.slice(0, i).find((other) => other.first <= group.last && group.first <= other.last);
+    if (taken !== undefined) {
+      const twice = Math.max(taken.first, group.first);
+      problems.push({ path: [i, "vms"], message: `VM ${twice} has settings already; expected each VM once` });
+    }
+    const { reservationPages = 0, limitPages = Infinity } = group.memory ?? {};
+    if (reservationPages > limitPages) {
+      const message = `${named(group)}: a reservation of ${sizeOf(reservationPages)} is more than the limit, ${sizeOf(limitPages)}`;
+      problems.push({ path: [i, "memory", "reservation"], message });
+    }
+    return problems;
+  });
+}
+
+/** What shows when the size of the VMs and of the host are known. */
+export function densityProblems(groups: readonly VmGroup[], density: HostDensity): readonly SettingsProblem[] {
+  const { vms, overcommit, vmPages } = density;
+  const problems: SettingsProblem[] = [];
+  for (const [i, group] of groups.entries()) {
+    if (group.last >= vms) {
+      problems.push({
+        path: [i, "vms"],
+        message: `there is no VM ${group.last} where vms is ${vms}; expected 0 to ${vms - 1}`,
+      });
+    }
+    for (const key of ["reservation", "limit"] as const) {
+      const pages = group.memory?.[`${key}Pages`];
+      if (pages === undefined || pages <= vmPages) continue;
+      const message = `${named(group)}: a ${key} of ${sizeOf(pages)} is more than configured memory, ${sizeOf(vmPages)}`;
+      problems.push({ path: [i, "memory", key], message });
+    }
+  }
+  const reserving = groups.filter(({ memory }) => memory?.reservationPages !== undefined);
+  const reserved = reserving.reduce((sum, group) => sum + reservedBy(group), 0);
+  const hostPages = Math.round((vms * vmPages) / overcommit);
+  if (problems.length === 0 && reserved > hostPages) {
+    const host = `the host's ${sizeOf(hostPages)} with ${vms} VMs at an overcommit of ${overcommit}`;
+    const message = `${reserving.map(named).join(", ")}: reservations of ${sizeOf(reserved)} together are more than ${host}`;
+    problems.push({ path: [groups.indexOf(reserving[0]), "memory", "reservation"], message });
+  }
+  return problems;
+}
+
+function reservedBy({ first, last, memory }: VmGroup): number {
+  return (last - first + 1) * (memory?.reservationPages ?? 0);
+}
+
+function named({ first, last }: VmGroup): string {
+  return first === last ? `VM ${first}` : `VMs ${first} to ${last}`;
+}

@@ -1,0 +1,26 @@
+import { proportionalShares } from "./allocation/proportional-shares.ts";
+import { defineVmm } from "./contract.ts";
+import { hardwareAssist } from "./cpu/hardware-assist.ts";
+import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
+import { ballooning } from "./memory/ballooning.ts";
+import { compression } from "./memory/compression.ts";
+import { hostSwap } from "./memory/host-swap.ts";
+import { largePages } from "./memory/large-pages.ts";
+import { pageSharing } from "./memory/page-sharing.ts";
+import { nestedPaging } from "./mmu/nested-paging.ts";
+import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+
+/** VMware ESXi 6: large pages are broken before balloons grow, and pages are shared within a VM only (KB 2080735). */
+export const esx6 = defineVmm({
+  name: "esx-6",
+  title: "VMware ESXi 6",
+  summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
+  cpu: hardwareAssist({ taggedTlb: true }),
+  mmu: nestedPaging({ largePages: true }),
+  memory: [largePages(), pageSharing({ interVm: false }), ballooning(), compression(), hostSwap()],
+  allocation: proportionalShares({ release: 6, samplePeriodSeconds: 60 }),
+  scheduler: proportionalShareCpu(),
+  disk: vmkernelDisk(),
+  network: vmxnet(),
+  overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
+});

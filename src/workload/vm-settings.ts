@@ -1,0 +1,31 @@
+/** What an administrator sets for one VM, apart from its configured size. */
+
+export const SHARE_LEVELS = ["high", "normal", "low"] as const;
+export type ShareLevel = (typeof SHARE_LEVELS)[number];
+
+export interface MemorySettings {
+  /** Machine memory that is never taken away from the VM once it uses it, pages. Also called min. */
+  readonly reservationPages?: number;
+  /** Most machine memory the VM gets, pages. Also called max. */
+  readonly limitPages?: number;
+  /** Weight when VMs compete for memory: a level, or a number. */
+  readonly shares?: ShareLevel | number;
+  /** When the guest's balloon driver starts; Infinity: there is none. Default: it runs from the beginning. */
+  readonly balloonFromUs?: number;
+}
+
+/** The VMs from one number to another, both included, counted from 0, and what is set for each of them. */
+export interface VmGroup {
+  readonly first: number;
+  readonly last: number;
+  readonly memory?: MemorySettings;
+}
+
+/** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */
+const SHARES_PER_MIB: Readonly<Record<ShareLevel, number>> = { high: 20, normal: 10, low: 5 };
+const PAGES_PER_MIB = 256;
+
+/** Shares of a VM with `pages` of configured memory. */
+export function memoryShares(pages: number, shares: ShareLevel | number = "normal"): number {
+  return typeof shares === "number" ? shares : (pages * SHARES_PER_MIB[shares]) / PAGES_PER_MIB;
+}
