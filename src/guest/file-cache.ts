@@ -4,15 +4,24 @@
  */
 import type { ContentIds } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
-import { type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
+import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
 const UNSEEN = 0xffff_ffff;
+/** Pages read around a fault: read_ahead_kb is 128 (Linux 6.1, do_sync_mmap_readahead in mm/filemap.c). */
+const READ_AROUND = 32;
+/** Pages that a fault maps at once, aligned, as far as they are in memory: fault_around_bytes is 64 KiB (mm/memory.c). */
+const FAULT_AROUND = 16;
 
 export class FileCache implements PageOwner {
   misses = 0;
+  /** Pages read from the disk; more than misses where neighbours are read as well. */
+  pageIns = 0;
+  /** Faults on mapped pages that had to wait for the disk, and all others. */
+  majorFaults = 0;
+  minorFaults = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
@@ -24,6 +33,8 @@ export class FileCache implements PageOwner {
   readonly #dirtyRing: Int32Array;
   readonly #dirtySince: Float64Array;
   readonly #queued: Uint8Array;
+  /** 1: a process maps the page. */
+  readonly #mapped: Uint8Array;
   #dirtyHead = 0;
   #dirtyCount = 0;
 
@@ -37,21 +48,36 @@ export class FileCache implements PageOwner {
     this.#dirtyRing = new Int32Array(filePages);
     this.#dirtySince = new Float64Array(filePages);
     this.#queued = new Uint8Array(filePages);
+    this.#mapped = new Uint8Array(filePages);
   }
 
-  /** Content of a file page; a disk request is added when it was not in the cache. */
+  /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
   read(page: number): number {
     const cached = this.#cache.find(page);
     if (cached !== NONE) return this.#physical.read(cached);
     this.misses++;
-    const content = this.#stored(page);
-    this.#requests.add(DiskRequestKind.FileRead, page);
-    const ppn = this.#pages.allocate(PageUse.File, page);
+    const ppn = this.#readIn(page);
     // Without a page to cache it in, the data goes straight to the reader.
-    if (ppn === NONE) return content;
-    this.#cache.insert(page, ppn);
-    this.#physical.write(ppn, content);
-    return content;
+    if (ppn === NONE) return this.#stored(page);
+    this.#pages.replacement.useByCall(ppn);
+    return this.#physical.read(ppn);
+  }
+
+  /** A process uses a page of the file that it maps at pages `from` to `to`, as program text or as data. */
+  visit(page: number, from: number, to: number, text: boolean): void {
+    const ppn = this.#cache.frameOf(page);
+    if (ppn === NONE) this.#majorFault(page, from, to, text);
+    else if (this.#mapped[page] === 0) this.#mapAround(page, from, to, text);
+    else this.#use(ppn, text);
+  }
+
+  /** The mapping is gone. */
+  unmap(from: number, to: number): void {
+    for (let page = from; page < to; page++) {
+      if (this.#mapped[page] === 0) continue;
+      this.#mapped[page] = 0;
+      this.#pages.replacement.unmap(this.#cache.frameOf(page));
+    }
   }
 
   /** Overwrite a whole file page at simulated time `now`. `sync` writes it to the disk at once. */
@@ -90,10 +116,56 @@ export class FileCache implements PageOwner {
     this.#onDisk[page] = content;
   }
 
-  evict(ppn: number, page: number): boolean {
+  evict(ppn: number, page: number): Evicted {
+    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
+    this.#mapped[page] = 0;
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
-    return true;
+    return Evicted.Safe;
+  }
+
+  #readIn(page: number): number {
+    const content = this.#stored(page);
+    this.#requests.add(DiskRequestKind.FileRead, page);
+    this.pageIns++;
+    const ppn = this.#pages.allocate(PageUse.File, page);
+    if (ppn === NONE) return NONE;
+    this.#cache.insert(page, ppn);
+    this.#physical.write(ppn, content);
+    return ppn;
+  }
+
+  /** A second reference keeps the page itself where it is while its neighbours are read. */
+  #majorFault(page: number, from: number, to: number, text: boolean): void {
+    this.majorFaults++;
+    this.misses++;
+    const ppn = this.#readIn(page);
+    if (ppn === NONE) return;
+    this.#pages.share(ppn);
+    const first = Math.max(from, page - READ_AROUND / 2);
+    for (let next = first; next < Math.min(to, first + READ_AROUND); next++) {
+      if (this.#cache.frameOf(next) === NONE && this.#readIn(next) === NONE) break;
+    }
+    this.#pages.release(ppn);
+    this.#mapped[page] = 1;
+    this.#use(ppn, text);
+  }
+
+  /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */
+  #mapAround(page: number, from: number, to: number, text: boolean): void {
+    this.minorFaults++;
+    const first = page - (page % FAULT_AROUND);
+    for (let next = Math.max(first, from); next < Math.min(to, first + FAULT_AROUND); next++) {
+      const ppn = this.#cache.frameOf(next);
+      if (ppn === NONE || this.#mapped[next] !== 0) continue;
+      this.#mapped[next] = 1;
+      this.#use(ppn, text);
+    }
+  }
+
+  #use(ppn: number, text: boolean): void {
+    if (text) this.#pages.replacement.useText(ppn);
+    else this.#pages.replacement.use(ppn);
   }
 
   #clean(ppn: number, page: number): void {

@@ -5,7 +5,11 @@
 import { InputError } from "../core/input-error.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
+import type { KernelName } from "../machine/profile.ts";
 import { AnonymousMemory } from "./anonymous-memory.ts";
+import { BalancedReclaim } from "./balanced-reclaim.ts";
+import { cacheFirstReclaim } from "./cache-first-reclaim.ts";
+import { watermarks } from "./watermarks.ts";
 import { BalloonDriver } from "./balloon-driver.ts";
 import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
@@ -21,10 +25,17 @@ export class GuestMemory {
   readonly requests = new DiskRequests();
 
   /** `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images). */
-  constructor(shape: GuestShape, physical: PhysicalMemory, ids: ContentIds, transientPages: number) {
-    this.pages = new GuestPages(shape.memoryPages);
+  constructor(
+    shape: GuestShape,
+    physical: PhysicalMemory,
+    ids: ContentIds,
+    transientPages: number,
+    kernel: KernelName,
+  ) {
     const logicalPages = shape.processes * shape.anonymousPages + transientPages;
-    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages);
+    this.pages = guestPages(shape, kernel, logicalPages);
+    const swapCache = kernel !== "linux-2.4";
+    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
     this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.pages.setOwners(this.cache, this.anonymous);
@@ -49,6 +60,17 @@ export class GuestMemory {
       this.cache.adopt(page, ppn, contents[ppn]);
     }
   }
+}
+
+/** Linux 2.4 sizes its watermarks by the memory there is, Linux 6.1 by what is left of it when it has booted. */
+function guestPages(shape: GuestShape, kernel: KernelName, logicalPages: number): GuestPages {
+  const { memoryPages, kernelPages, filePages, swapPages } = shape;
+  if (kernel === "linux-2.4") return new GuestPages(memoryPages, watermarks(kernel, memoryPages), cacheFirstReclaim);
+  return new GuestPages(
+    memoryPages,
+    watermarks(kernel, Math.max(0, memoryPages - kernelPages)),
+    (pages, links, flags) => new BalancedReclaim(pages, links, flags, logicalPages, filePages, swapPages > 0),
+  );
 }
 
 /** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */

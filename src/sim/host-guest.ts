@@ -3,6 +3,7 @@ import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
+import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -25,6 +26,7 @@ export interface GuestSurroundings {
   readonly ids: ContentIds;
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
+  readonly kernel: KernelName;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
   /** Time of the event in hand, in cycles. */

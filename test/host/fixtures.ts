@@ -55,7 +55,7 @@ export function buildHost(
 export function addGuest(host: TestHost, shape: GuestShape, contents: Uint32Array, target: number): GuestMemory {
   const vm = host.memory.addVm(shape.memoryPages);
   const physical = new GuestPhysicalMemory(host.memory, vm, contents, host.allocation.populates);
-  const guest = new GuestMemory(shape, physical, host.ids, 0);
+  const guest = new GuestMemory(shape, physical, host.ids, 0, profile.kernel);
   guest.boot(shape, contents);
   vm.target = target;
   if (host.allocation.populates) guest.balloon.poll(shape.memoryPages - target, shape.memoryPages);

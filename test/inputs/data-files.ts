@@ -98,7 +98,7 @@ export interface TouchesTruth {
         readonly file: string;
         readonly windows_5s: readonly (TouchCounts & { readonly read: number; readonly executed: number })[];
         /** Six windows of 5 s each. */
-        readonly windows_30s: readonly TouchCounts[];
+        readonly windows_30s: readonly (TouchCounts & { readonly intervals: string })[];
         readonly whole_120s: TouchCounts;
       }
     >
