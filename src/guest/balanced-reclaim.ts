@@ -4,7 +4,7 @@
  */
 import { Evicted, type GuestPages, PageUse, type Replacement } from "./guest-pages.ts";
 import type { PageLinks, PageList } from "./page-list.ts";
-import { PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
+import { type GroupLists, PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
 
 /** Most pages looked at before the other lists have their turn (SWAP_CLUSTER_MAX). */
 const BATCH = 32;
@@ -17,12 +17,16 @@ const NONE = -1;
 /** What a page is worth that the scan has come to. */
 const Fate = { Keep: 0, Activate: 1, Reclaim: 2 } as const;
 
-/** Pages to look at on the four lists in one pass. */
-interface ScanCount {
-  inactiveAnonymous: number;
-  activeAnonymous: number;
-  inactiveFiles: number;
-  activeFiles: number;
+/** What reclaim has to know of a guest. */
+export interface ReclaimShape {
+  /** Control groups: each service process is one (systemd gives every service its own). */
+  readonly groups: number;
+  /** Logical anonymous pages of each; those beyond all of them are the last one's. */
+  readonly pagesEach: number;
+  readonly anonymousItems: number;
+  readonly fileItems: number;
+  /** Whether there is any swap space. */
+  readonly canSwap: boolean;
 }
 
 export class BalancedReclaim implements Replacement {
@@ -35,25 +39,22 @@ export class BalancedReclaim implements Replacement {
   /** Pages on their way to the swap device, in this pass. */
   readonly #writing: number[] = [];
   readonly #isWriting: Uint8Array;
-  readonly #count: ScanCount = { inactiveAnonymous: 0, activeAnonymous: 0, inactiveFiles: 0, activeFiles: 0 };
+  /** Of what is looked at, how much is anonymous memory. */
+  #anonymousShare = 0;
   #mayDeactivateAnonymous = false;
   #mayDeactivateFiles = false;
-  /** Whether the guest has any swap space. */
   readonly #canSwap: boolean;
+  readonly #pagesEach: number;
+  readonly #lastGroup: number;
 
-  /** `anonymousItems`, `fileItems`: how many logical pages of either kind there are. */
-  constructor(
-    pages: GuestPages,
-    links: PageLinks,
-    flags: Uint8Array,
-    anonymousItems: number,
-    fileItems: number,
-    canSwap: boolean,
-  ) {
+  constructor(pages: GuestPages, links: PageLinks, flags: Uint8Array, shape: ReclaimShape) {
+    const { groups, pagesEach, fileItems, canSwap } = shape;
     this.#pages = pages;
-    this.#canSwap = canSwap;
-    this.lru = new SplitLru(links, flags, anonymousItems, fileItems);
     this.#flags = flags;
+    this.#canSwap = canSwap;
+    this.#pagesEach = pagesEach;
+    this.#lastGroup = groups - 1;
+    this.lru = new SplitLru(links, flags, groups, shape.anonymousItems, fileItems);
     this.#isWriting = new Uint8Array(flags.length);
   }
 
@@ -66,7 +67,8 @@ export class BalancedReclaim implements Replacement {
   }
 
   add(ppn: number, isFile: boolean, item: number): void {
-    this.lru.add(ppn, this.#pool(isFile), item);
+    const group = isFile ? this.#pages.group : Math.min(this.#lastGroup, Math.floor(item / this.#pagesEach));
+    this.lru.add(ppn, this.#pool(isFile), item, group);
   }
 
   remove(ppn: number, isFile: boolean): void {
@@ -93,167 +95,144 @@ export class BalancedReclaim implements Replacement {
   }
 
   forget(item: number): void {
-    this.lru.forget(this.lru.anonymous, item);
+    this.lru.anonymous.shadows[item] = 0;
   }
 
   /** Reclaim until there are as many free pages as the high watermark says, or nothing more is found. */
   balance(): void {
     const { anonymous, files } = this.lru;
-    for (let priority = FIRST_PRIORITY; priority >= 1 && this.#pages.free.length < this.#pages.marks.high; ) {
+    const { free, marks } = this.#pages;
+    for (let priority = FIRST_PRIORITY; priority >= 1 && free.length < marks.high; ) {
       const [scanned, stolen] = [this.scanned, this.stolen];
-      if (anonymous.inactiveIsLow) this.#shrinkActive(anonymous, BATCH);
+      this.#ageAnonymous();
       this.#pass(priority);
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
-      if (this.scanned - scanned < this.#pages.marks.high || this.stolen === stolen) priority--;
+      if (this.scanned - scanned < marks.high || this.stolen === stolen) priority--;
     }
     anonymous.seenActivations = anonymous.activations;
     files.seenActivations = files.activations;
   }
 
+  #ageAnonymous(): void {
+    const { anonymous } = this.lru;
+    if (!this.#canSwap || !anonymous.inactiveIsLow) return;
+    for (const { active } of anonymous.groups) this.#shrinkActive(anonymous, active, BATCH);
+  }
+
   #pass(priority: number): void {
-    const count = this.#count;
-    this.#countPages(priority);
     const { anonymous, files } = this.lru;
-    let stolen = 0;
-    while (count.inactiveAnonymous > 0 || count.activeFiles > 0 || count.inactiveFiles > 0) {
-      const turns = [
-        Math.min(BATCH, count.inactiveAnonymous),
-        Math.min(BATCH, count.activeAnonymous),
-        Math.min(BATCH, count.inactiveFiles),
-        Math.min(BATCH, count.activeFiles),
-      ];
-      count.inactiveAnonymous -= turns[0];
-      count.activeAnonymous -= turns[1];
-      count.inactiveFiles -= turns[2];
-      count.activeFiles -= turns[3];
-      stolen += this.#shrinkInactive(anonymous, turns[0]);
-      if (this.#mayDeactivateAnonymous) this.#shrinkActive(anonymous, turns[1]);
-      stolen += this.#shrinkInactive(files, turns[2]);
-      if (this.#mayDeactivateFiles) this.#shrinkActive(files, turns[3]);
-      if (stolen >= this.#pages.marks.high) break;
+    this.#balanceKinds(priority);
+    for (let group = 0; group <= this.#lastGroup; group++) {
+      this.#shrinkGroup(anonymous.groups[group], files.groups[group], priority);
     }
-    if (anonymous.inactiveIsLow) this.#shrinkActive(anonymous, BATCH);
     this.#finishWrites();
   }
 
-  /** How much of each list to look at: by what reclaim of either kind has cost lately (prepare_scan_count, get_scan_count). */
-  #countPages(priority: number): void {
+  /** How much to look at of either kind: by what its reclaim has cost lately (prepare_scan_count, get_scan_count). */
+  #balanceKinds(priority: number): void {
     const { anonymous, files } = this.lru;
-    const count = this.#count;
     this.#mayDeactivateAnonymous = anonymous.activations !== anonymous.seenActivations || anonymous.inactiveIsLow;
     this.#mayDeactivateFiles = files.activations !== files.seenActivations || files.inactiveIsLow;
     const total = anonymous.cost + files.cost;
-    const anonymousShare = (SWAPPINESS * (2 * total + 1)) / (total + anonymous.cost + 1);
-    const fileShare = ((200 - SWAPPINESS) * (2 * total + 1)) / (total + files.cost + 1);
-    let ofAnonymous = anonymousShare / (anonymousShare + fileShare);
-    let ofFiles = 1 - ofAnonymous;
+    const anonymousWeight = SWAPPINESS / (total + anonymous.cost + 1);
+    const fileWeight = (200 - SWAPPINESS) / (total + files.cost + 1);
+    this.#anonymousShare = anonymousWeight / (anonymousWeight + fileWeight);
+    // Next to no files left: taking them would only bring them back.
     const filesAreTiny =
       files.length + this.#pages.free.length <= this.#pages.marks.high &&
       !this.#mayDeactivateAnonymous &&
-      anonymous.inactive.length >> priority > 0;
-    const trimFiles = files.inactive.length >> priority > 0 && !this.#mayDeactivateFiles;
-    if (!this.#canSwap) [ofAnonymous, ofFiles] = [0, 1];
-    else if (filesAreTiny) [ofAnonymous, ofFiles] = [1, 0];
-    else if (trimFiles) [ofAnonymous, ofFiles] = [0, 1];
-    count.inactiveAnonymous = Math.floor((anonymous.inactive.length >> priority) * ofAnonymous);
-    count.activeAnonymous = Math.floor((anonymous.active.length >> priority) * ofAnonymous);
-    count.inactiveFiles = Math.floor((files.inactive.length >> priority) * ofFiles);
-    count.activeFiles = Math.floor((files.active.length >> priority) * ofFiles);
+      anonymous.inactive >> priority > 0;
+    // Plenty of files that nobody has come back to: they go first.
+    const filesAbound = files.inactive >> priority > 0 && !this.#mayDeactivateFiles;
+    if (!this.#canSwap) this.#anonymousShare = 0;
+    else if (filesAreTiny) this.#anonymousShare = 1;
+    else if (filesAbound) this.#anonymousShare = 0;
   }
 
-  /** Pages freed. */
-  #shrinkInactive(pool: PagePool, wanted: number): number {
-    let stolen = 0;
-    let written = 0;
-    for (let left = Math.min(wanted, pool.inactive.length); left > 0; left--) {
-      const page = pool.inactive.head;
-      if (page === NONE) break;
+  /** Scan the four lists of a control group in turns (shrink_lruvec). */
+  #shrinkGroup(anonymous: GroupLists, files: GroupLists, priority: number): void {
+    const { lru } = this;
+    const share = this.#anonymousShare;
+    let inactiveAnonymous = Math.floor((anonymous.inactive.length >> priority) * share);
+    let activeAnonymous = Math.floor((anonymous.active.length >> priority) * share);
+    let inactiveFiles = Math.floor((files.inactive.length >> priority) * (1 - share));
+    let activeFiles = Math.floor((files.active.length >> priority) * (1 - share));
+    const enough = this.stolen + this.#pages.marks.high;
+    while (inactiveAnonymous > 0 || inactiveFiles > 0 || activeFiles > 0) {
+      this.#shrinkInactive(lru.anonymous, anonymous, Math.min(BATCH, inactiveAnonymous));
+      if (this.#mayDeactivateAnonymous) {
+        this.#shrinkActive(lru.anonymous, anonymous.active, Math.min(BATCH, activeAnonymous));
+      }
+      this.#shrinkInactive(lru.files, files, Math.min(BATCH, inactiveFiles));
+      if (this.#mayDeactivateFiles) this.#shrinkActive(lru.files, files.active, Math.min(BATCH, activeFiles));
+      if (this.stolen >= enough) break;
+      inactiveAnonymous -= Math.min(BATCH, inactiveAnonymous);
+      activeAnonymous -= Math.min(BATCH, activeAnonymous);
+      inactiveFiles -= Math.min(BATCH, inactiveFiles);
+      activeFiles -= Math.min(BATCH, activeFiles);
+    }
+    if (this.#canSwap && anonymous.inactive.length < anonymous.active.length) {
+      this.#shrinkActive(lru.anonymous, anonymous.active, BATCH);
+    }
+  }
+
+  #shrinkInactive(pool: PagePool, { inactive }: GroupLists, wanted: number): void {
+    const writing = this.#writing.length;
+    for (let left = Math.min(wanted, inactive.length); left > 0 && inactive.head !== NONE; left--) {
+      const page = inactive.head;
       this.scanned++;
       const fate = this.#fate(page, pool);
-      if (fate === Fate.Reclaim) {
-        const before = this.#writing.length;
-        if (this.#give(page, pool)) stolen++;
-        written += this.#writing.length - before;
-      } else if (fate === Fate.Activate) this.#activate(page, pool);
-      else this.#rotate(page, pool.inactive);
+      if (fate === Fate.Reclaim) this.#give(page, pool);
+      else if (fate === Fate.Activate) this.lru.activate(page, pool);
+      else this.lru.rotate(page, pool);
     }
+    const written = this.#writing.length - writing;
     if (written > 0) this.lru.noteCost(pool, written);
-    this.stolen += stolen;
-    return stolen;
   }
 
-  /**
-   * A page found used stays, and if it is found so twice, or is program text, it becomes active (folio_check_references).
-   */
+  /** A page found used stays, and if it is found so twice, or is program text, it becomes active (folio_check_references). */
   #fate(page: number, pool: PagePool): number {
     if (this.#isWriting[page] !== 0) return Fate.Activate;
     const flags = this.#flags[page];
     this.#flags[page] = flags & ~(PageFlag.Accessed | PageFlag.Referenced);
     if ((flags & PageFlag.Accessed) === 0) return Fate.Reclaim;
     this.#flags[page] |= PageFlag.Referenced;
-    const text = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
-    return text || (flags & PageFlag.Referenced) !== 0 ? Fate.Activate : Fate.Keep;
+    const isText = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
+    return isText || (flags & PageFlag.Referenced) !== 0 ? Fate.Activate : Fate.Keep;
   }
 
-  /** True: the page is free. Otherwise it is being written, or cannot be spared. */
-  #give(page: number, pool: PagePool): boolean {
+  #give(page: number, pool: PagePool): void {
     const item = this.#pages.item(page);
     const evicted = this.#pages.evict(page);
     if (evicted === Evicted.Safe) {
       this.lru.evict(page, pool, item);
       this.#pages.release(page);
-      return true;
+      this.stolen++;
+    } else if (evicted === Evicted.Kept) this.lru.activate(page, pool);
+    else {
+      this.lru.rotate(page, pool);
+      this.#isWriting[page] = 1;
+      this.#writing.push(page);
     }
-    if (evicted === Evicted.Kept) {
-      this.#activate(page, pool);
-      return false;
-    }
-    this.#rotate(page, pool.inactive);
-    this.#isWriting[page] = 1;
-    this.#writing.push(page);
-    return false;
-  }
-
-  #activate(page: number, pool: PagePool): void {
-    pool.inactive.remove(page);
-    this.#flags[page] |= PageFlag.Active;
-    pool.active.append(page);
-    this.lru.grow();
-  }
-
-  #rotate(page: number, list: PageList): void {
-    list.remove(page);
-    list.append(page);
   }
 
   /** All but program text in use goes to the inactive list (shrink_active_list). */
-  #shrinkActive(pool: PagePool, wanted: number): void {
-    for (let left = Math.min(wanted, pool.active.length); left > 0; left--) {
-      const page = pool.active.head;
+  #shrinkActive(pool: PagePool, active: PageList, wanted: number): void {
+    for (let left = Math.min(wanted, active.length); left > 0; left--) {
+      const page = active.head;
       const flags = this.#flags[page];
-      const usedText = (flags & PageFlag.Accessed) !== 0 && (flags & PageFlag.Executable) !== 0;
-      this.#flags[page] &= ~PageFlag.Accessed;
-      if (usedText && pool === this.lru.files) {
-        this.#rotate(page, pool.active);
-        this.lru.grow();
-        continue;
-      }
-      pool.active.remove(page);
-      this.#flags[page] = (this.#flags[page] & ~PageFlag.Active) | PageFlag.WorkingSet;
-      pool.inactive.append(page);
+      this.#flags[page] = flags & ~PageFlag.Accessed;
+      const isText = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
+      if (isText && (flags & PageFlag.Accessed) !== 0) this.lru.rotate(page, pool);
+      else this.lru.deactivate(page, pool);
     }
   }
 
-  /** Written pages are the next to be freed (folio_rotate_reclaimable). */
+  /** What has been written is the next to be freed. */
   #finishWrites(): void {
-    const pool = this.lru.anonymous;
     for (const page of this.#writing) {
       this.#isWriting[page] = 0;
-      if (this.#pages.use(page) !== PageUse.Anonymous) continue;
-      if ((this.#flags[page] & PageFlag.Active) !== 0) pool.active.remove(page);
-      else pool.inactive.remove(page);
-      this.#flags[page] &= ~PageFlag.Active;
-      pool.inactive.prepend(page);
+      if (this.#pages.use(page) === PageUse.Anonymous) this.lru.putFirst(page, this.lru.anonymous);
     }
     this.#writing.length = 0;
   }

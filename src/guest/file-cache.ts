@@ -5,15 +5,12 @@
 import type { ContentIds } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
+import type { KernelVersion } from "./kernel-version.ts";
 import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
 const UNSEEN = 0xffff_ffff;
-/** Pages read around a fault: read_ahead_kb is 128 (Linux 6.1, do_sync_mmap_readahead in mm/filemap.c). */
-const READ_AROUND = 32;
-/** Pages that a fault maps at once, aligned, as far as they are in memory: fault_around_bytes is 64 KiB (mm/memory.c). */
-const FAULT_AROUND = 16;
 
 export class FileCache implements PageOwner {
   misses = 0;
@@ -26,6 +23,7 @@ export class FileCache implements PageOwner {
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
   readonly #ids: ContentIds;
+  readonly #version: KernelVersion;
   readonly #cache: PageCache;
   /** What is on the disk; a page that nobody has looked at yet gets a content of its own when somebody does. */
   readonly #onDisk: Uint32Array;
@@ -38,7 +36,15 @@ export class FileCache implements PageOwner {
   #dirtyHead = 0;
   #dirtyCount = 0;
 
-  constructor(pages: GuestPages, physical: PhysicalMemory, requests: DiskRequests, ids: ContentIds, filePages: number) {
+  constructor(
+    pages: GuestPages,
+    physical: PhysicalMemory,
+    requests: DiskRequests,
+    ids: ContentIds,
+    filePages: number,
+    version: KernelVersion,
+  ) {
+    this.#version = version;
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
@@ -63,12 +69,17 @@ export class FileCache implements PageOwner {
     return this.#physical.read(ppn);
   }
 
-  /** A process uses a page of the file that it maps at pages `from` to `to`, as program text or as data. */
-  visit(page: number, from: number, to: number, text: boolean): void {
-    const ppn = this.#cache.frameOf(page);
-    if (ppn === NONE) this.#majorFault(page, from, to, text);
+  /**
+   * Content of a page of a file that a process has mapped from page `from` to page `to`, as program text or as data, and
+   * uses now.
+   */
+  visit(page: number, from: number, to: number, text: boolean): number {
+    if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to);
     else if (this.#mapped[page] === 0) this.#mapAround(page, from, to, text);
-    else this.#use(ppn, text);
+    const ppn = this.#cache.frameOf(page);
+    if (ppn === NONE) return this.#stored(page);
+    this.#use(ppn, text);
+    return this.#physical.read(ppn);
   }
 
   /** The mapping is gone. */
@@ -136,26 +147,27 @@ export class FileCache implements PageOwner {
   }
 
   /** A second reference keeps the page itself where it is while its neighbours are read. */
-  #majorFault(page: number, from: number, to: number, text: boolean): void {
+  #majorFault(page: number, from: number, to: number): void {
     this.majorFaults++;
     this.misses++;
     const ppn = this.#readIn(page);
     if (ppn === NONE) return;
     this.#pages.share(ppn);
-    const first = Math.max(from, page - READ_AROUND / 2);
-    for (let next = first; next < Math.min(to, first + READ_AROUND); next++) {
+    const window = this.#version.readAroundPages;
+    const first = Math.max(from, page - (window >> 1));
+    for (let next = first; next < Math.min(to, first + window); next++) {
       if (this.#cache.frameOf(next) === NONE && this.#readIn(next) === NONE) break;
     }
     this.#pages.release(ppn);
     this.#mapped[page] = 1;
-    this.#use(ppn, text);
   }
 
   /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */
   #mapAround(page: number, from: number, to: number, text: boolean): void {
     this.minorFaults++;
-    const first = page - (page % FAULT_AROUND);
-    for (let next = Math.max(first, from); next < Math.min(to, first + FAULT_AROUND); next++) {
+    const window = this.#version.faultAroundPages;
+    const first = page - (page % window);
+    for (let next = Math.max(first, from); next < Math.min(to, first + window); next++) {
       const ppn = this.#cache.frameOf(next);
       if (ppn === NONE || this.#mapped[next] !== 0) continue;
       this.#mapped[next] = 1;

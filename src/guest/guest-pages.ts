@@ -58,6 +58,8 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly free: PageList;
   /** How many page-table entries, or others, refer to a page that is not free. */
   readonly references: Uint16Array;
+  /** The control group to which pages of files are charged that come into memory now: one for each service process. */
+  group = 0;
   /** Pages in the balloon. */
   ballooned = 0;
   kernel = 0;

@@ -14,6 +14,7 @@ import { BalloonDriver } from "./balloon-driver.ts";
 import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
+import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 export class GuestMemory {
@@ -36,7 +37,7 @@ export class GuestMemory {
     this.pages = guestPages(shape, kernel, logicalPages);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
-    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages);
+    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages, KERNEL_VERSIONS[kernel]);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.pages.setOwners(this.cache, this.anonymous);
   }
@@ -63,14 +64,18 @@ export class GuestMemory {
 }
 
 /** Linux 2.4 sizes its watermarks by the memory there is, Linux 6.1 by what is left of it when it has booted. */
-function guestPages(shape: GuestShape, kernel: KernelName, logicalPages: number): GuestPages {
+function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: number): GuestPages {
   const { memoryPages, kernelPages, filePages, swapPages } = shape;
   if (kernel === "linux-2.4") return new GuestPages(memoryPages, watermarks(kernel, memoryPages), cacheFirstReclaim);
-  return new GuestPages(
-    memoryPages,
-    watermarks(kernel, Math.max(0, memoryPages - kernelPages)),
-    (pages, links, flags) => new BalancedReclaim(pages, links, flags, logicalPages, filePages, swapPages > 0),
-  );
+  const reclaim = {
+    groups: Math.max(1, shape.processes),
+    pagesEach: Math.max(1, shape.anonymousPages),
+    anonymousItems,
+    fileItems: filePages,
+    canSwap: swapPages > 0,
+  };
+  const marks = watermarks(kernel, Math.max(0, memoryPages - kernelPages));
+  return new GuestPages(memoryPages, marks, (pages, links, flags) => new BalancedReclaim(pages, links, flags, reclaim));
 }
 
 /** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */

@@ -16,6 +16,9 @@ const MOST = 255;
 const KIB_PER_PAGE = 4;
 const LEAST_KIB = 128;
 const MOST_KIB = 262_144;
+/** Memory below 16 MiB is a zone of its own on x86; vm.lowmem_reserve_ratio: of the rest one page in 256 is held back there. */
+const DMA_ZONE_PAGES = 4096;
+const RESERVE_RATIO = 256;
 /** vm.watermark_scale_factor: least distance between watermarks, in 10,000ths of memory. */
 const SCALE_FACTOR = 10;
 
@@ -28,5 +31,10 @@ export function watermarks(kernel: KernelName, managed: number): Watermarks {
   const kib = Math.floor(Math.sqrt(16 * managed * KIB_PER_PAGE));
   const minimum = Math.floor(Math.min(MOST_KIB, Math.max(LEAST_KIB, kib)) / KIB_PER_PAGE);
   const distance = Math.max(minimum >> 2, Math.floor((managed * SCALE_FACTOR) / 10_000));
-  return { minimum, low: minimum + distance, high: minimum + 2 * distance };
+  const reserve = Math.floor(Math.max(0, managed - DMA_ZONE_PAGES) / RESERVE_RATIO);
+  return {
+    minimum: minimum + reserve,
+    low: minimum + distance + reserve,
+    high: minimum + 2 * distance + reserve,
+  };
 }
