@@ -33,6 +33,8 @@ export class FileCache implements PageOwner {
   readonly #queued: Uint8Array;
   /** 1: a process maps the page. */
   readonly #mapped: Uint8Array;
+  /** 1: a fault on the page asks for more to be read ahead (PG_readahead). */
+  readonly #marked: Uint8Array;
   #dirtyHead = 0;
   #dirtyCount = 0;
 
@@ -55,6 +57,7 @@ export class FileCache implements PageOwner {
     this.#dirtySince = new Float64Array(filePages);
     this.#queued = new Uint8Array(filePages);
     this.#mapped = new Uint8Array(filePages);
+    this.#marked = new Uint8Array(filePages);
   }
 
   /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
@@ -75,7 +78,7 @@ export class FileCache implements PageOwner {
    */
   visit(page: number, from: number, to: number, text: boolean): number {
     if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to);
-    else if (this.#mapped[page] === 0) this.#mapAround(page, from, to, text);
+    else if (this.#mapped[page] === 0) this.#minorFault(page, from, to, text);
     const ppn = this.#cache.frameOf(page);
     if (ppn === NONE) return this.#stored(page);
     this.#use(ppn, text);
@@ -130,6 +133,7 @@ export class FileCache implements PageOwner {
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.references[ppn] > 1) return Evicted.Kept;
     this.#mapped[page] = 0;
+    this.#marked[page] = 0;
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
@@ -146,30 +150,48 @@ export class FileCache implements PageOwner {
     return ppn;
   }
 
-  /** A second reference keeps the page itself where it is while its neighbours are read. */
+  /** Nobody but the fault's process waits, and only for its own page. */
   #majorFault(page: number, from: number, to: number): void {
     this.majorFaults++;
     this.misses++;
     const ppn = this.#readIn(page);
     if (ppn === NONE) return;
-    this.#pages.share(ppn);
     const window = this.#version.readAroundPages;
     const first = Math.max(from, page - (window >> 1));
-    for (let next = first; next < Math.min(to, first + window); next++) {
-      if (this.#cache.frameOf(next) === NONE && this.#readIn(next) === NONE) break;
+    this.#readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
+    this.#mapped[page] = 1;
+  }
+
+  #minorFault(page: number, from: number, to: number, text: boolean): void {
+    this.minorFaults++;
+    if (this.#marked[page] !== 0) {
+      this.#marked[page] = 0;
+      let next = page + 1;
+      while (next < to && this.#cache.frameOf(next) !== NONE) next++;
+      const window = this.#version.readAroundPages;
+      if (next - page <= window) this.#readAhead(this.#cache.frameOf(page), next, Math.min(to, next + window), next);
+    }
+    this.#mapAround(page, from, to, text);
+  }
+
+  /** Read what is missing of a window, and mark a page of it; a second reference keeps the page of the fault where it is. */
+  #readAhead(ppn: number, from: number, to: number, marked: number): void {
+    this.#pages.share(ppn);
+    for (let page = from; page < to; page++) {
+      if (this.#cache.frameOf(page) !== NONE) continue;
+      if (this.#readIn(page) === NONE) break;
+      if (page === marked) this.#marked[page] = 1;
     }
     this.#pages.release(ppn);
-    this.#mapped[page] = 1;
   }
 
   /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */
   #mapAround(page: number, from: number, to: number, text: boolean): void {
-    this.minorFaults++;
     const window = this.#version.faultAroundPages;
     const first = page - (page % window);
     for (let next = Math.max(first, from); next < Math.min(to, first + window); next++) {
       const ppn = this.#cache.frameOf(next);
-      if (ppn === NONE || this.#mapped[next] !== 0) continue;
+      if (ppn === NONE || this.#mapped[next] !== 0 || this.#marked[next] !== 0) continue;
       this.#mapped[next] = 1;
       this.#use(ppn, text);
     }
