@@ -1,0 +1,386 @@
+/**
+ * The job of a measurement on a real guest: Debian 12 with Linux 6.1, booted with some memory or ballooned down to it, runs a
+ * memory benchmark beside reading files and compiling. Here the same pages are touched in the same order, in a simulated
+ * guest; what the compiler touches was recorded from a run of the same compiler.
+ *
+ * Times decide how the two halves of the job interleave. They are calibrated on the guest times of the measurement, nothing
+ * else is.
+ */
+import { RandomStream } from "../../src/core/random.ts";
+import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
+import { PageUse } from "../../src/guest/guest-pages.ts";
+import { GuestMemory } from "../../src/guest/memory-manager.ts";
+import { ContentIds } from "../../src/machine/content-ids.ts";
+import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+import { runFairly, type StepTime } from "./fair-processor.ts";
+import { PlainMemory } from "./plain-memory.ts";
+
+export interface GuestSize {
+  readonly bootedMib: number;
+  /** Less than bootedMib: the balloon takes the rest before the job begins. */
+  readonly balloonedToMib: number;
+}
+
+/** As the guest kernel counts them, in /proc/vmstat. */
+export interface PagingCounters {
+  readonly pgmajfault: number;
+  readonly pswpin: number;
+  readonly pswpout: number;
+  readonly pgscan: number;
+  readonly pgsteal: number;
+  readonly workingset_refault_anon: number;
+  readonly workingset_refault_file: number;
+  readonly workingset_activate_anon: number;
+  readonly workingset_activate_file: number;
+}
+
+export interface JobResult {
+  readonly fileReading: PagingCounters;
+  readonly rest: PagingCounters;
+  readonly wholeJob: PagingCounters;
+  readonly secondsReading: number;
+  readonly seconds: number;
+}
+
+const PAGES_PER_MIB = 256;
+const KIB_PER_PAGE = 4;
+
+/** Kernel image and what else is reserved at boot whatever the size: difference of memory and MemTotal, less the tables. */
+const RESERVED_KIB = 34_052;
+/** A page of struct page for 64 pages, in sections of 128 MiB (SPARSEMEM_VMEMMAP). */
+const SECTION_MIB = 128;
+const SECTION_MAP_KIB = 2048;
+/** Dentry and inode hash tables: 8 bytes a bucket, a bucket for 2 and for 4 pages, rounded up to a power of two. */
+const BUCKET_BYTES = 8;
+
+/** MemTotal of a guest booted with so much memory: as measured to the KiB at 128, 160, 192 and 256 MiB. */
+export function memTotalKib(mib: number): number {
+  const pages = mib * PAGES_PER_MIB;
+  const buckets = powerOfTwo(pages / 2) + powerOfTwo(pages / 4);
+  return mib * 1024 - RESERVED_KIB - SECTION_MAP_KIB * Math.ceil(mib / SECTION_MIB) - (BUCKET_BYTES * buckets) / 1024;
+}
+
+function powerOfTwo(least: number): number {
+  return 2 ** Math.ceil(Math.log2(least));
+}
+
+/**
+ * What the guest holds before the job, from its /proc/meminfo: page cache that is still mapped after the caches have been
+ * dropped, anonymous memory of its services, and the rest of what MemTotal has less than MemFree.
+ */
+const CACHED_PAGES = 4940;
+const SERVICES = 8;
+const SERVICE_PAGES = 245;
+/** Kernel memory: slab, page tables, stacks and what has no name in meminfo. */
+const KERNEL_PAGES = 9800;
+/** Processes of the start-up that end during the job; when a balloon has been inflated first, they have ended before. */
+const STARTING_PAGES = 845;
+const STARTING_KERNEL_PAGES = 200;
+
+const BENCH_PAGES = 15_360;
+const BENCH_TOUCHES = 3_000_000;
+const FILES = 14;
+const FILE_PAGES = 13_568;
+const PASSES = 3;
+const COMPILES = 4;
+/** cc1's text and read-only data, and the files of the other programs and headers. */
+const COMPILER_PAGES = 8_125;
+const TOOL_PAGES = 1_200;
+
+/** Anonymous pages of short processes: the shell's own and cat | md5sum; gcc with as and ld. */
+const SHELL_PAGES = 150;
+const READER_PAGES = 60;
+const TOOL_PRIVATE_PAGES = 400;
+/** Mapped pages of files that starting a process uses: shell, C library. */
+const START_FILES = 300;
+/** Page tables, stacks and other kernel memory of the processes: a table for 512 pages, and some 20 pages each. */
+const BENCH_KERNEL_PAGES = 50;
+const COMPILER_KERNEL_PAGES = 100;
+
+/** Nanoseconds, which are instructions on the measured machine. */
+const Time = {
+  /** Calibrated at 256 MiB, where nothing is paged: 3 M touches and three passes beside each other. */
+  touch: 1300,
+  readPage: 38_000,
+  /** linux-6.1-instructions, anon_fault_4MB. */
+  minorFault: 4140,
+  /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
+  filePageIn: 10_000,
+  swapFault: 30_000,
+  swapWait: 35_000,
+  fileWait: 60_000,
+} as const;
+/** A thread lets others run after so much. */
+const STEP = 20_000;
+
+/** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */
+const COMPILER_AT = BENCH_PAGES;
+const SHORT_AT = COMPILER_AT + 4096;
+const ANONYMOUS_PAGES = SHORT_AT + 1024;
+const STARTING = 1 + SERVICES;
+
+/** Files of the guest: those that services map, those that are read, the compiler, other programs. */
+const DATA_AT = CACHED_PAGES;
+const COMPILER_FILE_AT = DATA_AT + FILE_PAGES;
+const TOOLS_AT = COMPILER_FILE_AT + COMPILER_PAGES;
+const FILE_SET_PAGES = TOOLS_AT + TOOL_PAGES;
+
+/**
+ * What a run of the compiler touches, as in workloads/data: for each so many instructions a count, then pages in order of
+ * first use, with their kind in the upper two bits.
+ */
+export interface CompilerTrace {
+  readonly words: Uint16Array;
+  readonly windowInstructions: number;
+}
+
+const PageKind = { Data: 0, Text: 1, PrivateRead: 2, PrivateWrite: 3 } as const;
+const KIND_SHIFT = 14;
+const PAGE_MASK = 0x3fff;
+
+export function runBalloonJob(size: GuestSize, trace: CompilerTrace, seed: number): JobResult {
+  return new BalloonJob(size, trace, seed).run();
+}
+
+class BalloonJob {
+  readonly #memory: GuestMemory;
+  readonly #reclaim: BalancedReclaim;
+  readonly #trace: CompilerTrace;
+  readonly #random: RandomStream;
+  readonly #starts: boolean;
+  #startingKernel: readonly number[] = [];
+  /** Cost of everything so far, as of the last step. */
+  #cpuSeen = 0;
+  #waitSeen = 0;
+  #now = 0;
+  #atStart: PagingCounters;
+  #afterReading: PagingCounters;
+  #readingEnded = 0;
+
+  constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
+    const shape = guestShape(size.bootedMib);
+    this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
+    this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
+    const reclaim = this.#memory.pages.replacement;
+    if (!(reclaim instanceof BalancedReclaim)) throw new Error("the guest was booted with Linux 6.1");
+    this.#reclaim = reclaim;
+    this.#trace = trace;
+    this.#random = new RandomStream(seed, "balloon-job");
+    this.#starts = size.balloonedToMib === size.bootedMib;
+    this.#startServices();
+    const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
+    this.#memory.balloon.poll(balloon, balloon);
+    this.#atStart = this.#count();
+    this.#afterReading = this.#atStart;
+    this.#step();
+  }
+
+  run(): JobResult {
+    const end = runFairly([this.#benchmark(), this.#readAndCompile()], (now) => {
+      this.#now = now;
+    });
+    const [start, middle, last] = [this.#atStart, this.#afterReading, this.#count()];
+    return {
+      fileReading: difference(middle, start),
+      rest: difference(last, middle),
+      wholeJob: difference(last, start),
+      secondsReading: this.#readingEnded / 1e9,
+      seconds: end / 1e9,
+    };
+  }
+
+  #startServices(): void {
+    const { anonymous, cache, pages } = this.#memory;
+    for (let service = 1; service <= SERVICES; service++) {
+      pages.group = service;
+      for (let page = 0; page < SERVICE_PAGES; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
+      const files = Math.floor(CACHED_PAGES / SERVICES);
+      const first = (service - 1) * files;
+      for (let page = first; page < first + files; page++) cache.visit(page, first, first + files, page % 2 === 0);
+    }
+    if (this.#starts) {
+      this.#useStarting();
+      this.#startingKernel = this.#takeKernel(STARTING_KERNEL_PAGES);
+    }
+    pages.group = 0;
+  }
+
+  #useStarting(): void {
+    for (let page = 0; page < STARTING_PAGES; page++)
+      this.#memory.anonymous.write(STARTING * ANONYMOUS_PAGES + page, 1);
+  }
+
+  #endStarting(): void {
+    if (!this.#starts) return;
+    this.#useStarting();
+    this.#discard(STARTING * ANONYMOUS_PAGES, STARTING_PAGES);
+    this.#giveKernel(this.#startingKernel);
+  }
+
+  *#benchmark(): Generator<StepTime> {
+    const { anonymous } = this.#memory;
+    const kernel = this.#takeKernel(BENCH_KERNEL_PAGES);
+    for (let page = 0; page < BENCH_PAGES; page++) {
+      anonymous.write(page, 1);
+      if (page % 8 === 7) yield this.#step();
+    }
+    for (let touch = 1, since = 0; touch <= BENCH_TOUCHES; touch++) {
+      const hot = this.#random.unit() < 0.8;
+      const page = this.#random.below(hot ? BENCH_PAGES / 4 : BENCH_PAGES);
+      const { majorFaults } = anonymous;
+      if (this.#random.unit() < 0.3) anonymous.write(page, 1);
+      else anonymous.read(page);
+      since += Time.touch;
+      if (since < STEP && anonymous.majorFaults === majorFaults) continue;
+      yield this.#step(since);
+      since = 0;
+    }
+    this.#discard(0, BENCH_PAGES);
+    this.#giveKernel(kernel);
+  }
+
+  *#readAndCompile(): Generator<StepTime> {
+    for (let pass = 0; pass < PASSES; pass++) {
+      if (pass === PASSES - 1) this.#endStarting();
+      yield* this.#readFiles();
+    }
+    this.#afterReading = this.#count();
+    this.#readingEnded = this.#now;
+    for (let compile = 0; compile < COMPILES; compile++) yield* this.#compile();
+  }
+
+  *#readFiles(): Generator<StepTime> {
+    for (let page = 0; page < FILE_PAGES; page++) {
+      if (page % Math.ceil(FILE_PAGES / FILES) === 0) {
+        yield* this.#startProcess(READER_PAGES);
+        this.#discard(SHORT_AT + SHELL_PAGES, READER_PAGES);
+      }
+      this.#memory.cache.read(DATA_AT + page);
+      yield this.#step(Time.readPage);
+    }
+  }
+
+  *#startProcess(pages: number): Generator<StepTime> {
+    const { anonymous, cache } = this.#memory;
+    for (let page = 0; page < SHELL_PAGES; page++) anonymous.write(SHORT_AT + page, 1);
+    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, CACHED_PAGES, page % 2 === 0);
+    yield this.#step();
+    for (let page = 0; page < pages; page++) anonymous.write(SHORT_AT + SHELL_PAGES + page, 1);
+    yield this.#step();
+  }
+
+  *#compile(): Generator<StepTime> {
+    const { cache } = this.#memory;
+    const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
+    yield* this.#startProcess(TOOL_PRIVATE_PAGES / 4);
+    for (let page = TOOLS_AT; page < FILE_SET_PAGES; page++) {
+      cache.visit(page, TOOLS_AT, FILE_SET_PAGES, true);
+      if (page % 8 === 7) yield this.#step();
+    }
+    yield* this.#runCompiler();
+    this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
+    yield* this.#startProcess(TOOL_PRIVATE_PAGES);
+    this.#discard(SHORT_AT + SHELL_PAGES, TOOL_PRIVATE_PAGES);
+    cache.unmap(COMPILER_FILE_AT, FILE_SET_PAGES);
+    this.#giveKernel(kernel);
+    yield this.#step();
+  }
+
+  *#runCompiler(): Generator<StepTime> {
+    const { words, windowInstructions } = this.#trace;
+    for (let at = 0; at < words.length; ) {
+      const end = at + 1 + words[at];
+      const each = windowInstructions / words[at];
+      let since = 0;
+      for (at++; at < end; at++) {
+        this.#touchAsCompiler(words[at]);
+        since += each;
+        if (since < STEP && !this.#mustWait && at + 1 < end) continue;
+        yield this.#step(since);
+        since = 0;
+      }
+    }
+  }
+
+  #touchAsCompiler(word: number): void {
+    const { anonymous, cache } = this.#memory;
+    const kind = word >>> KIND_SHIFT;
+    const page = word & PAGE_MASK;
+    if (kind === PageKind.PrivateWrite) anonymous.write(COMPILER_AT + page, 1);
+    else if (kind === PageKind.PrivateRead) anonymous.read(COMPILER_AT + page);
+    else cache.visit(COMPILER_FILE_AT + page, COMPILER_FILE_AT, TOOLS_AT, kind === PageKind.Text);
+  }
+
+  /** Pages of the kernel that come and go with processes. */
+  #takeKernel(pages: number): readonly number[] {
+    return Array.from({ length: pages }, () => this.#memory.pages.allocate(PageUse.Kernel, 0));
+  }
+
+  #giveKernel(pages: readonly number[]): void {
+    for (const ppn of pages) this.#memory.pages.release(ppn);
+  }
+
+  #discard(first: number, pages: number): void {
+    for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
+  }
+
+  get #mustWait(): boolean {
+    return this.#waited > this.#waitSeen;
+  }
+
+  get #waited(): number {
+    const { anonymous, cache } = this.#memory;
+    return anonymous.majorFaults * Time.swapWait + cache.majorFaults * Time.fileWait;
+  }
+
+  /** Time since the last step: `cpu` and what its faults took. */
+  #step(cpu = 0): StepTime {
+    const { anonymous, cache } = this.#memory;
+    const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
+    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault;
+    const step = { cpu: cpu + spent - this.#cpuSeen, wait: this.#waited - this.#waitSeen };
+    this.#cpuSeen = spent;
+    this.#waitSeen = this.#waited;
+    return step;
+  }
+
+  #count(): PagingCounters {
+    const { anonymous, cache } = this.#memory;
+    const { lru, scanned, stolen } = this.#reclaim;
+    return {
+      pgmajfault: anonymous.majorFaults + cache.majorFaults,
+      pswpin: anonymous.swapIns,
+      pswpout: anonymous.swapOuts,
+      pgscan: scanned,
+      pgsteal: stolen,
+      workingset_refault_anon: lru.anonymous.refaults,
+      workingset_refault_file: lru.files.refaults,
+      workingset_activate_anon: lru.anonymous.activations,
+      workingset_activate_file: lru.files.activations,
+    };
+  }
+}
+
+/** Everything is taken after the boot; what the kernel has reserved is not among the pages that a guest manages. */
+function guestShape(bootedMib: number): GuestShape {
+  const memoryPages = bootedMib * PAGES_PER_MIB;
+  return {
+    memoryPages,
+    kernelPages: Math.ceil(memoryPages - memTotalKib(bootedMib) / KIB_PER_PAGE) + KERNEL_PAGES,
+    processes: STARTING + 1,
+    anonymousPages: ANONYMOUS_PAGES,
+    residentAnonymousPages: 0,
+    filePages: FILE_SET_PAGES,
+    residentFilePages: 0,
+    swapPages: 256 * PAGES_PER_MIB,
+    threads: 1,
+  };
+}
+
+function difference(later: PagingCounters, earlier: PagingCounters): PagingCounters {
+  const entries = Object.entries(later) as [keyof PagingCounters, number][];
+  return Object.fromEntries(entries.map(([name, count]) => [name, count - earlier[name]])) as Record<
+    keyof PagingCounters,
+    number
+  >;
+}
