@@ -10,6 +10,9 @@ import { SwapReadahead } from "./swap-readahead.ts";
 import { SwapSpace } from "./swap-space.ts";
 
 const NONE = -1;
+/** Mappings lie in areas of their own, of 16 MiB at most here; and none is read ahead beyond its page table. */
+const AREA_BITS = 12;
+const TABLE_PAGES = 512;
 
 /** What the page-table entry of a page that is in memory allows. */
 const Entry = {
@@ -39,11 +42,9 @@ export class AnonymousMemory implements PageOwner {
   readonly #entry: Uint8Array;
   readonly #slotOf: Int32Array;
   readonly #slotContent: Uint32Array;
-  /** Slot -> logical page. */
-  readonly #slotPage: Int32Array;
   readonly #swap: SwapSpace;
-  /** Absent: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
-  readonly #readahead: SwapReadahead | undefined;
+  /** By area. None: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
+  readonly #readahead: readonly SwapReadahead[];
 
   constructor(
     pages: GuestPages,
@@ -60,9 +61,9 @@ export class AnonymousMemory implements PageOwner {
     this.#entry = new Uint8Array(logicalPages);
     this.#slotOf = new Int32Array(logicalPages).fill(NONE);
     this.#slotContent = new Uint32Array(swapPages);
-    this.#slotPage = new Int32Array(swapPages);
     this.#swap = new SwapSpace(swapPages);
-    this.#readahead = swapCache ? new SwapReadahead() : undefined;
+    const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
+    this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
   }
 
   /** Pages on the swap device. */
@@ -109,7 +110,7 @@ export class AnonymousMemory implements PageOwner {
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
     if (known === NONE) this.#writeOut(ppn, page, slot);
-    if (known === NONE && this.#readahead !== undefined) {
+    if (known === NONE && this.#keepsCache) {
       this.#slotOf[page] = slot;
       this.#entry[page] = Entry.Absent;
       return Evicted.Writing;
@@ -121,7 +122,6 @@ export class AnonymousMemory implements PageOwner {
 
   #writeOut(ppn: number, page: number, slot: number): void {
     this.#slotContent[slot] = this.#physical.read(ppn);
-    this.#slotPage[slot] = page;
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;
   }
@@ -153,7 +153,9 @@ export class AnonymousMemory implements PageOwner {
   /** A minor fault on a page that is in memory and on the swap device. */
   #resolve(page: number, write: boolean): void {
     if (this.#entry[page] === Entry.ReadOnly && !write) return;
-    if (this.#entry[page] === Entry.ReadAhead) this.#readahead?.hit();
+    if (this.#entry[page] !== Entry.ReadOnly) {
+      this.#readahead[page >>> AREA_BITS].found(page, this.#entry[page] === Entry.ReadAhead);
+    }
     this.swapCacheFaults++;
     this.#map(page, write);
   }
@@ -161,7 +163,7 @@ export class AnonymousMemory implements PageOwner {
   /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
   #map(page: number, write: boolean): void {
     this.#entry[page] = Entry.ReadOnly;
-    if (!write && !this.#swap.isFull && this.#readahead !== undefined) return;
+    if (!write && !this.#swap.isFull && this.#keepsCache) return;
     this.#releaseSlot(page);
     this.#entry[page] = Entry.Writable;
   }
@@ -170,7 +172,7 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#readSlot(page, slot);
     if (ppn === NONE) return NONE;
     this.majorFaults++;
-    if (this.#readahead !== undefined) this.#readAround(page, slot, this.#readahead.pagesFor(slot));
+    if (this.#keepsCache) this.#readAround(page, this.#readahead[page >>> AREA_BITS]);
     this.#map(page, write);
     this.#pages.replacement.use(ppn);
     return ppn;
@@ -188,19 +190,25 @@ export class AnonymousMemory implements PageOwner {
   }
 
   /** A second reference keeps the page itself where it is while others are read. */
-  #readAround(page: number, slot: number, pages: number): void {
+  #readAround(page: number, readahead: SwapReadahead): void {
+    readahead.fault(page);
+    const table = page - (page % TABLE_PAGES);
+    const from = Math.max(readahead.from, table);
+    const to = Math.min(readahead.to, table + TABLE_PAGES, this.#place.length);
     const ppn = this.#place[page];
-    const first = slot - (slot % pages);
     this.#entry[page] = Entry.ReadOnly;
     this.#pages.share(ppn);
-    for (let next = first; next < first + pages; next++) {
-      if (!this.#swap.isUsed(next)) continue;
-      const other = this.#slotPage[next];
-      if (this.#place[other] !== -(next + 2)) continue;
-      if (this.#readSlot(other, next) === NONE) break;
-      this.#entry[other] = Entry.ReadAhead;
+    for (let next = from; next < to; next++) {
+      const place = this.#place[next];
+      if (place >= NONE) continue;
+      if (this.#readSlot(next, -(place + 2)) === NONE) break;
+      this.#entry[next] = Entry.ReadAhead;
     }
     this.#pages.release(ppn);
+  }
+
+  get #keepsCache(): boolean {
+    return this.#readahead.length > 0;
   }
 
   #releaseSlot(page: number): void {

@@ -20,10 +20,6 @@ export class SwapSpace {
     return 2 * this.#used > this.#slots;
   }
 
-  isUsed(slot: number): boolean {
-    return slot >= 0 && slot < this.#slots && this.#references[slot] > 0;
-  }
-
   /** A slot with one reference, or -1 when the device is full. */
   take(): number {
     if (this.#used === this.#slots) return -1;

@@ -78,13 +78,13 @@ const STARTING_PAGES = 845;
 const STARTING_KERNEL_PAGES = 200;
 
 const BENCH_PAGES = 15_360;
+const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const FILES = 14;
 const FILE_PAGES = 13_568;
 const PASSES = 3;
 const COMPILES = 4;
-/** cc1's text and read-only data, and the files of the other programs and headers. */
-const COMPILER_PAGES = 8_125;
+/** The files of the other programs and headers: with cc1's, what the guest reads for the compilers at 256 MiB. */
 const TOOL_PAGES = 1_200;
 
 /** Anonymous pages of short processes: the shell's own and cat | md5sum; gcc with as and ld. */
@@ -106,32 +106,48 @@ const Time = {
   minorFault: 4140,
   /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
   filePageIn: 10_000,
-  swapFault: 30_000,
-  swapWait: 35_000,
+  swapFault: 55_000,
+  swapWait: 25_000,
   fileWait: 60_000,
 } as const;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
 
 /** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */
-const COMPILER_AT = BENCH_PAGES;
+const COMPILER_AT = 16_384;
 const SHORT_AT = COMPILER_AT + 4096;
-const ANONYMOUS_PAGES = SHORT_AT + 1024;
+const ANONYMOUS_PAGES = SHORT_AT + 4096;
 const STARTING = 1 + SERVICES;
 
 /** Files of the guest: those that services map, those that are read, the compiler, other programs. */
 const DATA_AT = CACHED_PAGES;
-const COMPILER_FILE_AT = DATA_AT + FILE_PAGES;
-const TOOLS_AT = COMPILER_FILE_AT + COMPILER_PAGES;
-const FILE_SET_PAGES = TOOLS_AT + TOOL_PAGES;
+const TOOLS_AT = DATA_AT + FILE_PAGES;
+const COMPILER_FILES_AT = TOOLS_AT + TOOL_PAGES;
 
-/**
- * What a run of the compiler touches, as in workloads/data: for each so many instructions a count, then pages in order of
- * first use, with their kind in the upper two bits.
- */
+/** What a run of the compiler touches; see workloads/data/README.md. */
 export interface CompilerTrace {
-  readonly words: Uint16Array;
+  /** Pages of the files that it maps, one after the other. Those from {@link sharedFrom} on the services of a guest map, too. */
+  readonly filePages: readonly number[];
+  readonly sharedFrom: number;
+  /** For each window of so many instructions a count, then pages in order of first use, their kind in the upper two bits. */
+  readonly windows: Uint16Array;
   readonly windowInstructions: number;
+}
+
+/** cc1 and the libraries of mathematics; then the C library and others. */
+const OWN_FILES = 5;
+const WINDOW_INSTRUCTIONS = 4e6;
+
+export function readCompilerTrace(bytes: Uint8Array): CompilerTrace {
+  const words = new Uint16Array(Uint8Array.from(bytes).buffer);
+  const files = words[0];
+  const filePages = [...words.subarray(1, 1 + files)];
+  return {
+    filePages,
+    sharedFrom: OWN_FILES,
+    windows: words.subarray(1 + files),
+    windowInstructions: WINDOW_INSTRUCTIONS,
+  };
 }
 
 const PageKind = { Data: 0, Text: 1, PrivateRead: 2, PrivateWrite: 3 } as const;
@@ -146,6 +162,8 @@ class BalloonJob {
   readonly #memory: GuestMemory;
   readonly #reclaim: BalancedReclaim;
   readonly #trace: CompilerTrace;
+  /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
+  readonly #files: CompilerFiles;
   readonly #random: RandomStream;
   readonly #starts: boolean;
   #startingKernel: readonly number[] = [];
@@ -158,7 +176,8 @@ class BalloonJob {
   #readingEnded = 0;
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
-    const shape = guestShape(size.bootedMib);
+    this.#files = new CompilerFiles(trace);
+    const shape = guestShape(size.bootedMib, this.#files.end);
     this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
     const reclaim = this.#memory.pages.replacement;
@@ -226,7 +245,7 @@ class BalloonJob {
     }
     for (let touch = 1, since = 0; touch <= BENCH_TOUCHES; touch++) {
       const hot = this.#random.unit() < 0.8;
-      const page = this.#random.below(hot ? BENCH_PAGES / 4 : BENCH_PAGES);
+      const page = hot ? this.#random.below(HOT_PAGES) : HOT_PAGES + this.#random.below(BENCH_PAGES - HOT_PAGES);
       const { majorFaults } = anonymous;
       if (this.#random.unit() < 0.3) anonymous.write(page, 1);
       else anonymous.read(page);
@@ -273,21 +292,21 @@ class BalloonJob {
     const { cache } = this.#memory;
     const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
     yield* this.#startProcess(TOOL_PRIVATE_PAGES / 4);
-    for (let page = TOOLS_AT; page < FILE_SET_PAGES; page++) {
-      cache.visit(page, TOOLS_AT, FILE_SET_PAGES, true);
+    for (let page = TOOLS_AT; page < COMPILER_FILES_AT; page++) {
+      cache.visit(page, TOOLS_AT, COMPILER_FILES_AT, true);
       if (page % 8 === 7) yield this.#step();
     }
     yield* this.#runCompiler();
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     yield* this.#startProcess(TOOL_PRIVATE_PAGES);
     this.#discard(SHORT_AT + SHELL_PAGES, TOOL_PRIVATE_PAGES);
-    cache.unmap(COMPILER_FILE_AT, FILE_SET_PAGES);
+    cache.unmap(TOOLS_AT, this.#files.end);
     this.#giveKernel(kernel);
     yield this.#step();
   }
 
   *#runCompiler(): Generator<StepTime> {
-    const { words, windowInstructions } = this.#trace;
+    const { windows: words, windowInstructions } = this.#trace;
     for (let at = 0; at < words.length; ) {
       const end = at + 1 + words[at];
       const each = windowInstructions / words[at];
@@ -308,7 +327,10 @@ class BalloonJob {
     const page = word & PAGE_MASK;
     if (kind === PageKind.PrivateWrite) anonymous.write(COMPILER_AT + page, 1);
     else if (kind === PageKind.PrivateRead) anonymous.read(COMPILER_AT + page);
-    else cache.visit(COMPILER_FILE_AT + page, COMPILER_FILE_AT, TOOLS_AT, kind === PageKind.Text);
+    else {
+      const { at, from, to } = this.#files;
+      cache.visit(at[page], from[page], to[page], kind === PageKind.Text);
+    }
   }
 
   /** Pages of the kernel that come and go with processes. */
@@ -361,8 +383,38 @@ class BalloonJob {
   }
 }
 
+/** Where the files that the compiler maps are in the guest's file set. */
+class CompilerFiles {
+  readonly at: Int32Array;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  /** End of the file set. */
+  readonly end: number;
+
+  constructor({ filePages, sharedFrom }: CompilerTrace) {
+    const pages = filePages.reduce((sum, count) => sum + count, 0);
+    this.at = new Int32Array(pages);
+    this.from = new Int32Array(pages);
+    this.to = new Int32Array(pages);
+    let own = COMPILER_FILES_AT;
+    let shared = 0;
+    let page = 0;
+    for (const [file, count] of filePages.entries()) {
+      const start = file < sharedFrom ? own : shared;
+      if (file < sharedFrom) own += count;
+      else shared += count;
+      for (let i = 0; i < count; i++, page++) {
+        this.at[page] = start + i;
+        this.from[page] = start;
+        this.to[page] = start + count;
+      }
+    }
+    this.end = own;
+  }
+}
+
 /** Everything is taken after the boot; what the kernel has reserved is not among the pages that a guest manages. */
-function guestShape(bootedMib: number): GuestShape {
+function guestShape(bootedMib: number, filePages: number): GuestShape {
   const memoryPages = bootedMib * PAGES_PER_MIB;
   return {
     memoryPages,
@@ -370,7 +422,7 @@ function guestShape(bootedMib: number): GuestShape {
     processes: STARTING + 1,
     anonymousPages: ANONYMOUS_PAGES,
     residentAnonymousPages: 0,
-    filePages: FILE_SET_PAGES,
+    filePages,
     residentFilePages: 0,
     swapPages: 256 * PAGES_PER_MIB,
     threads: 1,

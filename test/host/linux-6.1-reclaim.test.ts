@@ -54,13 +54,39 @@ describe("watermarks", () => {
 });
 
 describe("readahead of swap", () => {
-  it("is one page as long as nothing that was read ahead is used, and its hits widen it to eight", () => {
+  function windows(pages: readonly number[]): readonly number[][] {
     const readahead = new SwapReadahead();
-    // Four hits are taken for granted at boot; then the window halves until it is one page.
-    expect([100, 900, 400, 700, 200].map((slot) => readahead.pagesFor(slot))).toEqual([8, 4, 2, 1, 1]);
-    expect(readahead.pagesFor(201)).toBe(2);
-    for (let hit = 0; hit < 5; hit++) readahead.hit();
-    expect(readahead.pagesFor(900)).toBe(8);
+    return pages.map((page) => {
+      readahead.fault(page);
+      return [readahead.from - page, readahead.to - page];
+    });
+  }
+
+  it("is one page as long as nothing that was read ahead is used", () => {
+    // Four hits are taken for granted; then the window, around the page, halves until it is one page.
+    expect(windows([100, 900, 400, 700, 200])).toEqual([
+      [-3, 5],
+      [-1, 3],
+      [0, 2],
+      [0, 1],
+      [0, 1],
+    ]);
+  });
+
+  it("reaches forward or backward where a fault follows its neighbour", () => {
+    expect(windows([100, 101]).at(-1)).toEqual([0, 4]);
+    expect(windows([100, 99]).at(-1)).toEqual([-3, 1]);
+  });
+
+  it("widens to eight pages with its hits", () => {
+    const readahead = new SwapReadahead();
+    for (const page of [100, 900, 400, 700, 200]) readahead.fault(page);
+    for (let hit = 0; hit < 5; hit++) readahead.found(300 + 10 * hit, true);
+    readahead.fault(600);
+    expect(readahead.to - readahead.from).toBe(8);
+    for (let page = 0; page < 5; page++) readahead.found(page, false);
+    readahead.fault(50);
+    expect(readahead.to - readahead.from).toBe(4);
   });
 });
 
