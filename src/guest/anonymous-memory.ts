@@ -109,7 +109,7 @@ export class AnonymousMemory implements PageOwner {
     const known = this.#slotOf[page];
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
-    if (known === NONE) this.#writeOut(ppn, page, slot);
+    if (known === NONE) this.#writeOut(ppn, slot);
     if (known === NONE && this.#keepsCache) {
       this.#slotOf[page] = slot;
       this.#entry[page] = Entry.Absent;
@@ -120,7 +120,7 @@ export class AnonymousMemory implements PageOwner {
     return Evicted.Safe;
   }
 
-  #writeOut(ppn: number, page: number, slot: number): void {
+  #writeOut(ppn: number, slot: number): void {
     this.#slotContent[slot] = this.#physical.read(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;

@@ -8,11 +8,12 @@
  */
 import { RandomStream } from "../../src/core/random.ts";
 import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
+import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { PageUse } from "../../src/guest/guest-pages.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
-import { runFairly, type StepTime } from "./fair-processor.ts";
+import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import { PlainMemory } from "./plain-memory.ts";
 
 export interface GuestSize {
@@ -105,10 +106,17 @@ const Time = {
   /** linux-6.1-instructions, anon_fault_4MB. */
   minorFault: 4140,
   /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
-  filePageIn: 10_000,
-  swapFault: 55_000,
-  swapWait: 25_000,
-  fileWait: 60_000,
+  filePageIn: 7_000,
+  swapFault: 20_000,
+  /** kswapd, for a page looked at and for one written. */
+  scan: 1_000,
+  swapOut: 8_000,
+  /** The disks, for a request and for each page, in real time. */
+  swapRequest: 60_000,
+  swapPage: 10_000,
+  fileRequest: 100_000,
+  filePage: 180_000,
+  realPerGuest: 10,
 } as const;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
@@ -169,8 +177,11 @@ class BalloonJob {
   #startingKernel: readonly number[] = [];
   /** Cost of everything so far, as of the last step. */
   #cpuSeen = 0;
-  #waitSeen = 0;
-  #now = 0;
+  #kernelSeen = 0;
+  #faultsSeen = 0;
+  #swapFreeAt = 0;
+  #filesFreeAt = 0;
+  #now: Clocks = { guest: 0, real: 0 };
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
   #readingEnded = 0;
@@ -195,7 +206,7 @@ class BalloonJob {
   }
 
   run(): JobResult {
-    const end = runFairly([this.#benchmark(), this.#readAndCompile()], (now) => {
+    const end = runFairly([this.#benchmark(), this.#readAndCompile()], Time.realPerGuest, (now) => {
       this.#now = now;
     });
     const [start, middle, last] = [this.#atStart, this.#afterReading, this.#count()];
@@ -264,7 +275,7 @@ class BalloonJob {
       yield* this.#readFiles();
     }
     this.#afterReading = this.#count();
-    this.#readingEnded = this.#now;
+    this.#readingEnded = this.#now.guest;
     for (let compile = 0; compile < COMPILES; compile++) yield* this.#compile();
   }
 
@@ -274,7 +285,10 @@ class BalloonJob {
         yield* this.#startProcess(READER_PAGES);
         this.#discard(SHORT_AT + SHELL_PAGES, READER_PAGES);
       }
-      this.#memory.cache.read(DATA_AT + page);
+      const { cache, requests } = this.#memory;
+      cache.read(DATA_AT + page);
+      // Read ahead: nobody waits for it.
+      requests.clear();
       yield this.#step(Time.readPage);
     }
   }
@@ -347,23 +361,40 @@ class BalloonJob {
   }
 
   get #mustWait(): boolean {
-    return this.#waited > this.#waitSeen;
+    return this.#memory.requests.length > 0;
   }
 
-  get #waited(): number {
-    const { anonymous, cache } = this.#memory;
-    return anonymous.majorFaults * Time.swapWait + cache.majorFaults * Time.fileWait;
-  }
-
-  /** Time since the last step: `cpu` and what its faults took. */
+  /** Time since the last step: `cpu` and what its faults took. A thread waits for the disk if it has had a major fault. */
   #step(cpu = 0): StepTime {
     const { anonymous, cache } = this.#memory;
     const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
     const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault;
-    const step = { cpu: cpu + spent - this.#cpuSeen, wait: this.#waited - this.#waitSeen };
+    const kernel = this.#reclaim.scanned * Time.scan + anonymous.swapOuts * Time.swapOut;
+    const faults = anonymous.majorFaults + cache.majorFaults;
+    const times = { cpu: cpu + spent - this.#cpuSeen, kernelThreads: kernel - this.#kernelSeen };
+    const ends = this.#transfer(this.#now.real + (times.cpu + times.kernelThreads) * Time.realPerGuest);
+    const readyAt = faults > this.#faultsSeen ? ends : 0;
     this.#cpuSeen = spent;
-    this.#waitSeen = this.#waited;
-    return step;
+    this.#kernelSeen = kernel;
+    this.#faultsSeen = faults;
+    return { ...times, readyAt };
+  }
+
+  /** Both disks do one request after the other. Returns when the last read ends. */
+  #transfer(now: number): number {
+    const { requests } = this.#memory;
+    let readEnds = 0;
+    for (let i = 0; i < requests.length; i++) {
+      const kind = requests.kind(i);
+      const pages = requests.pages(i);
+      const isSwap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
+      if (isSwap) this.#swapFreeAt = Math.max(this.#swapFreeAt, now) + Time.swapRequest + pages * Time.swapPage;
+      else this.#filesFreeAt = Math.max(this.#filesFreeAt, now) + Time.fileRequest + pages * Time.filePage;
+      if (kind === DiskRequestKind.SwapRead) readEnds = Math.max(readEnds, this.#swapFreeAt);
+      if (kind === DiskRequestKind.FileRead) readEnds = Math.max(readEnds, this.#filesFreeAt);
+    }
+    requests.clear();
+    return readEnds;
   }
 
   #count(): PagingCounters {

@@ -3,10 +3,13 @@
  * of it, and one that has waited is not owed more than half a period.
  */
 
-/** What a step of a thread took: time of the processor, then a wait; nanoseconds. */
+/** What a step of a thread took, in nanoseconds. */
 export interface StepTime {
+  /** Time of the processor: the thread's own, and that of kernel threads that ran meanwhile. */
   readonly cpu: number;
-  readonly wait: number;
+  readonly kernelThreads: number;
+  /** Real time at which what it waits for has come; not later than now: it does not wait. */
+  readonly readyAt: number;
 }
 
 /** sched_latency is 6 ms on one processor; a sleeper is given half of it. */
@@ -18,25 +21,41 @@ interface Running {
   readyAt: number;
 }
 
-/** Run threads to their end; `now` is told the time before each step. Returns the time of the end, in nanoseconds. */
-export function runFairly(threads: readonly Iterator<StepTime>[], tellTime: (now: number) => void): number {
-  let now = 0;
+/** Time of the guest, which stands for instructions, and of the world in which its disks are. */
+export interface Clocks {
+  readonly guest: number;
+  readonly real: number;
+}
+
+/**
+ * Run threads to their end; `tellTime` is told the time before each step. While the processor works, `realPerGuest` real
+ * nanoseconds pass for one of the guest; while it waits, they pass together. Returns the guest's time of the end.
+ */
+export function runFairly(
+  threads: readonly Iterator<StepTime>[],
+  realPerGuest: number,
+  tellTime: (clocks: Clocks) => void,
+): number {
+  let [guest, real] = [0, 0];
   let running = threads.map((steps): Running => ({ steps, had: 0, readyAt: 0 }));
   while (running.length > 0) {
-    now = Math.max(now, Math.min(...running.map(({ readyAt }) => readyAt)));
-    const thread = next(running, now);
-    tellTime(now);
+    const idle = Math.max(0, Math.min(...running.map(({ readyAt }) => readyAt)) - real);
+    guest += idle;
+    real += idle;
+    const thread = next(running, real);
+    tellTime({ guest, real });
     const step = thread.steps.next();
     if (step.done === true) {
       running = running.filter((other) => other !== thread);
       continue;
     }
-    const { cpu, wait } = step.value;
-    now += cpu;
+    const { cpu, kernelThreads, readyAt } = step.value;
+    guest += cpu + kernelThreads;
+    real += (cpu + kernelThreads) * realPerGuest;
     thread.had += cpu;
-    thread.readyAt = now + wait;
+    thread.readyAt = readyAt;
   }
-  return now;
+  return guest;
 }
 
 function next(running: readonly Running[], now: number): Running {
