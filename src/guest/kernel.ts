@@ -72,6 +72,7 @@ export class GuestKernel {
     this.entries = new KernelEntries(machine, paths);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
+    // At this resolution memory is not short for long: both kernels reclaim as Linux 2.4 does.
     const marks = watermarks("linux-2.4", shape.memoryPages);
     this.frames = new GuestPages(shape.memoryPages, marks, cacheFirstReclaim);
     // The lowest frames: those of the kernel, program text among them.
