@@ -3,8 +3,9 @@
  * memory benchmark beside reading files and compiling. Here the same pages are touched in the same order, in a simulated
  * guest; what the compiler touches was recorded from a run of the same compiler.
  *
- * Times decide how the two halves of the job interleave. They are calibrated on the guest times of the measurement, nothing
- * else is.
+ * Times decide how the two halves of the job interleave, and so how much they push each other out. They are calibrated on the
+ * measurement: those of the processor on its guest times, those of the disks on its guest times and on its counters at 128 and
+ * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
 import { RandomStream } from "../../src/core/random.ts";
 import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
@@ -12,15 +13,27 @@ import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { PageUse } from "../../src/guest/guest-pages.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
-import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+import { CompilerFiles, type CompilerTrace, KIND_SHIFT, PAGE_MASK, PageKind } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
+import {
+  PAGES_PER_MIB,
+  CACHED_PAGES,
+  SERVICES,
+  SERVICE_PAGES,
+  STARTING_PAGES,
+  STARTING_KERNEL_PAGES,
+  COMPILER_AT,
+  SHORT_AT,
+  ANONYMOUS_PAGES,
+  STARTING,
+  FILE_PAGES,
+  DATA_AT,
+  TOOLS_AT,
+  COMPILER_FILES_AT,
+  guestShape,
+  type GuestSize,
+} from "./measured-guest.ts";
 import { PlainMemory } from "./plain-memory.ts";
-
-export interface GuestSize {
-  readonly bootedMib: number;
-  /** Less than bootedMib: the balloon takes the rest before the job begins. */
-  readonly balloonedToMib: number;
-}
 
 /** As the guest kernel counts them, in /proc/vmstat. */
 export interface PagingCounters {
@@ -43,55 +56,12 @@ export interface JobResult {
   readonly seconds: number;
 }
 
-const PAGES_PER_MIB = 256;
-const KIB_PER_PAGE = 4;
-
-/** Kernel image and what else is reserved at boot whatever the size: difference of memory and MemTotal, less the tables. */
-const RESERVED_KIB = 34_052;
-/** A page of struct page for 64 pages, in sections of 128 MiB (SPARSEMEM_VMEMMAP). */
-const SECTION_MIB = 128;
-const SECTION_MAP_KIB = 2048;
-/** Dentry and inode hash tables: 8 bytes a bucket, a bucket for 2 and for 4 pages, rounded up to a power of two. */
-const BUCKET_BYTES = 8;
-
-/** MemTotal of a guest booted with so much memory: as measured to the KiB at 128, 160, 192 and 256 MiB. */
-export function memTotalKib(mib: number): number {
-  const pages = mib * PAGES_PER_MIB;
-  const buckets = powerOfTwo(pages / 2) + powerOfTwo(pages / 4);
-  return mib * 1024 - RESERVED_KIB - SECTION_MAP_KIB * Math.ceil(mib / SECTION_MIB) - (BUCKET_BYTES * buckets) / 1024;
-}
-
-function powerOfTwo(least: number): number {
-  return 2 ** Math.ceil(Math.log2(least));
-}
-
-/**
- * What the guest holds before the job, from its /proc/meminfo: page cache that is still mapped after the caches have been
- * dropped, anonymous memory of its services, and the rest of what MemTotal has less than MemFree.
- */
-const CACHED_PAGES = 4940;
-const SERVICES = 8;
-const SERVICE_PAGES = 245;
-/** Kernel memory: slab, page tables, stacks and what has no name in meminfo. */
-const KERNEL_PAGES = 9800;
-/** Processes of the start-up that end during the job; when a balloon has been inflated first, they have ended before. */
-const STARTING_PAGES = 845;
-const STARTING_KERNEL_PAGES = 200;
-/** A step through all of them that jumps: it has no divisor in common with their number. */
-const SCATTER = 323;
-/** Assumed: every second each service wakes up and uses four pages of its 245. */
-const WAKE_NS = 1e9;
-const WAKE_PAGES = 4;
-
 const BENCH_PAGES = 15_360;
 const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const FILES = 14;
-const FILE_PAGES = 13_568;
 const PASSES = 3;
 const COMPILES = 4;
-/** The files of the other programs and headers: with cc1's, what the guest reads for the compilers at 256 MiB. */
-const TOOL_PAGES = 1_200;
 
 /** Anonymous pages of short processes: the shell's own and cat | md5sum; gcc with as and ld. */
 const SHELL_PAGES = 150;
@@ -102,6 +72,12 @@ const START_FILES = 300;
 /** Page tables, stacks and other kernel memory of the processes: a table for 512 pages, and some 20 pages each. */
 const BENCH_KERNEL_PAGES = 50;
 const COMPILER_KERNEL_PAGES = 100;
+
+/** A step through all of them that jumps: it has no divisor in common with their number. */
+const SCATTER = 323;
+/** Assumed: every second each service wakes up and uses four pages of its 245. */
+const WAKE_NS = 1e9;
+const WAKE_PAGES = 4;
 
 /** Nanoseconds, which are instructions on the measured machine. */
 const Time = {
@@ -116,7 +92,10 @@ const Time = {
   /** kswapd, for a page looked at and for one written. */
   scan: 1_000,
   swapOut: 8_000,
-  /** The disks, for a request and for each page, in real time. */
+  /**
+   * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
+   * for them in real time, while its processor is emulated some ten times slower.
+   */
   swapRequest: 60_000,
   swapPage: 10_000,
   fileRequest: 100_000,
@@ -125,51 +104,6 @@ const Time = {
 } as const;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
-
-/** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */
-const COMPILER_AT = 16_384;
-const SHORT_AT = COMPILER_AT + 4096;
-const ANONYMOUS_PAGES = SHORT_AT + 4096;
-const STARTING = 1 + SERVICES;
-
-/** Files of the guest: those that services map, those that are read, the compiler, other programs. */
-const DATA_AT = CACHED_PAGES;
-const TOOLS_AT = DATA_AT + FILE_PAGES;
-const COMPILER_FILES_AT = TOOLS_AT + TOOL_PAGES;
-
-/**
- * What a run of the compiler touches: cc1 of gcc 12.2 on Debian 12, compiling lapi.c of Lua with -O1, as valgrind 3.19 lackey
- * prints its references (893,386,255 instructions), page by page. `cc1.pages.gz` is gzip of 16-bit little-endian numbers: how
- * many files, pages of each, then windows.
- */
-export interface CompilerTrace {
-  /** Pages of the files that it maps, one after the other. Those from {@link sharedFrom} on the services of a guest map, too. */
-  readonly filePages: readonly number[];
-  readonly sharedFrom: number;
-  /** For each window of so many instructions a count, then pages in order of first use, their kind in the upper two bits. */
-  readonly windows: Uint16Array;
-  readonly windowInstructions: number;
-}
-
-/** cc1 and the libraries of mathematics; then the C library and others. */
-const OWN_FILES = 5;
-const WINDOW_INSTRUCTIONS = 4e6;
-
-export function readCompilerTrace(bytes: Uint8Array): CompilerTrace {
-  const words = new Uint16Array(Uint8Array.from(bytes).buffer);
-  const files = words[0];
-  const filePages = [...words.subarray(1, 1 + files)];
-  return {
-    filePages,
-    sharedFrom: OWN_FILES,
-    windows: words.subarray(1 + files),
-    windowInstructions: WINDOW_INSTRUCTIONS,
-  };
-}
-
-const PageKind = { Data: 0, Text: 1, PrivateRead: 2, PrivateWrite: 3 } as const;
-const KIND_SHIFT = 14;
-const PAGE_MASK = 0x3fff;
 
 export function runBalloonJob(size: GuestSize, trace: CompilerTrace, seed: number): JobResult {
   return new BalloonJob(size, trace, seed).run();
@@ -197,7 +131,7 @@ class BalloonJob {
   #readingEnded = 0;
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
-    this.#files = new CompilerFiles(trace);
+    this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
     const shape = guestShape(size.bootedMib, this.#files.end);
     this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
@@ -436,52 +370,6 @@ class BalloonJob {
       workingset_activate_file: lru.files.activations,
     };
   }
-}
-
-/** Where the files that the compiler maps are in the guest's file set. */
-class CompilerFiles {
-  readonly at: Int32Array;
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  /** End of the file set. */
-  readonly end: number;
-
-  constructor({ filePages, sharedFrom }: CompilerTrace) {
-    const pages = filePages.reduce((sum, count) => sum + count, 0);
-    this.at = new Int32Array(pages);
-    this.from = new Int32Array(pages);
-    this.to = new Int32Array(pages);
-    let own = COMPILER_FILES_AT;
-    let shared = 0;
-    let page = 0;
-    for (const [file, count] of filePages.entries()) {
-      const start = file < sharedFrom ? own : shared;
-      if (file < sharedFrom) own += count;
-      else shared += count;
-      for (let i = 0; i < count; i++, page++) {
-        this.at[page] = start + i;
-        this.from[page] = start;
-        this.to[page] = start + count;
-      }
-    }
-    this.end = own;
-  }
-}
-
-/** Everything is taken after the boot; what the kernel has reserved is not among the pages that a guest manages. */
-function guestShape(bootedMib: number, filePages: number): GuestShape {
-  const memoryPages = bootedMib * PAGES_PER_MIB;
-  return {
-    memoryPages,
-    kernelPages: Math.ceil(memoryPages - memTotalKib(bootedMib) / KIB_PER_PAGE) + KERNEL_PAGES,
-    processes: STARTING + 1,
-    anonymousPages: ANONYMOUS_PAGES,
-    residentAnonymousPages: 0,
-    filePages,
-    residentFilePages: 0,
-    swapPages: 256 * PAGES_PER_MIB,
-    threads: 1,
-  };
 }
 
 function difference(later: PagingCounters, earlier: PagingCounters): PagingCounters {

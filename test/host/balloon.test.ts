@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { readJson } from "../inputs/data-files.ts";
-import { type GuestSize, memTotalKib, type PagingCounters, readCompilerTrace, runBalloonJob } from "./balloon-job.ts";
+import { type PagingCounters, runBalloonJob } from "./balloon-job.ts";
+import { readCompilerTrace } from "./compiler-trace.ts";
+import { type GuestSize, memTotalKib } from "./measured-guest.ts";
 
 interface Measured {
   readonly fileReading: PagingCounters;
@@ -41,6 +43,14 @@ function error(count: number, measured: readonly number[]): number {
   return count > most ? (count - most) / most : 0;
 }
 
+function isPrivate(page: number): boolean {
+  return page >= 0x8000;
+}
+
+function faults(size: GuestSize): number {
+  return runBalloonJob(size, trace, SEED).wholeJob.pgmajfault;
+}
+
 describe.each(Object.keys(runs).filter((run) => !run.endsWith("r")))("%s", (run) => {
   test("pages as the real guest does", () => {
     const { wholeJob } = runBalloonJob(sizeOf(run), trace, SEED);
@@ -63,7 +73,6 @@ it("plays a run of the compiler that was recorded whole", () => {
   for (let at = 0; at < trace.windows.length; at += 1 + trace.windows[at], instructions += trace.windowInstructions) {
     for (const word of trace.windows.subarray(at + 1, at + 1 + trace.windows[at])) pages.add(word & ~0x4000);
   }
-  const isPrivate = (page: number): boolean => page >= 0x8000;
   const files = [...pages].filter((page) => !isPrivate(page));
   expect(Math.max(...files)).toBeLessThan(trace.filePages.reduce((sum, count) => sum + count, 0));
   // Private pages are numbered in order of first use, without a gap; reads and writes have a bit of their own.
@@ -83,7 +92,6 @@ it.each(Object.entries(runs).filter(([run]) => !run.includes("to")))(
 
 it("pages less the more memory there is, and ballooned more than booted where the kernel's tables for 256 MiB are missed", () => {
   const sizes = [120, 128, 144, 160, 176, 192];
-  const faults = (size: GuestSize): number => runBalloonJob(size, trace, SEED).wholeJob.pgmajfault;
   const booted = sizes.map((mib) => faults({ bootedMib: mib, balloonedToMib: mib }));
   const ballooned = sizes.map((mib) => faults({ bootedMib: 256, balloonedToMib: mib }));
   for (const counts of [booted, ballooned]) {

@@ -53,15 +53,15 @@ describe("watermarks", () => {
   });
 });
 
-describe("readahead of swap", () => {
-  function windows(pages: readonly number[]): readonly number[][] {
-    const readahead = new SwapReadahead();
-    return pages.map((page) => {
-      readahead.fault(page);
-      return [readahead.from - page, readahead.to - page];
-    });
-  }
+function windows(pages: readonly number[]): readonly number[][] {
+  const readahead = new SwapReadahead();
+  return pages.map((page) => {
+    readahead.fault(page);
+    return [readahead.from - page, readahead.to - page];
+  });
+}
 
+describe("readahead of swap", () => {
   it("is one page as long as nothing that was read ahead is used", () => {
     // Four hits are taken for granted; then the window, around the page, halves until it is one page.
     expect(windows([100, 900, 400, 700, 200])).toEqual([
@@ -99,15 +99,15 @@ it("swap slots are given out one after the other and around", () => {
   expect([swap.used, swap.isFull]).toEqual([4, true]);
 });
 
-describe("a page on the swap device and in memory", () => {
-  /** Group 1 writes more than there is room for, so that group 0's page 0 goes to the swap device. */
-  function swapped(): TestGuest {
-    const guest = boot();
-    guest.memory.anonymous.write(0, 7);
-    for (let page = 0; page < 1400; page++) guest.memory.anonymous.write(SHAPE.anonymousPages + page, 1);
-    return guest;
-  }
+/** Group 1 writes more than there is room for, so that group 0's page 0 goes to the swap device. */
+function swapped(): TestGuest {
+  const guest = boot();
+  guest.memory.anonymous.write(0, 7);
+  for (let page = 0; page < 1400; page++) guest.memory.anonymous.write(SHAPE.anonymousPages + page, 1);
+  return guest;
+}
 
+describe("a page on the swap device and in memory", () => {
   it("is read back with one major fault, mapped read-only, and writing it takes a minor one", () => {
     const { anonymous } = swapped().memory;
     const before = [anonymous.majorFaults, anonymous.swapCacheFaults];
@@ -133,14 +133,14 @@ describe("a page on the swap device and in memory", () => {
   });
 });
 
-describe("workingset detection", () => {
-  /** Files of so many pages read over and over, in a guest with room for about 690 of them. */
-  function readTwice(pages: number): { readonly refaults: number; readonly activations: number } {
-    const { memory, reclaim } = boot();
-    for (let round = 0; round < 2; round++) for (let page = 0; page < pages; page++) memory.cache.read(page);
-    return reclaim.lru.files;
-  }
+/** Files of so many pages read over and over, in a guest with room for about 690 of them. */
+function readTwice(pages: number): { readonly refaults: number; readonly activations: number } {
+  const { memory, reclaim } = boot();
+  for (let round = 0; round < 2; round++) for (let page = 0; page < pages; page++) memory.cache.read(page);
+  return reclaim.lru.files;
+}
 
+describe("workingset detection", () => {
   it("makes pages active that would have stayed if the 150 pages of anonymous memory had made room", () => {
     // 800 - 690 = 110 evictions between eviction and return: less than 150, until activations age the others.
     const near = readTwice(800);
