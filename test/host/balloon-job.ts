@@ -9,7 +9,6 @@
  */
 import { RandomStream } from "../../src/core/random.ts";
 import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
-import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { PageUse } from "../../src/guest/guest-pages.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
@@ -33,6 +32,7 @@ import {
   guestShape,
   type GuestSize,
 } from "./measured-guest.ts";
+import { PagingTime, Time } from "./paging-time.ts";
 import { PlainMemory } from "./plain-memory.ts";
 
 /** As the guest kernel counts them, in /proc/vmstat. */
@@ -79,29 +79,6 @@ const SCATTER = 323;
 const WAKE_NS = 1e9;
 const WAKE_PAGES = 4;
 
-/** Nanoseconds, which are instructions on the measured machine. */
-const Time = {
-  /** Calibrated at 256 MiB, where nothing is paged: 3 M touches and three passes beside each other. */
-  touch: 1300,
-  readPage: 38_000,
-  /** linux-6.1-instructions, anon_fault_4MB. */
-  minorFault: 4140,
-  /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
-  filePageIn: 7_000,
-  swapFault: 20_000,
-  /** kswapd, for a page looked at and for one written. */
-  scan: 1_000,
-  swapOut: 8_000,
-  /**
-   * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
-   * for them in real time, while its processor is emulated some ten times slower.
-   */
-  swapRequest: 60_000,
-  swapPage: 10_000,
-  fileRequest: 100_000,
-  filePage: 180_000,
-  realPerGuest: 10,
-} as const;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
 
@@ -112,19 +89,14 @@ export function runBalloonJob(size: GuestSize, trace: CompilerTrace, seed: numbe
 class BalloonJob {
   readonly #memory: GuestMemory;
   readonly #reclaim: BalancedReclaim;
+  readonly #time: PagingTime;
   readonly #trace: CompilerTrace;
   /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
   readonly #files: CompilerFiles;
   readonly #random: RandomStream;
   readonly #starts: boolean;
   #startingKernel: readonly number[] = [];
-  /** Cost of everything so far, as of the last step. */
-  #cpuSeen = 0;
-  #kernelSeen = 0;
   #nextWake = WAKE_NS;
-  #faultsSeen = 0;
-  #swapFreeAt = 0;
-  #filesFreeAt = 0;
   #now: Clocks = { guest: 0, real: 0 };
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
@@ -138,6 +110,7 @@ class BalloonJob {
     const reclaim = this.#memory.pages.replacement;
     if (!(reclaim instanceof BalancedReclaim)) throw new Error("the guest was booted with Linux 6.1");
     this.#reclaim = reclaim;
+    this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
     this.#starts = size.balloonedToMib === size.bootedMib;
@@ -321,38 +294,10 @@ class BalloonJob {
     return this.#memory.requests.length > 0;
   }
 
-  /** Time since the last step: `cpu` and what its faults took. A thread waits for the disk if it has had a major fault. */
+  /** What has been done since the last step, and `cpu` besides. */
   #step(cpu = 0): StepTime {
     if (this.#now.guest >= this.#nextWake) this.#wakeServices();
-    const { anonymous, cache } = this.#memory;
-    const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
-    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault;
-    const kernel = this.#reclaim.scanned * Time.scan + anonymous.swapOuts * Time.swapOut;
-    const faults = anonymous.majorFaults + cache.majorFaults;
-    const times = { cpu: cpu + spent - this.#cpuSeen, kernelThreads: kernel - this.#kernelSeen };
-    const ends = this.#transfer(this.#now.real + (times.cpu + times.kernelThreads) * Time.realPerGuest);
-    const readyAt = faults > this.#faultsSeen ? ends : 0;
-    this.#cpuSeen = spent;
-    this.#kernelSeen = kernel;
-    this.#faultsSeen = faults;
-    return { ...times, readyAt };
-  }
-
-  /** Both disks do one request after the other. Returns when the last read ends. */
-  #transfer(now: number): number {
-    const { requests } = this.#memory;
-    let readEnds = 0;
-    for (let i = 0; i < requests.length; i++) {
-      const kind = requests.kind(i);
-      const pages = requests.pages(i);
-      const isSwap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-      if (isSwap) this.#swapFreeAt = Math.max(this.#swapFreeAt, now) + Time.swapRequest + pages * Time.swapPage;
-      else this.#filesFreeAt = Math.max(this.#filesFreeAt, now) + Time.fileRequest + pages * Time.filePage;
-      if (kind === DiskRequestKind.SwapRead) readEnds = Math.max(readEnds, this.#swapFreeAt);
-      if (kind === DiskRequestKind.FileRead) readEnds = Math.max(readEnds, this.#filesFreeAt);
-    }
-    requests.clear();
-    return readEnds;
+    return this.#time.step(cpu, this.#now.real);
   }
 
   #count(): PagingCounters {
