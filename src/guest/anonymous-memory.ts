@@ -66,6 +66,11 @@ export class AnonymousMemory implements PageOwner {
     this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
   }
 
+  /** Faults on pages that are or were on the swap device. */
+  get swapFaults(): number {
+    return this.majorFaults + this.swapCacheFaults;
+  }
+
   /** Pages on the swap device. */
   get swapped(): number {
     return this.#swap.used;

@@ -122,13 +122,13 @@ export class GuestOperations {
       return;
     }
     const { anonymous } = this.#memory;
-    const { swapIns, demandZeroFaults } = anonymous;
+    const { swapFaults, demandZeroFaults } = anonymous;
     const fault = this.#pages.access(thread, page, write);
     if (write) anonymous.write(this.#pages.logical, this.#contentId(c[at]));
     else anonymous.read(this.#pages.logical);
     const comes = anonymous.demandZeroFaults > demandZeroFaults;
     // A page that comes back from swap is the process's own.
-    if (anonymous.swapIns > swapIns) this.#pending.addVector(this.#prices.pageFault);
+    if (anonymous.swapFaults > swapFaults) this.#pending.addVector(this.#prices.pageFault);
     else if (fault !== Fault.None) this.#writeProtected(fault, comes);
     else if (comes) this.#pending.addVector(this.#prices.pageFault);
   }

@@ -119,8 +119,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** Page faults so far, but for those that are part of what fork and exit cost. */
   get pageFaults(): number {
-    const { demandZeroFaults, swapIns } = this.memory.anonymous;
-    return demandZeroFaults + swapIns + this.#operations.otherFaults;
+    const { demandZeroFaults, swapFaults } = this.memory.anonymous;
+    return demandZeroFaults + swapFaults + this.#operations.otherFaults;
   }
 
   /** All threads take their first request. */
