@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { parseFingerprints } from "../workload/readers/fingerprints.ts";
+import { parseTouchedPages } from "../workload/readers/touched-pages.ts";
 import { readTrace } from "../workload/readers/trace.ts";
 import { isBinaryTrace } from "../workload/readers/trace-binary.ts";
 import { referenceCount } from "../workload/reference-trace.ts";
@@ -20,12 +21,13 @@ export async function checkFile(file: string): Promise<string> {
   const stored = readInputFile(file);
   const { bytes } = stored;
   if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${parseFingerprints(bytes, file).length} pages`;
+  if (/\.touch(\.gz)?$/.test(file)) return `touched pages of ${parseTouchedPages(bytes, file).length} windows`;
   if (isBinaryTrace(bytes) || /\.lackey(\.gz)?$/.test(file)) {
     return `reference trace of ${referenceCount(readTrace(bytes, file))} references`;
   }
   if (/\.ya?ml$/.test(file)) return checkDescription(file, inputText(stored));
   throw new InputError(
-    `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .lackey, .lackey.gz, a trace that was converted, or a results folder`,
+    `${file}: unknown kind of file; expected .yaml, .fp, .fp.gz, .touch, .touch.gz, .lackey, .lackey.gz, a trace that was converted, or a results folder`,
   );
 }
 

@@ -4,24 +4,47 @@
  */
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
-import { type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
+import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
+import { SwapReadahead } from "./swap-readahead.ts";
 import { SwapSpace } from "./swap-space.ts";
 
 const NONE = -1;
+/** Mappings lie in areas of their own, of 16 MiB at most here; and none is read ahead beyond its page table. */
+const AREA_BITS = 12;
+const TABLE_PAGES = 512;
+
+/** What the page-table entry of a page that is in memory allows. */
+const Entry = {
+  Writable: 0,
+  /** A copy of the page is on the swap device, and a write must fault so that it is given up. */
+  ReadOnly: 1,
+  /** In the swap cache: being written, or read ahead. */
+  Absent: 2,
+  ReadAhead: 3,
+} as const;
 
 export class AnonymousMemory implements PageOwner {
   swapIns = 0;
   swapOuts = 0;
   /** First uses of a page: each is a page fault that maps a page of zeros. */
   demandZeroFaults = 0;
+  /** Faults that had to wait for the swap device. */
+  majorFaults = 0;
+  /** Faults on pages that were in the swap cache, or had a copy on the swap device. */
+  swapCacheFaults = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
   /** Logical page -> PPN; -1: never used; below: in swap slot -(entry + 2). */
   readonly #place: Int32Array;
+  /** Of logical pages in memory. */
+  readonly #entry: Uint8Array;
+  readonly #slotOf: Int32Array;
   readonly #slotContent: Uint32Array;
   readonly #swap: SwapSpace;
+  /** By area. None: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
+  readonly #readahead: readonly SwapReadahead[];
 
   constructor(
     pages: GuestPages,
@@ -29,13 +52,23 @@ export class AnonymousMemory implements PageOwner {
     requests: DiskRequests,
     logicalPages: number,
     swapPages: number,
+    swapCache: boolean,
   ) {
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
     this.#place = new Int32Array(logicalPages).fill(NONE);
+    this.#entry = new Uint8Array(logicalPages);
+    this.#slotOf = new Int32Array(logicalPages).fill(NONE);
     this.#slotContent = new Uint32Array(swapPages);
     this.#swap = new SwapSpace(swapPages);
+    const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
+    this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
+  }
+
+  /** Faults on pages that are or were on the swap device. */
+  get swapFaults(): number {
+    return this.majorFaults + this.swapCacheFaults;
   }
 
   /** Pages on the swap device. */
@@ -45,13 +78,13 @@ export class AnonymousMemory implements PageOwner {
 
   /** Content of a logical page, as a process reads it; zeros when the guest is out of memory. */
   read(page: number): number {
-    const ppn = this.#present(page);
+    const ppn = this.#present(page, false);
     return ppn === NONE ? ZERO_CONTENT : this.#physical.read(ppn);
   }
 
   /** False: the guest is out of memory and swap, and the write is lost with the process. */
   write(page: number, content: number): boolean {
-    const ppn = this.#present(page);
+    const ppn = this.#present(page, true);
     if (ppn === NONE) return false;
     this.#physical.write(ppn, content);
     return true;
@@ -60,48 +93,133 @@ export class AnonymousMemory implements PageOwner {
   /** Forget a logical page: it reads as zeros from now on. */
   discard(page: number): void {
     const place = this.#place[page];
-    if (place >= 0) this.#pages.release(place);
-    else if (place !== NONE) this.#swap.release(-(place + 2));
+    if (place >= 0) {
+      this.#pages.release(place);
+      this.#releaseSlot(page);
+    } else if (place !== NONE) {
+      this.#swap.release(-(place + 2));
+      this.#pages.replacement.forget(page);
+    }
     this.#place[page] = NONE;
   }
 
   /** The page is in memory already, at `ppn`: how a guest looks when it is ready. */
   adopt(page: number, ppn: number): void {
     this.#pages.take(ppn, PageUse.Anonymous, page);
-    this.#place[page] = ppn;
+    this.#settle(page, ppn);
   }
 
-  evict(ppn: number, page: number): boolean {
-    const slot = this.#swap.take();
-    if (slot === NONE) return false;
+  evict(ppn: number, page: number): Evicted {
+    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
+    const known = this.#slotOf[page];
+    const slot = known === NONE ? this.#swap.take() : known;
+    if (slot === NONE) return Evicted.Kept;
+    if (known === NONE) this.#writeOut(ppn, slot);
+    if (known === NONE && this.#keepsCache) {
+      this.#slotOf[page] = slot;
+      this.#entry[page] = Entry.Absent;
+      return Evicted.Writing;
+    }
+    this.#slotOf[page] = NONE;
+    this.#place[page] = -(slot + 2);
+    return Evicted.Safe;
+  }
+
+  #writeOut(ppn: number, slot: number): void {
     this.#slotContent[slot] = this.#physical.read(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
-    this.#place[page] = -(slot + 2);
     this.swapOuts++;
-    return true;
   }
 
-  #present(page: number): number {
+  #present(page: number, write: boolean): number {
     const place = this.#place[page];
-    if (place < 0) return this.#bringIn(page, place);
-    this.#pages.reference(place);
+    if (place === NONE) return this.#demandZero(page);
+    if (place < NONE) return this.#swapIn(page, -(place + 2), write);
+    if (this.#entry[page] !== Entry.Writable) this.#resolve(page, write);
+    this.#pages.replacement.use(place);
     return place;
   }
 
-  #bringIn(page: number, place: number): number {
+  #demandZero(page: number): number {
+    const ppn = this.#pages.allocate(PageUse.Anonymous, page);
+    if (ppn === NONE) return NONE;
+    this.#settle(page, ppn);
+    this.demandZeroFaults++;
+    this.#physical.write(ppn, ZERO_CONTENT);
+    return ppn;
+  }
+
+  #settle(page: number, ppn: number): void {
+    this.#place[page] = ppn;
+    this.#entry[page] = Entry.Writable;
+    this.#pages.replacement.use(ppn);
+  }
+
+  /** A minor fault on a page that is in memory and on the swap device. */
+  #resolve(page: number, write: boolean): void {
+    if (this.#entry[page] === Entry.ReadOnly && !write) return;
+    if (this.#entry[page] !== Entry.ReadOnly) {
+      this.#readahead[page >>> AREA_BITS].found(page, this.#entry[page] === Entry.ReadAhead);
+    }
+    this.swapCacheFaults++;
+    this.#map(page, write);
+  }
+
+  /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
+  #map(page: number, write: boolean): void {
+    this.#entry[page] = Entry.ReadOnly;
+    if (!write && !this.#swap.isFull && this.#keepsCache) return;
+    this.#releaseSlot(page);
+    this.#entry[page] = Entry.Writable;
+  }
+
+  #swapIn(page: number, slot: number, write: boolean): number {
+    const ppn = this.#readSlot(page, slot);
+    if (ppn === NONE) return NONE;
+    this.majorFaults++;
+    if (this.#keepsCache) this.#readAround(page, this.#readahead[page >>> AREA_BITS]);
+    this.#map(page, write);
+    this.#pages.replacement.use(ppn);
+    return ppn;
+  }
+
+  #readSlot(page: number, slot: number): number {
     const ppn = this.#pages.allocate(PageUse.Anonymous, page);
     if (ppn === NONE) return NONE;
     this.#place[page] = ppn;
-    if (place === NONE) {
-      this.demandZeroFaults++;
-      this.#physical.write(ppn, ZERO_CONTENT);
-      return ppn;
-    }
-    const slot = -(place + 2);
+    this.#slotOf[page] = slot;
     this.#physical.write(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
-    this.#swap.release(slot);
     this.swapIns++;
     return ppn;
+  }
+
+  /** A second reference keeps the page itself where it is while others are read. */
+  #readAround(page: number, readahead: SwapReadahead): void {
+    readahead.fault(page);
+    const table = page - (page % TABLE_PAGES);
+    const from = Math.max(readahead.from, table);
+    const to = Math.min(readahead.to, table + TABLE_PAGES, this.#place.length);
+    const ppn = this.#place[page];
+    this.#entry[page] = Entry.ReadOnly;
+    this.#pages.share(ppn);
+    for (let next = from; next < to; next++) {
+      const place = this.#place[next];
+      if (place >= NONE) continue;
+      if (this.#readSlot(next, -(place + 2)) === NONE) break;
+      this.#entry[next] = Entry.ReadAhead;
+    }
+    this.#pages.release(ppn);
+  }
+
+  get #keepsCache(): boolean {
+    return this.#readahead.length > 0;
+  }
+
+  #releaseSlot(page: number): void {
+    const slot = this.#slotOf[page];
+    if (slot === NONE) return;
+    this.#swap.release(slot);
+    this.#slotOf[page] = NONE;
   }
 }

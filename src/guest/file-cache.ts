@@ -4,7 +4,8 @@
  */
 import type { ContentIds } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
-import { type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
+import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
+import type { KernelVersion } from "./kernel-version.ts";
 import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
@@ -13,10 +14,16 @@ const UNSEEN = 0xffff_ffff;
 
 export class FileCache implements PageOwner {
   misses = 0;
+  /** Pages read from the disk; more than misses where neighbours are read as well. */
+  pageIns = 0;
+  /** Faults on mapped pages that had to wait for the disk, and all others. */
+  majorFaults = 0;
+  minorFaults = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
   readonly #ids: ContentIds;
+  readonly #version: KernelVersion;
   readonly #cache: PageCache;
   /** What is on the disk; a page that nobody has looked at yet gets a content of its own when somebody does. */
   readonly #onDisk: Uint32Array;
@@ -24,10 +31,22 @@ export class FileCache implements PageOwner {
   readonly #dirtyRing: Int32Array;
   readonly #dirtySince: Float64Array;
   readonly #queued: Uint8Array;
+  /** 1: a process maps the page. */
+  readonly #mapped: Uint8Array;
+  /** 1: a fault on the page asks for more to be read ahead (PG_readahead). */
+  readonly #marked: Uint8Array;
   #dirtyHead = 0;
   #dirtyCount = 0;
 
-  constructor(pages: GuestPages, physical: PhysicalMemory, requests: DiskRequests, ids: ContentIds, filePages: number) {
+  constructor(
+    pages: GuestPages,
+    physical: PhysicalMemory,
+    requests: DiskRequests,
+    ids: ContentIds,
+    filePages: number,
+    version: KernelVersion,
+  ) {
+    this.#version = version;
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
@@ -37,21 +56,42 @@ export class FileCache implements PageOwner {
     this.#dirtyRing = new Int32Array(filePages);
     this.#dirtySince = new Float64Array(filePages);
     this.#queued = new Uint8Array(filePages);
+    this.#mapped = new Uint8Array(filePages);
+    this.#marked = new Uint8Array(filePages);
   }
 
-  /** Content of a file page; a disk request is added when it was not in the cache. */
+  /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
   read(page: number): number {
     const cached = this.#cache.find(page);
     if (cached !== NONE) return this.#physical.read(cached);
     this.misses++;
-    const content = this.#stored(page);
-    this.#requests.add(DiskRequestKind.FileRead, page);
-    const ppn = this.#pages.allocate(PageUse.File, page);
+    const ppn = this.#readIn(page);
     // Without a page to cache it in, the data goes straight to the reader.
-    if (ppn === NONE) return content;
-    this.#cache.insert(page, ppn);
-    this.#physical.write(ppn, content);
-    return content;
+    if (ppn === NONE) return this.#stored(page);
+    this.#pages.replacement.useByCall(ppn);
+    return this.#physical.read(ppn);
+  }
+
+  /**
+   * Content of a page of a file that a process has mapped from page `from` to page `to`, as program text or as data, and
+   * uses now.
+   */
+  visit(page: number, from: number, to: number, text: boolean): number {
+    if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to);
+    else if (this.#mapped[page] === 0) this.#minorFault(page, from, to, text);
+    const ppn = this.#cache.frameOf(page);
+    if (ppn === NONE) return this.#stored(page);
+    this.#use(ppn, text);
+    return this.#physical.read(ppn);
+  }
+
+  /** The mapping is gone. */
+  unmap(from: number, to: number): void {
+    for (let page = from; page < to; page++) {
+      if (this.#mapped[page] === 0) continue;
+      this.#mapped[page] = 0;
+      this.#pages.replacement.unmap(this.#cache.frameOf(page));
+    }
   }
 
   /** Overwrite a whole file page at simulated time `now`. `sync` writes it to the disk at once. */
@@ -90,10 +130,76 @@ export class FileCache implements PageOwner {
     this.#onDisk[page] = content;
   }
 
-  evict(ppn: number, page: number): boolean {
+  evict(ppn: number, page: number): Evicted {
+    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
+    this.#mapped[page] = 0;
+    this.#marked[page] = 0;
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
-    return true;
+    return Evicted.Safe;
+  }
+
+  #readIn(page: number): number {
+    const content = this.#stored(page);
+    this.#requests.add(DiskRequestKind.FileRead, page);
+    this.pageIns++;
+    const ppn = this.#pages.allocate(PageUse.File, page);
+    if (ppn === NONE) return NONE;
+    this.#cache.insert(page, ppn);
+    this.#physical.write(ppn, content);
+    return ppn;
+  }
+
+  /** Nobody but the fault's process waits, and only for its own page. */
+  #majorFault(page: number, from: number, to: number): void {
+    this.majorFaults++;
+    this.misses++;
+    const ppn = this.#readIn(page);
+    if (ppn === NONE) return;
+    const window = this.#version.readAroundPages;
+    const first = Math.max(from, page - (window >> 1));
+    this.#readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
+    this.#mapped[page] = 1;
+  }
+
+  #minorFault(page: number, from: number, to: number, text: boolean): void {
+    this.minorFaults++;
+    if (this.#marked[page] !== 0) {
+      this.#marked[page] = 0;
+      let next = page + 1;
+      while (next < to && this.#cache.frameOf(next) !== NONE) next++;
+      const window = this.#version.readAroundPages;
+      if (next - page <= window) this.#readAhead(this.#cache.frameOf(page), next, Math.min(to, next + window), next);
+    }
+    this.#mapAround(page, from, to, text);
+  }
+
+  /** Read what is missing of a window, and mark a page of it; a second reference keeps the page of the fault where it is. */
+  #readAhead(ppn: number, from: number, to: number, marked: number): void {
+    this.#pages.share(ppn);
+    for (let page = from; page < to; page++) {
+      if (this.#cache.frameOf(page) !== NONE) continue;
+      if (this.#readIn(page) === NONE) break;
+      if (page === marked) this.#marked[page] = 1;
+    }
+    this.#pages.release(ppn);
+  }
+
+  /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */
+  #mapAround(page: number, from: number, to: number, text: boolean): void {
+    const window = this.#version.faultAroundPages;
+    const first = page - (page % window);
+    for (let next = Math.max(first, from); next < Math.min(to, first + window); next++) {
+      const ppn = this.#cache.frameOf(next);
+      if (ppn === NONE || this.#mapped[next] !== 0 || this.#marked[next] !== 0) continue;
+      this.#mapped[next] = 1;
+      this.#use(ppn, text);
+    }
+  }
+
+  #use(ppn: number, text: boolean): void {
+    if (text) this.#pages.replacement.useText(ppn);
+    else this.#pages.replacement.use(ppn);
   }
 
   #clean(ppn: number, page: number): void {

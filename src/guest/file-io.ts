@@ -3,7 +3,7 @@
  * the page cache. At host resolution: file-cache.ts.
  */
 import type { BlockLayer } from "./block-layer.ts";
-import { type PageOwner, PageUse } from "./guest-pages.ts";
+import { Evicted, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { PageCache } from "./page-cache.ts";
 import type { AccessObserver } from "./two-list-replacement.ts";
@@ -92,13 +92,13 @@ export class FileIo implements PageOwner, AccessObserver {
     return this.#context.frames.references[frame] > 1;
   }
 
-  evict(frame: number, page: number): boolean {
+  evict(frame: number, page: number): Evicted {
     const { machine, paths } = this.#context;
-    if (this.wasAccessed(frame)) return false;
+    if (this.wasAccessed(frame)) return Evicted.Kept;
     machine.cpu.runKernel(paths.reclaim, 1);
     if (this.cache.isDirty(page)) this.blocks.transferAndWait(page, 1, true);
     this.cache.remove(page);
-    return true;
+    return Evicted.Safe;
   }
 
   #insert(page: number): number {

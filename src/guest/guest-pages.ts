@@ -1,38 +1,65 @@
 /**
- * The guest's own view of its physical pages, at either resolution: what each holds, the free list, and reclaim when free
- * pages run low. Page cache goes first, anonymous memory to the guest's swap device when there is hardly any cache left
- * (Linux 2.4).
+ * The guest's own view of its physical pages, at either resolution: what each holds, and the free list. What is given up when
+ * free pages run low is the affair of the kernel's {@link Replacement}.
  */
 import { PageLinks, PageList } from "./page-list.ts";
-import { REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
+import type { Watermarks } from "./watermarks.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4 } as const;
 
 const USE_MASK = 0x07;
 const NONE = -1;
-/** Page cache that reclaim leaves alone while anonymous memory can be swapped out: vm.pagecache min_percent, Linux 2.4. */
-const CACHE_FLOOR_FRACTION = 0.02;
-/** Linux 2.4 zone watermarks: pages_min = size / 128 within 20 and 255; low and high are 2 and 3 times that. */
-const WATERMARK_RATIO = 128;
-const WATERMARK_LEAST = 20;
-const WATERMARK_MOST = 255;
+
+/** What happened to a page that was to be given up. */
+export const Evicted = {
+  /** There is no place to put its content, or it is in use. */
+  Kept: 0,
+  /** Its content is safe, and there is one reference left: it can be freed. */
+  Safe: 1,
+  /** Nobody maps it any more, and it is on its way to the disk. */
+  Writing: 2,
+} as const;
+export type Evicted = (typeof Evicted)[keyof typeof Evicted];
 
 /** Whoever owns the pages of one use, and can bring their content to safety. */
 export interface PageOwner {
-  /**
-   * Give up a page, and all references to it but one, so that it can be freed. False: there is no place to put its
-   * content, or it is in use.
-   */
-  evict(ppn: number, item: number): boolean;
+  /** Give up a page, and all references to it but one. */
+  evict(ppn: number, item: number): Evicted;
 }
 
-export class GuestPages {
+/** What a kernel gives up when free pages run low, and what it knows of the use of pages to choose. */
+export interface Replacement {
+  /** How many pages of files and of anonymous memory there are. */
+  readonly filePages: number;
+  readonly anonymousPages: number;
+  add(ppn: number, isFile: boolean, item: number): void;
+  remove(ppn: number, isFile: boolean): void;
+  /** A process uses a page that it has mapped: only the accessed bit of the page-table entry tells. */
+  use(ppn: number): void;
+  /** The same of program text. */
+  useText(ppn: number): void;
+  /** A system call uses a page of a file. */
+  useByCall(ppn: number): void;
+  /** A process no longer maps a page of a file. */
+  unmap(ppn: number): void;
+  /** A logical anonymous page that is out of memory will not come back. */
+  forget(item: number): void;
+  /** Free pages up to the high watermark, as far as any are found. */
+  balance(): void;
+}
+
+/** Makes the replacement of a guest: lists of its pages, and a byte of flags for each, the low three bits not its own. */
+export type ReplacementOf<R extends Replacement> = (pages: GuestPages, links: PageLinks, flags: Uint8Array) => R;
+
+export class GuestPages<R extends Replacement = Replacement> {
   readonly total: number;
-  readonly cached: TwoListReplacement;
-  readonly anonymous: TwoListReplacement;
+  readonly marks: Watermarks;
+  readonly replacement: R;
   readonly free: PageList;
   /** How many page-table entries, or others, refer to a page that is not free. */
   readonly references: Uint16Array;
+  /** The control group to which pages of files are charged that come into memory now: one for each service process. */
+  group = 0;
   /** Pages in the balloon. */
   ballooned = 0;
   kernel = 0;
@@ -41,27 +68,18 @@ export class GuestPages {
   readonly #flags: Uint8Array;
   /** Which file page or which logical anonymous page a page holds. */
   readonly #item: Int32Array;
-  readonly #minimum: number;
-  readonly #low: number;
-  readonly #high: number;
-  readonly #cacheFloor: number;
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
 
-  constructor(total: number) {
+  constructor(total: number, marks: Watermarks, replacement: ReplacementOf<R>) {
     this.total = total;
+    this.marks = marks;
     this.#flags = new Uint8Array(total);
     this.#item = new Int32Array(total).fill(NONE);
     this.references = new Uint16Array(total);
     const links = new PageLinks(total);
     this.free = new PageList(links);
-    this.cached = new TwoListReplacement(links, this.#flags);
-    this.anonymous = new TwoListReplacement(links, this.#flags);
-    const least = Math.floor(total / WATERMARK_RATIO);
-    this.#minimum = Math.min(WATERMARK_MOST, Math.max(Math.min(WATERMARK_LEAST, total >> 3), least));
-    this.#low = 2 * this.#minimum;
-    this.#high = 3 * this.#minimum;
-    this.#cacheFloor = Math.ceil(total * CACHE_FLOOR_FRACTION);
+    this.replacement = replacement(this, links, this.#flags);
     for (let ppn = 0; ppn < total; ppn++) this.free.append(ppn);
   }
 
@@ -91,18 +109,14 @@ export class GuestPages {
     return this.#item[ppn];
   }
 
-  reference(ppn: number): void {
-    this.#flags[ppn] |= REFERENCED;
-  }
-
   /**
    * A page with one reference for the given use, reclaiming if free pages are low; -1 when the guest is out of memory and swap. The balloon
    * may not have the last pages: it waits rather than drive the guest out of memory.
    */
   allocate(use: number, item: number): number {
-    if (this.free.length <= this.#low) this.#reclaim(this.#high - this.free.length);
+    if (this.free.length <= this.marks.low) this.replacement.balance();
     const ppn = this.free.head;
-    if (use === PageUse.Balloon && this.free.length <= this.#minimum) return NONE;
+    if (use === PageUse.Balloon && this.free.length <= this.marks.minimum) return NONE;
     if (ppn === NONE) {
       this.outOfMemory++;
       return NONE;
@@ -117,8 +131,7 @@ export class GuestPages {
     this.#flags[ppn] = use;
     this.#item[ppn] = item;
     this.references[ppn] = 1;
-    if (use === PageUse.File) this.cached.add(ppn);
-    else if (use === PageUse.Anonymous) this.anonymous.add(ppn);
+    if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.add(ppn, use === PageUse.File, item);
     else if (use === PageUse.Balloon) this.ballooned++;
     else this.kernel++;
   }
@@ -133,8 +146,7 @@ export class GuestPages {
     this.references[ppn] -= 1;
     if (this.references[ppn] > 0) return;
     const use = this.use(ppn);
-    if (use === PageUse.File) this.cached.remove(ppn);
-    else if (use === PageUse.Anonymous) this.anonymous.remove(ppn);
+    if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.remove(ppn, use === PageUse.File);
     else if (use === PageUse.Balloon) this.ballooned--;
     else this.kernel--;
     this.#flags[ppn] = PageUse.Free;
@@ -142,20 +154,9 @@ export class GuestPages {
     this.free.prepend(ppn);
   }
 
-  #reclaim(wanted: number): void {
-    for (let freed = 0; freed < wanted; freed++) {
-      const spareCache = this.cached.length > this.#cacheFloor;
-      const done = spareCache
-        ? this.#evictFrom(this.cached, this.#cacheOwner) || this.#evictFrom(this.anonymous, this.#anonymousOwner)
-        : this.#evictFrom(this.anonymous, this.#anonymousOwner) || this.#evictFrom(this.cached, this.#cacheOwner);
-      if (!done) return;
-    }
-  }
-
-  #evictFrom(list: TwoListReplacement, owner: PageOwner | undefined): boolean {
-    const ppn = list.victim();
-    if (ppn === NONE || owner === undefined || !owner.evict(ppn, this.#item[ppn])) return false;
-    this.release(ppn);
-    return true;
+  /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */
+  evict(ppn: number): Evicted {
+    const owner = this.use(ppn) === PageUse.File ? this.#cacheOwner : this.#anonymousOwner;
+    return owner === undefined ? Evicted.Kept : owner.evict(ppn, this.#item[ppn]);
   }
 }

@@ -5,6 +5,8 @@ export interface KernelVersion {
   readonly layout: Layout;
   /** Pages that a read fault of a file maps at once, aligned, as far as they are in the page cache. */
   readonly faultAroundPages: number;
+  /** Pages that a fault of a mapped file reads at once, around the one that is missing. */
+  readonly readAroundPages: number;
   /** Fork copies entries of mappings that have no private pages, too; otherwise the child faults them in again. */
   readonly copiesFileMappings: boolean;
   /** Fork and exit take time for each mapping of a process, apart from its pages. */
@@ -63,6 +65,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // IA-32: program text at 0x08048000, stack below 0xC0000000, anonymous memory at 256 MiB.
     layout: { textStart: 0x08048, heapGap: 0, stackEnd: 0xbfff0, userEnd: 0xc0000, anonymousStart: 0x10000 },
     faultAroundPages: 1,
+    readAroundPages: 1,
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
     freesTables: false,
@@ -92,6 +95,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     },
     // fault_around_bytes is 64 KiB (Linux 6.1, mm/memory.c).
     faultAroundPages: 16,
+    readAroundPages: 32, // read_ahead_kb is 128 (do_sync_mmap_readahead, mm/filemap.c)
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
     freesTables: true, // free_pgtables, mm/memory.c

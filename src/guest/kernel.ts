@@ -8,7 +8,9 @@ import type { AddressSpace } from "./address-space.ts";
 import { BlockLayer } from "./block-layer.ts";
 import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
+import { type CacheFirstReclaim, cacheFirstReclaim } from "./cache-first-reclaim.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
+import { watermarks } from "./watermarks.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
 import { KernelEntries } from "./kernel-entries.ts";
 import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
@@ -40,7 +42,7 @@ export class GuestKernel {
   readonly files: FileIo;
   readonly network: NetworkStack;
   readonly blocks: BlockLayer;
-  readonly frames: GuestPages;
+  readonly frames: GuestPages<CacheFirstReclaim>;
   readonly #machine: GuestMachine;
   readonly #profile: MachineProfile;
   readonly #shape: GuestShape;
@@ -70,7 +72,9 @@ export class GuestKernel {
     this.entries = new KernelEntries(machine, paths);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
-    this.frames = new GuestPages(shape.memoryPages);
+    // At this resolution memory is not short for long: both kernels reclaim as Linux 2.4 does.
+    const marks = watermarks("linux-2.4", shape.memoryPages);
+    this.frames = new GuestPages(shape.memoryPages, marks, cacheFirstReclaim);
     // The lowest frames: those of the kernel, program text among them.
     const kernelPages = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
     for (let page = 0; page < kernelPages; page++) this.#takeFrame(PageUse.Kernel, page);
@@ -87,8 +91,8 @@ export class GuestKernel {
     this.files = new FileIo(this.#context, this.blocks);
     const mapping = new ReverseMapping(this.#context, swap, this.files);
     this.frames.setOwners(this.files, mapping);
-    this.frames.cached.observer = this.files;
-    this.frames.anonymous.observer = mapping;
+    this.frames.replacement.cached.observer = this.files;
+    this.frames.replacement.anonymous.observer = mapping;
     this.network = new NetworkStack(machine, paths, this.#context.pages);
     this.#faults = new PageFaults(this.#context, this.files, swap);
     this.#processes = new Processes(this.#context, swap);

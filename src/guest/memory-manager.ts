@@ -5,11 +5,16 @@
 import { InputError } from "../core/input-error.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
+import type { KernelName } from "../machine/profile.ts";
 import { AnonymousMemory } from "./anonymous-memory.ts";
+import { BalancedReclaim } from "./balanced-reclaim.ts";
+import { cacheFirstReclaim } from "./cache-first-reclaim.ts";
+import { watermarks } from "./watermarks.ts";
 import { BalloonDriver } from "./balloon-driver.ts";
 import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
+import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 export class GuestMemory {
@@ -21,11 +26,18 @@ export class GuestMemory {
   readonly requests = new DiskRequests();
 
   /** `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images). */
-  constructor(shape: GuestShape, physical: PhysicalMemory, ids: ContentIds, transientPages: number) {
-    this.pages = new GuestPages(shape.memoryPages);
+  constructor(
+    shape: GuestShape,
+    physical: PhysicalMemory,
+    ids: ContentIds,
+    transientPages: number,
+    kernel: KernelName,
+  ) {
     const logicalPages = shape.processes * shape.anonymousPages + transientPages;
-    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages);
-    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages);
+    this.pages = guestPages(shape, kernel, logicalPages);
+    const swapCache = kernel !== "linux-2.4";
+    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
+    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages, KERNEL_VERSIONS[kernel]);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.pages.setOwners(this.cache, this.anonymous);
   }
@@ -49,6 +61,21 @@ export class GuestMemory {
       this.cache.adopt(page, ppn, contents[ppn]);
     }
   }
+}
+
+/** Linux 2.4 sizes its watermarks by the memory there is, Linux 6.1 by what is left of it when it has booted. */
+function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: number): GuestPages {
+  const { memoryPages, kernelPages, filePages, swapPages } = shape;
+  if (kernel === "linux-2.4") return new GuestPages(memoryPages, watermarks(kernel, memoryPages), cacheFirstReclaim);
+  const reclaim = {
+    groups: Math.max(1, shape.processes),
+    pagesEach: Math.max(1, shape.anonymousPages),
+    anonymousItems,
+    fileItems: filePages,
+    canSwap: swapPages > 0,
+  };
+  const marks = watermarks(kernel, Math.max(0, memoryPages - kernelPages));
+  return new GuestPages(memoryPages, marks, (pages, links, flags) => new BalancedReclaim(pages, links, flags, reclaim));
 }
 
 /** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */

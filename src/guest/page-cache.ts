@@ -21,10 +21,10 @@ export class PageCache {
     this.#dirty = new Uint8Array(filePages);
   }
 
-  /** The frame of a file page that is about to be used, or -1. */
+  /** The frame of a file page that a system call is about to use, or -1. */
   find(page: number): number {
     const frame = this.#frameOf[page];
-    if (frame !== NOWHERE) this.#pages.reference(frame);
+    if (frame !== NOWHERE) this.#pages.replacement.useByCall(frame);
     return frame;
   }
 

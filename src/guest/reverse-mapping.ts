@@ -6,7 +6,7 @@
 import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { FileIo } from "./file-io.ts";
-import type { PageOwner } from "./guest-pages.ts";
+import { Evicted, type PageOwner } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import type { AccessObserver } from "./two-list-replacement.ts";
@@ -42,13 +42,13 @@ export class ReverseMapping implements PageOwner, AccessObserver {
     return accessed || entries !== frames.references[frame];
   }
 
-  evict(frame: number, page: number): boolean {
+  evict(frame: number, page: number): Evicted {
     const { frames, machine, pages, paths } = this.#context;
     machine.mmu.commit();
     const sharers = this.#sharers(frame, page);
-    if (sharers.length !== frames.references[frame]) return false;
+    if (sharers.length !== frames.references[frame]) return Evicted.Kept;
     const slot = this.#swap.take();
-    if (slot === -1) return false;
+    if (slot === -1) return Evicted.Kept;
     machine.cpu.runKernel(paths.reclaim, 1);
     pages.swapOut(frame, slot);
     sharers.forEach((space, index) => {
@@ -61,7 +61,7 @@ export class ReverseMapping implements PageOwner, AccessObserver {
     machine.mmu.invalidate(page);
     machine.mmu.commit();
     this.#files.blocks.writeBehind(this.#files.cache.size + slot, 1);
-    return true;
+    return Evicted.Safe;
   }
 
   #sharers(frame: number, page: number): AddressSpace[] {

@@ -2,27 +2,30 @@
 export class SwapSpace {
   readonly #references: Uint16Array;
   readonly #slots: number;
-  /** Stack of slots that have been given back; those from {@link #fresh} on have never been used. */
-  readonly #free: Int32Array;
-  #freeCount = 0;
-  /** Taken in ascending order, so that pages swapped out together lie side by side. */
-  #fresh = 0;
+  /** Slots are taken in ascending order and around, so that pages swapped out together lie side by side (scan_swap_map). */
+  #next = 0;
   #used = 0;
 
   constructor(slots: number) {
     this.#references = new Uint16Array(slots);
     this.#slots = slots;
-    this.#free = new Int32Array(slots);
   }
 
   get used(): number {
     return this.#used;
   }
 
+  /** Whether more than half of it is in use (vm_swap_full): pages in memory give up their slots then. */
+  get isFull(): boolean {
+    return 2 * this.#used > this.#slots;
+  }
+
   /** A slot with one reference, or -1 when the device is full. */
   take(): number {
     if (this.#used === this.#slots) return -1;
-    const slot = this.#freeCount > 0 ? this.#free[--this.#freeCount] : this.#fresh++;
+    while (this.#references[this.#next] > 0) this.#advance();
+    const slot = this.#next;
+    this.#advance();
     this.#references[slot] = 1;
     this.#used++;
     return slot;
@@ -34,8 +37,10 @@ export class SwapSpace {
 
   release(slot: number): void {
     this.#references[slot] -= 1;
-    if (this.#references[slot] > 0) return;
-    this.#free[this.#freeCount++] = slot;
-    this.#used--;
+    if (this.#references[slot] === 0) this.#used--;
+  }
+
+  #advance(): void {
+    this.#next = this.#next + 1 === this.#slots ? 0 : this.#next + 1;
   }
 }

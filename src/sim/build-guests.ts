@@ -145,7 +145,7 @@ function buildGuest(
   const contents = bootContents(shape, ids);
   const physical = new GuestPhysicalMemory(host, vm, contents, allocation.populates);
   const transient = transientPages(workload.stream);
-  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads);
+  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, around.kernel);
   memory.boot(shape, contents);
   if (allocation.populates) {
     memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);

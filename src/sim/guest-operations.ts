@@ -60,6 +60,7 @@ export class GuestOperations {
     const pending = this.#pending;
     const guestRequests = this.#memory.requests;
     const hostRequests = this.#around.host.requests;
+    this.#memory.pages.group = thread.process;
     while (!thread.over && pending.total < STEP_CYCLES) {
       this.#carryOut(thread, thread.next++, now);
       if (guestRequests.length > 0 || hostRequests.length > 0 || this.#backendUnits > 0) return;
@@ -116,17 +117,18 @@ export class GuestOperations {
     const write = (b[at] & 1) === 1;
     const filePage = this.#pages.filePage(thread, page);
     if (filePage >= 0) {
-      this.#touchFile(filePage, this.#pages.mapFilePage(thread, page), write ? this.#contentId(c[at]) : 0, now);
+      const first = this.#pages.mapFilePage(thread, page);
+      this.#touchFile(filePage, this.#pages.fileEnd(thread, page), first, write ? this.#contentId(c[at]) : 0, now);
       return;
     }
     const { anonymous } = this.#memory;
-    const { swapIns, demandZeroFaults } = anonymous;
+    const { swapFaults, demandZeroFaults } = anonymous;
     const fault = this.#pages.access(thread, page, write);
     if (write) anonymous.write(this.#pages.logical, this.#contentId(c[at]));
     else anonymous.read(this.#pages.logical);
     const comes = anonymous.demandZeroFaults > demandZeroFaults;
     // A page that comes back from swap is the process's own.
-    if (anonymous.swapIns > swapIns) this.#pending.addVector(this.#prices.pageFault);
+    if (anonymous.swapFaults > swapFaults) this.#pending.addVector(this.#prices.pageFault);
     else if (fault !== Fault.None) this.#writeProtected(fault, comes);
     else if (comes) this.#pending.addVector(this.#prices.pageFault);
   }
@@ -138,10 +140,10 @@ export class GuestOperations {
   }
 
   /** Visit a page of a file through a mapping; content 0: nothing is written. */
-  #touchFile(page: number, first: boolean, content: number, now: number): void {
+  #touchFile(page: number, end: number, first: boolean, content: number, now: number): void {
     const { cache } = this.#memory;
     const { misses } = cache;
-    cache.read(page);
+    cache.visit(page, 0, end, false);
     // The page cache takes back from processes what it drops.
     if (first || cache.misses > misses) {
       this.#pending.addVector(this.#prices.fileFault);
@@ -208,6 +210,7 @@ export class GuestOperations {
         break;
       case Op.Switch:
         thread.process = a[at];
+        this.#memory.pages.group = a[at];
     }
   }
 
@@ -234,12 +237,17 @@ export class GuestOperations {
   #unmap(thread: GuestThread, start: number, pages: number): void {
     const mapped = this.#pages.mappedIn(thread, start, pages);
     this.#pending.addVector(this.#prices.munmapPage, mapped);
+    for (let page = start; page < start + pages; page++) {
+      const filePage = this.#pages.filePage(thread, page);
+      if (filePage >= 0) this.#memory.cache.unmap(filePage, filePage + 1);
+    }
     this.#pages.unmap(thread, start, pages);
     const first = this.#pages.logicalPage(thread, start);
     for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
   }
 
   #discardTransient(thread: GuestThread): void {
+    for (const { start, end } of thread.files) this.#memory.cache.unmap(0, end - start);
     const end = thread.transientBase + thread.transientPages;
     for (let page = thread.transientBase; page < end; page++) this.#memory.anonymous.discard(page);
   }

@@ -3,6 +3,7 @@ import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
+import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -26,6 +27,7 @@ export interface GuestSurroundings {
   readonly ids: ContentIds;
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
+  readonly kernel: KernelName;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
   /** Time of the event in hand, in cycles. */
@@ -124,8 +126,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** Page faults so far, but for those that are part of what fork and exit cost. */
   get pageFaults(): number {
-    const { demandZeroFaults, swapIns } = this.memory.anonymous;
-    return demandZeroFaults + swapIns + this.#operations.otherFaults;
+    const { demandZeroFaults, swapFaults } = this.memory.anonymous;
+    return demandZeroFaults + swapFaults + this.#operations.otherFaults;
   }
 
   /** All threads take their first request. */

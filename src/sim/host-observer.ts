@@ -183,13 +183,13 @@ export class HostObserver {
       total(({ vm }) => vm.compressed),
       total(({ vm }) => vm.swapped),
       total((guest) => guest.memory.anonymous.swapped),
-      total((guest) => guest.memory.pages.cached.length),
+      total((guest) => guest.memory.pages.replacement.filePages),
       total(
         ({
           memory: {
-            pages: { kernel, anonymous, cached },
+            pages: { kernel, replacement },
           },
-        }) => kernel + anonymous.length + cached.length,
+        }) => kernel + replacement.anonymousPages + replacement.filePages,
       ),
     ];
     return pages.map((count) => count / PAGES_PER_MIB);

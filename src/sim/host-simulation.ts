@@ -4,7 +4,7 @@ import { PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
-import { type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
+import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
@@ -63,6 +63,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly ledger = new Ledger();
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
+  readonly kernel: KernelName;
   readonly guests: readonly HostGuest[];
   building = true;
   readonly #profile: MachineProfile;
@@ -90,6 +91,7 @@ export class HostSimulation implements GuestSurroundings {
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tickless = vmm.cpu.definition.tickless === true;
+    this.kernel = profile.kernel;
     this.#configured = workloads.length;
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));

@@ -91,6 +91,12 @@ export class ProcessPages {
     return region === undefined || this.#filePages === 0 ? -1 : (page - region.start) % this.#filePages;
   }
 
+  /** Where the mapping of a file that a page is in ends, as a page of the file set. */
+  fileEnd(thread: GuestThread, page: number): number {
+    const region = findRegion(thread.depth > 0 ? thread.files : this.#files[thread.process], page);
+    return region === undefined ? 0 : Math.min(region.end - region.start, this.#filePages);
+  }
+
   /** Visit a page that is mapped to a file. True: for the first time. */
   mapFilePage(thread: GuestThread, page: number): boolean {
     const before = this.mapped(thread);

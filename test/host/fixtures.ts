@@ -7,7 +7,7 @@ import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
 import { FrameState } from "../../src/machine/frames.ts";
-import type { MachineProfile } from "../../src/machine/profile.ts";
+import type { KernelName, MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../../src/vmm/host-contract.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
@@ -57,10 +57,16 @@ export function buildHost(
 }
 
 /** A guest on the host, built like in the simulation; `target` pages of machine memory if VMs are populated. */
-export function addGuest(host: TestHost, shape: GuestShape, contents: Uint32Array, target: number): GuestMemory {
+export function addGuest(
+  host: TestHost,
+  shape: GuestShape,
+  contents: Uint32Array,
+  target: number,
+  kernel: KernelName = profile.kernel,
+): GuestMemory {
   const vm = host.memory.addVm(shape.memoryPages);
   const physical = new GuestPhysicalMemory(host.memory, vm, contents, host.allocation.populates);
-  const guest = new GuestMemory(shape, physical, host.ids, 0);
+  const guest = new GuestMemory(shape, physical, host.ids, 0, kernel);
   guest.boot(shape, contents);
   vm.target = target;
   if (host.allocation.populates) guest.balloon.poll(shape.memoryPages - target, shape.memoryPages);

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
+import type { KernelName } from "../../src/machine/profile.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
@@ -23,6 +24,8 @@ interface Case {
   readonly vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">;
   readonly guests: number;
   readonly frames: number;
+  /** Linux 2.4 if nothing is said. */
+  readonly kernel?: KernelName;
 }
 
 const CASES: readonly Case[] = [
@@ -37,6 +40,20 @@ const CASES: readonly Case[] = [
     },
     guests: 3,
     frames: 220,
+  },
+  {
+    name: "esx, overcommitted, guests with Linux 6.1",
+    vmm: { ...esx, memory: [sharing, ballooning(), hostSwap()] },
+    guests: 3,
+    frames: 150,
+    kernel: "linux-6.1",
+  },
+  {
+    name: "xen-pv ballooned, guests with Linux 6.1",
+    vmm: { ...xenPv, memory: [ballooning({ maxPercent: 65 })], allocation: staticPartition({ balloon: true }) },
+    guests: 3,
+    frames: 220,
+    kernel: "linux-6.1",
   },
   { name: "esx, overcommitted", vmm: { ...esx, memory: [sharing, ballooning(), hostSwap()] }, guests: 3, frames: 150 },
   {
@@ -87,6 +104,8 @@ const CASES: readonly Case[] = [
   },
 ];
 
+const OVERCOMMITTED = CASES.findIndex(({ name }) => name === "esx, overcommitted");
+
 type Command =
   | {
       readonly kind: "write" | "read" | "discard";
@@ -136,13 +155,13 @@ class Play {
   readonly #expected = new Expected();
   #seconds = 0;
 
-  constructor({ vmm, guests, frames }: Case) {
+  constructor({ vmm, guests, frames, kernel }: Case) {
     this.#host = buildHost(vmm, frames);
     const requests = Array.from({ length: guests }, () => ({ pages: SHAPE.memoryPages }));
     const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free);
     expect(targets.length).toBe(guests);
     for (const target of targets) {
-      this.#guests.push(addGuest(this.#host, SHAPE, bootContents(SHAPE, this.#host.ids), target));
+      this.#guests.push(addGuest(this.#host, SHAPE, bootContents(SHAPE, this.#host.ids), target, kernel));
     }
     this.#guests.forEach((guest, g) => {
       for (let page = 0; page < SHAPE.residentAnonymousPages; page++) {
@@ -222,7 +241,7 @@ describe.each(CASES)("memory of guests on $name", (setup) => {
 });
 
 it("the overcommitted cases do share, balloon, swap in the guest and on the host, and break sharing", () => {
-  const host = buildHost(CASES[3].vmm, CASES[3].frames);
+  const host = buildHost(CASES[OVERCOMMITTED].vmm, CASES[OVERCOMMITTED].frames);
   const guests = [0, 1, 2].map(() => addGuest(host, SHAPE, bootContents(SHAPE, host.ids), 50));
   for (let second = 1; second < 60; second++) {
     for (const guest of guests) {

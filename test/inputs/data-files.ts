@@ -8,6 +8,8 @@ export const committed = join(root, "workloads/data");
 const collection = join(root, "../shared/data");
 export const guestMemory = join(collection, "guest-memory");
 export const traces = join(collection, "traces");
+export const touchedPages = join(collection, "touched-pages");
+export const hasTouchedPages = existsSync(join(touchedPages, "ground-truth.json"));
 export const hasCollection =
   existsSync(join(guestMemory, "ground-truth.json")) && existsSync(join(traces, "summary.json"));
 
@@ -117,4 +119,24 @@ export interface KsmRunTruth {
 
 export interface KsmRunsTruth {
   readonly runs: readonly KsmRunTruth[];
+}
+
+interface TouchCounts {
+  readonly touched: number;
+  readonly written: number;
+}
+
+export interface TouchesTruth {
+  readonly guests: Readonly<
+    Record<
+      string,
+      {
+        readonly file: string;
+        readonly windows_5s: readonly (TouchCounts & { readonly read: number; readonly executed: number })[];
+        /** Six windows of 5 s each. */
+        readonly windows_30s: readonly (TouchCounts & { readonly intervals: string })[];
+        readonly whole_120s: TouchCounts;
+      }
+    >
+  >;
 }

@@ -38,7 +38,7 @@ it("drops page cache and no process's memory for a scan of files three times as 
   kernel.files.read(0, 3 * MEMORY);
   expect(touch(kernel, 0, 1000)).toBe(0);
   expect(kernel.frames.free.length).toBeLessThanOrEqual(HIGH);
-  expect(kernel.frames.cached.length).toBeGreaterThan(MEMORY - 1000 - 400);
+  expect(kernel.frames.replacement.cached.length).toBeGreaterThan(MEMORY - 1000 - 400);
 });
 
 it("keeps what a process uses all the time when another's memory goes to swap", () => {
@@ -51,7 +51,7 @@ it("keeps what a process uses all the time when another's memory goes to swap", 
     else touch(kernel, 0, 100);
   }
   expect(faults).toBe(0);
-  expect(kernel.frames.cached.length).toBeLessThanOrEqual(CACHE_FLOOR);
+  expect(kernel.frames.replacement.cached.length).toBeLessThanOrEqual(CACHE_FLOOR);
 });
 
 it("says when the guest is out of memory and swap", () => {
@@ -91,9 +91,11 @@ it.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("loses no frame and no ref
       }
       const { frames } = kernel;
       const images = 2 * PROGRAM_PRIVATE_PAGES;
-      if (tight) expect(frames.anonymous.length).toBeLessThanOrEqual(images);
-      else expect(frames.anonymous.length).toBe(images);
-      expect(frames.free.length + frames.kernel + frames.cached.length + frames.anonymous.length).toBe(frames.total);
+      if (tight) expect(frames.replacement.anonymous.length).toBeLessThanOrEqual(images);
+      else expect(frames.replacement.anonymous.length).toBe(images);
+      expect(
+        frames.free.length + frames.kernel + frames.replacement.cached.length + frames.replacement.anonymous.length,
+      ).toBe(frames.total);
       for (let frame = 0; frame < frames.total; frame++) {
         // Program text is also mapped by both processes; all else is the kernel's, one process's, or the cache's alone.
         const references = frame < PROGRAM_TEXT_PAGES ? 3 : 1;

@@ -1,0 +1,83 @@
+/**
+ * Reclaim of Linux 2.4: page cache goes first, anonymous memory to the guest's swap device when there is hardly any cache
+ * left.
+ */
+import { Evicted, type GuestPages, type Replacement } from "./guest-pages.ts";
+import type { PageLinks } from "./page-list.ts";
+import { REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
+
+/** Page cache that reclaim leaves alone while anonymous memory can be swapped out: vm.pagecache min_percent, Linux 2.4. */
+const CACHE_FLOOR_FRACTION = 0.02;
+const NONE = -1;
+
+export class CacheFirstReclaim implements Replacement {
+  readonly cached: TwoListReplacement;
+  readonly anonymous: TwoListReplacement;
+  readonly #pages: GuestPages;
+  readonly #flags: Uint8Array;
+  readonly #cacheFloor: number;
+
+  constructor(pages: GuestPages, links: PageLinks, flags: Uint8Array) {
+    this.#pages = pages;
+    this.#flags = flags;
+    this.cached = new TwoListReplacement(links, flags);
+    this.anonymous = new TwoListReplacement(links, flags);
+    this.#cacheFloor = Math.ceil(pages.total * CACHE_FLOOR_FRACTION);
+  }
+
+  get filePages(): number {
+    return this.cached.length;
+  }
+
+  get anonymousPages(): number {
+    return this.anonymous.length;
+  }
+
+  add(ppn: number, isFile: boolean): void {
+    (isFile ? this.cached : this.anonymous).add(ppn);
+  }
+
+  remove(ppn: number, isFile: boolean): void {
+    (isFile ? this.cached : this.anonymous).remove(ppn);
+  }
+
+  use(ppn: number): void {
+    this.#flags[ppn] |= REFERENCED;
+  }
+
+  useText(ppn: number): void {
+    this.#flags[ppn] |= REFERENCED;
+  }
+
+  /** It does not matter here how often a page has been mapped, or when it left. */
+  unmap(): void {}
+
+  forget(): void {}
+
+  useByCall(ppn: number): void {
+    this.#flags[ppn] |= REFERENCED;
+  }
+
+  balance(): void {
+    const { free, marks } = this.#pages;
+    const wanted = marks.high - free.length;
+    for (let freed = 0; freed < wanted; freed++) {
+      const done =
+        this.cached.length > this.#cacheFloor
+          ? this.#evictFrom(this.cached) || this.#evictFrom(this.anonymous)
+          : this.#evictFrom(this.anonymous) || this.#evictFrom(this.cached);
+      if (!done) return;
+    }
+  }
+
+  #evictFrom(list: TwoListReplacement): boolean {
+    const ppn = list.victim();
+    if (ppn === NONE || this.#pages.evict(ppn) !== Evicted.Safe) return false;
+    this.#pages.release(ppn);
+    return true;
+  }
+}
+
+export function cacheFirstReclaim(pages: GuestPages, links: PageLinks, flags: Uint8Array): CacheFirstReclaim {
+  return new CacheFirstReclaim(pages, links, flags);
+}

@@ -1,0 +1,326 @@
+/**
+ * The job of a measurement on a real guest: Debian 12 with Linux 6.1, booted with some memory or ballooned down to it, runs a
+ * memory benchmark beside reading files and compiling. Here the same pages are touched in the same order, in a simulated
+ * guest; what the compiler touches was recorded from a run of the same compiler.
+ *
+ * Times decide how the two halves of the job interleave, and so how much they push each other out. They are calibrated on the
+ * measurement: those of the processor on its guest times, those of the disks on its guest times and on its counters at 128 and
+ * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
+ */
+import { RandomStream } from "../../src/core/random.ts";
+import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
+import { PageUse } from "../../src/guest/guest-pages.ts";
+import { GuestMemory } from "../../src/guest/memory-manager.ts";
+import { ContentIds } from "../../src/machine/content-ids.ts";
+import { CompilerFiles, type CompilerTrace, KIND_SHIFT, PAGE_MASK, PageKind } from "./compiler-trace.ts";
+import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
+import {
+  PAGES_PER_MIB,
+  CACHED_PAGES,
+  SERVICES,
+  SERVICE_PAGES,
+  STARTING_PAGES,
+  STARTING_KERNEL_PAGES,
+  COMPILER_AT,
+  SHORT_AT,
+  ANONYMOUS_PAGES,
+  STARTING,
+  FILE_PAGES,
+  DATA_AT,
+  TOOLS_AT,
+  COMPILER_FILES_AT,
+  guestShape,
+  type GuestSize,
+} from "./measured-guest.ts";
+import { PagingTime, Time } from "./paging-time.ts";
+import { PlainMemory } from "./plain-memory.ts";
+
+/** As the guest kernel counts them, in /proc/vmstat. */
+export interface PagingCounters {
+  readonly pgmajfault: number;
+  readonly pswpin: number;
+  readonly pswpout: number;
+  readonly pgscan: number;
+  readonly pgsteal: number;
+  readonly workingset_refault_anon: number;
+  readonly workingset_refault_file: number;
+  readonly workingset_activate_anon: number;
+  readonly workingset_activate_file: number;
+}
+
+export interface JobResult {
+  readonly fileReading: PagingCounters;
+  readonly rest: PagingCounters;
+  readonly wholeJob: PagingCounters;
+  readonly secondsReading: number;
+  readonly seconds: number;
+}
+
+const BENCH_PAGES = 15_360;
+const HOT_PAGES = BENCH_PAGES / 4;
+const BENCH_TOUCHES = 3_000_000;
+const FILES = 14;
+const PASSES = 3;
+const COMPILES = 4;
+
+/** Anonymous pages of short processes: the shell's own and cat | md5sum; gcc with as and ld. */
+const SHELL_PAGES = 150;
+const READER_PAGES = 60;
+const TOOL_PRIVATE_PAGES = 400;
+/** Mapped pages of files that starting a process uses: shell, C library. */
+const START_FILES = 300;
+/** Page tables, stacks and other kernel memory of the processes: a table for 512 pages, and some 20 pages each. */
+const BENCH_KERNEL_PAGES = 50;
+const COMPILER_KERNEL_PAGES = 100;
+
+/** A step through all of them that jumps: it has no divisor in common with their number. */
+const SCATTER = 323;
+/** Assumed: every second each service wakes up and uses four pages of its 245. */
+const WAKE_NS = 1e9;
+const WAKE_PAGES = 4;
+
+/** A thread lets others run after so much. */
+const STEP = 20_000;
+
+export function runBalloonJob(size: GuestSize, trace: CompilerTrace, seed: number): JobResult {
+  return new BalloonJob(size, trace, seed).run();
+}
+
+class BalloonJob {
+  readonly #memory: GuestMemory;
+  readonly #reclaim: BalancedReclaim;
+  readonly #time: PagingTime;
+  readonly #trace: CompilerTrace;
+  /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
+  readonly #files: CompilerFiles;
+  readonly #random: RandomStream;
+  readonly #starts: boolean;
+  #startingKernel: readonly number[] = [];
+  #nextWake = WAKE_NS;
+  #now: Clocks = { guest: 0, real: 0 };
+  #atStart: PagingCounters;
+  #afterReading: PagingCounters;
+  #readingEnded = 0;
+
+  constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
+    this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
+    const shape = guestShape(size.bootedMib, this.#files.end);
+    this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
+    this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
+    const reclaim = this.#memory.pages.replacement;
+    if (!(reclaim instanceof BalancedReclaim)) throw new Error("the guest was booted with Linux 6.1");
+    this.#reclaim = reclaim;
+    this.#time = new PagingTime(this.#memory, reclaim);
+    this.#trace = trace;
+    this.#random = new RandomStream(seed, "balloon-job");
+    this.#starts = size.balloonedToMib === size.bootedMib;
+    this.#startServices();
+    const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
+    this.#memory.balloon.poll(balloon, balloon);
+    this.#atStart = this.#count();
+    this.#afterReading = this.#atStart;
+    this.#step();
+  }
+
+  run(): JobResult {
+    const end = runFairly([this.#benchmark(), this.#readAndCompile()], Time.realPerGuest, (now) => {
+      this.#now = now;
+    });
+    const [start, middle, last] = [this.#atStart, this.#afterReading, this.#count()];
+    return {
+      fileReading: difference(middle, start),
+      rest: difference(last, middle),
+      wholeJob: difference(last, start),
+      secondsReading: this.#readingEnded / 1e9,
+      seconds: end / 1e9,
+    };
+  }
+
+  #startServices(): void {
+    const { anonymous, cache, pages } = this.#memory;
+    for (let service = 1; service <= SERVICES; service++) {
+      pages.group = service;
+      for (let page = 0; page < SERVICE_PAGES; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
+      const files = Math.floor(CACHED_PAGES / SERVICES);
+      const first = (service - 1) * files;
+      for (let page = first; page < first + files; page++) cache.visit(page, first, first + files, page % 2 === 0);
+    }
+    if (this.#starts) {
+      this.#useStarting();
+      this.#startingKernel = this.#takeKernel(STARTING_KERNEL_PAGES);
+    }
+    pages.group = 0;
+  }
+
+  #useStarting(): void {
+    for (let page = 0; page < STARTING_PAGES; page++)
+      this.#memory.anonymous.write(STARTING * ANONYMOUS_PAGES + page, 1);
+  }
+
+  /** They use what they have, in no order, and end. */
+  #endStarting(): void {
+    if (!this.#starts) return;
+    for (let page = 0; page < STARTING_PAGES; page++) {
+      const any = (page * SCATTER) % STARTING_PAGES;
+      this.#memory.anonymous.read(STARTING * ANONYMOUS_PAGES + any);
+    }
+    this.#discard(STARTING * ANONYMOUS_PAGES, STARTING_PAGES);
+    this.#giveKernel(this.#startingKernel);
+  }
+
+  #wakeServices(): void {
+    this.#nextWake += WAKE_NS;
+    for (let service = 1; service <= SERVICES; service++) {
+      for (let i = 0; i < WAKE_PAGES; i++) {
+        this.#memory.anonymous.read(service * ANONYMOUS_PAGES + this.#random.below(SERVICE_PAGES));
+      }
+    }
+  }
+
+  *#benchmark(): Generator<StepTime> {
+    const { anonymous } = this.#memory;
+    const kernel = this.#takeKernel(BENCH_KERNEL_PAGES);
+    for (let page = 0; page < BENCH_PAGES; page++) {
+      anonymous.write(page, 1);
+      if (page % 8 === 7) yield this.#step();
+    }
+    for (let touch = 1, since = 0; touch <= BENCH_TOUCHES; touch++) {
+      const hot = this.#random.unit() < 0.8;
+      const page = hot ? this.#random.below(HOT_PAGES) : HOT_PAGES + this.#random.below(BENCH_PAGES - HOT_PAGES);
+      const { majorFaults } = anonymous;
+      if (this.#random.unit() < 0.3) anonymous.write(page, 1);
+      else anonymous.read(page);
+      since += Time.touch;
+      if (since < STEP && anonymous.majorFaults === majorFaults) continue;
+      yield this.#step(since);
+      since = 0;
+    }
+    this.#discard(0, BENCH_PAGES);
+    this.#giveKernel(kernel);
+  }
+
+  *#readAndCompile(): Generator<StepTime> {
+    for (let pass = 0; pass < PASSES; pass++) {
+      if (pass === PASSES - 1) this.#endStarting();
+      yield* this.#readFiles();
+    }
+    this.#afterReading = this.#count();
+    this.#readingEnded = this.#now.guest;
+    for (let compile = 0; compile < COMPILES; compile++) yield* this.#compile();
+  }
+
+  *#readFiles(): Generator<StepTime> {
+    for (let page = 0; page < FILE_PAGES; page++) {
+      if (page % Math.ceil(FILE_PAGES / FILES) === 0) {
+        yield* this.#startProcess(READER_PAGES);
+        this.#discard(SHORT_AT + SHELL_PAGES, READER_PAGES);
+      }
+      const { cache, requests } = this.#memory;
+      cache.read(DATA_AT + page);
+      // Read ahead: nobody waits for it.
+      requests.clear();
+      yield this.#step(Time.readPage);
+    }
+  }
+
+  *#startProcess(pages: number): Generator<StepTime> {
+    const { anonymous, cache } = this.#memory;
+    for (let page = 0; page < SHELL_PAGES; page++) anonymous.write(SHORT_AT + page, 1);
+    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, CACHED_PAGES, page % 2 === 0);
+    yield this.#step();
+    for (let page = 0; page < pages; page++) anonymous.write(SHORT_AT + SHELL_PAGES + page, 1);
+    yield this.#step();
+  }
+
+  *#compile(): Generator<StepTime> {
+    const { cache } = this.#memory;
+    const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
+    yield* this.#startProcess(TOOL_PRIVATE_PAGES / 4);
+    for (let page = TOOLS_AT; page < COMPILER_FILES_AT; page++) {
+      cache.visit(page, TOOLS_AT, COMPILER_FILES_AT, true);
+      if (page % 8 === 7) yield this.#step();
+    }
+    yield* this.#runCompiler();
+    this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
+    yield* this.#startProcess(TOOL_PRIVATE_PAGES);
+    this.#discard(SHORT_AT + SHELL_PAGES, TOOL_PRIVATE_PAGES);
+    cache.unmap(TOOLS_AT, this.#files.end);
+    this.#giveKernel(kernel);
+    yield this.#step();
+  }
+
+  *#runCompiler(): Generator<StepTime> {
+    const { windows: words, windowInstructions } = this.#trace;
+    for (let at = 0; at < words.length; ) {
+      const end = at + 1 + words[at];
+      const each = windowInstructions / words[at];
+      let since = 0;
+      for (at++; at < end; at++) {
+        this.#touchAsCompiler(words[at]);
+        since += each;
+        if (since < STEP && !this.#mustWait && at + 1 < end) continue;
+        yield this.#step(since);
+        since = 0;
+      }
+    }
+  }
+
+  #touchAsCompiler(word: number): void {
+    const { anonymous, cache } = this.#memory;
+    const kind = word >>> KIND_SHIFT;
+    const page = word & PAGE_MASK;
+    if (kind === PageKind.PrivateWrite) anonymous.write(COMPILER_AT + page, 1);
+    else if (kind === PageKind.PrivateRead) anonymous.read(COMPILER_AT + page);
+    else {
+      const { at, from, to } = this.#files;
+      cache.visit(at[page], from[page], to[page], kind === PageKind.Text);
+    }
+  }
+
+  /** Pages of the kernel that come and go with processes. */
+  #takeKernel(pages: number): readonly number[] {
+    return Array.from({ length: pages }, () => this.#memory.pages.allocate(PageUse.Kernel, 0));
+  }
+
+  #giveKernel(pages: readonly number[]): void {
+    for (const ppn of pages) this.#memory.pages.release(ppn);
+  }
+
+  #discard(first: number, pages: number): void {
+    for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
+  }
+
+  get #mustWait(): boolean {
+    return this.#memory.requests.length > 0;
+  }
+
+  /** What has been done since the last step, and `cpu` besides. */
+  #step(cpu = 0): StepTime {
+    if (this.#now.guest >= this.#nextWake) this.#wakeServices();
+    return this.#time.step(cpu, this.#now.real);
+  }
+
+  #count(): PagingCounters {
+    const { anonymous, cache } = this.#memory;
+    const { lru, scanned, stolen } = this.#reclaim;
+    return {
+      pgmajfault: anonymous.majorFaults + cache.majorFaults,
+      pswpin: anonymous.swapIns,
+      pswpout: anonymous.swapOuts,
+      pgscan: scanned,
+      pgsteal: stolen,
+      workingset_refault_anon: lru.anonymous.refaults,
+      workingset_refault_file: lru.files.refaults,
+      workingset_activate_anon: lru.anonymous.activations,
+      workingset_activate_file: lru.files.activations,
+    };
+  }
+}
+
+function difference(later: PagingCounters, earlier: PagingCounters): PagingCounters {
+  const entries = Object.entries(later) as [keyof PagingCounters, number][];
+  return Object.fromEntries(entries.map(([name, count]) => [name, count - earlier[name]])) as Record<
+    keyof PagingCounters,
+    number
+  >;
+}

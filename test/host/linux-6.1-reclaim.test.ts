@@ -1,0 +1,211 @@
+/** Reclaim of Linux 6.1 guests: its parts against what the kernel's documents and formulas say, and invariants of the lists. */
+import * as fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
+import { GuestMemory } from "../../src/guest/memory-manager.ts";
+import { SwapReadahead } from "../../src/guest/swap-readahead.ts";
+import { SwapSpace } from "../../src/guest/swap-space.ts";
+import { watermarks } from "../../src/guest/watermarks.ts";
+import { ContentIds } from "../../src/machine/content-ids.ts";
+import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+import { PlainMemory } from "./plain-memory.ts";
+
+const SHAPE: GuestShape = {
+  memoryPages: 1024,
+  kernelPages: 100,
+  processes: 3,
+  anonymousPages: 1500,
+  residentAnonymousPages: 50,
+  filePages: 2000,
+  residentFilePages: 60,
+  swapPages: 4096,
+  threads: 1,
+};
+
+interface TestGuest {
+  readonly memory: GuestMemory;
+  readonly reclaim: BalancedReclaim;
+}
+
+function boot(shape: Partial<GuestShape> = {}): TestGuest {
+  const whole = { ...SHAPE, ...shape };
+  const memory = new GuestMemory(whole, new PlainMemory(whole.memoryPages), new ContentIds(), 0, "linux-6.1");
+  memory.boot(whole, new Uint32Array(whole.memoryPages));
+  const reclaim = memory.pages.replacement;
+  if (!(reclaim instanceof BalancedReclaim)) throw new Error("a guest with Linux 6.1 reclaims in its way");
+  return { memory, reclaim };
+}
+
+describe("watermarks", () => {
+  it("of Linux 6.1 begin at the root of 16 times the memory in KiB, and keep a page in 256 of the rest for DMA", () => {
+    // 223,612 KiB: min_free_kbytes = int_sqrt(16 * 223612) = 1891; a quarter more for each step.
+    const reserve = Math.floor((55_903 - 4096) / 256);
+    expect(watermarks("linux-6.1", 55_903)).toEqual({
+      minimum: 472 + reserve,
+      low: 590 + reserve,
+      high: 708 + reserve,
+    });
+  });
+
+  it("of Linux 2.4 are a 128th of memory, and two and three times that", () => {
+    expect(watermarks("linux-2.4", 4096)).toEqual({ minimum: 32, low: 64, high: 96 });
+    expect(watermarks("linux-2.4", 1_000_000)).toEqual({ minimum: 255, low: 510, high: 765 });
+  });
+});
+
+function windows(pages: readonly number[]): readonly number[][] {
+  const readahead = new SwapReadahead();
+  return pages.map((page) => {
+    readahead.fault(page);
+    return [readahead.from - page, readahead.to - page];
+  });
+}
+
+describe("readahead of swap", () => {
+  it("is one page as long as nothing that was read ahead is used", () => {
+    // Four hits are taken for granted; then the window, around the page, halves until it is one page.
+    expect(windows([100, 900, 400, 700, 200])).toEqual([
+      [-3, 5],
+      [-1, 3],
+      [0, 2],
+      [0, 1],
+      [0, 1],
+    ]);
+  });
+
+  it("reaches forward or backward where a fault follows its neighbour", () => {
+    expect(windows([100, 101]).at(-1)).toEqual([0, 4]);
+    expect(windows([100, 99]).at(-1)).toEqual([-3, 1]);
+  });
+
+  it("widens to eight pages with its hits", () => {
+    const readahead = new SwapReadahead();
+    for (const page of [100, 900, 400, 700, 200]) readahead.fault(page);
+    for (let hit = 0; hit < 5; hit++) readahead.found(300 + 10 * hit, true);
+    readahead.fault(600);
+    expect(readahead.to - readahead.from).toBe(8);
+    for (let page = 0; page < 5; page++) readahead.found(page, false);
+    readahead.fault(50);
+    expect(readahead.to - readahead.from).toBe(4);
+  });
+});
+
+it("swap slots are given out one after the other and around", () => {
+  const swap = new SwapSpace(4);
+  expect([0, 1, 2].map(() => swap.take())).toEqual([0, 1, 2]);
+  swap.release(0);
+  swap.release(1);
+  expect([swap.take(), swap.take(), swap.take(), swap.take()]).toEqual([3, 0, 1, -1]);
+  expect([swap.used, swap.isFull]).toEqual([4, true]);
+});
+
+/** Group 1 writes more than there is room for, so that group 0's page 0 goes to the swap device. */
+function swapped(): TestGuest {
+  const guest = boot();
+  guest.memory.anonymous.write(0, 7);
+  for (let page = 0; page < 1400; page++) guest.memory.anonymous.write(SHAPE.anonymousPages + page, 1);
+  return guest;
+}
+
+describe("a page on the swap device and in memory", () => {
+  it("is read back with one major fault, mapped read-only, and writing it takes a minor one", () => {
+    const { anonymous } = swapped().memory;
+    const before = [anonymous.majorFaults, anonymous.swapCacheFaults];
+    expect(anonymous.read(0)).toBe(7);
+    expect([anonymous.majorFaults, anonymous.swapCacheFaults]).toEqual([before[0] + 1, before[1]]);
+    const used = anonymous.swapped;
+    anonymous.write(0, 8);
+    expect([anonymous.majorFaults, anonymous.swapCacheFaults]).toEqual([before[0] + 1, before[1] + 1]);
+    // The copy on the device is out of date.
+    expect(anonymous.swapped).toBe(used - 1);
+    anonymous.write(0, 9);
+    expect(anonymous.swapCacheFaults).toBe(before[1] + 1);
+    expect(anonymous.read(0)).toBe(9);
+  });
+
+  it("is not written again as long as it has only been read", () => {
+    const { anonymous } = boot({ swapPages: 20_000 }).memory;
+    for (let page = 0; page < 1400; page++) anonymous.write(page, 1);
+    // Every page has been out by now, or is written the first time it goes.
+    for (let round = 0; round < 5; round++) for (let page = 0; page < 1400; page++) anonymous.read(page);
+    expect(anonymous.swapIns).toBeGreaterThan(3 * 1400);
+    expect(anonymous.swapOuts).toBeLessThanOrEqual(1400 + 3 * SHAPE.residentAnonymousPages);
+  });
+});
+
+/** Files of so many pages read over and over, in a guest with room for about 690 of them. */
+function readTwice(pages: number): { readonly refaults: number; readonly activations: number } {
+  const { memory, reclaim } = boot();
+  for (let round = 0; round < 2; round++) for (let page = 0; page < pages; page++) memory.cache.read(page);
+  return reclaim.lru.files;
+}
+
+describe("workingset detection", () => {
+  it("makes pages active that would have stayed if the 150 pages of anonymous memory had made room", () => {
+    // 800 - 690 = 110 evictions between eviction and return: less than 150, until activations age the others.
+    const near = readTwice(800);
+    expect(near.refaults).toBeGreaterThan(700);
+    expect(near.activations).toBeGreaterThan(100);
+    // 1000 - 690 = 310 evictions.
+    expect(readTwice(1000)).toMatchObject({ refaults: 1000, activations: 0 });
+  });
+
+  it("reads a file around a fault, maps what is there, and reads on when the marked page is used", () => {
+    const { cache } = boot().memory;
+    cache.visit(500, 0, 2000, true);
+    expect([cache.majorFaults, cache.pageIns]).toEqual([1, 32]);
+    // Pages 484 to 515 are there, 508 is marked: three quarters of the window before it.
+    for (let page = 484; page < 508; page++) cache.visit(page, 0, 2000, true);
+    expect([cache.majorFaults, cache.pageIns]).toEqual([1, 32]);
+    cache.visit(508, 0, 2000, true);
+    expect([cache.majorFaults, cache.pageIns]).toEqual([1, 64]);
+    for (let page = 509; page < 516; page++) cache.visit(page, 0, 2000, true);
+    expect(cache.pageIns).toBe(64);
+    // The first page of what was read on is marked, too.
+    cache.visit(516, 0, 2000, true);
+    expect([cache.majorFaults, cache.pageIns]).toEqual([1, 96]);
+  });
+});
+
+test("whatever guests do, every page is on exactly one list, and reclaim keeps the watermark", () => {
+  const step = fc.record({
+    kind: fc.constantFrom("write", "write", "read", "file", "map", "unmap", "discard", "inflate", "deflate"),
+    group: fc.nat({ max: 2 }),
+    page: fc.nat({ max: 1499 }),
+    pages: fc.integer({ min: 1, max: 400 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 60, size: "max" }), (steps) => {
+      const { memory, reclaim } = boot();
+      const { anonymous, cache, pages, balloon } = memory;
+      for (const { kind, group, page, pages: count } of steps) {
+        pages.group = group;
+        const last = Math.min(page + count, 1500);
+        for (let i = page; i < last; i++) {
+          const item = group * SHAPE.anonymousPages + i;
+          if (kind === "write") anonymous.write(item, i);
+          else if (kind === "read") anonymous.read(item);
+          else if (kind === "discard") anonymous.discard(item);
+          else if (kind === "file") cache.read(i);
+          else if (kind === "map") cache.visit(i, 0, 1500, (i & 1) === 0);
+        }
+        if (kind === "unmap") cache.unmap(page, last);
+        if (kind === "inflate") balloon.poll(Math.min(400, balloon.size + count), count);
+        if (kind === "deflate") balloon.poll(0, count);
+        expectConsistent(memory, reclaim);
+      }
+    }),
+    { numRuns: 60, seed: 61 },
+  );
+});
+
+function expectConsistent({ pages, balloon }: GuestMemory, { lru }: BalancedReclaim): void {
+  for (const pool of [lru.anonymous, lru.files]) {
+    const sum = (of: "active" | "inactive"): number =>
+      pool.groups.reduce((total, lists) => total + lists[of].length, 0);
+    expect([pool.active, pool.inactive]).toEqual([sum("active"), sum("inactive")]);
+  }
+  const used = lru.anonymous.length + lru.files.length + pages.kernel + balloon.size + pages.free.length;
+  expect(used).toBe(pages.total);
+  expect(pages.free.length).toBeGreaterThanOrEqual(pages.marks.minimum);
+}

@@ -1,0 +1,75 @@
+/** The guest of the balloon measurement as it is when the job begins: Debian 12 with Linux 6.1, its services idle. */
+import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+
+export interface GuestSize {
+  readonly bootedMib: number;
+  /** Less than bootedMib: the balloon takes the rest before the job begins. */
+  readonly balloonedToMib: number;
+}
+
+export const PAGES_PER_MIB = 256;
+const KIB_PER_PAGE = 4;
+
+/** Kernel image and what else is reserved at boot whatever the size: difference of memory and MemTotal, less the tables. */
+const RESERVED_KIB = 34_052;
+/** A page of struct page for 64 pages, in sections of 128 MiB (SPARSEMEM_VMEMMAP). */
+const SECTION_MIB = 128;
+const SECTION_MAP_KIB = 2048;
+/** Dentry and inode hash tables: 8 bytes a bucket, a bucket for 2 and for 4 pages, rounded up to a power of two. */
+const BUCKET_BYTES = 8;
+
+/** MemTotal of a guest booted with so much memory: as measured to the KiB at 128, 160, 192 and 256 MiB. */
+export function memTotalKib(mib: number): number {
+  const pages = mib * PAGES_PER_MIB;
+  const buckets = powerOfTwo(pages / 2) + powerOfTwo(pages / 4);
+  return mib * 1024 - RESERVED_KIB - SECTION_MAP_KIB * Math.ceil(mib / SECTION_MIB) - (BUCKET_BYTES * buckets) / 1024;
+}
+
+function powerOfTwo(least: number): number {
+  return 2 ** Math.ceil(Math.log2(least));
+}
+
+/**
+ * What the guest holds before the job, from its /proc/meminfo: page cache that is still mapped after the caches have been
+ * dropped, anonymous memory of its services, and the rest of what MemTotal has less than MemFree.
+ */
+export const CACHED_PAGES = 4940;
+/** Control groups of the services: their number is assumed, what they hold together is measured. */
+export const SERVICES = 8;
+export const SERVICE_PAGES = 245;
+/** Kernel memory: slab, page tables, stacks and what has no name in meminfo. */
+const KERNEL_PAGES = 9800;
+/** Processes of the start-up that end during the job; when a balloon has been inflated first, they have ended before. */
+export const STARTING_PAGES = 845;
+export const STARTING_KERNEL_PAGES = 200;
+/** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */
+export const COMPILER_AT = 16_384;
+export const SHORT_AT = COMPILER_AT + 4096;
+export const ANONYMOUS_PAGES = SHORT_AT + 4096;
+export const STARTING = 1 + SERVICES;
+
+/** The files that are read over and over. */
+export const FILE_PAGES = 13_568;
+/** The files of the other programs and headers: with cc1's, what the guest reads for the compilers at 256 MiB. */
+const TOOL_PAGES = 1_200;
+
+/** Files of the guest: those that services map, those that are read, the compiler, other programs. */
+export const DATA_AT = CACHED_PAGES;
+export const TOOLS_AT = DATA_AT + FILE_PAGES;
+export const COMPILER_FILES_AT = TOOLS_AT + TOOL_PAGES;
+
+/** Everything is taken after the boot; what the kernel has reserved is not among the pages that a guest manages. */
+export function guestShape(bootedMib: number, filePages: number): GuestShape {
+  const memoryPages = bootedMib * PAGES_PER_MIB;
+  return {
+    memoryPages,
+    kernelPages: Math.ceil(memoryPages - memTotalKib(bootedMib) / KIB_PER_PAGE) + KERNEL_PAGES,
+    processes: STARTING + 1,
+    anonymousPages: ANONYMOUS_PAGES,
+    residentAnonymousPages: 0,
+    filePages,
+    residentFilePages: 0,
+    swapPages: 256 * PAGES_PER_MIB,
+    threads: 1,
+  };
+}

@@ -1,0 +1,78 @@
+/** How long the work of the balloon measurement takes, its faults, the kernel and the disks. */
+import type { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
+import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
+import type { GuestMemory } from "../../src/guest/memory-manager.ts";
+import type { StepTime } from "./fair-processor.ts";
+
+/** Nanoseconds, which are instructions on the measured machine. */
+export const Time = {
+  /** Calibrated at 256 MiB, where nothing is paged: 3 M touches and three passes beside each other. */
+  touch: 1300,
+  readPage: 38_000,
+  /** linux-6.1-instructions, anon_fault_4MB. */
+  minorFault: 4140,
+  /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
+  filePageIn: 7_000,
+  swapFault: 20_000,
+  /** kswapd, for a page looked at and for one written. */
+  scan: 1_000,
+  swapOut: 8_000,
+  /**
+   * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
+   * for them in real time, while its processor is emulated some ten times slower.
+   */
+  swapRequest: 60_000,
+  swapPage: 10_000,
+  fileRequest: 100_000,
+  filePage: 180_000,
+  realPerGuest: 10,
+} as const;
+export class PagingTime {
+  readonly #memory: GuestMemory;
+  readonly #reclaim: BalancedReclaim;
+  /** What everything so far has cost, as of the last step. */
+  #cpuSeen = 0;
+  #kernelSeen = 0;
+  #faultsSeen = 0;
+  /** Real times. */
+  #swapFreeAt = 0;
+  #filesFreeAt = 0;
+
+  constructor(memory: GuestMemory, reclaim: BalancedReclaim) {
+    this.#memory = memory;
+    this.#reclaim = reclaim;
+  }
+
+  /** Time of what has been done since the last step, and `cpu` besides. A thread that has had a major fault waits for the disk. */
+  step(cpu: number, now: number): StepTime {
+    const { anonymous, cache } = this.#memory;
+    const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
+    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault;
+    const kernel = this.#reclaim.scanned * Time.scan + anonymous.swapOuts * Time.swapOut;
+    const faults = anonymous.majorFaults + cache.majorFaults;
+    const times = { cpu: cpu + spent - this.#cpuSeen, kernelThreads: kernel - this.#kernelSeen };
+    const ends = this.#transfer(now + (times.cpu + times.kernelThreads) * Time.realPerGuest);
+    const readyAt = faults > this.#faultsSeen ? ends : 0;
+    this.#cpuSeen = spent;
+    this.#kernelSeen = kernel;
+    this.#faultsSeen = faults;
+    return { ...times, readyAt };
+  }
+
+  /** Both disks do one request after the other. Returns when the last read ends. */
+  #transfer(now: number): number {
+    const { requests } = this.#memory;
+    let readEnds = 0;
+    for (let i = 0; i < requests.length; i++) {
+      const kind = requests.kind(i);
+      const pages = requests.pages(i);
+      const isSwap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
+      if (isSwap) this.#swapFreeAt = Math.max(this.#swapFreeAt, now) + Time.swapRequest + pages * Time.swapPage;
+      else this.#filesFreeAt = Math.max(this.#filesFreeAt, now) + Time.fileRequest + pages * Time.filePage;
+      if (kind === DiskRequestKind.SwapRead) readEnds = Math.max(readEnds, this.#swapFreeAt);
+      if (kind === DiskRequestKind.FileRead) readEnds = Math.max(readEnds, this.#filesFreeAt);
+    }
+    requests.clear();
+    return readEnds;
+  }
+}

@@ -1,0 +1,27 @@
+import type { PhysicalMemory } from "../../src/guest/physical-memory.ts";
+
+/** Physical memory of a guest with a machine of its own: every page is there. */
+export class PlainMemory implements PhysicalMemory {
+  readonly #contents: Uint32Array;
+
+  constructor(pages: number) {
+    this.#contents = new Uint32Array(pages);
+  }
+
+  read(ppn: number): number {
+    return this.#contents[ppn];
+  }
+
+  write(ppn: number, content: number): void {
+    this.#contents[ppn] = content;
+  }
+
+  release(ppn: number): void {
+    this.#contents[ppn] = 0;
+  }
+
+  /** The balloon gives back what nobody has written to. */
+  reclaim(ppn: number): void {
+    this.#contents[ppn] = 0;
+  }
+}
