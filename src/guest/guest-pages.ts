@@ -94,7 +94,7 @@ export class GuestPages<R extends Replacement = Replacement> {
   }
 
   get lowWatermark(): number {
-    return this.#low;
+    return this.marks.low;
   }
 
   isFree(ppn: number): boolean {

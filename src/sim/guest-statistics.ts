@@ -50,12 +50,12 @@ export class ReportedStatistics implements GuestStatistics {
   }
 
   get available(): number {
-    return this.unused + this.#memory.pages.cached.length;
+    return this.unused + this.#memory.pages.replacement.filePages;
   }
 
   /** What processes have touched: the model's processes are promised no more than they use. */
   get committed(): number {
-    return this.#memory.pages.anonymous.length + this.#memory.anonymous.swapped;
+    return this.#memory.pages.replacement.anonymousPages + this.#memory.anonymous.swapped;
   }
 
   get stallUs(): number {
