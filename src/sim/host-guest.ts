@@ -13,6 +13,7 @@ import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import { Outstanding } from "./outstanding.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
@@ -48,24 +49,6 @@ export interface GuestParts {
   readonly source: RequestSource;
   /** See transientPages(). */
   readonly transientPages: number;
-}
-
-/** Counts what is under way; whoever waits for all of it is told when none is left. */
-class Outstanding implements Waiter {
-  count = 0;
-  readonly #whenNone: (now: number) => void;
-
-  constructor(whenNone: (now: number) => void) {
-    this.#whenNone = whenNone;
-  }
-
-  begin(): void {
-    this.count++;
-  }
-
-  done(now: number): void {
-    if (--this.count === 0) this.#whenNone(now);
-  }
 }
 
 export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {

@@ -10,6 +10,7 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import type { LargePageBacking, PageCompressor, PageSharer, RoomMaker } from "./memory-roles.ts";
 import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
@@ -19,42 +20,6 @@ const SWAP_OUT = cause("vmm.host-swap.out");
 const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
-
-/** Who shares pages, if anybody does. */
-export interface PageSharer {
-  /** The VMs' memory has been scanned already when the simulation starts. */
-  readonly scannedBeforeStart: boolean;
-  /** A page that is about to be swapped out is tried for sharing first. */
-  readonly sharesBeforeSwap: boolean;
-  /** Who writes to a shared frame that nobody else maps any more gets a copy all the same, and not the frame. */
-  readonly copiesForLast: boolean;
-  /** Try to back a page with a frame of equal content. Returns whether its own frame was given up. */
-  share(vm: VmMemory, ppn: number): boolean;
-  /** The last page that maps a shared frame is about to leave it; the frame still has its content. */
-  forget(vm: VmMemory, ppn: number): void;
-}
-
-/** Who backs regions of 512 pages with one large page, if anybody does. */
-export interface LargePageBacking {
-  /** Back the region of an unbacked page as a whole. Returns whether that could be done. */
-  back(vm: VmMemory, ppn: number): boolean;
-  /** Back the region of the page with small pages from now on. */
-  breakUp(vm: VmMemory, ppn: number): void;
-}
-
-/** Who keeps pages compressed, if anybody does. */
-export interface PageCompressor {
-  /** Try to keep a mapped page compressed instead of swapping it out. Returns whether its frame was given up. */
-  compress(vm: VmMemory, ppn: number): boolean;
-  /** Take a page out of the cache; its content. */
-  take(vm: VmMemory, place: number): number;
-}
-
-/** Frees frames when there are none left. */
-export interface RoomMaker {
-  /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
-  makeRoom(): number;
-}
 
 /** A VM needs a frame, none is free, and the VMM cannot make room. */
 export class HostOutOfMemory extends InputError {

@@ -1,0 +1,38 @@
+/** What single mechanisms do for the memory of a host, where a VMM has them. */
+import type { VmMemory } from "./vm-memory.ts";
+
+/** Who shares pages, if anybody does. */
+export interface PageSharer {
+  /** The VMs' memory has been scanned already when the simulation starts. */
+  readonly scannedBeforeStart: boolean;
+  /** A page that is about to be swapped out is tried for sharing first. */
+  readonly sharesBeforeSwap: boolean;
+  /** Who writes to a shared frame that nobody else maps any more gets a copy all the same, and not the frame. */
+  readonly copiesForLast: boolean;
+  /** Try to back a page with a frame of equal content. Returns whether its own frame was given up. */
+  share(vm: VmMemory, ppn: number): boolean;
+  /** The last page that maps a shared frame is about to leave it; the frame still has its content. */
+  forget(vm: VmMemory, ppn: number): void;
+}
+
+/** Who backs regions of 512 pages with one large page, if anybody does. */
+export interface LargePageBacking {
+  /** Back the region of an unbacked page as a whole. Returns whether that could be done. */
+  back(vm: VmMemory, ppn: number): boolean;
+  /** Back the region of the page with small pages from now on. */
+  breakUp(vm: VmMemory, ppn: number): void;
+}
+
+/** Who keeps pages compressed, if anybody does. */
+export interface PageCompressor {
+  /** Try to keep a mapped page compressed instead of swapping it out. Returns whether its frame was given up. */
+  compress(vm: VmMemory, ppn: number): boolean;
+  /** Take a page out of the cache; its content. */
+  take(vm: VmMemory, place: number): number;
+}
+
+/** Frees frames when there are none left. */
+export interface RoomMaker {
+  /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
+  makeRoom(): number;
+}
