@@ -122,12 +122,12 @@ function fromCentre(level: number): number {
 function valueOf({ row, ratio }: Dot, y: number): Record<string, unknown> {
   return {
     figure: row.id,
-    quantity: row.quantity,
     system: row.system,
     published: `${figure(row.published)} ${row.unit}`,
     simulated: `${figure(row.simulated ?? 0)} ${row.unit}`,
-    ratio,
-    y,
+    // As exact as a picture needs it.
+    ratio: Number(ratio.toPrecision(5)),
+    y: Number(y.toFixed(1)),
     kind: absoluteError(row) > MISS ? "more than 40 % off" : row.role,
   };
 }
@@ -156,7 +156,7 @@ function dotLayer(values: readonly Record<string, unknown>[], x: View, y: View):
   const marks = Object.entries(MARKS).filter(([kind]) => present.has(kind));
   const domain = marks.map(([kind]) => kind);
   const kind = { field: "kind", type: "nominal" };
-  const tooltip = ["figure", "quantity", "system", "published", "simulated"].map((field) => ({
+  const tooltip = ["figure", "system", "published", "simulated"].map((field) => ({
     field,
     type: "nominal",
   }));
