@@ -42,7 +42,8 @@ export class VcpuSwitches {
 
   /** A vCPU has been put on its pCPU. */
   switchTo(vcpu: Vcpu): void {
-    if (vcpu.work.workingPages === undefined) return;
+    const { workingPages } = vcpu.work;
+    if (workingPages === undefined) return;
     const { order, lines } = this.#caches[vcpu.cpu];
     if (order[0] === vcpu) return;
     if (order.length > 0) {
@@ -50,7 +51,7 @@ export class VcpuSwitches {
       lines[vcpu.index] = this.#left(vcpu);
     } else {
       // The host has been up before: the first one to run finds what it left.
-      lines[vcpu.index] = this.#capacity;
+      lines[vcpu.index] = this.#most(workingPages);
     }
     const place = order.indexOf(vcpu);
     for (let i = place < 0 ? order.length : place; i > 0; i--) order[i] = order[i - 1];
@@ -63,12 +64,17 @@ export class VcpuSwitches {
     const { workingPages } = vcpu.work;
     if (workingPages === undefined || this.#capacity === 0) return;
     const { lines } = this.#caches[vcpu.cpu];
-    const missing = Math.min(this.#capacity, workingPages * this.#linesPerPage) - lines[vcpu.index];
+    const missing = this.#most(workingPages) - lines[vcpu.index];
     if (missing <= 0) return;
     const fetched = Math.min(missing, Math.floor(vcpu.owed / this.#lineFill));
     if (fetched === 0) return;
     lines[vcpu.index] += fetched;
     vcpu.pending.add(LINE_FILL, fetched * this.#lineFill, fetched);
+  }
+
+  /** Lines that so many pages have in the cache at most. */
+  #most(workingPages: number): number {
+    return Math.min(this.#capacity, workingPages * this.#linesPerPage);
   }
 
   /** Lines of a VM that are still there. */

@@ -107,7 +107,7 @@ describe("the section on published measurements", () => {
       vconcat: { layer: { data: { values: unknown[] } }[] }[];
     };
     const { rows } = loadAcceptedFigures();
-    const drawable = rows.filter(({ simulated, published }) => (simulated ?? 0) / published > 0);
+    const drawable = rows.filter(({ simulated, published }) => published !== 0 && (simulated ?? 0) / published > 0);
     expect(chart.vconcat[0].layer.at(-1)?.data.values).toHaveLength(drawable.length);
     const zero = { ...rows[0], simulated: 0 };
     const { spec } = validationChart({ ...loadAcceptedFigures(), rows: [rows[0], zero] }) ?? {};
