@@ -19,7 +19,7 @@ const LINE_FILL = cause("hardware.cache-line-fill");
 interface CpuCache {
   /** VMs that have run here, the latest first. */
   readonly order: Vcpu[];
-  /** By vCPU: lines that it has brought back or found since it came. */
+  /** By vCPU: lines that it has brought back or found since it came; of the first one to run, all that there can be. */
   readonly lines: number[];
 }
 
@@ -42,8 +42,7 @@ export class VcpuSwitches {
 
   /** A vCPU has been put on its pCPU. */
   switchTo(vcpu: Vcpu): void {
-    const { workingPages } = vcpu.work;
-    if (workingPages === undefined) return;
+    if (vcpu.work.workingPages === undefined) return;
     const { order, lines } = this.#caches[vcpu.cpu];
     if (order[0] === vcpu) return;
     if (order.length > 0) {
@@ -51,7 +50,7 @@ export class VcpuSwitches {
       lines[vcpu.index] = this.#left(vcpu);
     } else {
       // The host has been up before: the first one to run finds what it left.
-      lines[vcpu.index] = this.#most(workingPages);
+      lines[vcpu.index] = this.#capacity;
     }
     const place = order.indexOf(vcpu);
     for (let i = place < 0 ? order.length : place; i > 0; i--) order[i] = order[i - 1];
@@ -83,7 +82,7 @@ export class VcpuSwitches {
     let others = 0;
     for (const other of order) {
       if (other === vcpu) return Math.min(lines[vcpu.index], this.#capacity - others);
-      others += lines[other.index];
+      others += Math.min(lines[other.index], this.#most(other.work.workingPages ?? 0));
       if (others >= this.#capacity) return 0;
     }
     return 0;
