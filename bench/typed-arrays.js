@@ -1,0 +1,37 @@
+/** Which typed arrays a piece of the engine keeps, found by watching them being made. */
+
+const KINDS = ["Uint8Array", "Uint16Array", "Uint32Array", "Int32Array", "Float64Array"];
+
+/** Runs `make` and returns [file, bytes] of the arrays that its result keeps alive, by the file that made them, largest first. */
+export function typedArraysOf(make, collectGarbage) {
+  const made = [];
+  const originals = KINDS.map((kind) => globalThis[kind]);
+  for (const [i, kind] of KINDS.entries()) globalThis[kind] = watched(originals[i], made);
+  let kept;
+  try {
+    kept = make();
+  } finally {
+    for (const [i, kind] of KINDS.entries()) globalThis[kind] = originals[i];
+  }
+  collectGarbage();
+  const bytes = new Map();
+  for (const { file, array } of made) bytes.set(file, (bytes.get(file) ?? 0) + (array.deref()?.byteLength ?? 0));
+  if (kept === undefined) throw new Error("nothing was made");
+  return [...bytes].sort(([, a], [, b]) => b - a);
+}
+
+function watched(kind, made) {
+  return new Proxy(kind, {
+    construct(target, values, newTarget) {
+      const array = Reflect.construct(target, values, newTarget === target ? target : kind);
+      made.push({ file: makerOf(new Error("made here").stack ?? ""), array: new WeakRef(array) });
+      return array;
+    },
+  });
+}
+
+/** The innermost file of the package on the stack but for those that make arrays for others. */
+function makerOf(stack) {
+  const files = [...stack.matchAll(/dist\/([^:)]+)\.js/g)].map(([, file]) => file);
+  return files.find((file) => file !== "core/arithmetic-sequence") ?? "elsewhere";
+}
