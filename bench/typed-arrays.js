@@ -3,7 +3,7 @@
 const KINDS = ["Uint8Array", "Uint16Array", "Uint32Array", "Int32Array", "Float64Array"];
 
 /** Runs `make` and returns [file, bytes] of the arrays that its result keeps alive, by the file that made them, largest first. */
-export function typedArraysOf(make, collectGarbage) {
+export async function typedArraysOf(make, collectGarbage) {
   const made = [];
   const originals = KINDS.map((kind) => globalThis[kind]);
   for (const [i, kind] of KINDS.entries()) globalThis[kind] = watched(originals[i], made);
@@ -13,6 +13,8 @@ export function typedArraysOf(make, collectGarbage) {
   } finally {
     for (const [i, kind] of KINDS.entries()) globalThis[kind] = originals[i];
   }
+  // A weak reference holds on to what it refers to until the end of the turn in which it was made.
+  await new Promise((resolve) => setTimeout(resolve));
   collectGarbage();
   const bytes = new Map();
   for (const { file, array } of made) bytes.set(file, (bytes.get(file) ?? 0) + (array.deref()?.byteLength ?? 0));
