@@ -32,8 +32,7 @@ function watched(kind, made) {
   });
 }
 
-/** The innermost file of the package on the stack but for those that make arrays for others. */
+/** The innermost file of the package on the stack. */
 function makerOf(stack) {
-  const files = [...stack.matchAll(/dist\/([^:)]+)\.js/g)].map(([, file]) => file);
-  return files.find((file) => file !== "core/arithmetic-sequence") ?? "elsewhere";
+  return /dist\/([^:)]+)\.js/.exec(stack)?.[1] ?? "elsewhere";
 }
