@@ -103,4 +103,4 @@ console.table(
 if (Number.isNaN(sink)) throw new Error("a benchmark computed nothing");
 await benchReplays(profile);
 await benchKsm(profile);
-await benchHosts();
+benchHosts();
