@@ -29,7 +29,7 @@ export class FrameTable {
   /** Index of a hint's VM; if pages are shared within a VM only, that of a shared frame's, too. */
   #vm = new Uint16Array(FIRST_CAPACITY);
   /** PPN of a hint, -1 - MPN of a shared frame, or UNUSED. */
-  #page = new Int32Array(FIRST_CAPACITY).fill(UNUSED);
+  #page = new Int32Array(FIRST_CAPACITY);
   /** Entries that have been in use; those of them that are free are linked, the one freed last first. */
   #used = 0;
   #freeEntry = NO_ENTRY;
@@ -139,7 +139,7 @@ export class FrameTable {
     this.#next = copyInto(this.#next, new Int32Array(capacity));
     this.#key = copyInto(this.#key, new Uint32Array(capacity));
     this.#vm = copyInto(this.#vm, new Uint16Array(capacity));
-    this.#page = copyInto(this.#page, new Int32Array(capacity).fill(UNUSED, this.#used));
+    this.#page = copyInto(this.#page, new Int32Array(capacity));
     const old = this.#buckets;
     this.#buckets = new Int32Array(2 * old.length).fill(NO_ENTRY);
     for (let bucket = 0; bucket < old.length; bucket++) {
