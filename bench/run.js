@@ -17,6 +17,7 @@ import { native } from "../dist/vmm/native.js";
 import { xenPv } from "../dist/vmm/xen-pv.js";
 import { Op } from "../dist/workload/operation-stream.js";
 import { parseLackey } from "../dist/workload/readers/lackey.js";
+import { benchHosts } from "./hosts.js";
 import { benchKsm } from "./ksm.js";
 import { benchReplays } from "./replay.js";
 
@@ -102,3 +103,4 @@ console.table(
 if (Number.isNaN(sink)) throw new Error("a benchmark computed nothing");
 await benchReplays(profile);
 await benchKsm(profile);
+benchHosts();

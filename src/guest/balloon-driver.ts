@@ -3,6 +3,7 @@
  * itself decides what to give up, and hands them to the VMM.
  */
 import { type GuestPages, PageUse } from "./guest-pages.ts";
+import { PageList } from "./page-list.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
@@ -10,13 +11,13 @@ const NONE = -1;
 export class BalloonDriver {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
-  /** Pages in the balloon: a stack, so that deflating gives back the youngest. */
-  readonly #balloon: Int32Array;
+  /** Pages in the balloon, the youngest first: deflating gives it back. */
+  readonly #balloon: PageList;
 
   constructor(pages: GuestPages, physical: PhysicalMemory) {
     this.#pages = pages;
     this.#physical = physical;
-    this.#balloon = new Int32Array(pages.total);
+    this.#balloon = new PageList(pages.links);
   }
 
   get size(): number {
@@ -35,16 +36,16 @@ export class BalloonDriver {
   }
 
   #inflateByOne(): boolean {
-    const place = this.size;
     const ppn = this.#pages.allocate(PageUse.Balloon, NONE);
     if (ppn === NONE) return false;
-    this.#balloon[place] = ppn;
+    this.#balloon.prepend(ppn);
     this.#physical.release(ppn);
     return true;
   }
 
   #deflateByOne(): void {
-    const ppn = this.#balloon[this.size - 1];
+    const ppn = this.#balloon.head;
+    this.#balloon.remove(ppn);
     this.#physical.reclaim(ppn);
     this.#pages.release(ppn);
   }

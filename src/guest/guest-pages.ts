@@ -2,7 +2,8 @@
  * The guest's own view of its physical pages, at either resolution: what each holds, and the free list. What is given up when
  * free pages run low is the affair of the kernel's {@link Replacement}.
  */
-import { PageLinks, PageList } from "./page-list.ts";
+import { FreePages } from "./free-pages.ts";
+import { PageLinks } from "./page-list.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4 } as const;
@@ -55,7 +56,9 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly total: number;
   readonly marks: Watermarks;
   readonly replacement: R;
-  readonly free: PageList;
+  readonly free: FreePages;
+  /** For lists of pages; each is on one at most. */
+  readonly links: PageLinks;
   /** How many page-table entries, or others, refer to a page that is not free. */
   readonly references: Uint16Array;
   /** The control group to which pages of files are charged that come into memory now: one for each service process. */
@@ -66,7 +69,7 @@ export class GuestPages<R extends Replacement = Replacement> {
   /** Times a page was asked for and none could be had. */
   outOfMemory = 0;
   readonly #flags: Uint8Array;
-  /** Which file page or which logical anonymous page a page holds. */
+  /** Which file page or which logical anonymous page a page in use holds. */
   readonly #item: Int32Array;
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
@@ -75,12 +78,11 @@ export class GuestPages<R extends Replacement = Replacement> {
     this.total = total;
     this.marks = marks;
     this.#flags = new Uint8Array(total);
-    this.#item = new Int32Array(total).fill(NONE);
+    this.#item = new Int32Array(total);
     this.references = new Uint16Array(total);
-    const links = new PageLinks(total);
-    this.free = new PageList(links);
-    this.replacement = replacement(this, links, this.#flags);
-    for (let ppn = 0; ppn < total; ppn++) this.free.append(ppn);
+    this.links = new PageLinks(total);
+    this.free = new FreePages(this.links, total);
+    this.replacement = replacement(this, this.links, this.#flags);
   }
 
   /** Who evicts cache pages and anonymous pages; set once, when the guest is put together. */
@@ -150,8 +152,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     else if (use === PageUse.Balloon) this.ballooned--;
     else this.kernel--;
     this.#flags[ppn] = PageUse.Free;
-    this.#item[ppn] = NONE;
-    this.free.prepend(ppn);
+    this.free.add(ppn);
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */

@@ -8,8 +8,9 @@ export class PageLinks {
   readonly previous: Int32Array;
 
   constructor(pages: number) {
-    this.next = new Int32Array(pages).fill(NONE);
-    this.previous = new Int32Array(pages).fill(NONE);
+    // What is not on a list is not read: a page that is never used takes no memory.
+    this.next = new Int32Array(pages);
+    this.previous = new Int32Array(pages);
   }
 }
 

@@ -1,10 +1,9 @@
 /**
- * Machine memory: one frame per machine page number (MPN), on typed arrays.
+ * Machine memory: one frame per machine page number (MPN), on typed arrays. What is free comes back in turn: first what was
+ * freed last, then in order what has never been used, which therefore takes no memory of the simulator.
  *
  * Conservation law, which tests check after every step: free + private + shared + overhead = total.
  */
-import { arithmeticSequence } from "../core/arithmetic-sequence.ts";
-
 export const FrameState = { Free: 0, Private: 1, Shared: 2, Overhead: 3 } as const;
 
 const NONE = -1;
@@ -18,7 +17,9 @@ export class MachineFrames {
   state: Uint8Array;
   /** Guest pages mapped to the frame; for a free frame, the next one on the free list. */
   #references: Int32Array;
-  #freeHead: number;
+  #freeHead = NONE;
+  /** Frames for VMs from this one on have never been used, and are not on the free list. */
+  #fresh = 0;
   free: number;
   private = 0;
   shared = 0;
@@ -32,9 +33,7 @@ export class MachineFrames {
     this.free = forVms;
     this.content = new Uint32Array(forVms);
     this.state = new Uint8Array(forVms);
-    this.#references = arithmeticSequence(forVms, 1, 1);
-    if (forVms > 0) this.#references[forVms - 1] = NONE;
-    this.#freeHead = forVms > 0 ? 0 : NONE;
+    this.#references = new Int32Array(forVms);
   }
 
   /** Guest pages mapped to a frame in use. */
@@ -55,12 +54,9 @@ export class MachineFrames {
   addOverhead(pages: number): void {
     const { content, state } = this;
     const references = this.#references;
-    this.content = new Uint32Array(this.total + pages);
-    this.content.set(content);
-    this.state = new Uint8Array(this.total + pages).fill(FrameState.Overhead, this.total);
-    this.state.set(state);
-    this.#references = new Int32Array(this.total + pages).fill(1, this.total);
-    this.#references.set(references);
+    this.content = this.#copyUsed(content, new Uint32Array(this.total + pages));
+    this.state = this.#copyUsed(state, new Uint8Array(this.total + pages).fill(FrameState.Overhead, this.total));
+    this.#references = this.#copyUsed(references, new Int32Array(this.total + pages).fill(1, this.total));
     this.overhead += pages;
     this.total += pages;
   }
@@ -130,11 +126,18 @@ export class MachineFrames {
   }
 
   #take(): number {
-    const mpn = this.#freeHead;
-    if (mpn === NONE) throw new RangeError("no free machine frame");
-    this.#freeHead = this.#references[mpn];
+    if (this.free === 0) throw new RangeError("no free machine frame");
+    const mpn = this.#freeHead === NONE ? this.#fresh++ : this.#freeHead;
+    if (mpn === this.#freeHead) this.#freeHead = this.#references[mpn];
     this.#references[mpn] = 1;
     this.free--;
     return mpn;
+  }
+
+  /** All but the frames that have never been used, which are zero in both. */
+  #copyUsed<T extends Uint8Array | Uint32Array | Int32Array>(from: T, to: T): T {
+    to.set(from.subarray(0, this.#fresh));
+    to.set(from.subarray(this.forVms), this.forVms);
+    return to;
   }
 }

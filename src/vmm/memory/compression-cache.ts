@@ -36,7 +36,9 @@ export class CompressionCache {
   readonly #previous: Int32Array;
   /** By pages in a frame: frames that had room when they were put here. */
   readonly #open: number[][] = Array.from({ length: MOST_PAGES_PER_FRAME + 1 }, () => []);
-  readonly #unused: number[];
+  /** Frames given back, and the first that has never been in use. */
+  readonly #unused: number[] = [];
+  #fresh = 0;
   #oldest = NONE;
   #youngest = NONE;
 
@@ -45,18 +47,17 @@ export class CompressionCache {
     const places = most * MOST_PAGES_PER_FRAME;
     this.#machine = machine;
     this.#mpn = new Int32Array(most);
-    this.#unused = Array.from({ length: most }, (_, i) => most - 1 - i);
     this.#capacity = new Uint8Array(most);
     this.#used = new Uint8Array(most);
-    this.#ppn = new Int32Array(places).fill(NONE);
+    this.#ppn = new Int32Array(places);
     this.#content = new Uint32Array(places);
-    this.#next = new Int32Array(places).fill(NONE);
-    this.#previous = new Int32Array(places).fill(NONE);
+    this.#next = new Int32Array(places);
+    this.#previous = new Int32Array(places);
   }
 
   /** Whether one more page fits that shares its frame with so many, given a free frame of the machine. */
   hasRoom(pagesInFrame: number): boolean {
-    return this.#openFrame(pagesInFrame) !== NONE || this.#unused.length > 0;
+    return this.#openFrame(pagesInFrame) !== NONE || this.#unused.length > 0 || this.#fresh < this.#mpn.length;
   }
 
   /** Put a page into a place, where there is room for it. */
@@ -70,6 +71,7 @@ export class CompressionCache {
     this.#used[frame]++;
     this.length++;
     this.#previous[place] = this.#youngest;
+    this.#next[place] = NONE;
     if (this.#youngest === NONE) this.#oldest = place;
     else this.#next[this.#youngest] = place;
     this.#youngest = place;
@@ -84,8 +86,6 @@ export class CompressionCache {
     else this.#next[before] = after;
     if (after === NONE) this.#youngest = before;
     else this.#previous[after] = before;
-    this.#next[place] = NONE;
-    this.#previous[place] = NONE;
     this.#ppn[place] = NONE;
     this.length--;
     if (this.#used[frame] === this.#capacity[frame]) this.#open[this.#capacity[frame]].push(frame);
@@ -109,8 +109,10 @@ export class CompressionCache {
   }
 
   #newFrame(pages: number): number {
-    const frame = this.#unused.pop();
-    if (frame === undefined) throw new RangeError("the compression cache is full");
+    const frame = this.#unused.pop() ?? this.#fresh++;
+    if (frame >= this.#mpn.length) throw new RangeError("the compression cache is full");
+    const first = frame * MOST_PAGES_PER_FRAME;
+    this.#ppn.fill(NONE, first, first + MOST_PAGES_PER_FRAME);
     this.#mpn[frame] = this.#machine.takeForVmm();
     this.#capacity[frame] = pages;
     this.#open[pages].push(frame);

@@ -1,15 +1,16 @@
 /**
  * The table of page sharing (Waldspurger 2002, section 4.2): by content hash, either a shared frame or a hint, which says
- * where a page with that content was seen but does not protect it.
+ * where a page with that content was seen but does not protect it. The arrays grow with the entries in use.
  */
-import { arithmeticSequence } from "../../core/arithmetic-sequence.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
 export const NO_ENTRY = -1;
-const SHARED = -1;
-const UNUSED = -2;
+const UNUSED = -(2 ** 31);
+const FIRST_CAPACITY = 1024;
+/** 2^32 over the golden ratio (Knuth 1973, section 6.4): spreads the VMs that have a content over the buckets. */
+const SALT = 0x9e37_79b1;
 /** Machine memory of an entry in the modelled VMM (Waldspurger 2002, section 4.2). */
 const ENTRY_BYTES = 16;
 /** Enough to find stale hints where there are some, few enough not to be felt where there are none. */
@@ -20,29 +21,29 @@ export class FrameTable {
   readonly overheadPages: number;
   readonly #memory: HostMemory;
   readonly #hashBits: number;
-  readonly #buckets: Int32Array;
-  readonly #next: Int32Array;
-  readonly #key: Uint32Array;
-  readonly #group: Int32Array;
-  /** Index of the hint's VM, SHARED, or UNUSED. */
-  readonly #vm: Int32Array;
-  /** PPN of a hint, MPN of a shared frame. */
-  readonly #page: Int32Array;
-  #freeEntry = 0;
+  /** Most entries there can be. */
+  readonly #most: number;
+  #buckets = new Int32Array(FIRST_CAPACITY).fill(NO_ENTRY);
+  #next = new Int32Array(FIRST_CAPACITY);
+  #key = new Uint32Array(FIRST_CAPACITY);
+  /** Index of a hint's VM; if pages are shared within a VM only, that of a shared frame's, too. */
+  #vm = new Uint16Array(FIRST_CAPACITY);
+  /** PPN of a hint, -1 - MPN of a shared frame, or UNUSED. */
+  #page = new Int32Array(FIRST_CAPACITY);
+  /** Entries that have been in use; those of them that are free are linked, the one freed last first. */
+  #used = 0;
+  #freeEntry = NO_ENTRY;
   #hand = 0;
 
-  constructor(memory: HostMemory, hashBits: number) {
-    const entries = memory.frames.forVms;
-    this.overheadPages = Math.ceil((entries * ENTRY_BYTES) / PAGE_BYTES);
+  readonly #interVm: boolean;
+
+  /** `interVm`: entries are for all VMs. Otherwise the hash is salted and each VM finds its own only. */
+  constructor(memory: HostMemory, hashBits: number, interVm: boolean) {
+    this.#most = memory.frames.forVms;
+    this.overheadPages = Math.ceil((this.#most * ENTRY_BYTES) / PAGE_BYTES);
     this.#memory = memory;
     this.#hashBits = hashBits;
-    this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, entries)))).fill(NO_ENTRY);
-    this.#next = arithmeticSequence(entries, 1, 1);
-    if (entries > 0) this.#next[entries - 1] = NO_ENTRY;
-    this.#key = new Uint32Array(entries);
-    this.#group = new Int32Array(entries);
-    this.#vm = new Int32Array(entries).fill(UNUSED);
-    this.#page = new Int32Array(entries);
+    this.#interVm = interVm;
   }
 
   /** Hash of a content: a permutation of the 32-bit ids (murmur3's finalizer), cut to the bits asked for. */
@@ -55,20 +56,21 @@ export class FrameTable {
     return hash >>> (32 - this.#hashBits);
   }
 
-  first(key: number, group: number): number {
-    return this.#match(this.#buckets[this.#bucketOf(key)], key, group);
+  /** The first entry that a VM finds for a key, or NO_ENTRY. */
+  first(key: number, vm: number): number {
+    return this.#match(this.#buckets[this.#bucketOf(key, vm)], key, vm);
   }
 
-  next(entry: number, key: number, group: number): number {
-    return this.#match(this.#next[entry], key, group);
+  next(entry: number, key: number, vm: number): number {
+    return this.#match(this.#next[entry], key, vm);
   }
 
   isShared(entry: number): boolean {
-    return this.#vm[entry] === SHARED;
+    return this.#page[entry] < 0;
   }
 
   sharedFrame(entry: number): number {
-    return this.#page[entry];
+    return -1 - this.#page[entry];
   }
 
   hintVm(entry: number): number {
@@ -86,15 +88,12 @@ export class FrameTable {
     return this.keyOf(this.#memory.frames.content[mpn]) === key;
   }
 
-  addHint(key: number, group: number, vm: number, ppn: number): void {
-    if (this.#freeEntry === NO_ENTRY) this.#dropStaleHint();
-    const entry = this.#freeEntry;
+  addHint(key: number, vm: number, ppn: number): void {
+    const entry = this.#newEntry();
     // Full of valid entries: the page goes without a hint until its next visit.
     if (entry === NO_ENTRY) return;
-    this.#freeEntry = this.#next[entry];
-    const bucket = this.#bucketOf(key);
+    const bucket = this.#bucketOf(key, vm);
     this.#key[entry] = key;
-    this.#group[entry] = group;
     this.#vm[entry] = vm;
     this.#page[entry] = ppn;
     this.#next[entry] = this.#buckets[bucket];
@@ -107,34 +106,72 @@ export class FrameTable {
   }
 
   makeShared(entry: number, mpn: number): void {
-    this.#vm[entry] = SHARED;
-    this.#page[entry] = mpn;
+    this.#page[entry] = -1 - mpn;
   }
 
-  /** Remove the entry of a shared frame. Its content must still be what it was when it was shared. */
-  removeShared(mpn: number): void {
-    const bucket = this.#bucketOf(this.keyOf(this.#memory.frames.content[mpn]));
+  /** Remove the entry of a shared frame that a VM maps. Its content must still be what it was when it was shared. */
+  removeShared(mpn: number, vm: number): void {
+    const bucket = this.#bucketOf(this.keyOf(this.#memory.frames.content[mpn]), vm);
     let before = NO_ENTRY;
     let entry = this.#buckets[bucket];
-    while (this.#vm[entry] !== SHARED || this.#page[entry] !== mpn) {
+    while (this.#page[entry] !== -1 - mpn) {
       before = entry;
       entry = this.#next[entry];
     }
     this.#remove(entry, before, bucket);
   }
 
+  /** An entry to fill, or NO_ENTRY. */
+  #newEntry(): number {
+    if (this.#freeEntry === NO_ENTRY && this.#used < this.#most) {
+      if (this.#used === this.#vm.length) this.#grow();
+      return this.#used++;
+    }
+    if (this.#freeEntry === NO_ENTRY) this.#dropStaleHint();
+    const entry = this.#freeEntry;
+    if (entry !== NO_ENTRY) this.#freeEntry = this.#next[entry];
+    return entry;
+  }
+
+  /** Twice as many entries and buckets. Chains are rebuilt from their old ends, so that their order stays. */
+  #grow(): void {
+    const capacity = Math.min(this.#most, 2 * this.#vm.length);
+    this.#next = copyInto(this.#next, new Int32Array(capacity));
+    this.#key = copyInto(this.#key, new Uint32Array(capacity));
+    this.#vm = copyInto(this.#vm, new Uint16Array(capacity));
+    this.#page = copyInto(this.#page, new Int32Array(capacity));
+    const old = this.#buckets;
+    this.#buckets = new Int32Array(2 * old.length).fill(NO_ENTRY);
+    for (let bucket = 0; bucket < old.length; bucket++) {
+      let reversed = NO_ENTRY;
+      for (let entry = old[bucket]; entry !== NO_ENTRY; ) {
+        const next = this.#next[entry];
+        this.#next[entry] = reversed;
+        reversed = entry;
+        entry = next;
+      }
+      while (reversed !== NO_ENTRY) {
+        const next = this.#next[reversed];
+        const target = this.#bucketOf(this.#key[reversed], this.#vm[reversed]);
+        this.#next[reversed] = this.#buckets[target];
+        this.#buckets[target] = reversed;
+        reversed = next;
+      }
+    }
+  }
+
   /** A clock hand over the entries frees the first stale hint it meets, so that a full table is never searched whole. */
   #dropStaleHint(): void {
     for (let looked = 0; looked < ENTRIES_LOOKED_AT; looked++) {
       const entry = this.#hand;
-      this.#hand = (entry + 1) % this.#vm.length;
-      const isHint = this.#vm[entry] >= 0;
+      this.#hand = (entry + 1) % this.#most;
+      const isHint = this.#page[entry] >= 0;
       if (isHint && !this.isValidHint(entry, this.#key[entry])) return this.#unlink(entry);
     }
   }
 
   #unlink(entry: number): void {
-    const bucket = this.#bucketOf(this.#key[entry]);
+    const bucket = this.#bucketOf(this.#key[entry], this.#vm[entry]);
     let before = NO_ENTRY;
     for (let at = this.#buckets[bucket]; at !== entry; at = this.#next[at]) before = at;
     this.#remove(entry, before, bucket);
@@ -143,18 +180,25 @@ export class FrameTable {
   #remove(entry: number, before: number, bucket: number): void {
     if (before === NO_ENTRY) this.#buckets[bucket] = this.#next[entry];
     else this.#next[before] = this.#next[entry];
-    this.#vm[entry] = UNUSED;
+    this.#page[entry] = UNUSED;
     this.#next[entry] = this.#freeEntry;
     this.#freeEntry = entry;
   }
 
-  #match(from: number, key: number, group: number): number {
+  #match(from: number, key: number, vm: number): number {
     let entry = from;
-    while (entry !== NO_ENTRY && (this.#key[entry] !== key || this.#group[entry] !== group)) entry = this.#next[entry];
+    while (entry !== NO_ENTRY && (this.#key[entry] !== key || !(this.#interVm || this.#vm[entry] === vm))) {
+      entry = this.#next[entry];
+    }
     return entry;
   }
 
-  #bucketOf(key: number): number {
-    return key & (this.#buckets.length - 1);
+  #bucketOf(key: number, vm: number): number {
+    return (this.#interVm ? key : key ^ Math.imul(vm, SALT)) & (this.#buckets.length - 1);
   }
+}
+
+function copyInto<T extends Uint16Array | Int32Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

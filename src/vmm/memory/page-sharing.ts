@@ -15,8 +15,6 @@ const SCAN = cause("vmm.page-sharing.scan");
 const COMPARE = cause("vmm.page-sharing.compare");
 
 const PERIODS_PER_SECOND = 10;
-/** One group for all VMs when pages may be shared between them; otherwise the hash is salted and each VM is its own. */
-const EVERYBODY = -1;
 
 export interface PageSharingParameters extends Record<string, number | boolean> {
   pagesPerSecondPerVm: number;
@@ -47,7 +45,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
     this.#memory = context.memory;
     this.#parameters = parameters;
     this.#random = context.random("page-sharing");
-    this.#table = new FrameTable(context.memory, parameters.hashBits);
+    this.#table = new FrameTable(context.memory, parameters.hashBits, parameters.interVm);
     this.#costs = {
       hash: primitiveCost(context.profile, "page.hash"),
       compare: primitiveCost(context.profile, "page.compare"),
@@ -78,10 +76,13 @@ class PageSharing implements MemoryMechanism, PageSharer {
     const { frames } = this.#memory;
     if (mpn < 0 || frames.state[mpn] === FrameState.Shared) return false;
     this.#memory.payer.add(SCAN, this.#costs.hash);
-    const group = this.#parameters.interVm ? EVERYBODY : vm.index;
     const key = this.#table.keyOf(frames.content[mpn]);
     let hint = NO_ENTRY;
-    for (let entry = this.#table.first(key, group); entry !== NO_ENTRY; entry = this.#table.next(entry, key, group)) {
+    for (
+      let entry = this.#table.first(key, vm.index);
+      entry !== NO_ENTRY;
+      entry = this.#table.next(entry, key, vm.index)
+    ) {
       if (!this.#table.isShared(entry)) {
         hint = entry;
       } else if (vm.isLarge(ppn)) {
@@ -92,12 +93,12 @@ class PageSharing implements MemoryMechanism, PageSharer {
       }
     }
     if (hint !== NO_ENTRY) return this.#tryHint(hint, key, vm, ppn);
-    this.#table.addHint(key, group, vm.index, ppn);
+    this.#table.addHint(key, vm.index, ppn);
     return false;
   }
 
   forget(vm: VmMemory, ppn: number): void {
-    this.#table.removeShared(vm.backing[ppn]);
+    this.#table.removeShared(vm.backing[ppn], vm.index);
   }
 
   #scanNext(vm: VmMemory): void {
