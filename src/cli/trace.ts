@@ -28,7 +28,8 @@ const statsCommand: CommandModule<object, StatsArguments> = {
       })
       .option("frames", {
         type: "string",
-        requiresArg: true,
+        array: true,
+        nargs: 1,
         default: DEFAULT_FRAMES,
         describe: "Numbers of 4 KiB page frames, separated by commas",
       })
