@@ -43,6 +43,7 @@ export function commandLine(words: readonly string[]): Argv {
     .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
     .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
     .middleware(() => requireSwitchValues(words, parser), true)
+    .middleware(() => requireListValues(words, parser), true)
     .middleware((args) => requireOneValueEach(args, parser))
     .demandCommand(1, "expected a command")
     .strict()
@@ -78,6 +79,15 @@ function requireSwitchValues(words: readonly string[], parser: Argv): void {
     if (!knownOptions(parser).boolean.includes(option)) continue;
     throw new UsageError(`"${value}" is no value for the switch --${name}; expected --${option} or --no-${option}`);
   }
+}
+
+/** A list without a value would be its default. */
+function requireListValues(words: readonly string[], parser: Argv): void {
+  const { array } = knownOptions(parser);
+  const empty = words.find(
+    (word, i) => array.includes(word.replace(/^--/, "")) && /^(?:-.*)?$/.test(words[i + 1] ?? "-"),
+  );
+  if (empty?.startsWith("--")) throw new UsageError(`${empty} has no value`);
 }
 
 /** An option that is no list has one value; yargs makes a list of several. */

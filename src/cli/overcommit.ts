@@ -12,6 +12,7 @@ import { parseServiceLevel } from "./service-level-option.ts";
 interface OvercommitArguments extends ExecuteArguments {
   matrix: string;
   workload: string[] | undefined;
+  machine: string | undefined;
   strategy: string[] | undefined;
   policy: string[] | undefined;
   vmm: string | undefined;
@@ -38,6 +39,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     executeOptions(yargs)
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
       .option("workload", { type: "string", array: true, requiresArg: true, describe: "What the VMs do: name or file" })
+      .option("machine", { type: "string", requiresArg: true, describe: "The host: machine profile, by name or path" })
       .option("strategy", { type: "string", array: true, requiresArg: true, describe: "Only these strategies" })
       .option("policy", {
         type: "string",
@@ -77,12 +79,16 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
       .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
       .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
+      .example(
+        "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
+        "oVirt's policy on KVM, on a host that KVM runs on",
+      )
       .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
     const file = locate("experiments", args.matrix, "");
-    const { vms, ratios, seeds, strategy, policy, vmm, workload, slo } = args;
+    const { vms, ratios, seeds, strategy, policy, vmm, workload, machine, slo } = args;
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
     const fromMatrix = (name: string): string => (isPath(name) ? relativePath(dirname(file), name) : name);
     if (vmm !== undefined && policy === undefined) {
@@ -93,6 +99,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     }
     const question: OvercommitQuestion = {
       ...(workload && { workloads: workload.map(fromMatrix) }),
+      ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
       ...(strategy && { strategies: strategy }),
       ...(policy && { policies: { vmm: fromMatrix(vmm ?? DEFAULT_VMM), names: policy.map(fromMatrix) } }),
       ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),

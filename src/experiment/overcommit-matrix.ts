@@ -10,6 +10,7 @@ import { readMatrix } from "./matrix.ts";
 export interface OvercommitQuestion {
   /** Names, or paths relative to the matrix file. */
   readonly workloads?: readonly string[];
+  readonly machines?: readonly string[];
   readonly ratios?: readonly number[];
   readonly vms?: readonly number[];
   readonly seeds?: readonly number[];
@@ -41,10 +42,10 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   if (others.length > 0 || block.overcommit === undefined) {
     throw new InputError(`${file}: expected a matrix of one block that varies overcommit`);
   }
-  const { workloads, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
+  const { workloads, machines, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
   if (new Set(ratios ?? block.overcommit).size < 2) {
     throw new InputError(
-      `${ratios === undefined ? file : "--ratios"}: expected two ratios or more, the lowest with room for all VMs: the others are compared with it`,
+      `${ratios === undefined ? file : "--ratios"}: expected two ratios or more, the lowest (0.9, say) with room for all VMs: the others are compared with it`,
     );
   }
   const document = parseDocument(text);
@@ -52,6 +53,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
   };
   replace("workloads", workloads);
+  replace("machines", machines);
   replace("overcommit", ratios);
   replace("vms", vms);
   replace("seeds", seeds);
