@@ -84,10 +84,11 @@ function requireSwitchValues(words: readonly string[], parser: Argv): void {
 /** A list without a value would be its default. */
 function requireListValues(words: readonly string[], parser: Argv): void {
   const { array } = knownOptions(parser);
-  const empty = words.find(
-    (word, i) => array.includes(word.replace(/^--/, "")) && /^(?:-.*)?$/.test(words[i + 1] ?? "-"),
-  );
-  if (empty?.startsWith("--")) throw new UsageError(`${empty} has no value`);
+  words.forEach((word, i) => {
+    const [, name, attached] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined || !array.includes(name)) return;
+    if (/^(?:-.*)?$/.test(attached ?? words[i + 1] ?? "")) throw new UsageError(`--${name} has no value`);
+  });
 }
 
 /** An option that is no list has one value; yargs makes a list of several. */
