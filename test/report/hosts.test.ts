@@ -37,7 +37,7 @@ it("has a row for each VM where VMs are not alike, each the mean over its seeds,
   const cells = [
     cell(spec(1, 1, 2), { vms: vms([0, 100, 9, 4, 20, 1], [1, 300, 9, 8, 10, 1]) }),
     cell(spec(1, 2, 2), { vms: vms([0, 200, 9, 6, 40, 1]) }),
-    cell(spec(2, 1, 2)),
+    cell(spec(2, 1, 2), {}),
   ];
   const rows = vmRows({ name: "r", cells });
   expect(rows.map(({ vmm, ratio, vm, seeds, figures }) => [vmm, ratio, vm, seeds, ...figures])).toEqual([
