@@ -16,9 +16,9 @@ describe("a policy that is not whole", () => {
   ];
   for (const [what, change, sentence] of wrong) {
     it(`is refused where it is defined: ${what}`, () => {
-      const define = (): unknown => definePolicy({ ...policy, ...change });
-      expect(define).toThrow(InputError);
-      expect(define).toThrow(sentence);
+      const incomplete = { ...policy, ...change };
+      expect(() => definePolicy(incomplete)).toThrow(InputError);
+      expect(() => definePolicy(incomplete)).toThrow(sentence);
     });
   }
 });
