@@ -43,6 +43,8 @@ export function commandLine(words: readonly string[]): Argv {
     .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
     .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
     .middleware(() => requireSwitchValues(words, parser), true)
+    .middleware(() => requireListValues(words, parser), true)
+    .middleware((args) => requireOneValueEach(args, parser))
     .demandCommand(1, "expected a command")
     .strict()
     .recommendCommands()
@@ -58,6 +60,8 @@ export function commandLine(words: readonly string[]): Argv {
 interface KnownOptions {
   readonly key: Readonly<Record<string, unknown>>;
   readonly boolean: readonly string[];
+  readonly string: readonly string[];
+  readonly array: readonly string[];
 }
 
 /** All options known so far: those of the command too, once it has been recognized. */
@@ -74,6 +78,26 @@ function requireSwitchValues(words: readonly string[], parser: Argv): void {
     const option = name.replace(/^no-/, "");
     if (!knownOptions(parser).boolean.includes(option)) continue;
     throw new UsageError(`"${value}" is no value for the switch --${name}; expected --${option} or --no-${option}`);
+  }
+}
+
+/** A list without a value would be its default. */
+function requireListValues(words: readonly string[], parser: Argv): void {
+  const { array } = knownOptions(parser);
+  words.forEach((word, i) => {
+    const [, name, attached] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined || !array.includes(name)) return;
+    if (/^(?:-.*)?$/.test(attached ?? words[i + 1] ?? "")) throw new UsageError(`--${name} has no value`);
+  });
+}
+
+/** An option that is no list has one value; yargs makes a list of several. */
+function requireOneValueEach(args: Readonly<Record<string, unknown>>, parser: Argv): void {
+  const { string, array } = knownOptions(parser);
+  for (const name of string) {
+    const value = args[name];
+    if (array.includes(name) || !Array.isArray(value)) continue;
+    throw new UsageError(`--${name} is given ${value.length} times; expected once`);
   }
 }
 

@@ -18,7 +18,8 @@ export function comparisonOptions<T>(yargs: Argv<T>): Argv<T & ComparisonArgumen
     })
     .option("vmm", {
       type: "string",
-      requiresArg: true,
+      array: true,
+      nargs: 1,
       default: "native,xen-pv,esx",
       describe: "VMMs, by name or path, separated by commas",
     })

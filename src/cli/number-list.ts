@@ -7,16 +7,28 @@ export interface NumberRange {
 }
 
 /** `1,1.5,2` of an option as numbers. Throws an {@link InputError} that names the value that is not one. */
-export function parseNumberList(option: string, text: string, { least, most, whole }: NumberRange): number[] {
-  const kind = whole ? "whole numbers" : "numbers";
+export function parseNumberList(option: string, text: string, range: NumberRange): number[] {
+  const { least, most, whole } = range;
   return text.split(",").map((item) => {
-    const value = Number(item);
-    const valid = /^\s*[0-9]+(\.[0-9]+)?\s*$/.test(item) && value >= least && value <= most;
-    if (!valid || (whole && !Number.isInteger(value))) {
-      throw new InputError(
-        `${option}: expected ${kind} from ${least} to ${most}, separated by commas; found "${item}"`,
-      );
-    }
-    return value;
+    const value = numberIn(item, range);
+    if (value !== undefined) return value;
+    const kind = whole ? "whole numbers" : "numbers";
+    throw new InputError(`${option}: expected ${kind} from ${least} to ${most}, separated by commas; found "${item}"`);
   });
+}
+
+/** `0.05` of an option as a number. Throws an {@link InputError} when it is none. */
+export function parseNumber(option: string, text: string, range: NumberRange): number {
+  const { least, most, whole } = range;
+  const value = numberIn(text, range);
+  if (value !== undefined) return value;
+  throw new InputError(
+    `${option}: expected a ${whole ? "whole " : ""}number from ${least} to ${most}; found "${text}"`,
+  );
+}
+
+function numberIn(text: string, { least, most, whole }: NumberRange): number | undefined {
+  const value = Number(text);
+  const valid = /^\s*[0-9]+(\.[0-9]+)?\s*$/.test(text) && value >= least && value <= most;
+  return valid && (!whole || Number.isInteger(value)) ? value : undefined;
 }

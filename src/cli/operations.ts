@@ -14,7 +14,12 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
   describe: "What system calls, faults, forks, switches and single instructions cost on each VMM, event by event",
   builder: (yargs) =>
     comparisonOptions(yargs)
-      .option("only", { type: "string", requiresArg: true, describe: "Operations, separated by commas; default: all" })
+      .option("only", {
+        type: "string",
+        array: true,
+        nargs: 1,
+        describe: "Operations, separated by commas; default: all",
+      })
       .option("events", { type: "boolean", default: false, describe: "Print the events of each operation as well" })
       .example("$0 operations --machine xeon-2.4-sosp03 --vmm native,xen-pv", "lmbench on bare metal and on Xen")
       .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event")

@@ -53,5 +53,19 @@ function sources(curves: readonly OvercommitCurve[]): string {
     strategy,
     ...MEMORY_SOURCES.map(({ key }) => point.sources.mib[key].toFixed(0)),
   ]);
-  return textTable([header, ...rows]);
+  return textTable([...wrapped(header), ...rows]);
 }
+
+const HEADER_WIDTH = 16;
+
+/** A row of headings as rows of a width that a terminal has room for; the last one is full. */
+function wrapped(headings: readonly string[]): string[][] {
+  const columns = headings.map((heading) => heading.match(WORDS) ?? [""]);
+  const height = Math.max(...columns.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, row) =>
+    columns.map((lines) => (lines[row - height + lines.length] ?? "").trimEnd()),
+  );
+}
+
+/** As many words as there is room for, or a longer one. */
+const WORDS = new RegExp(`\\S.{0,${HEADER_WIDTH - 1}}(?=\\s|$)|\\S+`, "g");

@@ -4,28 +4,32 @@ import type { CommandModule } from "yargs";
 import type { OvercommitCurve } from "../analysis/overcommit.ts";
 import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import type { RunSummary } from "../experiment/run.ts";
+import { InputError } from "../core/input-error.ts";
 import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
-import { parseNumberList } from "./number-list.ts";
+import { parseNumber, parseNumberList } from "./number-list.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
 
 interface OvercommitArguments extends ExecuteArguments {
   matrix: string;
   workload: string[] | undefined;
+  machine: string | undefined;
   strategy: string[] | undefined;
   policy: string[] | undefined;
-  vmm: string;
+  vmm: string | undefined;
   ratios: string | undefined;
   vms: string | undefined;
   seeds: string | undefined;
   slo: string | undefined;
   search: boolean;
-  precision: string;
+  precision: string | undefined;
   json: boolean;
 }
 
 const RATIOS = { least: 0.1, most: 100, whole: false };
 const VMS = { least: 1, most: 4096, whole: true };
 const PRECISION = { least: 0.01, most: 1, whole: false };
+const DEFAULT_PRECISION = "0.05";
+const DEFAULT_VMM = "xen-pv";
 const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
 
 export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
@@ -35,6 +39,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     executeOptions(yargs)
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
       .option("workload", { type: "string", array: true, requiresArg: true, describe: "What the VMs do: name or file" })
+      .option("machine", { type: "string", requiresArg: true, describe: "The host: machine profile, by name or path" })
       .option("strategy", { type: "string", array: true, requiresArg: true, describe: "Only these strategies" })
       .option("policy", {
         type: "string",
@@ -42,7 +47,11 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         requiresArg: true,
         describe: "More strategies: overcommit policies by name (list parts) or file",
       })
-      .option("vmm", { type: "string", default: "xen-pv", requiresArg: true, describe: "The VMM under these policies" })
+      .option("vmm", {
+        type: "string",
+        requiresArg: true,
+        describe: `The VMM under these policies [default: ${DEFAULT_VMM}]`,
+      })
       .option("ratios", {
         type: "string",
         requiresArg: true,
@@ -63,36 +72,52 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .option("precision", {
         type: "string",
         requiresArg: true,
-        default: "0.05",
-        describe: "How exactly --search tells the limit",
+        describe: `How exactly --search tells the limit, as a ratio [default: ${DEFAULT_PRECISION}]`,
       })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object instead of tables" })
       .example("$0 overcommit", "all strategies on the typical server")
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
       .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
       .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
+      .example(
+        "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
+        "oVirt's policy on KVM, on a host that KVM runs on",
+      )
       .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
     const file = locate("experiments", args.matrix, "");
-    const { vms, ratios, seeds, strategy, policy, vmm, workload, slo } = args;
+    const { vms, ratios, seeds, strategy, policy, vmm, workload, machine, slo } = args;
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
-    const fromMatrix = (name: string): string => (isPath(name) ? `./${relative(dirname(file), name)}` : name);
+    const fromMatrix = (name: string): string => (isPath(name) ? relativePath(dirname(file), name) : name);
+    if (vmm !== undefined && policy === undefined) {
+      throw new InputError("--vmm is the VMM under the policies; expected --policy with it");
+    }
+    if (args.precision !== undefined && !args.search) {
+      throw new InputError("--precision is that of a search; expected --search with it");
+    }
     const question: OvercommitQuestion = {
       ...(workload && { workloads: workload.map(fromMatrix) }),
+      ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
       ...(strategy && { strategies: strategy }),
-      ...(policy && { policies: { vmm: fromMatrix(vmm), names: policy.map(fromMatrix) } }),
+      ...(policy && { policies: { vmm: fromMatrix(vmm ?? DEFAULT_VMM), names: policy.map(fromMatrix) } }),
       ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),
       ...(vms !== undefined && { vms: parseNumberList("--vms", vms, VMS) }),
       ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
       ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
     };
-    const [precision] = parseNumberList("--precision", args.precision, PRECISION);
-    const answer = await run(readInputText(file), file, question, args, args.search ? precision : undefined);
+    const precision = parsePrecision(args);
+    const answer = await run(readInputText(file), file, question, args, precision);
     if (answer.curves !== undefined) await show(answer.summary, answer.curves, args);
   },
 };
+
+/** Undefined without a search. */
+function parsePrecision({ search, precision = DEFAULT_PRECISION }: OvercommitArguments): number | undefined {
+  const value = parseNumber("--precision", precision, PRECISION);
+  return search ? value : undefined;
+}
 
 interface Answer {
   readonly summary: RunSummary;
@@ -129,6 +154,12 @@ async function run(
   }
 }
 
+/** With a dot in front, so that it is no name. */
+function relativePath(folder: string, path: string): string {
+  const way = relative(folder, path);
+  return way.startsWith("..") ? way : `./${way}`;
+}
+
 function furtherOf({ strategy, workload, vms }: OvercommitCurve, ratio: number | undefined): FurtherRatio[] {
   return ratio === undefined ? [] : [{ strategy, workload, vms, ratio }];
 }
@@ -140,7 +171,9 @@ async function show(summary: RunSummary, curves: readonly OvercommitCurve[], arg
     return;
   }
   const { overcommitText } = await import("./overcommit-table.ts");
+  const { reasonsText } = await import("./run-summary.ts");
   process.stdout.write(overcommitText(curves));
+  process.stdout.write(reasonsText(summary.cells ?? []));
   console.log(`results: ${summary.folder}`);
   if (report !== undefined) console.log(`report:  ${report}`);
 }

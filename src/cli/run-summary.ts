@@ -11,8 +11,8 @@ const MAX_REASONS = 5;
 /** Slowdowns by block, verdicts on overcommit, and the cells that gave no result with their reasons. */
 export function runSummaryText(title: string, cells: readonly CellResult[]): string {
   const results: Results = { name: title, cells };
-  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), ...reasons(cells)];
-  return `${parts.join("\n")}\n`;
+  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), reasonsText(cells)];
+  return `${parts.filter((part) => part !== "").join("\n")}\n`;
 }
 
 function slowdownTables(results: Results): readonly string[] {
@@ -58,12 +58,12 @@ function verdicts(results: Results): readonly string[] {
   });
 }
 
-/** Each reason once, with the number of its cells. */
-function reasons(cells: readonly CellResult[]): readonly string[] {
+/** Each reason for a cell without a result once, with the number of its cells; nothing when all have one. */
+export function reasonsText(cells: readonly CellResult[]): string {
   const without = cells.filter((cell) => cell.status !== "done");
   const groups = [...groupBy(without, ({ status, reason = "no reason given" }) => `${status}: ${reason}`)];
-  if (groups.length === 0) return [];
+  if (groups.length === 0) return "";
   const lines = groups.slice(0, MAX_REASONS).map(([reason, of]) => `  ${of.length} ${reason}\n`);
   const more = groups.length > MAX_REASONS ? `  and ${groups.length - MAX_REASONS} more reasons\n` : "";
-  return [`cells without a result\n${lines.join("")}${more}`];
+  return `cells without a result\n${lines.join("")}${more}`;
 }

@@ -12,7 +12,7 @@ const KIB_PER_PAGE = 4;
 
 interface StatsArguments {
   file: string;
-  frames: string | string[];
+  frames: string;
   json: boolean;
 }
 
@@ -39,7 +39,7 @@ const statsCommand: CommandModule<object, StatsArguments> = {
         "the same at 100 and 1000 frames",
       ),
   handler: async ({ file, frames, json }) => {
-    const numbersOfFrames = parseFrames([frames].flat().join(","));
+    const numbersOfFrames = parseFrames(frames);
     const { readInputFile } = await import("../experiment/input-files.ts");
     const { readTrace } = await import("../workload/readers/trace.ts");
     const { traceStatistics } = await import("../analysis/reference-trace.ts");

@@ -19,7 +19,8 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
     yargs
       .option("source", {
         type: "string",
-        requiresArg: true,
+        array: true,
+        nargs: 1,
         describe: "Sources, separated by commas, such as xen03; default: all",
       })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })

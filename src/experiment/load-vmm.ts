@@ -62,7 +62,7 @@ function partIn(exports: readonly unknown[], reference: string): PartDefinition 
   const found = exports.filter(isPartFactory);
   if (found.length === 1) return found[0].definition;
   const count = found.length === 0 ? "no part" : `${found.length} parts`;
-  throw new InputError(`${reference}: exports ${count}; expected one, made with definePart`);
+  throw new InputError(`${reference}: exports ${count}; expected one, made with definePart or definePolicy`);
 }
 
 /** The changes with the names of parts in place of the modules they come from. */

@@ -2,12 +2,15 @@
 import { parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
+import { PARTS } from "../vmm/parts.ts";
+import { isPath } from "./catalogue.ts";
 import { readMatrix } from "./matrix.ts";
 
 /** What takes the place of an axis; absent: as the matrix has it. */
 export interface OvercommitQuestion {
   /** Names, or paths relative to the matrix file. */
   readonly workloads?: readonly string[];
+  readonly machines?: readonly string[];
   readonly ratios?: readonly number[];
   readonly vms?: readonly number[];
   readonly seeds?: readonly number[];
@@ -30,7 +33,8 @@ export interface FurtherRatio {
 
 /**
  * The text of the matrix that answers the question, comments kept, so that the run can be repeated from its manifest.
- * Throws an {@link InputError} when the matrix has more than one block or lacks a strategy.
+ * Throws an {@link InputError} when the matrix has more than one block or lacks a strategy, when there is a single ratio,
+ * or when no policy has one of the names.
  */
 export function overcommitMatrix(text: string, file: string, question: OvercommitQuestion): string {
   const { matrix } = readMatrix(text, file);
@@ -38,12 +42,18 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   if (others.length > 0 || block.overcommit === undefined) {
     throw new InputError(`${file}: expected a matrix of one block that varies overcommit`);
   }
+  const { workloads, machines, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
+  if (new Set(ratios ?? block.overcommit).size < 2) {
+    throw new InputError(
+      `${ratios === undefined ? file : "--ratios"}: expected two ratios or more, the lowest (0.9, say) with room for all VMs: the others are compared with it`,
+    );
+  }
   const document = parseDocument(text);
   const replace = (axis: string, values: readonly unknown[] | undefined): void => {
     if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
   };
-  const { workloads, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
   replace("workloads", workloads);
+  replace("machines", machines);
   replace("overcommit", ratios);
   replace("vms", vms);
   replace("seeds", seeds);
@@ -57,7 +67,8 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
       if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
     }
   }
-  for (const name of policies?.names ?? []) {
+  for (const name of new Set(policies?.names)) {
+    requirePolicy(name);
     const strategy = { [policies?.vmm ?? ""]: { allocation: name }, as: labelOf(name) };
     document.addIn(["blocks", 0, "vmms"], document.createNode(strategy));
   }
@@ -66,6 +77,14 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     document.set("service-level", document.createNode({ [metric]: bound }, { flow: true }));
   }
   return withFurtherRatios(document.toString(), file, further);
+}
+
+/** A file is looked at when it is loaded; a name is looked up here, where it is still known as that of a policy. */
+function requirePolicy(name: string): void {
+  const names = PARTS.filter(({ slot }) => slot === "allocation").map((part) => part.name);
+  if (!names.includes(name) && !isPath(name)) {
+    throw new InputError(`--policy: there is no policy "${name}"; ${suggestion(name, names)}`);
+  }
 }
 
 /** The axis gets every ratio, and whoever does not need one is excluded from it. */

@@ -197,7 +197,8 @@ class Draft {
     if (found === undefined) {
       const ownParameters = slot === "memory" ? [] : Object.keys(this.#current(slot).definition.parameters);
       const candidates = [...this.#names(slot), ...ownParameters];
-      this.#complain(`unknown part "${name}" in slot ${slot}; ${suggestion(name, candidates)}`);
+      const kind = ownParameters.length === 0 ? "part" : "part or parameter";
+      this.#complain(`unknown ${kind} "${name}" in slot ${slot}; ${suggestion(name, candidates)}`);
     }
     return found;
   }

@@ -66,11 +66,27 @@ describe("the command line", () => {
     [["memory"], "expected a subcommand: sharing"],
     [["completion", "fish"], 'unexpected "fish": completion takes no argument; its script is for bash or zsh'],
     [["run", "--resume=maybe"], '"maybe" is no value for the switch --resume; expected --resume or --no-resume'],
+    [["run", "a", "--out", "b", "--out", "c"], "--out is given 2 times; expected once"],
+    [["operations", "--vmm"], "--vmm has no value"],
+    [["operations", "--only=", "--events"], "--only has no value"],
     [["run", "--resume="], '"" is no value for the switch --resume'],
   ];
   for (const [words, expected] of wrong) {
     it(`is told what is wrong with: ${words.join(" ")}`, async () => {
       await expect(parse(words)).rejects.toThrow(expected);
+    });
+  }
+
+  const refused: readonly [string[], string][] = [
+    [["overcommit", "--vmm", "kvm"], "--vmm is the VMM under the policies; expected --policy with it"],
+    [["overcommit", "--precision", "0.1"], "--precision is that of a search; expected --search with it"],
+    [["overcommit", "--ratios", "1"], "--ratios: expected two ratios or more"],
+    [["overcommit", "--policy", "squezed"], '--policy: there is no policy "squezed"; did you mean "squeezed"?'],
+    [["overcommit", "--search", "--precision", "0"], '--precision: expected a number from 0.01 to 1; found "0"'],
+  ];
+  for (const [words, expected] of refused) {
+    it(`begins nothing with: ${words.join(" ")}`, async () => {
+      await expect(commandLine(words).parseAsync()).rejects.toThrow(expected);
     });
   }
 });

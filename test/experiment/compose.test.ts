@@ -119,7 +119,7 @@ describe("changing a VMM", () => {
     ],
     [
       { "allocation.idleMemoryTaxx": 1 },
-      'allocation.idleMemoryTaxx: unknown part "idleMemoryTaxx" in slot allocation; did you mean "idleMemoryTax"?',
+      'allocation.idleMemoryTaxx: unknown part or parameter "idleMemoryTaxx" in slot allocation; did you mean "idleMemoryTax"?',
     ],
     [{ "allocation.idleMemoryTax": 2 }, "expected a number from 0 to 1, not 2"],
     [{ "allocation.idleMemoryTax": Number.NaN }, "expected a number from 0 to 1, not NaN"],

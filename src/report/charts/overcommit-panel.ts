@@ -54,7 +54,10 @@ export function panel(
   axis: View,
   extra: readonly View[],
 ): View {
-  const shown = strategies.filter(({ name }) => rows.some((row) => row.strategy === name));
+  // Dashed lines are drawn over solid ones, so that equal curves both show.
+  const shown = strategies
+    .filter(({ name }) => rows.some((row) => row.strategy === name))
+    .toSorted((a, b) => dashes(a) - dashes(b));
   const color = styled(strategies, (style) => style.colour, LEGEND);
   const shape = styled(strategies, (style) => style.shape, LEGEND);
   const y = { field: "value", type: "quantitative", ...axis };
@@ -83,6 +86,10 @@ export function panel(
       },
     ],
   };
+}
+
+function dashes({ style }: Strategy): number {
+  return style?.dash.length ?? 0;
 }
 
 const RATIO: View = {

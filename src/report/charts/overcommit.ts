@@ -61,23 +61,23 @@ function missingNote(curves: readonly OvercommitCurve[]): string {
   return `No uncommitted host to compare with: ${missing.map((curve) => curve.strategy).join(", ")}. `;
 }
 
+const NAMED_AT_MOST = 3;
+
 function titleOf(curves: readonly OvercommitCurve[], level: ServiceLevel): string {
   const able = curves.filter((curve) => curve.verdict.highestRatio !== undefined);
   if (able.length === 0) return `No strategy keeps ${levelText(level)} at any overcommit measured`;
   const highest = Math.max(...able.map((curve) => curve.verdict.highestRatio ?? 0));
   const best = able.filter((curve) => curve.verdict.highestRatio === highest).map((curve) => curve.strategy);
-  const who = best.length === curves.length ? "every strategy" : best.join(", ");
+  const some = best.length > NAMED_AT_MOST ? `${best.length} of ${curves.length} strategies` : best.join(", ");
+  const who = best.length === curves.length ? "every strategy" : some;
   return `Overcommit with ${levelText(level, "kept ")}: up to ${highest} (${who})`;
 }
 
 function view(results: Results, curves: readonly OvercommitCurve[], level: ServiceLevel): View {
-  // Dashed lines are drawn over solid ones, so that equal curves both show.
   const styles = vmmStyles(results);
-  const dashes = ({ strategy }: OvercommitCurve): number => styles.get(strategy)?.dash.length ?? 0;
-  const drawn = curves.toSorted((a, b) => dashes(a) - dashes(b));
-  const strategies = drawn.map(({ strategy }) => ({ name: strategy, style: styles.get(strategy) }));
-  const throughput = panelRows(drawn, (point) => point.throughput);
-  const p99 = panelRows(drawn, (point) => point.latencyP99Ms);
+  const strategies = curves.map(({ strategy }) => ({ name: strategy, style: styles.get(strategy) }));
+  const throughput = panelRows(curves, (point) => point.throughput);
+  const p99 = panelRows(curves, (point) => point.latencyP99Ms);
   const panels = [
     ...(throughput.length > 0 ? [panel(throughput, strategies, THROUGHPUT, tolerated(level))] : []),
     ...(p99.length > 0 ? [panel(p99, strategies, latencyAxis(p99), [])] : []),

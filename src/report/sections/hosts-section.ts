@@ -1,5 +1,6 @@
 import { HOST_FIGURES, type HostFigure, hostRows } from "../../analysis/hosts.ts";
-import { groupBy } from "../../analysis/results.ts";
+import { groupBy, type Results } from "../../analysis/results.ts";
+import { VM_FIGURES, vmRows } from "../../analysis/vm-rows.ts";
 import { type Block, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
@@ -10,7 +11,7 @@ export function hostsSection({ results }: Run): Section {
     const names = Object.keys(HOST_FIGURES) as HostFigure[];
     return {
       kind: "table",
-      caption: `${title}; means over ${rows[0].seeds} seeds and the measured time`,
+      caption: `${title}; ${meansOver(rows[0].seeds)}`,
       columns: ["VMM", "overcommit ratio", "VMs started", ...names.map((name) => HOST_FIGURES[name])],
       rows: rows.map(({ vmm, ratio, vms, admitted, figures }) => [
         vmm,
@@ -28,6 +29,22 @@ export function hostsSection({ results }: Run): Section {
   return {
     id: "hosts",
     title: "Guests side by side on one host",
-    blocks: blocks.length === 0 ? [paragraph(none)] : [paragraph(introduction), ...blocks],
+    blocks: blocks.length === 0 ? [paragraph(none)] : [paragraph(introduction), ...blocks, ...unlikeVms(results)],
   };
+}
+
+/** Where VMs of a host are not alike in work, settings or entitlement: each of them. */
+function unlikeVms(results: Results): readonly Block[] {
+  const groups = groupBy(vmRows(results), ({ block, vms, workload }) => `${block}: ${vms} VMs of ${workload}, each VM`);
+  return [...groups].map(([title, rows]) => ({
+    kind: "table",
+    caption: `${title}; ${meansOver(rows[0].seeds)}`,
+    columns: ["VMM", "overcommit ratio", "VM", ...Object.values(VM_FIGURES)],
+    rows: rows.map(({ vmm, ratio, vm, figures }) => [vmm, ratio, String(vm), ...figures]),
+    folded: true,
+  }));
+}
+
+function meansOver(seeds: number): string {
+  return seeds === 1 ? "one seed, mean over the measured time" : `means over ${seeds} seeds and the measured time`;
 }

@@ -1,6 +1,7 @@
 /** A policy as a part: what a matrix names in the slot `allocation`, with the parameters of the host it runs on. */
 import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
 import { definePart, type Parameter, type Parameters, type PartFactory } from "../../contract.ts";
+import { InputError } from "../../../core/input-error.ts";
 import type { Policy, PolicyHostParameters } from "./policy-contract.ts";
 
 /** Calling it configures the part; `policy` is the rule itself. */
@@ -45,8 +46,12 @@ const HOST_PARAMETERS: { readonly [K in keyof PolicyHostParameters]: Parameter<P
   },
 };
 
-/** Define a policy. A module from outside the package that exports one can be named in a matrix like any other part. */
+/**
+ * Define a policy. A module from outside the package that exports one can be named in a matrix like any other part.
+ * Throws an {@link InputError} when something is missing: such a module may be JavaScript, which no compiler has read.
+ */
 export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): PolicyFactory<P, S> {
+  requireWhole(policy);
   const part = definePart<"allocation", P & PolicyHostParameters>({
     slot: "allocation",
     name: policy.name,
@@ -58,4 +63,18 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });
+}
+
+function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): void {
+  const { name, cadenceUs, parameters, signals, start, decide } = policy;
+  const problems: readonly (readonly [boolean, string])[] = [
+    [typeof name === "string" && name !== "", "name: expected a text"],
+    [Number.isFinite(cadenceUs) && Number(cadenceUs) >= 1, "cadenceUs: expected a number of microseconds, at least 1"],
+    [typeof parameters === "object", "parameters: expected an object, {} for none"],
+    [Array.isArray(signals), "signals: expected a list of what the policy reads"],
+    [typeof start === "function", "start: expected a function that gives the first state"],
+    [typeof decide === "function", "decide: expected a function that gives { actions, state }"],
+  ];
+  const problem = problems.find(([fine]) => !fine);
+  if (problem !== undefined) throw new InputError(`policy ${name ?? "without a name"}: ${problem[1]}`);
 }
