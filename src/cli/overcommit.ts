@@ -2,8 +2,10 @@
 import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
 import type { OvercommitCurve } from "../analysis/overcommit.ts";
+import { InputError } from "../core/input-error.ts";
 import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import type { RunSummary } from "../experiment/run.ts";
+import type { CellSpec } from "../sim/cell.ts";
 import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
 import { parseNumberList } from "./number-list.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
@@ -88,7 +90,8 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
       ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
     };
-    const [precision] = parseNumberList("--precision", args.precision, PRECISION);
+    const [precision, ...others] = parseNumberList("--precision", args.precision, PRECISION);
+    if (others.length > 0) throw new InputError(`--precision: expected one number; found "${args.precision}"`);
     const answer = await run(readInputText(file), file, question, args, args.search ? precision : undefined);
     if (answer.curves !== undefined) await show(answer.summary, answer.curves, args);
   },
@@ -124,8 +127,10 @@ async function run(
     const curves = overcommitCurves({ name: "overcommit", cells: summary.cells, serviceLevel });
     const next =
       precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
-    if (next.length === 0) return { summary, curves };
-    further.push(...next);
+    // Where cells fail there is no point: to ask for the ratio once more would only repeat the failure.
+    const isNew = (one: FurtherRatio): boolean => !plan.cells.some(({ spec }) => isAt(spec, one));
+    if (!next.some(isNew)) return { summary, curves };
+    further.push(...next.filter(isNew));
   }
 }
 
@@ -133,7 +138,13 @@ function furtherOf({ strategy, workload, vms }: OvercommitCurve, ratio: number |
   return ratio === undefined ? [] : [{ strategy, workload, vms, ratio }];
 }
 
+function isAt({ vmm, ...at }: CellSpec, { strategy, workload, vms, ratio }: FurtherRatio): boolean {
+  return vmm.label === strategy && at.workload === workload && at.vms === vms && at.overcommit === ratio;
+}
+
 async function show(summary: RunSummary, curves: readonly OvercommitCurve[], args: OvercommitArguments): Promise<void> {
+  const { reasons } = await import("./run-summary.ts");
+  process.stderr.write(reasons(summary.cells ?? []).join("\n"));
   const report = await reportOf(summary, args);
   if (args.json) {
     console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves }));

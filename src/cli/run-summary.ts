@@ -9,9 +9,8 @@ import { textTable } from "./text-table.ts";
 const MAX_REASONS = 5;
 
 /** Slowdowns by block, verdicts on overcommit, and the cells that gave no result with their reasons. */
-export function runSummaryText(title: string, cells: readonly CellResult[]): string {
-  const results: Results = { name: title, cells };
-  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), ...reasons(cells)];
+export function runSummaryText(results: Results): string {
+  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), ...reasons(results.cells)];
   return `${parts.join("\n")}\n`;
 }
 
@@ -58,8 +57,8 @@ function verdicts(results: Results): readonly string[] {
   });
 }
 
-/** Each reason once, with the number of its cells. */
-function reasons(cells: readonly CellResult[]): readonly string[] {
+/** Why cells gave no result: each reason once, with the number of its cells. */
+export function reasons(cells: readonly CellResult[]): readonly string[] {
   const without = cells.filter((cell) => cell.status !== "done");
   const groups = [...groupBy(without, ({ status, reason = "no reason given" }) => `${status}: ${reason}`)];
   if (groups.length === 0) return [];
