@@ -50,7 +50,7 @@ class HostSwap implements MemoryMechanism {
       memory.breakUp(vm, ppn);
       return;
     }
-    if (memory.sharer?.sharesBeforeSwap === true && memory.sharer.share(vm, ppn)) return;
+    if (memory.sharer?.sharesOnDemand === true && memory.sharer.share(vm, ppn)) return;
     if (memory.compressor?.compress(vm, ppn) === true) return;
     if (memory.swapSpaceLeft > 0) memory.swapOut(vm, ppn);
   }
