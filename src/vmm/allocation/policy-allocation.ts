@@ -124,7 +124,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (vm === undefined) return;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
-    else if (action.kind === "reclaim") this.#cold?.swapOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
+    else if (action.kind === "reclaim") this.#cold?.pageOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "evict") this.#memory.evict(vm);
     vm.target = vm.size ?? vm.target;
   }
