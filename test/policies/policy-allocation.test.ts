@@ -218,6 +218,13 @@ describe("a policy that is wrong", () => {
     });
   }
 
+  it.each([NaN, 0, -5, Infinity])("is told that it cannot be called again in %d us", (nextInUs) => {
+    const { part } = scripted([], nextInUs);
+    expect(() => run(hostWith(part()), 1)).toThrow(
+      `policy scripted: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`,
+    );
+  });
+
   it("for this host is refused with the signal that it needs", () => {
     expect(() => hostWith(damonReclaim(), xenPv)).toThrow(
       "policy damon-reclaim needs vm.cold, which this host does not show",

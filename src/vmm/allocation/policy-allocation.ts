@@ -99,6 +99,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { name, cadenceUs } = this.#policy;
     const { actions, state, nextInUs } = this.#decide(nowUs);
     this.#state = state;
+    if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
+      throw new InputError(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
     for (const action of actions) {
       const vm = checkAction(name, action, this.#view);
