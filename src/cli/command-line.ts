@@ -43,6 +43,7 @@ export function commandLine(words: readonly string[]): Argv {
     .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
     .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
     .middleware(() => requireSwitchValues(words, parser), true)
+    .middleware((args) => requireSingleValues(args, parser), true)
     .demandCommand(1, "expected a command")
     .strict()
     .recommendCommands()
@@ -58,6 +59,8 @@ export function commandLine(words: readonly string[]): Argv {
 interface KnownOptions {
   readonly key: Readonly<Record<string, unknown>>;
   readonly boolean: readonly string[];
+  readonly string: readonly string[];
+  readonly array: readonly string[];
 }
 
 /** All options known so far: those of the command too, once it has been recognized. */
@@ -75,6 +78,13 @@ function requireSwitchValues(words: readonly string[], parser: Argv): void {
     if (!knownOptions(parser).boolean.includes(option)) continue;
     throw new UsageError(`"${value}" is no value for the switch --${name}; expected --${option} or --no-${option}`);
   }
+}
+
+/** yargs makes a list of an option that is repeated, whether or not it may be one. */
+function requireSingleValues(args: Readonly<Record<string, unknown>>, parser: Argv): void {
+  const { string, array } = knownOptions(parser);
+  const repeated = string.find((name) => Array.isArray(args[name]) && !array.includes(name));
+  if (repeated !== undefined) throw new UsageError(`--${repeated} is there more than once; expected one value`);
 }
 
 /** One line; the nearest name where one was misspelt. */

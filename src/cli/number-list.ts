@@ -6,10 +6,13 @@ export interface NumberRange {
   readonly whole: boolean;
 }
 
-/** `1,1.5,2` of an option as numbers. Throws an {@link InputError} that names the value that is not one. */
+/**
+ * `1,1.5,2` of an option as numbers, all different. Throws an {@link InputError} that names the value that is not one or is
+ * there twice.
+ */
 export function parseNumberList(option: string, text: string, { least, most, whole }: NumberRange): number[] {
   const kind = whole ? "whole numbers" : "numbers";
-  return text.split(",").map((item) => {
+  const values = text.split(",").map((item) => {
     const value = Number(item);
     const valid = /^\s*[0-9]+(\.[0-9]+)?\s*$/.test(item) && value >= least && value <= most;
     if (!valid || (whole && !Number.isInteger(value))) {
@@ -19,4 +22,7 @@ export function parseNumberList(option: string, text: string, { least, most, who
     }
     return value;
   });
+  const twice = values.find((value, i) => values.indexOf(value) < i);
+  if (twice !== undefined) throw new InputError(`${option}: ${twice} is there twice in "${text}"`);
+  return values;
 }

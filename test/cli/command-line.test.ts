@@ -51,6 +51,9 @@ describe("the command line", () => {
     it(`takes the matrix by name: ${name}`, () => parse(["run", name]));
   }
 
+  it("takes options that may be repeated", () =>
+    parse(["overcommit", "--policy", "xl", "--policy", "mom", "--strategy", "esx", "--strategy", "xen-balloon"]));
+
   it("takes switches that are written out", () => parse(["run", "--resume=true", "--quiet=false", "--no-report"]));
 
   const wrong: readonly [string[], string][] = [
@@ -66,6 +69,8 @@ describe("the command line", () => {
     [["memory"], "expected a subcommand: sharing"],
     [["completion", "fish"], 'unexpected "fish": completion takes no argument; its script is for bash or zsh'],
     [["run", "--resume=maybe"], '"maybe" is no value for the switch --resume; expected --resume or --no-resume'],
+    [["overcommit", "--vms", "2", "--vms", "4"], "--vms is there more than once; expected one value"],
+    [["run", "--out", "a", "--out", "b"], "--out is there more than once; expected one value"],
     [["run", "--resume="], '"" is no value for the switch --resume'],
   ];
   for (const [words, expected] of wrong) {

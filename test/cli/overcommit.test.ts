@@ -44,6 +44,12 @@ describe("vmmbench overcommit", () => {
     expect(code).toBe(1);
   });
 
+  it("refuses a ratio that is there twice", async () => {
+    const { code, stderr } = await overcommit("--ratios", "1,1.5,1.50");
+    expect(stderr).toContain('--ratios: 1.5 is there twice in "1,1.5,1.50"');
+    expect(code).toBe(2);
+  });
+
   it("refuses more than one precision", async () => {
     const { code, stderr } = await overcommit("--search", "--precision", "0.05,0.1");
     expect(stderr).toContain('--precision: expected one number; found "0.05,0.1"');
