@@ -100,6 +100,8 @@ export class HostMemory {
 
   /** The guest's balloon takes a page: whatever backs it is free for others. */
   release(vm: VmMemory, ppn: number): void {
+    // One that an earlier deflation gave back and nobody has touched since is promised no longer.
+    if (vm.backing[ppn] === UNBACKED && vm.returned > 0) vm.returned--;
     this.discard(vm, ppn);
     vm.backing[ppn] = BALLOONED;
     vm.ballooned++;
