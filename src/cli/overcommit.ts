@@ -145,6 +145,7 @@ function isAt({ vmm, ...at }: CellSpec, { strategy, workload, vms, ratio }: Furt
 async function show(summary: RunSummary, curves: readonly OvercommitCurve[], args: OvercommitArguments): Promise<void> {
   const { reasons } = await import("./run-summary.ts");
   process.stderr.write(reasons(summary.cells ?? []).join("\n"));
+  if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
   const report = await reportOf(summary, args);
   if (args.json) {
     console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves }));

@@ -44,6 +44,12 @@ describe("vmmbench overcommit", () => {
     expect(code).toBe(1);
   });
 
+  it("says so when there is nothing to compare", { timeout: 60_000 }, async () => {
+    const { code, stderr } = await overcommit("--ratios", "1", "--out", join(folder, "one"));
+    expect(stderr).toBe("no strategy has results at two ratios, so there is nothing to compare\n");
+    expect(code).toBe(0);
+  });
+
   it("refuses a ratio that is there twice", async () => {
     const { code, stderr } = await overcommit("--ratios", "1,1.5,1.50");
     expect(stderr).toContain('--ratios: 1.5 is there twice in "1,1.5,1.50"');
