@@ -6,15 +6,21 @@ export interface NumberRange {
   readonly whole: boolean;
 }
 
-/** `1,1.5,2` of an option as numbers. Throws an {@link InputError} that names the value that is not one. */
+/**
+ * `1,1.5,2` of an option as numbers, all different. Throws an {@link InputError} that names the value that is not one or is
+ * there twice.
+ */
 export function parseNumberList(option: string, text: string, range: NumberRange): number[] {
   const { least, most, whole } = range;
-  return text.split(",").map((item) => {
+  const values = text.split(",").map((item) => {
     const value = numberIn(item, range);
     if (value !== undefined) return value;
     const kind = whole ? "whole numbers" : "numbers";
     throw new InputError(`${option}: expected ${kind} from ${least} to ${most}, separated by commas; found "${item}"`);
   });
+  const twice = values.find((value, i) => values.indexOf(value) < i);
+  if (twice !== undefined) throw new InputError(`${option}: ${twice} is there twice in "${text}"`);
+  return values;
 }
 
 /** `0.05` of an option as a number. Throws an {@link InputError} when it is none. */

@@ -2,9 +2,10 @@
 import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
 import type { OvercommitCurve } from "../analysis/overcommit.ts";
+import { InputError } from "../core/input-error.ts";
 import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import type { RunSummary } from "../experiment/run.ts";
-import { InputError } from "../core/input-error.ts";
+import type { CellSpec } from "../sim/cell.ts";
 import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
 import { parseNumber, parseNumberList } from "./number-list.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
@@ -149,8 +150,10 @@ async function run(
     const curves = overcommitCurves({ name: "overcommit", cells: summary.cells, serviceLevel });
     const next =
       precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
-    if (next.length === 0) return { summary, curves };
-    further.push(...next);
+    // Where cells fail there is no point: to ask for the ratio once more would only repeat the failure.
+    const isNew = (one: FurtherRatio): boolean => !plan.cells.some(({ spec }) => isAt(spec, one));
+    if (!next.some(isNew)) return { summary, curves };
+    further.push(...next.filter(isNew));
   }
 }
 
@@ -164,16 +167,21 @@ function furtherOf({ strategy, workload, vms }: OvercommitCurve, ratio: number |
   return ratio === undefined ? [] : [{ strategy, workload, vms, ratio }];
 }
 
+function isAt({ vmm, ...at }: CellSpec, { strategy, workload, vms, ratio }: FurtherRatio): boolean {
+  return vmm.label === strategy && at.workload === workload && at.vms === vms && at.overcommit === ratio;
+}
+
 async function show(summary: RunSummary, curves: readonly OvercommitCurve[], args: OvercommitArguments): Promise<void> {
+  const { reasonsText } = await import("./run-summary.ts");
+  process.stderr.write(reasonsText(summary.cells ?? []));
+  if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
   const report = await reportOf(summary, args);
   if (args.json) {
     console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves }));
     return;
   }
   const { overcommitText } = await import("./overcommit-table.ts");
-  const { reasonsText } = await import("./run-summary.ts");
   process.stdout.write(overcommitText(curves));
-  process.stdout.write(reasonsText(summary.cells ?? []));
   console.log(`results: ${summary.folder}`);
   if (report !== undefined) console.log(`report:  ${report}`);
 }

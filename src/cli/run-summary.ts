@@ -9,9 +9,8 @@ import { textTable } from "./text-table.ts";
 const MAX_REASONS = 5;
 
 /** Slowdowns by block, verdicts on overcommit, and the cells that gave no result with their reasons. */
-export function runSummaryText(title: string, cells: readonly CellResult[]): string {
-  const results: Results = { name: title, cells };
-  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), reasonsText(cells)];
+export function runSummaryText(results: Results): string {
+  const parts = [...slowdownTables(results), ...hostTables(results), ...verdicts(results), reasonsText(results.cells)];
   return `${parts.filter((part) => part !== "").join("\n")}\n`;
 }
 

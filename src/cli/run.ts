@@ -49,7 +49,8 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function show(plan: Plan, summary: RunSummary, args: RunArguments): Promise<void> {
   const { runSummaryText } = await import("./run-summary.ts");
   const { folder, cells = [], progress, seconds } = summary;
-  process.stdout.write(runSummaryText(plan.manifest.matrix.title, cells));
+  const { matrix, serviceLevel } = plan.manifest;
+  process.stdout.write(runSummaryText({ name: matrix.title, cells, serviceLevel }));
   const resumed = progress.resumed > 0 ? `, ${progress.resumed} of them from an earlier run` : "";
   console.log(`${progress.total} cells${resumed}, ${seconds.toFixed(1)} s`);
   console.log(`results: ${folder}`);

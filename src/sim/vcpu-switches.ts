@@ -15,6 +15,9 @@ import type { Vcpu } from "./processors.ts";
 const SWITCH = cause("vmm.vcpu-switch");
 const LINE_FILL = cause("hardware.cache-line-fill");
 
+/** Of the first VM to run on a pCPU: all that it works on, which shows only when its first process has run. */
+const ALL = Infinity;
+
 /** The cache of one pCPU. */
 interface CpuCache {
   /** VMs that have run here, the latest first. */
@@ -50,7 +53,7 @@ export class VcpuSwitches {
       lines[vcpu.index] = this.#left(vcpu);
     } else {
       // The host has been up before: the first one to run finds what it left.
-      lines[vcpu.index] = this.#capacity;
+      lines[vcpu.index] = ALL;
     }
     const place = order.indexOf(vcpu);
     for (let i = place < 0 ? order.length : place; i > 0; i--) order[i] = order[i - 1];
@@ -61,9 +64,11 @@ export class VcpuSwitches {
   /** A vCPU owes more work: lines that it misses come meanwhile. */
   refill(vcpu: Vcpu): void {
     const { workingPages } = vcpu.work;
-    if (workingPages === undefined || this.#capacity === 0) return;
+    if (workingPages === undefined || workingPages === 0 || this.#capacity === 0) return;
     const { lines } = this.#caches[vcpu.cpu];
-    const missing = this.#most(workingPages) - lines[vcpu.index];
+    const most = this.#most(workingPages);
+    if (lines[vcpu.index] === ALL) lines[vcpu.index] = most;
+    const missing = most - lines[vcpu.index];
     if (missing <= 0) return;
     const fetched = Math.min(missing, Math.floor(vcpu.owed / this.#lineFill));
     if (fetched === 0) return;
@@ -81,8 +86,9 @@ export class VcpuSwitches {
     const { order, lines } = this.#caches[vcpu.cpu];
     let others = 0;
     for (const other of order) {
-      if (other === vcpu) return Math.min(lines[vcpu.index], this.#capacity - others);
-      others += Math.min(lines[other.index], this.#most(other.work.workingPages ?? 0));
+      const own = lines[other.index] === ALL ? this.#most(other.work.workingPages ?? 0) : lines[other.index];
+      if (other === vcpu) return Math.min(own, this.#capacity - others);
+      others += own;
       if (others >= this.#capacity) return 0;
     }
     return 0;

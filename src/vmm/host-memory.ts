@@ -100,6 +100,8 @@ export class HostMemory {
 
   /** The guest's balloon takes a page: whatever backs it is free for others. */
   release(vm: VmMemory, ppn: number): void {
+    // One that an earlier deflation gave back and nobody has touched since is promised no longer.
+    if (vm.backing[ppn] === UNBACKED && vm.returned > 0) vm.returned--;
     this.discard(vm, ppn);
     vm.backing[ppn] = BALLOONED;
     vm.ballooned++;
@@ -120,6 +122,18 @@ export class HostMemory {
     const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
     this.#writeSlot(vm, ppn, content);
+  }
+
+  /**
+   * Take the frame of a mapped page, not part of a large one, that nobody else maps. The page is shared with an equal one if
+   * that is tried at all, else kept compressed, else swapped out. Returns false if there was no place for it.
+   */
+  pageOut(vm: VmMemory, ppn: number): boolean {
+    if (this.sharer?.sharesOnDemand === true && this.sharer.share(vm, ppn)) return true;
+    if (this.compressor?.compress(vm, ppn) === true) return true;
+    if (this.swapSpaceLeft <= 0) return false;
+    this.swapOut(vm, ppn);
+    return true;
   }
 
   /** From now on the page is one that can be shared or taken. */

@@ -5,8 +5,8 @@ import type { VmMemory } from "./vm-memory.ts";
 export interface PageSharer {
   /** The VMs' memory has been scanned already when the simulation starts. */
   readonly scannedBeforeStart: boolean;
-  /** A page that is about to be swapped out is tried for sharing first. */
-  readonly sharesBeforeSwap: boolean;
+  /** Pages are tried for sharing besides the scan: one that is to be swapped out, and those of a large page broken up. */
+  readonly sharesOnDemand: boolean;
   /** Who writes to a shared frame that nobody else maps any more gets a copy all the same, and not the frame. */
   readonly copiesForLast: boolean;
   /** Try to back a page with a frame of equal content. Returns whether its own frame was given up. */

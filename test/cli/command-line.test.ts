@@ -51,6 +51,9 @@ describe("the command line", () => {
     it(`takes the matrix by name: ${name}`, () => parse(["run", name]));
   }
 
+  it("takes options that may be repeated", () =>
+    parse(["overcommit", "--policy", "xl", "--policy", "mom", "--strategy", "esx", "--strategy", "xen-balloon"]));
+
   it("takes switches that are written out", () => parse(["run", "--resume=true", "--quiet=false", "--no-report"]));
 
   const wrong: readonly [string[], string][] = [
@@ -69,6 +72,8 @@ describe("the command line", () => {
     [["run", "a", "--out", "b", "--out", "c"], "--out is given 2 times; expected once"],
     [["operations", "--vmm"], "--vmm has no value"],
     [["operations", "--only=", "--events"], "--only has no value"],
+    [["overcommit", "--vms", "2", "--vms", "4"], "--vms is given 2 times; expected once"],
+    [["run", "--out", "a", "--out", "b"], "--out is there more than once; expected one value"],
     [["run", "--resume="], '"" is no value for the switch --resume'],
   ];
   for (const [words, expected] of wrong) {

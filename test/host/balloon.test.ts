@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { readJson } from "../inputs/data-files.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { buildHost } from "./fixtures.ts";
 import { type PagingCounters, runBalloonJob } from "./balloon-job.ts";
 import { readCompilerTrace } from "./compiler-trace.ts";
 import { type GuestSize, memTotalKib } from "./measured-guest.ts";
@@ -15,6 +17,18 @@ interface Measured {
   readonly wholeJob: PagingCounters;
   readonly memTotalKib: number;
 }
+
+it("a page that a balloon gives back and takes again untouched is promised to the VM only meanwhile", () => {
+  const { memory } = buildHost(esx, 100);
+  const vm = memory.addVm(50);
+  for (let ppn = 0; ppn < 50; ppn++) memory.write(vm, ppn, ppn);
+  for (let round = 0; round < 3; round++) {
+    for (let ppn = 0; ppn < 20; ppn++) memory.release(vm, ppn);
+    expect([vm.ballooned, vm.returned, vm.claimed]).toEqual([20, 0, 30]);
+    for (let ppn = 0; ppn < 20; ppn++) memory.reclaim(vm, ppn, false);
+    expect([vm.ballooned, vm.returned, vm.claimed]).toEqual([0, 20, 50]);
+  }
+});
 
 const { runs } = readJson<{ readonly runs: Readonly<Record<string, Measured>> }>(
   join(import.meta.dirname, "balloon-measured.json"),

@@ -18,7 +18,7 @@ export function ksmHost(contents: readonly Uint32Array[], settings: Partial<KsmS
   const scanner = new KsmScanner(memory, { ...UNLIMITED, ...settings });
   memory.sharer = {
     scannedBeforeStart: false,
-    sharesBeforeSwap: false,
+    sharesOnDemand: false,
     copiesForLast: true,
     share: () => false,
     forget: (vm, ppn) => scanner.forget(vm, ppn),

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { esx } from "../../src/vmm/esx.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
+import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { isSwapped, Region } from "../../src/vmm/vm-memory.ts";
-import { buildHost, type TestHost } from "./fixtures.ts";
+import { buildHost, checkFrames, type TestHost } from "./fixtures.ts";
 
 const REGION = 512;
 
@@ -76,6 +79,26 @@ describe("large pages", () => {
     // Victims are shared once their large pages are broken; only pages with contents of their own would go to the disk.
     host.mechanisms[2].reclaim(vm, 400);
     expect([host.memory.frames.saved >= 400, host.memory.swapOuts]).toEqual([true, 0]);
+  });
+
+  it("are split by KSM where it merges a page of them, and later by the balloon without a search for equal pages", () => {
+    const memory = [largePages(), ksm({ pagesToScan: 3000, smartScan: false }), ballooning(), hostSwap()];
+    const host = buildHost({ ...kvm, memory }, 10_000);
+    for (let i = 0; i < 2; i++) host.memory.addVm(3 * REGION);
+    const [one, other] = host.memory.vms;
+    for (const vm of [one, other]) {
+      for (let ppn = 0; ppn < 3 * REGION; ppn++) host.memory.write(vm, ppn, host.ids.unique());
+    }
+    const equal = host.ids.common(1);
+    host.memory.write(one, 7, equal);
+    host.memory.write(other, REGION + 9, equal);
+    for (let scan = 0; scan < 6; scan++) host.mechanisms[1].work();
+    expect(host.memory.frames.saved).toBe(1);
+    expect([...one.regions]).toEqual([Region.Small, Region.Large, Region.Large]);
+    expect([...other.regions]).toEqual([Region.Large, Region.Small, Region.Large]);
+    host.memory.release(one, 2 * REGION);
+    expect([one.regions[2], one.mapped]).toEqual([Region.Small, 3 * REGION - 1]);
+    checkFrames(host.memory);
   });
 
   it("are broken by the balloon, page for page of it", () => {

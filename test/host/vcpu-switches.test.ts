@@ -55,6 +55,21 @@ class LineByLine {
 }
 
 describe("another VM on a processor", () => {
+  it("leaves the first one what it works on, though that shows only when its first process runs, and no more", () => {
+    const switches = new VcpuSwitches(machine, SWITCH_CYCLES);
+    const work = { advance: () => false, workingPages: 0 };
+    const first = new Vcpu(0, work);
+    switches.switchTo(first);
+    work.workingPages = 4;
+    expect(runs(switches, first, 1e6)).toEqual({ fills: 0, switched: false });
+    const second = vcpuWith(1, LINES / 64);
+    expect(runs(switches, second, 1e9).fills).toBe(LINES);
+    // All its 256 lines have been displaced.
+    expect(runs(switches, first, 1e9)).toEqual({ fills: 256, switched: true });
+    // The others come back into what 256 lines have left.
+    expect(runs(switches, second, 1e9).fills).toBe(256);
+  });
+
   it("fetches exactly the lines that a cache of lines would have lost", () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 16 }), { minLength: 2, maxLength: 5 });
     const turns = fc.array(fc.nat({ max: 4 }), { minLength: 2, maxLength: 25 });

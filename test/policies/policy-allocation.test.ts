@@ -3,6 +3,10 @@ import { bootContents } from "../../src/guest/memory-manager.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
+import { LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { largePages } from "../../src/vmm/memory/large-pages.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import type { Action, Observations } from "../../src/vmm/memory/policies/policy-contract.ts";
@@ -10,7 +14,7 @@ import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
-import { addGuest, buildHost, SHAPE, type TestHost } from "../host/fixtures.ts";
+import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "../host/fixtures.ts";
 
 const KIB = 4;
 
@@ -166,6 +170,33 @@ describe("pages that a VM does not touch", () => {
     // More than half is free now: nothing more is taken.
     expect(host.memory.frames.free).toBe(300 - 90);
   });
+
+  /** What a VM of two large pages that nobody touches has after three minutes. */
+  function idleFor3Minutes(memory: Vmm["memory"]): TestHost {
+    const host = buildHost({ ...kvm, memory, allocation: damonReclaim() }, 1600);
+    const vm = host.memory.addVm(1024);
+    for (let ppn = 0; ppn < 1024; ppn++) host.memory.write(vm, ppn, 0);
+    for (let second = 0; second <= 180; second++) host.allocation.rebalance(second * 1e6);
+    checkFrames(host.memory);
+    return host;
+  }
+
+  it("are split off large pages, and compressed where that is done", () => {
+    const [large] = idleFor3Minutes([largePages(), hostSwap()]).memory.vms;
+    expect(large.swapped).toBeGreaterThan(0);
+    const split = large.regions.filter((region) => region === Region.Small).length;
+    expect(split).toBe(Math.ceil(large.swapped / LARGE_PAGE));
+    const [{ compressed, swapped }] = idleFor3Minutes([compression({ maxPercent: 100 }), hostSwap()]).memory.vms;
+    expect([compressed > 0, swapped]).toEqual([true, 0]);
+  });
+
+  it("stay when the swap space is full, whose size the policy sees", () => {
+    const host = idleFor3Minutes([hostSwap({ spacePercent: 1 })]);
+    expect([host.memory.vms[0].swapped, host.memory.swapSpaceLeft]).toEqual([16, 0]);
+    const { part, seen } = scripted([]);
+    run(hostWith(part(), { ...kvm, memory: [hostSwap({ spacePercent: 25 })] }), 1);
+    expect(seen[0].host.swapTotal).toBe(100 * KIB);
+  });
 });
 
 describe("a policy that is wrong", () => {
@@ -186,6 +217,13 @@ describe("a policy that is wrong", () => {
       expect(() => run(hostWith(scripted([[action as Action]]).part()), 1)).toThrow(message);
     });
   }
+
+  it.each([NaN, 0, -5, Infinity])("is told that it cannot be called again in %d us", (nextInUs) => {
+    const { part } = scripted([], nextInUs);
+    expect(() => run(hostWith(part()), 1)).toThrow(
+      `policy scripted: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`,
+    );
+  });
 
   it("for this host is refused with the signal that it needs", () => {
     expect(() => hostWith(damonReclaim(), xenPv)).toThrow(

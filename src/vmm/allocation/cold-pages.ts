@@ -32,15 +32,16 @@ export class ColdPages {
     return cold;
   }
 
-  /** Write up to `pages` cold pages of a VM to the host's swap space. */
-  swapOut(vm: VmMemory, pages: number): void {
+  /** Page out up to `pages` cold pages of a VM; large pages are split for it. */
+  pageOut(vm: VmMemory, pages: number): void {
     const marks = this.#marks.get(vm);
     if (marks === undefined) return;
     let left = pages;
     for (let ppn = 0; ppn < vm.pages && left > 0; ppn++) {
       if (!this.#isCold(vm, marks, ppn)) continue;
-      this.#memory.swapOut(vm, ppn);
-      left--;
+      this.#memory.breakUp(vm, ppn);
+      // Broken up, it may have found an equal page.
+      if (this.#isCold(vm, marks, ppn) && this.#memory.pageOut(vm, ppn)) left--;
     }
   }
 

@@ -99,6 +99,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { name, cadenceUs } = this.#policy;
     const { actions, state, nextInUs } = this.#decide(nowUs);
     this.#state = state;
+    if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
+      throw new InputError(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
     for (const action of actions) {
       const vm = checkAction(name, action, this.#view);
@@ -124,7 +126,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (vm === undefined) return;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
-    else if (action.kind === "reclaim") this.#cold?.swapOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
+    else if (action.kind === "reclaim") this.#cold?.pageOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "evict") this.#memory.evict(vm);
     vm.target = vm.size ?? vm.target;
   }

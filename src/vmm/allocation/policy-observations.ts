@@ -57,7 +57,7 @@ export class HostView implements VmsByName {
   }
 
   observe(nowUs: number): Observations {
-    const { frames, vms, swapIns, swapOuts } = this.#memory;
+    const { frames, vms, swapIns, swapOuts, swapSpacePages } = this.#memory;
     const running = vms.filter(({ evicted }) => !evicted);
     return {
       host: {
@@ -67,8 +67,13 @@ export class HostView implements VmsByName {
         reclaimable: 0,
         scrubbing: 0,
         reserved: 0,
-        // As large as it must be for every VM to fit.
-        swapTotal: this.#hasSwapSpace ? sumOf(vms, ({ pages }) => pages) * KIB_PER_PAGE : 0,
+        // Where nothing else is set, as large as it must be for every VM to fit.
+        swapTotal: this.#hasSwapSpace
+          ? Math.min(
+              swapSpacePages,
+              sumOf(vms, ({ pages }) => pages),
+            ) * KIB_PER_PAGE
+          : 0,
         swapUsed: sumOf(running, ({ swapped }) => swapped) * KIB_PER_PAGE,
         swappedInPages: swapIns,
         swappedOutPages: swapOuts,

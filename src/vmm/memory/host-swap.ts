@@ -40,7 +40,7 @@ class HostSwap implements MemoryMechanism {
     return this.#memory.frames.free - freeBefore;
   }
 
-  /** Every candidate is tried for sharing first, then for compression; one that others share would free nothing. */
+  /** A page that others share would free nothing. */
   #evict(vm: VmMemory, ppn: number): void {
     const memory = this.#memory;
     if (vm.backing[ppn] < 0 || memory.frames.references(vm.backing[ppn]) > 1) return;
@@ -50,9 +50,7 @@ class HostSwap implements MemoryMechanism {
       memory.breakUp(vm, ppn);
       return;
     }
-    if (memory.sharer?.sharesBeforeSwap === true && memory.sharer.share(vm, ppn)) return;
-    if (memory.compressor?.compress(vm, ppn) === true) return;
-    if (memory.swapSpaceLeft > 0) memory.swapOut(vm, ppn);
+    memory.pageOut(vm, ppn);
   }
 }
 

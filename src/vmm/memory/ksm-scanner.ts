@@ -208,6 +208,7 @@ export class KsmScanner {
   #pairUp(vm: VmMemory, ppn: number, page: number, other: number): void {
     const otherVm = this.#pages.vmOf(other);
     const mpn = otherVm.backing[this.#pages.ppnOf(other, otherVm)];
+    this.#memory.breakUp(otherVm, this.#pages.ppnOf(other, otherVm));
     this.#memory.frames.markShared(mpn);
     this.remaps++;
     this.#mergeWith(vm, ppn, mpn);
@@ -216,7 +217,9 @@ export class KsmScanner {
     this.#pages.putInNode(page, node);
   }
 
+  /** A large page is split for it (Linux, mm/ksm.c, try_to_merge_one_page). */
   #mergeWith(vm: VmMemory, ppn: number, mpn: number): void {
+    this.#memory.breakUp(vm, ppn);
     this.remaps++;
     this.#memory.merge(vm, ppn, mpn);
   }

@@ -30,7 +30,7 @@ export interface KsmParameters extends Record<string, number | boolean> {
 class Ksm implements MemoryMechanism, PageSharer {
   readonly name = "ksm";
   readonly kind = "sharing";
-  readonly sharesBeforeSwap = false;
+  readonly sharesOnDemand = false;
   readonly copiesForLast = true;
   readonly scannedBeforeStart: boolean;
   readonly #memory: HostMemory;

@@ -56,7 +56,7 @@ class LargePages implements MemoryMechanism, LargePageBacking {
     vm.regions[region] = Region.Small;
     this.#memory.payer.add(BREAK, this.#costs.zero + this.#costs.map);
     const { sharer } = this.#memory;
-    if (sharer === undefined) return;
+    if (sharer?.sharesOnDemand !== true) return;
     for (let page = region * LARGE_PAGE; page < (region + 1) * LARGE_PAGE; page++) sharer.share(vm, page);
   }
 }

@@ -27,7 +27,7 @@ export interface PageSharingParameters extends Record<string, number | boolean> 
 class PageSharing implements MemoryMechanism, PageSharer {
   readonly name = "page-sharing";
   readonly kind = "sharing";
-  readonly sharesBeforeSwap = true;
+  readonly sharesOnDemand = true;
   readonly copiesForLast = false;
   readonly periodUs = 1e6 / PERIODS_PER_SECOND;
   readonly scannedBeforeStart: boolean;

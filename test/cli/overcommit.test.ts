@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { OvercommitCurve } from "../../src/analysis/overcommit.ts";
+import { vmmbench } from "./vmmbench.ts";
+
+/** A guest that cannot swap: its balloon does not get far, and Xen has nothing that takes the rest by force. */
+const WORKLOAD = `
+name: small
+title: Small
+summary: A guest without swap space.
+guest: { memory: 16MiB, kernel: 4MiB, anonymous: 4MiB }
+duration: 2s
+activities:
+  - name: requests
+    arrivals: { rate: 20/s }
+    request: [compute: 1Mcycles]
+`;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "vmmbench-overcommit-"));
+  writeFileSync(join(folder, "small.yaml"), WORKLOAD);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const overcommit = (...options: string[]) => {
+  const workload = join(folder, "small.yaml");
+  const usual = ["--workload", workload, "--vms", "2", "--seeds", "1", "--strategy", "xen-balloon"];
+  return vmmbench(["overcommit", ...usual, "--quiet", "--no-report", ...options]);
+};
+
+describe("vmmbench overcommit", () => {
+  it("ends a search at a ratio at which a host cannot be simulated, and says why", { timeout: 60_000 }, async () => {
+    const out = join(folder, "search");
+    const { code, stdout, stderr } = await overcommit("--ratios", "0.9,1.25", "--search", "--json", "--out", out);
+    const { curves } = JSON.parse(stdout) as { curves: OvercommitCurve[] };
+    expect(curves[0].points.map(({ ratio }) => ratio)).toEqual([0.9, 1.25, 1.9]);
+    expect(curves[0].verdict.failingRatio).toBeUndefined();
+    expect(stderr).toMatch(
+      /1 failed: workload "small": xen-pv starts 2 VMs ballooned .*expected an overcommit ratio of/,
+    );
+    expect(code).toBe(1);
+  });
+
+  it("says so when there is nothing to compare", { timeout: 60_000 }, async () => {
+    const { code, stderr } = await overcommit("--ratios", "1", "--out", join(folder, "one"));
+    expect(stderr).toBe("no strategy has results at two ratios, so there is nothing to compare\n");
+    expect(code).toBe(0);
+  });
+
+  it("refuses a ratio that is there twice", async () => {
+    const { code, stderr } = await overcommit("--ratios", "1,1.5,1.50");
+    expect(stderr).toContain('--ratios: 1.5 is there twice in "1,1.5,1.50"');
+    expect(code).toBe(2);
+  });
+
+  it("refuses more than one precision", async () => {
+    const { code, stderr } = await overcommit("--search", "--precision", "0.05,0.1");
+    expect(stderr).toContain('--precision: expected one number; found "0.05,0.1"');
+    expect(code).toBe(2);
+  });
+});
