@@ -152,6 +152,16 @@ describe("a policy on a host", () => {
   });
 });
 
+/** A host whose only VM, of two large pages, has not been touched for three minutes. */
+function idleFor3Minutes(memory: Vmm["memory"]): TestHost {
+  const host = buildHost({ ...kvm, memory, allocation: damonReclaim() }, 1600);
+  const vm = host.memory.addVm(1024);
+  for (let ppn = 0; ppn < 1024; ppn++) host.memory.write(vm, ppn, 0);
+  for (let second = 0; second <= 180; second++) host.allocation.rebalance(second * 1e6);
+  checkFrames(host.memory);
+  return host;
+}
+
 describe("pages that a VM does not touch", () => {
   it("go to swap after two minutes, while the host is moderately short of memory", () => {
     // 192 of 300 frames are in use: 36 % are free, less than the 40 % at which reclaim starts.
@@ -170,16 +180,6 @@ describe("pages that a VM does not touch", () => {
     // More than half is free now: nothing more is taken.
     expect(host.memory.frames.free).toBe(300 - 90);
   });
-
-  /** What a VM of two large pages that nobody touches has after three minutes. */
-  function idleFor3Minutes(memory: Vmm["memory"]): TestHost {
-    const host = buildHost({ ...kvm, memory, allocation: damonReclaim() }, 1600);
-    const vm = host.memory.addVm(1024);
-    for (let ppn = 0; ppn < 1024; ppn++) host.memory.write(vm, ppn, 0);
-    for (let second = 0; second <= 180; second++) host.allocation.rebalance(second * 1e6);
-    checkFrames(host.memory);
-    return host;
-  }
 
   it("are split off large pages, and compressed where that is done", () => {
     const [large] = idleFor3Minutes([largePages(), hostSwap()]).memory.vms;
