@@ -73,7 +73,6 @@ describe("the command line", () => {
     [["operations", "--vmm"], "--vmm has no value"],
     [["operations", "--only=", "--events"], "--only has no value"],
     [["overcommit", "--vms", "2", "--vms", "4"], "--vms is given 2 times; expected once"],
-    [["run", "--out", "a", "--out", "b"], "--out is there more than once; expected one value"],
     [["run", "--resume="], '"" is no value for the switch --resume'],
   ];
   for (const [words, expected] of wrong) {
