@@ -11,7 +11,8 @@ import type { KernelName, MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../../src/vmm/host-contract.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
-import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
+import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 
 export const { profile } = loadMachine("machines/xeon-2.4-sosp03.yaml");
 
@@ -108,4 +109,21 @@ export function checkFrames({ frames, vms, zeroFrame }: HostMemory): void {
     total: frames.total,
     wrong: [],
   });
+}
+
+/** A guest of 256 MiB with these contents, 25,000 of its pages in use, that does nothing for three seconds. */
+export function idleGuest(contents: BigUint64Array): CompiledWorkload {
+  const guest = {
+    memoryPages: 65_536,
+    kernelPages: 10_000,
+    processes: 1,
+    anonymousPages: 5000,
+    residentAnonymousPages: 5000,
+    filePages: 10_000,
+    residentFilePages: 10_000,
+    swapPages: 65_536,
+    threads: 1,
+    contents,
+  };
+  return { name: "idle", guest, stream: new OperationStreamBuilder().finish(), durationUs: 3e6, warmupUs: 0 };
 }

@@ -9,10 +9,9 @@ import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { adviseKsm, INITIAL_ADVICE } from "../../src/vmm/memory/ksm-advisor.ts";
 import { ksm, type KsmParameters } from "../../src/vmm/memory/ksm.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
-import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { parseFingerprints } from "../../src/workload/readers/fingerprints.ts";
 import { committed, type KsmRunsTruth, readJson } from "../inputs/data-files.ts";
-import { buildHost } from "./fixtures.ts";
+import { buildHost, idleGuest } from "./fixtures.ts";
 
 const { profile } = loadMachine("machines/x86-64-server.yaml");
 const COSTS = profile.costs;
@@ -106,19 +105,7 @@ describe("KSM on a host of KVM's with real guests", () => {
 
   function idle(snapshot: string): CompiledWorkload {
     const path = join(committed, `${snapshot}.fp.gz`);
-    const guest = {
-      memoryPages: PAGES,
-      kernelPages: 10_000,
-      processes: 1,
-      anonymousPages: 5000,
-      residentAnonymousPages: 5000,
-      filePages: 10_000,
-      residentFilePages: 10_000,
-      swapPages: PAGES,
-      threads: 1,
-      contents: parseFingerprints(readInputFile(path).bytes, path),
-    };
-    return { name: "idle", guest, stream: new OperationStreamBuilder().finish(), durationUs: 3e6, warmupUs: 0 };
+    return idleGuest(parseFingerprints(readInputFile(path).bytes, path));
   }
 
   /** Pages that sharing saves, at the end of each second. */

@@ -7,9 +7,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
-import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
-import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { buildHost, profile } from "./fixtures.ts";
+import { buildHost, idleGuest, profile } from "./fixtures.ts";
 
 const PAGES = 65_536;
 
@@ -70,24 +68,8 @@ describe.each(SETS)("page sharing on the idle guests of $id", ({ guests, reclaim
   });
 
   it("is at that state when a host starts that has been up for long, and loses nothing while guests idle", () => {
-    const idle = (contents: BigUint64Array): CompiledWorkload => {
-      const guest: GuestShape = {
-        memoryPages: PAGES,
-        kernelPages: 10_000,
-        processes: 1,
-        anonymousPages: 5000,
-        residentAnonymousPages: 5000,
-        filePages: 10_000,
-        residentFilePages: 10_000,
-        swapPages: PAGES,
-        threads: 1,
-        contents,
-      };
-      const stream = new OperationStreamBuilder().finish();
-      return { name: "idle", guest, stream, durationUs: 3e6, warmupUs: 0 };
-    };
     const vmm = { ...esx, memory: [pageSharing(), ballooning(), hostSwap()] };
-    const outcome = runHost(vmm, profile, guests.map(idle), guests.length * PAGES + 20_000, () => ({}));
+    const outcome = runHost(vmm, profile, guests.map(idleGuest), guests.length * PAGES + 20_000, () => ({}));
     expect(outcome.metrics.memory_shared_saved_mib * 256).toBe(reclaimable);
   });
 });
