@@ -112,8 +112,9 @@ function relativeThroughput(cell: CellResult, uncommitted: CellResult | undefine
  * little. A hundredth of the memory in balloons is still room for the VMM, not shortage.
  */
 function isShortOfMemory({ metrics }: CellResult): boolean {
-  const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, memory_ballooned_mib: ballooned = 0 } = metrics;
-  return host > 0 || guest > 0 || ballooned > 0.01 * (metrics.host_memory_mib ?? 0);
+  const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, host_memory_mib: memory = 0 } = metrics;
+  const { memory_ballooned_mib: ballooned = 0, memory_compressed_mib: compressed = 0 } = metrics;
+  return host > 0 || guest > 0 || compressed > 0 || ballooned > 0.01 * memory;
 }
 
 function metricValues(cells: readonly CellResult[], metric: string): number[] {

@@ -249,6 +249,12 @@ describe("overcommit", () => {
     expect(overcommitCurves({ name: "r", cells })[0].verdict.sentence).toContain("no uncommitted host");
   });
 
+  it("gives no verdict against a host that compresses pages before it is overcommitted", () => {
+    const compresses = { ...full, memory_compressed_mib: 3, host_memory_mib: 1000 };
+    const cells = [1, 2].map((ratio) => host(ratio, 1, { throughput_rps: 30, ...compresses }));
+    expect(overcommitCurves({ name: "r", cells })[0].verdict.sentence).toContain("short of memory already");
+  });
+
   it("gives no verdict against a host that swaps before it is overcommitted", () => {
     const swaps = { ...full, host_swap_ins: 9, host_memory_mib: 1000 };
     const cells = [host(1, 1, { throughput_rps: 30, ...swaps }), host(2, 1, { throughput_rps: 30, ...swaps })];
