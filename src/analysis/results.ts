@@ -47,6 +47,14 @@ export function distinct<T, V>(items: readonly T[], valueOf: (item: T) => V): V[
   return [...new Set(items.map(valueOf))];
 }
 
+/** Cells of hosts that differ in nothing but the seed, in order of first appearance. */
+export function replicates(cells: readonly CellResult[]): CellResult[][] {
+  const groups = groupBy(cells, ({ spec }) =>
+    JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms, spec.overcommit, spec.vmm.label]),
+  );
+  return [...groups.values()];
+}
+
 /**
  * Cells of the same workload, number of guests and seed must have replayed the same operations. Throws an
  * {@link InputError} that names the cells that did not: comparing them would compare different work.
