@@ -1,7 +1,7 @@
 /** The results of a run as analyses see them, and the selections that they share. */
 import { InputError } from "../core/input-error.ts";
 import type { CellResult, CellSpec } from "../sim/cell.ts";
-import type { ServiceLevel } from "./service-level.ts";
+import { DEFAULT_SERVICE_LEVEL, type ServiceLevel } from "./service-level.ts";
 
 export interface Results {
   /** What charts name as their source: the name of the results folder. */
@@ -9,6 +9,11 @@ export interface Results {
   readonly cells: readonly CellResult[];
   /** What overcommit is judged by; absent: the default. */
   readonly serviceLevel?: ServiceLevel | undefined;
+}
+
+/** What the overcommit of a run is judged by. */
+export function serviceLevelOf({ serviceLevel = DEFAULT_SERVICE_LEVEL }: Results): ServiceLevel {
+  return serviceLevel;
 }
 
 /** Cells of one guest alone, every trap simulated. */
