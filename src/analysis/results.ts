@@ -1,7 +1,8 @@
 /** The results of a run as analyses see them, and the selections that they share. */
 import { InputError } from "../core/input-error.ts";
+import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { CellResult, CellSpec } from "../sim/cell.ts";
-import { DEFAULT_SERVICE_LEVEL, type ServiceLevel } from "./service-level.ts";
+import { DEFAULT_SERVICE_LEVEL } from "./service-level.ts";
 
 export interface Results {
   /** What charts name as their source: the name of the results folder. */

@@ -1,6 +1,7 @@
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import { groupBy, hostCells, type Results, serviceLevelOf } from "../../analysis/results.ts";
-import { levelText, type ServiceLevel } from "../../analysis/service-level.ts";
+import { levelText } from "../../analysis/service-level.ts";
+import type { ServiceLevel } from "../../experiment/matrix.ts";
 import { vmmStyles } from "../colours.ts";
 import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
 import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote, type View } from "./chart.ts";
