@@ -1,5 +1,5 @@
 /** Hosts with several guests side by side: what ran, how fast, and how the memory was held. Means over seeds. */
-import { distinct, groupBy, hostCells, requireIdenticalWork, type Results } from "./results.ts";
+import { distinct, hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
 import { type Estimate, meanEstimate } from "./statistics.ts";
 
 /** Figures of a host by the metric they come from, in the order of tables; all but the first two are in MiB. */
@@ -31,10 +31,7 @@ export interface HostRow {
 export function hostRows(results: Results): HostRow[] {
   const cells = hostCells(results);
   requireIdenticalWork(cells);
-  const groups = groupBy(cells, ({ spec }) =>
-    JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms, spec.overcommit, spec.vmm.label]),
-  );
-  return [...groups.values()].map((group) => {
+  return replicates(cells).map((group) => {
     const { block, workload, machine, vmm, vms = 1, overcommit = 1 } = group[0].spec;
     const of = (metric: string): Estimate => meanEstimate(group.map(({ metrics }) => metrics[metric] ?? 0));
     const names = Object.keys(HOST_FIGURES) as HostFigure[];

@@ -1,6 +1,7 @@
 /** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
+import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
-import { keepsLevel, levelText, type ServiceLevel, serviceOf } from "./service-level.ts";
+import { keepsLevel, levelText, serviceOf } from "./service-level.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */

@@ -1,9 +1,9 @@
 /** How far each strategy can overcommit the memory of a host, what that costs, and where the memory comes from. */
+import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
-import { distinct, groupBy, hostCells, requireIdenticalWork, type Results } from "./results.ts";
-import { DEFAULT_SERVICE_LEVEL, type ServiceLevel } from "./service-level.ts";
+import { distinct, groupBy, hostCells, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
 import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
 
 export interface OvercommitPoint {
@@ -39,7 +39,7 @@ export function overcommitCurves(results: Results): OvercommitCurve[] {
   requireIdenticalWork(cells);
   return [...groupBy(cells, curveKey).values()]
     .filter((group) => distinct(group, (cell) => cell.spec.overcommit).length > 1)
-    .map((group) => curveOf(group, results.serviceLevel ?? DEFAULT_SERVICE_LEVEL));
+    .map((group) => curveOf(group, serviceLevelOf(results)));
 }
 
 function curveKey({ spec }: CellResult): string {

@@ -1,7 +1,8 @@
 /** The results of a run as analyses see them, and the selections that they share. */
 import { InputError } from "../core/input-error.ts";
+import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { CellResult, CellSpec } from "../sim/cell.ts";
-import type { ServiceLevel } from "./service-level.ts";
+import { DEFAULT_SERVICE_LEVEL } from "./service-level.ts";
 
 export interface Results {
   /** What charts name as their source: the name of the results folder. */
@@ -9,6 +10,11 @@ export interface Results {
   readonly cells: readonly CellResult[];
   /** What overcommit is judged by; absent: the default. */
   readonly serviceLevel?: ServiceLevel | undefined;
+}
+
+/** What the overcommit of a run is judged by. */
+export function serviceLevelOf({ serviceLevel = DEFAULT_SERVICE_LEVEL }: Results): ServiceLevel {
+  return serviceLevel;
 }
 
 /** Cells of one guest alone, every trap simulated. */
@@ -45,6 +51,14 @@ export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map
 /** Different values of a property, in order of first appearance. */
 export function distinct<T, V>(items: readonly T[], valueOf: (item: T) => V): V[] {
   return [...new Set(items.map(valueOf))];
+}
+
+/** Cells of hosts that differ in nothing but the seed, in order of first appearance. */
+export function replicates(cells: readonly CellResult[]): CellResult[][] {
+  const groups = groupBy(cells, ({ spec }) =>
+    JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms, spec.overcommit, spec.vmm.label]),
+  );
+  return [...groups.values()];
 }
 
 /**

@@ -1,11 +1,6 @@
 /** What users were promised, and whether a measured point keeps it at 95 % confidence. */
+import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { Estimate } from "./statistics.ts";
-
-/** `bound`: the least share of the uncommitted throughput, or the most times that p99 latency may be the uncommitted one. */
-export interface ServiceLevel {
-  readonly metric: "throughput" | "p99";
-  readonly bound: number;
-}
 
 export const DEFAULT_SERVICE_LEVEL: ServiceLevel = { metric: "throughput", bound: 0.95 };
 

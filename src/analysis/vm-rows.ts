@@ -1,6 +1,6 @@
 /** The VMs of hosts whose VMs are not alike: what each got done. Means over seeds. */
 import type { CellResult } from "../sim/cell.ts";
-import { groupBy, hostCells, type Results } from "./results.ts";
+import { hostCells, replicates, type Results } from "./results.ts";
 
 /** Columns of a cell's `vms` that tables show, with their titles. */
 export const VM_FIGURES = {
@@ -25,10 +25,7 @@ export interface VmRow {
 /** One row for each VM of a VMM and density, in the order of the cells; none where VMs are alike. */
 export function vmRows(results: Results): VmRow[] {
   const cells = hostCells(results).filter(({ vms }) => vms !== undefined);
-  const groups = groupBy(cells, ({ spec }) =>
-    JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms, spec.overcommit, spec.vmm.label]),
-  );
-  return [...groups.values()].flatMap((group) => {
+  return replicates(cells).flatMap((group) => {
     const { block, workload, vmm, vms = 1, overcommit: ratio = 1 } = group[0].spec;
     return valuesOf(group[0], "vm").map((vm) => {
       const figures = Object.keys(VM_FIGURES).map((name) => mean(group.map((cell) => figureOf(cell, vm, name))));

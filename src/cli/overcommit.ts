@@ -116,8 +116,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
 
 /** Undefined without a search. */
 function parsePrecision({ search, precision = DEFAULT_PRECISION }: OvercommitArguments): number | undefined {
-  const value = parseNumber("--precision", precision, PRECISION);
-  return search ? value : undefined;
+  return search ? parseNumber("--precision", precision, PRECISION) : undefined;
 }
 
 interface Answer {

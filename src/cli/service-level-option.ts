@@ -1,5 +1,5 @@
 import { InputError } from "../core/input-error.ts";
-import type { ServiceLevel } from "../analysis/service-level.ts";
+import type { ServiceLevel } from "../experiment/matrix.ts";
 
 const FORMS =
   "throughput=95% (the least share of the uncommitted throughput) or p99=2x (the most times its p99 latency)";

@@ -40,7 +40,13 @@ export interface Matrix {
   readonly title: string;
   readonly blocks: readonly MatrixBlock[];
   /** What overcommit is judged by; absent: 95 % of the uncommitted throughput. */
-  readonly serviceLevel?: { readonly metric: "throughput" | "p99"; readonly bound: number };
+  readonly serviceLevel?: ServiceLevel;
+}
+
+/** `bound`: the least share of the uncommitted throughput, or the most times that p99 latency may be the uncommitted one. */
+export interface ServiceLevel {
+  readonly metric: "throughput" | "p99";
+  readonly bound: number;
 }
 
 const reference = z.string().min(1);

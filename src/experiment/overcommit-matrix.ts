@@ -4,7 +4,7 @@ import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { isPath } from "./catalogue.ts";
-import { readMatrix } from "./matrix.ts";
+import { readMatrix, type ServiceLevel } from "./matrix.ts";
 
 /** What takes the place of an axis; absent: as the matrix has it. */
 export interface OvercommitQuestion {
@@ -16,7 +16,7 @@ export interface OvercommitQuestion {
   readonly seeds?: readonly number[];
   /** Labels of the strategies to keep. */
   readonly strategies?: readonly string[];
-  readonly serviceLevel?: { readonly metric: "throughput" | "p99"; readonly bound: number };
+  readonly serviceLevel?: ServiceLevel;
   /** Cells beyond the matrix: ratios that only these strategies are run at. */
   readonly further?: readonly FurtherRatio[];
   /** More strategies: a VMM under each of these policies. */

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type OvercommitCurve, overcommitCurves } from "../../src/analysis/overcommit.ts";
 import { nextRatio } from "../../src/analysis/overcommit-search.ts";
-import type { ServiceLevel } from "../../src/analysis/service-level.ts";
+import type { ServiceLevel } from "../../src/experiment/matrix.ts";
 import type { CellResult } from "../../src/sim/cell.ts";
 import { cell, VMMS } from "../report/fixture.ts";
 

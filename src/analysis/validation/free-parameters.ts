@@ -4,6 +4,7 @@ import type { SourcedNumber } from "../../experiment/documents/machine-numbers.t
 import { partsIn } from "../../vmm/compose.ts";
 import { SLOTS, type Vmm } from "../../vmm/contract.ts";
 import { groupBy } from "../results.ts";
+import type { MonitoredMachine } from "./simulated-bench.ts";
 
 /** With this many free parameters for each prediction, or more, agreement shows little. */
 export const MOST_PER_PREDICTION = 0.25;
@@ -46,7 +47,7 @@ export interface FreeParameters {
 
 export function freeParameters(
   machines: readonly LoadedMachine[],
-  monitored: readonly { readonly machine: string; readonly vmm: Vmm }[],
+  monitored: readonly MonitoredMachine[],
   predictions: number,
 ): FreeParameters {
   const numbers = machines.flatMap(ownNumbers);
@@ -90,7 +91,7 @@ function groupOf(name: string, of: readonly SourcedNumber[]): ParameterGroup {
 /** A VMM that is simulated with different parts on a machine counts with all the costs that any of them needs. */
 function calibratedCosts(
   machines: readonly LoadedMachine[],
-  monitored: readonly { readonly machine: string; readonly vmm: Vmm }[],
+  monitored: readonly MonitoredMachine[],
 ): readonly CalibratedCosts[] {
   return machines.flatMap((machine) => {
     const own = ownNumbers(machine).filter(({ kind }) => kind === "calibrated");

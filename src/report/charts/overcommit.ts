@@ -1,6 +1,7 @@
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
-import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
-import { DEFAULT_SERVICE_LEVEL, levelText, type ServiceLevel } from "../../analysis/service-level.ts";
+import { groupBy, hostCells, type Results, serviceLevelOf } from "../../analysis/results.ts";
+import { levelText } from "../../analysis/service-level.ts";
+import type { ServiceLevel } from "../../experiment/matrix.ts";
 import { vmmStyles } from "../colours.ts";
 import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
 import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote, type View } from "./chart.ts";
@@ -44,7 +45,7 @@ export function hostNote(results: Results, { block, workload, machine, vms }: Ov
 }
 
 function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {
-  const level = results.serviceLevel ?? DEFAULT_SERVICE_LEVEL;
+  const level = serviceLevelOf(results);
   const title = titleOf(curves, level);
   const dashed = level.metric === "throughput" ? `; dashed: ${Math.round(100 * (1 - level.bound))} % loss` : "";
   const subtitle =

@@ -1,6 +1,7 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
-import { DEFAULT_SERVICE_LEVEL, levelText } from "../../analysis/service-level.ts";
+import { serviceLevelOf } from "../../analysis/results.ts";
+import { levelText } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { memorySourcesChart } from "../charts/memory-sources.ts";
 import { overcommitChart } from "../charts/overcommit.ts";
@@ -10,7 +11,7 @@ import type { Run } from "../load-run.ts";
 /** How far each strategy goes, and where the memory comes from. */
 export function overcommitSection({ results }: Run): Section {
   const curves = overcommitCurves(results);
-  const level = results.serviceLevel ?? DEFAULT_SERVICE_LEVEL;
+  const level = serviceLevelOf(results);
   const blocks: Block[] =
     curves.length === 0
       ? [paragraph(`Left out: it needs ${overcommitChart.needs}.`)]
