@@ -1,7 +1,7 @@
 /** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
-import { keepsLevel, levelText, serviceOf } from "./service-level.ts";
+import { keepsLevel, levelText, serviceOf, twoDecimals } from "./service-level.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
@@ -16,7 +16,7 @@ export interface OvercommitVerdict {
 /** The roomiest host is short of memory already, so that there is nothing to compare with. */
 export function withheldVerdict(strategy: string, ratio: number): OvercommitVerdict {
   const sentence =
-    `${strategy}: no verdict: its roomiest host (ratio ${format(ratio)}) is short of memory already, with what the VMM ` +
+    `${strategy}: no verdict: its roomiest host (ratio ${twoDecimals(ratio)}) is short of memory already, with what the VMM ` +
     "itself needs; add a lower ratio to compare with.";
   return { open: false, sentence };
 }
@@ -37,13 +37,13 @@ export function overcommitVerdict(
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
   const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
-  const first = beyond === undefined ? "" : `; at ${format(beyond.ratio)}, ${lossOf(beyond, level)}`;
+  const first = beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   if (highest === undefined) {
     const sentence = `${strategy}: no overcommit keeps ${levelText(level)} (${confidence})${first}.`;
     return { ...failingRatio, open: false, sentence };
   }
-  const limit = `${format(highest.ratio)}${beyond === undefined ? ", the highest ratio measured" : ""}`;
+  const limit = `${twoDecimals(highest.ratio)}${beyond === undefined ? ", the highest ratio measured" : ""}`;
   const note = level.metric === "throughput" ? latencyNote(points, highest) : "";
   const stays = levelText(level, "stays ");
   const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}.`;
@@ -57,7 +57,7 @@ function allStart({ vmsAdmitted, vmsConfigured }: OvercommitPoint): boolean {
 
 function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
   const figure = serviceOf(level, point)?.estimate ?? 0;
-  const started = `only ${format(point.vmsAdmitted)} of ${format(point.vmsConfigured)} VMs start`;
+  const started = `only ${twoDecimals(point.vmsAdmitted)} of ${twoDecimals(point.vmsConfigured)} VMs start`;
   const admitted = allStart(point) ? "" : ` (${started})`;
   if (level.metric === "p99") {
     if (keepsLevel(level, point)) return started;
@@ -78,7 +78,7 @@ function latencyNote(points: readonly OvercommitPoint[], at: OvercommitPoint): s
   if (before === undefined || then === undefined || !(before > 0)) return "";
   const factor = then / before;
   if (factor < 1.1) return ", p99 latency as before";
-  return `, p99 latency ${times(factor)} that of ratio ${format(points[0].ratio)}`;
+  return `, p99 latency ${times(factor)} that of ratio ${twoDecimals(points[0].ratio)}`;
 }
 
 function times(factor: number): string {
@@ -87,8 +87,4 @@ function times(factor: number): string {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-}
-
-function format(value: number): string {
-  return String(Math.round(value * 100) / 100);
 }

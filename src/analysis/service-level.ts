@@ -26,10 +26,16 @@ export function keepsLevel(level: ServiceLevel, service: RelativeService): boole
 
 /** "throughput within 5 %", "p99 latency within 2 times the uncommitted one"; `verb` goes before "within". */
 export function levelText({ metric, bound }: ServiceLevel, verb = ""): string {
-  if (metric === "throughput") return `throughput ${verb}within ${round(100 * (1 - bound))} %`;
-  return `p99 latency ${verb}within ${round(bound)} times the uncommitted one`;
+  if (metric === "throughput") return `throughput ${verb}within ${lossText(bound)}`;
+  return `p99 latency ${verb}within ${twoDecimals(bound)} times the uncommitted one`;
 }
 
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
+/** "2.5 %" of throughput that may be lost where a share of 0.975 is to be left. */
+export function lossText(share: number): string {
+  return `${twoDecimals(100 * (1 - share))} %`;
+}
+
+/** At most two decimals: "1.5", "16". */
+export function twoDecimals(value: number): string {
+  return String(Math.round(value * 100) / 100);
 }

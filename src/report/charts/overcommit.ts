@@ -1,6 +1,6 @@
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import { groupBy, hostCells, type Results, serviceLevelOf } from "../../analysis/results.ts";
-import { levelText } from "../../analysis/service-level.ts";
+import { levelText, lossText } from "../../analysis/service-level.ts";
 import type { ServiceLevel } from "../../experiment/matrix.ts";
 import { vmmStyles } from "../colours.ts";
 import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
@@ -47,7 +47,7 @@ export function hostNote(results: Results, { block, workload, machine, vms }: Ov
 function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {
   const level = serviceLevelOf(results);
   const title = titleOf(curves, level);
-  const dashed = level.metric === "throughput" ? `; dashed: ${Math.round(100 * (1 - level.bound))} % loss` : "";
+  const dashed = level.metric === "throughput" ? `; dashed: ${lossText(level.bound)} loss` : "";
   const subtitle =
     "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
     `interval${dashed}. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
