@@ -12,7 +12,7 @@ export interface HostContext {
   readonly profile: MachineProfile;
   readonly memory: HostMemory;
   readonly compressedSizes: CompressedSizes;
-  /** The memory mechanisms of this VMM, in order of preference; complete once all parts have been created. */
+  /** The memory mechanisms of this VMM, in order of preference; complete when the other parts are created. */
   readonly mechanisms: readonly MemoryMechanism[];
   /** A random stream of this part's own. */
   random(name: string): RandomStream;
