@@ -104,11 +104,12 @@ async function workloads(): Promise<readonly Entry[]> {
 
 async function machines(): Promise<readonly Entry[]> {
   const { catalogue, locate } = await import("../experiment/catalogue.ts");
-  const { loadMachine } = await import("../experiment/documents/load.ts");
-  return catalogue("machines").map((name) => ({
-    name,
-    title: loadMachine(locate("machines", name, "")).profile.title,
-  }));
+  const { machineSchema } = await import("../experiment/documents/machine-document.ts");
+  const { readDocument } = await import("../experiment/documents/yaml-document.ts");
+  return catalogue("machines").map((name) => {
+    const file = locate("machines", name, "");
+    return { name, title: readDocument(readFileSync(file, "utf8"), file, machineSchema).data.title };
+  });
 }
 
 async function experiments(): Promise<readonly Entry[]> {

@@ -1,9 +1,8 @@
 /** `vmmbench memory`: what the memory contents of real guests have in common. */
 import type { CommandModule } from "yargs";
 import type { PageSharing } from "../analysis/page-sharing.ts";
+import { PAGES_PER_MIB } from "../machine/page.ts";
 import { percentage, textTable, wholeNumber } from "./text-table.ts";
-
-const PAGES_PER_MIB = 256;
 
 interface SharingArguments {
   files: string[];

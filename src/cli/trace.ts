@@ -3,12 +3,12 @@ import type { CommandModule } from "yargs";
 import type { TraceStatistics } from "../analysis/reference-trace.ts";
 import type { LruPoint } from "../analysis/stack-distances.ts";
 import { InputError } from "../core/input-error.ts";
+import { KIB_PER_PAGE } from "../machine/page.ts";
 import { percentage, textTable, wholeNumber } from "./text-table.ts";
 import { convertCommand } from "./trace-convert.ts";
 import { replayCommand } from "./trace-replay.ts";
 
 const DEFAULT_FRAMES = "16,32,64,128,256,512,1024,2048";
-const KIB_PER_PAGE = 4;
 
 interface StatsArguments {
   file: string;

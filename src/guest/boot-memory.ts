@@ -1,11 +1,10 @@
 /** How much memory a guest needs to boot at monitor resolution, and what it is told when it has less. */
 import { InputError } from "../core/input-error.ts";
+import { KIB_PER_PAGE } from "../machine/page.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { Layout } from "./kernel-version.ts";
 import { imageRegions, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
-
-const PAGE_KIB = 4;
 
 /** Throws an {@link InputError} when a guest of this shape has too little memory to boot. */
 export function requireBootMemory(workload: string, shape: GuestShape, format: PageTableFormat, layout: Layout): void {
@@ -19,7 +18,7 @@ export function requireBootMemory(workload: string, shape: GuestShape, format: P
 
 /** Pages as a size: "384KiB". */
 export function sizeOf(pages: number): string {
-  const kib = pages * PAGE_KIB;
+  const kib = pages * KIB_PER_PAGE;
   return kib > 0 && kib % 1024 === 0 ? `${kib / 1024}MiB` : `${kib}KiB`;
 }
 

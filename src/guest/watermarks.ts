@@ -1,4 +1,5 @@
 /** How many free pages a guest kernel keeps, by the memory it manages. */
+import { KIB_PER_PAGE } from "../machine/page.ts";
 import type { KernelName } from "../machine/profile.ts";
 
 /** Free pages, in order: only reclaim itself may go below the first; reclaim begins at the second and ends at the third. */
@@ -13,7 +14,6 @@ const RATIO = 128;
 const LEAST = 20;
 const MOST = 255;
 /** Linux 6.1, mm/page_alloc.c: min_free_kbytes is the root of 16 times the memory in KiB, within 128 and 262,144. */
-const KIB_PER_PAGE = 4;
 const LEAST_KIB = 128;
 const MOST_KIB = 262_144;
 /** Memory below 16 MiB is a zone of its own on x86; vm.lowmem_reserve_ratio: of the rest one page in 256 is held back there. */

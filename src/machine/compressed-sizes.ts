@@ -1,4 +1,5 @@
 /** How small pages become when they are compressed: as measured, or as a page of a real guest would. */
+import { copyInto } from "../core/copy-into.ts";
 import { PAGE_BYTES } from "./page.ts";
 
 /** Sizes are measured in these units, rounded up. */
@@ -22,11 +23,7 @@ export class CompressedSizes {
   /** Contents whose size was measured: ids (of which none is a common content) and sizes in units, one a page. */
   record(ids: Uint32Array, units: Uint8Array): void {
     const largest = ids.reduce((most, id) => Math.max(most, id), 0);
-    if (largest >= this.#measured.length) {
-      const larger = new Uint8Array(largest + 1);
-      larger.set(this.#measured);
-      this.#measured = larger;
-    }
+    if (largest >= this.#measured.length) this.#measured = copyInto(this.#measured, new Uint8Array(largest + 1));
     for (let page = 0; page < Math.min(ids.length, units.length); page++) this.#measured[ids[page]] = units[page];
   }
 

@@ -5,6 +5,7 @@
  * `frame << 8 | flags`: 24-bit frame numbers reach 64 GiB, enough for every host simulated here. Virtual page numbers are
  * unsigned 32-bit integers, so that of the topmost x86-64 level the lowest 5 index bits are used (16 TiB).
  */
+import { copyInto } from "../core/copy-into.ts";
 import type { PageTableFormatName } from "./profile.ts";
 
 /** Flag bits of an entry. The upper two are left to software by both architectures. */
@@ -128,9 +129,8 @@ export class PageTableMemory {
 
   #newSlot(): number {
     if ((this.#slots + 1) * this.entriesPerTable > this.words.length) {
-      const grown = new Uint32Array(Math.max(16, this.#slots * 2) * this.entriesPerTable);
-      grown.set(this.words);
-      this.words = grown;
+      const length = Math.max(16, this.#slots * 2) * this.entriesPerTable;
+      this.words = copyInto(this.words, new Uint32Array(length));
     }
     return this.#slots++;
   }

@@ -32,6 +32,11 @@ export interface CellSpec {
   readonly settings?: readonly VmGroup[];
 }
 
+/** Pages that a host has for VMs with so many configured in all. */
+export function pagesForVms(configuredPages: number, overcommit: number): number {
+  return Math.round(configuredPages / overcommit);
+}
+
 export type CellStatus = "done" | "skipped" | "failed";
 
 export interface CellResult {

@@ -1,5 +1,6 @@
 /** What a host simulation shows: a row a second, and figures over the measured window. */
 import type { Ledger } from "../core/ledger.ts";
+import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
@@ -9,7 +10,6 @@ import type { HostGuest } from "./host-guest.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { VmFigures } from "./vm-figures.ts";
 
-const PAGES_PER_MIB = 256;
 const MEMORY_COLUMNS = [
   "memory_free_mib",
   "memory_private_mib",

@@ -3,6 +3,7 @@ import { Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
+import { PAGES_PER_MIB } from "../machine/page.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
@@ -118,7 +119,7 @@ export class HostSimulation implements GuestSurroundings {
     );
     this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
     checkReservations(workloads, profile);
-    const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * 256);
+    const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * PAGES_PER_MIB);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
     this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);
     this.building = false;

@@ -4,7 +4,7 @@ import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
 import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import type { CellOutcome, CellSpec } from "./cell.ts";
+import { type CellOutcome, type CellSpec, pagesForVms } from "./cell.ts";
 import { runHost } from "./host.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
@@ -44,7 +44,7 @@ export function simulate(
 ): CellOutcome {
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  return runHost(vmm, profile, guests, Math.round(configuredPages / overcommit), measure);
+  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure);
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */

@@ -12,7 +12,7 @@ export interface HostContext {
   readonly profile: MachineProfile;
   readonly memory: HostMemory;
   readonly compressedSizes: CompressedSizes;
-  /** The memory mechanisms of this VMM, in order of preference; complete once all parts have been created. */
+  /** The memory mechanisms of this VMM, in order of preference; complete when the other parts are created. */
   readonly mechanisms: readonly MemoryMechanism[];
   /** A random stream of this part's own. */
   random(name: string): RandomStream;
@@ -32,13 +32,13 @@ export interface MemoryMechanism {
   work(): void;
   /**
    * Free up to `pages` frames of a VM's at once; returns how many it was. Only cooperative and forced mechanisms free any
-   * on demand, and a cooperative
-   * mechanism is asked only while the host is being built, when the time it takes does not matter.
+   * on demand, and a cooperative mechanism is asked only while the host is being built, when the time it takes does not
+   * matter.
    */
   reclaim(vm: VmMemory, pages: number): number;
 }
 
-/** A VM before it starts. */
+/** A VM's memory and what has been set for it: before it starts a request, afterwards the VM itself. */
 export interface VmRequest {
   /** Configured memory, pages. */
   readonly pages: number;

@@ -3,6 +3,7 @@
  * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
+import { copyInto } from "../core/copy-into.ts";
 import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
@@ -271,9 +272,7 @@ export class HostMemory {
 
   #newSlot(): number {
     if (this.#slotsUsed === this.#slotContent.length) {
-      const larger = new Uint32Array(this.#slotsUsed * 2);
-      larger.set(this.#slotContent);
-      this.#slotContent = larger;
+      this.#slotContent = copyInto(this.#slotContent, new Uint32Array(this.#slotsUsed * 2));
     }
     return this.#slotsUsed++;
   }

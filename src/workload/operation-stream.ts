@@ -4,6 +4,7 @@
  * Four parallel typed arrays (operation, operands a, b, c). The stream knows nothing about the VMM; its SHA-256 goes into
  * every result, and results with different digests are never compared.
  */
+import { copyInto } from "../core/copy-into.ts";
 import { digest } from "../core/digest.ts";
 
 /** Operation codes. Operands in the comments; a "page" is 4 KiB. */
@@ -163,11 +164,6 @@ export class OperationStreamBuilder {
     this.#b = copyInto(this.#b, new Uint32Array(this.#b.length * 2));
     this.#c = copyInto(this.#c, new Uint32Array(this.#c.length * 2));
   }
-}
-
-function copyInto<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
 
 /** Little-endian bytes, so that the digest does not depend on the machine (every platform of Node.js is little-endian). */

@@ -1,4 +1,5 @@
 /** What an administrator sets for one VM, apart from its configured size. */
+import { PAGES_PER_MIB } from "../machine/page.ts";
 
 export const SHARE_LEVELS = ["high", "normal", "low"] as const;
 export type ShareLevel = (typeof SHARE_LEVELS)[number];
@@ -23,7 +24,6 @@ export interface VmGroup {
 
 /** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */
 const SHARES_PER_MIB: Readonly<Record<ShareLevel, number>> = { high: 20, normal: 10, low: 5 };
-const PAGES_PER_MIB = 256;
 
 /** Shares of a VM with `pages` of configured memory. */
 export function memoryShares(pages: number, shares: ShareLevel | number = "normal"): number {

@@ -4,9 +4,6 @@ import type { CostEntry, CostSection } from "./machine-costs.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import type { SourceKind } from "./sources.ts";
 
-const BITS_PER_MEGABYTE = 8e6;
-const MEGA = 1e6;
-
 /** native: what is left of a figure of the bare machine; derived: follows from another number by a rule. */
 export type NumberKind = SourceKind | "native" | "derived";
 
@@ -35,21 +32,24 @@ export function machineNumbers(document: MachineDocument, profile: MachineProfil
       const table = document[key];
       return table === undefined ? [] : [sourced(`${key}.entries`, table.entries, "entries", table)];
     }),
-    ...deviceNumbers(document),
+    ...deviceNumbers(document, profile),
     ...costNumbers("costs", document.costs, profile.costs, document.unit),
     ...costNumbers("kernel-paths", document["kernel-paths"], profile.kernelPaths, document.unit),
   ];
 }
 
-function deviceNumbers({ disk, network, "network-interrupts": interrupts }: MachineDocument): readonly SourcedNumber[] {
+function deviceNumbers(
+  { disk, network, "network-interrupts": interrupts }: MachineDocument,
+  profile: MachineProfile,
+): readonly SourcedNumber[] {
   return [
     ...(disk === undefined
       ? []
       : [
           sourced("disk.positioning", disk.positioning, "us", disk),
-          sourced("disk.rate", disk.rate / BITS_PER_MEGABYTE, "MB/s", disk),
+          sourced("disk.rate", profile.disk.megabytesPerSecond, "MB/s", disk),
         ]),
-    ...(network === undefined ? [] : [sourced("network.rate", network.rate / MEGA, "Mb/s", network)]),
+    ...(network === undefined ? [] : [sourced("network.rate", profile.network.megabitsPerSecond, "Mb/s", network)]),
     ...(interrupts === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),

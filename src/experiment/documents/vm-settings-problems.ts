@@ -1,5 +1,6 @@
 /** What is wrong with the settings of VMs although every value by itself is right. */
 import { sizeOf } from "../../guest/boot-memory.ts";
+import { pagesForVms } from "../../sim/cell.ts";
 import type { VmGroup } from "../../workload/vm-settings.ts";
 import type { DocumentPath } from "./yaml-document.ts";
 
@@ -57,7 +58,7 @@ export function densityProblems(groups: readonly VmGroup[], density: HostDensity
   }
   const reserving = groups.filter(({ memory }) => memory?.reservationPages !== undefined);
   const reserved = reserving.reduce((sum, group) => sum + reservedBy(group), 0);
-  const hostPages = Math.round((vms * vmPages) / overcommit);
+  const hostPages = pagesForVms(vms * vmPages, overcommit);
   if (problems.length === 0 && reserved > hostPages) {
     const host = `the host's ${sizeOf(hostPages)} with ${vms} VMs at an overcommit of ${overcommit}`;
     const message = `${reserving.map(named).join(", ")}: reservations of ${sizeOf(reserved)} together are more than ${host}`;

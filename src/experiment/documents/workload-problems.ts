@@ -1,4 +1,5 @@
 /** What is wrong with a workload although every value by itself is right. */
+import { KIB_PER_PAGE } from "../../machine/page.ts";
 import { operationEstimates } from "./operation-estimate.ts";
 import type { StepDocument } from "./step-schema.ts";
 import type { DocumentPath } from "./yaml-document.ts";
@@ -9,7 +10,6 @@ export interface WorkloadProblem {
   readonly message: string;
 }
 
-const PAGE_KIB = 4;
 const SHARE_TOLERANCE = 1e-6;
 /** 260 MB of operation stream for each guest. */
 const MAX_OPERATIONS = 20_000_000;
@@ -201,6 +201,6 @@ function rangeProblems(
 }
 
 function mib(pages: number): string {
-  const kib = pages * PAGE_KIB;
+  const kib = pages * KIB_PER_PAGE;
   return kib % 1024 === 0 ? `${kib / 1024}MiB` : `${kib}KiB`;
 }

@@ -10,11 +10,16 @@ export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
   return [...vms].sort((a, b) => b.machine - b.target - (a.machine - a.target) || a.index - b.index);
 }
 
-/** Frames freed; 0: there is no page that can be taken. */
-export function makeRoomByForce(vms: readonly VmMemory[], forced: readonly MemoryMechanism[]): number {
+/** Frames freed; 0: there is no page that can be taken. `most`: pages that may be taken from a VM at once. */
+export function makeRoomByForce(
+  vms: readonly VmMemory[],
+  forced: readonly MemoryMechanism[],
+  most: (vm: VmMemory) => number = () => EMERGENCY_PAGES,
+): number {
   for (const vm of byExcess(vms)) {
+    const pages = most(vm);
     for (const mechanism of forced) {
-      const freed = mechanism.reclaim(vm, EMERGENCY_PAGES);
+      const freed = mechanism.reclaim(vm, pages);
       if (freed > 0) return freed;
     }
   }

@@ -4,6 +4,7 @@
  */
 import { InputError } from "../../core/input-error.ts";
 import { event } from "../../core/ledger.ts";
+import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
@@ -13,10 +14,8 @@ import type { VmMemory } from "../vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { makeRoomByForce } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
-import { COLD, HostView, KIB_PER_PAGE, SHOWN } from "./policy-observations.ts";
+import { COLD, HostView, SHOWN } from "./policy-observations.ts";
 import { equalSplit } from "./static-partition.ts";
-
-const PAGES_PER_MIB = 256;
 
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
   readonly name: string;

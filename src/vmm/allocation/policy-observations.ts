@@ -1,4 +1,5 @@
 /** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
+import { KIB_PER_PAGE } from "../../machine/page.ts";
 import type { HostMemory } from "../host-memory.ts";
 import {
   type GuestReport,
@@ -11,7 +12,6 @@ import type { VmMemory } from "../vm-memory.ts";
 import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";
 
-export const KIB_PER_PAGE = 4;
 /** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
 const SHARES = 1000;
 

@@ -4,10 +4,10 @@ import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../hos
 import type { HostMemory } from "../host-memory.ts";
 import type { RoomMaker } from "../memory-roles.ts";
 import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
-import { type MemorySettings, memoryShares } from "../../workload/vm-settings.ts";
+import { memoryShares } from "../../workload/vm-settings.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
 import { admittedVms, startingPages } from "./admission.ts";
-import { byExcess, EMERGENCY_PAGES } from "./make-room.ts";
+import { byExcess, EMERGENCY_PAGES, makeRoomByForce } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
 import { HostReclamation } from "./reclamation/reclamation-state.ts";
 
@@ -24,12 +24,6 @@ export interface ProportionalSharesParameters extends Record<string, number | bo
   pageOutPagesPerSecond: number;
 }
 
-/** A VM's memory and what has been set for it: before it starts a request, afterwards the VM itself. */
-interface Configured {
-  readonly pages: number;
-  readonly settings?: MemorySettings | undefined;
-}
-
 class ProportionalShares implements Allocation, RoomMaker {
   readonly name = "proportional-shares";
   readonly populates = false;
@@ -37,6 +31,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   readonly #parameters: ProportionalSharesParameters;
   readonly #context: HostContext;
   readonly #memory: HostMemory;
+  readonly #forced: readonly MemoryMechanism[];
   readonly #reclamation: HostReclamation;
   readonly #samplers: ActivitySampler[] = [];
   #nextBalanceUs = -Infinity;
@@ -45,6 +40,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#parameters = parameters;
     this.#context = context;
     this.#memory = context.memory;
+    this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
     const { release, hysteresisPercent } = parameters;
     this.#reclamation = new HostReclamation(release, this.#memory.frames.forVms, hysteresisPercent);
     this.#memory.roomMaker = this;
@@ -53,7 +49,7 @@ class ProportionalShares implements Allocation, RoomMaker {
 
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
     const vms = requests.map((request) => ({ pages: request.pages, reservation: this.#reservation(request) }));
-    const swapPages = this.#forced().length > 0 ? this.#memory.swapSpacePages : 0;
+    const swapPages = this.#forced.length > 0 ? this.#memory.swapSpacePages : 0;
     return startingPages(vms.slice(0, admittedVms(vms, free, swapPages)), free);
   }
 
@@ -78,19 +74,11 @@ class ProportionalShares implements Allocation, RoomMaker {
 
   /** Reservations are kept, as long as anybody has more than is reserved for it. */
   makeRoom(): number {
-    const vms = byExcess(this.#memory.vms);
-    return this.#takeFromFirst(vms.filter((vm) => vm.machine > this.#reservation(vm))) || this.#takeFromFirst(vms);
-  }
-
-  #takeFromFirst(vms: readonly VmMemory[]): number {
-    for (const vm of vms) {
-      const above = vm.machine - this.#reservation(vm);
-      for (const mechanism of this.#forced()) {
-        const freed = mechanism.reclaim(vm, above > 0 ? Math.min(EMERGENCY_PAGES, above) : 1);
-        if (freed > 0) return freed;
-      }
-    }
-    return 0;
+    const { vms } = this.#memory;
+    const above = (vm: VmMemory): number => vm.machine - this.#reservation(vm);
+    const most = (vm: VmMemory): number => (above(vm) > 0 ? Math.min(EMERGENCY_PAGES, above(vm)) : 1);
+    const beyond = vms.filter((vm) => above(vm) > 0);
+    return makeRoomByForce(beyond, this.#forced, most) || makeRoomByForce(vms, this.#forced, most);
   }
 
   /**
@@ -140,7 +128,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     let freed = 0;
     for (const vm of byExcess(this.#memory.vms)) {
       if (paged !== "everybody" && vm.canBalloon) continue;
-      for (const mechanism of this.#forced()) {
+      for (const mechanism of this.#forced) {
         const beyondLimit = vm.machine - this.#limit(vm);
         const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.machine - vm.target)));
         if (pages <= 0) continue;
@@ -151,20 +139,16 @@ class ProportionalShares implements Allocation, RoomMaker {
     }
   }
 
-  #forced(): readonly MemoryMechanism[] {
-    return this.#context.mechanisms.filter((mechanism) => mechanism.kind === "forced");
-  }
-
   #newSampler(vm: VmMemory): ActivitySampler {
     const random = this.#context.random(`activity/vm${vm.index}`);
     return new ActivitySampler(vm, random, this.#parameters.samplePeriodSeconds * 1e6);
   }
 
-  #reservation({ pages, settings }: Configured): number {
+  #reservation({ pages, settings }: VmRequest): number {
     return settings?.reservationPages ?? Math.ceil((pages * this.#parameters.reservationPercent) / 100);
   }
 
-  #limit({ pages, settings }: Configured): number {
+  #limit({ pages, settings }: VmRequest): number {
     return settings?.limitPages ?? Math.floor((pages * this.#parameters.limitPercent) / 100);
   }
 }

@@ -2,6 +2,7 @@
  * The table of page sharing (Waldspurger 2002, section 4.2): by content hash, either a shared frame or a hint, which says
  * where a page with that content was seen but does not protect it. The arrays grow with the entries in use.
  */
+import { copyInto } from "../../core/copy-into.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
@@ -196,9 +197,4 @@ export class FrameTable {
   #bucketOf(key: number, vm: number): number {
     return (this.#interVm ? key : key ^ Math.imul(vm, SALT)) & (this.#buckets.length - 1);
   }
-}
-
-function copyInto<T extends Uint16Array | Int32Array | Uint32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -2,6 +2,7 @@
  * What KSM remembers of each guest page, numbered through all VMs: the content at its last visit, and its place. 9 bytes a
  * page, or 8 without smart scan; the modelled kernel takes 64 (Linux, `Documentation/admin-guide/mm/ksm.rst`).
  */
+import { copyInto } from "../../core/copy-into.ts";
 import { NO_CONTENT } from "../../machine/content-ids.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
@@ -45,15 +46,9 @@ export class ScannedPages {
       this.#first.push(this.count);
       this.count += vm.pages;
     }
-    const [lastContent, age, place] = [this.lastContent, this.age, this.#place];
-    this.lastContent = new Uint32Array(this.count);
-    this.lastContent.set(lastContent);
-    this.#place = new Int32Array(this.count).fill(UNKNOWN, known);
-    this.#place.set(place);
-    if (this.#withAge) {
-      this.age = new Uint8Array(this.count);
-      this.age.set(age);
-    }
+    this.lastContent = copyInto(this.lastContent, new Uint32Array(this.count));
+    this.#place = copyInto(this.#place, new Int32Array(this.count).fill(UNKNOWN, known));
+    if (this.#withAge) this.age = copyInto(this.age, new Uint8Array(this.count));
     return true;
   }
 

@@ -5,6 +5,7 @@
  * that content need another node, and only nodes with room are found. A page that is written to leaves its frame at once,
  * but is counted with the node until the scan next comes by.
  */
+import { copyInto } from "../../core/copy-into.ts";
 import type { MachineFrames } from "../../machine/frames.ts";
 
 export const NO_NODE = -1;
@@ -123,9 +124,9 @@ export class StableNodes {
   /** There is no unused entry: every one is a node. */
   #grow(): void {
     const capacity = 2 * this.#entries;
-    this.#frame = enlarged(this.#frame, capacity);
-    this.#pages = enlarged(this.#pages, capacity);
-    this.#next = enlarged(this.#next, capacity);
+    this.#frame = copyInto(this.#frame, new Int32Array(capacity));
+    this.#pages = copyInto(this.#pages, new Int32Array(capacity));
+    this.#next = copyInto(this.#next, new Int32Array(capacity));
     this.#buckets = new Int32Array(capacity).fill(NO_NODE);
     for (let node = this.#entries - 1; node >= 0; node--) {
       if (this.#frame[node] >= 0 && this.#pages[node] < this.#maxPages) this.#link(node);
@@ -136,10 +137,4 @@ export class StableNodes {
   #bucketOf(content: number): number {
     return content & (this.#buckets.length - 1);
   }
-}
-
-function enlarged(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
 }

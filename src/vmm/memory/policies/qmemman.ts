@@ -159,22 +159,22 @@ export const qmemman = definePolicy<QmemmanParameters, QmemmanState>({
   balloons: true,
   signals: ["host.free", "vm.actual", "vm.driver", "guest.available"],
   parameters: {
-    usedFactor: ratio("A domain prefers this many times what it uses", 1.3, 1),
+    usedFactor: ratio("A domain prefers this many times what it uses", 1.3),
     leastPreferredMib: mebibytes("Least that a domain prefers", 200),
     dom0ExtraMib: mebibytes("What dom0 prefers on top", 350),
     ignoredSurplusMib: mebibytes("Smaller surpluses are not taken when memory is short", 10),
     gainMib: mebibytes("Gain of a domain in need, or lack of the reserve, that is worth acting on", 15),
     transferMib: mebibytes("Transfer in all that is worth acting on", 150),
     reserveMib: mebibytes("Kept free in the hypervisor", 50),
-    safetyFactor: ratio("Donors are asked for this many times what a request lacks", 1.05, 1),
-    overheadFactor: ratio("Memory a domain takes beyond its size, as a factor", 1.00781, 1),
+    safetyFactor: ratio("Donors are asked for this many times what a request lacks", 1.05),
+    overheadFactor: ratio("Memory a domain takes beyond its size, as a factor", 1.00781),
   },
   start: () => ({ reportUs: -Infinity, stuck: new Map() }),
   decide,
 });
 
-function ratio(summary: string, value: number, min: number) {
-  return { summary, default: value, unit: "1", min, source: "qubes/qmemman/algo.py", grade: "S" } as const;
+function ratio(summary: string, value: number) {
+  return { summary, default: value, unit: "1", min: 1, source: "qubes/qmemman/algo.py", grade: "S" } as const;
 }
 
 function mebibytes(summary: string, value: number) {

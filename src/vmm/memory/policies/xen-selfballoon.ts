@@ -1,11 +1,9 @@
 /** Linux xen-selfballoon (removed in 5.3): the kernel of each guest sizes it to its commit charge and a reserve. */
 import { definePolicy } from "./define-policy.ts";
-import { towards } from "./hysteresis.ts";
-import { clamp, MIB, SECOND_US } from "./policy-contract.ts";
+import { type Hysteresis, sizeThemselves } from "./hysteresis.ts";
+import { MIB, SECOND_US } from "./policy-contract.ts";
 
-export interface XenSelfballoonParameters extends Record<string, number | boolean> {
-  downHysteresis: number;
-  upHysteresis: number;
+export interface XenSelfballoonParameters extends Hysteresis {
   reserveMib: number;
 }
 
@@ -53,14 +51,9 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
     },
   },
   start: () => undefined,
-  decide({ downHysteresis, upHysteresis, reserveMib }, { vms }) {
-    const actions = vms.flatMap(({ name, actual, minimum, maximum, canBalloon, guest }) => {
-      if (!canBalloon || guest === undefined) return [];
-      const floor = selfballoonFloor(maximum / MIB, reserveMib) * MIB;
-      const goal = Math.max(guest.committed + reserveMib * MIB, floor);
-      const next = towards(actual, goal, downHysteresis, upHysteresis);
-      return [{ kind: "target", vm: name, kib: clamp(next, minimum, maximum), rule: "self" } as const];
-    });
-    return { actions, state: undefined };
-  },
+  decide: (parameters, { vms }) =>
+    sizeThemselves(parameters, vms, (committed, maximum) => {
+      const floor = selfballoonFloor(maximum / MIB, parameters.reserveMib) * MIB;
+      return Math.max(committed + parameters.reserveMib * MIB, floor);
+    }),
 });

@@ -1,12 +1,7 @@
 /** xenballoond, mode self: a daemon in each Xen guest sizes it to what its processes have been promised. */
 import { definePolicy } from "./define-policy.ts";
-import { clamp, MIB, SECOND_US } from "./policy-contract.ts";
-import { towards } from "./hysteresis.ts";
-
-export interface XenballoondParameters extends Record<string, number | boolean> {
-  downHysteresis: number;
-  upHysteresis: number;
-}
+import { type Hysteresis, sizeThemselves } from "./hysteresis.ts";
+import { MIB, SECOND_US } from "./policy-contract.ts";
 
 /** Smallest size of a guest, MB, by its largest: a straight line in each range, the lines joined. */
 export function xenballoondFloor(maximumMb: number): number {
@@ -16,7 +11,7 @@ export function xenballoondFloor(maximumMb: number): number {
   return 296 + maximumMb / 32;
 }
 
-export const xenballoond = definePolicy<XenballoondParameters, undefined>({
+export const xenballoond = definePolicy<Hysteresis, undefined>({
   name: "xenballoond",
   summary: "xenballoond: each guest sizes itself to its commit charge, growing at once and shrinking slowly.",
   side: "guest",
@@ -54,13 +49,8 @@ export const xenballoond = definePolicy<XenballoondParameters, undefined>({
     },
   },
   start: () => undefined,
-  decide({ downHysteresis, upHysteresis }, { vms }) {
-    const actions = vms.flatMap(({ name, actual, minimum, maximum, canBalloon, guest }) => {
-      if (!canBalloon || guest === undefined) return [];
-      const goal = Math.max(guest.committed, xenballoondFloor(maximum / MIB) * MIB);
-      const next = towards(actual, goal, downHysteresis, upHysteresis);
-      return [{ kind: "target", vm: name, kib: clamp(next, minimum, maximum), rule: "self" } as const];
-    });
-    return { actions, state: undefined };
-  },
+  decide: (parameters, { vms }) =>
+    sizeThemselves(parameters, vms, (committed, maximum) => {
+      return Math.max(committed, xenballoondFloor(maximum / MIB) * MIB);
+    }),
 });
