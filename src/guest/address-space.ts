@@ -36,11 +36,6 @@ export class AddressSpace {
     context.spaces.set(id, this);
   }
 
-  /** Pages that hold page tables. */
-  get tableCount(): number {
-    return this.#tables.reduce((sum, level) => sum + level.size, 1);
-  }
-
   /** The entry of a page; 0 where there is no table. */
   entry(page: number): number {
     const table = this.#find(page);

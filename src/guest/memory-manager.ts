@@ -79,7 +79,7 @@ function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: numbe
 }
 
 /** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */
-export function residentPages(shape: GuestShape): number {
+function residentPages(shape: GuestShape): number {
   return shape.kernelPages + shape.processes * shape.residentAnonymousPages + shape.residentFilePages;
 }
 

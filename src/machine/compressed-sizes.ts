@@ -3,7 +3,7 @@ import { copyInto } from "../core/copy-into.ts";
 import { PAGE_BYTES } from "./page.ts";
 
 /** Sizes are measured in these units, rounded up. */
-export const SIZE_UNIT_BYTES = 32;
+const SIZE_UNIT_BYTES = 32;
 /**
  * 64 quantiles, in units, of 463,609 pages that are not zero: nine Linux guests of 256 MiB two minutes after the start of
  * their work, zlib deflate level 1 (workloads/data/README.md). 128 and more: the page does not shrink.

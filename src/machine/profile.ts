@@ -51,6 +51,15 @@ export function primitiveCost(profile: MachineProfile, name: string): number {
   return cycles;
 }
 
+/** Primitive costs in cycles by the names that a mechanism has for them; see {@link primitiveCost}. */
+export function primitiveCosts<Key extends string>(
+  profile: MachineProfile,
+  names: Readonly<Record<Key, string>>,
+): Readonly<Record<Key, number>> {
+  const entries = Object.entries<string>(names).map(([key, name]) => [key, primitiveCost(profile, name)]);
+  return Object.fromEntries(entries) as Record<Key, number>;
+}
+
 /** Whole cycles in a number of microseconds. */
 export function microsecondsToCycles(profile: MachineProfile, microseconds: number): number {
   return Math.round(microseconds * profile.megahertz);

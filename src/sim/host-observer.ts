@@ -23,7 +23,7 @@ const MEMORY_COLUMNS = [
   "memory_guest_cache_mib",
   "memory_guest_used_mib",
 ] as const;
-export const SERIES_COLUMNS = ["time_s", ...MEMORY_COLUMNS, "throughput_rps"] as const;
+const SERIES_COLUMNS = ["time_s", ...MEMORY_COLUMNS, "throughput_rps"] as const;
 const FIRST_MEMORY_COLUMN = 1;
 /** Of each VM, where VMs differ in work or settings: machine memory it has, is granted, and is taken to use. */
 const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {

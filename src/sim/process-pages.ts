@@ -85,7 +85,7 @@ export class ProcessPages {
 
   /** Page of the file set that is mapped at a page; -1: the page is anonymous. */
   filePage(thread: GuestThread, page: number): number {
-    const files = thread.depth > 0 ? thread.files : this.#files[thread.process];
+    const files = this.#filesOf(thread);
     if (files.length === 0) return -1;
     const region = findRegion(files, page);
     return region === undefined || this.#filePages === 0 ? -1 : (page - region.start) % this.#filePages;
@@ -93,7 +93,7 @@ export class ProcessPages {
 
   /** Where the mapping of a file that a page is in ends, as a page of the file set. */
   fileEnd(thread: GuestThread, page: number): number {
-    const region = findRegion(thread.depth > 0 ? thread.files : this.#files[thread.process], page);
+    const region = findRegion(this.#filesOf(thread), page);
     return region === undefined ? 0 : Math.min(region.end - region.start, this.#filePages);
   }
 
@@ -149,14 +149,14 @@ export class ProcessPages {
   }
 
   mapFile(thread: GuestThread, start: number, pages: number): void {
-    const files = thread.depth > 0 ? thread.files : this.#files[thread.process];
+    const files = this.#filesOf(thread);
     const region: Region = { start, end: start + pages, kind: "file", writable: true };
     this.#setFiles(thread, withRegion(files, region));
   }
 
   /** Nothing is mapped in a range any more. */
   unmap(thread: GuestThread, start: number, pages: number): void {
-    const files = thread.depth > 0 ? thread.files : this.#files[thread.process];
+    const files = this.#filesOf(thread);
     if (files.length > 0) this.#setFiles(thread, withoutRange(files, start, start + pages));
     for (let page = start; page < start + pages; page++) this.#unmapPage(thread, page);
   }
@@ -234,6 +234,10 @@ export class ProcessPages {
 
   #servicePage(thread: GuestThread, page: number): number {
     return thread.process * this.#pagesEach + page;
+  }
+
+  #filesOf(thread: GuestThread): readonly Region[] {
+    return thread.depth > 0 ? thread.files : this.#files[thread.process];
   }
 
   #setFiles(thread: GuestThread, files: readonly Region[]): void {

@@ -54,7 +54,7 @@ export class Processors {
   readonly #sliceEnd: Float64Array;
   readonly #latest: Float64Array;
   readonly #switches: VcpuSwitches;
-  #woken: number[] = [];
+  readonly #woken: number[] = [];
 
   constructor(
     cpus: number,
@@ -92,14 +92,13 @@ export class Processors {
 
   /** Find a place for the vCPUs woken since the last call. */
   placeWoken(now: number): void {
-    while (this.#woken.length > 0) {
-      const woken = this.#woken;
-      this.#woken = [];
-      for (const vcpu of woken) {
-        this.#scheduler.ready(vcpu, true, now);
-        this.#place(vcpu, now);
-      }
+    const woken = this.#woken;
+    // Placing one may wake up others, which come behind it.
+    for (let i = 0; i < woken.length; i++) {
+      this.#scheduler.ready(woken[i], true, now);
+      this.#place(woken[i], now);
     }
+    woken.length = 0;
   }
 
   /** The event of a pCPU has come; `number` tells whether it is still the one that counts. */

@@ -4,26 +4,21 @@ import { EventQueue } from "../../src/sim/event-queue.ts";
 import { Processors, type VcpuWork } from "../../src/sim/processors.ts";
 import { VcpuSwitches } from "../../src/sim/vcpu-switches.ts";
 import type { Part } from "../../src/vmm/contract.ts";
-import type { Scheduler, VcpuSettings } from "../../src/vmm/host-contract.ts";
+import type { Scheduler } from "../../src/vmm/host-contract.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { credit } from "../../src/vmm/scheduler/credit.ts";
 import { sedf } from "../../src/vmm/scheduler/sedf.ts";
 import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import { USUAL_ENTITLEMENT } from "../../src/workload/compiled-workload.ts";
+import { MS, settings } from "./cpu-host.ts";
 import { buildHost, profile } from "./fixtures.ts";
 
-const MS = profile.megahertz * 1000;
 /** Not in step with the ticks of 10 ms, which would find the sleeper running every time. */
 const SLEEP = 11 * MS;
 const USER = cause("guest.user");
 const PROCESSOR = 0;
 const TICK = 1;
 const WAKE = 2;
-
-function settings(shares: number): VcpuSettings {
-  return { ...USUAL_ENTITLEMENT, shares, drivers: false };
-}
 
 /** A machine with nothing but CPUs: hogs that always compute, and one sleeper that needs little, regularly. */
 function run(scheduler: Scheduler, cpus: number, shares: readonly number[], seconds: number, sleeper: boolean) {
@@ -36,7 +31,7 @@ function run(scheduler: Scheduler, cpus: number, shares: readonly number[], seco
   shares.forEach((share, i) => {
     const vcpu = processors.addVcpu(
       { ...hog, advance: () => (used[i]++, vcpu.pending.add(USER, MS), true) },
-      settings(share),
+      settings({ shares: share }),
     );
     processors.wake(vcpu);
   });
@@ -53,7 +48,7 @@ function run(scheduler: Scheduler, cpus: number, shares: readonly number[], seco
             return working;
           },
         },
-        settings(1),
+        settings(),
       )
     : undefined;
   if (light !== undefined) events.add(SLEEP, WAKE);
@@ -136,7 +131,7 @@ const TICK_MS = 10;
 function ticksOfTwo(part: Part<"scheduler">, shares: readonly number[], wakesAt: number): readonly number[] {
   const { scheduler } = buildHost({ ...esx, memory: [], scheduler: part }, 1, { ...profile, cores: 1 });
   const used = shares.map(() => 0);
-  for (const share of shares) scheduler.add(settings(share));
+  for (const share of shares) scheduler.add(settings({ shares: share }));
   for (let vcpu = shares.length - 1; vcpu >= 0; vcpu--) scheduler.ready(vcpu, true, 0);
   let running = scheduler.pick(0, 0);
   let sliceEnd = TICK_MS * MS;
@@ -171,7 +166,7 @@ it.each([
 function computing(): Scheduler {
   const { scheduler } = buildHost({ ...esx, memory: [], scheduler: credit() }, 1, { ...profile, cores: 1 });
   for (const vcpu of [0, 1, 2]) {
-    scheduler.add(settings(1));
+    scheduler.add(settings());
     scheduler.ready(vcpu, false, 0);
   }
   expect([0, 1, 2].map(() => scheduler.pick(0, 0))).toEqual([0, 1, 2]);

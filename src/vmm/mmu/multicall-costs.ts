@@ -1,5 +1,5 @@
 /** Primitive costs of direct paging with multicalls: what the hypervisor and the guest do, without the hypercall itself. */
-import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
+import { type MachineProfile, primitiveCosts } from "../../machine/profile.ts";
 
 const NAMES = {
   update: "xen.update",
@@ -21,6 +21,5 @@ const NAMES = {
 export type MulticallCosts = Readonly<Record<keyof typeof NAMES, number>>;
 
 export function multicallCosts(profile: MachineProfile): MulticallCosts {
-  const entries = Object.entries(NAMES).map(([key, name]) => [key, primitiveCost(profile, name)]);
-  return Object.fromEntries(entries) as MulticallCosts;
+  return primitiveCosts(profile, NAMES);
 }

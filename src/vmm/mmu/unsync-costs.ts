@@ -1,5 +1,5 @@
 /** Primitive costs of shadow paging as KVM does it: what is done about an exit, without the exit itself. */
-import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
+import { type MachineProfile, primitiveCosts } from "../../machine/profile.ts";
 
 const NAMES = {
   guestFault: "kvm.guest-fault",
@@ -25,6 +25,5 @@ export type UnsyncCosts = Readonly<Record<keyof typeof NAMES, number>>;
 export const UNSYNC_COSTS: readonly string[] = Object.values(NAMES);
 
 export function unsyncCosts(profile: MachineProfile): UnsyncCosts {
-  const entries = Object.entries(NAMES).map(([key, name]) => [key, primitiveCost(profile, name)]);
-  return Object.fromEntries(entries) as UnsyncCosts;
+  return primitiveCosts(profile, NAMES);
 }

@@ -76,8 +76,7 @@ class BorrowedVirtualTime implements Scheduler {
   }
 
   add({ shares }: VcpuSettings): void {
-    this.#place.add();
-    const virtualTime = this.#virtualTime[this.#place.home[this.#place.home.length - 1]];
+    const virtualTime = this.#virtualTime[this.#place.add()];
     this.#advance.push(this.#unitAdvance / shares);
     this.#actual.push(virtualTime);
     this.#effective.push(virtualTime);

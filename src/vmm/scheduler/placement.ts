@@ -8,9 +8,11 @@ export class Placement {
     this.#population = Array<number>(cpus).fill(0);
   }
 
-  add(): void {
+  /** One more vCPU. Returns its pCPU. */
+  add(): number {
     const home = this.#population.indexOf(Math.min(...this.#population));
     this.#population[home]++;
     this.home.push(home);
+    return home;
   }
 }

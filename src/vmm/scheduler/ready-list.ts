@@ -9,10 +9,6 @@ export class ReadyList {
   #last = 0;
   #first = 0;
 
-  get length(): number {
-    return this.vcpus.length;
-  }
-
   add(vcpu: number): void {
     this.#arrival[vcpu] = ++this.#last;
     this.vcpus.push(vcpu);
