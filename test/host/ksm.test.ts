@@ -98,15 +98,15 @@ describe("KSM as a part of a VMM", () => {
   });
 });
 
+function idle(snapshot: string): CompiledWorkload {
+  const path = join(committed, `${snapshot}.fp.gz`);
+  return idleGuest(parseFingerprints(readInputFile(path).bytes, path));
+}
+
 describe("KSM on a host of KVM's with real guests", () => {
   const { runs } = readJson<KsmRunsTruth>(join(committed, "ksm-runs.json"));
   const run = (name: string) => runs.find(({ id }) => id === name) ?? runs[0];
   const PAGES = 65_536;
-
-  function idle(snapshot: string): CompiledWorkload {
-    const path = join(committed, `${snapshot}.fp.gz`);
-    return idleGuest(parseFingerprints(readInputFile(path).bytes, path));
-  }
 
   /** Pages that sharing saves, at the end of each second. */
   function sharedSaved(id: string, parameters: Partial<KsmParameters>): number[] {
