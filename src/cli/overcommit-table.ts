@@ -7,7 +7,7 @@ import { textTable } from "./text-table.ts";
 const MISSING = "-";
 
 export function overcommitText(curves: readonly OvercommitCurve[]): string {
-  const groups = groupBy(curves, ({ workload, vms, machine }) => `${vms} VMs of ${workload} on ${machine}`);
+  const groups = groupBy(curves, ({ work, vms, machine }) => `${vms} VMs of ${work} on ${machine}`);
   return [...groups].map(([title, of]) => `${title}\n\n${comparison(of)}`).join("\n");
 }
 

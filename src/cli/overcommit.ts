@@ -149,7 +149,7 @@ async function run(
     const curves = overcommitCurves({ name: "overcommit", cells: summary.cells, serviceLevel });
     const next =
       precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
-    // Where cells fail there is no point: to ask for the ratio once more would only repeat the failure.
+    // A ratio at which some seeds fail and others do not may be asked for once more.
     const isNew = (one: FurtherRatio): boolean => !plan.cells.some(({ spec }) => isAt(spec, one));
     if (!next.some(isNew)) return { summary, curves };
     further.push(...next.filter(isNew));

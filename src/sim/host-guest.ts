@@ -8,9 +8,10 @@ import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
-import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
+import { FaultyStatistics } from "./faulty-statistics.ts";
+import { MemoryStall, TrueStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
-import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import { type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -72,19 +73,28 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   #outbox: IoJob[] = [];
   /** Threads that still have requests to serve. */
   #serving: number;
+  /** When the last of them had none left, in cycles; Infinity: not yet. */
+  doneAt = Infinity;
+  /** It works until its requests are done, and not until the run is over. */
+  readonly closedLoop: boolean;
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #balloonWait = new Outstanding(() => {});
-  readonly #stall = new MemoryStall(() => this.#around.now());
+  readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
     const { index, workload, memory, vm, prices, source } = parts;
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.closedLoop = workload.durationUs === 0;
     this.#around = around;
     this.vm.freeList = memory.pages;
-    this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
+    const statistics = new TrueStatistics(memory);
+    const { statistics: faults } = workload.guest;
+    this.vm.statistics = faults === undefined ? statistics : new FaultyStatistics(statistics, faults);
+    this.#stall = new MemoryStall(() => around.now(), around.megahertz);
+    this.vm.pressure = this.#stall;
     this.#prices = prices;
     this.#source = source;
     this.vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
@@ -236,6 +246,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const request = this.#source.take();
     if (request < 0) {
       this.#serving--;
+      if (this.#serving === 0) this.doneAt = now;
       return;
     }
     thread.next = this.#source.first(request);
@@ -261,7 +272,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
       jobs.push(
-        vmmDiskJob(
+        hostSwapJob(
           hostWaiter && this.#stall.watch(hostWaiter),
           HOST_SWAP_AREA + host.requests.first(i),
           host.requests.pages(i),
@@ -271,7 +282,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();
     if (units > 0) {
-      jobs.push({ waiter: guestWaiter, backend: this.#operations.backend, units, page: 0, pages: 0 });
+      const { backend } = this.#operations;
+      jobs.push({ waiter: guestWaiter, backend, units, page: 0, pages: 0, hostSwap: false });
     }
   }
 
@@ -289,6 +301,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      hostSwap: false,
     };
   }
 }

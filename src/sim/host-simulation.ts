@@ -10,11 +10,13 @@ import type { Vmm } from "../vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import type { VmGroup } from "../workload/vm-settings.ts";
 import { buildGuests } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
-import { BackendVm, HostDevices, vmmDiskJob } from "./host-devices.ts";
+import { FaultyBalloonDriver } from "./faulty-balloon-driver.ts";
+import { BackendVm, HostDevices, hostSwapJob } from "./host-devices.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
@@ -24,6 +26,7 @@ import { Processors, type Vcpu, type VcpuWork } from "./processors.ts";
 const Event = {
   /** subject: pCPU, detail: number of the event. */
   Processor: 0,
+  /** subject: number of the disk. */
   DiskDone: 1,
   /** subject: guest, detail: thread. */
   CallThread: 2,
@@ -68,6 +71,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly guests: readonly HostGuest[];
   building = true;
   readonly #profile: MachineProfile;
+  readonly #workloads: readonly CompiledWorkload[];
   readonly #events = new EventQueue();
   readonly #mechanisms: MemoryMechanism[] = [];
   readonly #allocation: Allocation;
@@ -87,8 +91,10 @@ export class HostSimulation implements GuestSurroundings {
     workloads: readonly CompiledWorkload[],
     hostPages: number,
     measure: MeasureOperations,
+    groups?: readonly VmGroup[],
   ) {
     this.#profile = profile;
+    this.#workloads = workloads;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tickless = vmm.cpu.definition.tickless === true;
@@ -117,12 +123,16 @@ export class HostSimulation implements GuestSurroundings {
       this.#events,
       Event.Processor,
     );
-    this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
+    this.devices = new HostDevices(profile, this.#events, Event.DiskDone, this.host.swapDisk);
     checkReservations(workloads, profile);
     const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * PAGES_PER_MIB);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
     this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);
     this.building = false;
+    // Faults are of the time that is simulated: until now every driver that was there has done what it was told.
+    this.guests.forEach(({ vm }, i) => {
+      if (vm.balloon !== undefined) this.#startDriver(i);
+    });
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);
@@ -133,9 +143,12 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
-      vmsDiffer: workloads.some(
-        ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
-      ),
+      vmsDiffer:
+        groups !== undefined ||
+        workloads.some(
+          ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
+        ),
+      groups,
     });
   }
 
@@ -175,9 +188,8 @@ export class HostSimulation implements GuestSurroundings {
       const part = (i + 1) / (this.guests.length + 1);
       at(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, i);
       at(FLUSH_PERIOD_US * part, Event.WriteBack, i);
-      const { balloonFromUs = 0 } = this.guests[i].vm.settings;
-      const cooperative = this.#mechanisms.some(({ kind }) => kind === "cooperative");
-      if (cooperative && balloonFromUs > 0 && balloonFromUs < Infinity) at(balloonFromUs, Event.BalloonDriver, i);
+      const { fromUs = 0 } = this.#workloads[i].guest.driver ?? {};
+      if (fromUs !== "never" && fromUs > 0) at(fromUs, Event.BalloonDriver, i);
     });
     this.#mechanisms.forEach(({ periodUs }, i) => {
       if (periodUs > 0) at(0, Event.Mechanism, i);
@@ -192,7 +204,7 @@ export class HostSimulation implements GuestSurroundings {
       case Event.Processor:
         return this.processors.onEvent(subject, detail, this.#now);
       case Event.DiskDone:
-        return this.devices.diskDone(this.#now);
+        return this.devices.diskDone(subject, this.#now);
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
@@ -214,8 +226,7 @@ export class HostSimulation implements GuestSurroundings {
         this.#observer.sample(this.#now);
         return again(SECOND_US);
       case Event.BalloonDriver:
-        this.guests[subject].vm.balloon = this.guests[subject];
-        return;
+        return this.#startDriver(subject);
       case Event.WindowBegins:
         this.processors.settle(this.#now);
         return this.#observer.beginWindow(this.#now);
@@ -224,6 +235,16 @@ export class HostSimulation implements GuestSurroundings {
         if (detail === 0) return this.#events.add(this.#now, Event.End, 0, 1);
         this.#ended = true;
     }
+  }
+
+  /** The VMM reaches the guest's balloon driver from now on, if it makes use of any. */
+  #startDriver(guest: number): void {
+    const { balloons = true } = this.#allocation;
+    if (!balloons || !this.#mechanisms.some(({ kind }) => kind === "cooperative")) return;
+    const { driver: faults } = this.#workloads[guest].guest;
+    const driver = this.guests[guest];
+    const nowUs = (): number => this.#now / this.megahertz;
+    driver.vm.balloon = faults === undefined ? driver : new FaultyBalloonDriver(driver, driver.vm, faults, nowUs);
   }
 
   #rebalance(): void {
@@ -240,7 +261,7 @@ export class HostSimulation implements GuestSurroundings {
     work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(vmmDiskJob(undefined, requests.first(i), requests.pages(i)), this.#now);
+      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
     }
     requests.clear();
     if (this.#vmmVcpu.owed > 0) this.processors.wake(this.#vmmVcpu);

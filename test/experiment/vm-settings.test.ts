@@ -29,12 +29,12 @@ async function keyOf(settings: string): Promise<string> {
 describe("settings of single VMs", () => {
   it("are read: a number or a range of VMs, sizes, shares by level or number, a missing driver", () => {
     const text = matrix(
-      "[{ vms: 0, memory: { reservation: 64MiB, limit: 128MiB, shares: high } }, { vms: 1..3, memory: { shares: 700, balloon-driver: off } }]",
+      "[{ vms: 0, memory: { reservation: 64MiB, limit: 128MiB, shares: high } }, { vms: 1..3, memory: { shares: 700 }, balloon-driver: off }]",
     );
     const [{ settings }] = expandMatrix(readMatrix(text, "m.yaml").matrix);
     expect(settings).toEqual([
       { first: 0, last: 0, memory: { reservationPages: 16_384, limitPages: 32_768, shares: "high" } },
-      { first: 1, last: 3, memory: { shares: 700, balloonFromUs: Infinity } },
+      { first: 1, last: 3, memory: { shares: 700 }, driver: { fromUs: "never" } },
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { catalogue } from "../../experiment/catalogue.ts";
 import { groupBy } from "../../analysis/results.ts";
+import { workTitle } from "../../sim/cell.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
@@ -21,7 +22,7 @@ export function notDoneSection({ results }: Run): Section {
             columns: ["VMM", "workload", "block", "cells", "status", "reason"],
             rows: [...groups.values()].map((group) => {
               const { spec, status, reason = "" } = group[0];
-              return [spec.vmm.label, spec.workload, spec.block, group.length, status, reason];
+              return [spec.vmm.label, workTitle(spec), spec.block, group.length, status, reason];
             }),
           },
         ];
