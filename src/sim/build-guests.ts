@@ -159,7 +159,9 @@ function buildGuest(
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  const source = new RequestSource(workload.stream, around.megahertz);
+  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
+  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
+  const source = new RequestSource(workload.stream, around.megahertz, repeatsAfterUs);
   return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
 }
 

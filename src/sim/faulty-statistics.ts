@@ -1,6 +1,14 @@
 /** A guest whose reports on its memory are missing, late, stuck or untrue. */
+import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { GuestFigures, GuestStatistics } from "../vmm/vm-memory.ts";
 import type { StatisticsFaults } from "../workload/vm-settings.ts";
+import { TrueStatistics } from "./guest-statistics.ts";
+
+/** What a guest says of its memory. */
+export function statisticsOf(memory: GuestMemory, faults: StatisticsFaults | undefined): GuestStatistics {
+  const truth = new TrueStatistics(memory);
+  return faults === undefined ? truth : new FaultyStatistics(truth, faults);
+}
 
 export class FaultyStatistics implements GuestStatistics {
   readonly #guest: GuestStatistics;

@@ -161,3 +161,8 @@ export class BackendVm implements VcpuWork {
 export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
   return { waiter, backend: FREE, units: 0, page, pages, hostSwap: true };
 }
+
+/** Work for the back end that leads to nothing at the devices. */
+export function backendJob(waiter: Waiter | undefined, backend: CostVector, units: number): IoJob {
+  return { waiter, backend, units, page: 0, pages: 0, hostSwap: false };
+}

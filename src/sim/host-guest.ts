@@ -8,10 +8,10 @@ import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
-import { FaultyStatistics } from "./faulty-statistics.ts";
-import { MemoryStall, TrueStatistics } from "./guest-statistics.ts";
+import { statisticsOf } from "./faulty-statistics.ts";
+import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
-import { type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
+import { backendJob, type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -32,6 +32,8 @@ export interface GuestSurroundings {
   readonly kernel: KernelName;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
+  /** Simulated time of the run, microseconds; 0: until all work is done. */
+  readonly durationUs: number;
   /** Time of the event in hand, in cycles. */
   now(): number;
   /** Wake the guest's thread when its request begins. */
@@ -73,10 +75,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   #outbox: IoJob[] = [];
   /** Threads that still have requests to serve. */
   #serving: number;
-  /** When the last of them had none left, in cycles; Infinity: not yet. */
-  doneAt = Infinity;
-  /** It works until its requests are done, and not until the run is over. */
-  readonly closedLoop: boolean;
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #balloonWait = new Outstanding(() => {});
@@ -87,12 +85,9 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
-    this.closedLoop = workload.durationUs === 0;
     this.#around = around;
     this.vm.freeList = memory.pages;
-    const statistics = new TrueStatistics(memory);
-    const { statistics: faults } = workload.guest;
-    this.vm.statistics = faults === undefined ? statistics : new FaultyStatistics(statistics, faults);
+    this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
     this.#stall = new MemoryStall(() => around.now(), around.megahertz);
     this.vm.pressure = this.#stall;
     this.#prices = prices;
@@ -246,7 +241,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const request = this.#source.take();
     if (request < 0) {
       this.#serving--;
-      if (this.#serving === 0) this.doneAt = now;
       return;
     }
     thread.next = this.#source.first(request);
@@ -282,8 +276,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();
     if (units > 0) {
-      const { backend } = this.#operations;
-      jobs.push({ waiter: guestWaiter, backend, units, page: 0, pages: 0, hostSwap: false });
+      jobs.push(backendJob(guestWaiter, this.#operations.backend, units));
     }
   }
 

@@ -77,7 +77,7 @@ export class HostObserver {
     this.#host = host;
     const { guests, groups, profile } = host;
     this.#vms = new VmFigures(guests, profile.megahertz);
-    this.#groups = groups && new GroupFigures(guests, groups, profile.megahertz);
+    this.#groups = groups && new GroupFigures(guests.length, groups, profile.megahertz);
     this.#countersAtStart = this.#counters();
   }
 
@@ -130,7 +130,7 @@ export class HostObserver {
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
-      ...(this.#groups && { groups: this.#groups.table(this.#windowStart, now) }),
+      ...(this.#groups && { groups: this.#groups.table(windowMs) }),
       series: { columns: [...SERIES_COLUMNS, ...this.#vmColumns()], rows: this.#rows },
     };
   }

@@ -69,6 +69,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
   readonly guests: readonly HostGuest[];
+  readonly durationUs: number;
   building = true;
   readonly #profile: MachineProfile;
   readonly #workloads: readonly CompiledWorkload[];
@@ -80,7 +81,6 @@ export class HostSimulation implements GuestSurroundings {
   readonly #observer: HostObserver;
   readonly #tickless: boolean;
   readonly #configured: number;
-  readonly #durationUs: number;
   readonly #warmupUs: number;
   #now = 0;
   #ended = false;
@@ -100,7 +100,7 @@ export class HostSimulation implements GuestSurroundings {
     this.#tickless = vmm.cpu.definition.tickless === true;
     this.kernel = profile.kernel;
     this.#configured = workloads.length;
-    this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
+    this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
@@ -172,7 +172,7 @@ export class HostSimulation implements GuestSurroundings {
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
-      if (this.#durationUs === 0 && this.guests.every((guest) => guest.finished)) break;
+      if (this.durationUs === 0 && this.guests.every((guest) => guest.finished)) break;
     }
     this.processors.settle(this.#now);
     return this.#observer.outcome(this.#now, this.#configured);
@@ -180,7 +180,7 @@ export class HostSimulation implements GuestSurroundings {
 
   #schedule(): void {
     const at = (us: number, kind: number, subject = 0): void => this.#events.add(this.#cycles(us), kind, subject);
-    if (this.#durationUs > 0) at(this.#durationUs, Event.End);
+    if (this.durationUs > 0) at(this.durationUs, Event.End);
     at(this.#warmupUs, Event.WindowBegins);
     at(SECOND_US, Event.Second);
     // Not all in the same instant: guests were not started in the same instant either.
