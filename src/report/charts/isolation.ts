@@ -13,7 +13,7 @@ import {
   type View,
 } from "./chart.ts";
 
-const PANEL = 250;
+const PANEL = 280;
 const ROW = 19;
 
 /** How much longer the neighbours of a VM that misbehaves wait: one panel for each way to misbehave, one line a VMM. */
