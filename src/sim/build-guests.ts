@@ -29,7 +29,7 @@ export function buildGuests(
   workloads: readonly CompiledWorkload[],
   around: GuestSurroundings,
   allocation: Allocation,
-  overheadPages: number,
+  overhead: (configured: number) => number,
   mechanisms: readonly MemoryMechanism[],
   measure: Measure,
 ): readonly HostGuest[] {
@@ -37,7 +37,7 @@ export function buildGuests(
   host.payer = new PendingCharges();
   const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages, settings: guest.memory }));
   const starting = allocation.admit(requests, host.frames.free);
-  host.frames.addOverhead(overheadPages * starting.length);
+  host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
   const balloons = allocation.balloons ?? true;
   const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
