@@ -60,6 +60,8 @@ export interface CellResult {
   readonly vms?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
   /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
   readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  /** Of a cell that was watched: one row a VM and second, see vm-timeline.ts. Never part of what is stored of the cell. */
+  readonly timeline?: { readonly columns: readonly string[]; readonly rows: readonly (readonly (number | string)[])[] };
 }
 
 /** What one simulation gives back; the experiment adds key, spec and status. */
