@@ -74,6 +74,9 @@ const CONFIG: Config = {
   },
 };
 
+/** Channels that views have legends for. */
+const LEGENDS = ["color", "shape", "strokeDash", "fill", "stroke"];
+
 /** One view of a chart, without frame: any unit, layer, facet or concatenation. */
 export type View = Record<string, unknown>;
 
@@ -106,8 +109,8 @@ export function frame(
     bounds: "full",
     config: CONFIG,
     vconcat: [view, caption],
-    // Keeps the legend of the view above the source line.
-    resolve: { scale: { color: "independent", shape: "independent", strokeDash: "independent" } },
+    // Keeps the legends of the view above the source line.
+    resolve: { scale: Object.fromEntries(LEGENDS.map((channel) => [channel, "independent"])) },
   } as unknown as TopLevelSpec;
 }
 

@@ -146,10 +146,12 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
     const { observer } = this.#memory;
     const taking = observer && vm && new PagesTaken(this.#memory, vm);
+    const { size } = vm ?? {};
     if (vm !== undefined) this.#act(action, vm);
-    observer?.decided(
-      actionTaken(this.#policy, this.#parameters, call, action, action.kind === "reclaim" ? taking?.figures : {}),
-    );
+    // Some policies set again and again what is set already.
+    if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
+    const taken = action.kind === "reclaim" ? taking?.figures : undefined;
+    observer.decided(actionTaken(this.#policy, this.#parameters, call, action, taken));
   }
 
   #act(action: Action, vm: VmMemory): void {
