@@ -138,6 +138,7 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      equalWork: workloads.every(({ name }) => name === workloads[0].name),
       vmsDiffer: workloads.some(
         ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
       ),

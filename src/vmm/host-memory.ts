@@ -57,6 +57,9 @@ export class HostMemory {
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
+  /** Pages in the host's swap space that a guest wrote to its disk, so that they were read for it first, or read from it. */
+  doublePagedOuts = 0;
+  doublePagedIns = 0;
   pagesScanned = 0;
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;

@@ -86,9 +86,10 @@ class ProportionalShares implements Allocation, RoomMaker {
     }
     this.#breakLargePages();
     this.#takeByForce();
-    const { balloon, blocks } = this.#reclamation.rule;
+    const { balloon, blocks, paged } = this.#reclamation.rule;
     for (const vm of this.#memory.vms) {
       vm.balloonMayGrow = balloon || vm.machine > this.#limit(vm);
+      vm.heldToTarget = vm.balloonMayGrow || paged === "everybody";
       const wasBlocked = vm.blocked;
       vm.blocked = blocks && vm.machine > vm.target;
       if (vm.blocked !== wasBlocked) this.#memory.observer?.decided(blocking(vm, this.hostState));
@@ -127,7 +128,8 @@ class ProportionalShares implements Allocation, RoomMaker {
     const claimed = vms.reduce((sum, vm) => sum + vm.claimed, 0);
     const claimants = vms.map((vm) => {
       const most = Math.min(this.#limit(vm), vm.claimed + vm.compressed + vm.swapped + vm.ballooned);
-      const least = Math.min(most, this.#reservation(vm));
+      vm.least = this.#reservation(vm);
+      const least = Math.min(most, vm.least);
       const shares = memoryShares(vm.pages, vm.settings?.shares);
       return { shares, active: vm.active, least, most };
     });
