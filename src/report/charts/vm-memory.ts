@@ -38,7 +38,7 @@ export const vmMemoryChart: ChartKind = {
   name: "vm-memory",
   summary:
     "memory of each VM over time at the highest overcommit ratio of a block, one chart per VMM, one panel per VM",
-  needs: "hosts of a run with --why",
+  needs: "watched host cells (a run with --why)",
   draw(results) {
     const watched = hostCells(results).filter(({ timeline }) => timeline !== undefined);
     const groups = groupBy(watched, ({ spec }) =>
@@ -75,6 +75,7 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
     subtitle,
     source: sourceNote(results),
     width: columns * (PANEL + 40),
+    legends: ["color", "stroke", "fill"],
   });
   return { id, title, description: `${title}. ${names.map((name) => describe(name, moments)).join(" ")}`, spec };
 }
