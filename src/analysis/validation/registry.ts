@@ -1,6 +1,9 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
 import { agesen10 } from "./agesen10.ts";
 import { asplos06 } from "./asplos06.ts";
+import { esx02Allocation } from "./esx02-allocation.ts";
+import { esx02Balloon } from "./esx02-balloon.ts";
+import { esx02Sharing } from "./esx02-sharing.ts";
 import { ATC12, SPLITX11 } from "./exits.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
 import { nested } from "./nested.ts";
@@ -18,6 +21,9 @@ import { WALTERS08 } from "./walters08.ts";
 export {
   agesen10,
   asplos06,
+  esx02Allocation,
+  esx02Balloon,
+  esx02Sharing,
   ATC12,
   SPLITX11,
   MENON05,
@@ -38,6 +44,9 @@ export {
 export const VALIDATION_SETS: readonly ValidationSet[] = [
   agesen10,
   asplos06,
+  esx02Allocation,
+  esx02Balloon,
+  esx02Sharing,
   ATC12,
   SPLITX11,
   MENON05,
