@@ -112,7 +112,7 @@ const IDLE_TAX: readonly ValidationRow[] = [
   { id: "esx02.f7.balance", role: "prediction", simulate: (bench) => paid(bench, 0) / paid(bench, 1) },
 ];
 
-const BOOT_SECONDS = 900;
+const BOOT_SECONDS = 1020;
 /** Pages a second by which a file cache grows, 0.25 MB: assumed. */
 const CACHED = 64;
 const BOOTED_SECOND = 90;
