@@ -84,7 +84,8 @@ function swapIn(bench: Bench): number {
   return microseconds(bench, ["page.map"]) + disk.positioningUs + (1e6 * PAGE_MB) / disk.megabytesPerSecond;
 }
 
-const RUNNING = "contents are those of the source's Table 1, and at rest: which pages the programs of this mix keep in use is not known";
+const RUNNING =
+  "contents are those of the source's Table 1, and at rest: which pages the programs of this mix keep in use is not known";
 const OTHER_GUESTS =
   "contents are of guests of today with nginx, and at rest; the source ran RUBiS in up to six VMs, and used its memory";
 
@@ -97,7 +98,8 @@ export const de08: ValidationSet = {
       id: "de08.op.swap-out-page-without-the-disk-write",
       role: "prediction",
       simulate: (bench) => microseconds(bench, ["page.map"]),
-      reason: "taking a page away costs one change of a mapping here; the source's copy to the process that swaps is not modelled",
+      reason:
+        "taking a page away costs one change of a mapping here; the source's copy to the process that swaps is not modelled",
     },
     { id: "de08.op.swap-in-page", role: "prediction", simulate: swapIn },
     { id: "de08.t1.sharing", role: "calibration", simulate: (bench) => savedPercent(bench, SHARING) },
