@@ -3,7 +3,7 @@
  * is derived from the source's Table 1 (src/machine/page-similarity.ts), and what its operations cost from its Table 2.
  */
 import { primitiveCost } from "../../machine/profile.ts";
-import { snapshotGuest, TABLE_1, table1Guests } from "./de08-guests.ts";
+import { snapshotGuest, TABLE_1, table1Guests } from "./paused-guests.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import { rowsOf, type SeriesRow } from "./host-series.ts";

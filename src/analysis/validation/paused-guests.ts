@@ -1,4 +1,4 @@
-/** Guests that do nothing but hold memory, as Gupta et al. 2008 counted it and as it was found in real ones. */
+/** Guests that do nothing but hold memory: with contents as Gupta et al. 2008 counted them, and as they were found in real ones. */
 import { join } from "node:path";
 import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import { readInputFile } from "../../experiment/input-files.ts";
