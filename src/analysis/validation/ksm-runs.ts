@@ -134,7 +134,7 @@ function sampleOfQuarter({ vms, samples }: KsmRun, quarter: number): readonly nu
 
 export const ksmRuns: ValidationSet = {
   name: "ksm",
-  source: "Our measurement: KSM of Linux 6.18 on the memory of real guests, workloads/data",
+  source: "Measured: KSM of Linux 6.18, on the memory of real guests",
   rows: [
     ...RUNS.map(atTheEnd),
     {

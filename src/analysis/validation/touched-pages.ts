@@ -83,6 +83,6 @@ function rows(guest: string): readonly ValidationRow[] {
 
 export const touchedPages: ValidationSet = {
   name: "touched",
-  source: "Our measurement: pages that real guests touched, and sampling theory",
+  source: "Measured: pages that guests touch, and sampling theory",
   rows: GUESTS.flatMap(rows),
 };

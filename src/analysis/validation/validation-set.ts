@@ -1,4 +1,5 @@
 /** What a source of published figures asks of the models: which figure is held against which simulated one. */
+import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { CellOutcome } from "../../sim/cell.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
@@ -71,4 +72,6 @@ export interface ValidationSet {
   /** The source as people cite it. */
   readonly source: string;
   readonly rows: readonly ValidationRow[];
+  /** Times of a machine that has no profile: they count among the free parameters. */
+  readonly times?: readonly SourcedNumber[];
 }
