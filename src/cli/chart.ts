@@ -10,6 +10,7 @@ export const CHART_NAMES = [
   "memory-sources",
   "isolation",
   "host-memory",
+  "vm-memory",
 ] as const;
 
 interface ChartArguments {

@@ -21,6 +21,7 @@ import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { patching } from "./memory/patching.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
@@ -76,6 +77,7 @@ export {
   ksm,
   largePages,
   pageSharing,
+  patching,
   harvester,
   nova,
   opendc,
@@ -137,6 +139,7 @@ export const PARTS: readonly PartDefinition[] = [
   ksm.definition,
   largePages.definition,
   pageSharing.definition,
+  patching.definition,
   harvester.definition,
   nova.definition,
   opendc.definition,
