@@ -93,7 +93,7 @@ function view(marks: readonly Mark[], styles: ReadonlyMap<string, VmmStyle>): Vi
         { mark: { type: "rule", color: "#8c8c8c" }, encoding: { x: { ...x, datum: 1 } } },
         {
           transform: [has("low")],
-          mark: { type: "rule", strokeWidth: 1.5, clip: true },
+          mark: { type: "rule", strokeWidth: 1.5 },
           encoding: { x: { ...x, field: "low" }, x2: { field: "high" }, y, color },
         },
         {
