@@ -5,6 +5,7 @@
  */
 import { type CellResult, type CellSpec, workTitle } from "../sim/cell.ts";
 import { type VmGroup, vmsOfGroup } from "../workload/vm-settings.ts";
+import { groupFigure, groupNumbers, OTHERS } from "./group-figures.ts";
 import { hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
 import { NONE_FINISHED } from "./service-level.ts";
 import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
@@ -41,16 +42,13 @@ export interface Comparison {
   readonly p99Factor: Estimate | typeof NONE_FINISHED;
 }
 
-const OTHERS = -1;
-
 /** One row for each group of each host, in the order of the cells. Throws an InputError if operation streams differ. */
 export function isolationRows(results: Results): IsolationRow[] {
   const cells = hostCells(results).filter(({ groups }) => groups !== undefined);
   requireIdenticalWork(cells);
   const alike = new Map(cells.filter(({ spec }) => allAlike(spec)).map((cell) => [hostKey(cell.spec), cell]));
   return replicates(cells).flatMap((group) => {
-    const numbers = [...new Set(group.flatMap((cell) => valuesOf(cell, "group")))].sort((a, b) => a - b);
-    return numbers.map((number) => rowOf(group, number, alike));
+    return groupNumbers(group).map((number) => rowOf(group, number, alike));
   });
 }
 
@@ -69,13 +67,14 @@ function rowOf(cells: readonly CellResult[], number: number, alike: ReadonlyMap<
   const { spec } = cells[0];
   const { block, machine, vmm, vms = 1, overcommit: ratio = 1, settings = [] } = spec;
   const own = settings[number] as VmGroup | undefined;
-  const values = (name: string): number[] => cells.map((cell) => figureOf(cell, number, name) ?? 0);
-  const finished = cells.filter((cell) => (figureOf(cell, number, "requests_done") ?? 0) > 0);
-  const latency = (name: string): Estimate => meanEstimate(finished.map((cell) => figureOf(cell, number, name) ?? 0));
+  const values = (name: string): number[] => cells.map((cell) => groupFigure(cell, number, name) ?? 0);
+  const finished = cells.filter((cell) => (groupFigure(cell, number, "requests_done") ?? 0) > 0);
+  const latency = (name: string): Estimate =>
+    meanEstimate(finished.map((cell) => groupFigure(cell, number, name) ?? 0));
   const sameWork = own?.workload === undefined || own.workload === spec.workload;
   const pairs = cells.flatMap((cell) => {
     const base = allAlike(cell.spec) ? undefined : alike.get(hostKey(cell.spec));
-    return base === undefined || !((figureOf(base, number, "requests_done") ?? 0) > 0) ? [] : [{ cell, base }];
+    return base === undefined || !((groupFigure(base, number, "requests_done") ?? 0) > 0) ? [] : [{ cell, base }];
   });
   return {
     block,
@@ -106,7 +105,7 @@ interface Pair {
 
 function compare(pairs: readonly Pair[], number: number): Comparison {
   const ratios = (name: string): number[] =>
-    pairs.map(({ cell, base }) => (figureOf(cell, number, name) ?? 0) / (figureOf(base, number, name) ?? 0));
+    pairs.map(({ cell, base }) => (groupFigure(cell, number, name) ?? 0) / (groupFigure(base, number, name) ?? 0));
   const factor = (name: string): Estimate | typeof NONE_FINISHED => {
     const factors = ratios(name);
     return factors.every((value) => value > 0) ? ratioEstimate(factors) : NONE_FINISHED;
@@ -116,13 +115,4 @@ function compare(pairs: readonly Pair[], number: number): Comparison {
     meanFactor: factor("latency_mean_ms"),
     p99Factor: factor("latency_p99_ms"),
   };
-}
-
-function figureOf(cell: CellResult, group: number, name: string): number | undefined {
-  return valuesOf(cell, name)[valuesOf(cell, "group").indexOf(group)];
-}
-
-function valuesOf({ groups }: CellResult, name: string): readonly number[] {
-  const column = groups?.columns.indexOf(name) ?? -1;
-  return (groups?.rows ?? []).map((row) => row[column]);
 }

@@ -2,6 +2,7 @@
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type CellResult, workTitle } from "../sim/cell.ts";
 import { type MemoryControl, memoryControl } from "./memory-control.ts";
+import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
 import { distinct, groupBy, hostCells, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
@@ -22,6 +23,8 @@ export interface OvercommitPoint {
   readonly vmsAdmitted: number;
   readonly sources: MemorySources;
   readonly control: MemoryControl;
+  /** Where the host's VMs are not alike. */
+  readonly groups?: readonly GroupPoint[];
 }
 
 /** One strategy on one workload, over all its ratios. */
@@ -94,6 +97,7 @@ function pointOf(
   const baseline = new Map(uncommitted.map((cell) => [cell.spec.seed, cell]));
   const relative = cells.flatMap((cell) => relativeThroughput(cell, baseline.get(cell.spec.seed)));
   const p99 = metricValues(cells, "latency_p99_ms");
+  const groups = groupPoints(cells, baseline);
   const p99Factors = cells.flatMap((cell) => relativeP99(cell, baseline.get(cell.spec.seed)));
   return {
     ratio,
@@ -105,6 +109,7 @@ function pointOf(
     vmsAdmitted: mean(metricValues(cells, "vms_admitted")),
     sources: memorySources(cells, roomiest),
     control: memoryControl(cells),
+    ...(groups.length > 0 && { groups }),
   };
 }
 
@@ -133,12 +138,13 @@ function relativeThroughput(cell: CellResult, uncommitted: CellResult | undefine
 
 /**
  * VMMs need memory of their own, so that a host at ratio 1 may be short already; what is measured against such a host says
- * little. A hundredth of the memory in balloons is still room for the VMM, not shortage.
+ * little. A hundredth of the memory in balloons is still room for the VMM, not shortage; a guest that swaps without any
+ * balloon is short of its own memory, on whatever host.
  */
 function isShortOfMemory({ metrics }: CellResult): boolean {
   const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, host_memory_mib: memory = 0 } = metrics;
   const { memory_ballooned_mib: ballooned = 0, memory_compressed_mib: compressed = 0 } = metrics;
-  return host > 0 || guest > 0 || compressed > 0 || ballooned > 0.01 * memory;
+  return host > 0 || (guest > 0 && ballooned > 0) || compressed > 0 || ballooned > 0.01 * memory;
 }
 
 function metricValues(cells: readonly CellResult[], metric: string): number[] {
