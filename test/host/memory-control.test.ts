@@ -5,6 +5,7 @@ import { bootContents } from "../../src/guest/memory-manager.ts";
 import { AllocationDynamics } from "../../src/sim/allocation-dynamics.ts";
 import { entitlements, MemoryFairness } from "../../src/sim/memory-fairness.ts";
 import { Reversals } from "../../src/sim/reversals.ts";
+import type { Parameters } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
@@ -61,7 +62,7 @@ describe("changes of direction", () => {
 
 /** One VM of 96 pages whose size is set to these at the beginning of each second. */
 function follow(sizes: readonly number[], pagesPerSecond: number): Record<string, number> {
-  const part = definePolicy<Record<string, never>, number>({
+  const part = definePolicy<Parameters, number>({
     name: "scripted",
     summary: "",
     side: "host",
