@@ -109,6 +109,29 @@ describe("a policy of known behaviour", () => {
   });
 });
 
+describe("a VM's distance from its target", () => {
+  const vmOf = (mapped: number, ballooned: number) => {
+    const vm = buildHost(esx, 200).memory.addVm(100);
+    Object.assign(vm, { mapped, ballooned });
+    return vm;
+  };
+
+  it("is what its balloon lacks, or holds too much", () => {
+    // 70 of 100 pages in use, 20 in the balloon: for a target of 60 it lacks 10; for one of 85 it holds 15 too many.
+    expect(Object.assign(vmOf(70, 20), { target: 60 }).offTarget).toBe(10);
+    expect(Object.assign(vmOf(70, 20), { target: 85 }).offTarget).toBe(15);
+    // It need not use what it may have.
+    expect(Object.assign(vmOf(70, 0), { target: 85 }).offTarget).toBe(0);
+    // A size counts what is not in the balloon, whether in use or not.
+    expect(Object.assign(vmOf(50, 20), { size: 75 }).offTarget).toBe(5);
+  });
+
+  it("does not count while nobody holds it to that", () => {
+    expect(Object.assign(vmOf(70, 20), { target: 60, heldToTarget: false }).offTarget).toBe(0);
+    expect(Object.assign(vmOf(70, 20), { target: 85, heldToTarget: false }).offTarget).toBe(15);
+  });
+});
+
 describe("Jain's index", () => {
   it("is worked by hand", () => {
     expect(jainIndex([7, 7, 7, 7])).toBe(1);
