@@ -30,7 +30,7 @@ export function buildGuests(
   workloads: readonly CompiledWorkload[],
   around: GuestSurroundings,
   allocation: Allocation,
-  overheadPages: number,
+  overhead: (configured: number) => number,
   mechanisms: readonly MemoryMechanism[],
   measure: Measure,
   log?: DecisionLog,
@@ -42,7 +42,7 @@ export function buildGuests(
   const starting = allocation.admit(requests, host.frames.free);
   // How VMs come up takes no time, and is no decision of anybody's.
   host.observer = undefined;
-  host.frames.addOverhead(overheadPages * starting.length);
+  host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
   const balloons = allocation.balloons ?? true;
   const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];

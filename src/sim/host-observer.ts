@@ -204,7 +204,7 @@ export class HostObserver {
       frames.overhead,
       frames.saved,
       total(({ vm }) => vm.ballooned),
-      total(({ vm }) => vm.compressed),
+      total(({ vm }) => vm.compressed + vm.patched),
       total(({ vm }) => vm.swapped),
       total((guest) => guest.memory.anonymous.swapped),
       total((guest) => guest.memory.pages.replacement.filePages),

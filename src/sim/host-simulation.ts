@@ -3,10 +3,9 @@ import { Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
-import { PAGES_PER_MIB } from "../machine/page.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
-import type { Vmm } from "../vmm/contract.ts";
+import { overheadPages, type Vmm } from "../vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -124,9 +123,9 @@ export class HostSimulation implements GuestSurroundings {
     );
     this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
     checkReservations(workloads, profile);
-    const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * PAGES_PER_MIB);
+    const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
-    this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices, watch?.log);
+    this.guests = buildGuests(workloads, this, this.#allocation, overhead, this.#mechanisms, prices, watch?.log);
     this.building = false;
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {

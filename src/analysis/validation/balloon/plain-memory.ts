@@ -1,4 +1,4 @@
-import type { PhysicalMemory } from "../../src/guest/physical-memory.ts";
+import type { PhysicalMemory } from "../../../guest/physical-memory.ts";
 
 /** Physical memory of a guest with a machine of its own: every page is there. */
 export class PlainMemory implements PhysicalMemory {
