@@ -13,6 +13,8 @@ const CONTROLLER_CAUSES = [
   "vmm.large-pages.break",
   "vmm.balloon",
   "vmm.compression.compress",
+  "vmm.patching.scan",
+  "vmm.patching.patch",
   "vmm.host-swap.out",
 ];
 

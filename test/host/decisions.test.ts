@@ -10,6 +10,8 @@ import { esx } from "../../src/vmm/esx.ts";
 import { esx5 } from "../../src/vmm/esx-5.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import type { MemoryDecision } from "../../src/vmm/memory-decision.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
+import { patching } from "../../src/vmm/memory/patching.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { nova } from "../../src/vmm/memory/policies/admission.ts";
@@ -62,6 +64,7 @@ describe.each([
   ["balloons and swap", small],
   ["swap alone", { ...esx, memory: [hostSwap()] }],
   ["compression as well", esx5],
+  ["patches and compression", { ...esx, memory: [patching(), compression({ maxPercent: 5 }), hostSwap()] }],
   ["a policy's balloons", { ...xenPv, allocation: mom() }],
 ] as const)("decisions on a host with %s", (_, vmm) => {
   const { outcome, plain, decisions, rows } = watched(vmm);

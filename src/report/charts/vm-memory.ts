@@ -13,6 +13,7 @@ const LAYERS = [
   { column: "private_mib", title: "private pages", colour: "#332288" },
   { column: "shared_mib", title: "shared pages", colour: "#117733" },
   { column: "compressed_mib", title: "compressed", colour: "#ddcc77" },
+  { column: "patched_mib", title: "kept as patches", colour: "#999933" },
   { column: "swapped_mib", title: "swapped out by the host", colour: "#cc6677" },
   { column: "ballooned_mib", title: "in the balloon", colour: "#88ccee" },
   { column: "untouched_mib", title: "never used", colour: "#eeeeee" },
