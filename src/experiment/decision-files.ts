@@ -71,9 +71,11 @@ function cut(decisions: readonly TimedDecision[], leftOut: number): TimedDecisio
 }
 
 /** Six decimals: a page is 0.003906 MiB. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1e6) / 1e6 : value;
+}
+
 function lineOf(decision: TimedDecision): string {
-  const rounded = (_: string, value: unknown): unknown =>
-    typeof value === "number" ? Math.round(value * 1e6) / 1e6 : value;
   return `${JSON.stringify(decision, rounded)}\n`;
 }
 

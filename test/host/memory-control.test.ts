@@ -109,13 +109,13 @@ describe("a policy of known behaviour", () => {
   });
 });
 
-describe("a VM's distance from its target", () => {
-  const vmOf = (mapped: number, ballooned: number) => {
-    const vm = buildHost(esx, 200).memory.addVm(100);
-    Object.assign(vm, { mapped, ballooned });
-    return vm;
-  };
+const vmOf = (mapped: number, ballooned: number) => {
+  const vm = buildHost(esx, 200).memory.addVm(100);
+  Object.assign(vm, { mapped, ballooned });
+  return vm;
+};
 
+describe("a VM's distance from its target", () => {
   it("is what its balloon lacks, or holds too much", () => {
     // 70 of 100 pages in use, 20 in the balloon: for a target of 60 it lacks 10; for one of 85 it holds 15 too many.
     expect(Object.assign(vmOf(70, 20), { target: 60 }).offTarget).toBe(10);

@@ -183,6 +183,8 @@ describe("operation breakdown", () => {
   });
 });
 
+const sentence = (of: readonly CellResult[]): string => overcommitCurves({ name: "r", cells: of })[0].verdict.sentence;
+
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
 
@@ -252,8 +254,6 @@ describe("overcommit", () => {
         ...full,
       }),
     );
-    const sentence = (of: readonly CellResult[]): string =>
-      overcommitCurves({ name: "r", cells: of })[0].verdict.sentence;
     // Neither the uncommitted host nor the one that fails anyhow.
     expect(sentence(cells)).toBe(
       "esx: throughput stays within 5 % up to 2 (one seed, no confidence interval), but not steadily: at 2 a VM's memory " +
