@@ -16,7 +16,7 @@ const LAYERS = [
   { column: "patched_mib", title: "kept as patches", colour: "#999933" },
   { column: "swapped_mib", title: "swapped out by the host", colour: "#cc6677" },
   { column: "ballooned_mib", title: "in the balloon", colour: "#88ccee" },
-  { column: "untouched_mib", title: "never used", colour: "#eeeeee" },
+  { column: "unbacked_mib", title: "unused, not backed", colour: "#eeeeee" },
 ] as const;
 
 const LINES = [
