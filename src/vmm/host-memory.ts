@@ -11,6 +11,7 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import type { DecisionObserver } from "./memory-decision.ts";
 import type { LargePageBacking, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
 import {
   BALLOONED,
@@ -58,6 +59,8 @@ export class HostMemory {
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
   roomMaker: RoomMaker | undefined;
+  /** Who wants to know what is decided about memory; usually nobody. */
+  observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
@@ -66,6 +69,9 @@ export class HostMemory {
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
+  /** Pages in the host's swap space that a guest wrote to its disk, so that they were read for it first, or read from it. */
+  doublePagedOuts = 0;
+  doublePagedIns = 0;
   pagesScanned = 0;
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;

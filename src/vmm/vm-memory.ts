@@ -116,6 +116,10 @@ export class VmMemory {
   returned = 0;
   /** Sampled pages that were touched. */
   sampleTouched = 0;
+  /** Pages below which the allocation policy makes no VM like this. */
+  least = 0;
+  /** What it has beyond its target is being taken from it. */
+  heldToTarget = true;
   /** Pages that the allocation policy takes to be active, if it estimates that. */
   active = 0;
   /** Machine memory the allocation policy grants, pages. */
@@ -152,6 +156,18 @@ export class VmMemory {
   /** Machine memory it has, its compressed pages and its patches included; a shared page counts for each VM that has it. */
   get machine(): number {
     return this.mapped + this.cacheFrames + this.patchFrames;
+  }
+
+  /** What nobody has taken from it, whether in use or not. */
+  get left(): number {
+    return this.pages - this.ballooned - this.compressed - this.swapped;
+  }
+
+  /** Pages by which its balloon is not what its size or target makes it, as far as it is held to that. */
+  get offTarget(): number {
+    const wanted = this.size === undefined ? this.ballooned + this.claimed - this.target : this.pages - this.size;
+    const missing = Math.max(0, wanted) - this.ballooned;
+    return missing > 0 && !this.heldToTarget ? 0 : Math.abs(missing);
   }
 
   /** Machine memory it has or may have at any moment without asking. */

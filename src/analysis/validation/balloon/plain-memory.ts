@@ -16,6 +16,14 @@ export class PlainMemory implements PhysicalMemory {
     this.#contents[ppn] = content;
   }
 
+  readForDisk(ppn: number): number {
+    return this.read(ppn);
+  }
+
+  writeFromDisk(ppn: number, content: number): void {
+    this.write(ppn, content);
+  }
+
   release(ppn: number): void {
     this.#contents[ppn] = 0;
   }
