@@ -97,10 +97,13 @@ export function dbench({ seconds, megahertz, mib = 256, memory }: Dbench): Compi
   });
 }
 
+/** Less than the 30 s of a sample, so that all of it is in each. */
+const ROUND_SECONDS = 20;
+
 /** Figure 6: what the program touches, by the minute at which it begins to. */
 export type TouchedMib = readonly (readonly [minute: number, mib: number])[];
 
-/** A Windows server in which a program goes round its memory every five seconds; services go round 15 MB in half a minute. */
+/** A Windows server in which a program goes round its memory every 20 seconds; services go round 15 MB in half a minute. */
 export function toucher(name: string, minutes: number, touched: TouchedMib): CompiledWorkload {
   const seconds = Math.round(60 * minutes);
   const services = 15 * MIB;
@@ -117,8 +120,9 @@ export function toucher(name: string, minutes: number, touched: TouchedMib): Com
       stream.add(Op.Request, second, 0, 1);
       for (let i = 0; i < services / 30; i++) stream.add(Op.Touch, (second % 30) * (services / 30) + i, 1000, 0);
       const mib = touched.findLast(([minute]) => second >= 60 * minute)?.[1] ?? 0;
-      const part = Math.floor((mib * MIB) / 5);
-      for (let i = 0; i < part; i++) stream.add(Op.Touch, services + (second % 5) * part + i, (500 << 1) | 1, 0);
+      const part = Math.floor((mib * MIB) / ROUND_SECONDS);
+      for (let i = 0; i < part; i++)
+        stream.add(Op.Touch, services + (second % ROUND_SECONDS) * part + i, (500 << 1) | 1, 0);
     }
   });
 }
@@ -201,7 +205,7 @@ const LINUX_MIB = 40;
 const LINUX_KERNEL_PAGES = 3 * MIB;
 /** In use at the end, by Figure 4: 39 MB; the others are free, and were never touched. */
 const LINUX_PAGES = 39 * MIB - LINUX_KERNEL_PAGES;
-const WRITES_PER_SECOND = 200;
+const WRITES_PER_SECOND = 50;
 
 /** Red Hat 7.2 with 40 MB runs SPEC95 for half an hour: it loads its programs, then writes to pages of its own. */
 export function sharingLinux(

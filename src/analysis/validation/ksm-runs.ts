@@ -1,47 +1,18 @@
 /**
  * What the KSM of a real kernel counted on the memory of real guests (workloads/data/ksm-runs.json): pages saved at the end, on
  * different sets of guests and with different settings, and on the way there. The same scanner runs here on the same contents;
- * no number of it was derived from these counts. Runs whose guests go on need snapshots that are not in the repository.
+ * no number of it was derived from these counts. Runs whose guests go on are in ksm-stages.ts.
  */
 import { join } from "node:path";
-import { PendingCharges } from "../../core/pending-charges.ts";
 import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
-import { inputText, readInputFile } from "../../experiment/input-files.ts";
+import { readInputFile } from "../../experiment/input-files.ts";
 import { ContentIds } from "../../machine/content-ids.ts";
-import { HostMemory } from "../../vmm/host-memory.ts";
-import { KsmScanner } from "../../vmm/memory/ksm-scanner.ts";
+import type { KsmScanner } from "../../vmm/memory/ksm-scanner.ts";
 import { parseFingerprints } from "../../workload/readers/fingerprints.ts";
+import { type KsmRun, ksmScanner, runOf, VM_PAGES } from "./ksm-kernel.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 const DATA = join(PACKAGE_ROOT, "workloads/data");
-/** Gives costs to the host that nobody asks for here. */
-const MACHINE = "xeon-2.4-sosp03";
-const VM_PAGES = 65_536;
-
-interface KsmRun {
-  readonly id: string;
-  readonly settings: {
-    readonly pages_to_scan: number;
-    readonly max_page_sharing: number;
-    readonly use_zero_pages: number;
-    readonly smart_scan: number;
-  };
-  /** Snapshots of each VM, one a stage. */
-  readonly vms: readonly (readonly string[])[];
-  readonly stages: readonly { readonly full_scans: number }[];
-  /** Stage, pages scanned, full scans, pages shared, sharing, unshared, volatile, zero pages. */
-  readonly samples: readonly (readonly number[])[];
-}
-
-function runOf(bench: Bench, id: string): KsmRun {
-  const runs = bench.once("ksm runs", () => {
-    const text = inputText(readInputFile(join(DATA, "ksm-runs.json")));
-    return (JSON.parse(text) as { readonly runs: readonly KsmRun[] }).runs;
-  });
-  const run = runs.find((each) => each.id === id);
-  if (run === undefined) throw new Error(`there is no run "${id}"`);
-  return run;
-}
 
 function snapshot(bench: Bench, name: string): BigUint64Array {
   return bench.once(`snapshot ${name}`, () => {
@@ -53,20 +24,7 @@ function snapshot(bench: Bench, name: string): BigUint64Array {
 /** The scanner over the guests of a run, before its first page. */
 function scannerOf(bench: Bench, { vms, settings }: KsmRun): KsmScanner {
   const ids = new ContentIds();
-  const memory = new HostMemory(bench.profile(MACHINE), vms.length * VM_PAGES, new PendingCharges());
-  const scanner = new KsmScanner(memory, {
-    maxPageSharing: settings.max_page_sharing,
-    useZeroPages: settings.use_zero_pages === 1,
-    smartScan: settings.smart_scan === 1,
-    stableFirst: false,
-  });
-  memory.sharer = {
-    scannedBeforeStart: false,
-    sharesOnDemand: false,
-    copiesForLast: true,
-    share: () => false,
-    forget: (vm, ppn) => scanner.forget(vm, ppn),
-  };
+  const { memory, scanner } = ksmScanner(bench, settings, vms.length * VM_PAGES);
   for (const [name] of vms) {
     const vm = memory.addVm(VM_PAGES);
     ids.internAll(snapshot(bench, name)).forEach((content, ppn) => memory.write(vm, ppn, content));
@@ -89,10 +47,13 @@ function figureId(run: string, figure: string): string {
 }
 
 /** Sets of two to nine guests, and settings of the kernel. */
+const SETS = ["S2a", "S2b", "S2c", "S2d", "S4", "S4b", "S6", "S9"];
+const SETTINGS = ["zero", "max256", "smart"];
 const RUNS = [
-  ...["S2a", "S2b", "S2c", "S2d", "S4", "S4b", "S6", "S9"].map((set) => `${set}.plain`),
-  ...["S2a", "S4", "S6"].flatMap((set) => ["zero", "max256", "smart"].map((setting) => `${set}.${setting}`)),
-  ...["S4.series", "S2.kernel-default"],
+  ...SETS.map((set) => `${set}.plain`),
+  ...["S2a", "S4", "S6"].flatMap((set) => SETTINGS.map((setting) => `${set}.${setting}`)),
+  "S4.series",
+  "S2.kernel-default",
 ];
 
 function atTheEnd(id: string): ValidationRow {

@@ -8,6 +8,7 @@ import { esx02Balloon } from "./esx02-balloon.ts";
 import { esx02Sharing } from "./esx02-sharing.ts";
 import { ATC12, SPLITX11 } from "./exits.ts";
 import { ksmRuns } from "./ksm-runs.ts";
+import { ksmStages } from "./ksm-stages.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
 import { nested } from "./nested.ts";
 import { sosp03Applications } from "./sosp03-applications.ts";
@@ -36,6 +37,7 @@ export {
   ATC12,
   SPLITX11,
   ksmRuns,
+  ksmStages,
   MENON05,
   MENON06,
   nested,
@@ -66,6 +68,7 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   ATC12,
   SPLITX11,
   ksmRuns,
+  ksmStages,
   MENON05,
   MENON06,
   nested,
