@@ -82,7 +82,10 @@ describe("settings of single VMs", () => {
     ["[{ vms: 0, memory: { shares: hihg } }]", '"high"'],
     ["[{ vms: 0, memory: { limit: 0MiB } }]", "must be more than zero"],
     ["[{ vms: 0, balloon-driver: never }]", "never"],
-    ["[{ vms: 0, balloon-driver: { stuck: 4s } }]", 'unknown key "stuck"; expected one of: from, stuck-from, pages-per-second'],
+    [
+      "[{ vms: 0, balloon-driver: { stuck: 4s } }]",
+      'unknown key "stuck"; expected one of: from, stuck-from, pages-per-second',
+    ],
     ["[{ vms: 0, balloon-driver: { pages-per-second: 0 } }]", "expected at least 1"],
     ["[{ vms: 0, statistics: { delay: 0s } }]", "must be more than zero"],
     ["[{ vms: 0, statistics: { overstates: 5KiB } }]", "is not a whole number of pages"],
