@@ -35,9 +35,9 @@ function host(overcommit: number, servers: number, hogs: number, metrics: Record
   );
 }
 
-describe("overcommit of a mix of workloads", () => {
-  const curvesOf = (cells: readonly CellResult[]) => overcommitCurves({ name: "r", cells });
+const curvesOf = (cells: readonly CellResult[]) => overcommitCurves({ name: "r", cells });
 
+describe("overcommit of a mix of workloads", () => {
   it("has what each group keeps of its own throughput, and its own latency", () => {
     const [{ points, work }] = curvesOf([...host(0.9, 100, 50), ...host(2, 25, 60), ...host(3, 0, 60)]);
     expect(work).toBe("w, with hog in VMs 6 to 7");

@@ -25,22 +25,22 @@ import { addGuest, buildHost, profile, SHAPE } from "./fixtures.ts";
 
 const server = loadMachine("machines/x86-64-server.yaml").profile;
 
-describe("a faulty balloon driver", () => {
-  function driverWith(faults: ConstructorParameters<typeof FaultyBalloonDriver>[2]) {
-    const host = buildHost(esx, 400);
-    addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
-    const [vm] = host.memory.vms;
-    const sound = vm.balloon;
-    if (sound === undefined) throw new Error("the guest has no driver");
-    let nowUs = 0;
-    const driver = new FaultyBalloonDriver(sound, vm, faults, () => nowUs);
-    return (at: number, target: number): number => {
-      nowUs = at;
-      driver.poll(target, 1000);
-      return vm.ballooned;
-    };
-  }
+function driverWith(faults: ConstructorParameters<typeof FaultyBalloonDriver>[2]) {
+  const host = buildHost(esx, 400);
+  addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
+  const [vm] = host.memory.vms;
+  const sound = vm.balloon;
+  if (sound === undefined) throw new Error("the guest has no driver");
+  let nowUs = 0;
+  const driver = new FaultyBalloonDriver(sound, vm, faults, () => nowUs);
+  return (at: number, target: number): number => {
+    nowUs = at;
+    driver.poll(target, 1000);
+    return vm.ballooned;
+  };
+}
 
+describe("a faulty balloon driver", () => {
   it("stops answering at its time: its balloon neither grows nor shrinks from then on", () => {
     const poll = driverWith({ stuckFromUs: 2e6 });
     expect([poll(0, 10), poll(1e6, 20), poll(2e6, 40), poll(3e6, 0), poll(9e9, 30)]).toEqual([10, 20, 20, 20, 20]);
@@ -75,18 +75,19 @@ describe("a faulty balloon driver", () => {
   });
 });
 
-describe("faulty statistics", () => {
-  /** A guest that has as many free pages as seconds have passed, asked at these seconds. */
-  function told(faults: StatisticsFaults, seconds: readonly number[]) {
-    const truth = {
-      report: (atUs: number) => ({ atUs, unused: atUs / 1e6, available: 2 * (atUs / 1e6), committed: 50 }),
-    };
-    const statistics = new FaultyStatistics(truth, faults);
-    return seconds.map((second) => statistics.report(second * 1e6));
-  }
-  const unused = (faults: StatisticsFaults, seconds: readonly number[]) =>
-    told(faults, seconds).map((report) => report?.unused);
+/** A guest that has as many free pages as seconds have passed, asked at these seconds. */
+function told(faults: StatisticsFaults, seconds: readonly number[]) {
+  const truth = {
+    report: (atUs: number) => ({ atUs, unused: atUs / 1e6, available: 2 * (atUs / 1e6), committed: 50 }),
+  };
+  const statistics = new FaultyStatistics(truth, faults);
+  return seconds.map((second) => statistics.report(second * 1e6));
+}
 
+const unused = (faults: StatisticsFaults, seconds: readonly number[]) =>
+  told(faults, seconds).map((report) => report?.unused);
+
+describe("faulty statistics", () => {
   it("are missing", () => {
     expect(told({ missing: true }, [1, 2])).toEqual([undefined, undefined]);
   });
@@ -146,24 +147,24 @@ function column({ series }: CellOutcome, name: string): readonly number[] {
 
 const groups = [{ first: 0, last: 0 }];
 
-describe("a driver that is stuck", () => {
-  // VM 0 holds 52 MiB, of which it could give up 40 to its own swap device; VM 1 grows to 52 MiB at 30 s. The host has 80.
-  const run = (guest: Partial<GuestShape>): CellOutcome =>
-    runHost(
-      { ...esx, memory: [ballooning(), hostSwap()] },
-      profile,
-      [growing("a", 5, 40, guest), growing("b", 30, 40)],
-      80 * MIB,
-      undefined,
-      undefined,
-      groups,
-    );
+/** VM 0 holds 52 MiB, of which it could give up 40 to its own swap device; VM 1 grows to 52 MiB from 30 s on. The host has 80. */
+const runGrowing = (guest: Partial<GuestShape>): CellOutcome =>
+  runHost(
+    { ...esx, memory: [ballooning(), hostSwap()] },
+    profile,
+    [growing("a", 5, 40, guest), growing("b", 30, 40)],
+    80 * MIB,
+    undefined,
+    undefined,
+    groups,
+  );
 
+describe("a driver that is stuck", () => {
   it("leaves the balloon as it is, and ESX goes on to swap", () => {
     const [sound, stuck, absent] = [
-      run({}),
-      run({ driver: { stuckFromUs: 10e6 } }),
-      run({ driver: { fromUs: "never" } }),
+      runGrowing({}),
+      runGrowing({ driver: { stuckFromUs: 10e6 } }),
+      runGrowing({ driver: { fromUs: "never" } }),
     ];
     const ballooned = column(stuck, "memory_ballooned_mib");
     expect(column(sound, "memory_ballooned_mib").at(-1)).toBeGreaterThan(ballooned.at(-1) ?? 0);
@@ -174,25 +175,25 @@ describe("a driver that is stuck", () => {
   });
 
   it("or slow is the same as none that starts after the end", () => {
-    const late = run({ driver: { fromUs: 1e9 } });
-    expect(late.metrics).toEqual(run({ driver: { fromUs: "never" } }).metrics);
+    const late = runGrowing({ driver: { fromUs: 1e9 } });
+    expect(late.metrics).toEqual(runGrowing({ driver: { fromUs: "never" } }).metrics);
   });
 });
 
-describe("a driver that starts late", () => {
-  const run = (allocation: Vmm["allocation"], guest: Partial<GuestShape>): CellOutcome =>
-    runHost(
-      { ...kvm, memory: [ballooning(), hostSwap()], allocation },
-      server,
-      [growing("a", 5, 40, guest), growing("b", 5, 40)],
-      80 * MIB,
-    );
+const runUnder = (allocation: Vmm["allocation"], guest: Partial<GuestShape>): CellOutcome =>
+  runHost(
+    { ...kvm, memory: [ballooning(), hostSwap()], allocation },
+    server,
+    [growing("a", 5, 40, guest), growing("b", 5, 40)],
+    80 * MIB,
+  );
 
+describe("a driver that starts late", () => {
   it("is not used by a policy that moves no balloons", () => {
     const without = harvester({ admissionRatio: 0 });
-    expect(run(without, { driver: { fromUs: 20e6 } }).metrics).toEqual(run(without, {}).metrics);
-    expect(run(without, {}).metrics.memory_ballooned_mib).toBe(0);
-    expect(run(mom(), {}).metrics.memory_ballooned_mib).toBeGreaterThan(0);
+    expect(runUnder(without, { driver: { fromUs: 20e6 } }).metrics).toEqual(runUnder(without, {}).metrics);
+    expect(runUnder(without, {}).metrics.memory_ballooned_mib).toBe(0);
+    expect(runUnder(mom(), {}).metrics.memory_ballooned_mib).toBeGreaterThan(0);
   });
 });
 
@@ -222,9 +223,20 @@ describe("a VM that says it uses more than it does", () => {
   });
 });
 
-describe("swap space on a disk of its own", () => {
-  const job = (page: number): IoJob => hostSwapJob(undefined, page, 1);
+const job = (page: number): IoJob => hostSwapJob(undefined, page, 1);
 
+const swapDiskOf = (parameters: Parameters<typeof hostSwap>[0]) =>
+  buildHost({ ...esx, memory: [hostSwap(parameters)] }, 100).memory.swapDisk;
+
+const runSwapping = (hostMib: number, parameters: Parameters<typeof hostSwap>[0]): CellOutcome =>
+  runHost(
+    { ...esx, memory: [hostSwap(parameters)] },
+    profile,
+    [growing("a", 5, 40), growing("b", 30, 40)],
+    hostMib * MIB,
+  );
+
+describe("swap space on a disk of its own", () => {
   it("takes the time of that disk, and does not wait for the host's", () => {
     const events = new EventQueue();
     const disk = { positioningUs: 50_000, megabytesPerSecond: 4.096 };
@@ -241,24 +253,15 @@ describe("swap space on a disk of its own", () => {
   });
 
   it("is what the part says, and else the host's", () => {
-    const swapDisk = (parameters: Parameters<typeof hostSwap>[0]) =>
-      buildHost({ ...esx, memory: [hostSwap(parameters)] }, 100).memory.swapDisk;
-    expect(swapDisk({})).toBeUndefined();
-    expect(swapDisk({ diskPositioningMs: 77 })).toEqual({ positioningUs: 77_000, megabytesPerSecond: 60 });
-    expect(swapDisk({ diskMegabytesPerSecond: 5 })).toEqual({ positioningUs: 7700, megabytesPerSecond: 5 });
+    expect(swapDiskOf({})).toBeUndefined();
+    expect(swapDiskOf({ diskPositioningMs: 77 })).toEqual({ positioningUs: 77_000, megabytesPerSecond: 60 });
+    expect(swapDiskOf({ diskMegabytesPerSecond: 5 })).toEqual({ positioningUs: 7700, megabytesPerSecond: 5 });
   });
 
   it("that is slow makes a host that swaps slower, and leaves one that does not as it is", () => {
-    const run = (hostMib: number, parameters: Parameters<typeof hostSwap>[0]): CellOutcome =>
-      runHost(
-        { ...esx, memory: [hostSwap(parameters)] },
-        profile,
-        [growing("a", 5, 40), growing("b", 30, 40)],
-        hostMib * MIB,
-      );
     const slow = { diskPositioningMs: 77 };
-    expect(run(200, slow).metrics).toEqual(run(200, {}).metrics);
-    const [usual, failing] = [run(80, {}), run(80, slow)];
+    expect(runSwapping(200, slow).metrics).toEqual(runSwapping(200, {}).metrics);
+    const [usual, failing] = [runSwapping(80, {}), runSwapping(80, slow)];
     expect(usual.metrics.host_swap_outs).toBeGreaterThan(0);
     expect(failing.metrics.latency_mean_ms).toBeGreaterThanOrEqual(usual.metrics.latency_mean_ms);
   });

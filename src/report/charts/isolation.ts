@@ -80,7 +80,6 @@ function view(marks: readonly Mark[], styles: ReadonlyMap<string, VmmStyle>): Vi
   const y = { field: "VMM", type: "nominal", sort: vmms, title: null };
   const colours = vmms.map((label) => styles.get(label)?.colour ?? "#8c8c8c");
   const color = { field: "VMM", type: "nominal", scale: { domain: vmms, range: colours }, legend: null };
-  const has = (field: string) => ({ filter: `isValid(datum.${field})` });
   return {
     data: { values: marks },
     facet: { field: "fault", type: "nominal", sort: distinct(marks, ({ fault }) => fault), title: null },
@@ -110,6 +109,11 @@ function view(marks: readonly Mark[], styles: ReadonlyMap<string, VmmStyle>): Vi
     },
     resolve: { axis: { x: "independent" } },
   };
+}
+
+/** Keeps the marks that have a field. */
+function has(field: string): View {
+  return { filter: `isValid(datum.${field})` };
 }
 
 const TOOLTIP: readonly View[] = ["VMM", "fault", "factor", "low", "high"].map((field) => ({
