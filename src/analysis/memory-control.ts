@@ -13,6 +13,8 @@ const CONTROLLER_CAUSES = [
   "vmm.large-pages.break",
   "vmm.balloon",
   "vmm.compression.compress",
+  "vmm.patching.scan",
+  "vmm.patching.patch",
   "vmm.host-swap.out",
 ];
 
@@ -20,13 +22,13 @@ const CONTROLLER_CAUSES = [
 export const CONTROL_FIGURES = {
   reversals: {
     title: "changes of direction per VM and hour",
-    of: metric("memory_reversals_per_vm_hour", 0),
+    of: metric("memory_reversals_per_vm_hour"),
   },
   timeToTargetS: { title: "back at the target after, s", of: metric("time_to_target_s") },
-  timeAtMinimumPercent: { title: "time at the minimum, %", of: metric("time_at_minimum_percent", 0) },
+  timeAtMinimumPercent: { title: "time at the minimum, %", of: whereCounted("time_at_minimum_percent") },
   doublePaged: {
     title: "pages paged twice",
-    of: ({ metrics }: CellResult) => (metrics.double_paged_outs ?? 0) + (metrics.double_paged_ins ?? 0),
+    of: whereCounted("double_paged_outs", "double_paged_ins"),
   },
   entitlementErrorPercent: { title: "off their entitlement, %", of: metric("entitlement_error_percent") },
   jainMemory: { title: "Jain's index, memory", of: metric("jain_memory") },
@@ -53,8 +55,16 @@ export function oscillates({ reversals = 0 }: MemoryControl): boolean {
   return reversals >= 60;
 }
 
-function metric(name: string, absent?: number): (cell: CellResult) => number | undefined {
-  return ({ metrics }) => metrics[name] ?? absent;
+function metric(name: string): (cell: CellResult) => number | undefined {
+  return ({ metrics }) => metrics[name];
+}
+
+/** Sum of figures that are absent where there is nothing to count; results of older versions have not counted. */
+function whereCounted(...names: readonly string[]): (cell: CellResult) => number | undefined {
+  return ({ metrics }) => {
+    if (metrics.memory_reversals_per_vm_hour === undefined) return undefined;
+    return names.reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
+  };
 }
 
 /** Of all CPUs of the host. */

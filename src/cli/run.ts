@@ -37,7 +37,10 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example("$0 run smoke --out /tmp/smoke --workers 2", "a matrix of a few seconds, into a folder of your choice")
       .example("$0 run experiments/overcommit.yaml --resume", "go on where an interrupted run stopped")
       .example("$0 run --filter vmm=esx --filter workload=compute", "some cells of the default matrix")
-      .example("$0 run policies --filter vmm=mom --why", "and why the policy did what it did, decision by decision"),
+      .example(
+        '$0 run policies --filter "vmm=squeezed on Xen" --why',
+        "and why the policy did what it did, step by step",
+      ),
   handler: async (args) => {
     const wanted = parseFilter([args.filter ?? []].flat());
     const { locate } = await import("../experiment/catalogue.ts");

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { InputError } from "../core/input-error.ts";
-import type { CellResult, CellSpec } from "../sim/cell.ts";
+import type { CellResult } from "../sim/cell.ts";
 import type { TimedDecision } from "../sim/decision-log.ts";
 import { TIMELINE_COLUMNS, type TimelineRow } from "../sim/vm-timeline.ts";
 import { writeDurably } from "./cell-file.ts";
@@ -25,9 +25,12 @@ export interface Watched {
 
 type Cell = Pick<CellResult, "key" | "spec">;
 
-/** Which cells of a run are watched: hosts, under the first of their seeds; what other seeds decide is much the same. */
-export function isWatched({ vms, seed }: CellSpec, cells: readonly Cell[]): boolean {
-  return vms !== undefined && seed === Math.min(...cells.map(({ spec }) => spec.seed));
+/** Keys of the cells of a run that are watched: hosts, under the first seed of their block; other seeds decide much the same. */
+export function watchedCells(cells: readonly Cell[]): ReadonlySet<string> {
+  const first = new Map<string, number>();
+  for (const { spec } of cells) first.set(spec.block, Math.min(spec.seed, first.get(spec.block) ?? Infinity));
+  const watched = cells.filter(({ spec }) => spec.vms !== undefined && spec.seed === first.get(spec.block));
+  return new Set(watched.map(({ key }) => key));
 }
 
 /** Path of a cell's file with this ending; all of a cell's files are there, or none counts. */
@@ -68,9 +71,11 @@ function cut(decisions: readonly TimedDecision[], leftOut: number): TimedDecisio
 }
 
 /** Six decimals: a page is 0.003906 MiB. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1e6) / 1e6 : value;
+}
+
 function lineOf(decision: TimedDecision): string {
-  const rounded = (_: string, value: unknown): unknown =>
-    typeof value === "number" ? Math.round(value * 1e6) / 1e6 : value;
   return `${JSON.stringify(decision, rounded)}\n`;
 }
 

@@ -8,7 +8,7 @@ import type { CellResult } from "../sim/cell.ts";
 import { PACKAGE_ROOT } from "./catalogue.ts";
 import { writeDurably } from "./cell-file.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
-import { hasWhy, isWatched, writeWhy } from "./decision-files.ts";
+import { hasWhy, watchedCells, writeWhy } from "./decision-files.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedCell } from "./run-cell.ts";
 import { ResultsStore } from "./store.ts";
@@ -170,9 +170,8 @@ class Execution {
 
 /** A cell to be watched that was not is run again; its result is the same. */
 function missingCells({ cells }: Plan, { finished }: ResultsStore, { why, folder }: RunOptions): PlannedCell[] {
-  const planned = cells.map((cell) =>
-    why === true && isWatched(cell.spec, cells) ? { ...cell, watched: true } : cell,
-  );
+  const watched = why === true ? watchedCells(cells) : undefined;
+  const planned = cells.map((cell) => (watched?.has(cell.key) ? { ...cell, watched: true } : cell));
   return planned.filter((cell) => !finished.has(cell.key) || (cell.watched === true && !hasWhy(folder, cell)));
 }
 

@@ -67,11 +67,11 @@ function number(value: number | string | boolean): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "string") return value;
   if (Number.isInteger(value)) return thousands(value);
-  return Math.abs(value) < 1 ? String(Number(value.toPrecision(3))) : thousands(Number(value.toFixed(1)));
+  return Math.abs(value) < 1 ? String(Number(value.toPrecision(3))) : thousands(Number(value.toFixed(2)));
 }
 
 function thousands(value: number): string {
-  return value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+  return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
 }
 
 function spaced(name: string): string {

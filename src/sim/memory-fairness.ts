@@ -52,8 +52,8 @@ export class MemoryFairness {
 /** Pages that each VM is entitled to. */
 export function entitlements(vms: readonly VmMemory[], free: number): readonly number[] {
   const claimants = vms.map((vm) => {
-    const { pages, settings } = vm;
-    const most = Math.min(settings.limitPages ?? pages, vm.machine + vm.ballooned + vm.compressed + vm.swapped);
+    const { pages, settings, ballooned, compressed, patched, swapped } = vm;
+    const most = Math.min(settings.limitPages ?? pages, vm.machine + ballooned + compressed + patched + swapped);
     const least = Math.min(most, settings.reservationPages ?? 0);
     return { shares: memoryShares(pages, settings.shares), active: 0, least, most };
   });

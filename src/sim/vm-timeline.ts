@@ -4,8 +4,8 @@ import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
 
-/** Parts of a VM's configured memory. Untouched: neither in memory nor anywhere else, because nobody has used it. */
-export const VM_PARTS = ["private", "shared", "ballooned", "compressed", "swapped", "untouched"] as const;
+/** Parts of a VM's configured memory. Unbacked: nowhere, because nobody has used it yet or since it was given back. */
+export const VM_PARTS = ["private", "shared", "ballooned", "compressed", "patched", "swapped", "unbacked"] as const;
 export type VmPart = (typeof VM_PARTS)[number];
 
 export const TIMELINE_COLUMNS = [
@@ -37,9 +37,9 @@ export class VmTimeline {
 function partsOf(vm: VmMemory, { frames }: HostMemory): Readonly<Record<VmPart, number>> {
   let shared = 0;
   for (const place of vm.backing) if (place >= 0 && frames.state[place] === FrameState.Shared) shared++;
-  const { mapped, ballooned, compressed, swapped } = vm;
-  const untouched = vm.pages - mapped - ballooned - compressed - swapped;
-  return { private: mapped - shared, shared, ballooned, compressed, swapped, untouched };
+  const { mapped, ballooned, compressed, patched, swapped } = vm;
+  const unbacked = vm.pages - mapped - ballooned - compressed - patched - swapped;
+  return { private: mapped - shared, shared, ballooned, compressed, patched, swapped, unbacked };
 }
 
 /** To the page: 1/256 MiB. */

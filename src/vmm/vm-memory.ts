@@ -160,7 +160,7 @@ export class VmMemory {
 
   /** What nobody has taken from it, whether in use or not. */
   get left(): number {
-    return this.pages - this.ballooned - this.compressed - this.swapped;
+    return this.pages - this.ballooned - this.compressed - this.patched - this.swapped;
   }
 
   /** Pages by which its balloon is not what its size or target makes it, as far as it is held to that. */

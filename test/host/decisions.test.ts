@@ -10,8 +10,11 @@ import { esx } from "../../src/vmm/esx.ts";
 import { esx5 } from "../../src/vmm/esx-5.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import type { MemoryDecision } from "../../src/vmm/memory-decision.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
+import { patching } from "../../src/vmm/memory/patching.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { nova } from "../../src/vmm/memory/policies/admission.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import { mom } from "../../src/vmm/memory/policies/mom.ts";
@@ -62,6 +65,7 @@ describe.each([
   ["balloons and swap", small],
   ["swap alone", { ...esx, memory: [hostSwap()] }],
   ["compression as well", esx5],
+  ["patches and compression", { ...esx, memory: [patching(), compression({ maxPercent: 5 }), hostSwap()] }],
   ["a policy's balloons", { ...xenPv, allocation: mom() }],
 ] as const)("decisions on a host with %s", (_, vmm) => {
   const { outcome, plain, decisions, rows } = watched(vmm);
@@ -134,10 +138,29 @@ describe("the log of ESX", () => {
   });
 });
 
-describe("VMs that do not start", () => {
-  const refusals = (vmm: Vmm, hostPages: number): readonly MemoryDecision[] =>
-    watched(vmm, hostPages).decisions.filter(({ action }) => action === "refuse");
+describe("the log of KSM's advisor", () => {
+  it("has a rate after each pass, from the rate and the length of the pass before", () => {
+    const log = new DecisionLog();
+    const host = buildHost({ ...kvm, memory: [ksm({ advisor: true, advisorScanTime: 1 })] }, 400);
+    for (let i = 0; i < 3; i++) addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
+    host.memory.observer = log;
+    const [scanner] = host.mechanisms;
+    let passedUs = 0;
+    while (log.decisions.length < 4) {
+      scanner.work();
+      passedUs += scanner.periodUs;
+    }
+    const rates = log.decisions.map(({ outcome }) => outcome.scanned_each_time_pages);
+    expect(log.decisions.map(({ inputs }) => inputs.scanned_each_time_pages)).toEqual([500, ...rates.slice(0, -1)]);
+    const passes = log.decisions.reduce((total, { inputs }) => total + Number(inputs.pass_s), 0);
+    expect(passes).toBeCloseTo(passedUs / 1e6, 9);
+  });
+});
 
+const refusals = (vmm: Vmm, hostPages: number): readonly MemoryDecision[] =>
+  watched(vmm, hostPages).decisions.filter(({ action }) => action === "refuse");
+
+describe("VMs that do not start", () => {
   it("are told with what they would have needed", () => {
     expect(refusals({ ...xenPv, allocation: staticPartition() }, 5000)).toEqual([
       {

@@ -5,6 +5,7 @@ import { bootContents } from "../../src/guest/memory-manager.ts";
 import { AllocationDynamics } from "../../src/sim/allocation-dynamics.ts";
 import { entitlements, MemoryFairness } from "../../src/sim/memory-fairness.ts";
 import { Reversals } from "../../src/sim/reversals.ts";
+import type { Parameters } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
@@ -61,7 +62,7 @@ describe("changes of direction", () => {
 
 /** One VM of 96 pages whose size is set to these at the beginning of each second. */
 function follow(sizes: readonly number[], pagesPerSecond: number): Record<string, number> {
-  const part = definePolicy<Record<string, never>, number>({
+  const part = definePolicy<Parameters, number>({
     name: "scripted",
     summary: "",
     side: "host",
@@ -105,6 +106,29 @@ describe("a policy of known behaviour", () => {
   it("that asks for the least is at the minimum for as long", () => {
     const least = follow([96, 48, 48, 96], 1000);
     expect(least).toMatchObject({ time_at_minimum_percent: 50 });
+  });
+});
+
+const vmOf = (mapped: number, ballooned: number) => {
+  const vm = buildHost(esx, 200).memory.addVm(100);
+  Object.assign(vm, { mapped, ballooned });
+  return vm;
+};
+
+describe("a VM's distance from its target", () => {
+  it("is what its balloon lacks, or holds too much", () => {
+    // 70 of 100 pages in use, 20 in the balloon: for a target of 60 it lacks 10; for one of 85 it holds 15 too many.
+    expect(Object.assign(vmOf(70, 20), { target: 60 }).offTarget).toBe(10);
+    expect(Object.assign(vmOf(70, 20), { target: 85 }).offTarget).toBe(15);
+    // It need not use what it may have.
+    expect(Object.assign(vmOf(70, 0), { target: 85 }).offTarget).toBe(0);
+    // A size counts what is not in the balloon, whether in use or not.
+    expect(Object.assign(vmOf(50, 20), { size: 75 }).offTarget).toBe(5);
+  });
+
+  it("does not count while nobody holds it to that", () => {
+    expect(Object.assign(vmOf(70, 20), { target: 60, heldToTarget: false }).offTarget).toBe(0);
+    expect(Object.assign(vmOf(70, 20), { target: 85, heldToTarget: false }).offTarget).toBe(15);
   });
 });
 

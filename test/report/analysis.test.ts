@@ -183,6 +183,8 @@ describe("operation breakdown", () => {
   });
 });
 
+const sentence = (of: readonly CellResult[]): string => overcommitCurves({ name: "r", cells: of })[0].verdict.sentence;
+
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
 
@@ -252,8 +254,6 @@ describe("overcommit", () => {
         ...full,
       }),
     );
-    const sentence = (of: readonly CellResult[]): string =>
-      overcommitCurves({ name: "r", cells: of })[0].verdict.sentence;
     // Neither the uncommitted host nor the one that fails anyhow.
     expect(sentence(cells)).toBe(
       "esx: throughput stays within 5 % up to 2 (one seed, no confidence interval), but not steadily: at 2 a VM's memory " +
@@ -263,7 +263,13 @@ describe("overcommit", () => {
   });
 
   it("gives the management of memory as means over seeds, and its CPU as a part of all cycles", () => {
-    const figures = { double_paged_outs: 3, double_paged_ins: 4, jain_memory: 0.5, ...full };
+    const figures = {
+      memory_reversals_per_vm_hour: 0,
+      double_paged_outs: 3,
+      double_paged_ins: 4,
+      jain_memory: 0.5,
+      ...full,
+    };
     const cells = [1, 2].flatMap((seed) =>
       [1, 2].map((ratio) => ({
         ...host(ratio, seed, { ...figures, throughput_rps: 1, ...(seed === 2 && { time_to_target_s: 8 }) }),
@@ -280,6 +286,14 @@ describe("overcommit", () => {
       jainMemory: 0.5,
       jainRequests: undefined,
       controllerCpuPercent: 8,
+    });
+    // Results of a version that did not count say nothing, and not that there was nothing.
+    const older = cells.map((cell) => ({ ...cell, metrics: { throughput_rps: 1, ...full } }));
+    const [{ points: unknown }] = overcommitCurves({ name: "r", cells: older });
+    expect(unknown[1].control).toMatchObject({
+      reversals: undefined,
+      timeAtMinimumPercent: undefined,
+      doublePaged: undefined,
     });
   });
 

@@ -36,8 +36,8 @@ describe("a log of decisions as text", () => {
     const [, body] = decisionsText("esx, seed 1", DECISIONS).split(/figures\.\n\n/);
     expect(body.split("\n")).toEqual([
       "   -60.000  vm3   refused 2 VMs <- a VM's least memory is set aside (static-partition): needed 1,024 MiB, free 819.2 MiB",
-      "    12.346  host  admission: open no <- traffic (wasp-agent): swapped in 1,234.6 pages/s, state hard, gamma 0.123",
-      "    15.000  vm0   target 96.5 MiB, moved 4,096 pages <- enough for all (proportional-shares)",
+      "    12.346  host  admission: open no <- traffic (wasp-agent): swapped in 1,234.56 pages/s, state hard, gamma 0.123",
+      "    15.000  vm0   target 96.46 MiB, moved 4,096 pages <- enough for all (proportional-shares)",
       "",
     ]);
   });

@@ -171,7 +171,7 @@ function hostCell(spec: CellSpec): CellResult {
 
 /** Eight VMs of 256 MiB whose balloons and other parts grow for a minute, while the host goes from high to soft. */
 function timeline(ballooned: number, shared: number, swapped: number): NonNullable<CellResult["timeline"]> {
-  const parts = ["private_mib", "shared_mib", "ballooned_mib", "compressed_mib", "swapped_mib", "untouched_mib"];
+  const parts = ["private_mib", "shared_mib", "ballooned_mib", "compressed_mib", "swapped_mib", "unbacked_mib"];
   const columns = ["time_s", "host_state", "vm", "configured_mib", ...parts, "target_mib", "active_mib"];
   const rows = Array.from({ length: 121 }, (_, second) => {
     const grown = Math.min(1, second / 60);

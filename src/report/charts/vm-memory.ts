@@ -2,9 +2,9 @@ import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
 import type { CellResult } from "../../sim/cell.ts";
 import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
 
-const PANEL = 190;
-/** A longer time is thinned out: no eye tells the points apart. */
-const MOST_POINTS = 60;
+const PANEL = 168;
+/** Two minutes by the second, so that memory that goes to and fro is seen to; a longer time is thinned out. */
+const MOST_POINTS = 130;
 /** More panels than this nobody looks at. */
 const MOST_VMS = 16;
 
@@ -13,9 +13,10 @@ const LAYERS = [
   { column: "private_mib", title: "private pages", colour: "#332288" },
   { column: "shared_mib", title: "shared pages", colour: "#117733" },
   { column: "compressed_mib", title: "compressed", colour: "#ddcc77" },
+  { column: "patched_mib", title: "kept as patches", colour: "#999933" },
   { column: "swapped_mib", title: "swapped out by the host", colour: "#cc6677" },
   { column: "ballooned_mib", title: "in the balloon", colour: "#88ccee" },
-  { column: "untouched_mib", title: "never used", colour: "#eeeeee" },
+  { column: "unbacked_mib", title: "unused, not backed", colour: "#eeeeee" },
 ] as const;
 
 const LINES = [
@@ -61,14 +62,16 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
   const { workload, machine, vms = 1, overcommit = 1, seed, vmm } = cell.spec;
   const moments = momentsOf(cell);
   const names = [...new Set(moments.map(({ VM }) => VM))];
-  const shown = names.length < vms ? `the first ${names.length} of ${vms} VMs` : `${vms} VMs`;
+  const { vms_admitted: started = vms } = cell.metrics;
+  const all = started < vms ? `${started} VMs, all that start of ${vms},` : `${vms} VMs`;
+  const shown = names.length < started ? `The first ${names.length} of ${all}` : all;
   const title = `Memory of each VM under ${vmm.label} at overcommit ${overcommit}`;
   const states = statesOf(cell);
   const band =
     states.length > 0 ? " The band above a panel is the state of the host's free memory, the same for all." : "";
   const subtitle =
     "Stacked: where the memory is that a VM is configured with. Lines: what it may have, and what it is taken to use." +
-    `${band} ${shown[0].toUpperCase()}${shown.slice(1)} of ${workload}; one run (seed ${seed}), machine ${machine}.`;
+    `${band} ${shown} of ${workload}; one run (seed ${seed}), machine ${machine}.`;
   const columns = names.length <= 4 ? 2 : 4;
   const spec = frame(view(moments, names, states, columns), {
     title,
@@ -93,16 +96,21 @@ interface StateSpan {
   readonly to: number;
 }
 
+/** What occurs at all; the rest would only make the file larger. */
+function occurring<T extends { readonly column: string }>(entries: readonly T[], cell: CellResult, least: number): T[] {
+  const { columns = [], rows = [] } = cell.timeline ?? {};
+  return entries.filter(({ column }) => rows.some((row) => Number(row[columns.indexOf(column)]) >= least));
+}
+
 function view(
   moments: readonly Moment[],
   names: readonly string[],
   states: readonly StateSpan[],
   columns: number,
 ): View {
-  const shown = LAYERS.filter(({ title }) => moments.some((moment) => Number(moment[title]) >= 0.5));
-  const titles = shown.map(({ title }) => title);
-  // What is configured bounds the stack anyhow; the others are drawn where somebody sets them.
-  const lines = LINES.filter(({ title }) => moments.some((moment) => Number(moment[title]) > 0));
+  const layers = LAYERS.filter(({ title }) => title in moments[0]);
+  const lines = LINES.filter(({ title }) => title in moments[0]);
+  const titles = layers.map(({ title }) => title);
   const x = {
     field: "time",
     type: "quantitative",
@@ -134,13 +142,13 @@ function view(
               stack: "zero",
               axis: { tickCount: 4, format: ",.0f" },
             },
-            color: legend("layer", shown),
+            color: legend("layer", layers),
             order: { field: "stack", type: "quantitative" },
           },
         },
         {
           transform: [{ fold: lines.map(({ title }) => title), as: ["line", "MiB"] }],
-          mark: { type: "line", strokeWidth: 1.6, interpolate: "step-after" },
+          mark: { type: "line", strokeWidth: 1.2, interpolate: "step-after" },
           encoding: { x, y: { field: "MiB", type: "quantitative" }, stroke: legend("line", lines) },
         },
         ...(states.length > 0 ? [stateBand(states)] : []),
@@ -181,8 +189,9 @@ function stateBand(states: readonly StateSpan[]): View {
 }
 
 /** Rows of the timeline as the chart needs them, the same moments for every VM. */
-function momentsOf({ timeline }: CellResult): Moment[] {
-  const { columns = [], rows = [] } = timeline ?? {};
+function momentsOf(cell: CellResult): Moment[] {
+  const { columns = [], rows = [] } = cell.timeline ?? {};
+  const shown = [...occurring(LAYERS, cell, 0.5), ...occurring(LINES, cell, 0.05)];
   const [time, vm] = [columns.indexOf("time_s"), columns.indexOf("vm")];
   const times = [...new Set(rows.map((row) => Number(row[time])))];
   const step = Math.ceil(times.length / MOST_POINTS);
@@ -191,7 +200,7 @@ function momentsOf({ timeline }: CellResult): Moment[] {
     .filter((row) => kept.has(Number(row[time])) && Number(row[vm]) < MOST_VMS)
     .map((row) => {
       const of = (column: string): number => Math.round(Number(row[columns.indexOf(column)] ?? 0) * 10) / 10;
-      const figures = [...LAYERS, ...LINES].map(({ column, title }) => [title, of(column)]);
+      const figures = shown.map(({ column, title }) => [title, of(column)]);
       return { VM: `VM ${row[vm]}`, time: Number(row[time]), ...Object.fromEntries(figures) };
     });
 }

@@ -35,8 +35,8 @@ export function hostMemorySection(run: Run): Section {
 /** Memory of each VM over time, of hosts that were watched. */
 export function vmMemorySection(run: Run): Section {
   const text =
-    "One run of each VMM at the highest overcommit ratio of its block. The logs in the results' folder why say, decision by " +
-    "decision, who took the memory and by which rule; what is drawn here is there second by second as CSV.";
+    "One run of each VMM at the highest overcommit ratio of its block. The logs in the folder why of the results say, " +
+    "decision by decision, who took memory and by which rule; what is drawn here is there second by second, as CSV.";
   return { id: "vm-memory", title: "Memory of each VM over time", blocks: chartBlocks(run, vmMemoryChart, text) };
 }
 

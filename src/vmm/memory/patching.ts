@@ -4,6 +4,7 @@
  */
 import { cause } from "../../core/ledger.ts";
 import { FrameState } from "../../machine/frames.ts";
+import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { patchBytes } from "../../machine/page-similarity.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
@@ -51,8 +52,30 @@ class Patching implements MemoryMechanism, PagePatcher {
   }
 
   work(): void {
+    const { observer, vms } = this.#memory;
+    const before =
+      observer && vms.map(({ patched, compressed, swapped, machine }) => ({ patched, compressed, swapped, machine }));
     this.#scan(Math.round(this.#parameters.pagesPerSecond / PERIODS_PER_SECOND));
     this.#periods++;
+    before?.forEach((counts, i) => this.#tell(vms[i], counts));
+  }
+
+  /** A page that leaves a full compression cache counts as swapped out. */
+  #tell(vm: VmMemory, before: Pick<VmMemory, "patched" | "compressed" | "swapped" | "machine">): void {
+    const outcome = {
+      patched_pages: vm.patched - before.patched,
+      compressed_pages: vm.compressed - before.compressed,
+      swapped_out_pages: vm.swapped - before.swapped,
+    };
+    if (Object.values(outcome).every((pages) => pages === 0)) return;
+    this.#memory.observer?.decided({
+      by: this.name,
+      rule: "untouched for a pass",
+      vm: vm.index,
+      action: "patch",
+      outcome,
+      inputs: { least_pass_s: this.#parameters.secondsPerPass, machine_mib: before.machine / PAGES_PER_MIB },
+    });
   }
 
   reclaim(): number {
