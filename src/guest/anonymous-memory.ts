@@ -2,6 +2,7 @@
  * Anonymous memory of a guest's processes at host resolution, where pages have contents and no page tables: zero on first
  * use, to the guest's swap device and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
  */
+import { copyInto, lengthFor } from "../core/copy-into.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
@@ -41,7 +42,8 @@ export class AnonymousMemory implements PageOwner {
   /** Of logical pages in memory. */
   readonly #entry: Uint8Array;
   readonly #slotOf: Int32Array;
-  readonly #slotContent: Uint32Array;
+  /** Of slots that have been in use. */
+  #slotContent = new Uint32Array(0);
   readonly #swap: SwapSpace;
   /** By area. None: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
   readonly #readahead: readonly SwapReadahead[];
@@ -60,7 +62,6 @@ export class AnonymousMemory implements PageOwner {
     this.#place = new Int32Array(logicalPages).fill(NONE);
     this.#entry = new Uint8Array(logicalPages);
     this.#slotOf = new Int32Array(logicalPages).fill(NONE);
-    this.#slotContent = new Uint32Array(swapPages);
     this.#swap = new SwapSpace(swapPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
     this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
@@ -110,7 +111,7 @@ export class AnonymousMemory implements PageOwner {
   }
 
   evict(ppn: number, page: number): Evicted {
-    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
+    if (this.#pages.references(ppn) > 1) return Evicted.Kept;
     const known = this.#slotOf[page];
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
@@ -126,6 +127,10 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #writeOut(ppn: number, slot: number): void {
+    if (slot >= this.#slotContent.length) {
+      const length = lengthFor(slot + 1, this.#slotContent.length);
+      this.#slotContent = copyInto(this.#slotContent, new Uint32Array(length));
+    }
     this.#slotContent[slot] = this.#physical.read(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;

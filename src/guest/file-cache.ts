@@ -131,7 +131,7 @@ export class FileCache implements PageOwner {
   }
 
   evict(ppn: number, page: number): Evicted {
-    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
+    if (this.#pages.references(ppn) > 1) return Evicted.Kept;
     this.#mapped[page] = 0;
     this.#marked[page] = 0;
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);

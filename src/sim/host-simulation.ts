@@ -123,6 +123,7 @@ export class HostSimulation implements GuestSurroundings {
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
     this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);
     this.building = false;
+    this.ids.endInterning();
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);

@@ -87,14 +87,14 @@ export class HostMemory {
   read(vm: VmMemory, ppn: number): number {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.sampled.has(ppn)) this.#noteActivity(vm, ppn);
     return this.frames.content[mpn];
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.sampled.has(ppn)) this.#noteActivity(vm, ppn);
     if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
@@ -265,7 +265,7 @@ export class HostMemory {
   }
 
   #noteActivity(vm: VmMemory, ppn: number): void {
-    vm.sampled[ppn] = 0;
+    vm.sampled.delete(ppn);
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }

@@ -1,5 +1,6 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
+import { BitSet } from "../core/bit-set.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /**
@@ -67,8 +68,8 @@ export class VmMemory {
   readonly settings: MemorySettings;
   /** PPN -> MPN, UNBACKED, BALLOONED or a swap slot's code. */
   readonly backing: Int32Array;
-  /** 1: the page is in the current sample of the activity estimate and has not been touched since. */
-  readonly sampled: Uint8Array;
+  /** Pages in the current sample of the activity estimate that have not been touched since. */
+  readonly sampled: BitSet;
   /** By region: a value of {@link Region}. */
   readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
@@ -111,7 +112,7 @@ export class VmMemory {
     this.settings = settings;
     this.target = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
-    this.sampled = new Uint8Array(pages);
+    this.sampled = new BitSet(pages);
     this.regions = new Uint8Array(Math.ceil(pages / LARGE_PAGE));
   }
 
