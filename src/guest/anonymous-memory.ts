@@ -15,7 +15,7 @@ const NONE = -1;
 const AREA_BITS = 12;
 const TABLE_PAGES = 512;
 
-/** What the page-table entry of a page that is in memory allows. */
+/** What the page-table entry of a page that is in memory allows: the low bits of its place. */
 const Entry = {
   Writable: 0,
   /** A copy of the page is on the swap device, and a write must fault so that it is given up. */
@@ -24,6 +24,8 @@ const Entry = {
   Absent: 2,
   ReadAhead: 3,
 } as const;
+const ENTRY_BITS = 2;
+const ENTRY_MASK = 3;
 
 export class AnonymousMemory implements PageOwner {
   swapIns = 0;
@@ -37,10 +39,8 @@ export class AnonymousMemory implements PageOwner {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
-  /** Logical page -> PPN; -1: never used; below: in swap slot -(entry + 2). */
+  /** Logical page -> PPN and, in the low bits, {@link Entry}; -1: never used; below: in swap slot -(place + 2). */
   readonly #place: Int32Array;
-  /** Of logical pages in memory. */
-  readonly #entry: Uint8Array;
   readonly #slotOf: Int32Array;
   /** Of slots that have been in use. */
   #slotContent = new Uint32Array(0);
@@ -60,7 +60,6 @@ export class AnonymousMemory implements PageOwner {
     this.#physical = physical;
     this.#requests = requests;
     this.#place = new Int32Array(logicalPages).fill(NONE);
-    this.#entry = new Uint8Array(logicalPages);
     this.#slotOf = new Int32Array(logicalPages).fill(NONE);
     this.#swap = new SwapSpace(swapPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
@@ -83,6 +82,12 @@ export class AnonymousMemory implements PageOwner {
     return ppn === NONE ? ZERO_CONTENT : this.#physical.read(ppn);
   }
 
+  /** A process reads a logical page, whatever it holds. */
+  touch(page: number): void {
+    const ppn = this.#present(page, false);
+    if (ppn !== NONE) this.#physical.touch(ppn);
+  }
+
   /** False: the guest is out of memory and swap, and the write is lost with the process. */
   write(page: number, content: number): boolean {
     const ppn = this.#present(page, true);
@@ -95,7 +100,7 @@ export class AnonymousMemory implements PageOwner {
   discard(page: number): void {
     const place = this.#place[page];
     if (place >= 0) {
-      this.#pages.release(place);
+      this.#pages.release(place >> ENTRY_BITS);
       this.#releaseSlot(page);
     } else if (place !== NONE) {
       this.#swap.release(-(place + 2));
@@ -118,7 +123,7 @@ export class AnonymousMemory implements PageOwner {
     if (known === NONE) this.#writeOut(ppn, slot);
     if (known === NONE && this.#keepsCache) {
       this.#slotOf[page] = slot;
-      this.#entry[page] = Entry.Absent;
+      this.#setEntry(page, Entry.Absent);
       return Evicted.Writing;
     }
     this.#slotOf[page] = NONE;
@@ -140,9 +145,10 @@ export class AnonymousMemory implements PageOwner {
     const place = this.#place[page];
     if (place === NONE) return this.#demandZero(page);
     if (place < NONE) return this.#swapIn(page, -(place + 2), write);
-    if (this.#entry[page] !== Entry.Writable) this.#resolve(page, write);
-    this.#pages.replacement.use(place);
-    return place;
+    if ((place & ENTRY_MASK) !== Entry.Writable) this.#resolve(page, place & ENTRY_MASK, write);
+    const ppn = place >> ENTRY_BITS;
+    this.#pages.replacement.use(ppn);
+    return ppn;
   }
 
   #demandZero(page: number): number {
@@ -155,27 +161,24 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #settle(page: number, ppn: number): void {
-    this.#place[page] = ppn;
-    this.#entry[page] = Entry.Writable;
+    this.#place[page] = (ppn << ENTRY_BITS) | Entry.Writable;
     this.#pages.replacement.use(ppn);
   }
 
   /** A minor fault on a page that is in memory and on the swap device. */
-  #resolve(page: number, write: boolean): void {
-    if (this.#entry[page] === Entry.ReadOnly && !write) return;
-    if (this.#entry[page] !== Entry.ReadOnly) {
-      this.#readahead[page >>> AREA_BITS].found(page, this.#entry[page] === Entry.ReadAhead);
-    }
+  #resolve(page: number, entry: number, write: boolean): void {
+    if (entry === Entry.ReadOnly && !write) return;
+    if (entry !== Entry.ReadOnly) this.#readahead[page >>> AREA_BITS].found(page, entry === Entry.ReadAhead);
     this.swapCacheFaults++;
     this.#map(page, write);
   }
 
   /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
   #map(page: number, write: boolean): void {
-    this.#entry[page] = Entry.ReadOnly;
+    this.#setEntry(page, Entry.ReadOnly);
     if (!write && !this.#swap.isFull && this.#keepsCache) return;
     this.#releaseSlot(page);
-    this.#entry[page] = Entry.Writable;
+    this.#setEntry(page, Entry.Writable);
   }
 
   #swapIn(page: number, slot: number, write: boolean): number {
@@ -191,7 +194,7 @@ export class AnonymousMemory implements PageOwner {
   #readSlot(page: number, slot: number): number {
     const ppn = this.#pages.allocate(PageUse.Anonymous, page);
     if (ppn === NONE) return NONE;
-    this.#place[page] = ppn;
+    this.#place[page] = (ppn << ENTRY_BITS) | Entry.ReadOnly;
     this.#slotOf[page] = slot;
     this.#physical.write(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
@@ -205,16 +208,19 @@ export class AnonymousMemory implements PageOwner {
     const table = page - (page % TABLE_PAGES);
     const from = Math.max(readahead.from, table);
     const to = Math.min(readahead.to, table + TABLE_PAGES, this.#place.length);
-    const ppn = this.#place[page];
-    this.#entry[page] = Entry.ReadOnly;
+    const ppn = this.#place[page] >> ENTRY_BITS;
     this.#pages.share(ppn);
     for (let next = from; next < to; next++) {
       const place = this.#place[next];
       if (place >= NONE) continue;
       if (this.#readSlot(next, -(place + 2)) === NONE) break;
-      this.#entry[next] = Entry.ReadAhead;
+      this.#setEntry(next, Entry.ReadAhead);
     }
     this.#pages.release(ppn);
+  }
+
+  #setEntry(page: number, entry: number): void {
+    this.#place[page] = (this.#place[page] & ~ENTRY_MASK) | entry;
   }
 
   get #keepsCache(): boolean {

@@ -94,7 +94,7 @@ export class BalancedReclaim implements Replacement {
   }
 
   forget(item: number): void {
-    this.lru.anonymous.shadows[item] = 0;
+    this.lru.anonymous.setShadow(item, 0);
   }
 
   /** Reclaim until there are as many free pages as the high watermark says, or nothing more is found. */

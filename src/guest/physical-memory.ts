@@ -5,6 +5,8 @@
 export interface PhysicalMemory {
   /** Content id of a page. */
   read(ppn: number): number;
+  /** A page is read, whatever it holds. */
+  touch(ppn: number): void;
   write(ppn: number, content: number): void;
   /** The balloon driver hands a page to the VMM: its content is lost. */
   release(ppn: number): void;

@@ -44,19 +44,33 @@ export class PagePool {
   activations = 0;
   /** {@link activations} when reclaim last ended. */
   seenActivations = 0;
-  /** When each item was evicted, and in bit 0 whether from the working set; 0: it is not out. */
-  readonly shadows: Uint32Array;
+  /** See {@link shadowOf}; empty until the first item is evicted. */
+  #shadows = new Uint32Array(0);
+  readonly #items: number;
 
   constructor(descriptors: PageDescriptors, groups: number, items: number) {
     this.groups = Array.from({ length: groups }, () => ({
       active: new PageList(descriptors),
       inactive: new PageList(descriptors),
     }));
-    this.shadows = new Uint32Array(items);
+    this.#items = items;
   }
 
   get length(): number {
     return this.active + this.inactive;
+  }
+
+  /** When an item was evicted, and in bit 0 whether from the working set; 0: it is not out. */
+  shadowOf(item: number): number {
+    return this.#shadows.length === 0 ? NEVER : this.#shadows[item];
+  }
+
+  setShadow(item: number, shadow: number): void {
+    if (this.#shadows.length === 0) {
+      if (shadow === NEVER) return;
+      this.#shadows = new Uint32Array(this.#items);
+    }
+    this.#shadows[item] = shadow;
   }
 
   /** With less than 1 GiB of pages the inactive lists are to be as long as the active ones (inactive_is_low). */
@@ -86,8 +100,8 @@ export class SplitLru {
     if (page >= this.#groupOf.length) this.#groupOf = copyInto(this.#groupOf, new Uint16Array(room));
     flags[page] &= ~OWN_BITS;
     this.#groupOf[page] = group;
-    const shadow = pool.shadows[item];
-    pool.shadows[item] = NEVER;
+    const shadow = pool.shadowOf(item);
+    pool.setShadow(item, NEVER);
     if (shadow !== NEVER && this.#refault(page, pool, shadow)) this.#appendActive(page, pool);
     else this.#appendInactive(page, pool);
   }
@@ -100,7 +114,7 @@ export class SplitLru {
   /** Reclaim is about to free a page: remember when. */
   evict(page: number, pool: PagePool, item: number): void {
     const workingSet = (this.#descriptors.flags[page] & PageFlag.WorkingSet) !== 0 ? 1 : 0;
-    pool.shadows[item] = this.#age | workingSet;
+    pool.setShadow(item, this.#age | workingSet);
     this.#grow();
   }
 

@@ -149,11 +149,11 @@ export class FrameTable {
     return this.#buckets[space];
   }
 
-  /** Buckets of a VM that is about to have one more entry: twice as many when there are as many entries. */
+  /** Buckets of a VM that is about to have one more entry: twice as many when there are two entries for each. */
   #bucketsWithRoom(vm: number): Int32Array {
     const buckets = this.#bucketsOf(vm);
     const space = this.#interVm ? 0 : vm;
-    if (this.#chained[space]++ === buckets.length) this.#buckets[space] = this.#spread(buckets);
+    if (this.#chained[space]++ === 2 * buckets.length) this.#buckets[space] = this.#spread(buckets);
     return this.#buckets[space];
   }
 
