@@ -1,7 +1,7 @@
 /**
- * Memory that the simulator takes for the host of ten typical servers, in bytes a page of a guest, as one line of JSON. A
- * process of its own, so that nothing else is in the figures: `node --expose-gc bench/host-memory.js esx-6 262144` for
- * servers of 262,144 pages.
+ * Memory that the simulator takes for a host of typical servers, in bytes a page of a guest, as one line of JSON. A
+ * process of its own, so that nothing else is in the figures: `node --expose-gc bench/host-memory.js esx-6 10 262144` for
+ * ten servers of 262,144 pages.
  *
  * Everything that a host takes is in the figures: typed arrays and objects of guests, VMM and machine. What comes with the
  * first host of a process (compiled code, room for short-lived objects) is not.
@@ -11,9 +11,9 @@ import { VMMS } from "../dist/vmm/registry.js";
 import { typedArraysOf } from "./typed-arrays.js";
 import { hostPages, pagesOf, pricesOf, profile, serversOf } from "./typical-hosts.js";
 
-const [, , name, pagesEach] = process.argv;
+const [, , name, count, pagesEach] = process.argv;
 const vmm = VMMS.find((one) => one.name === name);
-const guests = serversOf(10, Number(pagesEach));
+const guests = serversOf(Number(count), Number(pagesEach));
 const pages = pagesOf(guests);
 const prices = pricesOf(vmm, guests);
 const build = (some) => new HostSimulation(vmm, profile, some, hostPages(some), prices);
