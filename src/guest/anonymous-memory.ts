@@ -136,7 +136,7 @@ export class AnonymousMemory implements PageOwner {
       const length = lengthFor(slot + 1, this.#slotContent.length);
       this.#slotContent = copyInto(this.#slotContent, new Uint32Array(length));
     }
-    this.#slotContent[slot] = this.#physical.read(ppn);
+    this.#slotContent[slot] = this.#physical.readForDisk(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;
   }
@@ -196,7 +196,7 @@ export class AnonymousMemory implements PageOwner {
     if (ppn === NONE) return NONE;
     this.#place[page] = (ppn << ENTRY_BITS) | Entry.ReadOnly;
     this.#slotOf[page] = slot;
-    this.#physical.write(ppn, this.#slotContent[slot]);
+    this.#physical.writeFromDisk(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
     this.swapIns++;
     return ppn;

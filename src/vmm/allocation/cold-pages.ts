@@ -3,16 +3,15 @@
  * the mark away, and what is still marked 120 s later is cold. Marks are renewed every 120 s, so that a page is found to be
  * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
  */
-import { BitSet } from "../../core/bit-set.ts";
 import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { type VmMemory, Watch } from "../vm-memory.ts";
 
 const AGE_US = 120e6;
 
 interface Marks {
   sinceUs: number;
-  /** Pages that were marked for a whole period. */
-  readonly survived: BitSet;
+  /** 1: the page was marked for a whole period. */
+  readonly survived: Uint8Array;
 }
 
 export class ColdPages {
@@ -25,7 +24,7 @@ export class ColdPages {
 
   /** Cold pages of a VM; marks are renewed when their time is over. */
   count(vm: VmMemory, nowUs: number): number {
-    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new BitSet(vm.pages) };
+    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new Uint8Array(vm.pages) };
     this.#marks.set(vm, marks);
     if (nowUs >= marks.sinceUs + AGE_US) this.#renew(vm, marks, nowUs);
     let cold = 0;
@@ -48,19 +47,22 @@ export class ColdPages {
 
   #renew(vm: VmMemory, marks: Marks, nowUs: number): void {
     marks.sinceUs = nowUs;
-    marks.survived.clear();
     for (let ppn = 0; ppn < vm.pages; ppn++) {
-      if (vm.backing[ppn] < 0) vm.sampled.delete(ppn);
-      else {
-        if (vm.sampled.has(ppn)) marks.survived.add(ppn);
-        vm.sampled.add(ppn);
-      }
+      const mapped = vm.backing[ppn] >= 0;
+      marks.survived[ppn] = mapped ? vm.watched[ppn] & Watch.Sampled : 0;
+      if (mapped) vm.watched[ppn] |= Watch.Sampled;
+      else vm.watched[ppn] = 0;
     }
   }
 
   /** A page that others share would free nothing. */
   #isCold(vm: VmMemory, { survived }: Marks, ppn: number): boolean {
     const mpn = vm.backing[ppn];
-    return mpn >= 0 && survived.has(ppn) && vm.sampled.has(ppn) && this.#memory.frames.references(mpn) === 1;
+    return (
+      mpn >= 0 &&
+      survived[ppn] !== 0 &&
+      (vm.watched[ppn] & Watch.Sampled) !== 0 &&
+      this.#memory.frames.references(mpn) === 1
+    );
   }
 }
