@@ -77,7 +77,6 @@ function processorMs() {
 }
 
 function row(host, now, before, smallest) {
-  const times = (value, other) => (value / other).toFixed(2);
   return {
     host,
     "building, ms": now.building.toFixed(0),
@@ -90,4 +89,8 @@ function row(host, now, before, smallest) {
     "in all: building": times(now.building, smallest.building),
     "in all: simulating": times(now.simulating, smallest.simulating),
   };
+}
+
+function times(value, other) {
+  return (value / other).toFixed(2);
 }

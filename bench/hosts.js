@@ -60,7 +60,6 @@ function memoryOf({ name }, count, pages) {
 }
 
 function memoryRow(host, { built, afterRun }) {
-  const againstGoal = (bytes) => `${bytes.toFixed(1)} (${(bytes / GOALS.bytesPerPage).toFixed(2)} of the goal)`;
   return {
     host,
     "reserved, built": againstGoal(built.reserved),
@@ -68,6 +67,10 @@ function memoryRow(host, { built, afterRun }) {
     "resident, built": againstGoal(built.resident),
     "resident, after the run": againstGoal(afterRun.resident),
   };
+}
+
+function againstGoal(bytes) {
+  return `${bytes.toFixed(1)} (${(bytes / GOALS.bytesPerPage).toFixed(2)} of the goal)`;
 }
 
 /** The typed arrays of a host by the file that makes them, largest first. */
