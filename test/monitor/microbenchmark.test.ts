@@ -69,9 +69,9 @@ describe("the deletion of a file", () => {
     kernel.touch(0, true, 0);
     const frame = kernel.files.cache.frameOf(0);
     kernel.files.delete(0, 1);
-    expect(kernel.frames.references[frame]).toBe(1);
+    expect(kernel.frames.references(frame)).toBe(1);
     kernel.unmap(0, 1);
-    expect(kernel.frames.references[frame]).toBe(0);
+    expect(kernel.frames.references(frame)).toBe(0);
   });
 
   it("takes one system call, and one path for each page", () => {
