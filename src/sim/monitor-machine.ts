@@ -1,5 +1,7 @@
 /** A guest machine put together from the parts of a VMM, for monitor resolution. */
 import type { GuestMachine } from "../guest/kernel-context.ts";
+import { KERNEL_FOOTPRINTS } from "../guest/kernel-footprints.ts";
+import { KernelPages } from "../guest/kernel-pages.ts";
 import { Cache } from "../machine/cache.ts";
 import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
@@ -20,11 +22,13 @@ export interface MonitorMachine extends GuestMachine {
 
 export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): MonitorMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
+  const tlb = newTlb(profile);
   const hardware: CpuContext = {
     profile,
     meter,
-    tlb: new Tlb(profile.tlb.entries, profile.tlb.ways),
+    tlb,
     pageTableFormat,
+    ...kernelPagesOf(vmm, profile, tlb, meter),
   };
   // The processor comes first: through it the other parts enter the VMM.
   const cpu = create(vmm.cpu, hardware);
@@ -41,6 +45,17 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
     pageTableFormat,
     tlb: context.tlb,
   };
+}
+
+function newTlb({ tlb, instructionTlb: own }: MachineProfile): Tlb {
+  return new Tlb(tlb.entries, tlb.ways, own && new Tlb(own.entries, own.ways));
+}
+
+function kernelPagesOf(vmm: Vmm, profile: MachineProfile, tlb: Tlb, meter: Meter): Pick<CpuContext, "kernelPages"> {
+  const footprints = KERNEL_FOOTPRINTS[profile.kernel];
+  const mapping = vmm.mmu.definition.kernelMapping?.(vmm.mmu.parameters);
+  if (footprints === undefined || mapping === undefined) return {};
+  return { kernelPages: new KernelPages(footprints, mapping, tlb, meter, profile) };
 }
 
 /**

@@ -13,6 +13,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -39,6 +40,7 @@ const ROOT_WRITES = 2;
 class Paravirtual implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
+  readonly #kernelPages: KernelPages | undefined;
   readonly #tlb: Tlb;
   /** Kernel and user code have a root each. */
   readonly #hasUserRoot: boolean;
@@ -55,9 +57,10 @@ class Paravirtual implements VirtualCpu {
   readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter, tlb }: CpuContext) {
+  constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
+    this.#kernelPages = kernelPages;
     this.#tlb = tlb;
     this.#hasUserRoot = profile.pageTable === "x86-64";
     this.#queuesHypercalls = profile.kernel === "linux-6.1";
@@ -113,7 +116,9 @@ class Paravirtual implements VirtualCpu {
   }
 
   runKernel(path: KernelPath, times: number): void {
-    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+    if (times === 0) return;
+    this.#kernelPages?.run(path, times);
+    this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
 
   enter(reason: EntryReason): void {

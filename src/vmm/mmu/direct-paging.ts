@@ -227,5 +227,7 @@ export const directPaging = definePart<"mmu", { queueLength: number; writablePag
     },
   },
   needs: [...TRANSLATION_COSTS, "xen.hypercall", "xen.validate-entry", "xen.pin-table", "xen.root-switch"],
+  // Xen 1.x to 3.x hide large and global pages from a guest on IA-32 (Menon 2006, section 5).
+  kernelMapping: () => ({ largePages: false, global: false }),
   create: directPagingFor,
 });
