@@ -8,7 +8,7 @@
  * of its own, and the hypervisor writes the page-table base on the way into the kernel and on the way back (Xen,
  * toggle_guest_pt). Translations of user pages are global there, and stay; those of the guest kernel go, and whatever is
  * cached of upper levels (Intel SDM vol. 3, section 4.10.4.1). What the kernel then has to walk for its own pages is not
- * counted, here or elsewhere: the TLB holds user pages only. Every system call, fault and exception is taken to come from
+ * counted there: of the kernels that have run on x86-64 nobody has counted the pages (see KernelPages). Every system call, fault and exception is taken to come from
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause, event } from "../../core/ledger.ts";

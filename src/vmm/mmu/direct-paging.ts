@@ -200,6 +200,7 @@ function hypercallCosts({ profile }: MonitorContext) {
 interface DirectPagingParameters {
   readonly queueLength: number;
   readonly writablePageTables: boolean;
+  readonly kernelSuperpages: boolean;
 }
 
 /** How updates are handed over is the guest kernel's affair. */
@@ -215,7 +216,7 @@ function directPagingFor(
   return new MulticallPaging(context);
 }
 
-export const directPaging = definePart<"mmu", { queueLength: number; writablePageTables: boolean }>({
+export const directPaging = definePart<"mmu", { [K in keyof DirectPagingParameters]: DirectPagingParameters[K] }>({
   slot: "mmu",
   name: "direct-paging",
   summary: "the guest's own page tables, read-only to it; every update is validated, many in one hypercall",
@@ -233,6 +234,11 @@ export const directPaging = definePart<"mmu", { queueLength: number; writablePag
       default: false,
       source: "Xen 2.0 and 3.0 offer it; a Linux with paravirtual operations does not use it",
     },
+    kernelSuperpages: {
+      summary: "the guest kernel's memory is mapped by large pages, and globally, as it is on bare metal",
+      default: false,
+      source: "Menon 2006, section 5: Xen on IA-32 lets guests have neither; the paper adds both",
+    },
   },
   needs: [
     ...TRANSLATION_COSTS,
@@ -242,7 +248,6 @@ export const directPaging = definePart<"mmu", { queueLength: number; writablePag
     "xen.pin-table",
     "xen.root-switch",
   ],
-  // Xen 1.x to 3.x hide large and global pages from a guest on IA-32 (Menon 2006, section 5).
-  kernelMapping: () => ({ largePages: false, global: false }),
+  kernelMapping: ({ kernelSuperpages }) => ({ largePages: kernelSuperpages, global: kernelSuperpages }),
   create: directPagingFor,
 });
