@@ -20,7 +20,14 @@ export interface MonitorMachine extends GuestMachine {
   readonly tlb: Tlb;
 }
 
-export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): MonitorMachine {
+/** `kernelPages`: the pages that the guest kernel visits itself go through the TLB, too, where they are known. */
+export function buildMachine(
+  vmm: Vmm,
+  profile: MachineProfile,
+  guestPages: number,
+  meter: Meter,
+  kernelPages = true,
+): MonitorMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
   const tlb = newTlb(profile);
   const hardware: CpuContext = {
@@ -28,7 +35,7 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
     meter,
     tlb,
     pageTableFormat,
-    ...kernelPagesOf(vmm, profile, tlb, meter),
+    ...(kernelPages && kernelPagesOf(vmm, profile, tlb, meter)),
   };
   // The processor comes first: through it the other parts enter the VMM.
   const cpu = create(vmm.cpu, hardware);
