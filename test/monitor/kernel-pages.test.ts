@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Ledger } from "../../src/core/ledger.ts";
 import { KERNEL_FOOTPRINTS } from "../../src/guest/kernel-footprints.ts";
@@ -66,6 +66,22 @@ class NaiveKernel {
   }
 }
 
+/** 4 MB regions that pages lie in. */
+function regions(pages: readonly number[]): number {
+  return new Set(pages.map((page) => page >> 10)).size;
+}
+
+/** What a switch from one process to another misses of the kernel's pages. */
+function missesOfSwitch(vmm: Vmm): number {
+  const benchmark = LMBENCH.find(({ name }) => name === "2p/0K");
+  if (benchmark === undefined) throw new Error("there is no 2p/0K");
+  const { machine, kernel } = bootGuest(vmm, XEON, compileMicrobenchmark(benchmark).workload);
+  for (const process of [0, 1]) kernel.switchTo(process);
+  machine.meter.ledger = new Ledger();
+  kernel.switchTo(0);
+  return machine.meter.ledger.eventsByCause()[MISS] ?? 0;
+}
+
 describe("the kernel's own pages in the TLB", () => {
   it("miss as often as in a list of the pages used last, whatever runs and is flushed, by small pages", () => {
     const step = fc.oneof(fc.constantFrom(...NAMES), fc.constant("flush" as const));
@@ -102,7 +118,6 @@ describe("the kernel's own pages in the TLB", () => {
   it("need one entry for each 4 MB by large pages, and survive a load of the page-table base", () => {
     const { tlb, pages, misses } = kernelOn(NATIVE);
     const { code, data } = FOOTPRINTS.fork as KernelFootprint;
-    const regions = (all: readonly number[]): number => new Set(all.map((page) => page >> 10)).size;
     pages.run(PATHS.fork, 1);
     expect(misses()).toBe(regions(code) + regions(data));
     tlb.flush();
@@ -141,18 +156,9 @@ describe("the kernel's own pages in the TLB", () => {
   });
 
   it("are walked anew at every switch between address spaces on Xen, and not at all on bare metal", () => {
-    const kernelMisses = (vmm: Vmm): number => {
-      const benchmark = LMBENCH.find(({ name }) => name === "2p/0K");
-      if (benchmark === undefined) throw new Error("there is no 2p/0K");
-      const { machine, kernel } = bootGuest(vmm, XEON, compileMicrobenchmark(benchmark).workload);
-      for (const process of [0, 1]) kernel.switchTo(process);
-      machine.meter.ledger = new Ledger();
-      kernel.switchTo(0);
-      return machine.meter.ledger.eventsByCause()[MISS] ?? 0;
-    };
     const { code, data } = FOOTPRINTS["context-switch"] as KernelFootprint;
-    expect(kernelMisses(native)).toBe(0);
-    expect(kernelMisses(xenPv1)).toBe(new Set(code).size + new Set(data).size);
+    expect(missesOfSwitch(native)).toBe(0);
+    expect(missesOfSwitch(xenPv1)).toBe(new Set(code).size + new Set(data).size);
   });
 
   it("are left out where a kernel is given in instructions", () => {
