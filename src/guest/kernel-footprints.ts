@@ -1,12 +1,15 @@
 /**
  * The pages that paths of a guest kernel visit, as measured. For each operation the kernel was run under an emulator (QEMU
  * 7.2, TCG) that reports every instruction and every access to memory: Linux 2.6.10 for x86-64, of Ubuntu 5.04, on one
- * processor with 512 MiB and an IDE disk with ext3, the operation forty times in a row by a program without a C library. The
- * run with the median number of visits is here, without the first ten. Visits to one of the 32 pages visited last are left
- * out (stack deletion, Smith 1977), for code and for data: a larger TLB misses the others as it would all of them, nearly.
+ * processor with 512 MiB and an IDE disk with ext3, the operation forty times or more in a row by a program without a C
+ * library; packets by bursts of 44 over the loopback interface. New pages (below zero) are those that none of the sixteen
+ * runs before visited; of the runs with the median number of them, that with the median number of visits is here. Visits to
+ * one of the 32 pages visited last are left out (stack deletion, Smith 1977), for code and for data: a larger TLB misses the
+ * others as it would all of them, nearly. Of the deletion of a file with three pages, release-file-page has what the deletion
+ * of an empty one does not visit.
  *
  * Numbers are page frames, so that pages of one large page have numbers in a row. From 131072 on: modules, which that kernel
- * has in memory of their own. New pages (below zero) are those that less than half of all runs visited.
+ * has in memory of their own.
  *
  * Of Linux 2.4 no kernel was at hand; its paths are shorter, and code for x86-64 is longer than for IA-32. Not measured, so
  * that they visit nothing here: drivers (but the disk's is in disk-request), an interrupt apart from the timer's, reclaim,
