@@ -52,7 +52,7 @@ export function buildGuests(
   const prices = new OperationPriceList(measure);
   const guests = starting.map((_, i) => {
     const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest;
+    if (cooperative.length > 0 && (workloads[i].guest.driver?.fromUs ?? 0) === 0) guest.vm.balloon = guest;
     return guest;
   });
   host.roomMaker = forcedRoom;
@@ -169,7 +169,9 @@ function buildGuest(
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  const source = new RequestSource(workload.stream, around.megahertz);
+  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
+  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
+  const source = new RequestSource(workload.stream, around.megahertz, repeatsAfterUs);
   return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
 }
 

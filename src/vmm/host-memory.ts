@@ -55,6 +55,8 @@ export class HostMemory {
   alarm = false;
   /** Swap space of the host, pages. */
   swapSpacePages = Infinity;
+  /** The disk that it is on; absent: the host's. */
+  swapDisk: MachineProfile["disk"] | undefined;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
