@@ -5,7 +5,7 @@ import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
-import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonPrice, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
@@ -75,6 +75,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #balloonWait = new Outstanding(() => {});
+  /** Cycles that the vCPU has run when the balloon driver's last batch is done. */
+  #batchRunAt = 0;
   readonly #stall = new MemoryStall(() => this.#around.now());
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
@@ -178,7 +180,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   }
 
   /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
-  poll(target: number, most: number): void {
+  poll(target: number, most: number, price?: BalloonPrice): void {
     if (this.#balloonWait.count > 0) return;
     const { host, building } = this.#around;
     if (building) {
@@ -188,12 +190,27 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     }
     const payer = host.payer;
     host.payer = this.vcpu.pending;
+    const { size } = this.memory.balloon;
     const moved = this.memory.balloon.poll(target, most);
     if (moved > 0) {
+      if (price !== undefined) this.#payBatch(price, moved, Math.max(0, this.memory.balloon.size - size));
       this.#submitNow(this.#balloonWait, this.#around.now());
       this.wake();
     }
     host.payer = payer;
+  }
+
+  /** The driver's last step waits for the disk, or has not been run yet. */
+  get busy(): boolean {
+    return this.#balloonWait.count > 0 || this.vcpu.cyclesRun < this.#batchRunAt;
+  }
+
+  #payBatch({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
+    const { pending } = this.vcpu;
+    pending.addVector(batch);
+    pending.addVector(page, moved);
+    pending.addVector(releasedPage, released);
+    this.#batchRunAt = this.vcpu.cyclesRun + this.vcpu.owed;
   }
 
   get #stopped(): boolean {

@@ -30,6 +30,7 @@ const MEMORY_ORDER = [
   "ksm",
   "free-page-reporting",
   "ballooning",
+  "xen-balloon",
   "compression",
   "host-swap",
 ];

@@ -69,6 +69,7 @@ class Ballooning implements MemoryMechanism {
 export const ballooning = definePart<"memory", BallooningParameters>({
   slot: "memory",
   name: "ballooning",
+  role: "balloon driver",
   summary:
     "A driver in the guest allocates pages and hands them to the VMM, so that the guest chooses what to give up.",
   parameters: {
