@@ -109,9 +109,13 @@ class Inputs {
 
   /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
   #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly SettingsProblem[] {
-    const vmPages = this.#workloads.get(name)?.workload.guest.memoryPages;
-    if (settings === undefined || vmPages === undefined) return [];
-    const densities = vms.flatMap((count) => overcommit.map((ratio) => ({ vms: count, overcommit: ratio, vmPages })));
+    const workload = this.#workloads.get(name)?.workload;
+    if (settings === undefined || workload === undefined) return [];
+    const { durationUs } = workload;
+    const vmPages = workload.guest.memoryPages;
+    const densities = vms.flatMap((count) =>
+      overcommit.map((ratio) => ({ vms: count, overcommit: ratio, vmPages, durationUs })),
+    );
     return densities.flatMap((density) => densityProblems(settings, density));
   }
 

@@ -59,8 +59,12 @@ function guestsOf({ workloadFile, spec }: PlannedCell): readonly CompiledWorkloa
 function withSettings(guests: readonly CompiledWorkload[], groups: CellSpec["settings"]): readonly CompiledWorkload[] {
   if (groups === undefined) return guests;
   return guests.map((workload, i) => {
-    const memory = groups.find(({ first, last }) => first <= i && i <= last)?.memory;
-    return memory === undefined ? workload : { ...workload, guest: { ...workload.guest, memory } };
+    const { memory, startUs } = groups.find(({ first, last }) => first <= i && i <= last) ?? {};
+    return {
+      ...workload,
+      ...(memory === undefined ? {} : { guest: { ...workload.guest, memory } }),
+      ...(startUs === undefined ? {} : { startUs }),
+    };
   });
 }
 

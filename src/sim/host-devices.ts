@@ -91,8 +91,8 @@ export class HostDevices {
 /** The VM with the back ends (dom0): it serves one job after the other, when its vCPU is scheduled. */
 export class BackendVm implements VcpuWork {
   readonly #devices: HostDevices;
+  readonly vcpu: Vcpu;
   readonly #processors: Processors;
-  readonly #vcpu: Vcpu;
   #queue: IoJob[] = [];
   #first = 0;
   #inService = false;
@@ -100,12 +100,18 @@ export class BackendVm implements VcpuWork {
   constructor(devices: HostDevices, processors: Processors, settings: VcpuSettings) {
     this.#devices = devices;
     this.#processors = processors;
-    this.#vcpu = processors.addVcpu(this, settings);
+    this.vcpu = processors.addVcpu(this, settings);
   }
 
   enqueue(job: IoJob): void {
     this.#queue.push(job);
-    this.#processors.wake(this.#vcpu);
+    this.#processors.wake(this.vcpu);
+  }
+
+  /** Work that is not I/O; it takes its turn like a job. */
+  run(cost: CostVector, waiter: Waiter): void {
+    waiter.begin();
+    this.enqueue({ waiter, backend: cost, units: 1, page: 0, pages: 0 });
   }
 
   advance(now: number): boolean {
@@ -120,7 +126,7 @@ export class BackendVm implements VcpuWork {
     }
     const job = this.#queue[this.#first];
     this.#inService = true;
-    this.#vcpu.pending.addVector(job.backend, job.units);
+    this.vcpu.pending.addVector(job.backend, job.units);
     return true;
   }
 }

@@ -5,8 +5,9 @@ import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
-import type { BalloonPort, BalloonPrice, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
@@ -42,6 +43,8 @@ export interface GuestSurroundings {
 /** Parts of a guest that exist before its vCPU does. */
 export interface GuestParts {
   readonly index: number;
+  /** Of its VM among those asked for, not all of which may run. */
+  readonly number: number;
   readonly workload: CompiledWorkload;
   readonly memory: GuestMemory;
   readonly vm: VmMemory;
@@ -51,10 +54,12 @@ export interface GuestParts {
   readonly transientPages: number;
 }
 
-export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
+export class HostGuest implements VcpuWork, ThreadOwner {
   readonly memory: GuestMemory;
+  readonly balloon: BalloonPort;
   readonly vm: VmMemory;
   readonly vcpu: Vcpu;
+  readonly number: number;
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
@@ -74,9 +79,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   #serving: number;
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
-  readonly #balloonWait = new Outstanding(() => {});
-  /** Cycles that the vCPU has run when the balloon driver's last batch is done. */
-  #batchRunAt = 0;
   readonly #stall = new MemoryStall(() => this.#around.now());
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
@@ -84,6 +86,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.number = parts.number;
     this.#around = around;
     this.vm.freeList = memory.pages;
     this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
@@ -102,6 +105,10 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
+    this.balloon = new GuestBalloon(memory, this.vcpu, around, (waiter) => {
+      this.#submitNow(waiter, around.now());
+      this.wake();
+    });
   }
 
   /** All its requests are done, or it is no longer here to do them. */
@@ -116,8 +123,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   }
 
   /** All threads take their first request. */
-  start(): void {
-    for (const thread of this.#threads) this.#takeRequest(thread, 0);
+  start(now: number): void {
+    for (const thread of this.#threads) this.#takeRequest(thread, now);
   }
 
   advance(now: number): boolean {
@@ -177,40 +184,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#around.host.payer = this.vcpu.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);
-  }
-
-  /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
-  poll(target: number, most: number, price?: BalloonPrice): void {
-    if (this.#balloonWait.count > 0) return;
-    const { host, building } = this.#around;
-    if (building) {
-      this.memory.balloon.poll(target, most);
-      this.memory.requests.clear();
-      return;
-    }
-    const payer = host.payer;
-    host.payer = this.vcpu.pending;
-    const { size } = this.memory.balloon;
-    const moved = this.memory.balloon.poll(target, most);
-    if (moved > 0) {
-      if (price !== undefined) this.#payBatch(price, moved, Math.max(0, this.memory.balloon.size - size));
-      this.#submitNow(this.#balloonWait, this.#around.now());
-      this.wake();
-    }
-    host.payer = payer;
-  }
-
-  /** The driver's last step waits for the disk, or has not been run yet. */
-  get busy(): boolean {
-    return this.#balloonWait.count > 0 || this.vcpu.cyclesRun < this.#batchRunAt;
-  }
-
-  #payBatch({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
-    const { pending } = this.vcpu;
-    pending.addVector(batch);
-    pending.addVector(page, moved);
-    pending.addVector(releasedPage, released);
-    this.#batchRunAt = this.vcpu.cyclesRun + this.vcpu.owed;
   }
 
   get #stopped(): boolean {

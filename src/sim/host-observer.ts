@@ -9,6 +9,7 @@ import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { VmFigures } from "./vm-figures.ts";
+import type { VmStarts } from "./vm-starts.ts";
 
 const MEMORY_COLUMNS = [
   "memory_free_mib",
@@ -55,6 +56,10 @@ export interface ObservedHost {
   readonly ledger: Ledger;
   /** VMs differ in work or settings: each has figures of its own. */
   readonly vmsDiffer: boolean;
+  /** VMs that were asked for. */
+  readonly configured: number;
+  /** VMs that have come up while the host ran. */
+  readonly starts: Pick<VmStarts, "started" | "delayUs">;
 }
 
 export class HostObserver {
@@ -70,7 +75,7 @@ export class HostObserver {
 
   constructor(host: ObservedHost) {
     this.#host = host;
-    this.#vms = new VmFigures(host.guests, host.profile.megahertz);
+    this.#vms = new VmFigures(host.guests, host.profile.megahertz, host.configured);
     this.#countersAtStart = this.#counters();
   }
 
@@ -99,7 +104,7 @@ export class HostObserver {
   }
 
   /** The run is over; the ledger has been brought up to date. */
-  outcome(now: number, configured: number): CellOutcome {
+  outcome(now: number): CellOutcome {
     const { ledger, profile } = this.#host;
     if (this.#rows.length === 0) this.sample(now);
     const cycles = difference(ledger.cyclesByCause(), this.#cyclesAtStart);
@@ -113,16 +118,30 @@ export class HostObserver {
         cpu_busy_percent: 100 * busyShare,
         ...this.#counterMetrics(now - this.#windowStart),
         ...this.#memoryMetrics(),
-        vms_configured: configured,
+        vms_configured: this.#host.configured,
         vms_admitted: this.#host.guests.length,
+        ...this.#startMetrics(),
         ...this.#evictions(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
-      series: { columns: [...SERIES_COLUMNS, ...this.#vmColumns()], rows: this.#rows },
+      series: this.#series(),
     };
+  }
+
+  /** A VM that came up late has nothing before. */
+  #series(): NonNullable<CellOutcome["series"]> {
+    const columns = [...SERIES_COLUMNS, ...this.#vmColumns()];
+    const rows = this.#rows.map((row) => [...row, ...Array<number>(columns.length - row.length).fill(0)]);
+    return { columns, rows };
+  }
+
+  /** Absent where all VMs were there from the beginning. */
+  #startMetrics(): Record<string, number> {
+    const { started, delayUs } = this.#host.starts;
+    return started > 0 ? { start_delay_mean_ms: delayUs / started / 1000 } : {};
   }
 
   /** Absent where nobody has been moved away: most policies never do that. */
@@ -197,16 +216,16 @@ export class HostObserver {
 
   #vmColumns(): readonly string[] {
     const names = Object.keys(VM_COLUMNS);
-    return this.#vmsWithColumns().flatMap(({ index }) => names.map((name) => `vm${index}_${name}`));
+    return this.#vmsWithColumns().flatMap(({ number }) => names.map((name) => `vm${number}_${name}`));
   }
 
   #vmMib(): readonly number[] {
     const figures = Object.values(VM_COLUMNS);
-    return this.#vmsWithColumns().flatMap((vm) => figures.map((pages) => pages(vm) / PAGES_PER_MIB));
+    return this.#vmsWithColumns().flatMap(({ vm }) => figures.map((pages) => pages(vm) / PAGES_PER_MIB));
   }
 
-  #vmsWithColumns(): readonly VmMemory[] {
-    return this.#host.vmsDiffer ? this.#host.memory.vms : [];
+  #vmsWithColumns(): readonly HostGuest[] {
+    return this.#host.vmsDiffer ? this.#host.guests : [];
   }
 
   #counters(): Counters {

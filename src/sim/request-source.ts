@@ -5,11 +5,14 @@ import { Op, type OperationStream } from "../workload/operation-stream.ts";
 export class RequestSource {
   readonly #stream: OperationStream;
   readonly #cyclesPerMicrosecond: number;
+  readonly #originCycles: number;
   /** Index of the first operation of each request, and the stream's end. */
   readonly #starts: Uint32Array;
   #next = 0;
 
-  constructor(stream: OperationStream, cyclesPerMicrosecond: number) {
+  /** `originUs`: when the stream begins; requests that arrive at a given time do so that much later. */
+  constructor(stream: OperationStream, cyclesPerMicrosecond: number, originUs = 0) {
+    this.#originCycles = Math.round(originUs * cyclesPerMicrosecond);
     this.#stream = stream;
     this.#cyclesPerMicrosecond = cyclesPerMicrosecond;
     const starts: number[] = [];
@@ -44,7 +47,7 @@ export class RequestSource {
     const at = this.#starts[request];
     const microseconds = this.#stream.a[at] * 1e6 + this.#stream.b[at];
     const cycles = Math.round(microseconds * this.#cyclesPerMicrosecond);
-    return this.#stream.c[at] === 1 ? cycles : now + cycles;
+    return this.#stream.c[at] === 1 ? this.#originCycles + cycles : now + cycles;
   }
 }
 

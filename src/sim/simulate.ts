@@ -25,6 +25,9 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
     ({ onlyWith }) => onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith),
   );
   if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
+  if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
+    if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;
+  }
   const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
   const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);

@@ -105,6 +105,8 @@ export interface Vmm {
   readonly network: Part<"network">;
   /** Most guests it can run; bare metal runs one. Default: no limit of its own. */
   readonly maxGuests?: number;
+  /** Machine cost of the control plane's work to start a VM while others run, done by the VM with the drivers. Absent: none. */
+  readonly startCost?: string;
   /** Machine memory the VMM keeps for each guest (page tables, frame buffer, device state), in MiB, with its source. */
   readonly overheadPerGuest: { readonly mib: number; readonly source: string };
 }

@@ -45,6 +45,14 @@ export interface VmRequest {
   readonly settings?: MemorySettings | undefined;
 }
 
+/** What comes of asking for memory for a VM that is to start while others run. */
+export type StartAnswer =
+  /** It starts with so many pages. */
+  | { readonly kind: "granted"; readonly pages: number }
+  /** Others are giving theirs up: ask again for the same VM after this time. */
+  | { readonly kind: "wait"; readonly us: number }
+  | { readonly kind: "refused"; readonly reason: string };
+
 /** Who gets how much memory. */
 export interface Allocation {
   readonly name: string;
@@ -59,6 +67,8 @@ export interface Allocation {
    * configured is in its balloon from the start. `free`: frames for VMs; what the VMM keeps for itself is not among them.
    */
   admit(requests: readonly VmRequest[], free: number): readonly number[];
+  /** A VM is to start while others run. Called for one VM after the other, until it is granted memory or refused. */
+  start(request: VmRequest, nowUs: number): StartAnswer;
   /** Set each VM's target and start what reclaim the state of memory calls for. Also called when the alarm is raised. */
   rebalance(nowUs: number): void;
 }

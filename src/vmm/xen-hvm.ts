@@ -18,6 +18,7 @@ export const xenHvm = defineVmm({
   scheduler: credit(),
   disk: emulatedDisk(),
   network: emulatedNetwork(),
+  startCost: "xen.domain-create",
   overheadPerGuest: {
     mib: 9,
     source: "assumed: 1 MiB as for a paravirtual guest, and a pool of 8 MiB for shadow page tables",

@@ -18,6 +18,7 @@ export const xenPv1 = defineVmm({
   scheduler: bvt(),
   disk: xenDriversDisk(),
   network: xenDriversNetwork(),
+  startCost: "xen.domain-create",
   overheadPerGuest: {
     mib: 1,
     source: "Barham 2003, section 4.6: 20 kB of hypervisor state; rings, rounded up",

@@ -52,4 +52,6 @@ export interface CompiledWorkload {
   /** Simulated time of the run, of which the first part is not measured, in microseconds. 0: until the stream ends. */
   readonly durationUs: number;
   readonly warmupUs: number;
+  /** When its VM is to start; absent: it is up before the simulation begins. The stream begins then, too. */
+  readonly startUs?: number;
 }

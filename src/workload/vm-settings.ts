@@ -20,6 +20,8 @@ export interface VmGroup {
   readonly first: number;
   readonly last: number;
   readonly memory?: MemorySettings;
+  /** When they are to start; absent: they are up before the simulation begins. */
+  readonly startUs?: number;
 }
 
 /** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */

@@ -16,6 +16,8 @@ export interface HostDensity {
   readonly overcommit: number;
   /** Configured memory of each VM. */
   readonly vmPages: number;
+  /** Simulated time of the run; 0: until the work is done. */
+  readonly durationUs: number;
 }
 
 /** What shows without knowing the VMs. */
@@ -40,7 +42,7 @@ export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProb
 
 /** What shows when the size of the VMs and of the host are known. */
 export function densityProblems(groups: readonly VmGroup[], density: HostDensity): readonly SettingsProblem[] {
-  const { vms, overcommit, vmPages } = density;
+  const { vms, overcommit, vmPages, durationUs } = density;
   const problems: SettingsProblem[] = [];
   for (const [i, group] of groups.entries()) {
     if (group.last >= vms) {
@@ -48,6 +50,10 @@ export function densityProblems(groups: readonly VmGroup[], density: HostDensity
         path: [i, "vms"],
         message: `there is no VM ${group.last} where vms is ${vms}; expected 0 to ${vms - 1}`,
       });
+    }
+    if (durationUs > 0 && group.startUs !== undefined && group.startUs >= durationUs) {
+      const message = `${named(group)}: a start after ${group.startUs / 1e6}s is no earlier than the end of the run, ${durationUs / 1e6}s`;
+      problems.push({ path: [i, "start"], message });
     }
     for (const key of ["reservation", "limit"] as const) {
       const pages = group.memory?.[`${key}Pages`];

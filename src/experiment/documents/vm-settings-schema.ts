@@ -42,7 +42,17 @@ const memory = z
   });
 
 export const vmGroupSchema = z
-  .strictObject({ vms: vmRange, memory: memory.optional() })
+  .strictObject({
+    vms: vmRange,
+    memory: memory.optional(),
+    start: duration
+      .optional()
+      .meta({ description: "When the VMs are to start; by default they are up from the beginning." }),
+  })
   .transform(
-    ({ vms, memory: settings }): VmGroup => ({ ...vms, ...(settings === undefined ? {} : { memory: settings }) }),
+    ({ vms, memory: settings, start }): VmGroup => ({
+      ...vms,
+      ...(settings === undefined ? {} : { memory: settings }),
+      ...(start === undefined || start === 0 ? {} : { startUs: start }),
+    }),
   );

@@ -158,6 +158,7 @@ export const qmemman = definePolicy<QmemmanParameters, QmemmanState>({
   cadenceUs: SECOND_US,
   balloons: true,
   signals: ["host.free", "vm.actual", "vm.driver", "guest.available"],
+  answersRequests: true,
   parameters: {
     usedFactor: ratio("A domain prefers this many times what it uses", 1.3),
     leastPreferredMib: mebibytes("Least that a domain prefers", 200),
