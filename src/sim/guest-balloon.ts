@@ -3,7 +3,7 @@ import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { BalloonPort, BalloonPrice } from "../vmm/vm-memory.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
 import { Outstanding } from "./outstanding.ts";
-import type { Waiter } from "./host-devices.ts";
+import type { Waiter } from "./io-job.ts";
 import type { Vcpu } from "./processors.ts";
 
 export class GuestBalloon implements BalloonPort {

@@ -1,30 +1,22 @@
-/** The way of an I/O request through the host: the back end, if the VMM has one, then the device. */
-import { type CostVector, FREE } from "../core/pending-charges.ts";
+/** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
+import type { Ledger } from "../core/ledger.ts";
+import { event } from "../core/ledger.ts";
 import { Disk } from "../machine/disk.ts";
-import { MTU, HEADER_BYTES, NetworkLink } from "../machine/network-link.ts";
+import { NetworkLink, PAYLOAD } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import type { VcpuSettings } from "../vmm/host-contract.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { DeviceQueue } from "../vmm/host-contract.ts";
+import type { BackendVm } from "./backend-vm.ts";
 import type { EventQueue } from "./event-queue.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import { Event } from "./host-events.ts";
+import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
+import { RequestRings, type Taken } from "./request-rings.ts";
+import { TransmitCredit } from "./transmit-credit.ts";
 
-const PAYLOAD = MTU - HEADER_BYTES;
-
-/** Who is told when a request is done. */
-export interface Waiter {
-  begin(): void;
-  done(now: number): void;
-}
-
-export interface IoJob {
-  /** Absent: nobody waits for it. */
-  readonly waiter: Waiter | undefined;
-  /** Cycles of one unit of back-end work, and how many units. */
-  readonly backend: CostVector;
-  readonly units: number;
-  /** Pages to read or write from this page of the disk on; none for a packet. */
-  readonly page: number;
-  readonly pages: number;
-}
+/** A guest whose request finds no room on its ring. */
+const RING_FULL = event("io.ring-full");
+/** Devices that say nothing of a ring take whatever comes, one guest's request after another's. */
+const NO_RING: DeviceQueue = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
 
 /** Packets that `bytes` of payload take. */
 export function packetsFor(bytes: number): number {
@@ -39,44 +31,79 @@ export function endsInSmallPacket(bytes: number): boolean {
 export class HostDevices {
   readonly disk: Disk;
   readonly link: NetworkLink;
+  /** By kind of job: disk, packets to send, packets received. */
+  readonly rings: readonly RequestRings[];
   backend: BackendVm | undefined;
   readonly #events: EventQueue;
-  readonly #diskEvent: number;
-  /** Jobs at the disk, in order of submission: it serves one after the other. */
-  readonly #atDisk: IoJob[] = [];
+  /** Whose disk requests go through rings. */
+  readonly #disksHaveRings: boolean;
+  /** At the disk, in order of submission: it serves one after the other. */
+  readonly #atDisk: Taken[] = [];
   #firstAtDisk = 0;
+  /** When the back end is to look at its rings again. */
+  #backendCalledAt = Infinity;
 
-  constructor(profile: MachineProfile, events: EventQueue, diskEvent: number) {
+  constructor(vmm: Pick<Vmm, "disk" | "network">, profile: MachineProfile, events: EventQueue, ledger: Ledger) {
     this.disk = new Disk(profile);
     this.link = new NetworkLink(profile);
     this.#events = events;
-    this.#diskEvent = diskEvent;
+    const diskQueue = vmm.disk.definition.queueOf?.(vmm.disk.parameters);
+    const { rate, ...networkQueue } = vmm.network.definition.queueOf?.(vmm.network.parameters) ?? NO_RING;
+    const credit = rate && new TransmitCredit(rate, profile.megahertz);
+    const onFull = (): void => ledger.count(RING_FULL);
+    this.#disksHaveRings = diskQueue !== undefined;
+    this.rings = [
+      new RequestRings(diskQueue ?? NO_RING, onFull),
+      new RequestRings(networkQueue, onFull, credit),
+      new RequestRings(networkQueue, onFull),
+    ];
   }
 
   submit(job: IoJob, now: number): void {
     job.waiter?.begin();
-    if (this.backend !== undefined && job.backend.total > 0) this.backend.enqueue(job);
-    else this.afterBackend(job, now);
+    if (job.guest !== NOBODY && this.backend !== undefined && job.backend.total > 0) return this.backend.enqueue(job);
+    if (job.kind === JobKind.Disk && job.guest !== NOBODY && this.#disksHaveRings) {
+      this.rings[JobKind.Disk].put(job);
+      return this.#takeFromRings(now);
+    }
+    this.afterBackend({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: job.bytes }, now);
   }
 
-  /** The back end has dealt with a job. */
-  afterBackend(job: IoJob, now: number): void {
-    if (job.pages === 0) {
-      job.waiter?.done(now);
+  /** The back end has dealt with requests. */
+  afterBackend(taken: Taken, now: number): void {
+    if (taken.job.kind !== JobKind.Disk) {
+      this.transmit(taken.bytes, now);
+      this.#answer(taken, now);
       return;
     }
-    this.#atDisk.push(job);
-    this.#events.add(this.disk.request(now, job.page, job.pages), this.#diskEvent);
+    this.#atDisk.push(taken);
+    this.#events.add(this.disk.request(now, taken.page, taken.pages), Event.DiskDone);
   }
 
-  /** The disk has finished its oldest job. */
+  /** The disk has finished its oldest request. */
   diskDone(now: number): void {
-    const job = this.#atDisk[this.#firstAtDisk++];
+    const taken = this.#atDisk[this.#firstAtDisk++];
     if (this.#firstAtDisk === 1024) {
       this.#atDisk.splice(0, this.#firstAtDisk);
       this.#firstAtDisk = 0;
     }
-    job.waiter?.done(now);
+    this.#answer(taken, now);
+    if (taken.ring === undefined) return;
+    if (taken.job.backend.total > 0) this.backend?.wake();
+    else this.#takeFromRings(now);
+  }
+
+  /** The back end has nothing to do before cycle `at`, when a guest may send again. */
+  wakeBackendAt(at: number): void {
+    if (at >= this.#backendCalledAt) return;
+    this.#backendCalledAt = at;
+    this.#events.add(at, Event.BackEnd);
+  }
+
+  backEndCalled(): void {
+    this.#backendCalledAt = Infinity;
+    this.rings[JobKind.Transmit].forgetCredit();
+    this.backend?.wake();
   }
 
   transmit(bytes: number, now: number): void {
@@ -86,52 +113,16 @@ export class HostDevices {
   receive(bytes: number, now: number): void {
     for (let left = bytes; left > 0; left -= PAYLOAD) this.link.receive(now, Math.min(left, PAYLOAD));
   }
-}
 
-/** The VM with the back ends (dom0): it serves one job after the other, when its vCPU is scheduled. */
-export class BackendVm implements VcpuWork {
-  readonly #devices: HostDevices;
-  readonly vcpu: Vcpu;
-  readonly #processors: Processors;
-  #queue: IoJob[] = [];
-  #first = 0;
-  #inService = false;
-
-  constructor(devices: HostDevices, processors: Processors, settings: VcpuSettings) {
-    this.#devices = devices;
-    this.#processors = processors;
-    this.vcpu = processors.addVcpu(this, settings);
-  }
-
-  enqueue(job: IoJob): void {
-    this.#queue.push(job);
-    this.#processors.wake(this.vcpu);
-  }
-
-  /** Work that is not I/O; it takes its turn like a job. */
-  run(cost: CostVector, waiter: Waiter): void {
-    waiter.begin();
-    this.enqueue({ waiter, backend: cost, units: 1, page: 0, pages: 0 });
-  }
-
-  advance(now: number): boolean {
-    if (this.#inService) {
-      this.#inService = false;
-      this.#devices.afterBackend(this.#queue[this.#first++], now);
+  /** Drivers in the VMM itself take requests as soon as they are on the ring. */
+  #takeFromRings(now: number): void {
+    const rings = this.rings[JobKind.Disk];
+    for (let taken = rings.take(Infinity, now); taken !== undefined; taken = rings.take(Infinity, now)) {
+      this.afterBackend(taken, now);
     }
-    if (this.#first === this.#queue.length) {
-      this.#queue = [];
-      this.#first = 0;
-      return false;
-    }
-    const job = this.#queue[this.#first];
-    this.#inService = true;
-    this.vcpu.pending.addVector(job.backend, job.units);
-    return true;
   }
-}
 
-/** A job that is disk traffic of the VMM itself: no guest, no back end. */
-export function vmmDiskJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
-  return { waiter, backend: FREE, units: 0, page, pages };
+  #answer({ job, ring, requests }: Taken, now: number): void {
+    if (ring === undefined || ring.rings.answer(ring.queued, requests)) job.waiter?.done(now);
+  }
 }

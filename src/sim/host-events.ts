@@ -21,4 +21,6 @@ export const Event = {
   /** subject: VM number. */
   StartVm: 12,
   LookAgain: 13,
+  /** A guest may send again. */
+  BackEnd: 14,
 } as const;

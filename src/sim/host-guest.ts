@@ -11,7 +11,8 @@ import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
-import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import type { HostDevices } from "./host-devices.ts";
+import { type IoJob, JobKind, vmmDiskJob, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -259,10 +260,8 @@ export class HostGuest implements VcpuWork, ThreadOwner {
       );
     }
     host.requests.clear();
-    const units = this.#operations.takeBackendUnits();
-    if (units > 0) {
-      jobs.push({ waiter: guestWaiter, backend: this.#operations.backend, units, page: 0, pages: 0 });
-    }
+    const packets = this.#operations.takePackets();
+    if (packets !== undefined) jobs.push({ ...packets, guest: this.#index, waiter: guestWaiter, page: 0, pages: 0 });
   }
 
   #guestJob(requests: DiskRequests, i: number, waiter: Waiter | undefined): IoJob {
@@ -274,11 +273,14 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
     const stalls = swap && waiter !== undefined && waiter === this.#current;
     return {
+      kind: JobKind.Disk,
+      guest: this.#index,
       waiter: stalls ? this.#stall.watch(waiter) : waiter,
       backend,
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      bytes: 0,
     };
   }
 }

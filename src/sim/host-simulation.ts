@@ -19,9 +19,11 @@ import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
+import { BackendVm } from "./backend-vm.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
-import { BackendVm, HostDevices, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import { HostDevices } from "./host-devices.ts";
+import { vmmDiskJob, type Waiter } from "./io-job.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { Event } from "./host-events.ts";
 import { HostObserver } from "./host-observer.ts";
@@ -109,7 +111,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#events,
       Event.Processor,
     );
-    this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
+    this.devices = new HostDevices(vmm, profile, this.#events, this.ledger);
     checkReservations(workloads, profile);
     const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * PAGES_PER_MIB);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
@@ -248,6 +250,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.BalloonDriver:
         this.guests[subject].vm.balloon = this.guests[subject].balloon;
         return;
+      case Event.BackEnd:
+        return this.devices.backEndCalled();
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:

@@ -4,7 +4,7 @@
  */
 import type { StartAnswer } from "../vmm/host-contract.ts";
 import { Outstanding } from "./outstanding.ts";
-import type { Waiter } from "./host-devices.ts";
+import type { Waiter } from "./io-job.ts";
 
 export interface StartingHost {
   /** Time of the event in hand, in microseconds. */

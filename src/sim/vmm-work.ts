@@ -1,7 +1,7 @@
 /** What the VMM does on its own account (scanning, paging, starting VMs): it needs CPU time like anybody else. */
 import type { CostVector } from "../core/pending-charges.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
-import type { Waiter } from "./host-devices.ts";
+import type { Waiter } from "./io-job.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 
 export class VmmWork implements VcpuWork {

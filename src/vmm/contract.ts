@@ -3,7 +3,7 @@
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
 import type { PageTableFormatName } from "../machine/profile.ts";
-import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
+import type { Allocation, DeviceQueue, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
@@ -62,6 +62,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */
   readonly tickless?: boolean;
+  /** Disk and network parts: the ring between guest and driver, for many guests on a host. Absent: requests go straight through. */
+  queueOf?(parameters: P): DeviceQueue;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

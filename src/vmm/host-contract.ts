@@ -18,6 +18,26 @@ export interface HostContext {
   random(name: string): RandomStream;
 }
 
+/** Most that a guest may send: so many bytes in each period. */
+export interface TransmitRate {
+  readonly bytes: number;
+  readonly periodUs: number;
+}
+
+/** What a guest's requests go through on their way to a device. */
+export interface DeviceQueue {
+  /** Requests of one guest that may be under way; more wait in the guest. */
+  readonly entries: number;
+  /** Most pages of a disk request. */
+  readonly pagesPerRequest: number;
+  /** Requests that are taken from one guest before it is the next one's turn. */
+  readonly inTurn: number;
+  /** Requests of all guests that may be under way. */
+  readonly underWay: number;
+  /** Absent: as much as the device can. */
+  readonly rate?: TransmitRate | undefined;
+}
+
 /** A way to get memory out of VMs. */
 export interface MemoryMechanism {
   readonly name: string;

@@ -12,6 +12,7 @@ import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, profile, type TestHost } from "./fixtures.ts";
 
 const PAGES = 4000;
+const cost = (name: string): number => primitiveCost(profile, name);
 
 /** A domain of `PAGES` pages whose guest gives up all but `least` of them; every step of its driver is noted. */
 function domain(frames = PAGES, least = 0): { host: TestHost; vm: VmMemory; steps: number[]; timesUs: number[] } {
@@ -138,7 +139,6 @@ describe("the balloon driver of Xen in a running guest", () => {
     const { events, cycles, series } = runHost(vmm, profile, [idle], FROM, () => ({}));
     const pages = FROM - TO;
     const batches = Math.ceil(pages / 512);
-    const cost = (name: string): number => primitiveCost(profile, name);
     expect(events["vmm.balloon.hypercall"]).toBe(batches);
     expect(cycles["vmm.balloon.hypercall"]).toBe(batches * (cost("xen.hypercall") + cost("hardware.tlb-flush")));
     expect(events["vmm.balloon.mapping"]).toBe(pages);
