@@ -261,7 +261,10 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     }
     host.requests.clear();
     const packets = this.#operations.takePackets();
-    if (packets !== undefined) jobs.push({ ...packets, guest: this.#index, waiter: guestWaiter, page: 0, pages: 0 });
+    if (packets === undefined) return;
+    // Written out: it is made for every message.
+    const { kind, backend, units, bytes } = packets;
+    jobs.push({ kind, guest: this.#index, waiter: guestWaiter, backend, units, page: 0, pages: 0, bytes });
   }
 
   #guestJob(requests: DiskRequests, i: number, waiter: Waiter | undefined): IoJob {
