@@ -6,7 +6,14 @@ import { InputError } from "../core/input-error.ts";
 import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { CellSpec } from "../sim/cell.ts";
-import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
+import {
+  type ExecuteArguments,
+  decisionsListing,
+  decisionsOf,
+  executeOptions,
+  executePlan,
+  reportOf,
+} from "./execute-plan.ts";
 import { parseNumber, parseNumberList } from "./number-list.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
 
@@ -84,7 +91,11 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
         "oVirt's policy on KVM, on a host that KVM runs on",
       )
-      .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
+      .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program")
+      .example(
+        "$0 overcommit --strategy esx --ratios 0.9,2.5 --seeds 1 --why",
+        "who lost memory when, to what, and by which rule, in results/.../why",
+      ),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
@@ -174,13 +185,18 @@ async function show(summary: RunSummary, curves: readonly OvercommitCurve[], arg
   const { reasonsText } = await import("./run-summary.ts");
   process.stderr.write(reasonsText(summary.cells ?? []));
   if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
+  const logs = await decisionsOf(summary, args);
   const report = await reportOf(summary, args);
   if (args.json) {
-    console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves }));
+    const why = logs.map(({ path }) => path);
+    console.log(
+      JSON.stringify({ results: summary.folder, ...(report && { report }), ...(args.why && { why }), curves }),
+    );
     return;
   }
   const { overcommitText } = await import("./overcommit-table.ts");
   process.stdout.write(overcommitText(curves));
   console.log(`results: ${summary.folder}`);
+  process.stdout.write(decisionsListing(logs));
   if (report !== undefined) console.log(`report:  ${report}`);
 }

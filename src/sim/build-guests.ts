@@ -9,6 +9,7 @@ import { type HostMemory, HostOutOfMemory } from "../vmm/host-memory.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { OperationPrices } from "./operation-prices.ts";
@@ -26,8 +27,8 @@ export interface BuildingSite {
   readonly around: GuestSurroundings;
   readonly allocation: Allocation;
   readonly mechanisms: readonly MemoryMechanism[];
-  /** What the VMM keeps for itself for each guest. */
-  readonly overheadPages: number;
+  /** Pages that the VMM keeps for itself for a guest with so many configured. */
+  readonly overhead: (configured: number) => number;
   readonly prices: OperationPriceList;
 }
 
@@ -35,22 +36,32 @@ export interface BuildingSite {
  * Admit guests and build them one after the other, each with its contents in machine memory. Building takes no simulated
  * time: the host has been up before. `workloads`: those whose VMs are to be up from the beginning, by VM number.
  */
-export function buildGuests(workloads: ReadonlyMap<number, CompiledWorkload>, site: BuildingSite): HostGuest[] {
-  const { around, allocation, overheadPages } = site;
+export function buildGuests(
+  workloads: ReadonlyMap<number, CompiledWorkload>,
+  site: BuildingSite,
+  log?: DecisionLog,
+): HostGuest[] {
+  const { around, allocation, overhead } = site;
   const { host } = around;
   host.payer = new PendingCharges();
+  if (log !== undefined) log.nowUs = -SETTLING_US;
   const requests = [...workloads.values()].map(requestFor);
   const starting = allocation.admit(requests, host.frames.free);
   const started = [...workloads].slice(0, starting.length);
-  host.frames.addOverhead(overheadPages * starting.length);
+  // How VMs come up takes no time, and is no decision of anybody's.
+  host.observer = undefined;
+  host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
   const cooperative = cooperativeOf(site);
   const forcedRoom = host.roomMaker;
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const guests = started.map(([number, workload], i) => buildGuest(i, number, workload, site));
   host.roomMaker = forcedRoom;
-  settle(allocation, cooperative);
+  host.observer = log;
+  settle(allocation, cooperative, log);
+  host.observer = undefined;
   pageIn(host, guests, cooperative);
+  host.observer = log;
   host.requests.clear();
   host.alarm = false;
   return guests;
@@ -65,7 +76,7 @@ export function buildLateGuest(
 ): HostGuest {
   const { host } = site.around;
   const { pages: configured, settings } = requestFor(workload);
-  host.frames.addOverhead(site.overheadPages);
+  host.frames.addOverhead(site.overhead(configured));
   const vm = host.addVm(configured, settings);
   vm.target = pages;
   return buildGuest(vm.index, number, workload, site);
@@ -146,9 +157,10 @@ function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: rea
 }
 
 /** The last minute before the simulation: balloons move to the targets that the allocation policy has set. */
-function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[]): void {
+function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[], log?: DecisionLog): void {
   if (allocation.periodUs === 0) return;
   for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
+    if (log !== undefined) log.nowUs = nowUs;
     allocation.rebalance(nowUs);
     for (const mechanism of cooperative) {
       for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();

@@ -1,4 +1,4 @@
-/** Kinds of events of the host simulation, with what their subject and detail mean. */
+/** Events of the host simulation: their kinds, with what subject and detail mean, and the periods of those that recur. */
 export const Event = {
   /** subject: pCPU, detail: number of the event. */
   Processor: 0,
@@ -24,3 +24,10 @@ export const Event = {
   /** A guest may send again. */
   BackEnd: 14,
 } as const;
+
+/** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */
+export const TIMER_PERIOD_US = 10_000;
+export const TIMERS_AT_ONCE = 10;
+/** Linux: the flusher wakes up every 5 s and writes what has been dirty for 30 s. */
+export const FLUSH_PERIOD_US = 5e6;
+export const DIRTY_AGE_US = 30e6;

@@ -3,17 +3,16 @@ import { cause, Ledger } from "../core/ledger.ts";
 import { type CostVector, costOf, FREE, PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
-import { PAGES_PER_MIB } from "../machine/page.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles, primitiveCost } from "../machine/profile.ts";
-import type { Vmm } from "../vmm/contract.ts";
+import { overheadPages, type Vmm } from "../vmm/contract.ts";
 import type {
   Allocation,
   HostContext,
   MemoryMechanism,
   Scheduler,
-  VcpuSettings,
   StartAnswer,
+  VcpuSettings,
 } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -25,8 +24,9 @@ import { EventQueue } from "./event-queue.ts";
 import { HostDevices } from "./host-devices.ts";
 import { vmmDiskJob, type Waiter } from "./io-job.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
-import { Event } from "./host-events.ts";
+import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
 import { HostObserver } from "./host-observer.ts";
+import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
@@ -36,12 +36,6 @@ import { VmmWork } from "./vmm-work.ts";
 
 /** Work of the control plane for a VM that starts. */
 const START = cause("vmm.start");
-/** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */
-const TIMER_PERIOD_US = 10_000;
-const TIMERS_AT_ONCE = 10;
-/** Linux: the flusher wakes up every 5 s and writes what has been dirty for 30 s. */
-const FLUSH_PERIOD_US = 5e6;
-const DIRTY_AGE_US = 30e6;
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
 const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
@@ -69,6 +63,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #startCost: CostVector;
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
+  readonly #watch: HostWatch | undefined;
   readonly #tickless: boolean;
   readonly #durationUs: number;
   readonly #warmupUs: number;
@@ -81,7 +76,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     workloads: readonly CompiledWorkload[],
     hostPages: number,
     measure: MeasureOperations,
+    watch?: HostWatch,
   ) {
+    this.#watch = watch;
     this.#profile = profile;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
@@ -91,6 +88,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
+    this.host.observer = watch?.log;
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const context: HostContext = {
       profile,
@@ -113,11 +111,11 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     );
     this.devices = new HostDevices(vmm, profile, this.#events, this.ledger);
     checkReservations(workloads, profile);
-    const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * PAGES_PER_MIB);
+    const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
-    this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overheadPages, prices };
+    this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
-    this.guests = buildGuests(new Map(early), this.#site);
+    this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
@@ -133,6 +131,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      equalWork: workloads.every(({ name }) => name === workloads[0].name),
       vmsDiffer: vmsDiffer(workloads),
       configured: workloads.length,
       starts: this.#starts,
@@ -181,9 +180,11 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   run(): CellOutcome {
     this.#schedule();
+    this.#sampleVms();
     for (const guest of this.guests) guest.start(0);
     while (!this.#ended && this.#events.take()) {
       this.#now = this.#events.time;
+      if (this.#watch !== undefined) this.#watch.log.nowUs = this.#now / this.megahertz;
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
@@ -246,6 +247,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return this.#events.add(this.#now + this.#scheduler.tickCycles, kind);
       case Event.Second:
         this.#observer.sample(this.#now);
+        this.#sampleVms();
         return again(SECOND_US);
       case Event.BalloonDriver:
         this.guests[subject].vm.balloon = this.guests[subject].balloon;
@@ -264,6 +266,10 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         if (detail === 0) return this.#events.add(this.#now, Event.End, 0, 1);
         this.#ended = true;
     }
+  }
+
+  #sampleVms(): void {
+    this.#watch?.timeline.sample(this.#now / (this.megahertz * 1e6), this.host, this.#allocation.hostState ?? "");
   }
 
   #rebalance(): void {

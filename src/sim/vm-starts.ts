@@ -2,11 +2,14 @@
  * VMs that are asked for while the host runs. The toolstack starts one after the other: the allocation policy finds memory
  * for it, which may take time or fail; then the VM is built, and comes up when whoever builds it has run what that takes.
  */
+import { PAGES_PER_MIB } from "../machine/page.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
 import type { StartAnswer } from "../vmm/host-contract.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";
 
 export interface StartingHost {
+  readonly host: HostMemory;
   /** Time of the event in hand, in microseconds. */
   readonly nowUs: number;
   /** Ask the allocation policy for memory for VM number `vm`. */
@@ -55,7 +58,14 @@ export class VmStarts {
       if (answer.kind === "wait") return this.#host.lookAgain(answer.us);
       this.#queue.shift();
       if (answer.kind === "granted") this.#build(vm, answer.pages, sinceUs);
+      else this.#tellRefusal(vm, answer.reason);
     }
+  }
+
+  #tellRefusal(vm: number, reason: string): void {
+    const { observer, frames } = this.#host.host;
+    const inputs = { free_mib: frames.free / PAGES_PER_MIB };
+    observer?.decided({ by: "toolstack", rule: reason, vm, action: "refuse", outcome: { refused_vms: 1 }, inputs });
   }
 
   #build(vm: number, pages: number, sinceUs: number): void {

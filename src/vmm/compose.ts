@@ -31,6 +31,7 @@ const MEMORY_ORDER = [
   "free-page-reporting",
   "ballooning",
   "xen-balloon",
+  "patching",
   "compression",
   "host-swap",
 ];

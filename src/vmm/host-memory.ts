@@ -11,8 +11,20 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import type { LargePageBacking, PageCompressor, PageSharer, RoomMaker } from "./memory-roles.ts";
-import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import type { DecisionObserver } from "./memory-decision.ts";
+import type { LargePageBacking, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
+import {
+  BALLOONED,
+  cacheCode,
+  isCompressed,
+  isPatched,
+  isSwapped,
+  patchCode,
+  slotCode,
+  UNBACKED,
+  VmMemory,
+  Watch,
+} from "./vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
@@ -45,7 +57,10 @@ export class HostMemory {
   sharer: PageSharer | undefined;
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
+  patcher: PagePatcher | undefined;
   roomMaker: RoomMaker | undefined;
+  /** Who wants to know what is decided about memory; usually nobody. */
+  observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
@@ -54,6 +69,9 @@ export class HostMemory {
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
+  /** Pages in the host's swap space that a guest wrote to its disk, so that they were read for it first, or read from it. */
+  doublePagedOuts = 0;
+  doublePagedIns = 0;
   pagesScanned = 0;
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;
@@ -87,14 +105,14 @@ export class HostMemory {
   read(vm: VmMemory, ppn: number): number {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
     return this.frames.content[mpn];
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
     if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
@@ -169,6 +187,7 @@ export class HostMemory {
     const place = vm.backing[ppn];
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
+    else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
     else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
   }
@@ -217,6 +236,8 @@ export class HostMemory {
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
     } else if (isCompressed(place)) {
       this.frames.content[mpn] = this.compressor?.take(vm, cacheCode(place)) ?? 0;
+    } else if (isPatched(place)) {
+      this.frames.content[mpn] = this.patcher?.take(vm, patchCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
       this.frames.content[mpn] = this.#slotContent[slot];
@@ -265,7 +286,9 @@ export class HostMemory {
   }
 
   #noteActivity(vm: VmMemory, ppn: number): void {
-    vm.sampled[ppn] = 0;
+    const marks = vm.watched[ppn];
+    vm.watched[ppn] = 0;
+    if ((marks & Watch.Sampled) === 0) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }

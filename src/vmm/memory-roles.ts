@@ -31,6 +31,14 @@ export interface PageCompressor {
   take(vm: VmMemory, place: number): number;
 }
 
+/** Who keeps pages as patches to similar ones, if anybody does. */
+export interface PagePatcher {
+  /** Drop a patch; the content of the page. */
+  take(vm: VmMemory, patch: number): number;
+  /** Frames that patches refer to, and the VMM therefore keeps; for checks. */
+  heldFrames(): readonly number[];
+}
+
 /** Frees frames when there are none left. */
 export interface RoomMaker {
   /** Free at least one frame by force; returns the number freed, 0 if there is no way. */

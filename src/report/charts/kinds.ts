@@ -6,6 +6,7 @@ import { memorySourcesChart } from "./memory-sources.ts";
 import { operationBreakdownChart } from "./operation-breakdown.ts";
 import { overcommitChart } from "./overcommit.ts";
 import { slowdownChart } from "./slowdown.ts";
+import { vmMemoryChart } from "./vm-memory.ts";
 
 export const CHART_KINDS: readonly ChartKind[] = [
   slowdownChart,
@@ -14,4 +15,5 @@ export const CHART_KINDS: readonly ChartKind[] = [
   overcommitChart,
   memorySourcesChart,
   hostMemoryChart,
+  vmMemoryChart,
 ];

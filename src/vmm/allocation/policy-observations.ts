@@ -87,12 +87,13 @@ export class HostView implements VmsByName {
     this.#names.set(name, vm);
     // A VM has the size that it came up with until it is given another.
     vm.size ??= vm.pages - vm.ballooned;
+    vm.least = Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100);
     const guest = this.#report(vm, nowUs);
     return {
       name,
       actual: (vm.pages - vm.ballooned) * KIB_PER_PAGE,
       target: vm.size * KIB_PER_PAGE,
-      minimum: Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100) * KIB_PER_PAGE,
+      minimum: vm.least * KIB_PER_PAGE,
       maximum: vm.pages * KIB_PER_PAGE,
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,

@@ -3,6 +3,7 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { balloonStep } from "./balloon-decision.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -43,7 +44,8 @@ class Ballooning implements MemoryMechanism {
       const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
       vm.balloonLimit = this.#largest(vm);
       const largest = vm.balloonMayGrow ? vm.balloonLimit : vm.ballooned;
-      vm.balloon?.poll(Math.max(0, Math.min(wanted, largest)), most);
+      const pages = Math.max(0, Math.min(wanted, largest));
+      balloonStep(this.#memory, this.name, vm, pages, () => vm.balloon?.poll(pages, most));
     }
   }
 

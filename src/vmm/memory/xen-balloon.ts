@@ -10,6 +10,7 @@ import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
+import { balloonStep } from "./balloon-decision.ts";
 import type { BalloonPrice, VmMemory } from "../vm-memory.ts";
 
 export interface XenBalloonParameters extends Record<string, number | boolean> {
@@ -84,7 +85,10 @@ class XenBalloon implements MemoryMechanism {
     const before = vm.ballooned;
     const wanted = Math.min(Math.abs(target - before), this.#parameters.batchPages);
     const possible = target > before ? wanted : Math.min(wanted, this.#frames());
-    if (possible > 0) vm.balloon?.poll(target > before ? before + possible : before - possible, possible, this.#price);
+    const next = target > before ? before + possible : before - possible;
+    if (possible > 0) {
+      balloonStep(this.#memory, this.name, vm, target, () => vm.balloon?.poll(next, possible, this.#price));
+    }
     const moved = Math.abs(vm.ballooned - before);
     if (moved < wanted) this.#backOff(driver);
     else driver.delayUs = this.#parameters.firstRetrySeconds * SECOND_US;
