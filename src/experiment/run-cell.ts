@@ -62,10 +62,11 @@ function guestsOf({ workloadFile, spec }: PlannedCell): readonly CompiledWorkloa
 function withSettings(guests: readonly CompiledWorkload[], groups: CellSpec["settings"]): readonly CompiledWorkload[] {
   if (groups === undefined) return guests;
   return guests.map((workload, i) => {
-    const { memory, startUs } = groups.find(({ first, last }) => first <= i && i <= last) ?? {};
+    const { memory, diskShares, startUs } = groups.find(({ first, last }) => first <= i && i <= last) ?? {};
     return {
       ...workload,
       ...(memory === undefined ? {} : { guest: { ...workload.guest, memory } }),
+      ...(diskShares === undefined ? {} : { diskShares }),
       ...(startUs === undefined ? {} : { startUs }),
     };
   });

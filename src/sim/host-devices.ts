@@ -7,6 +7,7 @@ import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
 import type { BackendVm } from "./backend-vm.ts";
+import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
 import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
@@ -37,13 +38,21 @@ export class HostDevices {
   readonly #events: EventQueue;
   /** Whose disk requests go through rings. */
   readonly #disksHaveRings: boolean;
+  readonly #shares: DiskShares | undefined;
   /** At the disk, in order of submission: it serves one after the other. */
   readonly #atDisk: Taken[] = [];
   #firstAtDisk = 0;
   /** When the back end is to look at its rings again. */
   #backendCalledAt = Infinity;
 
-  constructor(vmm: Pick<Vmm, "disk" | "network">, profile: MachineProfile, events: EventQueue, ledger: Ledger) {
+  /** `sharesOf`: disk shares of a guest, by its index. */
+  constructor(
+    vmm: Pick<Vmm, "disk" | "network">,
+    profile: MachineProfile,
+    events: EventQueue,
+    ledger: Ledger,
+    sharesOf: (guest: number) => number,
+  ) {
     this.disk = new Disk(profile);
     this.link = new NetworkLink(profile);
     this.#events = events;
@@ -52,6 +61,7 @@ export class HostDevices {
     const credit = rate && new TransmitCredit(rate, profile.megahertz);
     const onFull = (): void => ledger.count(RING_FULL);
     this.#disksHaveRings = diskQueue !== undefined;
+    this.#shares = diskQueue?.sharing && new DiskShares(diskQueue.sharing, sharesOf);
     this.rings = [
       new RequestRings(diskQueue ?? NO_RING, onFull),
       new RequestRings(networkQueue, onFull, credit),
@@ -76,6 +86,16 @@ export class HostDevices {
       this.#answer(taken, now);
       return;
     }
+    if (this.#shares === undefined) return this.#toDisk(taken, now);
+    this.#shares.put(taken);
+    this.#serveShares(this.#shares, now);
+  }
+
+  #serveShares(shares: DiskShares, now: number): void {
+    for (let next = shares.take(); next !== undefined; next = shares.take()) this.#toDisk(next, now);
+  }
+
+  #toDisk(taken: Taken, now: number): void {
     this.#atDisk.push(taken);
     this.#events.add(this.disk.request(now, taken.page, taken.pages), Event.DiskDone);
   }
@@ -88,6 +108,10 @@ export class HostDevices {
       this.#firstAtDisk = 0;
     }
     this.#answer(taken, now);
+    if (this.#shares !== undefined) {
+      this.#shares.done();
+      this.#serveShares(this.#shares, now);
+    }
     if (taken.ring === undefined) return;
     if (taken.job.backend.total > 0) this.backend?.wake();
     else this.#takeFromRings(now);

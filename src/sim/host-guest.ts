@@ -61,6 +61,7 @@ export class HostGuest implements VcpuWork, ThreadOwner {
   readonly vm: VmMemory;
   readonly vcpu: Vcpu;
   readonly number: number;
+  readonly diskShares: CompiledWorkload["diskShares"];
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
@@ -88,6 +89,7 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     this.vm = vm;
     this.#index = index;
     this.number = parts.number;
+    this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
     this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);

@@ -15,6 +15,7 @@ import type {
   VcpuSettings,
 } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
+import { diskShares } from "../workload/vm-settings.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
@@ -39,7 +40,6 @@ const START = cause("vmm.start");
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
 const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
-const DRIVER_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: true };
 
 export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
@@ -109,7 +109,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#events,
       Event.Processor,
     );
-    this.devices = new HostDevices(vmm, profile, this.#events, this.ledger);
+    this.devices = new HostDevices(vmm, profile, this.#events, this.ledger, (guest) =>
+      diskShares(this.guests[guest].diskShares),
+    );
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
@@ -119,7 +121,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
-      this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);
+      this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
     this.#starts = new VmStarts(this, workloads.length - early.length);
     const { startCost } = vmm;

@@ -119,7 +119,7 @@ export class RequestRings {
   }
 
   #requestsOf({ pages, units }: IoJob): number {
-    return pages === 0 ? units : Math.ceil(pages / this.#queue.pagesPerRequest);
+    return pages === 0 ? units : Math.max(1, Math.ceil(pages / this.#queue.pagesPerRequest));
   }
 }
 

@@ -21,6 +21,10 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
   if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
     return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
   }
+  const sharesDisks = vmm.disk.definition.queueOf?.(vmm.disk.parameters).sharing !== undefined;
+  if (!sharesDisks && settings?.some(({ diskShares }) => diskShares !== undefined)) {
+    return `${vmm.name} has the disk driver ${vmm.disk.definition.name}, which knows no disk shares`;
+  }
   const mechanisms = vmm.memory.map(({ definition }) => definition);
   const idle = mechanisms.find(
     ({ onlyWith }) => onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith),

@@ -16,8 +16,12 @@ export const VM_COLUMNS = [
 /** VMs that have different work or settings have figures of their own. */
 export function vmsDiffer(workloads: readonly CompiledWorkload[]): boolean {
   return workloads.some(
-    ({ name, guest, startUs }) =>
-      name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined || startUs !== undefined,
+    ({ name, guest, diskShares, startUs }) =>
+      name !== workloads[0].name ||
+      guest.cpu !== undefined ||
+      guest.memory !== undefined ||
+      diskShares !== undefined ||
+      startUs !== undefined,
   );
 }
 

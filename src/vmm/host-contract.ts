@@ -24,6 +24,16 @@ export interface TransmitRate {
   readonly periodUs: number;
 }
 
+/** How VMs that compete for a disk get it by their shares. */
+export interface DiskSharing {
+  /** Commands at the device at once. */
+  readonly outstanding: number;
+  /** Commands of one VM in a row, where each goes on where the one before it ended. */
+  readonly inRow: number;
+  /** A command costs one unit, and another for so many pages. */
+  readonly pagesPerUnit: number;
+}
+
 /** What a guest's requests go through on their way to a device. */
 export interface DeviceQueue {
   /** Requests of one guest that may be under way; more wait in the guest. */
@@ -36,6 +46,8 @@ export interface DeviceQueue {
   readonly underWay: number;
   /** Absent: as much as the device can. */
   readonly rate?: TransmitRate | undefined;
+  /** Absent: a disk serves commands as they come. */
+  readonly sharing?: DiskSharing | undefined;
 }
 
 /** A way to get memory out of VMs. */

@@ -20,12 +20,21 @@ export interface VmGroup {
   readonly first: number;
   readonly last: number;
   readonly memory?: MemorySettings;
+  /** Weight when VMs compete for a disk; absent: normal. */
+  readonly diskShares?: ShareLevel | number;
   /** When they are to start; absent: they are up before the simulation begins. */
   readonly startUs?: number;
 }
 
 /** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */
 const SHARES_PER_MIB: Readonly<Record<ShareLevel, number>> = { high: 20, normal: 10, low: 5 };
+
+/** Disk shares by level (ESX manuals). */
+const DISK_SHARES: Readonly<Record<ShareLevel, number>> = { high: 2000, normal: 1000, low: 500 };
+
+export function diskShares(shares: ShareLevel | number = "normal"): number {
+  return typeof shares === "number" ? shares : DISK_SHARES[shares];
+}
 
 /** Shares of a VM with `pages` of configured memory. */
 export function memoryShares(pages: number, shares: ShareLevel | number = "normal"): number {

@@ -38,6 +38,15 @@ describe("settings of single VMs", () => {
     ]);
   });
 
+  it("set disk shares, which only ESX keeps", async () => {
+    const [{ settings }] = expandMatrix(readMatrix(matrix("[{ vms: 0, disk: { shares: low } }]"), "m.yaml").matrix);
+    expect(settings).toEqual([{ first: 0, last: 0, diskShares: "low" }]);
+    const { cells } = await planMatrix(matrix("[{ vms: 0, disk: { shares: 700 } }]", undefined, "xen-pv"), "m.yaml");
+    const { status, reason } = await runCell(cells[0]);
+    expect(status).toBe("skipped");
+    expect(reason).toBe("xen-pv has the disk driver split-driver, which knows no disk shares");
+  });
+
   it("say when VMs start: at 0s is as if nothing was said", async () => {
     const text = matrix("[{ vms: 0..1, start: 30s }, { vms: 2, start: 0s }]");
     const [{ settings }] = expandMatrix(readMatrix(text, "m.yaml").matrix);

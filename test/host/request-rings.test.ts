@@ -125,6 +125,19 @@ describe("rings of block requests", () => {
     );
   });
 
+  it("are no bound where the VMM has none: a job is one request, of any size", () => {
+    const none = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
+    const rings = new RequestRings(none, () => {});
+    for (const guest of [0, 0, 1]) rings.put(diskJob(guest, 100, 5000));
+    const taken = [0, 1, 2].map(() => rings.take(Infinity, 0));
+    expect(taken.map((one) => [one?.job.guest, one?.requests, one?.pages])).toEqual([
+      [0, 1, 5000],
+      [1, 1, 5000],
+      [0, 1, 5000],
+    ]);
+    expect(taken.every((one) => one !== undefined && answer(one))).toBe(true);
+  });
+
   it("take one packet of each guest in turn", () => {
     const rings = new RequestRings({ entries: 256, pagesPerRequest: Infinity, inTurn: 1, underWay: 256 }, () => {});
     rings.put(packets(0, 5 * PAYLOAD));

@@ -45,14 +45,22 @@ export const vmGroupSchema = z
   .strictObject({
     vms: vmRange,
     memory: memory.optional(),
+    disk: z
+      .strictObject({
+        shares: z
+          .union([z.enum(SHARE_LEVELS), z.int().min(1).max(MAX_SHARES)])
+          .meta({ description: "Weight when VMs compete for the disk: high 2000, normal 1000, low 500." }),
+      })
+      .optional(),
     start: duration
       .optional()
       .meta({ description: "When the VMs are to start; by default they are up from the beginning." }),
   })
   .transform(
-    ({ vms, memory: settings, start }): VmGroup => ({
+    ({ vms, memory: settings, disk, start }): VmGroup => ({
       ...vms,
       ...(settings === undefined ? {} : { memory: settings }),
+      ...(disk === undefined ? {} : { diskShares: disk.shares }),
       ...(start === undefined || start === 0 ? {} : { startUs: start }),
     }),
   );

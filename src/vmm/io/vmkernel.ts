@@ -81,7 +81,13 @@ class VmkernelDevice implements IoPath {
 
 const needs = ["esx.device-access", "esx.vmkernel-request", "hardware.device-access", "page.copy"];
 
-export const vmkernelDisk = definePart<"disk", Accesses>({
+interface DiskParameters extends Accesses {
+  readonly outstanding: number;
+  readonly inRow: number;
+  readonly pagesPerUnit: number;
+}
+
+export const vmkernelDisk = definePart<"disk", DiskParameters>({
   slot: "disk",
   name: "vmkernel",
   summary: "emulated SCSI controller, real driver in the vmkernel",
@@ -89,8 +95,37 @@ export const vmkernelDisk = definePart<"disk", Accesses>({
     submitAccesses: registerAccesses("request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
     notifyAccesses: registerAccesses("burst of requests", 0, "assumed: every request has its own doorbell"),
     interruptAccesses: registerAccesses("interrupt", 3, "assumed: status, acknowledge, interrupt controller"),
+    outstanding: {
+      summary:
+        "commands at a disk that VMs compete for by their disk shares; others wait for their turn (0: no shares)",
+      default: 32,
+      unit: "commands",
+      min: 0,
+      source: "ESX, Disk.SchedNumReqOutstanding (from memory)",
+    },
+    inRow: {
+      summary: "commands of one VM in a row, where each goes on where the one before it ended",
+      default: 8,
+      unit: "commands",
+      min: 1,
+      source: "ESX, Disk.SchedQuantum (from memory)",
+    },
+    pagesPerUnit: {
+      summary: "a command costs its VM one unit of its shares, and another for so many pages",
+      default: 16,
+      unit: "pages",
+      min: 1,
+      source: "ESX Server 2.x administration guide: one unit and units by size; 64 KiB assumed",
+    },
   },
   needs,
+  queueOf: ({ outstanding, inRow, pagesPerUnit }) => ({
+    entries: Infinity,
+    pagesPerRequest: Infinity,
+    inTurn: 1,
+    underWay: Infinity,
+    sharing: outstanding > 0 ? { outstanding, inRow, pagesPerUnit } : undefined,
+  }),
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
 });
 
