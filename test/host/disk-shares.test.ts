@@ -87,28 +87,28 @@ describe("disk shares", () => {
   });
 });
 
-describe("VMs of a host that write all the time", () => {
-  /** Sixteen threads that write a page each, again and again, all over their file, for 20 s. */
-  function writer(diskShares: CompiledWorkload["diskShares"]): CompiledWorkload {
-    const stream = new OperationStreamBuilder();
-    for (let i = 0; i < 8000; i++) {
-      stream.add(Op.Request, 0, 0, 0);
-      stream.add(Op.WriteFile, (i * 7919) % 20_000, 1, 1);
-    }
-    const guest = {
-      memoryPages: 8192,
-      kernelPages: 100,
-      processes: 1,
-      anonymousPages: 100,
-      residentAnonymousPages: 50,
-      filePages: 20_000,
-      residentFilePages: 0,
-      swapPages: 100,
-      threads: 16,
-    };
-    const shares = diskShares === undefined ? {} : { diskShares };
-    return { name: "writer", guest, stream: stream.finish(), durationUs: 20e6, warmupUs: 2e6, ...shares };
+/** Sixteen threads that write a page each, again and again, all over their file, for 20 s. */
+function writer(diskShares: CompiledWorkload["diskShares"]): CompiledWorkload {
+  const stream = new OperationStreamBuilder();
+  for (let i = 0; i < 8000; i++) {
+    stream.add(Op.Request, 0, 0, 0);
+    stream.add(Op.WriteFile, (i * 7919) % 20_000, 1, 1);
   }
+  const guest = {
+    memoryPages: 8192,
+    kernelPages: 100,
+    processes: 1,
+    anonymousPages: 100,
+    residentAnonymousPages: 50,
+    filePages: 20_000,
+    residentFilePages: 0,
+    swapPages: 100,
+    threads: 16,
+  };
+  const shares = diskShares === undefined ? {} : { diskShares };
+  return { name: "writer", guest, stream: stream.finish(), durationUs: 20e6, warmupUs: 2e6, ...shares };
+}
+describe("VMs of a host that write all the time", () => {
   const done = (vmm: Vmm, vms: readonly CompiledWorkload["diskShares"][]): number[] => {
     const { vms: table } = runHost(vmm, profile, vms.map(writer), 8192 * vms.length, () => ({}));
     return table?.rows.map((row) => row[table.columns.indexOf("requests_done")]) ?? [];
