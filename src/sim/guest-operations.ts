@@ -99,7 +99,7 @@ export class GuestOperations {
         break;
       case Op.Send:
         this.#packets(JobKind.Transmit, a[at], this.#prices.sendPacket);
-        // A back end sends it when it gets to it.
+        // A back end or a shaper sends it when it gets to it.
         if (this.#packetJob === undefined) this.#around.devices.transmit(a[at], now);
         break;
       case Op.Receive:
@@ -177,7 +177,8 @@ export class GuestOperations {
     const small = endsInSmallPacket(bytes) ? 1 : 0;
     this.#pending.addVector(frontend, packets - small);
     this.#pending.addVector(smallFrontend, small);
-    if (backend.total === 0) return;
+    const shaped = kind === JobKind.Transmit && this.#around.devices.shaped !== undefined;
+    if (backend.total === 0 && !shaped) return;
     this.#packetJob = { kind, backend, units: packets, bytes: kind === JobKind.Transmit ? bytes : 0 };
   }
 

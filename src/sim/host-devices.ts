@@ -12,10 +12,14 @@ import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
 import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
 import { RequestRings, type Taken } from "./request-rings.ts";
+import { ShapedSends } from "./shaped-sends.ts";
+import { TrafficShaper } from "./traffic-shaper.ts";
 import { TransmitCredit } from "./transmit-credit.ts";
 
 /** A guest whose request finds no room on its ring. */
 const RING_FULL = event("io.ring-full");
+/** A packet for which a shaper's queue has no room. */
+const SHAPER_DROP = event("io.shaper-drop");
 /** Devices that say nothing of a ring take whatever comes, one guest's request after another's. */
 const NO_RING: DeviceQueue = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
 
@@ -35,6 +39,8 @@ export class HostDevices {
   /** By kind of job: disk, packets to send, packets received. */
   readonly rings: readonly RequestRings[];
   backend: BackendVm | undefined;
+  /** Absent: guests may send as much as they like. */
+  readonly shaped: ShapedSends | undefined;
   readonly #events: EventQueue;
   /** Whose disk requests go through rings. */
   readonly #disksHaveRings: boolean;
@@ -57,8 +63,12 @@ export class HostDevices {
     this.link = new NetworkLink(profile);
     this.#events = events;
     const diskQueue = vmm.disk.definition.queueOf?.(vmm.disk.parameters);
-    const { rate, ...networkQueue } = vmm.network.definition.queueOf?.(vmm.network.parameters) ?? NO_RING;
+    const { rate, shaping, ...networkQueue } = vmm.network.definition.queueOf?.(vmm.network.parameters) ?? NO_RING;
     const credit = rate && new TransmitCredit(rate, profile.megahertz);
+    const onDrop = (): void => ledger.count(SHAPER_DROP);
+    if (shaping !== undefined) {
+      this.shaped = new ShapedSends(new TrafficShaper(shaping, profile.megahertz), events, profile.megahertz, onDrop);
+    }
     const onFull = (): void => ledger.count(RING_FULL);
     this.#disksHaveRings = diskQueue !== undefined;
     this.#shares = diskQueue?.sharing && new DiskShares(diskQueue.sharing, sharesOf);
@@ -72,6 +82,7 @@ export class HostDevices {
   submit(job: IoJob, now: number): void {
     job.waiter?.begin();
     if (job.guest !== NOBODY && this.backend !== undefined && job.backend.total > 0) return this.backend.enqueue(job);
+    if (job.kind === JobKind.Transmit && this.shaped !== undefined) return this.shaped.send(job, now);
     if (job.kind === JobKind.Disk && job.guest !== NOBODY && this.#disksHaveRings) {
       this.rings[JobKind.Disk].put(job);
       return this.#takeFromRings(now);
@@ -122,6 +133,12 @@ export class HostDevices {
     if (at >= this.#backendCalledAt) return;
     this.#backendCalledAt = at;
     this.#events.add(at, Event.BackEnd);
+  }
+
+  /** The event of a packet of a guest whose traffic is shaped. */
+  onPacket(number: number, now: number): void {
+    const bytes = this.shaped?.onEvent(number, now) ?? -1;
+    if (bytes >= 0) this.link.transmit(now, bytes);
   }
 
   backEndCalled(): void {

@@ -23,6 +23,8 @@ export const Event = {
   LookAgain: 13,
   /** A guest may send again. */
   BackEnd: 14,
+  /** A packet leaves, or is sent again; detail: its number. */
+  Packet: 15,
 } as const;
 
 /** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */

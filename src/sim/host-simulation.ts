@@ -1,10 +1,10 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
-import { cause, Ledger } from "../core/ledger.ts";
-import { type CostVector, costOf, FREE, PendingCharges } from "../core/pending-charges.ts";
+import { Ledger } from "../core/ledger.ts";
+import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
-import { type KernelName, type MachineProfile, microsecondsToCycles, primitiveCost } from "../machine/profile.ts";
+import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
 import type {
   Allocation,
@@ -32,11 +32,9 @@ import type { MeasureOperations } from "./operation-prices.ts";
 import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors, type Vcpu } from "./processors.ts";
-import { type StartingHost, VmStarts } from "./vm-starts.ts";
+import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
 import { VmmWork } from "./vmm-work.ts";
 
-/** Work of the control plane for a VM that starts. */
-const START = cause("vmm.start");
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
 const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
@@ -124,9 +122,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
     this.#starts = new VmStarts(this, workloads.length - early.length);
-    const { startCost } = vmm;
-    const takesWork = startCost !== undefined && this.#starts.pending;
-    this.#startCost = takesWork ? costOf(START, primitiveCost(profile, startCost)) : FREE;
+    this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
     this.#observer = new HostObserver({
       profile,
       memory: this.host,
@@ -256,6 +252,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return;
       case Event.BackEnd:
         return this.devices.backEndCalled();
+      case Event.Packet:
+        return this.devices.onPacket(detail, this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:

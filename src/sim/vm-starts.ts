@@ -2,11 +2,22 @@
  * VMs that are asked for while the host runs. The toolstack starts one after the other: the allocation policy finds memory
  * for it, which may take time or fail; then the VM is built, and comes up when whoever builds it has run what that takes.
  */
+import { cause } from "../core/ledger.ts";
+import { type CostVector, costOf, FREE } from "../core/pending-charges.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { StartAnswer } from "../vmm/host-contract.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";
+
+/** Work of the control plane for a VM that starts. */
+const START = cause("vmm.start");
+
+export function startCostOf({ startCost }: Vmm, profile: MachineProfile): CostVector {
+  return startCost === undefined ? FREE : costOf(START, primitiveCost(profile, startCost));
+}
 
 export interface StartingHost {
   readonly host: HostMemory;

@@ -24,6 +24,14 @@ export interface TransmitRate {
   readonly periodUs: number;
 }
 
+/** Limits of what each VM sends: rates in kbit/s, the largest burst in kB, and packets that wait for their turn. */
+export interface TrafficShaping {
+  readonly averageKilobits: number;
+  readonly peakKilobits: number;
+  readonly burstKilobytes: number;
+  readonly queuedPackets: number;
+}
+
 /** How VMs that compete for a disk get it by their shares. */
 export interface DiskSharing {
   /** Commands at the device at once. */
@@ -48,6 +56,8 @@ export interface DeviceQueue {
   readonly rate?: TransmitRate | undefined;
   /** Absent: a disk serves commands as they come. */
   readonly sharing?: DiskSharing | undefined;
+  /** Absent: a VM may send as much as it likes. */
+  readonly shaping?: TrafficShaping | undefined;
 }
 
 /** A way to get memory out of VMs. */

@@ -108,12 +108,13 @@ function writer(diskShares: CompiledWorkload["diskShares"]): CompiledWorkload {
   const shares = diskShares === undefined ? {} : { diskShares };
   return { name: "writer", guest, stream: stream.finish(), durationUs: 20e6, warmupUs: 2e6, ...shares };
 }
-describe("VMs of a host that write all the time", () => {
-  const done = (vmm: Vmm, vms: readonly CompiledWorkload["diskShares"][]): number[] => {
-    const { vms: table } = runHost(vmm, profile, vms.map(writer), 8192 * vms.length, () => ({}));
-    return table?.rows.map((row) => row[table.columns.indexOf("requests_done")]) ?? [];
-  };
+/** Requests that each of these writers gets done. */
+function done(vmm: Vmm, vms: readonly CompiledWorkload["diskShares"][]): number[] {
+  const { vms: table } = runHost(vmm, profile, vms.map(writer), 8192 * vms.length, () => ({}));
+  return table?.rows.map((row) => row[table.columns.indexOf("requests_done")]) ?? [];
+}
 
+describe("VMs of a host that write all the time", () => {
   it("get it by their shares on ESX: high and low are four to one", () => {
     const one: Vmm = { ...esx, disk: vmkernelDisk({ outstanding: 1 }) };
     const [high, low] = done(one, ["high", "low"]);

@@ -8,6 +8,7 @@ import type { Meter } from "../../machine/meter.ts";
 import { copyCost } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
+import type { DeviceQueue, TrafficShaping } from "../host-contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 import { registerAccesses } from "./register-accesses.ts";
 
@@ -81,6 +82,9 @@ class VmkernelDevice implements IoPath {
 
 const needs = ["esx.device-access", "esx.vmkernel-request", "hardware.device-access", "page.copy"];
 
+/** There is no ring of a size of its own. */
+const UNBOUNDED = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity } as const;
+
 interface DiskParameters extends Accesses {
   readonly outstanding: number;
   readonly inRow: number;
@@ -120,16 +124,54 @@ export const vmkernelDisk = definePart<"disk", DiskParameters>({
   },
   needs,
   queueOf: ({ outstanding, inRow, pagesPerUnit }) => ({
-    entries: Infinity,
-    pagesPerRequest: Infinity,
-    inTurn: 1,
-    underWay: Infinity,
+    ...UNBOUNDED,
     sharing: outstanding > 0 ? { outstanding, inRow, pagesPerUnit } : undefined,
   }),
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
 });
 
-export const vmkernelNetwork = definePart<"network", Accesses>({
+interface NetworkParameters extends Accesses, TrafficShaping {}
+
+/** Traffic shaping of a VM's interface, off by default. */
+const shapingParameters = {
+  averageKilobits: {
+    summary: "most that a VM sends on average (0: no limit)",
+    default: 0,
+    unit: "kbit/s",
+    min: 0,
+    source: "ESX Server 2.x administration guide: network shaping is off by default",
+  },
+  peakKilobits: {
+    summary: "most that it sends within a burst; no less than the average",
+    default: 0,
+    unit: "kbit/s",
+    min: 0,
+    source: "ESX Server 2.x administration guide, network shaping",
+  },
+  burstKilobytes: {
+    summary: "largest burst",
+    default: 0,
+    unit: "kB",
+    min: 0,
+    source: "ESX Server 2.x administration guide, network shaping",
+  },
+  queuedPackets: {
+    summary: "packets that wait for their turn; more are dropped",
+    default: 100,
+    unit: "packets",
+    min: 1,
+    source:
+      "assumption: the queue of a Linux interface of the time; VMware published that there is a queue, not its size",
+  },
+} as const;
+
+function shapedQueue({ averageKilobits, peakKilobits, burstKilobytes, queuedPackets }: NetworkParameters): DeviceQueue {
+  const peak = Math.max(averageKilobits, peakKilobits);
+  const shaping = { averageKilobits, peakKilobits: peak, burstKilobytes, queuedPackets };
+  return { ...UNBOUNDED, shaping: averageKilobits > 0 ? shaping : undefined };
+}
+
+export const vmkernelNetwork = definePart<"network", NetworkParameters>({
   slot: "network",
   name: "vmkernel",
   summary: "emulated Lance (vlance), real driver in the vmkernel",
@@ -145,12 +187,14 @@ export const vmkernelNetwork = definePart<"network", Accesses>({
       7,
       "Sugerman 2001, table of section 3: 3.2 status accesses and 4.1 to the interrupt controller per transmission",
     ),
+    ...shapingParameters,
   },
   needs,
+  queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });
 
-export const vmxnet = definePart<"network", Accesses>({
+export const vmxnet = definePart<"network", NetworkParameters>({
   slot: "network",
   name: "vmxnet",
   summary: "paravirtual interface (vmxnet): packets on a shared ring, real driver in the vmkernel",
@@ -158,7 +202,9 @@ export const vmxnet = definePart<"network", Accesses>({
     submitAccesses: registerAccesses("packet sent", 0, "assumed: a packet is an entry on a ring"),
     notifyAccesses: registerAccesses("burst of packets", 1, "assumed: one access says that there is work"),
     interruptAccesses: registerAccesses("interrupt", 1, "assumed: the ring says what has come; one acknowledgement"),
+    ...shapingParameters,
   },
   needs,
+  queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });
