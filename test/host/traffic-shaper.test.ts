@@ -14,6 +14,29 @@ import { profile } from "./fixtures.ts";
 const MHZ = 1;
 const FRAME = PAYLOAD + FRAME_HEADER_BYTES;
 
+/** Sends messages of so many packets, one after the other. */
+function sender(messages: number, packets: number): CompiledWorkload {
+  const stream = new OperationStreamBuilder();
+  for (let i = 0; i < messages; i++) {
+    stream.add(Op.Request, 0, 0, 0);
+    stream.add(Op.Send, packets * PAYLOAD);
+  }
+  const guest = {
+    memoryPages: 4096,
+    kernelPages: 100,
+    processes: 1,
+    anonymousPages: 100,
+    residentAnonymousPages: 50,
+    filePages: 100,
+    residentFilePages: 0,
+    swapPages: 100,
+    threads: 1,
+  };
+  return { name: "sender", guest, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
+}
+const shaped = (averageKilobits: number): Vmm => ({ ...esx, network: vmxnet({ averageKilobits }) });
+const run = (vmm: Vmm, work: CompiledWorkload) => runHost(vmm, profile, [work], 5000, () => ({}));
+
 describe("traffic shaping", () => {
   it("lets a burst out at the peak rate, then goes on at the average", () => {
     const shaper = new TrafficShaper(
@@ -68,29 +91,6 @@ describe("traffic shaping", () => {
       }),
     );
   });
-
-  /** Sends messages of so many packets, one after the other. */
-  function sender(messages: number, packets: number): CompiledWorkload {
-    const stream = new OperationStreamBuilder();
-    for (let i = 0; i < messages; i++) {
-      stream.add(Op.Request, 0, 0, 0);
-      stream.add(Op.Send, packets * PAYLOAD);
-    }
-    const guest = {
-      memoryPages: 4096,
-      kernelPages: 100,
-      processes: 1,
-      anonymousPages: 100,
-      residentAnonymousPages: 50,
-      filePages: 100,
-      residentFilePages: 0,
-      swapPages: 100,
-      threads: 1,
-    };
-    return { name: "sender", guest, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
-  }
-  const shaped = (averageKilobits: number): Vmm => ({ ...esx, network: vmxnet({ averageKilobits }) });
-  const run = (vmm: Vmm, work: CompiledWorkload) => runHost(vmm, profile, [work], 5000, () => ({}));
 
   it("makes a VM on a host wait until its message has left", () => {
     const { metrics, events } = run(shaped(8000), sender(100, 20));
