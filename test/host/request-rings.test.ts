@@ -10,6 +10,7 @@ import { TransmitCredit } from "../../src/sim/transmit-credit.ts";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import type { MeasuredOperation } from "../../src/sim/operations.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
 import { native } from "../../src/vmm/native.ts";
 import { splitDriverDisk, splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
 import { xenDriversDisk } from "../../src/vmm/io/xen-drivers.ts";
@@ -44,6 +45,9 @@ describe("rings of block requests", () => {
     ] as const) {
       expect(definition.queueOf?.(parameters)).toEqual({ ...BLOCK, entries });
     }
+    // virtio: 128 requests of 126 pages, and nobody between ring and disk.
+    const virtio = { entries: 128, pagesPerRequest: 126, underWay: Infinity, sharing: undefined };
+    expect(kvm.disk.definition.queueOf?.(kvm.disk.parameters)).toMatchObject(virtio);
     const network = splitDriverNetwork();
     expect(network.definition.queueOf?.(network.parameters)).toMatchObject({ entries: 256, inTurn: 1 });
   });
@@ -257,6 +261,31 @@ describe("a host whose guests share rings and dom0", () => {
     const [queued] = latencies(runHost({ ...native, maxGuests: 2 }, profile, [reader, writer], 40_000, prices(0)));
     expect(ringed).toBeLessThan(2 * boundMs);
     expect(queued).toBeGreaterThan(4000 * pageMs);
+  });
+
+  it("lets a guest of KVM have 128 requests of 126 pages on its ring, and the next when one is answered", () => {
+    const big = workload("big", (stream) => {
+      stream.add(Op.Request, 0, 0, 0);
+      stream.add(Op.WriteFile, 0, 14_000, 1);
+      stream.add(Op.Request, 0, 0, 0);
+      stream.add(Op.WriteFile, 20_000, 12_000, 1);
+    });
+    const shape = { ...big.guest, memoryPages: 40_000 };
+    const { events, metrics } = runHost(kvm, profile, [{ ...big, guest: shape }], 40_000, prices(0));
+    // 14,000 pages are 112 requests: none of them waits in the guest.
+    expect(events["event.io.ring-full"]).toBeUndefined();
+    const full = { ...shape, memoryPages: 60_000 };
+    const more = workload("more", (stream) => {
+      stream.add(Op.Request, 0, 0, 0);
+      stream.add(Op.WriteFile, 0, 126 * 130, 1);
+    });
+    // Without KSM, whose merged pages would have to be copied first.
+    const second = runHost({ ...kvm, memory: [] }, profile, [{ ...more, guest: full }], 60_000, prices(0));
+    expect(second.events["event.io.ring-full"]).toBe(1);
+    // A ring that is full keeps no disk waiting: pages go out at its rate, after one positioning.
+    const pageMs = 4096 / profile.disk.megabytesPerSecond / 1000;
+    expect(second.metrics.elapsed_ms).toBeCloseTo(126 * 130 * pageMs + profile.disk.positioningUs / 1000, 0);
+    expect(metrics.requests_done).toBe(2);
   });
 
   it("charges dom0 for each request of a job, and counts when a ring is full", () => {

@@ -89,6 +89,8 @@ interface DiskParameters extends Accesses {
   readonly outstanding: number;
   readonly inRow: number;
   readonly pagesPerUnit: number;
+  readonly ringEntries: number;
+  readonly pagesPerRequest: number;
 }
 
 export const vmkernelDisk = definePart<"disk", DiskParameters>({
@@ -121,10 +123,25 @@ export const vmkernelDisk = definePart<"disk", DiskParameters>({
       min: 1,
       source: "ESX Server 2.x administration guide: one unit and units by size; 64 KiB assumed",
     },
+    ringEntries: {
+      summary: "requests of a guest under way on its ring; more wait in the guest (0: any number)",
+      default: 0,
+      unit: "entries",
+      min: 0,
+      source: "an emulated controller has no ring; virtio's is of 128 (QEMU, hw/block/virtio-blk.c, before 5.0)",
+    },
+    pagesPerRequest: {
+      summary: "most pages of such a request",
+      default: 126,
+      unit: "pages",
+      min: 1,
+      source: "QEMU, hw/block/virtio-blk.c: seg_max is 126, two entries less than the ring has",
+    },
   },
   needs,
-  queueOf: ({ outstanding, inRow, pagesPerUnit }) => ({
+  queueOf: ({ outstanding, inRow, pagesPerUnit, ringEntries, pagesPerRequest }) => ({
     ...UNBOUNDED,
+    ...(ringEntries > 0 && { entries: ringEntries, pagesPerRequest }),
     sharing: outstanding > 0 ? { outstanding, inRow, pagesPerUnit } : undefined,
   }),
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
