@@ -4,7 +4,6 @@
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
 import { copyInto } from "../core/copy-into.ts";
-import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
@@ -12,6 +11,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
+import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import type { LargePageBacking, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
 import {
   BALLOONED,
@@ -33,17 +33,6 @@ const SWAP_OUT = cause("vmm.host-swap.out");
 const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
-
-/** A VM needs a frame, none is free, and the VMM cannot make room. */
-export class HostOutOfMemory extends InputError {
-  constructor(vm: number, vmm: string, canTake: boolean) {
-    const why = canTake
-      ? "none of its mechanisms finds a page to take from a VM"
-      : "it has no mechanism that can take memory from a VM by force";
-    super(`the host is out of memory: VM ${vm} needs a page, and ${vmm} has none left; ${why}`);
-    this.name = "HostOutOfMemory";
-  }
-}
 
 export class HostMemory {
   /** Name of the VMM, for messages. */
