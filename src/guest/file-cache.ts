@@ -112,6 +112,11 @@ export class FileCache implements PageOwner {
     if (this.#queued[page] === 0) this.#enqueue(page, now);
   }
 
+  /** The page is in the cache, and newer than what is on the disk. */
+  isDirty(page: number): boolean {
+    return this.#cache.isDirty(page);
+  }
+
   /** Write pages back that became dirty at or before `before`; one disk request per run of neighbours. */
   writeBack(before: number): void {
     while (this.#dirtyCount > 0 && this.#dirtySince[this.#dirtyHead] <= before) {

@@ -71,6 +71,8 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly #flags: Uint8Array;
   /** Which file page or which logical anonymous page a page in use holds. */
   readonly #item: Int32Array;
+  /** Told of every page that becomes free, with its content of no use to anybody. */
+  freed: ((ppn: number) => void) | undefined;
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
 
@@ -153,6 +155,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     else this.kernel--;
     this.#flags[ppn] = PageUse.Free;
     this.free.add(ppn);
+    this.freed?.(ppn);
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */

@@ -5,10 +5,12 @@ import { sizeOf } from "../guest/boot-memory.ts";
 import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
-import { type HostMemory, HostOutOfMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { RequestForesight } from "./foresight.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { OperationPrices } from "./operation-prices.ts";
@@ -152,6 +154,14 @@ function buildGuest(
     memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
     vm.builtWithout = vm.ballooned;
   }
+  const source = new RequestSource(workload.stream, around.megahertz);
+  let foresight: RequestForesight | undefined;
+  const { clairvoyance } = host;
+  if (clairvoyance !== undefined) {
+    foresight = new RequestForesight(workload, memory, source, around.megahertz, () => around.now());
+    vm.foresight = foresight;
+    memory.pages.freed = (ppn) => clairvoyance.freed(vm, ppn);
+  }
   try {
     physical.populate(shape.contents?.length ?? 0, allocation.populates, host.sharer?.scannedBeforeStart === true);
   } catch (error) {
@@ -159,8 +169,7 @@ function buildGuest(
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  const source = new RequestSource(workload.stream, around.megahertz);
-  return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
+  return new HostGuest({ index, workload, memory, vm, prices, source, foresight, transientPages: transient }, around);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import type { RequestForesight } from "./foresight.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
@@ -47,6 +48,8 @@ export interface GuestParts {
   readonly vm: VmMemory;
   readonly prices: OperationPrices;
   readonly source: RequestSource;
+  /** Absent: the VMM has none. */
+  readonly foresight: RequestForesight | undefined;
   /** See transientPages(). */
   readonly transientPages: number;
 }
@@ -100,6 +103,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
+    parts.foresight?.watch(this.#threads, () => this.#latest);
   }
 
   /** All its requests are done, or it is no longer here to do them. */

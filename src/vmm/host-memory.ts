@@ -3,15 +3,15 @@
  * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
-import { copyInto } from "../core/copy-into.ts";
-import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import type { LargePageBacking, PageCompressor, PageSharer, RoomMaker } from "./memory-roles.ts";
+import { HostOutOfMemory } from "./host-out-of-memory.ts";
+import type { Clairvoyance, LargePageBacking, PageCompressor, PageSharer, RoomMaker } from "./memory-roles.ts";
+import { SwapSlots } from "./swap-slots.ts";
 import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
@@ -21,17 +21,6 @@ const SWAP_OUT = cause("vmm.host-swap.out");
 const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
-
-/** A VM needs a frame, none is free, and the VMM cannot make room. */
-export class HostOutOfMemory extends InputError {
-  constructor(vm: number, vmm: string, canTake: boolean) {
-    const why = canTake
-      ? "none of its mechanisms finds a page to take from a VM"
-      : "it has no mechanism that can take memory from a VM by force";
-    super(`the host is out of memory: VM ${vm} needs a page, and ${vmm} has none left; ${why}`);
-    this.name = "HostOutOfMemory";
-  }
-}
 
 export class HostMemory {
   /** Name of the VMM, for messages. */
@@ -46,6 +35,7 @@ export class HostMemory {
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
   roomMaker: RoomMaker | undefined;
+  clairvoyance: Clairvoyance | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
@@ -60,11 +50,8 @@ export class HostMemory {
   pinnedPpn = -1;
   /** The VMM's own frame of zeros, if guest pages may be mapped to one. */
   zeroFrame = -1;
-  readonly #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
-  #slotContent = new Uint32Array(1024);
-  #slotsUsed = 0;
-  /** Free slots below #slotsUsed: a stack. */
-  #freeSlots: number[] = [];
+  #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
+  readonly #slots = new SwapSlots();
 
   constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges, vmm = "the VMM") {
     this.vmm = vmm;
@@ -80,7 +67,14 @@ export class HostMemory {
   addVm(pages: number, settings: MemorySettings = {}): VmMemory {
     const vm = new VmMemory(this.vms.length, pages, settings);
     this.vms.push(vm);
+    if (this.clairvoyance !== undefined) vm.sampled.fill(1);
     return vm;
+  }
+
+  /** From now on nothing that the VMM does to memory costs anything but the time to read a page back. */
+  foresee(clairvoyance: Clairvoyance): void {
+    this.clairvoyance = clairvoyance;
+    this.#costs = { map: 0, zero: 0, cowBreak: 0 };
   }
 
   /** Content id of a guest page. */
@@ -120,9 +114,14 @@ export class HostMemory {
 
   /** Move a mapped page to the host's swap space. */
   swapOut(vm: VmMemory, ppn: number): void {
+    this.#write(this.putAside(vm, ppn));
+  }
+
+  /** The same of a page that has been written before, when the disk had nothing to do. Returns its slot. */
+  putAside(vm: VmMemory, ppn: number): number {
     const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
-    this.#writeSlot(vm, ppn, content);
+    return this.#toSlot(vm, ppn, content);
   }
 
   /**
@@ -144,23 +143,25 @@ export class HostMemory {
 
   /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
   swapOutCompressed(vm: VmMemory, ppn: number): void {
-    const content = this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0;
-    this.#writeSlot(vm, ppn, content);
+    this.#write(this.#toSlot(vm, ppn, this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0));
   }
 
   /** Pages that still fit in the host's swap space. */
   get swapSpaceLeft(): number {
-    return this.swapSpacePages - (this.#slotsUsed - this.#freeSlots.length);
+    return this.swapSpacePages - this.#slots.length;
   }
 
-  #writeSlot(vm: VmMemory, ppn: number, content: number): void {
-    const slot = this.#freeSlots.pop() ?? this.#newSlot();
-    this.#slotContent[slot] = content;
-    vm.backing[ppn] = slotCode(slot);
-    vm.swapped++;
+  #write(slot: number): void {
     this.swapOuts++;
     this.requests.add(DiskRequestKind.SwapWrite, slot);
     this.payer.add(SWAP_OUT, this.#costs.map);
+  }
+
+  #toSlot(vm: VmMemory, ppn: number, content: number): number {
+    const slot = this.#slots.take(content);
+    vm.backing[ppn] = slotCode(slot);
+    vm.swapped++;
+    return slot;
   }
 
   /** The content of a page is not needed any more: whatever holds it is free for others. */
@@ -173,19 +174,24 @@ export class HostMemory {
     vm.backing[ppn] = UNBACKED;
   }
 
-  /** The VM leaves the host: it does not run here again, and its frames are free for others. */
-  evict(vm: VmMemory): void {
-    vm.blocked = true;
-    vm.evicted = true;
-    for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.discard(vm, ppn);
-    vm.returned = 0;
-  }
-
   /** Map a guest page to a shared frame instead of its own. The contents must be equal. */
   merge(vm: VmMemory, ppn: number, sharedMpn: number): void {
     this.frames.drop(vm.backing[ppn]);
     this.frames.addReference(sharedMpn);
     vm.backing[ppn] = sharedMpn;
+  }
+
+  swappedContent(vm: VmMemory, ppn: number): number {
+    return this.#slots.content(slotCode(vm.backing[ppn]));
+  }
+
+  /** Map a swapped page to a frame that holds its content for others. */
+  mapShared(vm: VmMemory, ppn: number, mpn: number): void {
+    if (this.frames.state[mpn] === FrameState.Private) this.frames.markShared(mpn);
+    this.frames.addReference(mpn);
+    this.#releaseSlot(vm, slotCode(vm.backing[ppn]));
+    vm.backing[ppn] = mpn;
+    vm.mapped++;
   }
 
   /** From now on there is a frame of zeros, on top of those for VMs, that guest pages may be merged with. */
@@ -210,8 +216,11 @@ export class HostMemory {
   #back(vm: VmMemory, ppn: number): number {
     if (vm.backing[ppn] === BALLOONED) throw new RangeError(`VM ${vm.index} uses page ${ppn}, which is in its balloon`);
     if (vm.backing[ppn] === UNBACKED && this.largePages?.back(vm, ppn) === true) return vm.backing[ppn];
+    if (this.clairvoyance?.back(vm, ppn) === true) return vm.backing[ppn];
     const mpn = this.#allocate(vm, ppn);
     const place = vm.backing[ppn];
+    vm.backing[ppn] = mpn;
+    vm.mapped++;
     if (place === UNBACKED) {
       if (vm.returned > 0) vm.returned--;
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
@@ -219,20 +228,29 @@ export class HostMemory {
       this.frames.content[mpn] = this.compressor?.take(vm, cacheCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
-      this.frames.content[mpn] = this.#slotContent[slot];
-      this.requests.add(DiskRequestKind.SwapRead, slot);
+      this.frames.content[mpn] = this.#slots.content(slot);
+      this.#readSlot(vm, ppn, slot);
       this.#releaseSlot(vm, slot);
-      this.swapIns++;
-      this.payer.add(SWAP_IN, this.#costs.map);
+      this.clairvoyance?.cameBack(vm, ppn);
     }
-    vm.backing[ppn] = mpn;
-    vm.mapped++;
     return mpn;
+  }
+
+  /** Who knows the future has put pages where they can be read in one go, and reads none that is about to be overwritten. */
+  #readSlot(vm: VmMemory, ppn: number, slot: number): void {
+    if (this.clairvoyance !== undefined && vm.foresight?.overwrites(ppn) === true) return;
+    this.requests.add(DiskRequestKind.SwapRead, this.clairvoyance === undefined ? slot : this.swapIns);
+    this.swapIns++;
+    this.payer.add(SWAP_IN, this.#costs.map);
   }
 
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
-    const isLast = this.frames.references(mpn) === 1;
+    let isLast = this.frames.references(mpn) === 1;
+    if (!isLast && this.clairvoyance !== undefined && this.frames.free === 0) {
+      this.#makeRoom(vm, ppn);
+      isLast = this.frames.references(mpn) === 1;
+    }
     if (isLast && this.sharer?.copiesForLast !== true) {
       this.payer.add(COW_BREAK, this.#costs.map);
     } else {
@@ -251,34 +269,32 @@ export class HostMemory {
   }
 
   #allocate(vm: VmMemory, ppn: number): number {
-    if (this.frames.free === 0) {
-      const [outerVm, outerPpn] = [this.pinnedVm, this.pinnedPpn];
-      this.pinnedVm = vm.index;
-      this.pinnedPpn = ppn;
-      const freed = this.roomMaker?.makeRoom() ?? 0;
-      this.pinnedVm = outerVm;
-      this.pinnedPpn = outerPpn;
-      if (freed === 0) throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
+    if (this.frames.free === 0 && this.#makeRoom(vm, ppn) === 0) {
+      throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
     return this.frames.allocate(ZERO_CONTENT);
   }
 
+  #makeRoom(vm: VmMemory, ppn: number): number {
+    const [outerVm, outerPpn] = [this.pinnedVm, this.pinnedPpn];
+    this.pinnedVm = vm.index;
+    this.pinnedPpn = ppn;
+    const freed = this.roomMaker?.makeRoom() ?? 0;
+    this.pinnedVm = outerVm;
+    this.pinnedPpn = outerPpn;
+    return freed;
+  }
+
   #noteActivity(vm: VmMemory, ppn: number): void {
     vm.sampled[ppn] = 0;
+    if (this.clairvoyance !== undefined) return this.clairvoyance.touched(vm, ppn);
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }
 
-  #newSlot(): number {
-    if (this.#slotsUsed === this.#slotContent.length) {
-      this.#slotContent = copyInto(this.#slotContent, new Uint32Array(this.#slotsUsed * 2));
-    }
-    return this.#slotsUsed++;
-  }
-
   #releaseSlot(vm: VmMemory, slot: number): void {
-    this.#freeSlots.push(slot);
+    this.#slots.release(slot);
     vm.swapped--;
   }
 }
