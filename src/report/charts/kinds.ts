@@ -5,6 +5,7 @@ import { hostMemoryChart } from "./host-memory.ts";
 import { memorySourcesChart } from "./memory-sources.ts";
 import { operationBreakdownChart } from "./operation-breakdown.ts";
 import { overcommitChart } from "./overcommit.ts";
+import { sensitivityChart } from "./sensitivity.ts";
 import { slowdownChart } from "./slowdown.ts";
 
 export const CHART_KINDS: readonly ChartKind[] = [
@@ -13,5 +14,6 @@ export const CHART_KINDS: readonly ChartKind[] = [
   operationBreakdownChart,
   overcommitChart,
   memorySourcesChart,
+  sensitivityChart,
   hostMemoryChart,
 ];

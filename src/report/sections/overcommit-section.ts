@@ -1,10 +1,12 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
-import { serviceLevelOf } from "../../analysis/results.ts";
+import { type Results, serviceLevelOf } from "../../analysis/results.ts";
+import { sensitivities } from "../../analysis/sensitivity.ts";
 import { levelText } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { memorySourcesChart } from "../charts/memory-sources.ts";
 import { overcommitChart } from "../charts/overcommit.ts";
+import { sensitivityChart } from "../charts/sensitivity.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
@@ -26,12 +28,21 @@ export function overcommitSection({ results }: Run): Section {
               (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.workload}, block ${curve.block})`,
             ),
           ),
-          ...[...overcommitChart.draw(results), ...memorySourcesChart.draw(results)].map(
-            (chart): Block => ({ kind: "chart", chart }),
-          ),
+          ...sensitivityBlocks(results),
+          ...[
+            ...overcommitChart.draw(results),
+            ...memorySourcesChart.draw(results),
+            ...sensitivityChart.draw(results),
+          ].map((chart): Block => ({ kind: "chart", chart })),
           table(curves),
         ];
   return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
+}
+
+/** What the answers hang on, where that was asked. */
+function sensitivityBlocks(results: Results): Block[] {
+  const answers = sensitivities(results);
+  return answers.length === 0 ? [] : [list(answers.map(({ sentence }) => sentence))];
 }
 
 function table(curves: readonly OvercommitCurve[]): Block {
