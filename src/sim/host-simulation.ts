@@ -196,7 +196,7 @@ export class HostSimulation implements GuestSurroundings {
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
-        if (!this.#tickless || !this.guests[subject].vcpu.asleep) this.guests[subject].timerInterrupts(TIMERS_AT_ONCE);
+        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE, this.#tickless);
         return again(TIMER_PERIOD_US * TIMERS_AT_ONCE);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);

@@ -19,7 +19,7 @@ export const esx5 = defineVmm({
   mmu: nestedPaging({ largePages: true }),
   memory: [largePages(), pageSharing(), ballooning(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 5, samplePeriodSeconds: 60 }),
-  scheduler: proportionalShareCpu(),
+  scheduler: proportionalShareCpu({ coScheduling: 3 }),
   disk: vmkernelDisk(),
   network: vmxnet(),
   overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
