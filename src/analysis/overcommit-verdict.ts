@@ -1,5 +1,6 @@
 /** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
+import { oscillates } from "./memory-control.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
 import { keepsLevel, levelText, serviceOf, twoDecimals } from "./service-level.ts";
 
@@ -44,7 +45,7 @@ export function overcommitVerdict(
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${beyond === undefined ? ", the highest ratio measured" : ""}`;
-  const note = level.metric === "throughput" ? latencyNote(points, highest) : "";
+  const note = (level.metric === "throughput" ? latencyNote(points, highest) : "") + oscillationNote(kept);
   const stays = levelText(level, "stays ");
   const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}.`;
   return { highestRatio: highest.ratio, ...failingRatio, open: beyond === undefined, sentence };
@@ -79,6 +80,15 @@ function latencyNote(points: readonly OvercommitPoint[], at: OvercommitPoint): s
   const factor = then / before;
   if (factor < 1.1) return ", p99 latency as before";
   return `, p99 latency ${times(factor)} that of ratio ${twoDecimals(points[0].ratio)}`;
+}
+
+/** Users may not notice, but the next load may meet a VM that has just been shrunk. */
+function oscillationNote(kept: readonly OvercommitPoint[]): string {
+  const restless = kept.filter(({ ratio, control }) => ratio > 1 && oscillates(control));
+  if (restless.length === 0) return "";
+  const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
+  const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
+  return `, but not steadily: at ${twoDecimals(worst.ratio)} a VM's memory changes direction ${perHour} times an hour`;
 }
 
 function times(factor: number): string {

@@ -1,6 +1,7 @@
 /** How far each strategy can overcommit the memory of a host, what that costs, and where the memory comes from. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import type { CellResult } from "../sim/cell.ts";
+import { type MemoryControl, memoryControl } from "./memory-control.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
 import { distinct, groupBy, hostCells, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
@@ -19,6 +20,7 @@ export interface OvercommitPoint {
   /** Mean over seeds. */
   readonly vmsAdmitted: number;
   readonly sources: MemorySources;
+  readonly control: MemoryControl;
 }
 
 /** One strategy on one workload, over all its ratios. */
@@ -84,6 +86,7 @@ function pointOf(
     vmsConfigured: mean(metricValues(cells, "vms_configured")) || (cells[0].spec.vms ?? 1),
     vmsAdmitted: mean(metricValues(cells, "vms_admitted")),
     sources: memorySources(cells, roomiest),
+    control: memoryControl(cells),
   };
 }
 

@@ -9,7 +9,14 @@ import type { Plan } from "../experiment/plan.ts";
 import type { VariedBlocks } from "../experiment/sensitivity-inputs.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { CellSpec } from "../sim/cell.ts";
-import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
+import {
+  type ExecuteArguments,
+  decisionsListing,
+  decisionsOf,
+  executeOptions,
+  executePlan,
+  reportOf,
+} from "./execute-plan.ts";
 import { parseNumber, parseNumberList } from "./number-list.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
 
@@ -94,7 +101,11 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
         "oVirt's policy on KVM, on a host that KVM runs on",
       )
-      .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program"),
+      .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program")
+      .example(
+        "$0 overcommit --strategy esx --ratios 0.9,2.5 --seeds 1 --why",
+        "who lost memory when, to what, and by which rule, in results/.../why",
+      ),
   handler: async (args) => {
     const { isPath, locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
@@ -231,15 +242,19 @@ async function show({ summary, left }: Answer, results: Results, args: Overcommi
   process.stderr.write(reasonsText(summary.cells ?? []));
   for (const reason of left) console.error(`not varied: ${reason}`);
   if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
+  const logs = await decisionsOf(summary, args);
   const report = await reportOf(summary, args);
   if (args.json) {
+    const why = args.why && { why: logs.map(({ path }) => path) };
     const sensitivity = args.sensitivity && { sensitivity: answers };
-    console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), curves, ...sensitivity }));
+    const written = { results: summary.folder, ...(report && { report }), ...why };
+    console.log(JSON.stringify({ ...written, curves, ...sensitivity }));
     return;
   }
   const { overcommitText, sensitivityText } = await import("./overcommit-table.ts");
   process.stdout.write(overcommitText(curves));
   if (answers.length > 0) process.stdout.write(`\n${sensitivityText(answers)}`);
   console.log(`results: ${summary.folder}`);
+  process.stdout.write(decisionsListing(logs));
   if (report !== undefined) console.log(`report:  ${report}`);
 }

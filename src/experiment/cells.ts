@@ -77,7 +77,8 @@ export function describeVmm(vmm: Vmm): string {
     slot,
     partsIn(vmm, slot).map(({ definition, parameters }) => [definition.name, sorted(parameters)]),
   ]);
-  return JSON.stringify([vmm.name, vmm.maxGuests ?? null, vmm.overheadPerGuest.mib, parts]);
+  const { mib, mibPerGib } = vmm.overheadPerGuest;
+  return JSON.stringify([vmm.name, vmm.maxGuests ?? null, mib, mibPerGib ?? null, parts]);
 }
 
 function sorted(record: Readonly<Record<string, unknown>>): readonly (readonly [string, unknown])[] {

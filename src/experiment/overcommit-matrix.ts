@@ -84,7 +84,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
 }
 
 /** A block as a matrix file has it. */
-function blockDocument({ vmms, exclude, ...block }: MatrixBlock): object {
+function blockDocument({ vmms, ...block }: MatrixBlock): object {
   return { ...block, vmms: vmms.map(({ base, set, label }) => ({ [base]: set, as: label })) };
 }
 

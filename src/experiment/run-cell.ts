@@ -2,6 +2,7 @@
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CellOutcome, CellResult, CellSpec } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
+import type { HostWatch } from "../sim/host-watch.ts";
 import { reasonToSkip, simulate, workDigest } from "../sim/simulate.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -19,6 +20,8 @@ export interface PlannedCell {
   readonly machineFile: string;
   /** Modules of VMMs and parts are relative to this folder. */
   readonly folder: string;
+  /** Keep every decision about memory, and where the memory of each VM is. */
+  readonly watched?: boolean;
 }
 
 /** Cells come ordered by workload and seed, so that a few streams are enough; those of a host take some 100 MB. */
@@ -27,8 +30,8 @@ const workloads = new RecentlyUsed<LoadedWorkload>(16);
 const machines = new RecentlyUsed<MachineProfile>(16);
 const vmms = new RecentlyUsed<Promise<Vmm>>(64);
 
-/** Never throws: what goes wrong in a cell is its result, and the other cells go on. */
-export async function runCell(cell: PlannedCell): Promise<CellResult> {
+/** Never throws: what goes wrong in a cell is its result, and the other cells go on. `watch`: what is to be filled. */
+export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<CellResult> {
   const { key, spec } = cell;
   const empty = { schema: RESULT_SCHEMA, key, spec, streamDigest: "", metrics: {}, cycles: {}, events: {} } as const;
   try {
@@ -39,7 +42,7 @@ export async function runCell(cell: PlannedCell): Promise<CellResult> {
     const guests = streams.get(`${cell.workloadFile}\0${spec.seed}\0${spec.vms ?? 1}`, () => guestsOf(cell));
     const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(vmm, guests);
     if (unkept !== undefined) return { ...empty, status: "skipped", reason: unkept };
-    const outcome = simulate(vmm, profile, withSettings(guests, spec.settings), spec, operationCosts);
+    const outcome = simulate(vmm, profile, withSettings(guests, spec.settings), spec, operationCosts, watch);
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {

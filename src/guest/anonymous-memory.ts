@@ -126,7 +126,7 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #writeOut(ppn: number, slot: number): void {
-    this.#slotContent[slot] = this.#physical.read(ppn);
+    this.#slotContent[slot] = this.#physical.readForDisk(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;
   }
@@ -188,7 +188,7 @@ export class AnonymousMemory implements PageOwner {
     if (ppn === NONE) return NONE;
     this.#place[page] = ppn;
     this.#slotOf[page] = slot;
-    this.#physical.write(ppn, this.#slotContent[slot]);
+    this.#physical.writeFromDisk(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
     this.swapIns++;
     return ppn;

@@ -151,7 +151,7 @@ export class FileCache implements PageOwner {
     const ppn = this.#pages.allocate(PageUse.File, page);
     if (ppn === NONE) return NONE;
     this.#cache.insert(page, ppn);
-    this.#physical.write(ppn, content);
+    this.#physical.writeFromDisk(ppn, content);
     return ppn;
   }
 
@@ -208,7 +208,7 @@ export class FileCache implements PageOwner {
   }
 
   #clean(ppn: number, page: number): void {
-    this.#onDisk[page] = this.#physical.read(ppn);
+    this.#onDisk[page] = this.#physical.readForDisk(ppn);
     this.#requests.add(DiskRequestKind.FileWrite, page);
     this.#cache.markClean(page);
   }

@@ -112,6 +112,26 @@ export class MachineFrames {
     this.private++;
   }
 
+  /**
+   * The VMM needs a private frame as it is: whoever maps it and writes to it gets a copy, and it stays when nobody maps it any
+   * more, until it is let go.
+   */
+  hold(mpn: number): void {
+    this.markShared(mpn);
+    this.#references[mpn]++;
+  }
+
+  letGo(mpn: number): void {
+    if (this.#references[mpn] > 1) {
+      this.#references[mpn]--;
+      this.markPrivate(mpn);
+    } else {
+      // It was one frame more than there were guest pages mapped to it.
+      this.saved++;
+      this.drop(mpn);
+    }
+  }
+
   /** One more guest page maps a shared frame. */
   addReference(mpn: number): void {
     this.#references[mpn]++;

@@ -9,7 +9,7 @@ import { renderHtml } from "./html.ts";
 import { loadRun, type Run } from "./load-run.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { browserScripts, renderJson, renderPng, renderSvg } from "./render-chart.ts";
-import { cyclesSection, hostMemorySection, operationsSection } from "./sections/breakdown-sections.ts";
+import { cyclesSection, hostMemorySection, operationsSection, vmMemorySection } from "./sections/breakdown-sections.ts";
 import { explanationSection } from "./sections/explanation-section.ts";
 import { limitsSection, notDoneSection, reproduceSection, sourcesSection } from "./sections/limits-sections.ts";
 import { hostsSection } from "./sections/hosts-section.ts";
@@ -70,6 +70,7 @@ export function reportDocument(run: Run, validation: Validation): Document {
       hostsSection(run),
       overcommitSection(run),
       hostMemorySection(run),
+      vmMemorySection(run),
       notDoneSection(run),
       validationSection(validation),
       sourcesSection(run),

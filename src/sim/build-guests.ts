@@ -11,6 +11,7 @@ import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { RequestForesight } from "./foresight.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { OperationPrices } from "./operation-prices.ts";
@@ -31,15 +32,19 @@ export function buildGuests(
   workloads: readonly CompiledWorkload[],
   around: GuestSurroundings,
   allocation: Allocation,
-  overheadPages: number,
+  overhead: (configured: number) => number,
   mechanisms: readonly MemoryMechanism[],
   measure: Measure,
+  log?: DecisionLog,
 ): readonly HostGuest[] {
   const { host } = around;
   host.payer = new PendingCharges();
+  if (log !== undefined) log.nowUs = -SETTLING_US;
   const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages, settings: guest.memory }));
   const starting = allocation.admit(requests, host.frames.free);
-  host.frames.addOverhead(overheadPages * starting.length);
+  // How VMs come up takes no time, and is no decision of anybody's.
+  host.observer = undefined;
+  host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
   const balloons = allocation.balloons ?? true;
   const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
@@ -52,8 +57,11 @@ export function buildGuests(
     return guest;
   });
   host.roomMaker = forcedRoom;
-  settle(allocation, cooperative);
+  host.observer = log;
+  settle(allocation, cooperative, log);
+  host.observer = undefined;
   pageIn(host, guests, cooperative);
+  host.observer = log;
   host.requests.clear();
   host.alarm = false;
   return guests;
@@ -125,9 +133,10 @@ function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: rea
 }
 
 /** The last minute before the simulation: balloons move to the targets that the allocation policy has set. */
-function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[]): void {
+function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[], log?: DecisionLog): void {
   if (allocation.periodUs === 0) return;
   for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
+    if (log !== undefined) log.nowUs = nowUs;
     allocation.rebalance(nowUs);
     for (const mechanism of cooperative) {
       for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();

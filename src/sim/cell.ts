@@ -60,6 +60,8 @@ export interface CellResult {
   readonly vms?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
   /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
   readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  /** Of a cell that was watched: one row a VM and second, see vm-timeline.ts. Never part of what is stored of the cell. */
+  readonly timeline?: { readonly columns: readonly string[]; readonly rows: readonly (readonly (number | string)[])[] };
 }
 
 /** What one simulation gives back; the experiment adds key, spec and status. */
@@ -110,6 +112,30 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   host_swap_outs: { title: "pages swapped out by the host", unit: "pages", better: "lower" },
   guest_swap_ins: { title: "pages swapped in by guests", unit: "pages", better: "lower" },
   guest_swap_outs: { title: "pages swapped out by guests", unit: "pages", better: "lower" },
+  double_paged_outs: {
+    title: "pages that guests wrote to their disks and the host had to read from its swap space first",
+    unit: "pages",
+    better: "lower",
+  },
+  double_paged_ins: {
+    title: "pages that guests read from their disks over what the host read from its swap space first",
+    unit: "pages",
+    better: "lower",
+  },
+  memory_reversals_per_vm_hour: {
+    title: "changes of direction of a VM's memory by a twentieth of it or more",
+    unit: "1/h per VM",
+    better: "lower",
+  },
+  time_to_target_s: { title: "time from leaving the target to reaching it, mean", unit: "s", better: "lower" },
+  time_at_minimum_percent: { title: "time that VMs are as small as they get", unit: "%", better: "lower" },
+  entitlement_error_percent: {
+    title: "distance of VMs' memory from what they are entitled to by shares, mean",
+    unit: "%",
+    better: "lower",
+  },
+  jain_memory: { title: "Jain's index of memory over entitlement", unit: "1", better: "higher" },
+  jain_requests: { title: "Jain's index of requests done, VMs of equal work", unit: "1", better: "higher" },
   guest_out_of_memory: { title: "times a guest had neither memory nor swap left", unit: "times", better: "lower" },
   cow_breaks: { title: "copy-on-write breaks of shared pages", unit: "pages", better: "lower" },
   pages_scanned: { title: "pages scanned for sharing", unit: "pages" },

@@ -3,10 +3,9 @@ import { Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
-import { PAGES_PER_MIB } from "../machine/page.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
-import type { Vmm } from "../vmm/contract.ts";
+import { overheadPages, type Vmm } from "../vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -17,6 +16,7 @@ import { EventQueue } from "./event-queue.ts";
 import { BackendVm, HostDevices, vmmDiskJob } from "./host-devices.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { HostObserver } from "./host-observer.ts";
+import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors, type Vcpu, type VcpuWork } from "./processors.ts";
@@ -74,6 +74,7 @@ export class HostSimulation implements GuestSurroundings {
   readonly #scheduler: Scheduler;
   readonly #vmmVcpu: Vcpu;
   readonly #observer: HostObserver;
+  readonly #watch: HostWatch | undefined;
   readonly #tickless: boolean;
   readonly #configured: number;
   readonly #durationUs: number;
@@ -87,7 +88,9 @@ export class HostSimulation implements GuestSurroundings {
     workloads: readonly CompiledWorkload[],
     hostPages: number,
     measure: MeasureOperations,
+    watch?: HostWatch,
   ) {
+    this.#watch = watch;
     this.#profile = profile;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
@@ -97,6 +100,7 @@ export class HostSimulation implements GuestSurroundings {
     this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
+    this.host.observer = watch?.log;
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const context: HostContext = {
       profile,
@@ -119,9 +123,9 @@ export class HostSimulation implements GuestSurroundings {
     );
     this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
     checkReservations(workloads, profile);
-    const overheadPages = Math.ceil(vmm.overheadPerGuest.mib * PAGES_PER_MIB);
+    const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
-    this.guests = buildGuests(workloads, this, this.#allocation, overheadPages, this.#mechanisms, prices);
+    this.guests = buildGuests(workloads, this, this.#allocation, overhead, this.#mechanisms, prices, watch?.log);
     this.building = false;
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {
@@ -133,6 +137,7 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      equalWork: workloads.every(({ name }) => name === workloads[0].name),
       vmsDiffer: workloads.some(
         ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
       ),
@@ -153,9 +158,11 @@ export class HostSimulation implements GuestSurroundings {
 
   run(): CellOutcome {
     this.#schedule();
+    this.#sampleVms();
     for (const guest of this.guests) guest.start();
     while (!this.#ended && this.#events.take()) {
       this.#now = this.#events.time;
+      if (this.#watch !== undefined) this.#watch.log.nowUs = this.#now / this.megahertz;
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
@@ -212,6 +219,7 @@ export class HostSimulation implements GuestSurroundings {
         return this.#events.add(this.#now + this.#scheduler.tickCycles, kind);
       case Event.Second:
         this.#observer.sample(this.#now);
+        this.#sampleVms();
         return again(SECOND_US);
       case Event.BalloonDriver:
         this.guests[subject].vm.balloon = this.guests[subject];
@@ -224,6 +232,10 @@ export class HostSimulation implements GuestSurroundings {
         if (detail === 0) return this.#events.add(this.#now, Event.End, 0, 1);
         this.#ended = true;
     }
+  }
+
+  #sampleVms(): void {
+    this.#watch?.timeline.sample(this.#now / (this.megahertz * 1e6), this.host, this.#allocation.hostState ?? "");
   }
 
   #rebalance(): void {

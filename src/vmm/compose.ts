@@ -30,6 +30,7 @@ const MEMORY_ORDER = [
   "ksm",
   "free-page-reporting",
   "ballooning",
+  "patching",
   "compression",
   "host-swap",
 ];

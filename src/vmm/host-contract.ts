@@ -54,6 +54,8 @@ export interface Allocation {
   readonly balloons?: boolean;
   /** Simulated time between two calls of {@link rebalance}. */
   readonly periodUs: number;
+  /** Name of the state that free memory is in, where what is done depends on such states. */
+  readonly hostState?: string;
   /**
    * Admission control: machine memory each VM starts with, in pages, for the VMs that start. What a VM has less than
    * configured is in its balloon from the start. `free`: frames for VMs; what the VMM keeps for itself is not among them.

@@ -9,10 +9,29 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import type { DecisionObserver } from "./memory-decision.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
-import type { Clairvoyance, LargePageBacking, PageCompressor, PageSharer, RoomMaker } from "./memory-roles.ts";
+import type {
+  Clairvoyance,
+  LargePageBacking,
+  PageCompressor,
+  PagePatcher,
+  PageSharer,
+  RoomMaker,
+} from "./memory-roles.ts";
 import { SwapSlots } from "./swap-slots.ts";
-import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import {
+  BALLOONED,
+  cacheCode,
+  isCompressed,
+  isPatched,
+  isSwapped,
+  patchCode,
+  slotCode,
+  UNBACKED,
+  VmMemory,
+  Watch,
+} from "./vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
@@ -34,24 +53,28 @@ export class HostMemory {
   sharer: PageSharer | undefined;
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
+  patcher: PagePatcher | undefined;
   roomMaker: RoomMaker | undefined;
   clairvoyance: Clairvoyance | undefined;
+  /** Who wants to know what is decided about memory; usually nobody. */
+  observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
-  /** Swap space of the host, pages. */
-  swapSpacePages = Infinity;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
+  /** Pages in the host's swap space that a guest wrote to its disk, so that they were read for it first, or read from it. */
+  doublePagedOuts = 0;
+  doublePagedIns = 0;
   pagesScanned = 0;
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;
   pinnedPpn = -1;
-  /** The VMM's own frame of zeros, if guest pages may be mapped to one. */
+  /** The VMM's own frame of zeros, on top of those for VMs, if guest pages may be merged with one. */
   zeroFrame = -1;
   #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
-  readonly #slots = new SwapSlots();
+  readonly slots = new SwapSlots();
 
   constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges, vmm = "the VMM") {
     this.vmm = vmm;
@@ -67,7 +90,7 @@ export class HostMemory {
   addVm(pages: number, settings: MemorySettings = {}): VmMemory {
     const vm = new VmMemory(this.vms.length, pages, settings);
     this.vms.push(vm);
-    if (this.clairvoyance !== undefined) vm.sampled.fill(1);
+    if (this.clairvoyance !== undefined) vm.watched.fill(Watch.Sampled);
     return vm;
   }
 
@@ -81,14 +104,14 @@ export class HostMemory {
   read(vm: VmMemory, ppn: number): number {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
     return this.frames.content[mpn];
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
     if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
@@ -121,7 +144,8 @@ export class HostMemory {
   putAside(vm: VmMemory, ppn: number): number {
     const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
-    return this.#toSlot(vm, ppn, content);
+    vm.swapped++;
+    return this.slots.place(vm, ppn, content);
   }
 
   /**
@@ -131,7 +155,7 @@ export class HostMemory {
   pageOut(vm: VmMemory, ppn: number): boolean {
     if (this.sharer?.sharesOnDemand === true && this.sharer.share(vm, ppn)) return true;
     if (this.compressor?.compress(vm, ppn) === true) return true;
-    if (this.swapSpaceLeft <= 0) return false;
+    if (this.slots.left <= 0) return false;
     this.swapOut(vm, ppn);
     return true;
   }
@@ -143,12 +167,8 @@ export class HostMemory {
 
   /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
   swapOutCompressed(vm: VmMemory, ppn: number): void {
-    this.#write(this.#toSlot(vm, ppn, this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0));
-  }
-
-  /** Pages that still fit in the host's swap space. */
-  get swapSpaceLeft(): number {
-    return this.swapSpacePages - this.#slots.length;
+    vm.swapped++;
+    this.#write(this.slots.place(vm, ppn, this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0));
   }
 
   #write(slot: number): void {
@@ -157,20 +177,14 @@ export class HostMemory {
     this.payer.add(SWAP_OUT, this.#costs.map);
   }
 
-  #toSlot(vm: VmMemory, ppn: number, content: number): number {
-    const slot = this.#slots.take(content);
-    vm.backing[ppn] = slotCode(slot);
-    vm.swapped++;
-    return slot;
-  }
-
   /** The content of a page is not needed any more: whatever holds it is free for others. */
   discard(vm: VmMemory, ppn: number): void {
     this.breakUp(vm, ppn);
     const place = vm.backing[ppn];
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
-    else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
+    else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
+    else if (isSwapped(place)) this.releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
   }
 
@@ -179,24 +193,6 @@ export class HostMemory {
     this.frames.drop(vm.backing[ppn]);
     this.frames.addReference(sharedMpn);
     vm.backing[ppn] = sharedMpn;
-  }
-
-  swappedContent(vm: VmMemory, ppn: number): number {
-    return this.#slots.content(slotCode(vm.backing[ppn]));
-  }
-
-  /** Map a swapped page to a frame that holds its content for others. */
-  mapShared(vm: VmMemory, ppn: number, mpn: number): void {
-    if (this.frames.state[mpn] === FrameState.Private) this.frames.markShared(mpn);
-    this.frames.addReference(mpn);
-    this.#releaseSlot(vm, slotCode(vm.backing[ppn]));
-    vm.backing[ppn] = mpn;
-    vm.mapped++;
-  }
-
-  /** From now on there is a frame of zeros, on top of those for VMs, that guest pages may be merged with. */
-  provideZeroFrame(): void {
-    this.zeroFrame = this.frames.addShared(ZERO_CONTENT);
   }
 
   /** Take the frame away from a mapped page; the caller says where the page is now. */
@@ -226,11 +222,13 @@ export class HostMemory {
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
     } else if (isCompressed(place)) {
       this.frames.content[mpn] = this.compressor?.take(vm, cacheCode(place)) ?? 0;
+    } else if (isPatched(place)) {
+      this.frames.content[mpn] = this.patcher?.take(vm, patchCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
-      this.frames.content[mpn] = this.#slots.content(slot);
+      this.frames.content[mpn] = this.slots.content(slot);
       this.#readSlot(vm, ppn, slot);
-      this.#releaseSlot(vm, slot);
+      this.releaseSlot(vm, slot);
       this.clairvoyance?.cameBack(vm, ppn);
     }
     return mpn;
@@ -287,14 +285,16 @@ export class HostMemory {
   }
 
   #noteActivity(vm: VmMemory, ppn: number): void {
-    vm.sampled[ppn] = 0;
+    const marks = vm.watched[ppn];
+    vm.watched[ppn] = 0;
     if (this.clairvoyance !== undefined) return this.clairvoyance.touched(vm, ppn);
+    if ((marks & Watch.Sampled) === 0) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }
 
-  #releaseSlot(vm: VmMemory, slot: number): void {
-    this.#slots.release(slot);
+  releaseSlot(vm: VmMemory, slot: number): void {
+    this.slots.release(slot);
     vm.swapped--;
   }
 }

@@ -33,7 +33,7 @@ export interface PageCompressor {
 
 /** Who knows what guests are going to do, and moves their pages at no cost: a bound for everybody else. */
 export interface Clairvoyance {
-  /** A page is used for the first time since its mark in VmMemory.sampled was set. */
+  /** A page is used for the first time since its marks in VmMemory.watched were set. */
   touched(vm: VmMemory, ppn: number): void;
   /** The guest has freed a page: nobody needs its content. */
   freed(vm: VmMemory, ppn: number): void;
@@ -41,6 +41,14 @@ export interface Clairvoyance {
   back(vm: VmMemory, ppn: number): boolean;
   /** A page has been read from the swap space. */
   cameBack(vm: VmMemory, ppn: number): void;
+}
+
+/** Who keeps pages as patches to similar ones, if anybody does. */
+export interface PagePatcher {
+  /** Drop a patch; the content of the page. */
+  take(vm: VmMemory, patch: number): number;
+  /** Frames that patches refer to, and the VMM therefore keeps; for checks. */
+  heldFrames(): readonly number[];
 }
 
 /** Frees frames when there are none left. */

@@ -21,6 +21,7 @@ import { hostSwap } from "./memory/host-swap.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { patching } from "./memory/patching.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
@@ -74,6 +75,7 @@ export {
   ksm,
   largePages,
   pageSharing,
+  patching,
   harvester,
   nova,
   opendc,
@@ -133,6 +135,7 @@ export const PARTS: readonly PartDefinition[] = [
   ksm.definition,
   largePages.definition,
   pageSharing.definition,
+  patching.definition,
   harvester.definition,
   nova.definition,
   opendc.definition,

@@ -1,25 +1,29 @@
 /** What is in the host's swap space, page by page. */
 import { copyInto } from "../core/copy-into.ts";
+import { slotCode, type VmMemory } from "./vm-memory.ts";
 
 export class SwapSlots {
+  /** Size of the swap space, pages. */
+  capacity = Infinity;
   #content = new Uint32Array(1024);
   #used = 0;
   /** Free slots below #used: a stack. */
   readonly #free: number[] = [];
 
-  /** Slots in use. */
-  get length(): number {
-    return this.#used - this.#free.length;
+  /** Pages that still fit. */
+  get left(): number {
+    return this.capacity - (this.#used - this.#free.length);
   }
 
   content(slot: number): number {
     return this.#content[slot];
   }
 
-  /** A free slot for a page of this content: the one freed last, else a new one. */
-  take(content: number): number {
+  /** Put a page of this content into a free slot: the one freed last, else a new one. Returns the slot. */
+  place(vm: VmMemory, ppn: number, content: number): number {
     const slot = this.#free.pop() ?? this.#newSlot();
     this.#content[slot] = content;
+    vm.backing[ppn] = slotCode(slot);
     return slot;
   }
 

@@ -85,6 +85,10 @@ describe("blocks with one input changed", () => {
   });
 });
 
+const variation = (input: string, side: Variation["side"]): [string, Variation] => [
+  `${input}-${side}`,
+  { block: "b", input, side, from: "1 x", to: side === "lower" ? "0.5 x" : "2 x" },
+];
 describe("what an answer hangs on", () => {
   /** Throughput is kept up to the limit of each block. */
   const limits = { b: 2, "disk-lower": 2.5, "disk-higher": 1.5, "scan-lower": 2, "scan-higher": 2.25 };
@@ -97,10 +101,6 @@ describe("what an answer hangs on", () => {
       return cell(spec, { metrics: { throughput_rps, vms_configured: 8, vms_admitted: 8, host_memory_mib: 1000 } });
     }),
   );
-  const variation = (input: string, side: Variation["side"]): [string, Variation] => [
-    `${input}-${side}`,
-    { block: "b", input, side, from: "1 x", to: side === "lower" ? "0.5 x" : "2 x" },
-  ];
   const variations = new Map([
     variation("scan", "lower"),
     variation("scan", "higher"),

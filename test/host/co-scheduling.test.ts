@@ -48,6 +48,11 @@ describe("a VM of two vCPUs and one of a single vCPU, which always compute, on t
   });
 });
 
+const vcpusOf = (sizes: readonly number[], rhythms: readonly TestVcpu[] = []): TestVcpu[] =>
+  sizes
+    .flatMap((size, vm) => Array.from({ length: size }, () => ({ shares: 1 / size, ...(size > 1 && { vm }) })))
+    .map((vcpu, i) => ({ ...vcpu, ...rhythms[i] }));
+
 describe("any VMs", () => {
   const vms = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 });
   const rhythm: fc.Arbitrary<TestVcpu> = fc.oneof(
@@ -55,11 +60,6 @@ describe("any VMs", () => {
     fc.record({ runs: fc.integer({ min: 1, max: 8 * MS }), every: fc.integer({ min: MS, max: 20 * MS }) }),
   );
   const host = fc.record({ sizes: vms, rhythms: fc.array(rhythm, { minLength: 12, maxLength: 12 }) });
-  const vcpusOf = (sizes: readonly number[], rhythms: readonly TestVcpu[] = []): TestVcpu[] =>
-    sizes
-      .flatMap((size, vm) => Array.from({ length: size }, () => ({ shares: 1 / size, ...(size > 1 && { vm }) })))
-      .map((vcpu, i) => ({ ...vcpu, ...rhythms[i] }));
-
   it("that always compute stay within the limit of the skew under relaxed co-scheduling, and no pCPU is idle", () => {
     fc.assert(
       fc.property(vms, (sizes) => {
@@ -160,9 +160,10 @@ describe("a guest with several vCPUs", () => {
     expect(Math.abs(one / four - 4)).toBeLessThan(0.2);
   });
 
+  const outcome = (kernelLock: number) =>
+    runHost(vmm, { ...profile, cores: 4 }, [guest({ vcpus: 4, kernelLock })], 4096);
+
   it("spins for the kernel's lock, so that no more than one is in the locked part at a time", () => {
-    const outcome = (kernelLock: number) =>
-      runHost(vmm, { ...profile, cores: 4 }, [guest({ vcpus: 4, kernelLock })], 4096);
     const free = outcome(0);
     const locked = outcome(1);
     const { idle = 0, "guest.user": user, "guest.kernel.spin": spun, ...others } = free.cycles;

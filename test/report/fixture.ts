@@ -137,7 +137,9 @@ function hostCell(spec: CellSpec): CellResult {
       swapped * grown,
     ];
   });
+  const watched = label === "esx" && spec.seed === SEEDS[0] && ratio === RATIOS[RATIOS.length - 1];
   return cell(spec, {
+    ...(watched && { timeline: timeline(ballooned / 8, shared / 8, swapped / 8) }),
     metrics: {
       throughput_rps: 160 * (admitted / 8) * (1 - loss) * (1 - noise),
       latency_p99_ms: 14 / (1 - loss),
@@ -165,6 +167,20 @@ function hostCell(spec: CellSpec): CellResult {
       rows,
     },
   });
+}
+
+/** Eight VMs of 256 MiB whose balloons and other parts grow for a minute, while the host goes from high to soft. */
+function timeline(ballooned: number, shared: number, swapped: number): NonNullable<CellResult["timeline"]> {
+  const parts = ["private_mib", "shared_mib", "ballooned_mib", "compressed_mib", "swapped_mib", "unbacked_mib"];
+  const columns = ["time_s", "host_state", "vm", "configured_mib", ...parts, "target_mib", "active_mib"];
+  const rows = Array.from({ length: 121 }, (_, second) => {
+    const grown = Math.min(1, second / 60);
+    const taken = [shared * grown, ballooned * grown, 0, swapped * grown];
+    const rest = 256 - taken.reduce((sum, part) => sum + part, 0);
+    const state = second < 50 ? "high" : "soft";
+    return Array.from({ length: 8 }, (_, vm) => [second, state, vm, 256, rest, ...taken, 0, 256 - ballooned, 60 + vm]);
+  });
+  return { columns, rows: rows.flat() };
 }
 
 /** Writes results the way a finished run does. */

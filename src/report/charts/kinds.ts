@@ -7,6 +7,7 @@ import { operationBreakdownChart } from "./operation-breakdown.ts";
 import { overcommitChart } from "./overcommit.ts";
 import { sensitivityChart } from "./sensitivity.ts";
 import { slowdownChart } from "./slowdown.ts";
+import { vmMemoryChart } from "./vm-memory.ts";
 
 export const CHART_KINDS: readonly ChartKind[] = [
   slowdownChart,
@@ -16,4 +17,5 @@ export const CHART_KINDS: readonly ChartKind[] = [
   memorySourcesChart,
   sensitivityChart,
   hostMemoryChart,
+  vmMemoryChart,
 ];

@@ -68,6 +68,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.page-sharing": { actor: "VMM", action: "looks for pages with equal contents, or parts them" },
   "vmm.host-swap": { actor: "VMM", action: "swaps pages of guests" },
   "vmm.memory": { actor: "VMM", action: "hands out memory, and samples how much is in use" },
+  "vmm.patching": { actor: "VMM", action: "keeps pages as patches to similar ones, or restores them" },
   "vmm.compression": { actor: "VMM", action: "compresses pages, or restores them" },
   "vmm.large-pages": { actor: "VMM", action: "backs memory with large pages, or breaks them up" },
   "vmm.free-page-reporting": { actor: "VMM", action: "takes pages that the guest reports free" },

@@ -11,11 +11,12 @@
  * when they are needed, not ahead.
  */
 import { copyInto } from "../../core/copy-into.ts";
+import { FrameState } from "../../machine/frames.ts";
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { Clairvoyance, RoomMaker } from "../memory-roles.ts";
-import { isSwapped, type VmMemory } from "../vm-memory.ts";
+import { isSwapped, slotCode, type VmMemory, Watch } from "../vm-memory.ts";
 import { EqualContents } from "./equal-contents.ts";
 import { FurthestUse } from "./furthest-use.ts";
 import { PagesAside } from "./pages-aside.ts";
@@ -76,10 +77,10 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     if (this.#contents === undefined || !isSwapped(vm.backing[ppn])) return false;
     this.#lookAhead();
     if (vm.backing[ppn] >= 0) return true;
-    const mpn = this.#contents.frameOf(this.#memory.swappedContent(vm, ppn));
+    const mpn = this.#contents.frameOf(this.#memory.slots.content(slotCode(vm.backing[ppn])));
     if (mpn < 0) return false;
     this.#aside.remove(this.#numberOf(vm, ppn));
-    this.#memory.mapShared(vm, ppn, mpn);
+    this.#map(vm, ppn, mpn);
     return true;
   }
 
@@ -154,7 +155,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
         this.#leave(page, vm.backing[ppn]);
       }
       if (nextUse < 0 || this.#isPinned(vm, ppn)) this.#touched[kept++] = page;
-      else vm.sampled[ppn] = 1;
+      else vm.watched[ppn] = Watch.Sampled;
     }
     this.#count = kept;
   }
@@ -164,13 +165,23 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     this.#recall(vm.backing[ppn]);
   }
 
+  /** Map a page that is not in memory to a frame that holds its content for others. */
+  #map(vm: VmMemory, ppn: number, mpn: number): void {
+    const { frames } = this.#memory;
+    if (frames.state[mpn] === FrameState.Private) frames.markShared(mpn);
+    frames.addReference(mpn);
+    this.#memory.releaseSlot(vm, slotCode(vm.backing[ppn]));
+    vm.backing[ppn] = mpn;
+    vm.mapped++;
+  }
+
   /** What a frame holds is in memory: so are all pages of that content. */
   #recall(mpn: number): void {
     const content = this.#memory.frames.content[mpn];
     for (let page = this.#aside.first(content); page >= 0; page = this.#aside.first(content)) {
       const vm = this.#vmOf(page);
       this.#aside.remove(page);
-      this.#memory.mapShared(vm, page - this.#first[vm.index], mpn);
+      this.#map(vm, page - this.#first[vm.index], mpn);
       this.#order.set(page, this.#order.keyOf(page));
       this.#frameOfPage[page] = mpn;
     }

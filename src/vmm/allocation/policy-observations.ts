@@ -57,7 +57,7 @@ export class HostView implements VmsByName {
   }
 
   observe(nowUs: number): Observations {
-    const { frames, vms, swapIns, swapOuts, swapSpacePages } = this.#memory;
+    const { frames, vms, swapIns, swapOuts, slots } = this.#memory;
     const running = vms.filter(({ evicted }) => !evicted);
     return {
       host: {
@@ -70,7 +70,7 @@ export class HostView implements VmsByName {
         // Where nothing else is set, as large as it must be for every VM to fit.
         swapTotal: this.#hasSwapSpace
           ? Math.min(
-              swapSpacePages,
+              swapSpacePages: slots.capacity,
               sumOf(vms, ({ pages }) => pages),
             ) * KIB_PER_PAGE
           : 0,
@@ -87,12 +87,13 @@ export class HostView implements VmsByName {
     this.#names.set(name, vm);
     // A VM has the size that it came up with until it is given another.
     vm.size ??= vm.pages - vm.ballooned;
+    vm.least = Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100);
     const guest = this.#report(vm, nowUs);
     return {
       name,
       actual: (vm.pages - vm.ballooned) * KIB_PER_PAGE,
       target: vm.size * KIB_PER_PAGE,
-      minimum: Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100) * KIB_PER_PAGE,
+      minimum: vm.least * KIB_PER_PAGE,
       maximum: vm.pages * KIB_PER_PAGE,
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,

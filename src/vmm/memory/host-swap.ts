@@ -22,7 +22,7 @@ class HostSwap implements MemoryMechanism {
   constructor({ spacePercent }: HostSwapParameters, context: HostContext) {
     this.#memory = context.memory;
     if (spacePercent > 0) {
-      context.memory.swapSpacePages = Math.floor((context.memory.frames.forVms * spacePercent) / 100);
+      context.memory.slots.capacity = Math.floor((context.memory.frames.forVms * spacePercent) / 100);
     }
     this.#random = context.random("host-swap");
   }

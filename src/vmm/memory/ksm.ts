@@ -102,11 +102,25 @@ class Ksm implements MemoryMechanism, PageSharer {
   #endPass(): void {
     if (this.#parameters.advisor) {
       const { advisorScanTime, advisorMaxCpu, advisorMaxPages } = this.#parameters;
+      const pass = { passSeconds: this.#passUs / 1e6, cpuPercent: (100 * this.#busyUs) / this.#passUs };
+      const before = this.#advice;
       this.#advice = adviseKsm(
         { targetSeconds: advisorScanTime, maxCpuPercent: advisorMaxCpu, maxPages: advisorMaxPages },
-        { passSeconds: this.#passUs / 1e6, cpuPercent: (100 * this.#busyUs) / this.#passUs },
-        this.#advice,
+        pass,
+        before,
       );
+      this.#memory.observer?.decided({
+        by: this.name,
+        rule: "advisor: scan time",
+        action: "scan rate",
+        outcome: { scanned_each_time_pages: this.#advice.pagesToScan },
+        inputs: {
+          scanned_each_time_pages: before.pagesToScan,
+          pass_s: pass.passSeconds,
+          wanted_pass_s: advisorScanTime,
+          cpu_percent: pass.cpuPercent,
+        },
+      });
     }
     this.#busyUs = 0;
     this.#passUs = 0;
