@@ -70,7 +70,7 @@ export class HostView implements VmsByName {
         // Where nothing else is set, as large as it must be for every VM to fit.
         swapTotal: this.#hasSwapSpace
           ? Math.min(
-              swapSpacePages: slots.capacity,
+              slots.capacity,
               sumOf(vms, ({ pages }) => pages),
             ) * KIB_PER_PAGE
           : 0,
