@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { readWorkload } from "../../src/experiment/documents/workload-document.ts";
 import { runHost } from "../../src/sim/host.ts";
 import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share.ts";
 import { credit } from "../../src/vmm/scheduler/credit.ts";
@@ -194,6 +195,16 @@ describe("a guest with several vCPUs", () => {
     expect(strict).toBeLessThan(relaxed);
     expect(relaxed).toBeLessThan(none);
     expect(strict).toBeLessThan(xen);
+  });
+
+  it("is written in a workload, with one vCPU and no lock where nothing is", () => {
+    const text = (lines: string): string =>
+      `name: w\ntitle: W\nsummary: S\nguest: { memory: 16MiB, kernel: 4MiB${lines} }\nactivities:\n` +
+      "  - name: a\n    request: [compute: 1Mcycles]\nclosed-loop: { requests: 1 }\n";
+    const shape = (lines: string) => readWorkload(text(lines), "w.yaml").workload.guest;
+    expect(shape(", vcpus: 2, kernel-lock: 30%")).toMatchObject({ vcpus: 2, kernelLock: 0.3 });
+    expect(shape("").vcpus).toBeUndefined();
+    expect(() => shape(", vcpus: 0")).toThrow(/guest.vcpus/);
   });
 
   it("is refused where it has more of them than the machine has processors", () => {
