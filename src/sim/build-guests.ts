@@ -53,7 +53,7 @@ export function buildGuests(
   const prices = new OperationPriceList(measure);
   const guests = starting.map((_, i) => {
     const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest;
+    if (cooperative.length > 0 && (workloads[i].guest.driver?.fromUs ?? 0) === 0) guest.vm.balloon = guest;
     return guest;
   });
   host.roomMaker = forcedRoom;
@@ -126,7 +126,7 @@ function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: rea
         if (vm.backing[ppn] >= BALLOONED || memory.pages.use(ppn) === PageUse.Free) continue;
         if (host.frames.free <= spare && reclaimFrom(vm, PAGES_AT_ONCE, cooperative) === 0) host.roomMaker?.makeRoom();
         // The balloon may just have taken the page.
-        if (vm.backing[ppn] < BALLOONED) host.read(vm, ppn);
+        if (vm.backing[ppn] < BALLOONED) host.touch(vm, ppn);
       }
     }
   }
@@ -163,7 +163,9 @@ function buildGuest(
     memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
     vm.builtWithout = vm.ballooned;
   }
-  const source = new RequestSource(workload.stream, around.megahertz);
+  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
+  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
+  const source = new RequestSource(workload.stream, around.megahertz, repeatsAfterUs);
   let foresight: RequestForesight | undefined;
   const { clairvoyance } = host;
   if (clairvoyance !== undefined) {

@@ -10,9 +10,10 @@ import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
 import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
 import { GuestOperations } from "./guest-operations.ts";
-import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
+import { statisticsOf } from "./faulty-statistics.ts";
+import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
-import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import { backendJob, type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
 import { KernelLock } from "./kernel-lock.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -34,6 +35,8 @@ export interface GuestSurroundings {
   readonly kernel: KernelName;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
+  /** Simulated time of the run, microseconds; 0: until all work is done. */
+  readonly durationUs: number;
   /** Time of the event in hand, in cycles. */
   now(): number;
   /** Wake the guest's thread when its request begins. */
@@ -74,7 +77,7 @@ export class HostGuest implements CpuOwner, ThreadOwner, BalloonPort {
   /** Threads that still have requests to serve. */
   #serving: number;
   readonly #balloonWait = new Outstanding(() => {});
-  readonly #stall = new MemoryStall(() => this.#around.now());
+  readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
     const { index, workload, memory, vm, prices, source } = parts;
@@ -83,7 +86,9 @@ export class HostGuest implements CpuOwner, ThreadOwner, BalloonPort {
     this.#index = index;
     this.#around = around;
     this.vm.freeList = memory.pages;
-    this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
+    this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
+    this.#stall = new MemoryStall(() => around.now(), around.megahertz);
+    this.vm.pressure = this.#stall;
     this.#prices = prices;
     this.#source = source;
     const { vcpus = 1, kernelLock = 0 } = workload.guest;
@@ -255,7 +260,7 @@ export class HostGuest implements CpuOwner, ThreadOwner, BalloonPort {
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
       jobs.push(
-        vmmDiskJob(
+        hostSwapJob(
           hostWaiter && this.#stall.watch(hostWaiter),
           HOST_SWAP_AREA + host.requests.first(i),
           host.requests.pages(i),
@@ -265,7 +270,7 @@ export class HostGuest implements CpuOwner, ThreadOwner, BalloonPort {
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();
     if (units > 0) {
-      jobs.push({ waiter: guestWaiter, backend: this.#operations.backend, units, page: 0, pages: 0 });
+      jobs.push(backendJob(guestWaiter, this.#operations.backend, units));
     }
   }
 
@@ -283,6 +288,7 @@ export class HostGuest implements CpuOwner, ThreadOwner, BalloonPort {
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      hostSwap: false,
     };
   }
 }

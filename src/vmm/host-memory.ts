@@ -102,10 +102,14 @@ export class HostMemory {
 
   /** Content id of a guest page. */
   read(vm: VmMemory, ppn: number): number {
-    let mpn = vm.backing[ppn];
-    if (mpn < 0) mpn = this.#back(vm, ppn);
+    this.touch(vm, ppn);
+    return this.frames.content[vm.backing[ppn]];
+  }
+
+  /** A guest page is read, whatever it holds. */
+  touch(vm: VmMemory, ppn: number): void {
+    if (vm.backing[ppn] < 0) this.#back(vm, ppn);
     if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
-    return this.frames.content[mpn];
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
@@ -244,11 +248,9 @@ export class HostMemory {
 
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
-    let isLast = this.frames.references(mpn) === 1;
-    if (!isLast && this.clairvoyance !== undefined && this.frames.free === 0) {
-      this.#makeRoom(vm, ppn);
-      isLast = this.frames.references(mpn) === 1;
-    }
+    const { frames } = this;
+    if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
+    const isLast = frames.references(mpn) === 1;
     if (isLast && this.sharer?.copiesForLast !== true) {
       this.payer.add(COW_BREAK, this.#costs.map);
     } else {
@@ -275,12 +277,10 @@ export class HostMemory {
   }
 
   #makeRoom(vm: VmMemory, ppn: number): number {
-    const [outerVm, outerPpn] = [this.pinnedVm, this.pinnedPpn];
-    this.pinnedVm = vm.index;
-    this.pinnedPpn = ppn;
+    const outer = [this.pinnedVm, this.pinnedPpn] as const;
+    [this.pinnedVm, this.pinnedPpn] = [vm.index, ppn];
     const freed = this.roomMaker?.makeRoom() ?? 0;
-    this.pinnedVm = outerVm;
-    this.pinnedPpn = outerPpn;
+    [this.pinnedVm, this.pinnedPpn] = outer;
     return freed;
   }
 

@@ -18,6 +18,7 @@ import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
@@ -72,6 +73,9 @@ export {
   compression,
   freePageReporting,
   hostSwap,
+  ksmtuned,
+  momKsm,
+  proxmoxKsmtuned,
   ksm,
   largePages,
   pageSharing,
@@ -132,6 +136,9 @@ export const PARTS: readonly PartDefinition[] = [
   compression.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  ksmtuned.definition,
+  momKsm.definition,
+  proxmoxKsmtuned.definition,
   ksm.definition,
   largePages.definition,
   pageSharing.definition,

@@ -1,10 +1,13 @@
 /** What is in the host's swap space, page by page. */
 import { copyInto } from "../core/copy-into.ts";
+import type { MachineProfile } from "../machine/profile.ts";
 import { slotCode, type VmMemory } from "./vm-memory.ts";
 
 export class SwapSlots {
   /** Size of the swap space, pages. */
   capacity = Infinity;
+  /** The disk that it is on; absent: the host's. */
+  disk: MachineProfile["disk"] | undefined;
   #content = new Uint32Array(1024);
   #used = 0;
   /** Free slots below #used: a stack. */
