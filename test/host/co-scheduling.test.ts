@@ -150,6 +150,10 @@ function guest(shape: Partial<GuestShape>, requests = 400): CompiledWorkload {
   return { name: "smp", guest: { ...SHAPE, ...shape }, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 
+const text = (lines: string): string =>
+  `name: w\ntitle: W\nsummary: S\nguest: { memory: 16MiB, kernel: 4MiB${lines} }\nactivities:\n` +
+  "  - name: a\n    request: [compute: 1Mcycles]\nclosed-loop: { requests: 1 }\n";
+
 describe("a guest with several vCPUs", () => {
   const vmm = { ...esx, memory: [hostSwap()] };
   const elapsed = (work: CompiledWorkload, cores = 4): number =>
@@ -198,9 +202,6 @@ describe("a guest with several vCPUs", () => {
   });
 
   it("is written in a workload, with one vCPU and no lock where nothing is", () => {
-    const text = (lines: string): string =>
-      `name: w\ntitle: W\nsummary: S\nguest: { memory: 16MiB, kernel: 4MiB${lines} }\nactivities:\n` +
-      "  - name: a\n    request: [compute: 1Mcycles]\nclosed-loop: { requests: 1 }\n";
     const shape = (lines: string) => readWorkload(text(lines), "w.yaml").workload.guest;
     expect(shape(", vcpus: 2, kernel-lock: 30%")).toMatchObject({ vcpus: 2, kernelLock: 0.3 });
     expect(shape("").vcpus).toBeUndefined();
