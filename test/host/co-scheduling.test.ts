@@ -8,6 +8,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
+import type { Workload } from "../../src/workload/workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { type CpuRun, MS, runCpus, type TestVcpu } from "./cpu-host.ts";
 import { profile } from "./fixtures.ts";
@@ -154,6 +155,8 @@ const text = (lines: string): string =>
   `name: w\ntitle: W\nsummary: S\nguest: { memory: 16MiB, kernel: 4MiB${lines} }\nactivities:\n` +
   "  - name: a\n    request: [compute: 1Mcycles]\nclosed-loop: { requests: 1 }\n";
 
+const shape = (lines: string): Workload["guest"] => readWorkload(text(lines), "w.yaml").workload.guest;
+
 describe("a guest with several vCPUs", () => {
   const vmm = { ...esx, memory: [hostSwap()] };
   const elapsed = (work: CompiledWorkload, cores = 4): number =>
@@ -202,7 +205,6 @@ describe("a guest with several vCPUs", () => {
   });
 
   it("is written in a workload, with one vCPU and no lock where nothing is", () => {
-    const shape = (lines: string) => readWorkload(text(lines), "w.yaml").workload.guest;
     expect(shape(", vcpus: 2, kernel-lock: 30%")).toMatchObject({ vcpus: 2, kernelLock: 0.3 });
     expect(shape("").vcpus).toBeUndefined();
     expect(() => shape(", vcpus: 0")).toThrow(/guest.vcpus/);
