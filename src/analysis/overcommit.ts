@@ -43,6 +43,11 @@ export interface OvercommitCurve {
   readonly verdict: OvercommitVerdict;
 }
 
+/** Those of blocks that only vary an input of another, too. */
+export function allOvercommitCurves(results: Results): OvercommitCurve[] {
+  return overcommitCurves({ ...results, variations: undefined });
+}
+
 /** Curves of all blocks that vary the overcommit ratio. Throws an InputError if operation streams differ. */
 export function overcommitCurves(results: Results): OvercommitCurve[] {
   const cells = hostCells(results).filter((cell) => cell.spec.overcommit !== undefined);

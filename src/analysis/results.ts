@@ -1,6 +1,6 @@
 /** The results of a run as analyses see them, and the selections that they share. */
 import { InputError } from "../core/input-error.ts";
-import type { ServiceLevel } from "../experiment/matrix.ts";
+import type { ServiceLevel, Variation } from "../experiment/matrix.ts";
 import { type CellResult, type CellSpec, workTitle } from "../sim/cell.ts";
 import { DEFAULT_SERVICE_LEVEL } from "./service-level.ts";
 
@@ -10,6 +10,8 @@ export interface Results {
   readonly cells: readonly CellResult[];
   /** What overcommit is judged by; absent: the default. */
   readonly serviceLevel?: ServiceLevel | undefined;
+  /** By block: the input of another block that it varies; absent: none does. */
+  readonly variations?: ReadonlyMap<string, Variation> | undefined;
 }
 
 /** What the overcommit of a run is judged by. */
@@ -22,9 +24,12 @@ export function monitorCells(results: Results): CellResult[] {
   return results.cells.filter((cell) => cell.status === "done" && !isHostCell(cell.spec));
 }
 
-/** Cells of many guests on a host. */
+/** Cells of many guests on a host, but for those that only vary an input of others. */
 export function hostCells(results: Results): CellResult[] {
-  return results.cells.filter((cell) => cell.status === "done" && isHostCell(cell.spec));
+  const { cells, variations } = results;
+  return cells.filter(
+    ({ status, spec }) => status === "done" && isHostCell(spec) && variations?.has(spec.block) !== true,
+  );
 }
 
 function isHostCell(spec: CellSpec): boolean {

@@ -4,6 +4,8 @@ import type { GroupPoint } from "../analysis/overcommit-groups.ts";
 import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { distinct, groupBy } from "../analysis/results.ts";
+import type { Sensitivity, VariedLimit } from "../analysis/sensitivity.ts";
+import { twoDecimals } from "../analysis/service-level.ts";
 import { textTable } from "./text-table.ts";
 
 const MISSING = "-";
@@ -40,6 +42,22 @@ function comparison(curves: readonly OvercommitCurve[]): string {
     control(curves),
     `${curves.map(({ verdict }) => verdict.sentence).join("\n")}\n`,
   ].join("\n");
+}
+
+/** What the answers hang on: the highest ratios with each input as it is, lower and higher. */
+export function sensitivityText(answers: readonly Sensitivity[]): string {
+  const rows = answers.flatMap(({ curve, limit, inputs }) =>
+    inputs.map(({ input, limits }) => [curve.strategy, input, ...cells(limits), twoDecimals(limit)]),
+  );
+  const header = ["strategy", "input varied", "lower", "highest ratio", "higher", "highest ratio", "unchanged"];
+  return [textTable([header, ...rows]), `${answers.map(({ sentence }) => sentence).join("\n")}\n`].join("\n");
+}
+
+function cells(limits: readonly VariedLimit[]): string[] {
+  return (["lower", "higher"] as const).flatMap((side) => {
+    const found = limits.find((one) => one.side === side);
+    return found === undefined ? [MISSING, MISSING] : [found.to, twoDecimals(found.limit)];
+  });
 }
 
 /** A search measures each strategy at ratios of its own. */

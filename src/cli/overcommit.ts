@@ -1,9 +1,12 @@
 /** `vmmbench overcommit`: strategies side by side over a range of overcommit ratios. */
-import { dirname, relative } from "node:path";
+import { basename, dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
 import type { OvercommitCurve } from "../analysis/overcommit.ts";
+import type { Results } from "../analysis/results.ts";
 import { InputError } from "../core/input-error.ts";
 import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
+import type { Plan } from "../experiment/plan.ts";
+import type { VariedBlocks } from "../experiment/sensitivity-inputs.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { CellSpec } from "../sim/cell.ts";
 import {
@@ -30,6 +33,7 @@ interface OvercommitArguments extends ExecuteArguments {
   seeds: string | undefined;
   slo: string | undefined;
   search: boolean;
+  sensitivity: boolean;
   precision: string | undefined;
   json: boolean;
 }
@@ -83,6 +87,11 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         default: false,
         describe: "After the ratios of the matrix, look for each strategy's limit",
       })
+      .option("sensitivity", {
+        type: "boolean",
+        default: false,
+        describe: "Search, and once more with each uncertain input halved and doubled: what the answer hangs on",
+      })
       .option("precision", {
         type: "string",
         requiresArg: true,
@@ -93,6 +102,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
       .example("$0 overcommit --workload typical-server:6,file-server:2", "eight VMs, two of which do something else")
       .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
+      .example("$0 overcommit --strategy esx --sensitivity", "what the highest ratio of ESX hangs on")
       .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
       .example(
         "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
@@ -113,7 +123,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     if (vmm !== undefined && policy === undefined) {
       throw new InputError("--vmm is the VMM under the policies; expected --policy with it");
     }
-    if (args.precision !== undefined && !args.search) {
+    if (args.precision !== undefined && !args.search && !args.sensitivity) {
       throw new InputError("--precision is that of a search; expected --search with it");
     }
     const mix = parseMix(workload)?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
@@ -132,22 +142,28 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     };
     const precision = parsePrecision(args);
     const answer = await run(readInputText(file), file, question, args, precision);
-    if (answer.curves !== undefined) await show(answer.summary, answer.curves, args);
+    if (answer.results !== undefined) await show(answer, answer.results, args);
   },
 };
 
 /** Undefined without a search. */
-function parsePrecision({ search, precision = DEFAULT_PRECISION }: OvercommitArguments): number | undefined {
-  return search ? parseNumber("--precision", precision, PRECISION) : undefined;
+function parsePrecision(args: OvercommitArguments): number | undefined {
+  const { search, sensitivity, precision = DEFAULT_PRECISION } = args;
+  return search || sensitivity ? parseNumber("--precision", precision, PRECISION) : undefined;
 }
 
 interface Answer {
   readonly summary: RunSummary;
   /** Undefined when the run was interrupted. */
-  readonly curves?: readonly OvercommitCurve[];
+  readonly results?: Results;
+  /** Inputs that could not be varied, and why. */
+  readonly left: readonly string[];
 }
 
-/** `precision`: to which the limits are searched, each round adding ratios to one run; undefined: the matrix only. */
+/**
+ * `precision`: to which the limits are searched, each round adding ratios to one run; undefined: the matrix only. Once the limits
+ * are known, blocks with changed inputs are added if asked for, and theirs are searched from where these were found.
+ */
 async function run(
   text: string,
   file: string,
@@ -155,27 +171,62 @@ async function run(
   args: OvercommitArguments,
   precision: number | undefined,
 ): Promise<Answer> {
-  const { overcommitCurves } = await import("../analysis/overcommit.ts");
+  const { allOvercommitCurves, overcommitCurves } = await import("../analysis/overcommit.ts");
   const { nextRatio } = await import("../analysis/overcommit-search.ts");
+  const { variationsOf } = await import("../experiment/manifest.ts");
   const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
   const { defaultFolder, planMatrix } = await import("../experiment/plan.ts");
   const further: FurtherRatio[] = [];
+  let varied: VariedBlocks | undefined;
   let folder: string | undefined;
   for (;;) {
-    const plan = await planMatrix(overcommitMatrix(text, file, { ...question, further }), file);
-    folder ??= `${defaultFolder(plan)}-search-${precision}`;
-    const growing = precision === undefined ? undefined : { folder, begun: further.length > 0 };
+    const matrix = overcommitMatrix(text, file, { ...question, further, varied: varied?.blocks ?? [] });
+    const plan = await planMatrix(matrix, file);
+    folder ??= `${defaultFolder(plan)}-${args.sensitivity ? "sensitivity" : "search"}-${precision}`;
+    const growing = precision === undefined ? undefined : { folder, begun: further.length > 0 || varied !== undefined };
     const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
-    if (summary.cells === undefined) return { summary };
+    if (summary.cells === undefined) return { summary, left: [] };
     const { serviceLevel } = plan.manifest;
-    const curves = overcommitCurves({ name: "overcommit", cells: summary.cells, serviceLevel });
+    const variations = variationsOf(plan.manifest);
+    const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel, variations };
+    const curves = allOvercommitCurves(results);
     const next =
       precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
     // A ratio at which some seeds fail and others do not may be asked for once more.
     const isNew = (one: FurtherRatio): boolean => !plan.cells.some(({ spec }) => isAt(spec, one));
-    if (!next.some(isNew)) return { summary, curves };
-    further.push(...next.filter(isNew));
+    if (next.some(isNew)) {
+      further.push(...next.filter(isNew));
+    } else if (args.sensitivity && varied === undefined) {
+      varied = await varyInputs(matrix, file, plan, `${summary.folder}-inputs`);
+      further.push(...startingRatios(overcommitCurves(results), varied));
+    } else {
+      return { summary, results, left: varied?.left ?? [] };
+    }
   }
+}
+
+/** Blocks with changed inputs, which begin with the lowest ratio, all others are compared with it, and the highest. */
+async function varyInputs(matrix: string, file: string, plan: Plan, folder: string): Promise<VariedBlocks> {
+  const { readMatrix } = await import("../experiment/matrix.ts");
+  const { variedBlocks } = await import("../experiment/sensitivity-inputs.ts");
+  const [block] = readMatrix(matrix, file).matrix.blocks;
+  const several = [block.workloads, block.machines, block.vms ?? []].some((values) => values.length > 1);
+  if (several)
+    throw new InputError(`${file}: --sensitivity is that of one workload, machine and number of VMs; found more`);
+  const ratios = (block.overcommit ?? []).toSorted((a, b) => a - b);
+  const ends = { ...block, overcommit: [ratios[0], ratios[ratios.length - 1]], exclude: [] };
+  return variedBlocks(ends, plan.manifest.blocks[0], dirname(file), folder);
+}
+
+/** Most inputs do not move a limit far: between which ratios it was found. */
+function startingRatios(curves: readonly OvercommitCurve[], { blocks }: VariedBlocks): FurtherRatio[] {
+  return blocks.flatMap(({ name: block, vmms, workloads: [workload], vms = [] }) =>
+    curves.flatMap(({ strategy, verdict: { highestRatio, failingRatio } }) => {
+      const ratios = [highestRatio, failingRatio].filter((ratio) => ratio !== undefined);
+      const isThere = vmms.some(({ label }) => label === strategy);
+      return isThere ? ratios.map((ratio) => ({ block, strategy, workload, vms: vms[0], ratio })) : [];
+    }),
+  );
 }
 
 /** With a dot in front, so that it is no name. */
@@ -184,29 +235,36 @@ function relativePath(folder: string, path: string): string {
   return way.startsWith("..") ? way : `./${way}`;
 }
 
-function furtherOf({ strategy, workload, vms }: OvercommitCurve, ratio: number | undefined): FurtherRatio[] {
-  return ratio === undefined ? [] : [{ strategy, workload, vms, ratio }];
+function furtherOf({ block, strategy, workload, vms }: OvercommitCurve, ratio: number | undefined): FurtherRatio[] {
+  return ratio === undefined ? [] : [{ block, strategy, workload, vms, ratio }];
 }
 
-function isAt({ vmm, ...at }: CellSpec, { strategy, workload, vms, ratio }: FurtherRatio): boolean {
-  return vmm.label === strategy && at.workload === workload && at.vms === vms && at.overcommit === ratio;
+function isAt({ vmm, ...at }: CellSpec, { block, strategy, workload, vms, ratio }: FurtherRatio): boolean {
+  const same = at.block === block && at.workload === workload && at.vms === vms && at.overcommit === ratio;
+  return same && vmm.label === strategy;
 }
 
-async function show(summary: RunSummary, curves: readonly OvercommitCurve[], args: OvercommitArguments): Promise<void> {
+async function show({ summary, left }: Answer, results: Results, args: OvercommitArguments): Promise<void> {
+  const { overcommitCurves } = await import("../analysis/overcommit.ts");
+  const { sensitivities } = await import("../analysis/sensitivity.ts");
   const { reasonsText } = await import("./run-summary.ts");
+  const curves = overcommitCurves(results);
+  const answers = sensitivities(results);
   process.stderr.write(reasonsText(summary.cells ?? []));
+  for (const reason of left) console.error(`not varied: ${reason}`);
   if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
   const logs = await decisionsOf(summary, args);
   const report = await reportOf(summary, args);
   if (args.json) {
-    const why = logs.map(({ path }) => path);
-    console.log(
-      JSON.stringify({ results: summary.folder, ...(report && { report }), ...(args.why && { why }), curves }),
-    );
+    const why = args.why && { why: logs.map(({ path }) => path) };
+    const sensitivity = args.sensitivity && { sensitivity: answers };
+    const written = { results: summary.folder, ...(report && { report }), ...why };
+    console.log(JSON.stringify({ ...written, curves, ...sensitivity }));
     return;
   }
-  const { overcommitText } = await import("./overcommit-table.ts");
+  const { overcommitText, sensitivityText } = await import("./overcommit-table.ts");
   process.stdout.write(overcommitText(curves));
+  if (answers.length > 0) process.stdout.write(`\n${sensitivityText(answers)}`);
   console.log(`results: ${summary.folder}`);
   process.stdout.write(decisionsListing(logs));
   if (report !== undefined) console.log(`report:  ${report}`);

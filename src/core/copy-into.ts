@@ -1,7 +1,10 @@
 /** Typed arrays that have become too small. */
 
 /** What is in an array, in a larger one, which is returned. */
-export function copyInto<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(from: T, larger: T): T {
+export function copyInto<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array>(
+  from: T,
+  larger: T,
+): T {
   larger.set(from);
   return larger;
 }

@@ -42,6 +42,11 @@ export class PendingCharges {
     for (let i = 0; i < causes.length; i++) this.add(causes[i], cycles[i] * times, times);
   }
 
+  /** Cycles of a cause that are pending. */
+  cyclesOf(cause: number): number {
+    return this.#cycles[cause];
+  }
+
   /** Everything has run: charge it all. */
   settle(ledger: Ledger): void {
     for (let i = 0; i < this.#count; i++) this.#chargeWhole(ledger, this.#causes[i]);

@@ -1,5 +1,6 @@
 /** `manifest.json`: what a results folder holds the results of. Written before the first cell. */
 import { z } from "zod";
+import type { Variation } from "./matrix.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const choice = z.object({ base: z.string(), set: z.record(z.string(), z.unknown()), label: z.string() });
@@ -20,6 +21,15 @@ export const manifestSchema = z.object({
       seeds: z.array(z.number()),
       vms: z.array(z.number()).optional(),
       overcommit: z.array(z.number()).optional(),
+      varies: z
+        .object({
+          block: z.string(),
+          input: z.string(),
+          side: z.enum(["lower", "higher"]),
+          from: z.string(),
+          to: z.string(),
+        })
+        .optional(),
     }),
   ),
   /** By the name the matrix uses. */
@@ -31,5 +41,10 @@ export const manifestSchema = z.object({
   /** Where the run was started or last resumed; no result depends on it. */
   host: z.object({ platform: z.string(), architecture: z.string(), cpu: z.string(), cpus: z.number() }),
 });
+
+/** By block: the input of another block that it varies. */
+export function variationsOf({ blocks }: Manifest): ReadonlyMap<string, Variation> {
+  return new Map(blocks.flatMap(({ name, varies }) => (varies === undefined ? [] : [[name, varies] as const])));
+}
 
 export type Manifest = z.output<typeof manifestSchema>;

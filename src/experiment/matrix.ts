@@ -33,6 +33,17 @@ export interface MatrixBlock {
   /** What is set for single VMs. */
   readonly settings?: readonly VmGroup[];
   readonly exclude: readonly Exclusion[];
+  /** The block differs from another one in this input. */
+  readonly varies?: Variation;
+}
+
+/** One input of another block, as it is there and as it is here. */
+export interface Variation {
+  readonly block: string;
+  readonly input: string;
+  readonly side: "lower" | "higher";
+  readonly from: string;
+  readonly to: string;
 }
 
 export interface Matrix {
@@ -96,6 +107,15 @@ const block = z.strictObject({
   vms: listOf(z.int().min(1).max(MAX_VMS)).optional(),
   overcommit: listOf(z.number().min(0.1).max(100)).optional(),
   settings: listOf(vmGroupSchema).optional(),
+  varies: z
+    .strictObject({
+      block: reference,
+      input: reference,
+      side: z.enum(["lower", "higher"]),
+      from: reference,
+      to: reference,
+    })
+    .optional(),
   exclude: z.array(z.strictObject(Object.fromEntries(axes.map((axis) => [axis, valueOrValues.optional()])))).optional(),
 });
 
@@ -180,6 +200,9 @@ function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): reado
     if (Array.isArray(entry.seeds)) unique([...at, "seeds"], entry.seeds);
     if (!entry.machines && !data.machines)
       complain(at, 'the key "machines" is missing, here and at the top of the matrix');
+    const blocks = data.blocks.map((one) => one.name);
+    if (entry.varies && !blocks.includes(entry.varies.block))
+      complain([...at, "varies", "block"], `there is no such block; ${suggestion(entry.varies.block, blocks)}`);
     if (entry.overcommit && !entry.vms) complain([...at, "overcommit"], "needs vms: how many guests share the host");
     if (entry.settings && !entry.vms) complain([...at, "settings"], "needs vms: how many guests share the host");
     for (const { path, message } of groupProblems(entry.settings ?? []))

@@ -4,7 +4,7 @@ import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { isPath } from "./catalogue.ts";
-import { readMatrix, type ServiceLevel } from "./matrix.ts";
+import { type Exclusion, type MatrixBlock, readMatrix, type ServiceLevel } from "./matrix.ts";
 
 /** What takes the place of an axis; absent: as the matrix has it. */
 export interface OvercommitQuestion {
@@ -23,10 +23,13 @@ export interface OvercommitQuestion {
   readonly further?: readonly FurtherRatio[];
   /** More strategies: a VMM under each of these policies. */
   readonly policies?: { readonly vmm: string; readonly names: readonly string[] };
+  /** Blocks beside the one in question, each with one of its inputs changed. */
+  readonly varied?: readonly MatrixBlock[];
 }
 
 /** Fields as in a cell's spec. */
 export interface FurtherRatio {
+  readonly block: string;
   readonly strategy: string;
   readonly workload: string;
   readonly vms: number;
@@ -86,7 +89,13 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     const { metric, bound } = serviceLevel;
     document.set("service-level", document.createNode({ [metric]: bound }, { flow: true }));
   }
+  for (const one of question.varied ?? []) document.addIn(["blocks"], document.createNode(blockDocument(one)));
   return withFurtherRatios(document.toString(), file, further);
+}
+
+/** A block as a matrix file has it. */
+function blockDocument({ vmms, ...block }: MatrixBlock): object {
+  return { ...block, vmms: vmms.map(({ base, set, label }) => ({ [base]: set, as: label })) };
 }
 
 /** The VMs of the first workload come first and need no settings. */
@@ -107,26 +116,35 @@ function requirePolicy(name: string): void {
   }
 }
 
-/** The axis gets every ratio, and whoever does not need one is excluded from it. */
+/** The axis of a block gets every ratio, and whoever does not need one is excluded from it. */
 function withFurtherRatios(text: string, file: string, further: readonly FurtherRatio[]): string {
   if (further.length === 0) return text;
-  const [block] = readMatrix(text, file).matrix.blocks;
-  const added = [...new Set(further.map(({ ratio }) => ratio))].sort((a, b) => a - b);
+  const document = parseDocument(text);
+  readMatrix(text, file).matrix.blocks.forEach((block, i) => {
+    const own = further.filter((one) => one.block === block.name);
+    const present = block.overcommit ?? [];
+    const added = [...new Set(own.map(({ ratio }) => ratio))].filter((ratio) => !present.includes(ratio));
+    if (added.length === 0) return;
+    added.sort((a, b) => a - b);
+    const ratios = [...present, ...added].sort((a, b) => a - b);
+    document.setIn(["blocks", i, "overcommit"], document.createNode(ratios, { flow: true }));
+    const exclude = [...block.exclude, ...unwanted(block, added, own)];
+    document.setIn(["blocks", i, "exclude"], document.createNode(exclude));
+  });
+  return document.toString();
+}
+
+function unwanted(block: MatrixBlock, added: readonly number[], further: readonly FurtherRatio[]): Exclusion[] {
   const isWanted = (vmm: string, workload: string, vms: number, ratio: number): boolean =>
     further.some((one) => one.strategy === vmm && one.workload === workload && one.vms === vms && one.ratio === ratio);
-  const exclude = block.vmms.flatMap(({ label: vmm }) =>
+  return block.vmms.flatMap(({ label: vmm }) =>
     block.workloads.flatMap((workload) =>
       (block.vms ?? []).flatMap((vms) => {
         const overcommit = added.filter((ratio) => !isWanted(vmm, workload, vms, ratio));
-        return overcommit.length === 0 ? [] : [{ vmm, workload, vms, overcommit }];
+        return overcommit.length === 0 ? [] : [{ vmm: [vmm], workload: [workload], vms: [vms], overcommit }];
       }),
     ),
   );
-  const document = parseDocument(text);
-  const ratios = [...(block.overcommit ?? []), ...added].sort((a, b) => a - b);
-  document.setIn(["blocks", 0, "overcommit"], document.createNode(ratios, { flow: true }));
-  document.setIn(["blocks", 0, "exclude"], document.createNode([...block.exclude, ...exclude]));
-  return document.toString();
 }
 
 /** A policy's name, or that of its file: `./policies/mine.js` is called mine. */

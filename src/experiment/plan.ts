@@ -174,7 +174,7 @@ class Inputs {
   }
 
   describe(block: MatrixBlock): Manifest["blocks"][number] {
-    const { name, title, vmms, workloads, machines, seeds, vms, overcommit } = block;
+    const { name, title, vmms, workloads, machines, seeds, vms, overcommit, varies } = block;
     return {
       name,
       title,
@@ -187,6 +187,7 @@ class Inputs {
       seeds: [...seeds],
       ...(vms ? { vms: [...vms] } : {}),
       ...(overcommit ? { overcommit: [...overcommit] } : {}),
+      ...(varies ? { varies } : {}),
     };
   }
 

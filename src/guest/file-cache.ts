@@ -111,6 +111,11 @@ export class FileCache implements PageOwner {
     this.#toWrite.add(page, now);
   }
 
+  /** The page is in the cache, and newer than what is on the disk. */
+  isDirty(page: number): boolean {
+    return this.#cache.isDirty(page);
+  }
+
   /** Write pages back that became dirty at or before `before`; one disk request per run of neighbours. */
   writeBack(before: number): void {
     while (this.#toWrite.oldest <= before) {

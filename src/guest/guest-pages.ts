@@ -65,6 +65,8 @@ export class GuestPages<R extends Replacement = Replacement> {
   kernel = 0;
   /** Times a page was asked for and none could be had. */
   outOfMemory = 0;
+  /** Told of every page that becomes free, with its content of no use to anybody. */
+  freed: ((ppn: number) => void) | undefined;
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
 
@@ -151,6 +153,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     else this.kernel--;
     flags[ppn] = PageUse.Free;
     this.free.add(ppn);
+    this.freed?.(ppn);
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */

@@ -5,7 +5,7 @@ import { requireIdenticalWork, type Results } from "../analysis/results.ts";
 import { locate } from "../experiment/catalogue.ts";
 import { loadMachine } from "../experiment/documents/load.ts";
 import type { SourcedNumber } from "../experiment/documents/machine-numbers.ts";
-import type { Manifest } from "../experiment/manifest.ts";
+import { type Manifest, variationsOf } from "../experiment/manifest.ts";
 import { readResults } from "../experiment/store.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CellResult } from "../sim/cell.ts";
@@ -26,7 +26,12 @@ export interface Run {
 export async function loadRun(folder: string): Promise<Run> {
   const { manifest, cells } = await readResults(folder);
   const { serviceLevel } = manifest;
-  const results = { name: basename(resolve(folder)), cells: inMatrixOrder(cells, manifest), serviceLevel };
+  const results = {
+    name: basename(resolve(folder)),
+    cells: inMatrixOrder(cells, manifest),
+    serviceLevel,
+    variations: variationsOf(manifest),
+  };
   requireIdenticalWork(results.cells);
   return { results, manifest, ...unchangedMachines(manifest) };
 }

@@ -10,6 +10,7 @@ import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { RequestForesight } from "./foresight.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
@@ -187,6 +188,16 @@ function buildGuest(index: number, number: number, workload: CompiledWorkload, s
     host.payer = payer;
     vm.builtWithout = vm.ballooned;
   }
+  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
+  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
+  const source = new RequestSource(workload.stream, around.megahertz, workload.startUs, repeatsAfterUs);
+  let foresight: RequestForesight | undefined;
+  const { clairvoyance } = host;
+  if (clairvoyance !== undefined) {
+    foresight = new RequestForesight(workload, memory, source, around.megahertz, () => around.now());
+    vm.foresight = foresight;
+    memory.pages.freed = (ppn) => clairvoyance.freed(vm, ppn);
+  }
   try {
     // What comes up while the host runs has not been scanned yet.
     const scanned = around.building && host.sharer?.scannedBeforeStart === true;
@@ -196,11 +207,8 @@ function buildGuest(index: number, number: number, workload: CompiledWorkload, s
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
-  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
-  const source = new RequestSource(workload.stream, around.megahertz, workload.startUs, repeatsAfterUs);
-  const parts = { index, number, workload, memory, vm, prices: prices.of(workload), source, transientPages: transient };
-  const guest = new HostGuest(parts, around);
+  const parts = { index, number, workload, memory, vm, source, foresight, transientPages: transient };
+  const guest = new HostGuest({ ...parts, prices: prices.of(workload) }, around);
   if (cooperativeOf(site).length > 0 && (workload.guest.driver?.fromUs ?? 0) === 0) vm.balloon = guest.balloon;
   return guest;
 }

@@ -20,7 +20,7 @@ export function unkeptEntitlement(vmm: Vmm, guests: readonly CompiledWorkload[])
   return undefined;
 }
 
-/** Admission control: throws an {@link InputError} when reservations are more than the processors of the machine. */
+/** Admission control: throws an {@link InputError} when reservations, or the vCPUs of a guest, are more than the machine has. */
 export function checkReservations(
   guests: readonly CompiledWorkload[],
   { name, cores, megahertz }: MachineProfile,
@@ -28,9 +28,16 @@ export function checkReservations(
   let sum = 0;
   for (const [vm, { name: workload, guest }] of guests.entries()) {
     const { reservationMhz } = guest.cpu ?? USUAL_ENTITLEMENT;
+    const { vcpus = 1 } = guest;
+    if (vcpus > cores) {
+      const most = `machine "${name}" has ${cores} processors`;
+      throw new InputError(
+        `workload "${workload}": guest.vcpus: ${vcpus} vCPUs, but ${most}; expected at most as many`,
+      );
+    }
     sum += reservationMhz;
-    if (reservationMhz > megahertz) {
-      const most = `machine "${name}" has processors of ${megahertz}MHz, and a VM has one vCPU`;
+    if (reservationMhz > vcpus * megahertz) {
+      const most = `machine "${name}" has processors of ${megahertz}MHz, and a VM has ${vcpus === 1 ? "one vCPU" : `${vcpus} vCPUs`}`;
       throw new InputError(`workload "${workload}": VM ${vm} reserves ${reservationMhz}MHz, but ${most}`);
     }
     if (sum > cores * megahertz) {

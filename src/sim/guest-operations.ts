@@ -30,13 +30,14 @@ export interface OperationSurroundings {
 }
 
 export class GuestOperations {
+  /** Where the cycles go: to the vCPU that carries operations out. */
+  pending: PendingCharges;
   /** Page faults that brought no page of anonymous memory in: copy-on-write without a copy, and pages of files. */
   otherFaults = 0;
   readonly #stream: OperationStream;
   readonly #memory: GuestMemory;
   readonly #pages: ProcessPages;
   readonly #prices: OperationPrices;
-  readonly #pending: PendingCharges;
   readonly #around: OperationSurroundings;
   /** Packets of the latest operation that the back end has to deal with. */
   #packetJob: PacketJob | undefined;
@@ -53,13 +54,13 @@ export class GuestOperations {
     this.#memory = memory;
     this.#pages = pages;
     this.#prices = prices;
-    this.#pending = pending;
+    this.pending = pending;
     this.#around = around;
   }
 
   /** Carry out operations of the thread's request until one has to wait for a device, or it is time to look up. */
   run(thread: GuestThread, now: number): void {
-    const pending = this.#pending;
+    const pending = this.pending;
     const guestRequests = this.#memory.requests;
     const hostRequests = this.#around.host.requests;
     this.#memory.pages.group = thread.process;
@@ -80,16 +81,16 @@ export class GuestOperations {
     const { op, a, b, c } = this.#stream;
     switch (op[at]) {
       case Op.Compute:
-        this.#pending.add(GUEST_USER, a[at]);
+        this.pending.add(GUEST_USER, a[at]);
         break;
       case Op.Touch:
         this.#touch(thread, at, now);
         break;
       case Op.Syscall:
-        this.#pending.addVector(this.#prices.syscall[a[at]], b[at]);
+        this.pending.addVector(this.#prices.syscall[a[at]], b[at]);
         break;
       case Op.Signal:
-        this.#pending.addVector(this.#prices.signal[a[at]]);
+        this.pending.addVector(this.#prices.signal[a[at]]);
         break;
       case Op.ReadFile:
         this.#readFile(a[at], b[at]);
@@ -107,7 +108,7 @@ export class GuestOperations {
         this.#around.devices.receive(a[at], now);
         break;
       default:
-        this.#pending.addVector(this.#prices.byOp[op[at]]);
+        this.pending.addVector(this.#prices.byOp[op[at]]);
         this.#changeProcesses(thread, at);
     }
   }
@@ -115,8 +116,8 @@ export class GuestOperations {
   #touch(thread: GuestThread, at: number, now: number): void {
     const { a, b, c } = this.#stream;
     const page = a[at];
-    this.#pending.addVector(this.#prices.touch);
-    this.#pending.add(GUEST_USER, b[at] >>> 1);
+    this.pending.addVector(this.#prices.touch);
+    this.pending.add(GUEST_USER, b[at] >>> 1);
     const write = (b[at] & 1) === 1;
     const filePage = this.#pages.filePage(thread, page);
     if (filePage >= 0) {
@@ -131,14 +132,14 @@ export class GuestOperations {
     else anonymous.touch(this.#pages.logical);
     const comes = anonymous.demandZeroFaults > demandZeroFaults;
     // A page that comes back from swap is the process's own.
-    if (anonymous.swapFaults > swapFaults) this.#pending.addVector(this.#prices.pageFault);
+    if (anonymous.swapFaults > swapFaults) this.pending.addVector(this.#prices.pageFault);
     else if (fault !== Fault.None) this.#writeProtected(fault, comes);
-    else if (comes) this.#pending.addVector(this.#prices.pageFault);
+    else if (comes) this.pending.addVector(this.#prices.pageFault);
   }
 
   #writeProtected(fault: FaultKind, comes: boolean): void {
     const { copyOnWriteFault, reuseFault } = this.#prices;
-    this.#pending.addVector(fault === Fault.Reuse ? reuseFault : copyOnWriteFault);
+    this.pending.addVector(fault === Fault.Reuse ? reuseFault : copyOnWriteFault);
     if (!comes) this.otherFaults++;
   }
 
@@ -149,7 +150,7 @@ export class GuestOperations {
     cache.visit(page, 0, end, false);
     // The page cache takes back from processes what it drops.
     if (first || cache.misses > misses) {
-      this.#pending.addVector(this.#prices.fileFault);
+      this.pending.addVector(this.#prices.fileFault);
       this.otherFaults++;
     }
     if (content !== 0) cache.write(page, content, false, now);
@@ -161,12 +162,12 @@ export class GuestOperations {
   }
 
   #readFile(first: number, pages: number): void {
-    this.#pending.addVector(this.#prices.readFilePage, pages);
+    this.pending.addVector(this.#prices.readFilePage, pages);
     for (let page = first; page < first + pages; page++) this.#memory.cache.read(page);
   }
 
   #writeFile(first: number, pages: number, sync: boolean, now: number): void {
-    this.#pending.addVector(this.#prices.writeFilePage, pages);
+    this.pending.addVector(this.#prices.writeFilePage, pages);
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now);
     }
@@ -175,8 +176,8 @@ export class GuestOperations {
   #packets(kind: JobKindCode, bytes: number, { frontend, smallFrontend, backend }: PacketPrice): void {
     const packets = packetsFor(bytes);
     const small = endsInSmallPacket(bytes) ? 1 : 0;
-    this.#pending.addVector(frontend, packets - small);
-    this.#pending.addVector(smallFrontend, small);
+    this.pending.addVector(frontend, packets - small);
+    this.pending.addVector(smallFrontend, small);
     const shaped = kind === JobKind.Transmit && this.#around.devices.shaped !== undefined;
     if (backend.total === 0 && !shaped) return;
     this.#packetJob = { kind, backend, units: packets, bytes: kind === JobKind.Transmit ? bytes : 0 };
@@ -184,7 +185,7 @@ export class GuestOperations {
 
   #changeProcesses(thread: GuestThread, at: number): void {
     const { op, a, b, c } = this.#stream;
-    const pending = this.#pending;
+    const pending = this.pending;
     const prices = this.#prices;
     const pages = this.#pages;
     switch (op[at]) {
@@ -219,9 +220,9 @@ export class GuestOperations {
 
   #exec(thread: GuestThread, image: number): void {
     const used = this.#pages.used(thread);
-    this.#pending.addVector(this.#prices.execUnmapUsedPage, used);
-    this.#pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
-    this.#pending.addVector(this.#prices.execPage, image);
+    this.pending.addVector(this.#prices.execUnmapUsedPage, used);
+    this.pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
+    this.pending.addVector(this.#prices.execPage, image);
     this.#discardTransient(thread);
     this.#pages.exec(thread, image);
     const count = privatePages(image);
@@ -233,13 +234,13 @@ export class GuestOperations {
   #payExit(thread: GuestThread): void {
     const used = this.#pages.used(thread);
     // A child that has executed nothing still has its parent's program.
-    this.#pending.addVector(this.#prices.exitPage, used + (thread.image === 0 ? PROGRAM_PAGES : 0));
-    this.#pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
+    this.pending.addVector(this.#prices.exitPage, used + (thread.image === 0 ? PROGRAM_PAGES : 0));
+    this.pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
   }
 
   #unmap(thread: GuestThread, start: number, pages: number): void {
     const mapped = this.#pages.mappedIn(thread, start, pages);
-    this.#pending.addVector(this.#prices.munmapPage, mapped);
+    this.pending.addVector(this.#prices.munmapPage, mapped);
     for (let page = start; page < start + pages; page++) {
       const filePage = this.#pages.filePage(thread, page);
       if (filePage >= 0) this.#memory.cache.unmap(filePage, filePage + 1);

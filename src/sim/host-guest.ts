@@ -6,17 +6,19 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
-import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { RequestForesight } from "./foresight.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
+import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
+import { KernelLock } from "./kernel-lock.ts";
 import type { OperationPrices } from "./operation-prices.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
-import { Outstanding } from "./outstanding.ts";
+import type { Processors, Vcpu } from "./processors.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
@@ -54,17 +56,20 @@ export interface GuestParts {
   readonly vm: VmMemory;
   readonly prices: OperationPrices;
   readonly source: RequestSource;
+  /** Absent: the VMM has none. */
+  readonly foresight: RequestForesight | undefined;
   /** See transientPages(). */
   readonly transientPages: number;
 }
 
-export class HostGuest implements VcpuWork, ThreadOwner {
+export class HostGuest implements CpuOwner, ThreadOwner {
   readonly memory: GuestMemory;
   readonly balloon: BalloonPort;
   readonly vm: VmMemory;
-  readonly vcpu: Vcpu;
   readonly number: number;
   readonly diskShares: CompiledWorkload["diskShares"];
+  /** At least one; the first is the one that boots, and does what is not the work of a thread. */
+  readonly cpus: readonly GuestCpu[];
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
@@ -73,17 +78,10 @@ export class HostGuest implements VcpuWork, ThreadOwner {
   readonly #operations: GuestOperations;
   readonly #threads: readonly GuestThread[];
   readonly #ready: GuestThread[] = [];
-  #current: GuestThread | undefined;
   /** The thread that ran last, or runs. */
   #latest: GuestThread | undefined;
-  /** The thread whose step made the whole vCPU wait. */
-  #stalled: GuestThread | undefined;
-  /** Disk and network requests of the step in hand, to be submitted when its cycles have been run. */
-  #outbox: IoJob[] = [];
   /** Threads that still have requests to serve. */
   #serving: number;
-  /** Reads and writes of the host's swap space that stop the whole vCPU. */
-  readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
@@ -100,23 +98,26 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     this.vm.pressure = this.#stall;
     this.#prices = prices;
     this.#source = source;
-    this.vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
+    const { vcpus = 1, kernelLock = 0 } = workload.guest;
+    const lock = vcpus > 1 && kernelLock > 0 ? new KernelLock(kernelLock, around.processors) : undefined;
+    this.cpus = Array.from({ length: vcpus }, () => new GuestCpu(this, index, workload, around.processors, lock));
     this.#pages = new ProcessPages(
       workload.guest,
       parts.transientPages * workload.guest.threads,
       around.pageTableFormat,
     );
-    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.vcpu.pending, around);
+    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#boot.pending, around);
     const base = workload.guest.processes * workload.guest.anonymousPages;
     this.#threads = Array.from(
       { length: workload.guest.threads },
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
-    this.balloon = new GuestBalloon(memory, this.vcpu, around, (waiter) => {
+    this.balloon = new GuestBalloon(memory, this.#boot, around, (waiter) => {
       this.#submitNow(waiter, around.now());
-      this.wake();
+      this.cpus[0].wake();
     });
+    parts.foresight?.watch(this.#threads, () => this.#latest);
   }
 
   /** All its requests are done, or it is no longer here to do them. */
@@ -135,23 +136,43 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     for (const thread of this.#threads) this.#takeRequest(thread, now);
   }
 
-  advance(now: number): boolean {
-    this.#finishStep(now);
-    if (this.#stopped) return false;
-    const thread = this.#ready.shift();
-    if (thread === undefined) return false;
-    this.#current = thread;
+  get #boot(): Vcpu {
+    return this.cpus[0].vcpu;
+  }
+
+  /** CPU time so far, in cycles. */
+  get cyclesRun(): number {
+    return this.cpus.reduce((sum, { vcpu }) => sum + vcpu.cyclesRun, 0);
+  }
+
+  get blocked(): boolean {
+    return this.vm.blocked;
+  }
+
+  takeReady(): GuestThread | undefined {
+    return this.#ready.shift();
+  }
+
+  carryOut(thread: GuestThread, cpu: GuestCpu, now: number): void {
     this.#latest = thread;
-    this.#around.host.payer = this.vcpu.pending;
+    this.#around.host.payer = cpu.vcpu.pending;
+    this.#operations.pending = cpu.vcpu.pending;
     this.#operations.run(thread, now);
-    this.#collectRequests(thread, this.#hostWait, this.#outbox);
-    return true;
+    this.#collectRequests(thread, cpu.hostWait, cpu.outbox);
+  }
+
+  submit(jobs: readonly IoJob[], now: number): void {
+    for (const job of jobs) this.#around.devices.submit(job, now);
+  }
+
+  mappedBy(thread: GuestThread): number {
+    return this.#pages.mapped(thread);
   }
 
   threadReady(thread: GuestThread, now: number): void {
     // A stalled thread goes on when the whole vCPU does.
-    if (thread === this.#stalled) return;
-    this.#goOn(thread, now);
+    if (this.cpus.some((cpu) => cpu.stalls(thread))) return;
+    this.goOn(thread, now);
     this.wake();
   }
 
@@ -161,66 +182,38 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     this.wake();
   }
 
-  /** Let the vCPU run, unless the VMM has stopped it as a whole. */
+  /** There is a thread more to run: let a vCPU run that has nothing to do, unless the VMM has stopped all of these. */
   wake(): void {
-    if (!this.#stopped) this.#around.processors.wake(this.vcpu);
+    this.cpus.find(({ stopped, vcpu }) => !stopped && vcpu.asleep)?.wake();
   }
 
   /** The VMM may have let it go on. */
   wakeIfReady(): void {
-    if (this.#ready.length > 0) this.wake();
-  }
-
-  /** All that its running process has mapped. */
-  get workingPages(): number {
-    return this.#latest === undefined ? 0 : this.#pages.mapped(this.#latest);
+    if (this.#ready.length > 0) for (const cpu of this.cpus) cpu.wake();
   }
 
   get needsBackend(): boolean {
     return this.#prices.needsBackend;
   }
 
-  /** `ticks` timer interrupts; they come when the guest is idle, too. */
-  timerInterrupts(ticks: number): void {
-    this.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
-    this.wake();
+  /** `ticks` timer interrupts of each vCPU; unless the VMM is `tickless`, they come when it is idle, too. */
+  timerInterrupts(ticks: number, tickless: boolean): void {
+    for (const cpu of this.cpus) {
+      if (tickless && cpu.vcpu.asleep) continue;
+      cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
+      cpu.wake();
+    }
   }
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
     if (this.vm.evicted) return;
-    this.#around.host.payer = this.vcpu.pending;
+    this.#around.host.payer = this.#boot.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);
   }
 
-  get #stopped(): boolean {
-    return this.vm.blocked || this.#hostWait.count > 0;
-  }
-
-  /** The cycles of the last step have been run: its requests go out, and the thread goes on when they are done. */
-  #finishStep(now: number): void {
-    const thread = this.#current;
-    if (thread === undefined) return;
-    this.#current = undefined;
-    if (this.#outbox.length > 0) {
-      const jobs = this.#outbox;
-      this.#outbox = [];
-      for (const job of jobs) this.#around.devices.submit(job, now);
-    }
-    if (this.#hostWait.count > 0) this.#stalled = thread;
-    else if (!thread.waiting) this.#goOn(thread, now);
-  }
-
-  /** Pages that the VMM had swapped out are back. */
-  #hostDone(now: number): void {
-    const thread = this.#stalled;
-    this.#stalled = undefined;
-    if (thread !== undefined && !thread.waiting) this.#goOn(thread, now);
-    this.wake();
-  }
-
-  #goOn(thread: GuestThread, now: number): void {
+  goOn(thread: GuestThread, now: number): void {
     if (thread.over) this.#endRequest(thread, now);
     else this.#ready.push(thread);
   }
@@ -248,7 +241,7 @@ export class HostGuest implements VcpuWork, ThreadOwner {
   #submitNow(waiter: Waiter | undefined, now: number): void {
     const jobs: IoJob[] = [];
     this.#collectRequests(waiter, waiter, jobs);
-    for (const job of jobs) this.#around.devices.submit(job, now);
+    this.submit(jobs, now);
   }
 
   /** Turn disk requests of the guest and of the VMM on its behalf, and work for the back end, into jobs. */
@@ -288,10 +281,10 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     const kind = requests.kind(i);
     const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-    this.vcpu.pending.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
+    this.#around.host.payer.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
     const area = 1 + 2 * this.#index + (swap ? 1 : 0);
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
-    const stalls = swap && waiter !== undefined && waiter === this.#current;
+    const stalls = swap && waiter !== undefined && waiter === this.#latest;
     return {
       kind: JobKind.Disk,
       guest: this.#index,

@@ -116,7 +116,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#events,
       this.ledger,
       (guest) => diskShares(this.guests[guest].diskShares),
-      this.host.swapDisk,
+      this.host.slots.disk,
     );
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
@@ -241,7 +241,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
-        if (!this.#tickless || !this.guests[subject].vcpu.asleep) this.guests[subject].timerInterrupts(TIMERS_AT_ONCE);
+        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE, this.#tickless);
         return again(TIMER_PERIOD_US * TIMERS_AT_ONCE);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);

@@ -6,6 +6,7 @@ import type { EventQueue } from "./event-queue.ts";
 import type { VcpuSwitches } from "./vcpu-switches.ts";
 
 const IDLE = cause("idle");
+const SPIN = cause("guest.kernel.spin");
 const NOBODY = -1;
 
 /** What runs on a vCPU. */
@@ -17,6 +18,10 @@ export interface VcpuWork {
    * one whose switches are in the price of its work.
    */
   readonly workingPages?: number;
+  /** The vCPU has run up to its {@link Vcpu.milestone}. */
+  passed?(now: number): void;
+  /** A vCPU that spins has a pCPU: whether it gets what it spins for. */
+  endsSpinning?(): boolean;
 }
 
 export class Vcpu {
@@ -25,6 +30,10 @@ export class Vcpu {
   readonly pending = new PendingCharges();
   /** Cycles of `pending` that have been run. */
   executed = 0;
+  /** When it has run so much of `pending`, its work is told; Infinity: never. */
+  milestone = Infinity;
+  /** It waits for another vCPU without giving its pCPU up. */
+  spinning = false;
   /** Cycles that it has run in all. */
   cyclesRun = 0;
   asleep = true;
@@ -55,6 +64,8 @@ export class Processors {
   readonly #latest: Float64Array;
   readonly #switches: VcpuSwitches;
   readonly #woken: number[] = [];
+  /** vCPUs that may spin no longer. */
+  readonly #released: Vcpu[] = [];
 
   constructor(
     cpus: number,
@@ -90,7 +101,12 @@ export class Processors {
     this.#woken.push(vcpu.index);
   }
 
-  /** Find a place for the vCPUs woken since the last call. */
+  /** What a vCPU spins for may be free. Takes effect with {@link placeWoken}, if it has a pCPU then. */
+  release(vcpu: Vcpu): void {
+    this.#released.push(vcpu);
+  }
+
+  /** Find a place for the vCPUs woken since the last call, and let go on who need not spin. */
   placeWoken(now: number): void {
     const woken = this.#woken;
     // Placing one may wake up others, which come behind it.
@@ -99,6 +115,31 @@ export class Processors {
       this.#place(woken[i], now);
     }
     woken.length = 0;
+    for (const vcpu of this.#released.splice(0)) this.#goOn(vcpu, now);
+    if (this.#scheduler.runsUntil !== undefined) this.#keepTogether(now);
+    if (woken.length + this.#released.length > 0) this.placeWoken(now);
+  }
+
+  #goOn(vcpu: Vcpu, now: number): void {
+    if (this.#running[vcpu.cpu] !== vcpu.index) return;
+    this.#account(vcpu.cpu, now);
+    this.#run(vcpu.cpu, now);
+  }
+
+  /** Stop who may not go on without the other vCPUs of its VM, and start on idle pCPUs who may now. */
+  #keepTogether(now: number): void {
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (let cpu = 0; cpu < this.#cpus; cpu++) this.#account(cpu, now);
+      for (let cpu = 0; cpu < this.#cpus; cpu++) {
+        const running = this.#running[cpu];
+        const until = running === NOBODY ? now : (this.#scheduler.runsUntil?.(running, now) ?? Infinity);
+        if (running === NOBODY) this.#dispatch(cpu, now);
+        else if (until <= now) this.#yield(cpu, now);
+        else if (until < this.#sliceEnd[cpu]) this.#shorten(cpu, until, now);
+        changed ||= this.#running[cpu] !== running;
+      }
+    }
   }
 
   /** The event of a pCPU has come; `number` tells whether it is still the one that counts. */
@@ -128,6 +169,7 @@ export class Processors {
     for (let cpu = 0; cpu < this.#cpus; cpu++) this.#account(cpu, now);
     for (const vcpu of this.vcpus) {
       vcpu.pending.settlePart(this.#ledger, vcpu.executed);
+      vcpu.milestone -= vcpu.executed;
       vcpu.executed = 0;
     }
   }
@@ -187,6 +229,11 @@ export class Processors {
   /** Let the vCPU on a pCPU go on until it has run what it owes or its slice is over. */
   #run(cpu: number, now: number): void {
     const vcpu = this.vcpus[this.#running[cpu]];
+    if (vcpu.spinning && vcpu.work.endsSpinning?.() === true) vcpu.spinning = false;
+    if (vcpu.executed >= vcpu.milestone) {
+      vcpu.milestone = Infinity;
+      vcpu.work.passed?.(now);
+    }
     while (vcpu.owed === 0) {
       vcpu.pending.settle(this.#ledger);
       vcpu.executed = 0;
@@ -197,8 +244,10 @@ export class Processors {
       }
       this.#switches.refill(vcpu);
     }
-    const end = Math.min(now + vcpu.owed, this.#sliceEnd[cpu]);
-    this.#events.add(end, this.#eventKind, cpu, ++this.#latest[cpu]);
+    const next = vcpu.spinning ? Infinity : now + Math.min(vcpu.owed, vcpu.milestone - vcpu.executed);
+    const end = Math.min(next, this.#sliceEnd[cpu]);
+    this.#latest[cpu]++;
+    if (end < Infinity) this.#events.add(end, this.#eventKind, cpu, this.#latest[cpu]);
   }
 
   /** Account for the time up to `now`: to the vCPU, or as idle. */
@@ -212,6 +261,7 @@ export class Processors {
       return;
     }
     const vcpu = this.vcpus[index];
+    if (vcpu.spinning) vcpu.pending.add(SPIN, elapsed);
     vcpu.executed += elapsed;
     vcpu.cyclesRun += elapsed;
     this.#scheduler.ran(index, elapsed);

@@ -8,6 +8,8 @@ export class RequestSource {
   readonly #originCycles: number;
   /** Index of the first operation of each request, and the stream's end. */
   readonly #starts: Uint32Array;
+  /** Whether requests arrive at given times, and do not follow one another. */
+  readonly #isOpen: boolean;
   readonly #repeatsAfterUs: number | undefined;
   #next = 0;
   /** Times that the stream has been gone through. */
@@ -28,6 +30,12 @@ export class RequestSource {
     for (let i = 0; i < stream.length; i++) if (stream.op[i] === Op.Request) starts.push(i);
     starts.push(stream.length);
     this.#starts = Uint32Array.from(starts);
+    this.#isOpen = stream.length > 0 && stream.op[0] === Op.Request && stream.c[0] === 1;
+  }
+
+  /** First operation of the next request that is to be taken. */
+  get position(): number {
+    return this.#starts[this.#next];
   }
 
   /** Take the next request; -1: there are no more. */
@@ -62,6 +70,29 @@ export class RequestSource {
     const earlierUs = isGiven ? this.#rounds * (this.#repeatsAfterUs ?? 0) : 0;
     const cycles = Math.round((earlierUs + microseconds) * this.#cyclesPerMicrosecond);
     return isGiven ? this.#originCycles + cycles : now + cycles;
+  }
+
+  /**
+   * About when an operation comes, in cycles: when its request arrives, or, in a closed loop, as fast as it has gone up to
+   * `now`. The operations of a request are a fraction of a cycle apart.
+   */
+  expected(operation: number, now: number): number {
+    const request = this.#requestOf(operation);
+    const first = this.#starts[request];
+    const fraction = (operation - first) / (this.#starts[request + 1] - first);
+    if (this.#isOpen) return this.begins(request, now) + fraction;
+    const taken = Math.max(1, this.#next);
+    return now + (now / taken) * Math.max(0, request + 1 - taken) + fraction;
+  }
+
+  #requestOf(operation: number): number {
+    let low = 0;
+    for (let high = this.#starts.length - 1; high - low > 1; ) {
+      const middle = (low + high) >> 1;
+      if (this.#starts[middle] <= operation) low = middle;
+      else high = middle;
+    }
+    return low;
   }
 }
 

@@ -17,7 +17,10 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
   if (vmm.maxGuests !== undefined && (vms ?? 1) > vmm.maxGuests) {
     return `${vmm.name} runs at most ${vmm.maxGuests} guest${vmm.maxGuests === 1 ? "" : "s"}, not ${vms}`;
   }
-  const { name, honoursMemorySettings } = vmm.allocation.definition;
+  const { name, honoursMemorySettings, alone } = vmm.allocation.definition;
+  if (alone === true && vmm.memory.length > 0) {
+    return `${vmm.name} allocates memory by ${name}, which works alone; expected memory: off with it`;
+  }
   if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
     return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
   }

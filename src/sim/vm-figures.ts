@@ -54,8 +54,8 @@ export class VmFigures {
 
   beginWindow(): void {
     for (const sums of [this.#done, this.#latency, this.#squares]) sums.fill(0);
-    this.#guests.forEach(({ vcpu }, vm) => {
-      this.#cyclesAtStart[vm] = vcpu.cyclesRun;
+    this.#guests.forEach(({ cyclesRun }, vm) => {
+      this.#cyclesAtStart[vm] = cyclesRun;
     });
   }
 
@@ -69,11 +69,11 @@ export class VmFigures {
     return { columns: VM_COLUMNS, rows: this.#guests.map((guest, vm) => this.#row(guest, vm, windowMs)) };
   }
 
-  #row({ vcpu, number }: HostGuest, vm: number, windowMs: number): readonly number[] {
+  #row({ cyclesRun, number }: HostGuest, vm: number, windowMs: number): readonly number[] {
     const done = this.#done[vm];
     const mean = done > 0 ? this.#latency[vm] / done : 0;
     const variance = done > 1 ? Math.max(0, (this.#squares[vm] - done * mean * mean) / (done - 1)) : 0;
-    const cpuMs = (vcpu.cyclesRun - this.#cyclesAtStart[vm]) / this.#cyclesPerMs;
+    const cpuMs = (cyclesRun - this.#cyclesAtStart[vm]) / this.#cyclesPerMs;
     return [number, cpuMs, done, windowMs > 0 ? (1000 * done) / windowMs : 0, mean, Math.sqrt(variance)];
   }
 }

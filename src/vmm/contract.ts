@@ -58,6 +58,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly keeps?: readonly ("reservation" | "limit")[];
   /** Memory parts: the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
+  /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
+  readonly alone?: true;
   /** Allocation parts: it keeps to what is set for the memory of single VMs. */
   readonly honoursMemorySettings?: true;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */

@@ -19,7 +19,7 @@ export const esx6 = defineVmm({
   mmu: nestedPaging({ largePages: true }),
   memory: [largePages(), pageSharing({ passMinutes: 60, interVm: false }), ballooning(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 6, samplePeriodSeconds: 60 }),
-  scheduler: proportionalShareCpu(),
+  scheduler: proportionalShareCpu({ coScheduling: 3 }),
   disk: vmkernelDisk(),
   network: vmxnet(),
   overheadPerGuest: { mib: 18.4, mibPerGib: 7.58, source: "vSphere 6.5 Resource Management Guide, table 6-1: a line" },

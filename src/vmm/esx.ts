@@ -17,7 +17,7 @@ export const esx = defineVmm({
   mmu: shadowPaging(),
   memory: [pageSharing(), ballooning(), hostSwap()],
   allocation: proportionalShares({ idleMemoryTax: 0.75 }),
-  scheduler: proportionalShareCpu(),
+  scheduler: proportionalShareCpu({ coScheduling: 2 }),
   disk: vmkernelDisk(),
   network: vmkernelNetwork(),
   overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },

@@ -121,6 +121,8 @@ export interface Allocation {
 export interface VcpuSettings extends CpuEntitlement {
   /** It belongs to the VM with the drivers (dom0). */
   readonly drivers: boolean;
+  /** Number of its VM, where that has several vCPUs; absent: it is the only one. */
+  readonly vm?: number;
 }
 
 /**
@@ -152,6 +154,11 @@ export interface Scheduler {
   tick(running: number): void;
   /** Once a {@link tickCycles}, after the ticks of all CPUs. */
   account(): void;
+  /**
+   * Present where vCPUs of a VM are kept together: until when one that runs may go on, whatever its slice. After every event
+   * all pCPUs are looked at: those that run, and those that are idle.
+   */
+  readonly runsUntil?: ((running: number, now: number) => number) | undefined;
   /** After a tick: whether a vCPU that runs must give way now. */
   mustYield(running: number): boolean;
 }

@@ -3,7 +3,6 @@
  * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
-import { copyInto } from "../core/copy-into.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
@@ -12,7 +11,15 @@ import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
-import type { LargePageBacking, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
+import type {
+  Clairvoyance,
+  LargePageBacking,
+  PageCompressor,
+  PagePatcher,
+  PageSharer,
+  RoomMaker,
+} from "./memory-roles.ts";
+import { SwapSlots } from "./swap-slots.ts";
 import {
   BALLOONED,
   cacheCode,
@@ -48,15 +55,12 @@ export class HostMemory {
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
   roomMaker: RoomMaker | undefined;
+  clairvoyance: Clairvoyance | undefined;
   /** Who wants to know what is decided about memory; usually nobody. */
   observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
-  /** Swap space of the host, pages. */
-  swapSpacePages = Infinity;
-  /** The disk that it is on; absent: the host's. */
-  swapDisk: MachineProfile["disk"] | undefined;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
@@ -67,13 +71,10 @@ export class HostMemory {
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;
   pinnedPpn = -1;
-  /** The VMM's own frame of zeros, if guest pages may be mapped to one. */
+  /** The VMM's own frame of zeros, on top of those for VMs, if guest pages may be merged with one. */
   zeroFrame = -1;
-  readonly #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
-  #slotContent = new Uint32Array(1024);
-  #slotsUsed = 0;
-  /** Free slots below #slotsUsed: a stack. */
-  #freeSlots: number[] = [];
+  #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
+  readonly slots = new SwapSlots();
 
   constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges, vmm = "the VMM") {
     this.vmm = vmm;
@@ -89,7 +90,14 @@ export class HostMemory {
   addVm(pages: number, settings: MemorySettings = {}): VmMemory {
     const vm = new VmMemory(this.vms.length, pages, settings);
     this.vms.push(vm);
+    if (this.clairvoyance !== undefined) vm.watched.fill(Watch.Sampled);
     return vm;
+  }
+
+  /** From now on nothing that the VMM does to memory costs anything but the time to read a page back. */
+  foresee(clairvoyance: Clairvoyance): void {
+    this.clairvoyance = clairvoyance;
+    this.#costs = { map: 0, zero: 0, cowBreak: 0 };
   }
 
   /** Content id of a guest page. */
@@ -133,9 +141,15 @@ export class HostMemory {
 
   /** Move a mapped page to the host's swap space. */
   swapOut(vm: VmMemory, ppn: number): void {
+    this.#write(this.putAside(vm, ppn));
+  }
+
+  /** The same of a page that has been written before, when the disk had nothing to do. Returns its slot. */
+  putAside(vm: VmMemory, ppn: number): number {
     const content = this.frames.content[vm.backing[ppn]];
     this.unmap(vm, ppn);
-    this.#writeSlot(vm, ppn, content);
+    vm.swapped++;
+    return this.slots.place(vm, ppn, content);
   }
 
   /**
@@ -145,7 +159,7 @@ export class HostMemory {
   pageOut(vm: VmMemory, ppn: number): boolean {
     if (this.sharer?.sharesOnDemand === true && this.sharer.share(vm, ppn)) return true;
     if (this.compressor?.compress(vm, ppn) === true) return true;
-    if (this.swapSpaceLeft <= 0) return false;
+    if (this.slots.left <= 0) return false;
     this.swapOut(vm, ppn);
     return true;
   }
@@ -157,20 +171,11 @@ export class HostMemory {
 
   /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
   swapOutCompressed(vm: VmMemory, ppn: number): void {
-    const content = this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0;
-    this.#writeSlot(vm, ppn, content);
-  }
-
-  /** Pages that still fit in the host's swap space. */
-  get swapSpaceLeft(): number {
-    return this.swapSpacePages - (this.#slotsUsed - this.#freeSlots.length);
-  }
-
-  #writeSlot(vm: VmMemory, ppn: number, content: number): void {
-    const slot = this.#freeSlots.pop() ?? this.#newSlot();
-    this.#slotContent[slot] = content;
-    vm.backing[ppn] = slotCode(slot);
     vm.swapped++;
+    this.#write(this.slots.place(vm, ppn, this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0));
+  }
+
+  #write(slot: number): void {
     this.swapOuts++;
     this.requests.add(DiskRequestKind.SwapWrite, slot);
     this.payer.add(SWAP_OUT, this.#costs.map);
@@ -183,16 +188,8 @@ export class HostMemory {
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
     else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
-    else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
+    else if (isSwapped(place)) this.releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
-  }
-
-  /** The VM leaves the host: it does not run here again, and its frames are free for others. */
-  evict(vm: VmMemory): void {
-    vm.blocked = true;
-    vm.evicted = true;
-    for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.discard(vm, ppn);
-    vm.returned = 0;
   }
 
   /** Map a guest page to a shared frame instead of its own. The contents must be equal. */
@@ -200,11 +197,6 @@ export class HostMemory {
     this.frames.drop(vm.backing[ppn]);
     this.frames.addReference(sharedMpn);
     vm.backing[ppn] = sharedMpn;
-  }
-
-  /** From now on there is a frame of zeros, on top of those for VMs, that guest pages may be merged with. */
-  provideZeroFrame(): void {
-    this.zeroFrame = this.frames.addShared(ZERO_CONTENT);
   }
 
   /** Take the frame away from a mapped page; the caller says where the page is now. */
@@ -224,8 +216,11 @@ export class HostMemory {
   #back(vm: VmMemory, ppn: number): number {
     if (vm.backing[ppn] === BALLOONED) throw new RangeError(`VM ${vm.index} uses page ${ppn}, which is in its balloon`);
     if (vm.backing[ppn] === UNBACKED && this.largePages?.back(vm, ppn) === true) return vm.backing[ppn];
+    if (this.clairvoyance?.back(vm, ppn) === true) return vm.backing[ppn];
     const mpn = this.#allocate(vm, ppn);
     const place = vm.backing[ppn];
+    vm.backing[ppn] = mpn;
+    vm.mapped++;
     if (place === UNBACKED) {
       if (vm.returned > 0) vm.returned--;
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
@@ -235,20 +230,27 @@ export class HostMemory {
       this.frames.content[mpn] = this.patcher?.take(vm, patchCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
-      this.frames.content[mpn] = this.#slotContent[slot];
-      this.requests.add(DiskRequestKind.SwapRead, slot);
-      this.#releaseSlot(vm, slot);
-      this.swapIns++;
-      this.payer.add(SWAP_IN, this.#costs.map);
+      this.frames.content[mpn] = this.slots.content(slot);
+      this.#readSlot(vm, ppn, slot);
+      this.releaseSlot(vm, slot);
+      this.clairvoyance?.cameBack(vm, ppn);
     }
-    vm.backing[ppn] = mpn;
-    vm.mapped++;
     return mpn;
+  }
+
+  /** Who knows the future has put pages where they can be read in one go, and reads none that is about to be overwritten. */
+  #readSlot(vm: VmMemory, ppn: number, slot: number): void {
+    if (this.clairvoyance !== undefined && vm.foresight?.overwrites(ppn) === true) return;
+    this.requests.add(DiskRequestKind.SwapRead, this.clairvoyance === undefined ? slot : this.swapIns);
+    this.swapIns++;
+    this.payer.add(SWAP_IN, this.#costs.map);
   }
 
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
-    const isLast = this.frames.references(mpn) === 1;
+    const { frames } = this;
+    if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
+    const isLast = frames.references(mpn) === 1;
     if (isLast && this.sharer?.copiesForLast !== true) {
       this.payer.add(COW_BREAK, this.#costs.map);
     } else {
@@ -267,36 +269,32 @@ export class HostMemory {
   }
 
   #allocate(vm: VmMemory, ppn: number): number {
-    if (this.frames.free === 0) {
-      const [outerVm, outerPpn] = [this.pinnedVm, this.pinnedPpn];
-      this.pinnedVm = vm.index;
-      this.pinnedPpn = ppn;
-      const freed = this.roomMaker?.makeRoom() ?? 0;
-      this.pinnedVm = outerVm;
-      this.pinnedPpn = outerPpn;
-      if (freed === 0) throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
+    if (this.frames.free === 0 && this.#makeRoom(vm, ppn) === 0) {
+      throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
     return this.frames.allocate(ZERO_CONTENT);
   }
 
+  #makeRoom(vm: VmMemory, ppn: number): number {
+    const outer = [this.pinnedVm, this.pinnedPpn] as const;
+    [this.pinnedVm, this.pinnedPpn] = [vm.index, ppn];
+    const freed = this.roomMaker?.makeRoom() ?? 0;
+    [this.pinnedVm, this.pinnedPpn] = outer;
+    return freed;
+  }
+
   #noteActivity(vm: VmMemory, ppn: number): void {
     const marks = vm.watched[ppn];
     vm.watched[ppn] = 0;
+    if (this.clairvoyance !== undefined) return this.clairvoyance.touched(vm, ppn);
     if ((marks & Watch.Sampled) === 0) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }
 
-  #newSlot(): number {
-    if (this.#slotsUsed === this.#slotContent.length) {
-      this.#slotContent = copyInto(this.#slotContent, new Uint32Array(this.#slotsUsed * 2));
-    }
-    return this.#slotsUsed++;
-  }
-
-  #releaseSlot(vm: VmMemory, slot: number): void {
-    this.#freeSlots.push(slot);
+  releaseSlot(vm: VmMemory, slot: number): void {
+    this.slots.release(slot);
     vm.swapped--;
   }
 }

@@ -42,6 +42,18 @@ export interface PageCompressor {
   take(vm: VmMemory, place: number): number;
 }
 
+/** Who knows what guests are going to do, and moves their pages at no cost: a bound for everybody else. */
+export interface Clairvoyance {
+  /** A page is used for the first time since its marks in VmMemory.watched were set. */
+  touched(vm: VmMemory, ppn: number): void;
+  /** The guest has freed a page: nobody needs its content. */
+  freed(vm: VmMemory, ppn: number): void;
+  /** Back a page with a frame that holds its content already. Returns whether there is one. */
+  back(vm: VmMemory, ppn: number): boolean;
+  /** A page has been read from the swap space. */
+  cameBack(vm: VmMemory, ppn: number): void;
+}
+
 /** Who keeps pages as patches to similar ones, if anybody does. */
 export interface PagePatcher {
   /** Drop a patch; the content of the page. */

@@ -1,4 +1,5 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
+import { clairvoyant } from "./allocation/clairvoyant.ts";
 import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { staticPartition } from "./allocation/static-partition.ts";
 import type { PartDefinition } from "./contract.ts";
@@ -47,6 +48,7 @@ import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 import { sedf } from "./scheduler/sedf.ts";
 
 export {
+  clairvoyant,
   proportionalShares,
   staticPartition,
   bareCpu,
@@ -110,6 +112,7 @@ export {
 
 /** Every part of the package. */
 export const PARTS: readonly PartDefinition[] = [
+  clairvoyant.definition,
   proportionalShares.definition,
   staticPartition.definition,
   bareCpu.definition,

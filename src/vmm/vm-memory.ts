@@ -102,6 +102,14 @@ export interface FreeList {
   isFree(ppn: number): boolean;
 }
 
+/** What a guest is going to do, which only a model of it can tell. */
+export interface Foresight {
+  /** When the content of a page is needed next, cycles; below 0: it is in use now; Infinity: never again. */
+  nextUse(ppn: number): number;
+  /** The page is being overwritten as a whole. */
+  overwrites(ppn: number): boolean;
+}
+
 export class VmMemory {
   readonly index: number;
   /** Configured memory, pages. */
@@ -121,6 +129,8 @@ export class VmMemory {
   pressure: MemoryPressure | undefined;
   /** Absent: the guest does not show it. */
   freeList: FreeList | undefined;
+  /** Absent: nobody knows. */
+  foresight: Foresight | undefined;
   /** Largest balloon, pages. */
   balloonLimit = Infinity;
   /** The allocation policy lets the balloon grow. It may always shrink. */

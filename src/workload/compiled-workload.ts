@@ -31,6 +31,10 @@ export interface GuestShape {
   readonly swapPages: number;
   /** Threads that serve requests side by side (clients, for a closed loop). */
   readonly threads: number;
+  /** Virtual CPUs; absent: one. */
+  readonly vcpus?: number;
+  /** Part of the kernel's time in which it holds a lock that all vCPUs need; absent: 0. */
+  readonly kernelLock?: number;
   /**
    * Contents of guest-physical memory when the guest is ready: one fingerprint a page, equal exactly if the contents are.
    * Pages beyond it are zero. Absent: pages in use have contents of their own, the rest is zero.

@@ -17,9 +17,9 @@ blocks:
 describe("the matrix of an overcommit question", () => {
   it("adds a ratio for whoever is searched there, and for nobody else", () => {
     const further = [
-      { strategy: "esx", workload: "w", vms: 8, ratio: 1.45 },
-      { strategy: "xen-pv", workload: "v", vms: 4, ratio: 1.45 },
-      { strategy: "esx", workload: "w", vms: 8, ratio: 1.7 },
+      { block: "b", strategy: "esx", workload: "w", vms: 8, ratio: 1.45 },
+      { block: "b", strategy: "xen-pv", workload: "v", vms: 4, ratio: 1.45 },
+      { block: "b", strategy: "esx", workload: "w", vms: 8, ratio: 1.7 },
     ];
     const cells = expandMatrix(readMatrix(overcommitMatrix(TEXT, "m.yaml", { further }), "m.yaml").matrix);
     const added = cells.filter(({ overcommit }) => overcommit !== 0.9 && overcommit !== 2);

@@ -48,6 +48,10 @@ class Observed implements Scheduler {
     return this.#scheduler.until;
   }
 
+  get runsUntil(): Scheduler["runsUntil"] {
+    return this.#scheduler.runsUntil;
+  }
+
   add(vcpu: VcpuSettings): void {
     this.used.push(0);
     this.#scheduler.add(vcpu);

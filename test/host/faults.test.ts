@@ -228,7 +228,7 @@ describe("a VM that says it uses more than it does", () => {
 const job = (page: number): IoJob => hostSwapJob(undefined, page, 1);
 
 const swapDiskOf = (parameters: Parameters<typeof hostSwap>[0]) =>
-  buildHost({ ...esx, memory: [hostSwap(parameters)] }, 100).memory.swapDisk;
+  buildHost({ ...esx, memory: [hostSwap(parameters)] }, 100).memory.slots.disk;
 
 const runSwapping = (hostMib: number, parameters: Parameters<typeof hostSwap>[0]): CellOutcome =>
   runHost(

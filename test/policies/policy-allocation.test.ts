@@ -187,7 +187,7 @@ describe("pages that a VM does not touch", () => {
 
   it("stay when the swap space is full, whose size the policy sees", () => {
     const host = idleFor3Minutes([hostSwap({ spacePercent: 1 })]);
-    expect([host.memory.vms[0].swapped, host.memory.swapSpaceLeft]).toEqual([16, 0]);
+    expect([host.memory.vms[0].swapped, host.memory.slots.left]).toEqual([16, 0]);
     const { part, seen } = scripted([]);
     run(hostWith(part(), { ...kvm, memory: [hostSwap({ spacePercent: 25 })] }), 1);
     expect(seen[0].host.swapTotal).toBe(100 * KIB);

@@ -46,6 +46,7 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     residentFilePages: guest["cached-files"] ?? files,
     swapPages: guest.swap ?? 0,
     threads: guest.threads,
+    ...(guest.vcpus > 1 && { vcpus: guest.vcpus, kernelLock: guest["kernel-lock"] ?? 0 }),
     contents: guest.contents ?? [],
     ...(guest.cpu === undefined ? {} : { cpu: toEntitlements(guest.cpu) }),
     compressedSizes: guest["compressed-sizes"] ?? [],

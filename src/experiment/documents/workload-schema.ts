@@ -7,6 +7,7 @@ import { stepSchema } from "./step-schema.ts";
 const MAX_MEMORY_PAGES = 2 ** 20;
 const MAX_PROCESSES = 1000;
 const MAX_THREADS = 10_000;
+const MAX_VCPUS = 128;
 const MAX_REQUESTS = 10_000_000;
 const MAX_ENTITLEMENTS = 4096;
 /** ESX 2 takes 1 to 100000 shares, of which 1000 are usual; Xen weights up to 65535, of which 256 are. */
@@ -44,6 +45,10 @@ const guest = z.strictObject({
   files: pages.optional().meta({ description: "The file set on disk; none by default." }),
   "cached-files": pages.optional().meta({ description: "How much of it is cached at the start; all by default." }),
   cpu: cpu.optional().meta({ description: "What a guest is entitled to of the host's CPUs; host resolution only." }),
+  vcpus: count.max(MAX_VCPUS).default(1).meta({ description: "Virtual CPUs; host resolution only." }),
+  "kernel-lock": percent.optional().meta({
+    description: "Part of the guest kernel's time in which it holds a lock that all its vCPUs need; none by default.",
+  }),
   threads: count.max(MAX_THREADS).default(1).meta({ description: "Requests (or clients) served side by side." }),
   contents: z
     .array(text)

@@ -6,6 +6,7 @@ import { isolationChart } from "./isolation.ts";
 import { memorySourcesChart } from "./memory-sources.ts";
 import { operationBreakdownChart } from "./operation-breakdown.ts";
 import { overcommitChart } from "./overcommit.ts";
+import { sensitivityChart } from "./sensitivity.ts";
 import { slowdownChart } from "./slowdown.ts";
 import { vmMemoryChart } from "./vm-memory.ts";
 
@@ -15,6 +16,7 @@ export const CHART_KINDS: readonly ChartKind[] = [
   operationBreakdownChart,
   overcommitChart,
   memorySourcesChart,
+  sensitivityChart,
   isolationChart,
   hostMemoryChart,
   vmMemoryChart,

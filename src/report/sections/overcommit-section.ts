@@ -1,11 +1,13 @@
 import { CONTROL_FIGURES, type ControlFigure } from "../../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
-import { serviceLevelOf } from "../../analysis/results.ts";
+import { type Results, serviceLevelOf } from "../../analysis/results.ts";
+import { sensitivities } from "../../analysis/sensitivity.ts";
 import { levelText } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { memorySourcesChart } from "../charts/memory-sources.ts";
 import { overcommitChart } from "../charts/overcommit.ts";
+import { sensitivityChart } from "../charts/sensitivity.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
@@ -27,9 +29,12 @@ export function overcommitSection({ results }: Run): Section {
               (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.work}, block ${curve.block})`,
             ),
           ),
-          ...[...overcommitChart.draw(results), ...memorySourcesChart.draw(results)].map(
-            (chart): Block => ({ kind: "chart", chart }),
-          ),
+          ...sensitivityBlocks(results),
+          ...[
+            ...overcommitChart.draw(results),
+            ...memorySourcesChart.draw(results),
+            ...sensitivityChart.draw(results),
+          ].map((chart): Block => ({ kind: "chart", chart })),
           table(curves),
           paragraph(
             "How steadily, how promptly and how fairly memory was managed. A VM's memory (configured less what balloon, compression " +
@@ -42,6 +47,12 @@ export function overcommitSection({ results }: Run): Section {
           controlTable(curves),
         ];
   return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
+}
+
+/** What the answers hang on, where that was asked. */
+function sensitivityBlocks(results: Results): Block[] {
+  const answers = sensitivities(results);
+  return answers.length === 0 ? [] : [list(answers.map(({ sentence }) => sentence))];
 }
 
 function table(curves: readonly OvercommitCurve[]): Block {

@@ -16,7 +16,7 @@ import type {
   Policy,
   PolicyHostParameters,
 } from "../memory/policies/policy-contract.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { BALLOONED, type VmMemory } from "../vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
@@ -200,8 +200,16 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#cold?.pageOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
-    else if (action.kind === "evict") this.#memory.evict(vm);
+    else if (action.kind === "evict") this.#evict(vm);
     vm.target = vm.size ?? vm.target;
+  }
+
+  /** The VM leaves the host: it does not run here again, and its frames are free for others. */
+  #evict(vm: VmMemory): void {
+    vm.blocked = true;
+    vm.evicted = true;
+    for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.#memory.discard(vm, ppn);
+    vm.returned = 0;
   }
 
   /** The balloon keeps to the cap where nothing else can. */

@@ -57,7 +57,7 @@ export class HostView implements VmsByName {
   }
 
   observe(nowUs: number): Observations {
-    const { frames, vms, swapIns, swapOuts, swapSpacePages } = this.#memory;
+    const { frames, vms, swapIns, swapOuts, slots } = this.#memory;
     const running = vms.filter(({ evicted }) => !evicted);
     return {
       host: {
@@ -70,7 +70,7 @@ export class HostView implements VmsByName {
         // Where nothing else is set, as large as it must be for every VM to fit.
         swapTotal: this.#hasSwapSpace
           ? Math.min(
-              swapSpacePages,
+              slots.capacity,
               sumOf(vms, ({ pages }) => pages),
             ) * KIB_PER_PAGE
           : 0,

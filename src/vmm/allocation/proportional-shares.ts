@@ -213,7 +213,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   }
 
   get #swapPages(): number {
-    return this.#forced.length > 0 ? this.#memory.swapSpacePages : 0;
+    return this.#forced.length > 0 ? this.#memory.slots.capacity : 0;
   }
 
   #reservation({ pages, settings }: VmRequest): number {

@@ -53,7 +53,7 @@ class Compression implements MemoryMechanism, PageCompressor {
     const pages = pagesPerFrame(this.#sizes.bytes(content));
     if (pages === 0) return false;
     while (!cache.hasRoom(pages)) {
-      if (cache.length === 0 || memory.swapSpaceLeft === 0) return false;
+      if (cache.length === 0 || memory.slots.left === 0) return false;
       memory.swapOutCompressed(vm, cache.oldestPage);
     }
     // Its own frame is free now, if the cache needs one.

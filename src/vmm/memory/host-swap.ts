@@ -26,13 +26,13 @@ class HostSwap implements MemoryMechanism {
     const { disk } = context.profile;
     this.#memory = context.memory;
     if (diskPositioningMs > 0 || diskMegabytesPerSecond > 0) {
-      context.memory.swapDisk = {
+      context.memory.slots.disk = {
         positioningUs: diskPositioningMs * 1000 || disk.positioningUs,
         megabytesPerSecond: diskMegabytesPerSecond || disk.megabytesPerSecond,
       };
     }
     if (spacePercent > 0) {
-      context.memory.swapSpacePages = Math.floor((context.memory.frames.forVms * spacePercent) / 100);
+      context.memory.slots.capacity = Math.floor((context.memory.frames.forVms * spacePercent) / 100);
     }
     this.#random = context.random("host-swap");
   }

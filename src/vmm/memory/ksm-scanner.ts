@@ -56,7 +56,7 @@ export class KsmScanner {
     this.#pages = new ScannedPages(memory, settings.smartScan);
     this.#stable = new StableNodes(memory.frames, settings.maxPageSharing);
     this.#unstable = new UnstableTree(this.#pages);
-    if (settings.useZeroPages) memory.provideZeroFrame();
+    if (settings.useZeroPages) memory.zeroFrame = memory.frames.addShared(ZERO_CONTENT);
   }
 
   /** Shared frames in use. A page that has left its frame counts with it until its next visit. */

@@ -1,0 +1,41 @@
+/** What is in the host's swap space, page by page. */
+import { copyInto } from "../core/copy-into.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { slotCode, type VmMemory } from "./vm-memory.ts";
+
+export class SwapSlots {
+  /** Size of the swap space, pages. */
+  capacity = Infinity;
+  /** The disk that it is on; absent: the host's. */
+  disk: MachineProfile["disk"] | undefined;
+  #content = new Uint32Array(1024);
+  #used = 0;
+  /** Free slots below #used: a stack. */
+  readonly #free: number[] = [];
+
+  /** Pages that still fit. */
+  get left(): number {
+    return this.capacity - (this.#used - this.#free.length);
+  }
+
+  content(slot: number): number {
+    return this.#content[slot];
+  }
+
+  /** Put a page of this content into a free slot: the one freed last, else a new one. Returns the slot. */
+  place(vm: VmMemory, ppn: number, content: number): number {
+    const slot = this.#free.pop() ?? this.#newSlot();
+    this.#content[slot] = content;
+    vm.backing[ppn] = slotCode(slot);
+    return slot;
+  }
+
+  release(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  #newSlot(): number {
+    if (this.#used === this.#content.length) this.#content = copyInto(this.#content, new Uint32Array(this.#used * 2));
+    return this.#used++;
+  }
+}

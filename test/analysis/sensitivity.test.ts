@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sensitivities } from "../../src/analysis/sensitivity.ts";
+import { loadMachine, loadWorkload } from "../../src/experiment/documents/load.ts";
+import type { MatrixBlock, Variation } from "../../src/experiment/matrix.ts";
+import { readMatrix } from "../../src/experiment/matrix.ts";
+import { overcommitMatrix } from "../../src/experiment/overcommit-matrix.ts";
+import { planMatrix } from "../../src/experiment/plan.ts";
+import { variedBlocks } from "../../src/experiment/sensitivity-inputs.ts";
+import { sensitivityChart } from "../../src/report/charts/sensitivity.ts";
+import type { CellResult } from "../../src/sim/cell.ts";
+import { cell } from "../report/fixture.ts";
+
+const TEXT = `name: m
+machines: [xeon-2.4-sosp03]
+seeds: [1]
+blocks:
+  - name: b
+    vmms: [esx, xen-pv]
+    workloads: [typical-server]
+    vms: [4]
+    overcommit: [0.9, 2]
+`;
+
+let folder: string;
+let blocks: readonly MatrixBlock[];
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "vmmbench-sensitivity-"));
+  const plan = await planMatrix(TEXT, join(folder, "m.yaml"));
+  const [block] = readMatrix(TEXT, "m.yaml").matrix.blocks;
+  const varied = variedBlocks(block, plan.manifest.blocks[0], folder, join(folder, "inputs"));
+  expect(varied.left).toEqual([]);
+  blocks = varied.blocks;
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const named = (name: string): MatrixBlock => {
+  const found = blocks.find((block) => block.name === name);
+  if (found === undefined) throw new Error(`no block ${name}`);
+  return found;
+};
+
+describe("blocks with one input changed", () => {
+  it("halve and double VMM parameters where a strategy has the part", () => {
+    const { vmms, varies } = named("scan-rate-lower");
+    expect(vmms.map(({ label, set }) => [label, set])).toEqual([
+      ["esx", { "memory.page-sharing.pagesPerSecond": 100, "memory.page-sharing.pagesPerSecondPerVm": 25 }],
+    ]);
+    expect(varies).toEqual({ block: "b", input: "scan rate", side: "lower", from: "200 pages/s", to: "100 pages/s" });
+    expect(named("balloon-speed-higher").vmms[0].set).toEqual({ "memory.ballooning.pagesPerSecond": 8192 });
+  });
+
+  it("change copies of the machine and the workload, and nothing else in them", () => {
+    const before = loadMachine("machines/xeon-2.4-sosp03.yaml").profile;
+    const slow = loadMachine(join(folder, named("disk-latency-higher").machines[0])).profile;
+    expect(slow).toEqual({ ...before, disk: { ...before.disk, positioningUs: 15_400 } });
+    const { workload } = loadWorkload("workloads/typical-server.yaml");
+    const large = loadWorkload(join(folder, named("working-set-higher").workloads[0])).workload;
+    expect(large.guest.anonymousPages).toBe(2 * workload.guest.anonymousPages);
+    const touched = (of: typeof workload): readonly number[] =>
+      of.work.kind === "open"
+        ? of.work.activities.flatMap(({ steps }) =>
+            steps.flatMap(({ action }) => (action.kind === "touch" ? [action.range.pages] : [])),
+          )
+        : [];
+    expect(touched(large)).toEqual(touched(workload).map((pages) => 2 * pages));
+    expect(large.guest.residentFilePages).toBe(workload.guest.residentFilePages);
+    const unlike = loadWorkload(join(folder, named("similarity-of-guests-lower").workloads[0]));
+    expect(unlike.contents.size).toBe(0);
+    const alike = loadWorkload(join(folder, named("similarity-of-guests-higher").workloads[0]));
+    expect([...alike.contents.values()]).toEqual([
+      [...loadWorkload("workloads/typical-server.yaml").contents.values()][0],
+    ]);
+  });
+
+  it("make a matrix that can be planned", async () => {
+    const file = join(folder, "m.yaml");
+    const text = overcommitMatrix(TEXT, file, { varied: blocks });
+    const { manifest } = await planMatrix(text, file);
+    expect(manifest.blocks.map(({ name }) => name)).toEqual(["b", ...blocks.map(({ name }) => name)]);
+    expect(readMatrix(text, file).matrix.blocks.slice(1)).toEqual(blocks);
+    expect(() => readMatrix(text.replaceAll("block: b\n", "block: c\n"), "m.yaml")).toThrow("there is no such block");
+  });
+});
+
+const variation = (input: string, side: Variation["side"]): [string, Variation] => [
+  `${input}-${side}`,
+  { block: "b", input, side, from: "1 x", to: side === "lower" ? "0.5 x" : "2 x" },
+];
+describe("what an answer hangs on", () => {
+  /** Throughput is kept up to the limit of each block. */
+  const limits = { b: 2, "disk-lower": 2.5, "disk-higher": 1.5, "scan-lower": 2, "scan-higher": 2.25 };
+  const ratios = [0.9, 1.5, 2, 2.25, 2.5, 3];
+  const cells = Object.entries(limits).flatMap(([block, limit]) =>
+    ratios.map((overcommit): CellResult => {
+      const vmm = { base: "esx", set: {}, label: "esx" };
+      const spec = { block, vmm, workload: "typical-server", machine: "m", seed: 1, vms: 8, overcommit };
+      const throughput_rps = overcommit <= limit ? 100 : 50;
+      return cell(spec, { metrics: { throughput_rps, vms_configured: 8, vms_admitted: 8, host_memory_mib: 1000 } });
+    }),
+  );
+  const variations = new Map([
+    variation("scan", "lower"),
+    variation("scan", "higher"),
+    variation("disk", "lower"),
+    variation("disk", "higher"),
+  ]);
+  const results = { name: "r", cells, variations };
+
+  it("is the input that moves the limit most, with both limits", () => {
+    const [{ limit, inputs, sentence }] = sensitivities(results);
+    expect(limit).toBe(2);
+    expect(inputs.map(({ input, swing }) => [input, swing])).toEqual([
+      ["disk", 1],
+      ["scan", 0.25],
+    ]);
+    expect(sentence).toBe(
+      "esx: the answer 2 hangs mostly on disk: 2.5 with 0.5 x, 1.5 with 2 x, then on scan (2 with 0.5 x, 2.25 with 2 x).",
+    );
+  });
+
+  it("is drawn as one bar for each side, the widest input on top", () => {
+    const [chart] = sensitivityChart.draw(results);
+    expect(chart.title).toBe("esx: how far it can go hangs mostly on disk");
+    expect(JSON.stringify(chart.spec)).toContain('"sort":["disk","scan"]');
+    expect(sensitivityChart.draw({ name: "r", cells })).toEqual([]);
+  });
+});
