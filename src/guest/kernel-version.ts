@@ -13,7 +13,7 @@ export interface KernelVersion {
   readonly copiesRegions: boolean;
   /** munmap gives back the page tables below a range that nothing else uses. */
   readonly freesTables: boolean;
-  /** munmap invalidates the TLB even if nothing was mapped in the range. */
+  /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
   /** A copy-on-write fault clears and invalidates the old entry before it sets the new one. */
   readonly clearsBeforeCopy: boolean;
@@ -99,21 +99,22 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
     freesTables: true, // free_pgtables, mm/memory.c
-    flushesEmptyUnmaps: true, // one tlb_flush per munmap in the count of real events, of an untouched mapping too
+    // free_p4d_range sets freed_tables where a mapping is alone in its 512 GB, as half of those placed at random are, though
+    // with four levels there is nothing to free (p4d_free_tlb): one tlb_flush of one page in the trace of real events.
+    flushesEmptyUnmaps: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
-    // The 8 minor faults of fork_exit in the count of real events: 6 from user mode (the parent copies stack and data, the
-    // child takes over the pages left to it and runs through two windows of text), 2 from the kernel (it writes the
-    // thread's number for the child, the restartable sequence's CPU number for the parent).
-    fork: { parentWrites: 2, kernelWrites: 1, childReads: 32, childWrites: 2, parentWritesAfter: 0 },
+    // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
+    // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
+    // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
+    fork: { parentWrites: 1, kernelWrites: 1, childReads: 32, childWrites: 4, parentWritesAfter: 0 },
     vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,
     forkCalls: 2,
     // glibc 2.36, static: brk four times, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, readlinkat,
     // getrandom, mprotect.
     startCalls: 12,
-    // An exec takes 100,000 instructions more as a guest with nested paging than natively, where nothing but CPUID exits, at
-    // 2,500 an exit.
-    startCpuids: 40,
+    // 33 emulated instructions an exec with nested paging, where nothing but CPUID exits (insn_emulation of KVM).
+    startCpuids: 33,
   },
 };

@@ -154,12 +154,7 @@ export class GuestKernel {
   /** Replace the current process by an image of so many pages, so many of them private, and visit all of them. */
   exec(pages: number, privatePages?: number): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
-    const parent = this.#current;
-    const space = this.#processes.exec(parent, pages, privatePages, isBorrowed);
-    if (isBorrowed && this.#context.version.vforkParentWakes) {
-      this.#processes.switchTo(parent);
-      this.#processes.switchTo(space);
-    }
+    const space = this.#processes.exec(this.#current, pages, privatePages, isBorrowed);
     const isService = this.#running.length === 1;
     if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
     this.#running[this.#running.length - 1] = space;

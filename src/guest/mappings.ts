@@ -34,7 +34,8 @@ export class Mappings {
     const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
     if (version.freesTables) space.freeTables(start, end);
-    if (count > 0 || version.flushesEmptyUnmaps) mmu.invalidate(ALL_PAGES);
+    if (count > 0) mmu.invalidate(ALL_PAGES);
+    else if (version.flushesEmptyUnmaps) mmu.invalidate(start);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }

@@ -83,7 +83,13 @@ export class Processes {
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.exec, 1);
     const image = programImage(pages, version.layout, privatePages);
-    const executed = version.execsIntoNewSpace || isBorrowed ? this.#spaceFor() : space;
+    const executed = version.execsIntoNewSpace || isBorrowed ? this.#newSpaceWithArguments() : space;
+    // The parent of a vfork is woken by exec_mm_release, before the new address space is used: all three still share one.
+    if (isBorrowed && version.vforkParentWakes) {
+      this.switchWithin();
+      this.switchWithin();
+    }
+    if (executed !== space) machine.mmu.activate(executed.root);
     if (executed !== space) machine.mmu.switchRoot(executed.root);
     if (!isBorrowed) {
       if (executed !== space) machine.mmu.retire(space.root);
@@ -99,7 +105,7 @@ export class Processes {
   }
 
   /** A new address space that has only the page with the arguments, which the kernel has written, at its very end. */
-  #spaceFor(): AddressSpace {
+  #newSpaceWithArguments(): AddressSpace {
     const { machine, paths, pages, version } = this.#context;
     const space = this.#newSpace();
     const page = version.layout.userEnd - 1;
@@ -108,7 +114,6 @@ export class Processes {
     pages.zero(frame);
     space.setEntry(page, entryOf(frame, WRITTEN));
     machine.mmu.commit();
-    machine.mmu.activate(space.root);
     return space;
   }
 
@@ -123,9 +128,9 @@ export class Processes {
     space.setEntry(image.stack.end - 1, entry);
     mmu.endBatch();
     mmu.invalidate(from);
-    // Once more for the tables: one range of the size of a table's area is one invalidation (flush_tlb_mm_range).
+    // Once more for the tables: what they map is more than is invalidated page by page (flush_tlb_mm_range).
     space.freeTables(from, from + 1);
-    mmu.invalidate(from);
+    mmu.invalidate(ALL_PAGES);
     mmu.commit();
   }
 
@@ -208,15 +213,15 @@ export class Processes {
   }
 
   /**
-   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the data and the
-   * heap where there is a heap, otherwise from the data.
+   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap and the
+   * data where there is a heap, otherwise from the data.
    */
   privatePages(space: AddressSpace, first: number, count: number): number[] {
     const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
     const own = space.regions.filter(
       ({ kind, end }) => kind === "anonymous" && (end < anonymousStart || end === stackEnd),
     );
-    const inTurn = heapGap === 0 ? own.slice(0, 1) : [own[own.length - 1], ...own.slice(0, -1)];
+    const inTurn = heapGap === 0 ? own.slice(0, 1) : own.toReversed();
     const pages: number[] = [];
     for (let i = first; i < first + count; i++) {
       const region = inTurn[i % inTurn.length];
