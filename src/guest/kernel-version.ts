@@ -67,7 +67,14 @@ export interface ForkVisits {
 export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
   "linux-2.4": {
     // IA-32: program text at 0x08048000, stack below 0xC0000000, anonymous memory at 256 MiB.
-    layout: { textStart: 0x08048, heapGap: 0, hasSegments: false, stackEnd: 0xbfff0, userEnd: 0xc0000, anonymousStart: 0x10000 },
+    layout: {
+      textStart: 0x08048,
+      heapGap: 0,
+      hasSegments: false,
+      stackEnd: 0xbfff0,
+      userEnd: 0xc0000,
+      anonymousStart: 0x10000,
+    },
     faultAroundPages: 1,
     readAroundPages: 1,
     copiesFileMappings: true,

@@ -129,7 +129,9 @@ export class Processes {
     const entry = space.entry(from);
     space.makeTables(image.stack.end - 1);
     // setup_arg_pages sets the protection of the stack before it moves it.
+    mmu.beginBatch();
     space.setEntry(from, entry, "protect");
+    mmu.endBatch();
     mmu.beginBatch();
     space.setEntry(from, 0, "modify");
     space.setEntry(image.stack.end - 1, entry);
