@@ -12,7 +12,15 @@ export const CAUSE_GROUPS = [
   { name: "VMM: page tables", prefixes: ["vmm.shadow", "vmm.direct", "vmm.nested"] },
   {
     name: "VMM: host memory",
-    prefixes: ["vmm.page-sharing", "vmm.balloon", "vmm.ballooning", "vmm.host-swap", "vmm.memory", "vmm.compression"],
+    prefixes: [
+      "vmm.page-sharing",
+      "vmm.balloon",
+      "vmm.ballooning",
+      "vmm.host-swap",
+      "vmm.memory",
+      "vmm.compression",
+      "vmm.patching",
+    ],
   },
   { name: "I/O: device path", prefixes: ["io"] },
   { name: "I/O: back end (dom0)", prefixes: ["io.backend"] },

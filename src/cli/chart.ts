@@ -2,7 +2,16 @@
 import type { CommandModule } from "yargs";
 
 /** Names as the help lists them; the report layer is only loaded when a chart is drawn. */
-export const CHART_NAMES = ["slowdown", "cycles", "operations", "overcommit", "memory-sources", "host-memory"] as const;
+export const CHART_NAMES = [
+  "slowdown",
+  "cycles",
+  "operations",
+  "overcommit",
+  "memory-sources",
+  "isolation",
+  "host-memory",
+  "vm-memory",
+] as const;
 
 interface ChartArguments {
   name: string;

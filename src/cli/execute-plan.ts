@@ -5,6 +5,7 @@ import type { Argv } from "yargs";
 import { InputError } from "../core/input-error.ts";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
+import type { DecisionsFile } from "../report/write-decisions.ts";
 
 const FINDING = 1;
 const INTERRUPTED = 130;
@@ -15,6 +16,7 @@ export interface ExecuteArguments {
   workers: string;
   resume: boolean;
   report: boolean;
+  why: boolean;
   quiet: boolean;
 }
 
@@ -41,6 +43,11 @@ export function executeOptions<T>(yargs: Argv<T>): Argv<T & ExecuteArguments> {
       default: true,
       describe: "Write the report too (--no-report: only the results)",
     })
+    .option("why", {
+      type: "boolean",
+      default: false,
+      describe: "Log every decision about memory and its reasons, for each host of the first seed (folder why)",
+    })
     .option("quiet", { type: "boolean", default: false, describe: "No progress display" }) as Argv<
     T & ExecuteArguments
   >;
@@ -59,12 +66,23 @@ export async function executePlan(
 ): Promise<RunSummary> {
   const { defaultFolder } = await import("../experiment/plan.ts");
   const workers = parseWorkers(args.workers);
+  if (args.why && !plan.cells.some(({ spec }) => spec.vms !== undefined)) {
+    throw new InputError(
+      "--why logs what is decided about the memory of hosts; expected cells with vms, and there are none",
+    );
+  }
   // Without --out the folder belongs to exactly this run, so that what is in it can always be used.
   const target =
     args.out === undefined
       ? { folder: join("results", growing?.folder ?? defaultFolder(plan)), resume: true }
       : { folder: args.out, resume: args.resume || growing?.begun === true };
-  const summary = await runWithProgress(plan, { ...target, grows: growing !== undefined, workers, quiet: args.quiet });
+  const summary = await runWithProgress(plan, {
+    ...target,
+    grows: growing !== undefined,
+    workers,
+    why: args.why,
+    quiet: args.quiet,
+  });
   if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
   else if (summary.cells.some((cell) => cell.status === "failed")) {
     process.exitCode = FINDING;
@@ -80,11 +98,24 @@ export async function reportOf({ folder }: RunSummary, { report }: ExecuteArgume
   return index;
 }
 
+/** The logs as text, if they were asked for; gives their paths. */
+export async function decisionsOf(summary: RunSummary, args: ExecuteArguments): Promise<readonly DecisionsFile[]> {
+  if (!args.why) return [];
+  const { writeDecisions } = await import("../report/write-decisions.ts");
+  return writeDecisions(summary.folder, summary.cells ?? []);
+}
+
+/** Lines for the terminal; nothing without logs. */
+export function decisionsListing(files: readonly DecisionsFile[]): string {
+  return files.map(({ path, counts }) => `why:     ${path}\n         ${counts}\n`).join("");
+}
+
 interface RunTarget {
   readonly folder: string;
   readonly resume: boolean;
   readonly grows: boolean;
   readonly workers: number;
+  readonly why: boolean;
   readonly quiet: boolean;
 }
 

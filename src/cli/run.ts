@@ -3,7 +3,14 @@ import type { CommandModule } from "yargs";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import { isSelected, parseFilter, requireKnownValues } from "./cell-filter.ts";
-import { type ExecuteArguments, executeOptions, executePlan, reportOf } from "./execute-plan.ts";
+import {
+  type ExecuteArguments,
+  decisionsListing,
+  decisionsOf,
+  executeOptions,
+  executePlan,
+  reportOf,
+} from "./execute-plan.ts";
 
 interface RunArguments extends ExecuteArguments {
   matrix: string;
@@ -29,7 +36,11 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example("$0 run", "the default matrix, with its report")
       .example("$0 run smoke --out /tmp/smoke --workers 2", "a matrix of a few seconds, into a folder of your choice")
       .example("$0 run experiments/overcommit.yaml --resume", "go on where an interrupted run stopped")
-      .example("$0 run --filter vmm=esx --filter workload=compute", "some cells of the default matrix"),
+      .example("$0 run --filter vmm=esx --filter workload=compute", "some cells of the default matrix")
+      .example(
+        '$0 run policies --filter "vmm=squeezed on Xen" --why',
+        "and why the policy did what it did, step by step",
+      ),
   handler: async (args) => {
     const wanted = parseFilter([args.filter ?? []].flat());
     const { locate } = await import("../experiment/catalogue.ts");
@@ -54,6 +65,7 @@ async function show(plan: Plan, summary: RunSummary, args: RunArguments): Promis
   const resumed = progress.resumed > 0 ? `, ${progress.resumed} of them from an earlier run` : "";
   console.log(`${progress.total} cells${resumed}, ${seconds.toFixed(1)} s`);
   console.log(`results: ${folder}`);
+  process.stdout.write(decisionsListing(await decisionsOf(summary, args)));
   const index = await reportOf(summary, args);
   if (index !== undefined) console.log(`report:  ${index}`);
   const failed = cells.filter((cell) => cell.status === "failed").length;

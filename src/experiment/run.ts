@@ -4,10 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { Piscina } from "piscina";
-import type { CellResult } from "../sim/cell.ts";
+import { type CellResult, workTitle } from "../sim/cell.ts";
 import { PACKAGE_ROOT } from "./catalogue.ts";
 import { writeDurably } from "./cell-file.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
+import { hasWhy, watchedCells, writeWhy } from "./decision-files.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedCell } from "./run-cell.ts";
 import { ResultsStore } from "./store.ts";
@@ -20,6 +21,8 @@ export interface RunOptions {
   readonly resume: boolean;
   /** What the folder holds may be a part of this run, or this run of it; see {@link ResultsStore.open}. */
   readonly grows?: boolean;
+  /** Keep why memory went where it went: see decision-files.ts. */
+  readonly why?: boolean;
   /** Stop taking up cells; what is finished stays stored. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
@@ -78,6 +81,8 @@ class Execution {
   readonly #running = new Map<string, string>();
   readonly #work: number;
   #done = 0;
+  /** Cells that an earlier run left. */
+  readonly #resumed: number;
   #finished: number;
   #failed = 0;
 
@@ -85,9 +90,10 @@ class Execution {
     this.#plan = plan;
     this.#store = store;
     this.#options = options;
-    this.#finished = store.finished.size;
+    const missing = missingCells(plan, store, options);
+    this.#resumed = plan.cells.length - missing.length;
+    this.#finished = this.#resumed;
     // Hosts take longest; begun first, they don't leave one worker busy alone at the end.
-    const missing = plan.cells.filter(({ key }) => !store.finished.has(key));
     this.#waiting = missing.sort((a, b) => (b.spec.vms ?? 0) - (a.spec.vms ?? 0));
     this.#work = missing.reduce((sum, cell) => sum + workOf(cell), 0);
   }
@@ -115,7 +121,7 @@ class Execution {
     return {
       total: this.#plan.cells.length,
       finished: this.#finished,
-      resumed: this.#store.finished.size,
+      resumed: this.#resumed,
       failed: this.#failed,
       share: this.#work === 0 ? 1 : this.#done / this.#work,
       running: [...this.#running.values()],
@@ -129,6 +135,7 @@ class Execution {
       const result = await this.#runInPool(pool, cell);
       this.#running.delete(cell.key);
       if (result === undefined) return;
+      if (result.watched !== undefined) await writeWhy(this.#options.folder, cell, result.watched);
       await this.#store.add(result.cell);
       this.milliseconds.set(cell.key, result.milliseconds);
       this.#finished++;
@@ -161,6 +168,13 @@ class Execution {
   }
 }
 
+/** A cell to be watched that was not is run again; its result is the same. */
+function missingCells({ cells }: Plan, { finished }: ResultsStore, { why, folder }: RunOptions): PlannedCell[] {
+  const watched = why === true ? watchedCells(cells) : undefined;
+  const planned = cells.map((cell) => (watched?.has(cell.key) ? { ...cell, watched: true } : cell));
+  return planned.filter((cell) => !finished.has(cell.key) || (cell.watched === true && !hasWhy(folder, cell)));
+}
+
 /** Roughly how long cells take, in proportion: tracing every event of a guest is dearer than one guest among many. */
 function workOf({ spec }: PlannedCell): number {
   return spec.vms ?? 3;
@@ -170,7 +184,7 @@ function workOf({ spec }: PlannedCell): number {
 export function cellTitle({ spec }: Pick<PlannedCell, "spec">): string {
   const density = spec.vms === undefined ? [] : [`${spec.vms} VMs`];
   const ratio = spec.overcommit === undefined ? [] : [`overcommit ${spec.overcommit}`];
-  return [spec.vmm.label, spec.workload, ...density, ...ratio, `seed ${spec.seed}`].join(", ");
+  return [spec.vmm.label, workTitle(spec), ...density, ...ratio, `seed ${spec.seed}`].join(", ");
 }
 
 /** The one file with wall-clock figures; earlier figures of a resumed run are kept. */

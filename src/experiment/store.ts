@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
 import type { CellResult } from "../sim/cell.ts";
+import { readTimeline } from "./decision-files.ts";
 import { readCell, writeCell, writeDurably } from "./cell-file.ts";
 import { makeFolder } from "./output-files.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
@@ -94,7 +95,7 @@ export async function readResults(folder: string): Promise<StoredResults> {
     );
   }
   const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
-  const cells = lines.map((line, i) => withSeries(parseCell(line, `${path}:${i + 1}:1`), folder));
+  const cells = lines.map((line, i) => withTables(parseCell(line, `${path}:${i + 1}:1`), folder));
   const keys = new Set(cells.map((cell) => cell.key));
   const missing = manifest.cells.filter((key) => !keys.has(key)).length;
   if (missing > 0)
@@ -114,9 +115,14 @@ function seriesPath(folder: string, key: string): string {
 }
 
 /** A folder that was passed on without (some of) its series is still a results folder. */
-function withSeries(cell: CellResult, folder: string): CellResult {
+function withTables(cell: CellResult, folder: string): CellResult {
   const path = seriesPath(folder, cell.key);
-  return existsSync(path) ? { ...cell, series: parseSeries(readFileSync(path, "utf8"), path) } : cell;
+  const timeline = readTimeline(folder, cell);
+  return {
+    ...cell,
+    ...(existsSync(path) && { series: parseSeries(readFileSync(path, "utf8"), path) }),
+    ...(timeline && { timeline }),
+  };
 }
 
 function parseCell(line: string, place: string): CellResult {

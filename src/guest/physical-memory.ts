@@ -5,7 +5,12 @@
 export interface PhysicalMemory {
   /** Content id of a page. */
   read(ppn: number): number;
+  /** A page is read, whatever it holds. */
+  touch(ppn: number): void;
   write(ppn: number, content: number): void;
+  /** The same for a page on its way to the guest's disk, or as it comes from there. */
+  readForDisk(ppn: number): number;
+  writeFromDisk(ppn: number, content: number): void;
   /** The balloon driver hands a page to the VMM: its content is lost. */
   release(ppn: number): void;
   /** The balloon driver takes a page back; its content is undefined. */

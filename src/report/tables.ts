@@ -2,6 +2,7 @@
 import { stringify } from "csv-stringify/sync";
 import { cycleBreakdown } from "../analysis/cycle-breakdown.ts";
 import { HOST_FIGURES, type HostFigure, hostRows } from "../analysis/hosts.ts";
+import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { operationBreakdown } from "../analysis/operation-breakdown.ts";
 import { overcommitCurves } from "../analysis/overcommit.ts";
@@ -21,6 +22,7 @@ export function csvTables(results: Results): Map<string, string> {
     ["utilization.csv", utilizationTable(results)],
     ["hosts.csv", hostsTable(results)],
     ["overcommit.csv", overcommitTable(results)],
+    ["memory-control.csv", memoryControlTable(results)],
     ["not-done.csv", notDoneTable(results)],
   ] as const;
   return new Map(tables.flatMap(([name, csv]) => (csv === undefined ? [] : [[name, csv] as const])));
@@ -126,6 +128,38 @@ function overcommitTable(results: Results): string | undefined {
       ]),
     ),
   });
+}
+
+function memoryControlTable(results: Results): string | undefined {
+  const rows = overcommitCurves(results).flatMap((curve) => curve.points.map((point) => ({ curve, point })));
+  const names = Object.keys(CONTROL_FIGURES) as ControlFigure[];
+  return table(rows, {
+    block: ({ curve }) => curve.block,
+    workload: ({ curve }) => curve.workload,
+    machine: ({ curve }) => curve.machine,
+    vms: ({ curve }) => curve.vms,
+    strategy: ({ curve }) => curve.strategy,
+    overcommit_ratio: ({ point }) => point.ratio,
+    ...Object.fromEntries(
+      names.map((name) => [CONTROL_COLUMNS[name], ({ point }: (typeof rows)[number]) => rounded(point.control[name])]),
+    ),
+  });
+}
+
+/** Units as everywhere at the end. */
+const CONTROL_COLUMNS: Readonly<Record<ControlFigure, string>> = {
+  reversals: "memory_reversals_per_vm_hour",
+  timeToTargetS: "time_to_target_s",
+  timeAtMinimumPercent: "time_at_minimum_percent",
+  doublePaged: "double_paged_pages",
+  entitlementErrorPercent: "entitlement_error_percent",
+  jainMemory: "jain_memory",
+  jainRequests: "jain_requests",
+  controllerCpuPercent: "controller_cpu_percent",
+};
+
+function rounded(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value.toPrecision(6));
 }
 
 function notDoneTable({ cells }: Results): string | undefined {

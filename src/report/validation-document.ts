@@ -47,17 +47,21 @@ function rulesSection(): Section {
     title: "What is compared, and the rules",
     blocks: [
       paragraph(
-        "Every row is a figure that a paper printed and the same figure as the models give it, in the same unit. The models know " +
+        "Every row is a figure that a paper printed, or that this project measured on a real kernel, and the same figure as the " +
+          "models give it, in the same unit. The models know " +
           "what single events cost on a machine (its profile in machines/, each number with its source) and count the events while " +
           "the mechanisms run; there is no factor for a VMM, a benchmark or a paper.",
       ),
       list([
         "calibration: a number of a machine profile, or of the work, was derived from this very figure. That it agrees is no evidence.",
-        "prediction: no number was derived from it. Only these rows speak for or against the models.",
+        "prediction: no number was derived from it. Only these rows speak for or against the models. Those of figures that somebody " +
+          "printed are summed up on their own, too: what this project measured itself, it also chose.",
+        "Work that a source does not describe in full (the servers of Waldspurger's Figure 8, the files of dbench) is assumed, and " +
+          "the rows say so where it matters; numbers of work are not among the free parameters.",
         "What may be calibrated: the native column of a source gives the guest kernel's own path lengths, one number for each " +
           "operation; a VMM has at most six primitive costs, from the simplest rows. Nothing is calibrated on an application.",
-        "Free parameters are all numbers of the machine profiles that are not taken as such from a source: calibrated ones and " +
-          "assumed ones. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
+        "Free parameters are all numbers of the machine profiles, and the times of the measured balloon job, that are not taken as " +
+          "such from a source: calibrated ones and assumed ones. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
           "its own.",
         "Counted apart are the numbers that a native column gives: the profile has the published figure of bare metal, one for an " +
           "operation, and the path length is what is left of it when all else that the operation is charged is taken off; three " +

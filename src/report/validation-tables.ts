@@ -5,17 +5,20 @@ import { goals } from "../analysis/validation/goals.ts";
 import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
 import type { Ordering } from "../analysis/validation/orderings.ts";
 import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
-import type { RoleSummary, Validation } from "../analysis/validation/validation.ts";
+import { type RoleSummary, summaryOf, type Validation } from "../analysis/validation/validation.ts";
 import { type Block, list, paragraph, type Table } from "./document.ts";
 
 const MISSING = "-";
 
-export function roleTable({ summary }: Validation): Table {
+export function roleTable({ rows, summary }: Validation): Table {
+  const printed = rows.filter(({ measured }) => measured !== true);
+  const roles: [string, RoleSummary][] = Object.entries(summary.roles);
+  if (printed.length < rows.length) roles.push(["prediction, printed figures alone", summaryOf(printed, "prediction")]);
   return {
     kind: "table",
     caption: "Relative errors by role",
     columns: ["role", "rows", "not simulated", "median error", "within 15 %", "within 40 %", "farthest off"],
-    rows: Object.entries(summary.roles).map(([role, of]: [string, RoleSummary]) => [
+    rows: roles.map(([role, of]) => [
       role,
       of.rows,
       of.notSimulated,
@@ -123,10 +126,11 @@ export function calibratedCostTable({ calibratedCosts }: FreeParameters): Table 
 }
 
 export function parameterSentence({ summary }: Validation): string {
-  const { machines, total, native, published, derived, perPrediction, perPredictionWithNative } =
+  const { machines, groups, total, native, published, derived, perPrediction, perPredictionWithNative } =
     summary.freeParameters;
+  const jobs = groups.some(({ name }) => name.startsWith("times:")) ? " and the times of jobs without one" : "";
   return (
-    `The profiles of ${machines.join(", ")} have ${total} free parameters, ${published} numbers from sources and ` +
+    `The profiles of ${machines.join(", ")}${jobs} have ${total} free parameters, ${published} numbers from sources and ` +
     `${derived} that follow from another number, for ${summary.roles.prediction.rows} predictions${forEach(perPrediction)}. ` +
     `With the ${native} numbers that a native column gives, which are counted apart, there are ` +
     `${total + native}${forEach(perPredictionWithNative)}.`

@@ -9,10 +9,11 @@ import { renderHtml } from "./html.ts";
 import { loadRun, type Run } from "./load-run.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { browserScripts, renderJson, renderPng, renderSvg } from "./render-chart.ts";
-import { cyclesSection, hostMemorySection, operationsSection } from "./sections/breakdown-sections.ts";
+import { cyclesSection, hostMemorySection, operationsSection, vmMemorySection } from "./sections/breakdown-sections.ts";
 import { explanationSection } from "./sections/explanation-section.ts";
 import { limitsSection, notDoneSection, reproduceSection, sourcesSection } from "./sections/limits-sections.ts";
 import { hostsSection } from "./sections/hosts-section.ts";
+import { isolationSection } from "./sections/isolation-section.ts";
 import { overcommitSection } from "./sections/overcommit-section.ts";
 import { runSection } from "./sections/run-section.ts";
 import { slowdownSection } from "./sections/slowdown-section.ts";
@@ -68,8 +69,10 @@ export function reportDocument(run: Run, validation: Validation): Document {
       explanationSection(run),
       utilizationSection(run),
       hostsSection(run),
+      isolationSection(run),
       overcommitSection(run),
       hostMemorySection(run),
+      vmMemorySection(run),
       notDoneSection(run),
       validationSection(validation),
       sourcesSection(run),

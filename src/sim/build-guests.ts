@@ -5,10 +5,12 @@ import { sizeOf } from "../guest/boot-memory.ts";
 import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
-import { type HostMemory, HostOutOfMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { OperationPrices } from "./operation-prices.ts";
@@ -29,15 +31,19 @@ export function buildGuests(
   workloads: readonly CompiledWorkload[],
   around: GuestSurroundings,
   allocation: Allocation,
-  overheadPages: number,
+  overhead: (configured: number) => number,
   mechanisms: readonly MemoryMechanism[],
   measure: Measure,
+  log?: DecisionLog,
 ): readonly HostGuest[] {
   const { host } = around;
   host.payer = new PendingCharges();
+  if (log !== undefined) log.nowUs = -SETTLING_US;
   const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages, settings: guest.memory }));
   const starting = allocation.admit(requests, host.frames.free);
-  host.frames.addOverhead(overheadPages * starting.length);
+  // How VMs come up takes no time, and is no decision of anybody's.
+  host.observer = undefined;
+  host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
   const balloons = allocation.balloons ?? true;
   const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
@@ -46,12 +52,15 @@ export function buildGuests(
   const prices = new OperationPriceList(measure);
   const guests = starting.map((_, i) => {
     const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest;
+    if (cooperative.length > 0 && (workloads[i].guest.driver?.fromUs ?? 0) === 0) guest.vm.balloon = guest;
     return guest;
   });
   host.roomMaker = forcedRoom;
-  settle(allocation, cooperative);
+  host.observer = log;
+  settle(allocation, cooperative, log);
+  host.observer = undefined;
   pageIn(host, guests, cooperative);
+  host.observer = log;
   host.requests.clear();
   host.alarm = false;
   return guests;
@@ -116,16 +125,17 @@ function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: rea
         if (vm.backing[ppn] >= BALLOONED || memory.pages.use(ppn) === PageUse.Free) continue;
         if (host.frames.free <= spare && reclaimFrom(vm, PAGES_AT_ONCE, cooperative) === 0) host.roomMaker?.makeRoom();
         // The balloon may just have taken the page.
-        if (vm.backing[ppn] < BALLOONED) host.read(vm, ppn);
+        if (vm.backing[ppn] < BALLOONED) host.touch(vm, ppn);
       }
     }
   }
 }
 
 /** The last minute before the simulation: balloons move to the targets that the allocation policy has set. */
-function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[]): void {
+function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[], log?: DecisionLog): void {
   if (allocation.periodUs === 0) return;
   for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
+    if (log !== undefined) log.nowUs = nowUs;
     allocation.rebalance(nowUs);
     for (const mechanism of cooperative) {
       for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
@@ -159,7 +169,9 @@ function buildGuest(
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  const source = new RequestSource(workload.stream, around.megahertz);
+  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
+  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
+  const source = new RequestSource(workload.stream, around.megahertz, repeatsAfterUs);
   return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
 }
 

@@ -2,7 +2,7 @@
  * A cell: one VMM, one workload, one machine, one seed. What goes in and what comes out, as plain data that survives JSON.
  */
 
-import type { VmGroup } from "../workload/vm-settings.ts";
+import { groupOf, type VmGroup, vmsOfGroup } from "../workload/vm-settings.ts";
 
 /** A VMM by name, with its parts replaced, switched or parameterized (`{"memory.page-sharing": false}`). */
 export interface VmmChoice {
@@ -17,7 +17,7 @@ export interface CellSpec {
   /** Name of the block of the matrix the cell belongs to; charts are drawn per block. */
   readonly block: string;
   readonly vmm: VmmChoice;
-  /** Name, or path to a workload file. */
+  /** Name, or path to a workload file; what all VMs run of which {@link settings} say nothing else. */
   readonly workload: string;
   readonly machine: string;
   readonly seed: number;
@@ -28,8 +28,20 @@ export interface CellSpec {
   readonly vms?: number;
   /** Sum of configured guest memory over host memory for VMs; host resolution only. */
   readonly overcommit?: number;
-  /** What is set for single VMs; host resolution only. */
+  /** What is particular about single VMs; host resolution only. */
   readonly settings?: readonly VmGroup[];
+}
+
+/** Name or path of the workload that a VM runs. */
+export function workloadOf({ workload, settings }: Pick<CellSpec, "workload" | "settings">, vm: number): string {
+  return groupOf(settings, vm)?.workload ?? workload;
+}
+
+/** What the VMs run, in words: "typical-server", "typical-server, with memory-bomb in VM 7". */
+export function workTitle({ workload, settings = [] }: Pick<CellSpec, "workload" | "settings">): string {
+  const others = settings.filter((group) => group.workload !== undefined && group.workload !== workload);
+  if (others.length === 0) return workload;
+  return `${workload}, with ${others.map((group) => `${group.workload} in ${vmsOfGroup(group)}`).join(", ")}`;
 }
 
 /** Pages that a host has for VMs with so many configured in all. */
@@ -58,12 +70,19 @@ export interface CellResult {
   readonly operations?: Readonly<Record<string, OperationCost>>;
   /** Host resolution, where VMs are not alike in work or entitlement: one row a VM; column names carry units. */
   readonly vms?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  /** Host resolution, where something is particular about single VMs: one row a group, see GroupFigures. */
+  readonly groups?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
   /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
   readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  /** Of a cell that was watched: one row a VM and second, see vm-timeline.ts. Never part of what is stored of the cell. */
+  readonly timeline?: { readonly columns: readonly string[]; readonly rows: readonly (readonly (number | string)[])[] };
 }
 
 /** What one simulation gives back; the experiment adds key, spec and status. */
-export type CellOutcome = Pick<CellResult, "metrics" | "cycles" | "events" | "operations" | "vms" | "series">;
+export type CellOutcome = Pick<
+  CellResult,
+  "metrics" | "cycles" | "events" | "operations" | "vms" | "groups" | "series"
+>;
 
 export interface OperationCost {
   readonly count: number;
@@ -110,6 +129,30 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   host_swap_outs: { title: "pages swapped out by the host", unit: "pages", better: "lower" },
   guest_swap_ins: { title: "pages swapped in by guests", unit: "pages", better: "lower" },
   guest_swap_outs: { title: "pages swapped out by guests", unit: "pages", better: "lower" },
+  double_paged_outs: {
+    title: "pages that guests wrote to their disks and the host had to read from its swap space first",
+    unit: "pages",
+    better: "lower",
+  },
+  double_paged_ins: {
+    title: "pages that guests read from their disks over what the host read from its swap space first",
+    unit: "pages",
+    better: "lower",
+  },
+  memory_reversals_per_vm_hour: {
+    title: "changes of direction of a VM's memory by a twentieth of it or more",
+    unit: "1/h per VM",
+    better: "lower",
+  },
+  time_to_target_s: { title: "time from leaving the target to reaching it, mean", unit: "s", better: "lower" },
+  time_at_minimum_percent: { title: "time that VMs are as small as they get", unit: "%", better: "lower" },
+  entitlement_error_percent: {
+    title: "distance of VMs' memory from what they are entitled to by shares, mean",
+    unit: "%",
+    better: "lower",
+  },
+  jain_memory: { title: "Jain's index of memory over entitlement", unit: "1", better: "higher" },
+  jain_requests: { title: "Jain's index of requests done, VMs of equal work", unit: "1", better: "higher" },
   guest_out_of_memory: { title: "times a guest had neither memory nor swap left", unit: "times", better: "lower" },
   cow_breaks: { title: "copy-on-write breaks of shared pages", unit: "pages", better: "lower" },
   pages_scanned: { title: "pages scanned for sharing", unit: "pages" },

@@ -1,7 +1,7 @@
 import type { PhysicalMemory } from "../guest/physical-memory.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
-import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
+import { BALLOONED, isSwapped, type VmMemory } from "../vmm/vm-memory.ts";
 
 /** A guest's physical memory, backed by the host page by page from the moment it is populated. */
 export class GuestPhysicalMemory implements PhysicalMemory {
@@ -22,9 +22,25 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     return this.#building === undefined ? this.#host.read(this.#vm, ppn) : this.#building[ppn];
   }
 
+  touch(ppn: number): void {
+    if (this.#building === undefined) this.#host.touch(this.#vm, ppn);
+  }
+
   write(ppn: number, content: number): void {
     if (this.#building === undefined) this.#host.write(this.#vm, ppn, content);
     else this.#building[ppn] = content;
+  }
+
+  /** Double paging: the guest chose the same page as the host, which has to read it before the guest can write it. */
+  readForDisk(ppn: number): number {
+    if (isSwapped(this.#vm.backing[ppn])) this.#host.doublePagedOuts++;
+    return this.read(ppn);
+  }
+
+  /** The host reads what the guest is about to overwrite: it cannot know. */
+  writeFromDisk(ppn: number, content: number): void {
+    if (isSwapped(this.#vm.backing[ppn])) this.#host.doublePagedIns++;
+    this.write(ppn, content);
   }
 
   release(ppn: number): void {

@@ -8,9 +8,10 @@ import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
-import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
+import { statisticsOf } from "./faulty-statistics.ts";
+import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
-import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import { backendJob, type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -31,6 +32,8 @@ export interface GuestSurroundings {
   readonly kernel: KernelName;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
+  /** Simulated time of the run, microseconds; 0: until all work is done. */
+  readonly durationUs: number;
   /** Time of the event in hand, in cycles. */
   now(): number;
   /** Wake the guest's thread when its request begins. */
@@ -75,7 +78,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
   readonly #balloonWait = new Outstanding(() => {});
-  readonly #stall = new MemoryStall(() => this.#around.now());
+  readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
     const { index, workload, memory, vm, prices, source } = parts;
@@ -84,7 +87,9 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#index = index;
     this.#around = around;
     this.vm.freeList = memory.pages;
-    this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
+    this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
+    this.#stall = new MemoryStall(() => around.now(), around.megahertz);
+    this.vm.pressure = this.#stall;
     this.#prices = prices;
     this.#source = source;
     this.vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
@@ -261,7 +266,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
       jobs.push(
-        vmmDiskJob(
+        hostSwapJob(
           hostWaiter && this.#stall.watch(hostWaiter),
           HOST_SWAP_AREA + host.requests.first(i),
           host.requests.pages(i),
@@ -271,7 +276,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();
     if (units > 0) {
-      jobs.push({ waiter: guestWaiter, backend: this.#operations.backend, units, page: 0, pages: 0 });
+      jobs.push(backendJob(guestWaiter, this.#operations.backend, units));
     }
   }
 
@@ -289,6 +294,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      hostSwap: false,
     };
   }
 }

@@ -4,10 +4,14 @@ import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { VmGroup } from "../workload/vm-settings.ts";
+import { AllocationDynamics } from "./allocation-dynamics.ts";
 import type { CellOutcome } from "./cell.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
+import { GroupFigures } from "./group-figures.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
+import { MemoryFairness } from "./memory-fairness.ts";
 import { VmFigures } from "./vm-figures.ts";
 
 const MEMORY_COLUMNS = [
@@ -45,7 +49,11 @@ const COUNTERS = [
   "cow_breaks",
   "pages_scanned",
 ] as const;
-type Counters = Record<(typeof COUNTERS)[number], number>;
+/** The same, absent where there were none: most VMMs have one kind of paging only. */
+const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins"] as const;
+type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
+/** Significant digits of figures that are means of samples. */
+const DIGITS = 6;
 
 export interface ObservedHost {
   readonly profile: MachineProfile;
@@ -55,12 +63,19 @@ export interface ObservedHost {
   readonly ledger: Ledger;
   /** VMs differ in work or settings: each has figures of its own. */
   readonly vmsDiffer: boolean;
+  /** VMs with something particular about them; undefined: none has. */
+  readonly groups: readonly VmGroup[] | undefined;
+  /** VMs do the same work, whatever is set for them. */
+  readonly equalWork: boolean;
 }
 
 export class HostObserver {
   readonly #host: ObservedHost;
   readonly #latencies = new LatencyHistogram();
   readonly #vms: VmFigures;
+  readonly #groups: GroupFigures | undefined;
+  readonly #dynamics: AllocationDynamics;
+  readonly #fairness: MemoryFairness;
   readonly #rows: number[][] = [];
   #doneThisSecond = 0;
   #windowStart = 0;
@@ -70,7 +85,11 @@ export class HostObserver {
 
   constructor(host: ObservedHost) {
     this.#host = host;
-    this.#vms = new VmFigures(host.guests, host.profile.megahertz);
+    const { guests, groups, profile } = host;
+    this.#vms = new VmFigures(guests, profile.megahertz);
+    this.#groups = groups && new GroupFigures(guests.length, groups, profile.megahertz);
+    this.#dynamics = new AllocationDynamics(host.memory);
+    this.#fairness = new MemoryFairness(host.memory);
     this.#countersAtStart = this.#counters();
   }
 
@@ -78,6 +97,7 @@ export class HostObserver {
   requestDone(vm: number, latency: number): void {
     this.#latencies.add(latency);
     this.#vms.requestDone(vm, latency);
+    this.#groups?.requestDone(vm, latency);
     this.#doneThisSecond++;
   }
 
@@ -86,6 +106,9 @@ export class HostObserver {
     this.#windowStart = now;
     this.#latencies.clear();
     this.#vms.beginWindow();
+    this.#groups?.beginWindow();
+    this.#dynamics.beginWindow();
+    this.#fairness.beginWindow();
     this.#countersAtStart = this.#counters();
     this.#cyclesAtStart = this.#host.ledger.cyclesByCause();
     this.#eventsAtStart = this.#host.ledger.eventsByCause();
@@ -96,6 +119,8 @@ export class HostObserver {
     const time = now / (this.#host.profile.megahertz * 1e6);
     this.#rows.push([time, ...this.#memoryMib(), this.#doneThisSecond, ...this.#vmMib()]);
     this.#doneThisSecond = 0;
+    this.#dynamics.sample();
+    this.#fairness.sample();
   }
 
   /** The run is over; the ledger has been brought up to date. */
@@ -116,11 +141,13 @@ export class HostObserver {
         vms_configured: configured,
         vms_admitted: this.#host.guests.length,
         ...this.#evictions(),
+        ...this.#steadiness(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
+      ...(this.#groups && { groups: this.#groups.table(windowMs) }),
       series: { columns: [...SERIES_COLUMNS, ...this.#vmColumns()], rows: this.#rows },
     };
   }
@@ -129,6 +156,12 @@ export class HostObserver {
   #evictions(): Record<string, number> {
     const evicted = this.#host.memory.vms.filter((vm) => vm.evicted).length;
     return evicted > 0 ? { vms_evicted: evicted } : {};
+  }
+
+  #steadiness(): Record<string, number> {
+    const requests = this.#host.equalWork ? { jain_requests: this.#vms.jainRequests } : {};
+    const figures = { ...this.#dynamics.metrics, ...this.#fairness.metrics, ...requests };
+    return Object.fromEntries(Object.entries(figures).map(([name, of]) => [name, Number(of.toPrecision(DIGITS))]));
   }
 
   #requestMetrics(windowMs: number): Record<string, number> {
@@ -151,6 +184,7 @@ export class HostObserver {
       disk_busy_percent: percent(disk_busy),
       network_busy_percent: percent(network_busy),
       ...Object.fromEntries(COUNTERS.slice(2).map((name) => [name, counts[name] ?? 0])),
+      ...Object.fromEntries(RARE_COUNTERS.flatMap((name) => (counts[name] ? [[name, counts[name]]] : []))),
     };
   }
 
@@ -180,7 +214,7 @@ export class HostObserver {
       frames.overhead,
       frames.saved,
       total(({ vm }) => vm.ballooned),
-      total(({ vm }) => vm.compressed),
+      total(({ vm }) => vm.compressed + vm.patched),
       total(({ vm }) => vm.swapped),
       total((guest) => guest.memory.anonymous.swapped),
       total((guest) => guest.memory.pages.replacement.filePages),
@@ -213,10 +247,12 @@ export class HostObserver {
     const { memory, devices, guests } = this.#host;
     const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
     return {
-      disk_busy: devices.disk.busy,
+      disk_busy: devices.diskBusy,
       network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
       host_swap_ins: memory.swapIns,
       host_swap_outs: memory.swapOuts,
+      double_paged_outs: memory.doublePagedOuts,
+      double_paged_ins: memory.doublePagedIns,
       guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
       guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
       guest_page_faults: total((guest) => guest.pageFaults),

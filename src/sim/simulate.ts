@@ -6,6 +6,7 @@ import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { type CellOutcome, type CellSpec, pagesForVms } from "./cell.ts";
 import { runHost } from "./host.ts";
+import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
@@ -33,18 +34,19 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
 
 /**
  * Run the guests on the VMM: one alone with every trap (no `vms`), or many on a host with every page. `measure` may hold
- * what operations were measured to cost in other cells.
+ * what operations were measured to cost in other cells; `watch` is told why the memory of a host goes where it goes.
  */
 export function simulate(
   vmm: Vmm,
   profile: MachineProfile,
   guests: readonly CompiledWorkload[],
-  { vms, overcommit = 1 }: Density,
+  { vms, overcommit = 1, settings }: Density,
   measure?: MeasureOperations,
+  watch?: HostWatch,
 ): CellOutcome {
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure);
+  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure, watch, settings);
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */

@@ -1,4 +1,5 @@
 /** What each VM got done in the measured window, for hosts whose VMs are not alike. */
+import { jainIndex } from "../core/jain-index.ts";
 import type { CellOutcome } from "./cell.ts";
 import type { HostGuest } from "./host-guest.ts";
 
@@ -42,6 +43,11 @@ export class VmFigures {
     this.#guests.forEach(({ vcpu }, vm) => {
       this.#cyclesAtStart[vm] = vcpu.cyclesRun;
     });
+  }
+
+  /** Where all VMs are given the same work. */
+  get jainRequests(): number {
+    return jainIndex([...this.#done]);
   }
 
   /** One row a VM; a VM that has completed no request has latency 0. */

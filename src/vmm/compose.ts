@@ -27,9 +27,13 @@ export interface CompositionProblem {
 const MEMORY_ORDER = [
   "large-pages",
   "page-sharing",
+  "ksmtuned",
+  "mom-ksm",
+  "proxmox-ksmtuned",
   "ksm",
   "free-page-reporting",
   "ballooning",
+  "patching",
   "compression",
   "host-swap",
 ];

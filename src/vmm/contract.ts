@@ -2,6 +2,8 @@
  * What a VMM is made of: one part per slot. A VMM file composes parts and nothing else; a part is a file that says as
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
+import type { KernelMapping } from "../guest/kernel-pages.ts";
+import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
 import type { PageTableFormatName } from "../machine/profile.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
@@ -62,6 +64,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */
   readonly tickless?: boolean;
+  /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */
+  kernelMapping?(parameters: P): KernelMapping;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 
@@ -105,8 +109,20 @@ export interface Vmm {
   readonly network: Part<"network">;
   /** Most guests it can run; bare metal runs one. Default: no limit of its own. */
   readonly maxGuests?: number;
-  /** Machine memory the VMM keeps for each guest (page tables, frame buffer, device state), in MiB, with its source. */
-  readonly overheadPerGuest: { readonly mib: number; readonly source: string };
+  /** Machine memory the VMM keeps for each guest (page tables, frame buffer, device state). */
+  readonly overheadPerGuest: GuestOverhead;
+}
+
+/** So many MiB for each guest, and so many more for each GiB that it is configured with (default: none). */
+export interface GuestOverhead {
+  readonly mib: number;
+  readonly mibPerGib?: number;
+  readonly source: string;
+}
+
+/** Machine pages that the VMM keeps for a guest with `pages` of configured memory. */
+export function overheadPages({ mib, mibPerGib = 0 }: GuestOverhead, pages: number): number {
+  return Math.ceil(mib * PAGES_PER_MIB + (pages * mibPerGib) / MIB_PER_GIB);
 }
 
 export function defineVmm(vmm: Vmm): Vmm {

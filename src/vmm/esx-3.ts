@@ -15,7 +15,7 @@ export const esx3 = defineVmm({
   summary: "full virtualization: adaptive binary translation, shadow page tables, drivers in the vmkernel",
   cpu: binaryTranslation({ adaptiveTraces: true }),
   mmu: shadowPaging(),
-  memory: [pageSharing(), ballooning(), hostSwap()],
+  memory: [pageSharing({ passMinutes: 60 }), ballooning(), hostSwap()],
   allocation: proportionalShares({ release: 3, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),

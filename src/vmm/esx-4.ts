@@ -17,10 +17,14 @@ export const esx4 = defineVmm({
   summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging({ largePages: true }),
-  memory: [largePages(), pageSharing(), ballooning(), compression(), hostSwap()],
+  memory: [largePages(), pageSharing({ passMinutes: 60 }), ballooning(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 4.1, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),
   network: vmxnet(),
-  overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
+  overheadPerGuest: {
+    mib: 109.65,
+    mibPerGib: 14.08,
+    source: "vSphere 4.0 Resource Management Guide, table 3-2: a line",
+  },
 });

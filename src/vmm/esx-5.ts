@@ -17,10 +17,10 @@ export const esx5 = defineVmm({
   summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging({ largePages: true }),
-  memory: [largePages(), pageSharing(), ballooning(), compression(), hostSwap()],
+  memory: [largePages(), pageSharing({ passMinutes: 60 }), ballooning(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 5, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk(),
   network: vmxnet(),
-  overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },
+  overheadPerGuest: { mib: 18.4, mibPerGib: 7.58, source: "vSphere 6.5 Resource Management Guide, table 6-1: a line" },
 });

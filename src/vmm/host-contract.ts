@@ -22,10 +22,10 @@ export interface HostContext {
 export interface MemoryMechanism {
   readonly name: string;
   /**
-   * Backing takes nothing, sharing costs a VM nothing, a guest reports what it has free, compression costs a little; a
-   * cooperative mechanism asks it, a forced one takes.
+   * Backing takes nothing, sharing costs a VM nothing, tuning sets the speed of another, a guest reports what it has free,
+   * compression costs a little; a cooperative mechanism asks it, a forced one takes.
    */
-  readonly kind: "backing" | "sharing" | "reporting" | "compressing" | "cooperative" | "forced";
+  readonly kind: "backing" | "sharing" | "tuning" | "reporting" | "compressing" | "cooperative" | "forced";
   /** Simulated time between two calls of {@link work}; 0: there is no background work. */
   readonly periodUs: number;
   /** One period's background work. */
@@ -54,6 +54,8 @@ export interface Allocation {
   readonly balloons?: boolean;
   /** Simulated time between two calls of {@link rebalance}. */
   readonly periodUs: number;
+  /** Name of the state that free memory is in, where what is done depends on such states. */
+  readonly hostState?: string;
   /**
    * Admission control: machine memory each VM starts with, in pages, for the VMs that start. What a VM has less than
    * configured is in its balloon from the start. `free`: frames for VMs; what the VMM keeps for itself is not among them.

@@ -4,15 +4,27 @@
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
 import { copyInto } from "../core/copy-into.ts";
-import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import type { LargePageBacking, PageCompressor, PageSharer, RoomMaker } from "./memory-roles.ts";
-import { BALLOONED, cacheCode, isCompressed, isSwapped, slotCode, UNBACKED, VmMemory } from "./vm-memory.ts";
+import type { DecisionObserver } from "./memory-decision.ts";
+import { HostOutOfMemory } from "./host-out-of-memory.ts";
+import type { LargePageBacking, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
+import {
+  BALLOONED,
+  cacheCode,
+  isCompressed,
+  isPatched,
+  isSwapped,
+  patchCode,
+  slotCode,
+  UNBACKED,
+  VmMemory,
+  Watch,
+} from "./vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
@@ -21,17 +33,6 @@ const SWAP_OUT = cause("vmm.host-swap.out");
 const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
-
-/** A VM needs a frame, none is free, and the VMM cannot make room. */
-export class HostOutOfMemory extends InputError {
-  constructor(vm: number, vmm: string, canTake: boolean) {
-    const why = canTake
-      ? "none of its mechanisms finds a page to take from a VM"
-      : "it has no mechanism that can take memory from a VM by force";
-    super(`the host is out of memory: VM ${vm} needs a page, and ${vmm} has none left; ${why}`);
-    this.name = "HostOutOfMemory";
-  }
-}
 
 export class HostMemory {
   /** Name of the VMM, for messages. */
@@ -45,15 +46,23 @@ export class HostMemory {
   sharer: PageSharer | undefined;
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
+  patcher: PagePatcher | undefined;
   roomMaker: RoomMaker | undefined;
+  /** Who wants to know what is decided about memory; usually nobody. */
+  observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
   /** Swap space of the host, pages. */
   swapSpacePages = Infinity;
+  /** The disk that it is on; absent: the host's. */
+  swapDisk: MachineProfile["disk"] | undefined;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
+  /** Pages in the host's swap space that a guest wrote to its disk, so that they were read for it first, or read from it. */
+  doublePagedOuts = 0;
+  doublePagedIns = 0;
   pagesScanned = 0;
   /** The page an operation is working on: never a victim of the room it needs. */
   pinnedVm = -1;
@@ -85,16 +94,20 @@ export class HostMemory {
 
   /** Content id of a guest page. */
   read(vm: VmMemory, ppn: number): number {
-    let mpn = vm.backing[ppn];
-    if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
-    return this.frames.content[mpn];
+    this.touch(vm, ppn);
+    return this.frames.content[vm.backing[ppn]];
+  }
+
+  /** A guest page is read, whatever it holds. */
+  touch(vm: VmMemory, ppn: number): void {
+    if (vm.backing[ppn] < 0) this.#back(vm, ppn);
+    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.sampled[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
     if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
@@ -169,6 +182,7 @@ export class HostMemory {
     const place = vm.backing[ppn];
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
+    else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
     else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
   }
@@ -217,6 +231,8 @@ export class HostMemory {
       this.payer.add(ALLOCATE, this.#costs.zero + this.#costs.map);
     } else if (isCompressed(place)) {
       this.frames.content[mpn] = this.compressor?.take(vm, cacheCode(place)) ?? 0;
+    } else if (isPatched(place)) {
+      this.frames.content[mpn] = this.patcher?.take(vm, patchCode(place)) ?? 0;
     } else {
       const slot = slotCode(place);
       this.frames.content[mpn] = this.#slotContent[slot];
@@ -265,7 +281,9 @@ export class HostMemory {
   }
 
   #noteActivity(vm: VmMemory, ppn: number): void {
-    vm.sampled[ppn] = 0;
+    const marks = vm.watched[ppn];
+    vm.watched[ppn] = 0;
+    if ((marks & Watch.Sampled) === 0) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }

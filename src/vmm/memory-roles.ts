@@ -1,6 +1,15 @@
 /** What single mechanisms do for the memory of a host, where a VMM has them. */
 import type { VmMemory } from "./vm-memory.ts";
 
+/** How fast to scan, as somebody outside decides. */
+export interface ScanSpeed {
+  /** Off: nothing more is merged; what is merged stays so. */
+  readonly run: boolean;
+  /** Pages scanned each time the scanner wakes up. */
+  readonly pagesToScan: number;
+  readonly sleepMs: number;
+}
+
 /** Who shares pages, if anybody does. */
 export interface PageSharer {
   /** The VMs' memory has been scanned already when the simulation starts. */
@@ -13,6 +22,8 @@ export interface PageSharer {
   share(vm: VmMemory, ppn: number): boolean;
   /** The last page that maps a shared frame is about to leave it; the frame still has its content. */
   forget(vm: VmMemory, ppn: number): void;
+  /** Scan like that from now on. Absent: nobody outside can tell it. */
+  tune?(speed: ScanSpeed): void;
 }
 
 /** Who backs regions of 512 pages with one large page, if anybody does. */
@@ -29,6 +40,14 @@ export interface PageCompressor {
   compress(vm: VmMemory, ppn: number): boolean;
   /** Take a page out of the cache; its content. */
   take(vm: VmMemory, place: number): number;
+}
+
+/** Who keeps pages as patches to similar ones, if anybody does. */
+export interface PagePatcher {
+  /** Drop a patch; the content of the page. */
+  take(vm: VmMemory, patch: number): number;
+  /** Frames that patches refer to, and the VMM therefore keeps; for checks. */
+  heldFrames(): readonly number[];
 }
 
 /** Frees frames when there are none left. */

@@ -17,9 +17,11 @@ import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { patching } from "./memory/patching.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
@@ -69,9 +71,13 @@ export {
   compression,
   freePageReporting,
   hostSwap,
+  ksmtuned,
+  momKsm,
+  proxmoxKsmtuned,
   ksm,
   largePages,
   pageSharing,
+  patching,
   harvester,
   nova,
   opendc,
@@ -127,9 +133,13 @@ export const PARTS: readonly PartDefinition[] = [
   compression.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  ksmtuned.definition,
+  momKsm.definition,
+  proxmoxKsmtuned.definition,
   ksm.definition,
   largePages.definition,
   pageSharing.definition,
+  patching.definition,
   harvester.definition,
   nova.definition,
   opendc.definition,

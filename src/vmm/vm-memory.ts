@@ -4,11 +4,12 @@ import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /**
  * Entries of {@link VmMemory.backing} that are not machine page numbers; below them are places in the VM's compression cache,
- * and below those slots of the host's swap space.
+ * below those patches to similar pages, and below those slots of the host's swap space.
  */
 export const UNBACKED = -1;
 export const BALLOONED = -2;
 const FIRST_CACHE_CODE = -3;
+const FIRST_PATCH_CODE = -(2 ** 29);
 const FIRST_SLOT_CODE = -(2 ** 30);
 
 /** The entry of a page that is in a slot of the host's swap space, and back. The mapping is its own inverse. */
@@ -21,13 +22,32 @@ export function cacheCode(placeOrCode: number): number {
   return FIRST_CACHE_CODE - placeOrCode;
 }
 
+/** The entry of a page that is kept as a patch, and back. */
+export function patchCode(patchOrCode: number): number {
+  return FIRST_PATCH_CODE - patchOrCode;
+}
+
 export function isSwapped(entry: number): boolean {
   return entry <= FIRST_SLOT_CODE;
 }
 
 export function isCompressed(entry: number): boolean {
-  return entry <= FIRST_CACHE_CODE && entry > FIRST_SLOT_CODE;
+  return entry <= FIRST_CACHE_CODE && entry > FIRST_PATCH_CODE;
 }
+
+export function isPatched(entry: number): boolean {
+  return entry <= FIRST_PATCH_CODE && entry > FIRST_SLOT_CODE;
+}
+
+/** Marks of a page that its next touch takes away. */
+export const Watch = {
+  /** It is in the current sample of the activity estimate. */
+  Sampled: 1,
+  /** Nobody has touched it for a pass of whoever patches pages; there is no similar one; it does not shrink either. */
+  Untouched: 2,
+  WithoutSimilar: 4,
+  Kept: 8,
+} as const;
 
 /** Small pages in a large one of 2 MiB. */
 export const LARGE_PAGE = 512;
@@ -40,15 +60,26 @@ export interface BalloonPort {
   poll(target: number, most: number): void;
 }
 
-/** What a guest says of its memory when it is asked, pages. */
-export interface GuestStatistics {
+/** What a guest has said of its memory, pages. */
+export interface GuestFigures {
+  /** When that was so. */
+  readonly atUs: number;
   /** Free. */
   readonly unused: number;
   /** Free, and what the guest could free at once: its page cache. */
   readonly available: number;
   /** Memory of its processes, in memory or on its swap device. */
   readonly committed: number;
-  /** Time in which at least one of its threads waited for memory to be read back, by the guest or by the host. */
+}
+
+/** A guest that says how its memory is used when it is asked. */
+export interface GuestStatistics {
+  /** Undefined: it has nothing to say. */
+  report(nowUs: number): GuestFigures | undefined;
+}
+
+/** Time in which at least one of a VM's threads waited for memory to be read back, by the guest or by the host. */
+export interface MemoryPressure {
   readonly stallUs: number;
 }
 
@@ -65,16 +96,18 @@ export class VmMemory {
   /** Configured memory, pages. */
   readonly pages: number;
   readonly settings: MemorySettings;
-  /** PPN -> MPN, UNBACKED, BALLOONED or a swap slot's code. */
+  /** PPN -> MPN, UNBACKED, BALLOONED, or the code of a place in the cache, a patch or a swap slot. */
   readonly backing: Int32Array;
-  /** 1: the page is in the current sample of the activity estimate and has not been touched since. */
-  readonly sampled: Uint8Array;
+  /** Marks since it was last touched: see {@link Watch}. */
+  readonly watched: Uint8Array;
   /** By region: a value of {@link Region}. */
   readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
   /** Absent: the guest reports nothing. */
   statistics: GuestStatistics | undefined;
+  /** Absent: nobody looks. */
+  pressure: MemoryPressure | undefined;
   /** Absent: the guest does not show it. */
   freeList: FreeList | undefined;
   /** Largest balloon, pages. */
@@ -88,10 +121,18 @@ export class VmMemory {
   compressed = 0;
   /** Frames of that cache. */
   cacheFrames = 0;
+  /** Pages that are kept as patches. */
+  patched = 0;
+  /** Frames that hold its patches. */
+  patchFrames = 0;
   /** Pages that a deflating balloon gave back and that have not been touched since: promised, not yet in use. */
   returned = 0;
   /** Sampled pages that were touched. */
   sampleTouched = 0;
+  /** Pages below which the allocation policy makes no VM like this. */
+  least = 0;
+  /** What it has beyond its target is being taken from it. */
+  heldToTarget = true;
   /** Pages that the allocation policy takes to be active, if it estimates that. */
   active = 0;
   /** Machine memory the allocation policy grants, pages. */
@@ -111,7 +152,7 @@ export class VmMemory {
     this.settings = settings;
     this.target = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
-    this.sampled = new Uint8Array(pages);
+    this.watched = new Uint8Array(pages);
     this.regions = new Uint8Array(Math.ceil(pages / LARGE_PAGE));
   }
 
@@ -125,9 +166,21 @@ export class VmMemory {
     return this.balloon !== undefined && this.ballooned < this.balloonLimit;
   }
 
-  /** Machine memory it has, its compressed pages included; a shared page counts for each VM that has it. */
+  /** Machine memory it has, its compressed pages and its patches included; a shared page counts for each VM that has it. */
   get machine(): number {
-    return this.mapped + this.cacheFrames;
+    return this.mapped + this.cacheFrames + this.patchFrames;
+  }
+
+  /** What nobody has taken from it, whether in use or not. */
+  get left(): number {
+    return this.pages - this.ballooned - this.compressed - this.patched - this.swapped;
+  }
+
+  /** Pages by which its balloon is not what its size or target makes it, as far as it is held to that. */
+  get offTarget(): number {
+    const wanted = this.size === undefined ? this.ballooned + this.claimed - this.target : this.pages - this.size;
+    const missing = Math.max(0, wanted) - this.ballooned;
+    return missing > 0 && !this.heldToTarget ? 0 : Math.abs(missing);
   }
 
   /** Machine memory it has or may have at any moment without asking. */

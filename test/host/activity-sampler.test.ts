@@ -118,7 +118,7 @@ function sample(windows: readonly Touches[]): Sampled {
     sampler.advance((windows.length / WINDOWS_PER_PERIOD) * PERIOD_US);
     estimates.push(sampler.fraction);
     // The sample that has just begun is not the next sampler's.
-    vm.sampled.fill(0);
+    vm.watched.fill(0);
   }
   return { counts, estimates };
 }

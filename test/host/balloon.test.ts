@@ -8,9 +8,11 @@ import { readInputFile } from "../../src/experiment/input-files.ts";
 import { readJson } from "../inputs/data-files.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { buildHost } from "./fixtures.ts";
-import { type PagingCounters, runBalloonJob } from "./balloon-job.ts";
-import { readCompilerTrace } from "./compiler-trace.ts";
-import { type GuestSize, memTotalKib } from "./measured-guest.ts";
+import { runBalloonJob } from "../../src/analysis/validation/balloon/balloon-job.ts";
+import type { PagingCounters } from "../../src/analysis/validation/balloon/paging-counters.ts";
+import { PACKAGE_ROOT } from "../../src/experiment/catalogue.ts";
+import { readCompilerTrace } from "../../src/analysis/validation/balloon/compiler-trace.ts";
+import { type GuestSize, memTotalKib } from "../../src/analysis/validation/balloon/measured-guest.ts";
 
 interface Measured {
   readonly fileReading: PagingCounters;
@@ -31,9 +33,9 @@ it("a page that a balloon gives back and takes again untouched is promised to th
 });
 
 const { runs } = readJson<{ readonly runs: Readonly<Record<string, Measured>> }>(
-  join(import.meta.dirname, "balloon-measured.json"),
+  join(PACKAGE_ROOT, "validation/balloon-measured.json"),
 );
-const trace = readCompilerTrace(readInputFile(join(import.meta.dirname, "cc1.pages.gz")).bytes);
+const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
 const TOLERANCE = 0.25;
 const SEED = 1;
 

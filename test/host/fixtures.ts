@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { isCompressed, isSwapped } from "../../src/vmm/vm-memory.ts";
+import { isCompressed, isPatched, isSwapped } from "../../src/vmm/vm-memory.ts";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
@@ -79,17 +79,24 @@ export function addGuest(
 }
 
 /** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
-export function checkFrames({ frames, vms, zeroFrame }: HostMemory): void {
+export function checkFrames({ frames, vms, zeroFrame, patcher }: HostMemory): void {
   const byState = [0, 0, 0, 0];
   for (const state of frames.state) byState[state]++;
-  const references = new Int32Array(frames.total);
+  // Frames without a number: those that have never been used, and those that the VMM keeps for good.
+  const numbered = frames.forVms + (zeroFrame >= 0 ? 1 : 0);
+  byState[FrameState.Free] += numbered - frames.state.length;
+  byState[FrameState.Overhead] += frames.total - numbered;
+  const references = new Int32Array(frames.state.length);
   // The VMM maps its frame of zeros itself.
   if (zeroFrame >= 0) references[zeroFrame] = 1;
   const places = vms.map((vm) => {
     for (const place of vm.backing) if (place >= 0) references[place]++;
     const count = (fits: (place: number) => boolean): number => vm.backing.filter(fits).length;
-    return [count((place) => place >= 0), count((place) => place === -2), count(isCompressed), count(isSwapped)];
+    const here = [count((place) => place >= 0), count((place) => place === -2)];
+    return [...here, count(isCompressed), count(isPatched), count(isSwapped)];
   });
+  const held = patcher?.heldFrames() ?? [];
+  for (const mpn of held) references[mpn]++;
   const wrong: string[] = [];
   let saved = 0;
   references.forEach((count, mpn) => {
@@ -99,8 +106,9 @@ export function checkFrames({ frames, vms, zeroFrame }: HostMemory): void {
     if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
     if (count > 1) saved += count - 1;
   });
+  saved -= held.length;
   const counted = [frames.free, frames.private, frames.shared, frames.overhead];
-  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.swapped]);
+  const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.patched, vm.swapped]);
   const total = counted.reduce((sum, one) => sum + one, 0);
   expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({
     counted: byState,

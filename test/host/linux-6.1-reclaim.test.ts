@@ -8,7 +8,7 @@ import { SwapSpace } from "../../src/guest/swap-space.ts";
 import { watermarks } from "../../src/guest/watermarks.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
-import { PlainMemory } from "./plain-memory.ts";
+import { PlainMemory } from "../../src/analysis/validation/balloon/plain-memory.ts";
 
 const SHAPE: GuestShape = {
   memoryPages: 1024,

@@ -11,6 +11,7 @@ import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { ksm } from "../../src/vmm/memory/ksm.ts";
+import { patching } from "../../src/vmm/memory/patching.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
@@ -18,6 +19,9 @@ import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "./fixtur
 
 /** Few bits: contents that differ collide all the time. */
 const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 3000, pagesPerSecondPerVm: 3000 });
+
+/** Whatever is not touched between two calls is patched. */
+const FAST = { pagesPerSecond: 5000, secondsPerPass: 0.1 };
 
 interface Case {
   readonly name: string;
@@ -95,6 +99,34 @@ const CASES: readonly Case[] = [
     vmm: { ...esx, memory: [sharing, ballooning(), compression({ maxPercent: 25 }), hostSwap()] },
     guests: 3,
     frames: 150,
+  },
+  {
+    name: "esx with patching, overcommitted",
+    vmm: { ...esx, memory: [sharing, ballooning(), patching(FAST), hostSwap()] },
+    guests: 3,
+    frames: 170,
+  },
+  {
+    name: "esx with patching and compression",
+    vmm: { ...esx, memory: [sharing, ballooning(), patching(FAST), compression({ maxPercent: 50 }), hostSwap()] },
+    guests: 3,
+    frames: 170,
+  },
+  {
+    name: "xen-pv with patching alone",
+    vmm: { ...xenPv, memory: [patching(FAST), ballooning()] },
+    guests: 3,
+    frames: 300,
+  },
+  {
+    name: "kvm ballooned, with KSM and patching",
+    vmm: {
+      ...kvm,
+      memory: [ksm({ pagesToScan: 90, maxPageSharing: 4 }), ballooning({ maxPercent: 65 }), patching(FAST)],
+      allocation: staticPartition({ balloon: true }),
+    },
+    guests: 3,
+    frames: 260,
   },
   {
     name: "esx with compression and little swap space",

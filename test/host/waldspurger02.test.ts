@@ -5,7 +5,9 @@ import { esx } from "../../src/vmm/esx.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op } from "../../src/workload/operation-stream.ts";
 import { profile } from "./fixtures.ts";
-import { bootingWindows, dbench, guest, idleWindows, MIB } from "./waldspurger02.ts";
+import { bootingServers, guest, idleWindows } from "../../src/analysis/validation/esx02-guests.ts";
+import { PAGES_PER_MIB as MIB } from "../../src/machine/page.ts";
+import { dbench } from "./waldspurger02.ts";
 
 type Row = Readonly<Record<string, number>>;
 
@@ -102,21 +104,8 @@ describe("Figure 7: the idle memory tax moves memory from an idle VM to one that
 
 describe("Figure 8: five Windows servers of 1472 MB boot on 1 GB without balloon drivers", () => {
   const seconds = 400;
-  const memory = { balloonFromUs: 45e6 };
-  const servers: readonly [string, number, number, number][] = [
-    ["exchange", 256, 150, 60],
-    ["exchange-clients", 320, 130, 40],
-    ["citrix", 320, 170, 90],
-    ["citrix-clients", 256, 120, 40],
-    ["sql-server", 320, 150, 20],
-  ];
-  const guests = servers.map(([name, mib, system, active]) => {
-    const workload = bootingWindows(name, mib, system, active, seconds);
-    const settings = name === "sql-server" ? { ...memory, reservationPages: 160 * MIB } : memory;
-    return { ...workload, guest: { ...workload.guest, memory: settings } };
-  });
   // 160 MB of overhead (esx02.f8.overhead) and 24 MB of vmkernel (esx2.size.virtualization-layer).
-  const { rows } = run(guests, 1024 - 160 - 24);
+  const { rows } = run(bootingServers(seconds), 1024 - 160 - 24);
   const boot = rows.slice(0, 90);
   const later = rows.slice(120);
 

@@ -48,5 +48,27 @@ describe("every policy", () => {
         }),
       );
     });
+
+    it(`${policy.name} explains itself by finite figures with units, of each VM and of the host, and changes no input`, () => {
+      fc.assert(
+        fc.property(fc.array(anyObservations, { minLength: 1, maxLength: 4 }), (rounds) => {
+          let state = policy.start(parameters);
+          rounds.forEach((seen, i) => {
+            const nowUs = i * policy.cadenceUs;
+            const before = JSON.stringify(seen);
+            for (const vm of [undefined, ...seen.vms]) {
+              const figures = policy.figures?.(parameters, seen, state, nowUs, vm) ?? {};
+              for (const [name, value] of Object.entries(figures)) {
+                expect(name).toMatch(/_(mib|percent|s|ms)$|^(gamma|active_domains)$/);
+                expect(Number.isFinite(value)).toBe(true);
+              }
+            }
+            expect(JSON.stringify(seen)).toBe(before);
+            ({ state } = policy.decide(parameters, seen, state, nowUs));
+          });
+        }),
+        { numRuns: 30 },
+      );
+    });
   }
 });

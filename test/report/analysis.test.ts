@@ -183,6 +183,8 @@ describe("operation breakdown", () => {
   });
 });
 
+const sentence = (of: readonly CellResult[]): string => overcommitCurves({ name: "r", cells: of })[0].verdict.sentence;
+
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
 
@@ -242,6 +244,57 @@ describe("overcommit", () => {
     const [{ verdict }] = overcommitCurves({ name: "r", cells });
     expect(verdict.highestRatio).toBeUndefined();
     expect(verdict.sentence).toContain("at 1.5, only 2 of 4 VMs start, though these do 118 % of the work");
+  });
+
+  it("says so where the level is kept, but memory goes to and fro, and only from once a minute on", () => {
+    const cells = [1, 1.5, 2, 3].map((ratio, i) =>
+      host(ratio, 1, {
+        throughput_rps: ratio < 3 ? 100 : 50,
+        memory_reversals_per_vm_hour: [500, 59.9, 1234.5, 9000][i],
+        ...full,
+      }),
+    );
+    // Neither the uncommitted host nor the one that fails anyhow.
+    expect(sentence(cells)).toBe(
+      "esx: throughput stays within 5 % up to 2 (one seed, no confidence interval), but not steadily: at 2 a VM's memory " +
+        "changes direction 1,235 times an hour; at 3, 50 % of it remains.",
+    );
+    expect(sentence(cells.slice(0, 2))).not.toContain("steadily");
+  });
+
+  it("gives the management of memory as means over seeds, and its CPU as a part of all cycles", () => {
+    const figures = {
+      memory_reversals_per_vm_hour: 0,
+      double_paged_outs: 3,
+      double_paged_ins: 4,
+      jain_memory: 0.5,
+      ...full,
+    };
+    const cells = [1, 2].flatMap((seed) =>
+      [1, 2].map((ratio) => ({
+        ...host(ratio, seed, { ...figures, throughput_rps: 1, ...(seed === 2 && { time_to_target_s: 8 }) }),
+        cycles: { "guest.user": 60, idle: 30, "vmm.balloon": 4, "vmm.page-sharing.scan": 4, "vmm.host-swap.in": 2 },
+      })),
+    );
+    const [{ points }] = overcommitCurves({ name: "r", cells });
+    expect(points[1].control).toEqual({
+      reversals: 0,
+      timeToTargetS: 8,
+      timeAtMinimumPercent: 0,
+      doublePaged: 7,
+      entitlementErrorPercent: undefined,
+      jainMemory: 0.5,
+      jainRequests: undefined,
+      controllerCpuPercent: 8,
+    });
+    // Results of a version that did not count say nothing, and not that there was nothing.
+    const older = cells.map((cell) => ({ ...cell, metrics: { throughput_rps: 1, ...full } }));
+    const [{ points: unknown }] = overcommitCurves({ name: "r", cells: older });
+    expect(unknown[1].control).toMatchObject({
+      reversals: undefined,
+      timeAtMinimumPercent: undefined,
+      doublePaged: undefined,
+    });
   });
 
   it("gives no verdict without an uncommitted host", () => {

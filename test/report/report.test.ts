@@ -40,7 +40,16 @@ const withoutScripts = (html: string): string => html.replace(/<script[\s\S]*?<\
 describe("a report", () => {
   it("has a page, text, tables, and every chart in three formats", () => {
     const charts = readdirSync(folder("report/charts"));
-    const ids = ["cycles", "host-memory", "memory-sources", "operations", "overcommit", "slowdown", "validation"];
+    const ids = [
+      "cycles",
+      "host-memory",
+      "memory-sources",
+      "operations",
+      "overcommit",
+      "slowdown",
+      "validation",
+      "vm-memory",
+    ];
     expect(charts.sort()).toEqual(ids.flatMap((id) => [`${id}.png`, `${id}.svg`, `${id}.vl.json`]));
     expect(readdirSync(folder("report")).sort()).toEqual(["charts", "index.html", "report.md", "tables"]);
     for (const chart of charts) expect(statSync(join(folder("report/charts"), chart)).size).toBeGreaterThan(4000);
@@ -77,7 +86,7 @@ describe("a report", () => {
 
   it("describes every picture in words", () => {
     const labels = [...read("index.html").matchAll(/role="img"[^>]*aria-label="([^"]*)"/g)].map((match) => match[1]);
-    expect(labels).toHaveLength(7);
+    expect(labels).toHaveLength(8);
     expect(labels[0]).toMatch(/process-churn on esx: 4\.\d\d×/);
   });
 
@@ -194,13 +203,13 @@ describe("single charts", () => {
     expect(readFileSync(folder("one/s.svg"), "utf8")).toBe(read("charts/slowdown.svg"));
     await writeCharts(folder("full"), "overcommit", folder("one/o.vl.json"));
     expect(JSON.parse(readFileSync(folder("one/o.vl.json"), "utf8"))).toHaveProperty("vconcat");
-    expect(await writeCharts(folder("full"), "all", folder("all"))).toHaveLength(18);
+    expect(await writeCharts(folder("full"), "all", folder("all"))).toHaveLength(21);
   });
 
   it.each([
     ["slowdwn", "a.svg", 'there is no chart "slowdwn"; did you mean "slowdown"?'],
     ["slowdown", "a.jpeg", "expected .svg, .png, .vl.json or a folder"],
-    ["all", "a.png", "one file cannot hold 6 charts"],
+    ["all", "a.png", "one file cannot hold 7 charts"],
   ])("%s into %s is refused in one sentence", async (name, file, sentence) => {
     await expect(writeCharts(folder("full"), name, folder(file))).rejects.toThrow(sentence);
     expect(existsSync(folder(file))).toBe(false);
@@ -249,7 +258,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in a browser without network (skipped wh
     await page.waitForSelector("html[data-ready]", { timeout: 30_000 });
     expect(complaints).toEqual([]);
     expect(requests).toHaveLength(1);
-    expect(await page.locator("figure[data-live] svg").count()).toBe(7);
+    expect(await page.locator("figure[data-live] svg").count()).toBe(8);
   });
 
   it("is legible in the light and in the dark", async () => {
@@ -257,7 +266,7 @@ describe.skipIf(!existsSync(CHROMIUM))("in a browser without network (skipped wh
       const page = await browser.newPage({ offline: true, colorScheme, javaScriptEnabled: false });
       await page.goto(`file://${folder("report/index.html")}`);
       // The pictures are there without JavaScript, too.
-      expect(await page.locator("figure svg").count()).toBe(7);
+      expect(await page.locator("figure svg").count()).toBe(8);
       const [ink, ground] = await Promise.all(
         ["color", "background-color"].map((property) => page.locator("body").evaluate(styleOf, property)),
       );

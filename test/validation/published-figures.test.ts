@@ -40,6 +40,12 @@ describe("the collection of published figures", () => {
     expect(loadPublishedFigures().get(id)).toMatchObject({ value, unit });
   });
 
+  it("says of what this project measured itself that it did", () => {
+    const measured = [...loadPublishedFigures().values()].filter(({ id }) => /^(ksm|balloon|touched)\./.test(id));
+    expect(measured.length).toBeGreaterThan(100);
+    for (const { provenance } of measured) expect(provenance).toMatch(/^verified:(own-measurement|theory):/);
+  });
+
   it("has every source that models of the monitor can be held against", () => {
     const sources = new Set([...loadPublishedFigures().keys()].map((id) => id.split(".")[0]));
     const papers = ["xen03", "aa06", "evol10", "atc12", "splitx11", "nested", "menon05", "menon06", "sugerman01"];

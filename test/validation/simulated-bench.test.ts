@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { SimulatedBench } from "../../src/analysis/validation/simulated-bench.ts";
+import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
 import { measureOperationTable } from "../../src/experiment/measure-operations.ts";
+import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 
 const XEON = "xeon-2.4-sosp03";
 
@@ -27,6 +29,22 @@ describe("the bench of a validation", () => {
     expect(Object.keys(fault.ledger).some((cause) => cause.startsWith("vmm.shadow"))).toBe(false);
     const shadowed = bench.operation(XEON, "esx", "page-fault");
     expect(Object.keys(shadowed.ledger).some((cause) => cause.startsWith("vmm.shadow"))).toBe(true);
+  });
+
+  it("runs guests of a set once under a name, on as much memory as is said, and anything else once", () => {
+    const [compiled] = compileGuests(loadWorkload("workloads/idle-debian.yaml"), 1, 1);
+    let made = 0;
+    const guests = (): CompiledWorkload[] => {
+      made++;
+      return [{ ...compiled, durationUs: 2e6, warmupUs: 0 }];
+    };
+    const run = (mib: number) => bench.memory("idle", { machine: XEON, vmm: "esx", mib, guests });
+    expect(run(300).metrics.host_memory_mib).toBe(300);
+    expect(run(300)).toBe(run(300));
+    expect(run(400)).not.toBe(run(300));
+    expect(made).toBe(2);
+    expect(bench.once("made", () => ++made)).toBe(3);
+    expect(bench.once("made", () => ++made)).toBe(3);
   });
 
   it("knows which machines were asked for", () => {

@@ -9,6 +9,7 @@ import type { PublishedFigure } from "../../src/analysis/validation/published-fi
 import { relativeError, type ValidatedRow } from "../../src/analysis/validation/validated-row.ts";
 import type { ValidationRow, ValidationSet } from "../../src/analysis/validation/validation-set.ts";
 import { summaryOf, type Validation, validate } from "../../src/analysis/validation/validation.ts";
+import { roleTable } from "../../src/report/validation-tables.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
@@ -87,6 +88,19 @@ describe("the summary of a role", () => {
     expect(summaryOf([], "prediction")).toMatchObject({ rows: 0, medianAbsoluteError: null, shareClose: null });
     const rows = [row("a", 1, 1), row("b", 0, 1), row("c", 0, 2)];
     expect(summaryOf(rows, "prediction")).toMatchObject({ medianAbsoluteError: null, shareWithinMiss: 1 / 3 });
+  });
+});
+
+describe("figures that nobody printed", () => {
+  it("are left out of a summary of their own, which there is only where there are some", () => {
+    const printed = [row("a", 100, 110), row("b", 100, 150)];
+    expect(roleTable(validationOf(printed)).rows.length).toBe(2);
+    const { rows } = roleTable(validationOf([...printed, row("c", 100, 100, { measured: true })]));
+    expect(rows.map(([role, count, , median]) => [role, count, median])).toEqual([
+      ["calibration", 0, "-"],
+      ["prediction", 3, "10.0 %"],
+      ["prediction, printed figures alone", 2, "30.0 %"],
+    ]);
   });
 });
 
@@ -200,6 +214,16 @@ describe("free parameters", () => {
       perPredictionWithNative: 1.125,
     });
     expect(freeParameters([machine], [], 0).perPrediction).toBeNull();
+    const times = [
+      { name: "times.job.touch", kind: "calibrated", ...text },
+      { name: "times.job.fault", kind: "published", ...text },
+    ] as const;
+    expect(freeParameters([], [], 4, times)).toMatchObject({
+      groups: [{ name: "times: job", calibrated: 1, assumed: 0, native: 0 }],
+      total: 1,
+      published: 1,
+      perPrediction: 0.25,
+    });
   });
 });
 

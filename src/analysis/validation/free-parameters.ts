@@ -1,4 +1,7 @@
-/** How much freedom the models have: the numbers of the machine profiles that are not taken as such from a source. */
+/**
+ * How much freedom the models have: the numbers of the machine profiles, and of machines without one, that are not taken as such
+ * from a source.
+ */
 import type { LoadedMachine } from "../../experiment/documents/load.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { partsIn } from "../../vmm/compose.ts";
@@ -49,8 +52,9 @@ export function freeParameters(
   machines: readonly LoadedMachine[],
   monitored: readonly MonitoredMachine[],
   predictions: number,
+  times: readonly SourcedNumber[] = [],
 ): FreeParameters {
-  const numbers = machines.flatMap(ownNumbers);
+  const numbers = [...machines.flatMap(ownNumbers), ...times];
   const native = numbers.filter(isNative);
   const free = numbers.filter((number) => isFree(number) && !isNative(number));
   return {
@@ -116,6 +120,7 @@ function needsOf(vmm: Vmm): readonly string[] {
 
 function groupName({ name }: SourcedNumber): string {
   const [section, group] = name.split(".");
+  if (section === "times") return `times: ${group}`;
   if (section === "kernel-paths") return "path lengths of the kernel";
   return section === "costs" ? `primitive costs: ${group}` : "scale, CPU, TLB, disk, network";
 }

@@ -4,6 +4,7 @@ import { suggestion } from "../../core/nearest-name.ts";
 import { locate } from "../../experiment/catalogue.ts";
 import { compileGuests, type LoadedMachine, loadMachine, loadWorkload } from "../../experiment/documents/load.ts";
 import { chosenBenchmarks } from "../../experiment/measure-operations.ts";
+import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { CellOutcome } from "../../sim/cell.ts";
 import { type MeasuredCost, measureMicrobenchmark } from "../../sim/microbenchmarks/microbenchmark.ts";
@@ -14,7 +15,7 @@ import type { Vmm } from "../../vmm/contract.ts";
 import { PARTS } from "../../vmm/parts.ts";
 import { VMMS } from "../../vmm/registry.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../../workload/compiled-workload.ts";
-import type { Bench, BenchGuests, BenchHost, VmmReference } from "./validation-set.ts";
+import type { Bench, BenchGuests, BenchHost, BenchMemory, VmmReference } from "./validation-set.ts";
 
 const SEED = 1;
 
@@ -30,6 +31,7 @@ export class SimulatedBench implements Bench {
   readonly #operations = new Map<string, MeasuredCost>();
   readonly #guests = new Map<string, CompiledWorkload>();
   readonly #outcomes = new Map<string, CellOutcome>();
+  readonly #others = new Map<string, unknown>();
   readonly #monitored = new Map<string, MonitoredMachine>();
 
   /** The machines that were asked for so far. */
@@ -67,6 +69,17 @@ export class SimulatedBench implements Bench {
       const pages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
       return runHost(this.#vmm(host.machine, host.vmm), this.profile(host.machine), guests, pages);
     });
+  }
+
+  memory(name: string, { machine, vmm, mib, guests }: BenchMemory): CellOutcome {
+    return once(this.#outcomes, JSON.stringify([name, machine, vmm, mib]), () =>
+      runHost(this.#vmm(machine, vmm), this.profile(machine), guests(), Math.round(mib * PAGES_PER_MIB)),
+    );
+  }
+
+  once<T>(name: string, compute: () => T): T {
+    // The name says of what type it is: a set has each of its names in one place.
+    return once(this.#others, name, compute) as T;
   }
 
   #vmm(machine: string, reference: VmmReference): Vmm {

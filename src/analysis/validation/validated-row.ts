@@ -27,6 +27,8 @@ export interface ValidatedRow {
   readonly role: Role;
   /** Remembered and not looked up: a hint rather than a target. */
   readonly fromMemory: boolean;
+  /** No figure that somebody printed: this project measured it on a real kernel, or it follows from theory. */
+  readonly measured?: true;
   readonly group?: string;
   readonly reason?: string;
 }
@@ -72,6 +74,7 @@ function validateRow(set: ValidationSet, row: ValidationRow, figure: PublishedFi
     relativeError: outcome.value === null ? null : relativeError(outcome.value, figure.value),
     role: row.role,
     fromMemory: figure.provenance.startsWith("from-memory"),
+    ...(/^verified:(own-measurement|theory):/.test(figure.provenance) ? { measured: true } : {}),
     ...(row.group === undefined ? {} : { group: row.group }),
     ...(reason === undefined ? {} : { reason }),
   };

@@ -1,6 +1,8 @@
 /** What a source of published figures asks of the models: which figure is held against which simulated one. */
+import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { CellOutcome } from "../../sim/cell.ts";
+import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import type { MeasuredCost } from "../../sim/microbenchmarks/microbenchmark.ts";
 
 /** A VMM of the registry by name, or with parts changed as in a matrix file: `{ workstation: { cpu: "hardware-assist" } }`. */
@@ -24,6 +26,14 @@ export interface BenchHost {
   readonly warmupSeconds?: number;
 }
 
+/** Guests that a set describes itself, on a host with so much memory for VMs. */
+export interface BenchMemory {
+  readonly machine: string;
+  readonly vmm: VmmReference;
+  readonly mib: number;
+  readonly guests: () => readonly CompiledWorkload[];
+}
+
 /** Runs simulations, each at most once. Machines, operations and workloads are named as on the command line. */
 export interface Bench {
   profile(machine: string): MachineProfile;
@@ -33,6 +43,10 @@ export interface Bench {
   workload(machine: string, vmm: VmmReference, workload: string): CellOutcome;
   /** Many guests, every page simulated, seed 1. */
   host(host: BenchHost): CellOutcome;
+  /** The same with guests made by the set. `name` stands for them: one name, one set of guests. */
+  memory(name: string, host: BenchMemory): CellOutcome;
+  /** Anything else that takes long and that several rows want to know. */
+  once<T>(name: string, compute: () => T): T;
 }
 
 /**
@@ -58,4 +72,6 @@ export interface ValidationSet {
   /** The source as people cite it. */
   readonly source: string;
   readonly rows: readonly ValidationRow[];
+  /** Times of a machine that has no profile: they count among the free parameters. */
+  readonly times?: readonly SourcedNumber[];
 }

@@ -47,7 +47,12 @@ export function validate(
   const summary = {
     roles: { calibration: summaryOf(rows, "calibration"), prediction: summaryOf(rows, "prediction") },
     orderings: orderings(rows),
-    freeParameters: freeParameters(bench.machines, bench.monitored, predictions),
+    freeParameters: freeParameters(
+      bench.machines,
+      bench.monitored,
+      predictions,
+      sets.flatMap(({ times = [] }) => times),
+    ),
   };
   return { rows, summary };
 }

@@ -74,14 +74,23 @@ const CONFIG: Config = {
   },
 };
 
+/** Channels that most views have legends for. */
+const LEGENDS = ["color", "shape", "strokeDash"];
+
+export interface Frame {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly source: string;
+  readonly width: number;
+  /** Channels that the view has legends for. */
+  readonly legends?: readonly string[];
+}
+
 /** One view of a chart, without frame: any unit, layer, facet or concatenation. */
 export type View = Record<string, unknown>;
 
 /** Set a frame around a view that is about `width` pixels wide, labels and legends not counted. */
-export function frame(
-  view: View,
-  { title, subtitle, source, width }: { title: string; subtitle: string; source: string; width: number },
-): TopLevelSpec {
+export function frame(view: View, { title, subtitle, source, width, legends = LEGENDS }: Frame): TopLevelSpec {
   const caption = {
     width,
     height: 14,
@@ -106,8 +115,8 @@ export function frame(
     bounds: "full",
     config: CONFIG,
     vconcat: [view, caption],
-    // Keeps the legend of the view above the source line.
-    resolve: { scale: { color: "independent", shape: "independent", strokeDash: "independent" } },
+    // Keeps the legends of the view above the source line.
+    resolve: { scale: Object.fromEntries(legends.map((channel) => [channel, "independent"])) },
   } as unknown as TopLevelSpec;
 }
 

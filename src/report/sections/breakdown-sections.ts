@@ -2,6 +2,7 @@ import type { ChartKind } from "../charts/chart.ts";
 import { cycleBreakdownChart } from "../charts/cycle-breakdown.ts";
 import { hostMemoryChart } from "../charts/host-memory.ts";
 import { operationBreakdownChart } from "../charts/operation-breakdown.ts";
+import { vmMemoryChart } from "../charts/vm-memory.ts";
 import { type Block, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
@@ -29,6 +30,14 @@ export function operationsSection(run: Run): Section {
 export function hostMemorySection(run: Run): Section {
   const text = "One run of each VMM at the highest overcommit ratio of its block, from the boot of the guests on.";
   return { id: "host-memory", title: "Memory of the host over time", blocks: chartBlocks(run, hostMemoryChart, text) };
+}
+
+/** Memory of each VM over time, of hosts that were watched. */
+export function vmMemorySection(run: Run): Section {
+  const text =
+    "One run of each VMM at the highest overcommit ratio of its block. The logs in the folder why of the results say, " +
+    "decision by decision, who took memory and by which rule; what is drawn here is there second by second, as CSV.";
+  return { id: "vm-memory", title: "Memory of each VM over time", blocks: chartBlocks(run, vmMemoryChart, text) };
 }
 
 function chartBlocks({ results }: Run, kind: ChartKind, text: string): Block[] {

@@ -1,3 +1,4 @@
+import { CONTROL_FIGURES, type ControlFigure } from "../../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import { serviceLevelOf } from "../../analysis/results.ts";
@@ -23,13 +24,22 @@ export function overcommitSection({ results }: Run): Section {
           ),
           list(
             curves.map(
-              (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.workload}, block ${curve.block})`,
+              (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.work}, block ${curve.block})`,
             ),
           ),
           ...[...overcommitChart.draw(results), ...memorySourcesChart.draw(results)].map(
             (chart): Block => ({ kind: "chart", chart }),
           ),
           table(curves),
+          paragraph(
+            "How steadily, how promptly and how fairly memory was managed. A VM's memory (configured less what balloon, compression " +
+              "and host swap hold of it) changes direction when it turns by a twentieth of what is configured; it is away from its " +
+              "target when its balloon is off by as much, and a time that had not ended counts as far as it went. Paged twice: a " +
+              "guest read or wrote on its own disk what the host had swapped out. Entitlement: by shares, reservation and limit " +
+              "alone, within what a VM has used. Jain's index is 1 where all VMs get their part, 1/n where one gets all. CPU: scans, " +
+              "samples, moves of balloons, compression and page-outs; a policy's own run has no price here.",
+          ),
+          controlTable(curves),
         ];
   return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
 }
@@ -59,6 +69,19 @@ function table(curves: readonly OvercommitCurve[]): Block {
         point.latencyP99Ms?.estimate ?? "",
         ...MEMORY_SOURCES.map(({ key }) => Math.round(point.sources.mib[key])),
       ]),
+    ),
+    folded: true,
+  };
+}
+
+function controlTable(curves: readonly OvercommitCurve[]): Block {
+  const names = Object.keys(CONTROL_FIGURES) as ControlFigure[];
+  return {
+    kind: "table",
+    caption: "Management of memory by strategy and ratio; means over seeds and the measured time",
+    columns: ["strategy", "block", "ratio", ...names.map((name) => CONTROL_FIGURES[name].title)],
+    rows: curves.flatMap(({ strategy, block, points }) =>
+      points.map(({ ratio, control }) => [strategy, block, ratio, ...names.map((name) => control[name] ?? "")]),
     ),
     folded: true,
   };

@@ -4,7 +4,7 @@
  * two and of the fast average with the unfinished period in it: quick to rise, slow to fall.
  */
 import type { RandomStream } from "../../core/random.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { type VmMemory, Watch } from "../vm-memory.ts";
 
 const SAMPLE_PAGES = 100;
 /** Gains are not published. Slow: Figure 6 falls from 225 to 10 MB in 12 periods, (1 - g)^12 = 10/225. Fast: assumption. */
@@ -49,7 +49,7 @@ export class ActivitySampler {
     const first = this.#finished++ === 0;
     this.#slow = first ? touched : this.#slow + SLOW_GAIN * (touched - this.#slow);
     this.#fast = first ? touched : this.#fast + FAST_GAIN * (touched - this.#fast);
-    for (let i = 0; i < this.#sampled; i++) this.#vm.sampled[this.#sample[i]] = 0;
+    for (let i = 0; i < this.#sampled; i++) this.#vm.watched[this.#sample[i]] &= ~Watch.Sampled;
   }
 
   /** Ballooned and never used pages are not the VM's memory: they are not drawn. */
@@ -58,8 +58,8 @@ export class ActivitySampler {
     this.#vm.sampleTouched = 0;
     for (let draw = 0; draw < 4 * SAMPLE_PAGES && this.#sampled < SAMPLE_PAGES; draw++) {
       const ppn = this.#random.below(this.#vm.pages);
-      if (this.#vm.backing[ppn] < 0 || this.#vm.sampled[ppn] !== 0) continue;
-      this.#vm.sampled[ppn] = 1;
+      if (this.#vm.backing[ppn] < 0 || (this.#vm.watched[ppn] & Watch.Sampled) !== 0) continue;
+      this.#vm.watched[ppn] |= Watch.Sampled;
       this.#sample[this.#sampled++] = ppn;
     }
   }

@@ -1,4 +1,6 @@
 /** Admission control of ESX (Waldspurger 2002, section 5.4). */
+import { PAGES_PER_MIB } from "../../machine/page.ts";
+import type { MemoryDecision } from "../memory-decision.ts";
 
 export interface Admissible {
   /** Configured memory, and how much of it is reserved, pages. */
@@ -22,6 +24,34 @@ export function admittedVms(vms: readonly Admissible[], free: number, swapPages:
     if (!fits) return i;
   }
   return vms.length;
+}
+
+/** What is told of the first VM that does not start, and of those after it; `vm`: its place in `vms`. */
+export function refusal(
+  by: string,
+  vms: readonly Admissible[],
+  vm: number,
+  free: number,
+  swapPages: number,
+): MemoryDecision {
+  const asked = vms.slice(0, vm + 1);
+  const sum = (of: (one: Admissible) => number): number => asked.reduce((total, one) => total + of(one), 0);
+  const reserved = sum(({ pages, reservation }) => (swapPages === 0 ? pages : reservation));
+  const fitsInMemory = Math.max(reserved, 1) <= free;
+  const swap = { swap_needed_mib: sum(({ pages, reservation }) => pages - reservation) / PAGES_PER_MIB };
+  return {
+    by,
+    rule: fitsInMemory ? "what is not reserved must fit in swap space" : "what is reserved must fit in memory",
+    vm,
+    action: "refuse",
+    outcome: { refused_vms: vms.length - vm },
+    inputs: {
+      reserved_mib: reserved / PAGES_PER_MIB,
+      free_mib: free / PAGES_PER_MIB,
+      // Swap files grow with the VMs.
+      ...(Number.isFinite(swapPages) && { ...swap, swap_space_mib: swapPages / PAGES_PER_MIB }),
+    },
+  };
 }
 
 /** Machine memory that each VM starts with, pages: its reservation, and of what is left a part by configured size. */

@@ -4,7 +4,7 @@
  * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
  */
 import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { type VmMemory, Watch } from "../vm-memory.ts";
 
 const AGE_US = 120e6;
 
@@ -49,14 +49,20 @@ export class ColdPages {
     marks.sinceUs = nowUs;
     for (let ppn = 0; ppn < vm.pages; ppn++) {
       const mapped = vm.backing[ppn] >= 0;
-      marks.survived[ppn] = mapped ? vm.sampled[ppn] : 0;
-      vm.sampled[ppn] = mapped ? 1 : 0;
+      marks.survived[ppn] = mapped ? vm.watched[ppn] & Watch.Sampled : 0;
+      if (mapped) vm.watched[ppn] |= Watch.Sampled;
+      else vm.watched[ppn] = 0;
     }
   }
 
   /** A page that others share would free nothing. */
   #isCold(vm: VmMemory, { survived }: Marks, ppn: number): boolean {
     const mpn = vm.backing[ppn];
-    return mpn >= 0 && survived[ppn] !== 0 && vm.sampled[ppn] !== 0 && this.#memory.frames.references(mpn) === 1;
+    return (
+      mpn >= 0 &&
+      survived[ppn] !== 0 &&
+      (vm.watched[ppn] & Watch.Sampled) !== 0 &&
+      this.#memory.frames.references(mpn) === 1
+    );
   }
 }

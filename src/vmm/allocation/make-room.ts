@@ -1,6 +1,8 @@
 /** A frame for a VM that finds none free: taken by force from whoever is furthest above its target. */
 import type { MemoryMechanism } from "../host-contract.ts";
+import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
 
 /** Pages taken at once. */
 export const EMERGENCY_PAGES = 32;
@@ -10,16 +12,23 @@ export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
   return [...vms].sort((a, b) => b.machine - b.target - (a.machine - a.target) || a.index - b.index);
 }
 
+/** Why room is made, whoever makes it: the VM that needs the frame, and that there was none. */
+export function roomNeeded(by: string, memory: HostMemory): ForcedPaging {
+  return { by, rule: "no frame is free", inputs: () => ({ needed_by: `vm${memory.pinnedVm}` }) };
+}
+
 /** Frames freed; 0: there is no page that can be taken. `most`: pages that may be taken from a VM at once. */
 export function makeRoomByForce(
+  memory: HostMemory,
   vms: readonly VmMemory[],
   forced: readonly MemoryMechanism[],
+  why: ForcedPaging,
   most: (vm: VmMemory) => number = () => EMERGENCY_PAGES,
 ): number {
   for (const vm of byExcess(vms)) {
     const pages = most(vm);
     for (const mechanism of forced) {
-      const freed = mechanism.reclaim(vm, pages);
+      const freed = takeByForce(memory, mechanism, vm, pages, why);
       if (freed > 0) return freed;
     }
   }

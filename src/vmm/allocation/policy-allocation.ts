@@ -9,11 +9,19 @@ import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { RoomMaker } from "../memory-roles.ts";
-import type { Action, Decision, Policy, PolicyHostParameters } from "../memory/policies/policy-contract.ts";
+import type {
+  Action,
+  Decision,
+  Observations,
+  Policy,
+  PolicyHostParameters,
+} from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
-import { makeRoomByForce } from "./make-room.ts";
+import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
+import { makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
+import { actionTaken, admissionRefused, type PolicyCall } from "./policy-decisions.ts";
 import { COLD, HostView, SHOWN } from "./policy-observations.ts";
 import { equalSplit } from "./static-partition.ts";
 
@@ -34,6 +42,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #waitUs: number;
   /** Most that a VM may have, pages. */
   readonly #caps = new Map<VmMemory, number>();
+  readonly #room: ForcedPaging;
+  readonly #capped: ForcedPaging;
 
   constructor(policy: Policy<P, S>, parameters: P & PolicyHostParameters, context: HostContext) {
     this.name = policy.name;
@@ -56,6 +66,12 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
     this.#state = policy.start(parameters);
     this.#waitUs = policy.cadenceUs;
+    this.#room = roomNeeded(policy.name, this.#memory);
+    this.#capped = {
+      by: policy.name,
+      rule: "the VM is above its cap",
+      inputs: (vm) => ({ cap_mib: (this.#caps.get(vm) ?? vm.pages) / PAGES_PER_MIB }),
+    };
   }
 
   /** Time until the policy is called next. */
@@ -78,6 +94,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       if (claimed > most || Math.max(1, needed) > usable) break;
       admitted++;
     }
+    if (admitted < requests.length) {
+      const refused = requests.length - admitted;
+      const limits = { usable, most, claimed, needed, minimumPercent: 100 * least };
+      this.#memory.observer?.decided(admissionRefused(this.name, admitted, refused, limits));
+    }
     const started = requests.slice(0, admitted);
     if (!this.#canBalloon) return started.map(({ pages }) => pages);
     return equalSplit(started, usable, this.populates ? least : 0);
@@ -91,12 +112,14 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   makeRoom(): number {
-    return makeRoomByForce(this.#memory.vms, this.#forced);
+    return makeRoomByForce(this.#memory, this.#memory.vms, this.#forced, this.#room);
   }
 
   #callPolicy(nowUs: number): void {
     const { name, cadenceUs } = this.#policy;
-    const { actions, state, nextInUs } = this.#decide(nowUs);
+    const seen = this.#view.observe(nowUs);
+    const before = this.#state;
+    const { actions, state, nextInUs } = this.#decide(seen, nowUs);
     this.#state = state;
     if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
       throw new InputError(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
@@ -104,13 +127,12 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     for (const action of actions) {
       const vm = checkAction(name, action, this.#view);
       this.#memory.payer.add(event(`policy.${action.kind}`), 0);
-      this.#carryOut(action, vm);
+      this.#carryOut(action, vm, { seen, before, nowUs });
     }
     for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);
   }
 
-  #decide(nowUs: number): Decision<S> {
-    const seen = this.#view.observe(nowUs);
+  #decide(seen: Observations, nowUs: number): Decision<S> {
     try {
       const decision = this.#policy.decide(this.#parameters, seen, this.#state, nowUs);
       if (!Array.isArray(decision?.actions)) throw new TypeError("expected decide to return { actions: [...], state }");
@@ -121,8 +143,18 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     }
   }
 
-  #carryOut(action: Action, vm: VmMemory | undefined): void {
-    if (vm === undefined) return;
+  #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
+    const { observer } = this.#memory;
+    const taking = observer && vm && new PagesTaken(this.#memory, vm);
+    const { size } = vm ?? {};
+    if (vm !== undefined) this.#act(action, vm);
+    // Some policies set again and again what is set already.
+    if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
+    const taken = action.kind === "reclaim" ? taking?.figures : undefined;
+    observer.decided(actionTaken(this.#policy, this.#parameters, call, action, taken));
+  }
+
+  #act(action: Action, vm: VmMemory): void {
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#cold?.pageOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
@@ -138,6 +170,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
 
   #take(vm: VmMemory, pages: number): void {
     let left = pages;
-    for (const mechanism of this.#forced) if (left > 0) left -= mechanism.reclaim(vm, left);
+    for (const mechanism of this.#forced)
+      if (left > 0) left -= takeByForce(this.#memory, mechanism, vm, left, this.#capped);
   }
 }

@@ -6,10 +6,12 @@ import type { RoomMaker } from "../memory-roles.ts";
 import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
 import { memoryShares } from "../../workload/vm-settings.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
-import { admittedVms, startingPages } from "./admission.ts";
-import { byExcess, EMERGENCY_PAGES, makeRoomByForce } from "./make-room.ts";
+import { admittedVms, refusal, startingPages } from "./admission.ts";
+import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
+import { byExcess, EMERGENCY_PAGES, makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
 import { HostReclamation } from "./reclamation/reclamation-state.ts";
+import { blocking, BY, largePagesBroken, mib, newTarget, stateChange } from "./share-decisions.ts";
 
 const TICKS_PER_SECOND = 10;
 
@@ -25,7 +27,7 @@ export interface ProportionalSharesParameters extends Record<string, number | bo
 }
 
 class ProportionalShares implements Allocation, RoomMaker {
-  readonly name = "proportional-shares";
+  readonly name = BY;
   readonly populates = false;
   readonly periodUs = 1e6 / TICKS_PER_SECOND;
   readonly #parameters: ProportionalSharesParameters;
@@ -34,6 +36,18 @@ class ProportionalShares implements Allocation, RoomMaker {
   readonly #forced: readonly MemoryMechanism[];
   readonly #reclamation: HostReclamation;
   readonly #samplers: ActivitySampler[] = [];
+  /** What is told of memory taken by force. */
+  readonly #paging: ForcedPaging = {
+    by: BY,
+    rule: "down to its target while free memory is below the goal, and to its limit always",
+    inputs: (vm) => ({
+      state: this.hostState,
+      free_goal_mib: mib(this.#reclamation.goal),
+      limit_mib: mib(this.#limit(vm)),
+      can_balloon: vm.canBalloon,
+    }),
+  };
+  readonly #room: ForcedPaging;
   #nextBalanceUs = -Infinity;
 
   constructor(parameters: ProportionalSharesParameters, context: HostContext) {
@@ -43,6 +57,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
     const { release, hysteresisPercent } = parameters;
     this.#reclamation = new HostReclamation(release, this.#memory.frames.forVms, hysteresisPercent);
+    this.#room = roomNeeded(BY, this.#memory);
     this.#memory.roomMaker = this;
     this.#memory.alarmBelow = this.#reclamation.alarm;
   }
@@ -50,7 +65,13 @@ class ProportionalShares implements Allocation, RoomMaker {
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
     const vms = requests.map((request) => ({ pages: request.pages, reservation: this.#reservation(request) }));
     const swapPages = this.#forced.length > 0 ? this.#memory.swapSpacePages : 0;
-    return startingPages(vms.slice(0, admittedVms(vms, free, swapPages)), free);
+    const admitted = admittedVms(vms, free, swapPages);
+    if (admitted < vms.length) this.#memory.observer?.decided(refusal(BY, vms, admitted, free, swapPages));
+    return startingPages(vms.slice(0, admitted), free);
+  }
+
+  get hostState(): string {
+    return this.#reclamation.rule.name;
   }
 
   rebalance(nowUs: number): void {
@@ -59,17 +80,29 @@ class ProportionalShares implements Allocation, RoomMaker {
       this.#samplers[vm.index].advance(nowUs);
       vm.active = this.#samplers[vm.index].fraction * vm.mapped;
     }
-    if (this.#reclamation.update(this.#memory.frames.free) || nowUs >= this.#nextBalanceUs) {
+    if (this.#updateState() || nowUs >= this.#nextBalanceUs) {
       this.#nextBalanceUs = nowUs + this.#parameters.balancePeriodSeconds * 1e6;
       this.#setTargets();
     }
     this.#breakLargePages();
     this.#takeByForce();
-    const { balloon, blocks } = this.#reclamation.rule;
+    const { balloon, blocks, paged } = this.#reclamation.rule;
     for (const vm of this.#memory.vms) {
       vm.balloonMayGrow = balloon || vm.machine > this.#limit(vm);
+      vm.heldToTarget = vm.balloonMayGrow || paged === "everybody";
+      const wasBlocked = vm.blocked;
       vm.blocked = blocks && vm.machine > vm.target;
+      if (vm.blocked !== wasBlocked) this.#memory.observer?.decided(blocking(vm, this.hostState));
     }
+  }
+
+  #updateState(): boolean {
+    const { free } = this.#memory.frames;
+    const { rule: before } = this.#reclamation;
+    if (!this.#reclamation.update(free)) return false;
+    const { rule: now, boundary } = this.#reclamation;
+    this.#memory.observer?.decided(stateChange(before, now, free, boundary, this.#parameters.hysteresisPercent));
+    return true;
   }
 
   /** Reservations are kept, as long as anybody has more than is reserved for it. */
@@ -78,7 +111,11 @@ class ProportionalShares implements Allocation, RoomMaker {
     const above = (vm: VmMemory): number => vm.machine - this.#reservation(vm);
     const most = (vm: VmMemory): number => (above(vm) > 0 ? Math.min(EMERGENCY_PAGES, above(vm)) : 1);
     const beyond = vms.filter((vm) => above(vm) > 0);
-    return makeRoomByForce(beyond, this.#forced, most) || makeRoomByForce(vms, this.#forced, most);
+    return this.#makeRoom(beyond, most) || this.#makeRoom(vms, most);
+  }
+
+  #makeRoom(vms: readonly VmMemory[], most: (vm: VmMemory) => number): number {
+    return makeRoomByForce(this.#memory, vms, this.#forced, this.#room, most);
   }
 
   /**
@@ -86,21 +123,27 @@ class ProportionalShares implements Allocation, RoomMaker {
    * claimed, so that no memory is promised twice.
    */
   #setTargets(): void {
-    const { vms, frames } = this.#memory;
+    const { vms, frames, observer } = this.#memory;
     const promised = vms.reduce((sum, vm) => sum + vm.returned, 0);
     const claimed = vms.reduce((sum, vm) => sum + vm.claimed, 0);
     const claimants = vms.map((vm) => {
-      const most = Math.min(this.#limit(vm), vm.claimed + vm.compressed + vm.swapped + vm.ballooned);
-      const least = Math.min(most, this.#reservation(vm));
+      const most = Math.min(this.#limit(vm), vm.claimed + vm.compressed + vm.patched + vm.swapped + vm.ballooned);
+      vm.least = this.#reservation(vm);
+      const least = Math.min(most, vm.least);
       const shares = memoryShares(vm.pages, vm.settings?.shares);
       return { shares, active: vm.active, least, most };
     });
     const total = Math.max(0, claimed + frames.free - promised - this.#reclamation.goal);
     // Enough for all that anybody has ever used: nobody is held to a target, until free memory says otherwise.
     const enough = claimants.reduce((sum, { most }) => sum + most, 0) <= total;
-    const targets = minFundingTargets(claimants, total, this.#parameters.idleMemoryTax);
+    const tax = this.#parameters.idleMemoryTax;
+    const targets = minFundingTargets(claimants, total, tax);
+    const { goal } = this.#reclamation;
     vms.forEach((vm, i) => {
-      vm.target = enough ? this.#limit(vm) : targets[i];
+      const target = enough ? this.#limit(vm) : targets[i];
+      if (target === vm.target) return;
+      observer?.decided(newTarget(vm, target, claimants[i], { total, free: frames.free, goal, tax, enough }));
+      vm.target = target;
     });
   }
 
@@ -109,12 +152,24 @@ class ProportionalShares implements Allocation, RoomMaker {
     const { largePages } = this.#reclamation.rule;
     if (largePages === "kept" || this.#memory.largePages === undefined) return;
     const least = largePages === "broken" ? Region.Large : Region.LargeCandidate;
-    for (const vm of byExcess(this.#memory.vms)) {
-      for (let region = 0; region < vm.regions.length; region++) {
-        if (this.#memory.frames.free >= this.#reclamation.goal) return;
-        if (vm.regions[region] >= least) this.#memory.breakUp(vm, region * LARGE_PAGE);
-      }
+    const { frames, observer, vms } = this.#memory;
+    for (const vm of byExcess(vms)) {
+      const { free } = frames;
+      if (free >= this.#reclamation.goal) return;
+      const broken = this.#breakLargePagesOf(vm, least);
+      if (broken > 0) observer?.decided(largePagesBroken(vm, broken, this.#reclamation, free));
     }
+  }
+
+  #breakLargePagesOf(vm: VmMemory, least: number): number {
+    let broken = 0;
+    for (let region = 0; region < vm.regions.length; region++) {
+      if (this.#memory.frames.free >= this.#reclamation.goal) break;
+      if (vm.regions[region] < least) continue;
+      this.#memory.breakUp(vm, region * LARGE_PAGE);
+      broken++;
+    }
+    return broken;
   }
 
   /**
@@ -132,7 +187,7 @@ class ProportionalShares implements Allocation, RoomMaker {
         const beyondLimit = vm.machine - this.#limit(vm);
         const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.machine - vm.target)));
         if (pages <= 0) continue;
-        const taken = mechanism.reclaim(vm, pages);
+        const taken = takeByForce(this.#memory, mechanism, vm, pages, this.#paging);
         budget -= taken;
         freed += taken;
       }

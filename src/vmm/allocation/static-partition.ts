@@ -1,4 +1,5 @@
 /** A fixed amount of memory per VM, given when it is built (Xen; Barham et al. 2003, section 3.3.4). */
+import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, VmRequest } from "../host-contract.ts";
 
@@ -31,6 +32,16 @@ class StaticPartition implements Allocation {
       admitted++;
     }
     const started = requests.slice(0, admitted);
+    if (admitted < requests.length) {
+      this.#context.memory.observer?.decided({
+        by: this.name,
+        rule: "a VM's least memory is set aside",
+        vm: admitted,
+        action: "refuse",
+        outcome: { refused_vms: requests.length - admitted },
+        inputs: { least_percent: 100 * least, needed_mib: needed / PAGES_PER_MIB, free_mib: free / PAGES_PER_MIB },
+      });
+    }
     return equalSplit(started, free, least);
   }
 

@@ -10,6 +10,7 @@ import type { PageSharer } from "../memory-roles.ts";
 import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
 import { FrameTable, NO_ENTRY } from "./frame-table.ts";
 import { ScanOrder } from "./scan-order.ts";
+import { type ScanRate, scanRate } from "./scan-rate.ts";
 
 const SCAN = cause("vmm.page-sharing.scan");
 const COMPARE = cause("vmm.page-sharing.compare");
@@ -19,6 +20,7 @@ const PERIODS_PER_SECOND = 10;
 export interface PageSharingParameters extends Record<string, number | boolean> {
   pagesPerSecondPerVm: number;
   pagesPerSecond: number;
+  passMinutes: number;
   hashBits: number;
   interVm: boolean;
   scannedBeforeStart: boolean;
@@ -33,18 +35,17 @@ class PageSharing implements MemoryMechanism, PageSharer {
   readonly scannedBeforeStart: boolean;
   readonly #memory: HostMemory;
   readonly #table: FrameTable;
-  readonly #parameters: PageSharingParameters;
   readonly #random: RandomStream;
   readonly #costs: { readonly hash: number; readonly compare: number; readonly map: number };
   /** Where the scan of each VM has got to. */
   readonly #orders: ScanOrder[] = [];
-  #nextVm = 0;
+  readonly #rate: ScanRate;
 
   constructor(parameters: PageSharingParameters, context: HostContext) {
     this.scannedBeforeStart = parameters.scannedBeforeStart;
     this.#memory = context.memory;
-    this.#parameters = parameters;
     this.#random = context.random("page-sharing");
+    this.#rate = scanRate(parameters, context.profile);
     this.#table = new FrameTable(context.memory, parameters.hashBits, parameters.interVm);
     this.#costs = {
       hash: primitiveCost(context.profile, "page.hash"),
@@ -56,14 +57,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
   }
 
   work(): void {
-    const vms = this.#memory.vms.length;
-    if (vms === 0) return;
-    const budget = Math.min(this.#parameters.pagesPerSecond, this.#parameters.pagesPerSecondPerVm * vms);
-    const pages = Math.round(budget / PERIODS_PER_SECOND);
-    for (let scanned = 0; scanned < pages; scanned++) {
-      this.#scanNext(this.#memory.vms[this.#nextVm]);
-      this.#nextVm = (this.#nextVm + 1) % vms;
-    }
+    this.#rate.scan(this.#memory.vms, PERIODS_PER_SECOND, this.#scanNext);
   }
 
   reclaim(): number {
@@ -101,11 +95,11 @@ class PageSharing implements MemoryMechanism, PageSharer {
     this.#table.removeShared(vm.backing[ppn], vm.index);
   }
 
-  #scanNext(vm: VmMemory): void {
+  readonly #scanNext = (vm: VmMemory): void => {
     this.#orders[vm.index] ??= new ScanOrder(vm.pages, this.#random);
     this.#memory.pagesScanned++;
     this.share(vm, this.#orders[vm.index].next());
-  }
+  };
 
   /** The hint's page may have changed since: it is hashed again, and the hint replaced if the hash is another one. */
   #tryHint(entry: number, key: number, vm: VmMemory, ppn: number): boolean {
@@ -163,6 +157,13 @@ export const pageSharing = definePart<"memory", PageSharingParameters>({
       unit: "pages/s",
       min: 0,
       source: "ESX Server 2.x, Mem.ShareScanTotal",
+    },
+    passMinutes: {
+      summary: "Minutes in which each VM is scanned once, at 4 MB/s per GHz of the host at most; 0: the pages/s above",
+      default: 0,
+      unit: "min",
+      min: 0,
+      source: "ESX 3 and later, Mem.ShareScanTime (60) and Mem.ShareScanGHz (4)",
     },
     hashBits: {
       summary: "Bits of the content hash; 32 stands for one without collisions, as 64 bits practically are",

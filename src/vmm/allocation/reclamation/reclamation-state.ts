@@ -32,6 +32,11 @@ export class HostReclamation {
     this.alarm = Math.ceil(this.#boundaries[1]);
   }
 
+  /** Of the state in force, pages: it begins below this, or, after a worse one, beyond this by the margin. */
+  get boundary(): number {
+    return this.#boundaries[this.#state];
+  }
+
   get rule(): ReclamationRule {
     return this.#generation.states[this.#state];
   }

@@ -1,6 +1,6 @@
 /** crosvm on ChromeOS, "balance available": host and guest are kept at the same distance from their critical levels. */
 import { definePolicy } from "./define-policy.ts";
-import { type Action, clamp, MIB, SECOND_US, type VmObservations } from "./policy-contract.ts";
+import { type Action, clamp, type HostObservations, MIB, SECOND_US, type VmObservations } from "./policy-contract.ts";
 
 export interface CrosvmParameters extends Record<string, number | boolean> {
   guestCriticalMib: number;
@@ -95,8 +95,8 @@ export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
   },
   start: () => new Map(),
   decide(parameters, { host, vms }, state) {
-    const { guestCriticalMib, hostCriticalPercent, guestBiasMib, maximumBalloonPercent, slackMib } = parameters;
-    const hostMargin = host.free + host.reclaimable - (host.total * hostCriticalPercent) / 100;
+    const { guestCriticalMib, guestBiasMib, maximumBalloonPercent, slackMib } = parameters;
+    const hostMargin = marginOf(host, parameters);
     const next = new Map(state);
     const actions = vms.flatMap((vm: VmObservations): Action[] => {
       const { name, actual, minimum, maximum, guest, canBalloon } = vm;
@@ -115,4 +115,15 @@ export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
     });
     return { actions, state: next };
   },
+  figures(parameters, { host }, state, _nowUs, vm) {
+    const margin = { host_margin_mib: marginOf(host, parameters) / MIB };
+    if (vm?.guest === undefined) return margin;
+    const criticalKib = state.get(vm.name)?.criticalKib ?? parameters.guestCriticalMib * MIB;
+    return { ...margin, guest_margin_mib: (vm.guest.available - criticalKib) / MIB };
+  },
 });
+
+/** What the host has available beyond its critical level, KiB. */
+function marginOf(host: HostObservations, { hostCriticalPercent }: CrosvmParameters): number {
+  return host.free + host.reclaimable - (host.total * hostCriticalPercent) / 100;
+}

@@ -65,6 +65,7 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
     });
     return { actions, state: { active, nextCheckUs } };
   },
+  figures: (_parameters, { vms }) => ({ cold_of_all_mib: sumOf(vms, (vm) => vm.cold ?? 0) / MIB }),
 });
 
 function watermark(summary: string, value: number) {

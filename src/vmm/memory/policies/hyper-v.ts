@@ -136,4 +136,8 @@ export const hyperV = definePolicy<HyperVParameters, undefined>({
     });
     return { actions, state: undefined };
   },
+  figures({ bufferPercent }, _seen, _state, _nowUs, vm) {
+    const levels = vm && claimOf(vm, bufferPercent)?.levels;
+    return levels === undefined ? {} : { demand_mib: levels[1] / MIB, wanted_mib: levels[2] / MIB };
+  },
 });

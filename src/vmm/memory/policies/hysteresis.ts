@@ -1,5 +1,6 @@
 /** How guests that balloon themselves approach a goal (xenballoond; Linux, drivers/xen/xen-selfballoon.c). */
-import { clamp, type Decision, type VmObservations } from "./policy-contract.ts";
+import type { Figures } from "../../memory-decision.ts";
+import { clamp, type Decision, MIB, type VmObservations } from "./policy-contract.ts";
 
 export interface Hysteresis extends Record<string, number | boolean> {
   /** A guest goes 1 / `downHysteresis` of the way when its goal is less than it has, and 1 / `upHysteresis` when it is more. */
@@ -7,11 +8,14 @@ export interface Hysteresis extends Record<string, number | boolean> {
   upHysteresis: number;
 }
 
-/** The next size of every guest. `goalOf`: what one aims at, KiB, by what its processes have been promised and its largest size. */
+/** What a guest aims at, KiB, by what its processes have been promised and its largest size. */
+export type GoalOf = (committed: number, maximum: number) => number;
+
+/** The next size of every guest. */
 export function sizeThemselves(
   { downHysteresis, upHysteresis }: Hysteresis,
   vms: readonly VmObservations[],
-  goalOf: (committed: number, maximum: number) => number,
+  goalOf: GoalOf,
 ): Decision<undefined> {
   const actions = vms.flatMap(({ name, actual, minimum, maximum, canBalloon, guest }) => {
     if (!canBalloon || guest === undefined) return [];
@@ -19,6 +23,11 @@ export function sizeThemselves(
     return [{ kind: "target", vm: name, kib: clamp(next, minimum, maximum), rule: "self" } as const];
   });
   return { actions, state: undefined };
+}
+
+/** The goal of a guest that has reported, for a log of decisions. */
+export function goalFigure(goalOf: GoalOf, vm: VmObservations | undefined): Figures {
+  return vm?.guest === undefined ? {} : { goal_mib: goalOf(vm.guest.committed, vm.maximum) / MIB };
 }
 
 function towards(current: number, goal: number, down: number, up: number): number {

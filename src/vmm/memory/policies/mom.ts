@@ -1,6 +1,6 @@
 /** oVirt MOM: the default ballooning rules. All guests are shrunk while the host is short of memory, and grown otherwise. */
 import { definePolicy } from "./define-policy.ts";
-import { type Action, type Observations, SECOND_US, sumOf, type VmObservations } from "./policy-contract.ts";
+import { type Action, MIB, type Observations, SECOND_US, sumOf, type VmObservations } from "./policy-contract.ts";
 
 export interface MomParameters extends Record<string, number | boolean> {
   hostPressure: number;
@@ -120,6 +120,12 @@ export const mom = definePolicy<MomParameters, MomState>({
     });
     const nextPolicyUs = nowUs + parameters.policyPeriodSeconds * SECOND_US;
     return { actions, state: { history, nextPolicyUs }, nextInUs };
+  },
+  figures(parameters, seen, state, _nowUs, vm) {
+    const history = [...state.history, takeSample(seen)].slice(-parameters.samples);
+    const free = sumOf(history, ({ hostFree }) => hostFree) / history.length;
+    const guest = vm && guestOf(vm, history);
+    return { mean_host_free_percent: 100 * free, ...(guest && { mean_used_mib: guest.used / MIB }) };
   },
 });
 

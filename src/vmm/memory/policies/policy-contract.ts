@@ -3,6 +3,7 @@
  * memory is in KiB, fractions allowed; whoever carries an action out rounds to pages. All times are in microseconds.
  */
 import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
+import type { Figures } from "../../memory-decision.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
 export type Signal =
@@ -136,6 +137,11 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   start(parameters: P): S;
   /** Pure: the same arguments give the same decision, and none of them is changed. */
   decide(parameters: P, seen: Observations, state: S, nowUs: number): Decision<S>;
+  /**
+   * What the rules made of what they saw before they acted: means, preferences, goals; of a VM, or without one of the host.
+   * Given what {@link decide} was given, and asked only for a log of decisions; the names end with the unit (`wanted_mib`).
+   */
+  figures?(parameters: P, seen: Observations, state: S, nowUs: number, vm?: VmObservations): Figures;
 }
 
 export const MIB = 1024;

@@ -122,4 +122,5 @@ export const proxmox = definePolicy<ProxmoxParameters, undefined>({
     }
     return { actions: [], state: undefined };
   },
+  figures: (parameters, seen) => ({ to_hand_out_mib: proxmoxGoal(parameters, seen) / MIB }),
 });

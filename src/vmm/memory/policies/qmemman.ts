@@ -171,6 +171,8 @@ export const qmemman = definePolicy<QmemmanParameters, QmemmanState>({
   },
   start: () => ({ reportUs: -Infinity, stuck: new Map() }),
   decide,
+  figures: (parameters, _seen, _state, _nowUs, vm) =>
+    vm?.guest === undefined ? {} : { preferred_mib: domainOf(parameters, vm).preferred / MIB },
 });
 
 function ratio(summary: string, value: number) {

@@ -94,4 +94,10 @@ export const senpai = definePolicy<SenpaiParameters, SenpaiState>({
     }
     return { actions, state: next };
   },
+  figures(_parameters, _seen, state, nowUs, vm) {
+    const limit = vm && state.get(vm.name);
+    if (vm === undefined || limit === undefined) return {};
+    const stalledMs = (vm.stallUs - limit.stallUs) / 1000;
+    return { cap_mib: limit.kib / MIB, stalled_since_ms: stalledMs, since_s: (nowUs - limit.sinceUs) / SECOND_US };
+  },
 });

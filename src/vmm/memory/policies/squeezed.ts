@@ -212,4 +212,17 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
   },
   start: () => ({ domains: new Map(), looping: false }),
   decide,
+  figures(parameters, { host, vms }, state, nowUs) {
+    const active = vms.filter((vm) => {
+      return vm.canBalloon && watchDomain(parameters, vm, state.domains.get(vm.name), nowUs).active;
+    });
+    const wanted = (parameters.emergencyPoolMib + parameters.extraMib) * MIB + (state.amount ?? 0);
+    const surplus = squeezedSurplus(active, freeOf(host), wanted);
+    return {
+      wanted_free_mib: wanted / MIB,
+      surplus_mib: surplus / MIB,
+      gamma: squeezedGamma(surplus, rangeOf(active)),
+      active_domains: active.length,
+    };
+  },
 });

@@ -4,6 +4,7 @@ import {
   type Action,
   type Decision,
   type HostObservations,
+  MIB,
   SECOND_US,
   type VmObservations,
 } from "./policy-contract.ts";
@@ -131,7 +132,7 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
     }
     const nextDecisionUs = nowUs + decisionSeconds * SECOND_US;
     const traffic = isThrashing(samples, trafficPagesPerSecond);
-    const used = host.total - host.free - host.reclaimable + host.swapUsed;
+    const used = usedOf(host);
     const utilization = used > waspLimit(host, swapFactor);
     const open = !traffic && !utilization;
     const rule = traffic ? "traffic" : utilization ? "utilization" : "relief";
@@ -141,7 +142,25 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
     const eviction: Action[] = name === undefined ? [] : [{ kind: "evict", vm: name, rule }];
     return { actions: [...admission, ...eviction], state: { samples: [], nextDecisionUs, open } };
   },
+  figures(parameters, { host }, { samples }, nowUs, vm) {
+    const first = samples.find(({ atUs }) => atUs >= nowUs - parameters.windowSeconds * SECOND_US);
+    const perSecond = (pages: number): number => (pages * SECOND_US) / Math.max(1, nowUs - (first?.atUs ?? 0));
+    return {
+      memory_and_swap_used_mib: usedOf(host) / MIB,
+      memory_and_swap_limit_mib: waspLimit(host, parameters.swapFactor) / MIB,
+      ...(first && {
+        swapped_in_pages_per_s: perSecond(host.swappedInPages - first.swappedInPages),
+        swapped_out_pages_per_s: perSecond(host.swappedOutPages - first.swappedOutPages),
+      }),
+      ...(vm && { set_aside_mib: waspReservation(vm.maximum, parameters.overcommitPercent) / MIB }),
+    };
+  },
 });
+
+/** Memory and swap space in use, KiB. */
+function usedOf(host: HostObservations): number {
+  return host.total - host.free - host.reclaimable + host.swapUsed;
+}
 
 function seconds(summary: string, value: number) {
   return { summary, default: value, unit: "s", min: 0.1, source: "pkg/wasp/shortage-detector", grade: "S" } as const;

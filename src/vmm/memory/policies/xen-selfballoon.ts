@@ -1,6 +1,6 @@
 /** Linux xen-selfballoon (removed in 5.3): the kernel of each guest sizes it to its commit charge and a reserve. */
 import { definePolicy } from "./define-policy.ts";
-import { type Hysteresis, sizeThemselves } from "./hysteresis.ts";
+import { goalFigure, type GoalOf, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
 import { MIB, SECOND_US } from "./policy-contract.ts";
 
 export interface XenSelfballoonParameters extends Hysteresis {
@@ -51,9 +51,13 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
     },
   },
   start: () => undefined,
-  decide: (parameters, { vms }) =>
-    sizeThemselves(parameters, vms, (committed, maximum) => {
-      const floor = selfballoonFloor(maximum / MIB, parameters.reserveMib) * MIB;
-      return Math.max(committed + parameters.reserveMib * MIB, floor);
-    }),
+  decide: (parameters, { vms }) => sizeThemselves(parameters, vms, goal(parameters)),
+  figures: (parameters, _seen, _state, _nowUs, vm) => goalFigure(goal(parameters), vm),
 });
+
+function goal({ reserveMib }: XenSelfballoonParameters): GoalOf {
+  return (committed, maximum) => {
+    const floor = selfballoonFloor(maximum / MIB, reserveMib) * MIB;
+    return Math.max(committed + reserveMib * MIB, floor);
+  };
+}

@@ -1,6 +1,6 @@
 /** xenballoond, mode self: a daemon in each Xen guest sizes it to what its processes have been promised. */
 import { definePolicy } from "./define-policy.ts";
-import { type Hysteresis, sizeThemselves } from "./hysteresis.ts";
+import { goalFigure, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
 import { MIB, SECOND_US } from "./policy-contract.ts";
 
 /** Smallest size of a guest, MB, by its largest: a straight line in each range, the lines joined. */
@@ -49,8 +49,10 @@ export const xenballoond = definePolicy<Hysteresis, undefined>({
     },
   },
   start: () => undefined,
-  decide: (parameters, { vms }) =>
-    sizeThemselves(parameters, vms, (committed, maximum) => {
-      return Math.max(committed, xenballoondFloor(maximum / MIB) * MIB);
-    }),
+  decide: (parameters, { vms }) => sizeThemselves(parameters, vms, goalOf),
+  figures: (_parameters, _seen, _state, _nowUs, vm) => goalFigure(goalOf, vm),
 });
+
+function goalOf(committed: number, maximum: number): number {
+  return Math.max(committed, xenballoondFloor(maximum / MIB) * MIB);
+}

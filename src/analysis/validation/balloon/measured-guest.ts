@@ -1,5 +1,5 @@
 /** The guest of the balloon measurement as it is when the job begins: Debian 12 with Linux 6.1, its services idle. */
-import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+import type { GuestShape } from "../../../workload/compiled-workload.ts";
 
 export interface GuestSize {
   readonly bootedMib: number;

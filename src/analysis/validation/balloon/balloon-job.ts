@@ -7,11 +7,11 @@
  * measurement: those of the processor on its guest times, those of the disks on its guest times and on its counters at 128 and
  * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
-import { RandomStream } from "../../src/core/random.ts";
-import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
-import { PageUse } from "../../src/guest/guest-pages.ts";
-import { GuestMemory } from "../../src/guest/memory-manager.ts";
-import { ContentIds } from "../../src/machine/content-ids.ts";
+import { RandomStream } from "../../../core/random.ts";
+import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
+import { PageUse } from "../../../guest/guest-pages.ts";
+import { GuestMemory } from "../../../guest/memory-manager.ts";
+import { ContentIds } from "../../../machine/content-ids.ts";
 import { CompilerFiles, type CompilerTrace, KIND_SHIFT, PAGE_MASK, PageKind } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import {
@@ -32,21 +32,9 @@ import {
   guestShape,
   type GuestSize,
 } from "./measured-guest.ts";
+import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
 import { PlainMemory } from "./plain-memory.ts";
-
-/** As the guest kernel counts them, in /proc/vmstat. */
-export interface PagingCounters {
-  readonly pgmajfault: number;
-  readonly pswpin: number;
-  readonly pswpout: number;
-  readonly pgscan: number;
-  readonly pgsteal: number;
-  readonly workingset_refault_anon: number;
-  readonly workingset_refault_file: number;
-  readonly workingset_activate_anon: number;
-  readonly workingset_activate_file: number;
-}
 
 export interface JobResult {
   readonly fileReading: PagingCounters;
@@ -117,7 +105,7 @@ class BalloonJob {
     this.#startServices();
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     this.#memory.balloon.poll(balloon, balloon);
-    this.#atStart = this.#count();
+    this.#atStart = countPaging(this.#memory, this.#reclaim);
     this.#afterReading = this.#atStart;
     this.#step();
   }
@@ -126,7 +114,7 @@ class BalloonJob {
     const end = runFairly([this.#benchmark(), this.#readAndCompile()], Time.realPerGuest, (now) => {
       this.#now = now;
     });
-    const [start, middle, last] = [this.#atStart, this.#afterReading, this.#count()];
+    const [start, middle, last] = [this.#atStart, this.#afterReading, countPaging(this.#memory, this.#reclaim)];
     return {
       fileReading: difference(middle, start),
       rest: difference(last, middle),
@@ -204,7 +192,7 @@ class BalloonJob {
       if (pass === PASSES - 1) this.#endStarting();
       yield* this.#readFiles();
     }
-    this.#afterReading = this.#count();
+    this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
     for (let compile = 0; compile < COMPILES; compile++) yield* this.#compile();
   }
@@ -299,28 +287,4 @@ class BalloonJob {
     if (this.#now.guest >= this.#nextWake) this.#wakeServices();
     return this.#time.step(cpu, this.#now.real);
   }
-
-  #count(): PagingCounters {
-    const { anonymous, cache } = this.#memory;
-    const { lru, scanned, stolen } = this.#reclaim;
-    return {
-      pgmajfault: anonymous.majorFaults + cache.majorFaults,
-      pswpin: anonymous.swapIns,
-      pswpout: anonymous.swapOuts,
-      pgscan: scanned,
-      pgsteal: stolen,
-      workingset_refault_anon: lru.anonymous.refaults,
-      workingset_refault_file: lru.files.refaults,
-      workingset_activate_anon: lru.anonymous.activations,
-      workingset_activate_file: lru.files.activations,
-    };
-  }
-}
-
-function difference(later: PagingCounters, earlier: PagingCounters): PagingCounters {
-  const entries = Object.entries(later) as [keyof PagingCounters, number][];
-  return Object.fromEntries(entries.map(([name, count]) => [name, count - earlier[name]])) as Record<
-    keyof PagingCounters,
-    number
-  >;
 }

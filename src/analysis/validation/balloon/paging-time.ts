@@ -1,7 +1,7 @@
 /** How long the work of the balloon measurement takes, its faults, the kernel and the disks. */
-import type { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
-import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
-import type { GuestMemory } from "../../src/guest/memory-manager.ts";
+import type { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
+import { DiskRequestKind } from "../../../guest/disk-requests.ts";
+import type { GuestMemory } from "../../../guest/memory-manager.ts";
 import type { StepTime } from "./fair-processor.ts";
 
 /** Nanoseconds, which are instructions on the measured machine. */

@@ -1,4 +1,4 @@
-import type { PhysicalMemory } from "../../src/guest/physical-memory.ts";
+import type { PhysicalMemory } from "../../../guest/physical-memory.ts";
 
 /** Physical memory of a guest with a machine of its own: every page is there. */
 export class PlainMemory implements PhysicalMemory {
@@ -12,8 +12,18 @@ export class PlainMemory implements PhysicalMemory {
     return this.#contents[ppn];
   }
 
+  touch(): void {}
+
   write(ppn: number, content: number): void {
     this.#contents[ppn] = content;
+  }
+
+  readForDisk(ppn: number): number {
+    return this.read(ppn);
+  }
+
+  writeFromDisk(ppn: number, content: number): void {
+    this.write(ppn, content);
   }
 
   release(ppn: number): void {

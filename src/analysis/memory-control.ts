@@ -1,0 +1,75 @@
+/** How memory was managed on a host, besides how fast its guests were: steadily, in time, fairly, at what cost of its own. */
+import type { CellResult } from "../sim/cell.ts";
+
+/**
+ * What the VMM does to decide about memory and to move it. A policy's own run has no price in the model: what it leads to is
+ * counted. What guests wait for (pages read back, copies of shared pages) is not the controller's.
+ */
+const CONTROLLER_CAUSES = [
+  "vmm.page-sharing.scan",
+  "vmm.page-sharing.compare",
+  "vmm.memory.activity-sample",
+  "vmm.free-page-reporting",
+  "vmm.large-pages.break",
+  "vmm.balloon",
+  "vmm.compression.compress",
+  "vmm.patching.scan",
+  "vmm.patching.patch",
+  "vmm.host-swap.out",
+];
+
+/** In the order of tables: title, and the figure of a cell; undefined where it has none. */
+export const CONTROL_FIGURES = {
+  reversals: {
+    title: "changes of direction per VM and hour",
+    of: metric("memory_reversals_per_vm_hour"),
+  },
+  timeToTargetS: { title: "back at the target after, s", of: metric("time_to_target_s") },
+  timeAtMinimumPercent: { title: "time at the minimum, %", of: whereCounted("time_at_minimum_percent") },
+  doublePaged: {
+    title: "pages paged twice",
+    of: whereCounted("double_paged_outs", "double_paged_ins"),
+  },
+  entitlementErrorPercent: { title: "off their entitlement, %", of: metric("entitlement_error_percent") },
+  jainMemory: { title: "Jain's index, memory", of: metric("jain_memory") },
+  jainRequests: { title: "Jain's index, requests", of: metric("jain_requests") },
+  controllerCpuPercent: { title: "CPU for managing memory, %", of: controllerCpuPercent },
+} as const;
+export type ControlFigure = keyof typeof CONTROL_FIGURES;
+export type MemoryControl = Readonly<Record<ControlFigure, number | undefined>>;
+
+/** Means over the cells that have the figure. */
+export function memoryControl(cells: readonly CellResult[]): MemoryControl {
+  const figures = Object.entries(CONTROL_FIGURES).map(([name, { of }]) => {
+    const values = cells.flatMap((cell) => of(cell) ?? []);
+    return [name, values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length];
+  });
+  return Object.fromEntries(figures) as MemoryControl;
+}
+
+/**
+ * A VM whose memory turns more often than once a minute cannot put it to use in between (assumption). What a policy does
+ * because the load itself comes and goes counts like any other change.
+ */
+export function oscillates({ reversals = 0 }: MemoryControl): boolean {
+  return reversals >= 60;
+}
+
+function metric(name: string): (cell: CellResult) => number | undefined {
+  return ({ metrics }) => metrics[name];
+}
+
+/** Sum of figures that are absent where there is nothing to count; results of older versions have not counted. */
+function whereCounted(...names: readonly string[]): (cell: CellResult) => number | undefined {
+  return ({ metrics }) => {
+    if (metrics.memory_reversals_per_vm_hour === undefined) return undefined;
+    return names.reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
+  };
+}
+
+/** Of all CPUs of the host. */
+function controllerCpuPercent({ cycles }: CellResult): number | undefined {
+  const all = Object.values(cycles).reduce((sum, of) => sum + of, 0);
+  const own = CONTROLLER_CAUSES.reduce((sum, cause) => sum + (cycles[cause] ?? 0), 0);
+  return all > 0 ? (100 * own) / all : undefined;
+}

@@ -1,0 +1,75 @@
+/**
+ * A guest that is ballooned down to some size and one that is booted with it run the same job: what Linux 6.1 counts of its
+ * paging, on a real guest and on the simulated one (the experiment of Waldspurger 2002, Figure 2). The times of the job, which
+ * decide how its halves push each other out, are calibrated on guest times, and on the counters at 128 and 160 MiB.
+ */
+import { join } from "node:path";
+import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
+import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
+import { readInputFile } from "../../experiment/input-files.ts";
+import { runBalloonJob } from "./balloon/balloon-job.ts";
+import { readCompilerTrace } from "./balloon/compiler-trace.ts";
+import { Time } from "./balloon/paging-time.ts";
+import type { PagingCounters } from "./balloon/paging-counters.ts";
+import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
+
+const SEED = 1;
+const BOOTED_MIB = 256;
+const COUNTERS: readonly (keyof PagingCounters)[] = [
+  "pgmajfault",
+  "pswpin",
+  "pswpout",
+  "pgscan",
+  "pgsteal",
+  "workingset_refault_anon",
+  "workingset_refault_file",
+  "workingset_activate_anon",
+  "workingset_activate_file",
+];
+const CALIBRATED_MIB = [128, 160];
+
+const NO_PRESSURE =
+  "with 256 MiB hardly anything is reclaimed: the real guest looks at half as many pages for the last 2,000, and more of them come " +
+  "back; watermark boosts, by which it reclaims files only, are not modelled";
+
+function counters(bench: Bench, bootedMib: number, balloonedToMib: number): PagingCounters {
+  return bench.once(`balloon ${bootedMib} ${balloonedToMib}`, () => {
+    const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
+    return runBalloonJob({ bootedMib, balloonedToMib }, trace, SEED).wholeJob;
+  });
+}
+
+function rows(bootedMib: number, mib: number): readonly ValidationRow[] {
+  const run = bootedMib === mib ? `booted-${mib}` : `ballooned-${mib}`;
+  return COUNTERS.map((name) => ({
+    id: `balloon.${run}.${name.replaceAll("_", "-")}`,
+    role: CALIBRATED_MIB.includes(mib) ? "calibration" : "prediction",
+    ...(name === "pgmajfault" ? { group: `balloon ${mib}` } : {}),
+    ...(mib === BOOTED_MIB ? { reason: NO_PRESSURE } : {}),
+    simulate: (bench) => counters(bench, bootedMib, mib)[name],
+  }));
+}
+
+/** All but one are calibrated: see balloon/paging-time.ts. */
+const TIMES = Object.entries(Time).map(([name, value]): SourcedNumber => {
+  const kind = name === "minorFault" ? "published" : "calibrated";
+  return {
+    name: `times.balloon job.${name}`,
+    value,
+    unit: "ns",
+    kind,
+    source: "guest times and counters at 128 and 160 MiB",
+  };
+});
+
+const ROWS = [
+  ...rows(BOOTED_MIB, BOOTED_MIB),
+  ...[192, 160, 128].flatMap((mib) => [...rows(mib, mib), ...rows(BOOTED_MIB, mib)]),
+];
+
+export const balloonMeasured: ValidationSet = {
+  name: "balloon",
+  source: "Measured: a balloon in Linux 6.1, a guest ballooned down to a size and one booted with it",
+  rows: ROWS,
+  times: TIMES,
+};

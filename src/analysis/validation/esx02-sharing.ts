@@ -1,0 +1,95 @@
+/**
+ * Waldspurger 2002, Figure 4: what page sharing finds in one to ten guests of the same kind. What their pages hold is
+ * derived from one guest and from two; that it is so for more of them, and that the scan finds it, is predicted. Figure 5:
+ * what it finds on hosts in production with nine and with five Linux guests, for which as many real guests of today stand.
+ */
+import { sharingLinux, type LinuxContents } from "./esx02-guests.ts";
+import { MACHINE, SOURCE } from "./esx02-machine.ts";
+import { rowsOf, type SeriesRow } from "./host-series.ts";
+import { snapshotGuest } from "./paused-guests.ts";
+import { PAGES_PER_MIB } from "../../machine/page.ts";
+import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
+
+/** Of the half hour: after two passes of the scan over ten guests nothing changes any more. */
+const SECONDS = 1000;
+const MOST_VMS = 10;
+const CALIBRATED_VMS = 2;
+const MIB_OF_VM = 40;
+
+/** Of 39 MB: zeros (zero-pages.1), other copies in one guest (reclaimed.1), and what two have in common (reclaimed.2). */
+const CONTENTS: LinuxContents = {
+  zero: Math.round(2.9 * PAGES_PER_MIB),
+  twice: Math.round(2.2 * PAGES_PER_MIB),
+  common: Math.round(18.4 * PAGES_PER_MIB),
+};
+
+function lastRow(bench: Bench, vms: number): SeriesRow {
+  const { rows } = bench.once(`sharing ${vms}`, () => {
+    const outcome = bench.memory(`sharing ${vms}`, {
+      machine: MACHINE,
+      vmm: { esx: { "memory.page-sharing": { scannedBeforeStart: false } } },
+      mib: 2 * MIB_OF_VM * vms,
+      guests: () => Array.from({ length: vms }, (_, number) => sharingLinux(number, CONTENTS, SECONDS)),
+    });
+    return { rows: rowsOf(outcome) };
+  });
+  return rows[rows.length - 1];
+}
+
+function rows(vms: number): readonly ValidationRow[] {
+  const role = vms <= CALIBRATED_VMS ? "calibration" : "prediction";
+  return [
+    {
+      id: `esx02.f4.shared.${vms}`,
+      role,
+      simulate: (bench) => lastRow(bench, vms).memory_shared_mib + lastRow(bench, vms).memory_shared_saved_mib,
+    },
+    { id: `esx02.f4.reclaimed.${vms}`, role, simulate: (bench) => lastRow(bench, vms).memory_shared_saved_mib },
+  ];
+}
+
+/** B: web, mail and lists; C: a proxy, mail and a login server. */
+const PRODUCTION: Readonly<Record<string, readonly string[]>> = {
+  b: [
+    "d12-nginx-a",
+    "d12-nginx-b",
+    "d12-postgres-a",
+    "d12-redis",
+    "d12-python",
+    "d12-gcc",
+    "d12-idle-a",
+    "d12-idle-b",
+    "d13-idle",
+  ],
+  c: ["d12-nginx-a", "d12-redis", "d12-postgres-a", "d12-idle-a", "d13-idle"],
+};
+const SNAPSHOT_MIB = 256;
+const OTHER_GUESTS =
+  "contents are of guests of today, eight of nine from one disk image, minutes old and with a third of their memory still zero; " +
+  "those of the source had been at work for long, and nobody knows what they had in common";
+
+/** Percent of the guests' memory. */
+function production(site: string, kind: "shared" | "reclaimed"): ValidationRow {
+  const names = PRODUCTION[site];
+  return {
+    id: `esx02.f5.${site}.${kind}-pct`,
+    role: "prediction",
+    reason: OTHER_GUESTS,
+    simulate: (bench) => {
+      const guests = () => names.map((name) => snapshotGuest(name, 1));
+      const host = { machine: MACHINE, vmm: "esx", mib: 2 * SNAPSHOT_MIB * names.length, guests };
+      const [row] = rowsOf(bench.memory(`production ${site}`, host));
+      const saved = row.memory_shared_saved_mib;
+      const pages = kind === "shared" ? saved + row.memory_shared_mib : saved;
+      return (100 * pages) / (SNAPSHOT_MIB * names.length);
+    },
+  };
+}
+
+const SITES = Object.keys(PRODUCTION).flatMap((site) => [production(site, "shared"), production(site, "reclaimed")]);
+
+export const esx02Sharing: ValidationSet = {
+  name: "esx02",
+  source: SOURCE,
+  rows: [...Array.from({ length: MOST_VMS }, (_, i) => rows(i + 1)).flat(), ...SITES],
+};

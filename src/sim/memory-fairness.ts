@@ -1,0 +1,62 @@
+/**
+ * How far the memory of VMs is from what they are entitled to by their shares alone, whatever the policy goes by: all that
+ * VMs have and all that is free, divided by min-funding without a tax (Waldspurger 2002, section 5.1), within reservations and
+ * limits, and to nobody more than it has used.
+ */
+import { jainIndex } from "../core/jain-index.ts";
+import { minFundingTargets } from "../vmm/allocation/min-funding.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import type { VmMemory } from "../vmm/vm-memory.ts";
+import { memoryShares } from "../workload/vm-settings.ts";
+
+export class MemoryFairness {
+  readonly #memory: HostMemory;
+  /** By VM: sums over samples of machine memory over entitlement. */
+  #parts = new Float64Array(0);
+  #errors = 0;
+  #samples = 0;
+
+  constructor(memory: HostMemory) {
+    this.#memory = memory;
+    this.beginWindow();
+  }
+
+  beginWindow(): void {
+    this.#parts = new Float64Array(this.#memory.vms.length);
+    this.#errors = 0;
+    this.#samples = 0;
+  }
+
+  /** A second is over. */
+  sample(): void {
+    const vms = this.#memory.vms.filter(({ evicted }) => !evicted);
+    const entitled = entitlements(vms, this.#memory.frames.free);
+    vms.forEach((vm, i) => {
+      if (entitled[i] === 0) return;
+      const part = vm.machine / entitled[i];
+      this.#parts[vm.index] += part;
+      this.#errors += Math.abs(part - 1);
+      this.#samples++;
+    });
+  }
+
+  get metrics(): Record<string, number> {
+    if (this.#samples === 0) return {};
+    return {
+      entitlement_error_percent: (100 * this.#errors) / this.#samples,
+      jain_memory: jainIndex([...this.#parts]),
+    };
+  }
+}
+
+/** Pages that each VM is entitled to. */
+export function entitlements(vms: readonly VmMemory[], free: number): readonly number[] {
+  const claimants = vms.map((vm) => {
+    const { pages, settings, ballooned, compressed, patched, swapped } = vm;
+    const most = Math.min(settings.limitPages ?? pages, vm.machine + ballooned + compressed + patched + swapped);
+    const least = Math.min(most, settings.reservationPages ?? 0);
+    return { shares: memoryShares(pages, settings.shares), active: 0, least, most };
+  });
+  const total = vms.reduce((sum, { machine }) => sum + machine, free);
+  return minFundingTargets(claimants, total, 0);
+}

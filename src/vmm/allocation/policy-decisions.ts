@@ -1,0 +1,138 @@
+/** What is told of the decisions of a policy: its rule, and of what it saw the signals that it says it reads. */
+import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
+import type { Parameters } from "../contract.ts";
+import type { Figures, MemoryDecision } from "../memory-decision.ts";
+import {
+  type Action,
+  MIB,
+  type Observations,
+  type Policy,
+  SECOND_US,
+  type Signal,
+  type VmObservations,
+} from "../memory/policies/policy-contract.ts";
+
+/** What a policy was called with. */
+export interface PolicyCall<S> {
+  readonly seen: Observations;
+  readonly before: S;
+  readonly nowUs: number;
+}
+
+type Told = Record<string, number | boolean | undefined>;
+
+/** Figures by the signal they come from; a VM's are asked for only where the action is about one. */
+const OF_HOST: { readonly [S in Signal]?: (seen: Observations) => Told } = {
+  "host.free": ({ host: { free, total, scrubbing, reserved } }) => ({
+    host_free_mib: free / MIB,
+    host_total_mib: total / MIB,
+    host_scrubbing_mib: scrubbing > 0 ? scrubbing / MIB : undefined,
+    host_reserved_mib: reserved > 0 ? reserved / MIB : undefined,
+  }),
+  "host.reclaimable": ({ host }) => ({ host_reclaimable_mib: host.reclaimable / MIB }),
+  "host.swap": ({ host: { swapTotal, swapUsed, swappedInPages, swappedOutPages } }) => ({
+    host_swap_mib: swapTotal / MIB,
+    host_swap_used_mib: swapUsed / MIB,
+    host_swapped_in_pages: swappedInPages,
+    host_swapped_out_pages: swappedOutPages,
+  }),
+};
+
+const OF_VM: { readonly [S in Signal]?: (vm: VmObservations) => Told } = {
+  "vm.driver": ({ canBalloon }) => ({ can_balloon: canBalloon }),
+  "vm.shares": ({ shares }) => ({ shares }),
+  "vm.stall": ({ stallUs }) => ({ stalled_ms: stallUs / 1000 }),
+  "vm.cold": ({ cold }) => ({ cold_mib: cold === undefined ? undefined : cold / MIB }),
+  "guest.unused": ({ guest }) => ({ guest_unused_mib: guest && guest.unused / MIB }),
+  "guest.available": ({ guest }) => ({ guest_available_mib: guest && guest.available / MIB }),
+  "guest.committed": ({ guest }) => ({ guest_committed_mib: guest && guest.committed / MIB }),
+};
+
+export function actionTaken<P extends Parameters, S>(
+  policy: Policy<P, S>,
+  parameters: P,
+  { seen, before, nowUs }: PolicyCall<S>,
+  action: Action,
+  taken: Figures = {},
+): MemoryDecision {
+  const vm = "vm" in action ? seen.vms.find(({ name }) => name === action.vm) : undefined;
+  const inputs = {
+    ...Object.assign({}, ...policy.signals.map((signal) => OF_HOST[signal]?.(seen))),
+    ...(vm && sizesOf(vm)),
+    ...(vm && Object.assign({}, ...policy.signals.map((signal) => OF_VM[signal]?.(vm)))),
+    ...(vm?.guest && policy.signals.some((signal) => signal.startsWith("guest.")) && ageOf(vm.guest.atUs, nowUs)),
+    ...policy.figures?.(parameters, seen, before, nowUs, vm),
+  } as Told;
+  return {
+    by: policy.name,
+    rule: action.rule,
+    ...(vm && { vm: Number(vm.name.slice(2)) }),
+    action: action.kind,
+    outcome: { ...outcomeOf(action), ...taken },
+    inputs: Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== undefined)) as Figures,
+  };
+}
+
+/** Pages whose number is not limited are not told. */
+export function admissionRefused(
+  by: string,
+  vm: number,
+  refused: number,
+  limits: Readonly<Record<"usable" | "most" | "claimed" | "needed" | "minimumPercent", number>>,
+): MemoryDecision {
+  const { usable, most, claimed, needed, minimumPercent } = limits;
+  const beyondRatio = claimed > most;
+  return {
+    by,
+    rule: beyondRatio ? "what VMs are configured with exceeds the admission ratio" : "the VMs' minima must fit",
+    vm,
+    action: "refuse",
+    outcome: { refused_vms: refused },
+    inputs: {
+      usable_mib: usable / PAGES_PER_MIB,
+      ...(beyondRatio
+        ? { configured_mib: claimed / PAGES_PER_MIB, most_mib: most / PAGES_PER_MIB }
+        : { needed_mib: needed / PAGES_PER_MIB, minimum_percent: minimumPercent }),
+    },
+  };
+}
+
+function sizesOf({ actual, target, minimum, maximum, resident, hostSwapped }: VmObservations): Told {
+  return {
+    size_mib: actual / MIB,
+    target_mib: target / MIB,
+    minimum_mib: minimum / MIB,
+    maximum_mib: maximum / MIB,
+    resident_mib: resident / MIB,
+    host_swapped_mib: hostSwapped / MIB,
+  };
+}
+
+function ageOf(atUs: number, nowUs: number): Told {
+  return { guest_report_age_s: (nowUs - atUs) / SECOND_US };
+}
+
+/** Whole pages, as it is carried out. */
+function outcomeOf(action: Action): Figures {
+  switch (action.kind) {
+    case "target":
+    case "cap":
+      return { [`${action.kind}_mib`]: wholePages(action.kib) };
+    case "reclaim":
+      return { asked_mib: wholePages(action.kib) };
+    case "grant":
+      return { granted_mib: action.kib / MIB };
+    case "flag":
+      return { as: action.as };
+    case "refuse":
+      return { reason: action.reason };
+    case "admission":
+      return { open: action.open };
+    default:
+      return {};
+  }
+}
+
+function wholePages(kib: number): number {
+  return Math.floor(kib / KIB_PER_PAGE) / PAGES_PER_MIB;
+}
