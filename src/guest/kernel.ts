@@ -169,8 +169,8 @@ export class GuestKernel {
     this.entries.emptyCalls(startCalls);
     for (let time = 0; time < startCpuids; time++) this.#machine.cpu.execute("cpuid");
     this.#protectRelocated(space);
-    for (const { start, end, kind, writable } of space.regions) {
-      for (let page = start; kind !== "special" && page < end; page++) this.#visit(page, writable);
+    for (const { start, end, writable } of space.regions.filter(({ kind }) => kind !== "special")) {
+      for (let page = start; page < end; page++) this.#visit(page, writable);
     }
   }
 
