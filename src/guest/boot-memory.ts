@@ -4,7 +4,7 @@ import { KIB_PER_PAGE } from "../machine/page.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { Layout } from "./kernel-version.ts";
-import { imageRegions, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
+import { PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
 
 /** Throws an {@link InputError} when a guest of this shape has too little memory to boot. */
 export function requireBootMemory(workload: string, shape: GuestShape, format: PageTableFormat, layout: Layout): void {
@@ -36,7 +36,7 @@ function leastBootPages(shape: GuestShape, format: PageTableFormat, layout: Layo
 /** Page tables of a service process, root included. */
 function tablesOf(anonymous: number, { levels, bitsPerLevel }: PageTableFormat, layout: Layout): number {
   const heap = { start: layout.anonymousStart, end: layout.anonymousStart + anonymous };
-  const regions = [...imageRegions(serviceImage(layout)), heap].filter(({ start, end }) => start < end);
+  const regions = [...serviceImage(layout).regions, heap].filter(({ start, end }) => start < end);
   let tables = 1;
   for (let level = 1; level < levels; level++) {
     const areas = new Set<number>();

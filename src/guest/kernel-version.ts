@@ -9,12 +9,14 @@ export interface KernelVersion {
   readonly readAroundPages: number;
   /** Fork copies entries of mappings that have no private pages, too; otherwise the child faults them in again. */
   readonly copiesFileMappings: boolean;
-  /** Fork and exit take time for each mapping of a process, apart from its pages. */
+  /** Fork and exit take time for each private mapping of a process, apart from its pages (anon_vma_fork, mm/rmap.c). */
   readonly copiesRegions: boolean;
   /** munmap gives back the page tables below a range that nothing else uses. */
   readonly freesTables: boolean;
-  /** munmap invalidates the TLB even if nothing was mapped in the range. */
+  /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
+  /** mprotect invalidates up to so many pages one by one. */
+  readonly singlePageInvalidations: number;
   /** A copy-on-write fault clears and invalidates the old entry before it sets the new one. */
   readonly clearsBeforeCopy: boolean;
   /** exec builds a new address space and drops the old one; otherwise it empties and uses the one there is. */
@@ -40,6 +42,8 @@ export interface Layout {
   readonly textStart: number;
   /** How far the heap begins after the end of the data; 0: there is no heap apart from the data. */
   readonly heapGap: number;
+  /** Code, constants and the parts of the data are mappings of their own, and the kernel adds two (vvar, vdso). */
+  readonly hasSegments: boolean;
   readonly stackEnd: number;
   /** Where the kernel's part of the address space begins. */
   readonly userEnd: number;
@@ -63,13 +67,21 @@ export interface ForkVisits {
 export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
   "linux-2.4": {
     // IA-32: program text at 0x08048000, stack below 0xC0000000, anonymous memory at 256 MiB.
-    layout: { textStart: 0x08048, heapGap: 0, stackEnd: 0xbfff0, userEnd: 0xc0000, anonymousStart: 0x10000 },
+    layout: {
+      textStart: 0x08048,
+      heapGap: 0,
+      hasSegments: false,
+      stackEnd: 0xbfff0,
+      userEnd: 0xc0000,
+      anonymousStart: 0x10000,
+    },
     faultAroundPages: 1,
     readAroundPages: 1,
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
     freesTables: false,
     flushesEmptyUnmaps: false,
+    singlePageInvalidations: 1,
     clearsBeforeCopy: false,
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     // Minor faults of one fork + exit of an IA-32 program that is linked dynamically (glibc 2.36), by address, as Linux 6.18
@@ -89,6 +101,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     layout: {
       textStart: 0x400,
       heapGap: 0x1000,
+      hasSegments: true,
       stackEnd: 0x77e00100,
       userEnd: 0x78000000,
       anonymousStart: 0x70000000,
@@ -99,21 +112,23 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
     freesTables: true, // free_pgtables, mm/memory.c
-    flushesEmptyUnmaps: true, // one tlb_flush per munmap in the count of real events, of an untouched mapping too
+    // free_p4d_range sets freed_tables where a mapping is alone in its 512 GB, as half of those placed at random are, though
+    // with four levels there is nothing to free (p4d_free_tlb): one tlb_flush of one page in the trace of real events.
+    flushesEmptyUnmaps: true,
+    singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
-    // The 8 minor faults of fork_exit in the count of real events: 6 from user mode (the parent copies stack and data, the
-    // child takes over the pages left to it and runs through two windows of text), 2 from the kernel (it writes the
-    // thread's number for the child, the restartable sequence's CPU number for the parent).
-    fork: { parentWrites: 2, kernelWrites: 1, childReads: 32, childWrites: 2, parentWritesAfter: 0 },
+    // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
+    // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
+    // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
+    fork: { parentWrites: 1, kernelWrites: 1, childReads: 32, childWrites: 4, parentWritesAfter: 0 },
     vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,
     forkCalls: 2,
     // glibc 2.36, static: brk four times, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, readlinkat,
-    // getrandom, mprotect.
-    startCalls: 12,
-    // An exec takes 100,000 instructions more as a guest with nested paging than natively, where nothing but CPUID exits, at
-    // 2,500 an exit.
-    startCpuids: 40,
+    // getrandom; mprotect is made besides.
+    startCalls: 11,
+    // 33 emulated instructions an exec with nested paging, where nothing but CPUID exits (insn_emulation of KVM).
+    startCpuids: 33,
   },
 };

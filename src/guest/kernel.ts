@@ -21,6 +21,7 @@ import { PageFaults } from "./page-faults.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
 import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
+import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { GUEST_FAULT } from "./virtual-hardware.ts";
@@ -33,6 +34,10 @@ class OutOfMemory extends InputError {
     );
     this.name = "OutOfMemory";
   }
+}
+
+function sizeOfRegion({ start, end }: Region): number {
+  return end - start;
 }
 
 export class GuestKernel {
@@ -154,12 +159,7 @@ export class GuestKernel {
   /** Replace the current process by an image of so many pages, so many of them private, and visit all of them. */
   exec(pages: number, privatePages?: number): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
-    const parent = this.#current;
-    const space = this.#processes.exec(parent, pages, privatePages, isBorrowed);
-    if (isBorrowed && this.#context.version.vforkParentWakes) {
-      this.#processes.switchTo(parent);
-      this.#processes.switchTo(space);
-    }
+    const space = this.#processes.exec(this.#current, pages, privatePages, isBorrowed);
     const isService = this.#running.length === 1;
     if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
     this.#running[this.#running.length - 1] = space;
@@ -168,8 +168,9 @@ export class GuestKernel {
     this.#writePrivate(0, execKernelWrites, true);
     this.entries.emptyCalls(startCalls);
     for (let time = 0; time < startCpuids; time++) this.#machine.cpu.execute("cpuid");
-    for (const region of space.regions) {
-      for (let page = region.start; page < region.end; page++) this.#visit(page, region.writable);
+    this.#protectRelocated(space);
+    for (const { start, end, writable } of space.regions.filter(({ kind }) => kind !== "special")) {
+      for (let page = start; page < end; page++) this.#visit(page, writable);
     }
   }
 
@@ -225,6 +226,15 @@ export class GuestKernel {
     this.#machine.mmu.commit();
   }
 
+  /** The C library makes the data read-only that it has relocated (_dl_protect_relro). */
+  #protectRelocated(space: AddressSpace): void {
+    const relocated = this.#processes.relocatedData(space);
+    if (relocated === undefined) return;
+    const { start, end } = relocated;
+    for (let page = start; page < end; page++) this.#visit(page, true);
+    this.#mappings.protect(space, start, end, false);
+  }
+
   #enterChild(child: AddressSpace): void {
     if (child === this.#current) this.#processes.switchWithin();
     else this.#processes.switchTo(child);
@@ -246,11 +256,13 @@ export class GuestKernel {
     return frame;
   }
 
-  /** Run through the first text pages of the current process's image. */
+  /** Run through so many pages of the current process's code, from the first whole window that faults map on. */
   #readText(count: number): void {
-    for (const { start, end } of this.#current.regions.filter(({ kind }) => kind === "text")) {
-      for (let page = start; page < Math.min(start + count, end); page++) this.#visit(page, false);
-    }
+    const window = this.#context.version.faultAroundPages;
+    const texts = this.#current.regions.filter(({ kind }) => kind === "text");
+    const code = texts.reduce((longest, next) => (sizeOfRegion(next) > sizeOfRegion(longest) ? next : longest));
+    const first = Math.ceil(code.start / window) * window;
+    for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false);
   }
 
   /** Write private pages of the current process's image, from number `first` on. */

@@ -34,7 +34,8 @@ export class Mappings {
     const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
     if (version.freesTables) space.freeTables(start, end);
-    if (count > 0 || version.flushesEmptyUnmaps) mmu.invalidate(ALL_PAGES);
+    if (count > 0) mmu.invalidate(ALL_PAGES);
+    else if (version.flushesEmptyUnmaps) mmu.invalidate(start);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }
@@ -46,9 +47,15 @@ export class Mappings {
     this.#protectRegions(space, start, end, writable);
     const changed = this.#protectEntries(space, start, end, writable);
     cpu.runKernel(this.#context.paths["protect-entry"], changed);
-    if (changed > 0) mmu.invalidate(end - start === 1 ? start : ALL_PAGES);
+    if (changed > 0) this.#invalidate(start, end);
     mmu.commit();
     cpu.leaveKernel("system-call");
+  }
+
+  #invalidate(start: number, end: number): void {
+    const { machine, version } = this.#context;
+    if (end - start > version.singlePageInvalidations) machine.mmu.invalidate(ALL_PAGES);
+    else for (let page = start; page < end; page++) machine.mmu.invalidate(page);
   }
 
   /** Heap that was never mapped explicitly becomes a region here, so that its protection can be remembered. */

@@ -4,8 +4,8 @@ import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace, type Piece } from "./address-space.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { imageRegions, type ProgramImage, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
-import { isPrivate, type Region, withRegion } from "./regions.ts";
+import { type ProgramImage, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
+import { findRegion, isPrivate, type Region, withRegion } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import { ALL_PAGES } from "./virtual-hardware.ts";
 
@@ -25,26 +25,30 @@ export class Processes {
 
   /** A service process as it is when the guest is ready: image and the first `anonymous` pages in memory. */
   boot(anonymous: number): AddressSpace {
-    const { machine, frames, version } = this.#context;
+    const { machine, version } = this.#context;
     const { anonymousStart } = version.layout;
     const space = this.#newSpace();
     const image = serviceImage(version.layout);
-    space.regions = imageRegions(image);
-    for (let page = image.text.start; page < image.text.end; page++) {
-      const text = (page - image.text.start) % PROGRAM_TEXT_PAGES;
-      frames.share(text);
-      space.setEntry(page, entryOf(text, MAPPED));
-    }
+    space.regions = image.regions;
+    const firstText = image.regions[0].start;
     const heap: Region = { start: anonymousStart, end: anonymousStart + anonymous, kind: "anonymous", writable: true };
     if (!version.copiesFileMappings && anonymous > 0) space.regions = withRegion(space.regions, heap);
-    for (const region of [image.data, image.heap, image.stack, heap]) {
-      for (let page = region.start; page < region.end; page++) {
-        space.setEntry(page, entryOf(this.#context.takeFrame(PageUse.Anonymous, page), WRITTEN));
+    for (const { start, end, kind } of [...image.regions, heap]) {
+      for (let page = start; page < end; page++) {
+        if (kind === "text") this.#mapText(space, page, (page - firstText) % PROGRAM_TEXT_PAGES);
+        else if (kind === "anonymous") {
+          space.setEntry(page, entryOf(this.#context.takeFrame(PageUse.Anonymous, page), WRITTEN));
+        }
       }
     }
     machine.mmu.commit();
     machine.mmu.activate(space.root);
     return space;
+  }
+
+  #mapText(space: AddressSpace, page: number, text: number): void {
+    this.#context.frames.share(text);
+    space.setEntry(page, entryOf(text, MAPPED));
   }
 
   /** Copy an address space: entry by entry, private pages write-protected in both (copy-on-write). */
@@ -54,7 +58,8 @@ export class Processes {
     machine.cpu.runKernel(paths.fork, 1);
     const child = this.#newSpace();
     child.regions = parent.regions;
-    if (version.copiesRegions) machine.cpu.runKernel(paths["copy-region"], parent.regions.length);
+    const privateRegions = parent.regions.filter(({ kind }) => kind === "anonymous").length;
+    if (version.copiesRegions) machine.cpu.runKernel(paths["copy-region"], privateRegions);
     const copied = this.#copyEntries(parent, child);
     machine.cpu.runKernel(paths["copy-entry"], copied);
     machine.mmu.commit();
@@ -83,7 +88,13 @@ export class Processes {
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.exec, 1);
     const image = programImage(pages, version.layout, privatePages);
-    const executed = version.execsIntoNewSpace || isBorrowed ? this.#spaceFor() : space;
+    const executed = version.execsIntoNewSpace || isBorrowed ? this.#newSpaceWithArguments() : space;
+    // The parent of a vfork is woken by exec_mm_release, before the new address space is used: all three still share one.
+    if (isBorrowed && version.vforkParentWakes) {
+      this.switchWithin();
+      this.switchWithin();
+    }
+    if (executed !== space) machine.mmu.activate(executed.root);
     if (executed !== space) machine.mmu.switchRoot(executed.root);
     if (!isBorrowed) {
       if (executed !== space) machine.mmu.retire(space.root);
@@ -92,14 +103,14 @@ export class Processes {
       else machine.mmu.invalidate(ALL_PAGES);
     }
     machine.mmu.commit();
-    executed.regions = imageRegions(image);
+    executed.regions = image.regions;
     if (executed !== space) this.#moveArguments(executed, image);
     machine.cpu.leaveKernel("system-call");
     return executed;
   }
 
   /** A new address space that has only the page with the arguments, which the kernel has written, at its very end. */
-  #spaceFor(): AddressSpace {
+  #newSpaceWithArguments(): AddressSpace {
     const { machine, paths, pages, version } = this.#context;
     const space = this.#newSpace();
     const page = version.layout.userEnd - 1;
@@ -108,7 +119,6 @@ export class Processes {
     pages.zero(frame);
     space.setEntry(page, entryOf(frame, WRITTEN));
     machine.mmu.commit();
-    machine.mmu.activate(space.root);
     return space;
   }
 
@@ -118,14 +128,18 @@ export class Processes {
     const from = this.#context.version.layout.userEnd - 1;
     const entry = space.entry(from);
     space.makeTables(image.stack.end - 1);
+    // setup_arg_pages sets the protection of the stack before it moves it.
+    mmu.beginBatch();
+    space.setEntry(from, entry, "protect");
+    mmu.endBatch();
     mmu.beginBatch();
     space.setEntry(from, 0, "modify");
     space.setEntry(image.stack.end - 1, entry);
     mmu.endBatch();
     mmu.invalidate(from);
-    // Once more for the tables: one range of the size of a table's area is one invalidation (flush_tlb_mm_range).
+    // Once more for the tables: what they map is more than is invalidated page by page (flush_tlb_mm_range).
     space.freeTables(from, from + 1);
-    mmu.invalidate(from);
+    mmu.invalidate(ALL_PAGES);
     mmu.commit();
   }
 
@@ -208,15 +222,15 @@ export class Processes {
   }
 
   /**
-   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the data and the
-   * heap where there is a heap, otherwise from the data.
+   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap and the
+   * data where there is a heap, otherwise from the data.
    */
   privatePages(space: AddressSpace, first: number, count: number): number[] {
     const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
     const own = space.regions.filter(
-      ({ kind, end }) => kind === "anonymous" && (end < anonymousStart || end === stackEnd),
+      ({ kind, end, writable }) => kind === "anonymous" && writable && (end < anonymousStart || end === stackEnd),
     );
-    const inTurn = heapGap === 0 ? own.slice(0, 1) : [own[own.length - 1], ...own.slice(0, -1)];
+    const inTurn = heapGap === 0 ? own.slice(0, 1) : own.toReversed();
     const pages: number[] = [];
     for (let i = first; i < first + count; i++) {
       const region = inTurn[i % inTurn.length];
@@ -227,9 +241,16 @@ export class Processes {
     return pages;
   }
 
+  /** The part of a program's data that becomes read-only once it is relocated, if its parts are mappings of their own. */
+  relocatedData(space: AddressSpace): Region | undefined {
+    if (!this.#context.version.layout.hasSegments) return undefined;
+    return space.regions.find(({ kind }) => kind === "anonymous");
+  }
+
   /** Whether fork copies the entries of a page; see {@link KernelVersion.copiesFileMappings}. */
   #isCopied(parent: AddressSpace, page: number): boolean {
-    return this.#context.version.copiesFileMappings || isPrivate(parent.regions, page);
+    const isSpecial = findRegion(parent.regions, page)?.kind === "special";
+    return isSpecial || this.#context.version.copiesFileMappings || isPrivate(parent.regions, page);
   }
 
   #copyEntries(parent: AddressSpace, child: AddressSpace): number {

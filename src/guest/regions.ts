@@ -3,8 +3,11 @@ export interface Region {
   /** First page, and the page after the last one. */
   readonly start: number;
   readonly end: number;
-  /** `text`: program text, always in memory. `file`: shared mapping of the file set. */
-  readonly kind: "anonymous" | "text" | "file";
+  /**
+   * `text`: program text, always in memory. `file`: shared mapping of the file set. `special`: pages of the kernel (VM_PFNMAP),
+   * none of which is mapped before it is read; fork goes through them as through private ones.
+   */
+  readonly kind: "anonymous" | "text" | "file" | "special";
   readonly writable: boolean;
 }
 

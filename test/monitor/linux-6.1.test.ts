@@ -5,6 +5,7 @@ import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { LINUX_6_1 } from "../../src/sim/microbenchmarks/linux-6.1.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
 import { kvmShadow } from "../../src/vmm/kvm-shadow.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
@@ -17,6 +18,16 @@ interface Measured {
   readonly kvm_shadow_instructions_per_operation: Readonly<Record<string, number>>;
 }
 const measured = JSON.parse(readFileSync("validation/linux-6.1-instructions.json", "utf8")) as Measured;
+/** The same operations measured again, by a program of the project (docs/kernel-operations). */
+interface Repeated {
+  readonly native_instructions_per_operation: Readonly<Record<string, number>>;
+  readonly xen_pv_instructions_per_operation: Readonly<Record<string, number>>;
+  readonly kvm_shadow_instructions_per_operation: Readonly<Record<string, number>>;
+  readonly kvm_nested_instructions_per_operation: Readonly<Record<string, number>>;
+  readonly xen_pv_events: Readonly<Record<string, { ops: number; events: Readonly<Record<string, number>> }>>;
+  readonly kvm_shadow_counters: Readonly<Record<string, { ops: number; counters: Readonly<Record<string, number>> }>>;
+}
+const repeated = JSON.parse(readFileSync("validation/linux-6.1-repeated.json", "utf8")) as Repeated;
 const { profile } = loadMachine("machines/linux-6.1-icount.yaml");
 
 const costs = new Map<string, ReturnType<typeof measureMicrobenchmark>>();
@@ -65,7 +76,11 @@ describe.each([
   { vmm: kvmShadow, table: measured.kvm_shadow_instructions_per_operation },
 ])("on $vmm.name", ({ vmm, table }) => {
   it.each(Object.keys(table))("%s, on which a primitive was calibrated, comes out", (name) => {
-    expect(Math.abs(simulate(name, vmm).cost / table[name] - 1)).toBeLessThan(0.01);
+    // How contiguous free pages are made the first runs of a fault differ from each other: that on Xen is calibrated on the second.
+    const isRepeated = name === "anon_fault_4MB" && vmm === xenPv;
+    const again = repeated.xen_pv_instructions_per_operation[name] - repeated.native_instructions_per_operation[name];
+    const expected = isRepeated ? simulate(name, native).cost + again : table[name];
+    expect(Math.abs(simulate(name, vmm).cost / expected - 1)).toBeLessThan(0.01);
   });
 
   it.each(["file_fault_4MB", "fork_exit", "fork_exec", "fork_sh", "prot_fault", "fork_exit_rss_4MB"])(
@@ -97,7 +112,8 @@ function events(name: string): Readonly<Record<string, number>> {
 
 /**
  * Events on Xen counted by hand: the hooks that mm/ and kernel/ of Linux 6.1 call, and what arch/x86/xen/mmu_pv.c makes of
- * each. An address space has text, data, heap and stack; text and data share a last-level table.
+ * each. An address space has three mappings of text, three of data, heap, stack and two of the kernel; those of the program
+ * share a last-level table, the last three another.
  */
 describe("on Xen, events are those of the source", () => {
   it.each([
@@ -106,16 +122,17 @@ describe("on Xen, events are those of the source", () => {
     { name: "fork_exit_rss_4MB", mapping: [256, 512, 256] },
     { name: "fork_exit_rss_64MB", mapping: [256, ...Array.from({ length: 31 }, () => 512), 256] },
   ])("$name", ({ name, mapping }) => {
-    const [data, heap, stack] = [6, 6, 12];
-    const copied = [data, heap, stack, ...mapping];
+    const [relocated, data, bss, heap, stack] = [4, 3, 4, 3, 3];
+    const copied = [relocated, data, bss, heap, stack, ...mapping];
     // Below the root: two tables over each end of the address space, and one more over the mapping.
     const [lowest, between] = [3 + mapping.length, mapping.length > 0 ? 5 : 4];
     const pin = 2 * lowest + between + 4;
     const unpin = 2 * lowest + between + 3;
-    // The end of dup_mmap; three pages that are copied on write; stack and roots in two switches; the exit to init_mm.
-    const [flushAll, flushOne, switches, leave] = [1, 3, 2, 1];
+    // The end of dup_mmap; four pages that are copied on write; stack and roots in two switches; the exit to init_mm.
+    const [flushAll, flushOne, switches, leave] = [1, 4, 2, 1];
     const other = flushAll + flushOne + 2 * switches + leave;
-    const unmapped = 4 + mapping.length; // zap_pte_range ends a batch for each of them, with nothing in it
+    // A batch ends with nothing in it in copy_pte_range for what the kernel shares, in zap_pte_range for all ten mappings.
+    const empty = 1 + 10 + mapping.length;
     expect(events(name)).toMatchObject({
       page_fault_user: 6,
       page_fault_kernel: 2,
@@ -128,11 +145,11 @@ describe("on Xen, events are those of the source", () => {
       set_p4d: 4,
       set_pud: 2 * (between - 2),
       set_pmd: 2 * lowest,
-      // Copied entries; three copies and three pages left alone; two windows of text.
-      set_pte: copied.reduce((sum, entries) => sum + entries, 0) + 3 + 3 + 32,
+      // Copied entries; four copies and two pages left alone; two windows of text.
+      set_pte: copied.reduce((sum, entries) => sum + entries, 0) + 4 + 2 + 32,
       flush_tlb_one_user: flushOne,
       mc_entry: batches(copied) + pin + unpin + other,
-      mc_flush: batches(copied) + flushes(pin) + flushes(unpin) + other + unmapped,
+      mc_flush: batches(copied) + flushes(pin) + flushes(unpin) + other + empty,
     });
   });
 
@@ -141,8 +158,10 @@ describe("on Xen, events are those of the source", () => {
     const lowestTable = [3, 2];
     const upperTable = [2, 2];
     const steps = [
+      ...Array.from({ length: 3 }, () => [1, 2]), // switches in one address space: to the child, the parent and the child
       [2 + 2 + 4, 1], // activate_mm pins three tables and the root
       [1, 1], // and loads it
+      [1, 1], // setup_arg_pages
       upperTable, // shift_arg_pages: a table on either level below the shared one
       lowestTable,
       [1, 1], // move_ptes
@@ -154,11 +173,11 @@ describe("on Xen, events are those of the source", () => {
       upperTable,
       lowestTable,
       lowestTable, // heap
-      [1, 2], // a switch that keeps the address space, when the parent waits
-      ...Array.from({ length: 3 }, () => [2, 2]), // switches to the parent, to the child, and to the parent at the end
+      ...Array.from({ length: 5 }, () => [1, 1]), // mprotect of four pages, which are flushed one by one
+      [2, 2], // the switch to the parent
       [1, 1], // the exit to init_mm
       [2 * 3 + 4 + 3, 1], // xen_pgd_unpin
-      [0, 4], // zap_pte_range
+      [0, 10], // zap_pte_range
     ];
     const sum = (column: number): number => steps.reduce((total, step) => total + step[column], 0);
     expect(events("vfork_exec")).toMatchObject({
@@ -168,18 +187,19 @@ describe("on Xen, events are those of the source", () => {
       release_ptpage: 9,
       pgd_pin: 1,
       pgd_unpin: 1,
-      write_cr3: 10,
-      flush_tlb_one_user: 2,
+      write_cr3: 6,
+      flush_tlb_one_user: 5,
     });
   });
 
   it("mprotect_1MB_rw_touch, anon_fault_4MB and ctx_2p_0k", () => {
     const protect = batches([256]) + 1;
+    // In the first of 100 turns there is nothing to protect yet, and a table on either level below the shared one is made.
     expect(events("mprotect_1MB_rw_touch")).toMatchObject({
-      ptep_modify_prot_start: 512,
-      ptep_modify_prot_commit: 512,
-      mc_entry: 2 * protect,
-      mc_flush: 2 * protect,
+      ptep_modify_prot_start: 0.99 * 512,
+      ptep_modify_prot_commit: 0.99 * 512,
+      mc_entry: (99 * 2 * protect + 3 + 2) / 100,
+      mc_flush: (99 * 2 * protect + 2 + 2) / 100,
     });
     // Three lowest tables and one above are made and given back, three times a batch ends with nothing in it, one flush.
     const pages = 1024;
@@ -187,6 +207,57 @@ describe("on Xen, events are those of the source", () => {
     expect([entries * pages, calls * pages, set_pte]).toEqual([2 * (3 * 3 + 2) + 1, 2 * (3 * 2 + 2) + 3 + 1, 1]);
     expect(events("ctx_2p_0k")).toMatchObject({ mc_entry: 2, mc_flush: 2, write_cr3: 2 });
   });
+});
+
+describe("against the measurements that were repeated", () => {
+  describe.each([
+    { vmm: xenPv, table: repeated.xen_pv_instructions_per_operation },
+    { vmm: kvmShadow, table: repeated.kvm_shadow_instructions_per_operation },
+    { vmm: kvm, table: repeated.kvm_nested_instructions_per_operation },
+  ])("on $vmm.name", ({ vmm, table }) => {
+    // Whether munmap has to invalidate anything depends on where the untouched mapping was placed in that boot.
+    const names = LINUX_6_1.map(({ name }) => name).filter((name) => name !== "mmap_munmap_4MB");
+    it.each(names)("%s is within a fifth", (name) => {
+      expect(Math.abs(simulate(name, vmm).cost / table[name] - 1)).toBeLessThan(0.2);
+    });
+  });
+
+  const TABLE_EVENTS = [
+    "alloc_ptpage",
+    "release_ptpage",
+    "set_p4d",
+    "set_pud",
+    "set_pmd",
+    "pgd_pin",
+    "pgd_unpin",
+    "write_cr3",
+  ];
+  it.each([
+    { name: "fork_exit", also: ["page_fault_user", "page_fault_kernel", "flush_tlb_one_user"] },
+    { name: "fork_exit_rss_1MB", also: ["page_fault_user", "page_fault_kernel", "flush_tlb_one_user"] },
+    { name: "vfork_exec", also: ["ptep_modify_prot_start", "ptep_modify_prot_commit"] },
+  ])("$name has the events on Xen that were traced", ({ name, also }) => {
+    const { ops, events: traced } = repeated.xen_pv_events[name];
+    for (const event of [...TABLE_EVENTS, ...also]) {
+      // Placed at random, two parts of a process share an upper table now and then: hence not always whole numbers.
+      expect(events(name)[event], event).toBe(Math.round(traced[event] / ops));
+    }
+  });
+
+  it("fork_exit has the multicalls that were traced, less those of switches to threads of the kernel", () => {
+    const { ops, events: traced } = repeated.xen_pv_events["fork_exit"];
+    const switches = traced["sched_switch"] / ops - events("fork_exit")["sched_switch"];
+    expect(events("fork_exit")["mc_entry"]).toBeCloseTo(traced["mc_entry"] / ops - switches, 5);
+    expect(events("fork_exit")["mc_flush"]).toBeCloseTo(traced["mc_flush"] / ops - 2 * switches, 5);
+  });
+
+  it.each(["pf_guest", "pf_spurious", "pf_emulate", "mmu_pte_write", "mmu_shadow_zapped", "invlpg"])(
+    "fork_exit has the %s that KVM counted",
+    (counter) => {
+      const { ops, counters } = repeated.kvm_shadow_counters["fork_exit"];
+      expect(simulate("fork_exit", kvmShadow).events[counter]).toBe(Math.round(counters[counter] / ops));
+    },
+  );
 });
 
 /** Instructions a page of memory adds to a fork. */
