@@ -4,22 +4,26 @@ import { compileGuest, type LoadedWorkload, loadWorkload } from "../../experimen
 import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStream, OperationStreamBuilder } from "../../workload/operation-stream.ts";
 
-/** The source has a server with pages made by PHP; how many sessions it serves is assumed. */
+/** The source has Apache with PHP and clients of SPECweb2005; how much they ask for is not known, and that it is little assumed. */
 const SERVER = "typical-server";
 const SERVERS = 4;
 const SEED = 1;
-/** A third of the source's machine for one server, for its host system and the VMM, the other two thirds and more for VMs. */
-export const HOST_MIB = 1024;
-/** Requests arrive for so long, and are waited for so long after that. */
-const ARRIVALS_US = 4e6;
+/** Requests arrive for so long, and count if they are answered before the last of them would have taken longer than is good. */
+const ARRIVALS_US = 10e6;
 /** SPECweb2005 (from memory): a page is good up to 3 s after it was asked for. */
 const GOOD_US = 3e6;
 
-/** All misbehave in a process of their own, the second of their guest. */
+/** The second process of its guest: a server does not touch memory of the hog. */
 const HOG_PROCESS = 1;
 
+/** What takes all it can get: a workload, and requests of it that are more than can be done in the time. */
+export interface Hog {
+  readonly workload: string;
+  readonly requests: number;
+}
+
 /** Four servers, the last of which has the hog beside it, if there is one. */
-export function servers(hog: string | undefined): readonly CompiledWorkload[] {
+export function servers(hog: Hog | undefined): readonly CompiledWorkload[] {
   const loaded = named(SERVER);
   const during = { ...loaded, workload: { ...loaded.workload, durationUs: ARRIVALS_US } };
   const guests = Array.from({ length: SERVERS }, (_, index) => ({
@@ -37,19 +41,22 @@ function named(workload: string): LoadedWorkload {
   return loadWorkload(locate("workloads", workload, "."));
 }
 
-function withHog(server: CompiledWorkload, name: string): Pick<CompiledWorkload, "guest" | "stream"> {
-  const hog = compileGuest(endless(named(name)), SEED, SERVERS - 1);
+function withHog(server: CompiledWorkload, { workload, requests }: Hog): Pick<CompiledWorkload, "guest" | "stream"> {
+  const hog = compileGuest(endless(named(workload), requests), SEED, SERVERS - 1);
   return { guest: together(server.guest, hog.guest), stream: besideHog(server, hog) };
 }
 
-/** More requests than can be done in the time. */
-function endless(loaded: LoadedWorkload): LoadedWorkload {
+function endless(loaded: LoadedWorkload, requests: number): LoadedWorkload {
   const { workload } = loaded;
-  if (workload.work.kind !== "closed") throw new Error(`${workload.name} has no clients that never pause`);
-  return { ...loaded, workload: { ...workload, work: { ...workload.work, requests: 8 * workload.work.requests } } };
+  const { work } = workload;
+  if (work.kind !== "closed") throw new Error(`${workload.name} does not send its requests one after the other`);
+  return { ...loaded, workload: { ...workload, work: { ...work, requests } } };
 }
 
-/** The hog's files lie behind those of the server; its memory is that of a second process. */
+/**
+ * The hog's files lie behind those of the server; its memory is that of a second process, of which as much is there at the start
+ * as of the server.
+ */
 function together(server: GuestShape, hog: GuestShape): GuestShape {
   return {
     ...server,
