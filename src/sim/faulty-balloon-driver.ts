@@ -1,5 +1,5 @@
 /** A guest's balloon driver that stops answering, or finds its pages slowly, as the VMM reaches it. */
-import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonPrice, VmMemory } from "../vmm/vm-memory.ts";
 import type { DriverFaults } from "../workload/vm-settings.ts";
 
 export class FaultyBalloonDriver implements BalloonPort {
@@ -19,7 +19,11 @@ export class FaultyBalloonDriver implements BalloonPort {
     this.#polledUs = nowUs();
   }
 
-  poll(target: number, most: number): void {
+  get busy(): boolean {
+    return this.#driver.busy ?? false;
+  }
+
+  poll(target: number, most: number, price?: BalloonPrice): void {
     const { stuckFromUs = Infinity, pagesPerSecond = Infinity } = this.#faults;
     const nowUs = this.#nowUs();
     if (nowUs >= stuckFromUs) return;
@@ -31,7 +35,7 @@ export class FaultyBalloonDriver implements BalloonPort {
     }
     this.#polledUs = nowUs;
     const before = this.#vm.ballooned;
-    this.#driver.poll(target, Math.min(most, Math.floor(this.#allowance)));
+    this.#driver.poll(target, Math.min(most, Math.floor(this.#allowance)), price);
     this.#allowance -= Math.abs(this.#vm.ballooned - before);
   }
 }

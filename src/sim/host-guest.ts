@@ -7,11 +7,13 @@ import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
-import { backendJob, type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
+import type { HostDevices } from "./host-devices.ts";
+import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -45,6 +47,8 @@ export interface GuestSurroundings {
 /** Parts of a guest that exist before its vCPU does. */
 export interface GuestParts {
   readonly index: number;
+  /** Of its VM among those asked for, not all of which may run. */
+  readonly number: number;
   readonly workload: CompiledWorkload;
   readonly memory: GuestMemory;
   readonly vm: VmMemory;
@@ -54,10 +58,13 @@ export interface GuestParts {
   readonly transientPages: number;
 }
 
-export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
+export class HostGuest implements VcpuWork, ThreadOwner {
   readonly memory: GuestMemory;
+  readonly balloon: BalloonPort;
   readonly vm: VmMemory;
   readonly vcpu: Vcpu;
+  readonly number: number;
+  readonly diskShares: CompiledWorkload["diskShares"];
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
@@ -77,7 +84,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   #serving: number;
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
   readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
-  readonly #balloonWait = new Outstanding(() => {});
   readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
@@ -85,6 +91,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.number = parts.number;
+    this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
     this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
@@ -105,6 +113,10 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
+    this.balloon = new GuestBalloon(memory, this.vcpu, around, (waiter) => {
+      this.#submitNow(waiter, around.now());
+      this.wake();
+    });
   }
 
   /** All its requests are done, or it is no longer here to do them. */
@@ -119,8 +131,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   }
 
   /** All threads take their first request. */
-  start(): void {
-    for (const thread of this.#threads) this.#takeRequest(thread, 0);
+  start(now: number): void {
+    for (const thread of this.#threads) this.#takeRequest(thread, now);
   }
 
   advance(now: number): boolean {
@@ -180,25 +192,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#around.host.payer = this.vcpu.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);
-  }
-
-  /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
-  poll(target: number, most: number): void {
-    if (this.#balloonWait.count > 0) return;
-    const { host, building } = this.#around;
-    if (building) {
-      this.memory.balloon.poll(target, most);
-      this.memory.requests.clear();
-      return;
-    }
-    const payer = host.payer;
-    host.payer = this.vcpu.pending;
-    const moved = this.memory.balloon.poll(target, most);
-    if (moved > 0) {
-      this.#submitNow(this.#balloonWait, this.#around.now());
-      this.wake();
-    }
-    host.payer = payer;
   }
 
   get #stopped(): boolean {
@@ -274,10 +267,21 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       );
     }
     host.requests.clear();
-    const units = this.#operations.takeBackendUnits();
-    if (units > 0) {
-      jobs.push(backendJob(guestWaiter, this.#operations.backend, units));
-    }
+    const packets = this.#operations.takePackets();
+    if (packets === undefined) return;
+    // Written out: it is made for every message.
+    const { kind, backend, units, bytes } = packets;
+    jobs.push({
+      kind,
+      guest: this.#index,
+      waiter: guestWaiter,
+      backend,
+      units,
+      page: 0,
+      pages: 0,
+      bytes,
+      hostSwap: false,
+    });
   }
 
   #guestJob(requests: DiskRequests, i: number, waiter: Waiter | undefined): IoJob {
@@ -289,11 +293,14 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
     const stalls = swap && waiter !== undefined && waiter === this.#current;
     return {
+      kind: JobKind.Disk,
+      guest: this.#index,
       waiter: stalls ? this.#stall.watch(waiter) : waiter,
       backend,
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      bytes: 0,
       hostSwap: false,
     };
   }

@@ -33,6 +33,7 @@ const MEMORY_ORDER = [
   "ksm",
   "free-page-reporting",
   "ballooning",
+  "xen-balloon",
   "patching",
   "compression",
   "host-swap",

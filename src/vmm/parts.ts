@@ -35,6 +35,7 @@ import { waspAgent } from "./memory/policies/wasp-agent.ts";
 import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { xl } from "./memory/policies/xl.ts";
+import { xenBalloon } from "./memory/xen-balloon.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -95,6 +96,7 @@ export {
   xenSelfballoon,
   xenballoond,
   xl,
+  xenBalloon,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -157,6 +159,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenSelfballoon.definition,
   xenballoond.definition,
   xl.definition,
+  xenBalloon.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,

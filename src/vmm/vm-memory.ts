@@ -1,5 +1,6 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
+import type { CostVector } from "../core/pending-charges.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /**
@@ -54,10 +55,20 @@ export const LARGE_PAGE = 512;
 /** How a region of that size is backed. A candidate has a page whose content was found elsewhere, too. */
 export const Region = { Small: 0, Large: 1, LargeCandidate: 2 } as const;
 
+/** What moving pages costs the guest beyond what the VMM is charged for each of them. */
+export interface BalloonPrice {
+  readonly batch: CostVector;
+  /** Of each page, and on top of that of each that is given up. */
+  readonly page: CostVector;
+  readonly releasedPage: CostVector;
+}
+
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
+  /** It has not yet run what its last step takes. */
+  readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
-  poll(target: number, most: number): void;
+  poll(target: number, most: number, price?: BalloonPrice): void;
 }
 
 /** What a guest has said of its memory, pages. */

@@ -1,10 +1,9 @@
 /** Ballooning (Waldspurger 2002, section 3.2): the guest is asked to find the pages that it can do without. */
-import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
-import type { Figures } from "../memory-decision.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { balloonStep } from "./balloon-decision.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -45,24 +44,9 @@ class Ballooning implements MemoryMechanism {
       const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
       vm.balloonLimit = this.#largest(vm);
       const largest = vm.balloonMayGrow ? vm.balloonLimit : vm.ballooned;
-      this.#poll(vm, Math.max(0, Math.min(wanted, largest)), most);
+      const pages = Math.max(0, Math.min(wanted, largest));
+      balloonStep(this.#memory, this.name, vm, pages, () => vm.balloon?.poll(pages, most));
     }
-  }
-
-  #poll(vm: VmMemory, wanted: number, most: number): void {
-    const { observer } = this.#memory;
-    const before = observer && balloonInputs(vm, wanted);
-    const pages = vm.ballooned;
-    vm.balloon?.poll(wanted, most);
-    if (before === undefined || vm.ballooned === pages) return;
-    observer?.decided({
-      by: this.name,
-      rule: vm.size === undefined ? "to its target" : "to its size",
-      vm: vm.index,
-      action: vm.ballooned > pages ? "inflate" : "deflate",
-      outcome: { moved_pages: Math.abs(vm.ballooned - pages), balloon_mib: vm.ballooned / PAGES_PER_MIB },
-      inputs: before,
-    });
   }
 
   /** A host that can make no room gives back what is free: the driver asks again later (Linux, drivers/xen/balloon.c). */
@@ -84,23 +68,10 @@ class Ballooning implements MemoryMechanism {
   }
 }
 
-function balloonInputs(vm: VmMemory, wanted: number): Figures {
-  const aim: Figures =
-    vm.size === undefined
-      ? { claimed_mib: vm.claimed / PAGES_PER_MIB, target_mib: vm.target / PAGES_PER_MIB }
-      : { configured_mib: vm.pages / PAGES_PER_MIB, size_mib: vm.size / PAGES_PER_MIB };
-  return {
-    ...aim,
-    balloon_mib: vm.ballooned / PAGES_PER_MIB,
-    wanted_balloon_mib: wanted / PAGES_PER_MIB,
-    largest_balloon_mib: vm.balloonLimit / PAGES_PER_MIB,
-    may_grow: vm.balloonMayGrow,
-  };
-}
-
 export const ballooning = definePart<"memory", BallooningParameters>({
   slot: "memory",
   name: "ballooning",
+  role: "balloon driver",
   summary:
     "A driver in the guest allocates pages and hands them to the VMM, so that the guest chooses what to give up.",
   parameters: {

@@ -1,0 +1,58 @@
+/** The balloon driver of a guest on the host: its steps cost the guest's vCPU, and may have to wait for the disk. */
+import type { GuestMemory } from "../guest/memory-manager.ts";
+import type { BalloonPort, BalloonPrice } from "../vmm/vm-memory.ts";
+import type { GuestSurroundings } from "./host-guest.ts";
+import { Outstanding } from "./outstanding.ts";
+import type { Waiter } from "./io-job.ts";
+import type { Vcpu } from "./processors.ts";
+
+export class GuestBalloon implements BalloonPort {
+  readonly #memory: GuestMemory;
+  readonly #vcpu: Vcpu;
+  readonly #around: GuestSurroundings;
+  /** Submits what a step has led to, and lets the guest run. */
+  readonly #afterStep: (waiter: Waiter) => void;
+  readonly #diskWait = new Outstanding(() => {});
+  /** Cycles that the vCPU has run when the last step is done. */
+  #doneAt = 0;
+
+  constructor(memory: GuestMemory, vcpu: Vcpu, around: GuestSurroundings, afterStep: (waiter: Waiter) => void) {
+    this.#memory = memory;
+    this.#vcpu = vcpu;
+    this.#around = around;
+    this.#afterStep = afterStep;
+  }
+
+  get busy(): boolean {
+    return this.#diskWait.count > 0 || this.#vcpu.cyclesRun < this.#doneAt;
+  }
+
+  /** The driver moves towards its target, but not before what its last step swapped out is on the disk. */
+  poll(target: number, most: number, price?: BalloonPrice): void {
+    if (this.#diskWait.count > 0) return;
+    const { host, building } = this.#around;
+    const { balloon, requests } = this.#memory;
+    if (building) {
+      balloon.poll(target, most);
+      requests.clear();
+      return;
+    }
+    const { payer } = host;
+    host.payer = this.#vcpu.pending;
+    const { size } = balloon;
+    const moved = balloon.poll(target, most);
+    if (moved > 0) {
+      if (price !== undefined) this.#pay(price, moved, Math.max(0, balloon.size - size));
+      this.#afterStep(this.#diskWait);
+    }
+    host.payer = payer;
+  }
+
+  #pay({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
+    const { pending } = this.#vcpu;
+    pending.addVector(batch);
+    pending.addVector(page, moved);
+    pending.addVector(releasedPage, released);
+    this.#doneAt = this.#vcpu.cyclesRun + this.#vcpu.owed;
+  }
+}
