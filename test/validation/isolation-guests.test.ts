@@ -66,23 +66,25 @@ describe.each([
   });
 });
 
+function row(id: string) {
+  return iso07.rows.find((each) => each.id === `iso07.${id}`);
+}
+
+function refuse(): never {
+  throw new Error("no row asks for that");
+}
+
+/** A host on which VMs have answered so many requests, by whether one of them misbehaves. */
+function benchOf(calm: readonly number[], hogged: readonly number[]): Bench {
+  const memory: Bench["memory"] = (name) => {
+    const done = name.endsWith("undefined") ? calm : hogged;
+    const vms = { columns: ["vm", "requests_done"], rows: done.map((requests, vm) => [vm, requests]) };
+    return { metrics: {}, cycles: {}, events: {}, series: { columns: [], rows: [] }, vms };
+  };
+  return { profile: refuse, operation: refuse, workload: refuse, host: refuse, once: refuse, memory };
+}
+
 describe("losses of good responses", () => {
-  const row = (id: string) => iso07.rows.find((each) => each.id === `iso07.${id}`);
-
-  /** A host on which VMs have answered so many requests, by whether one of them misbehaves. */
-  function benchOf(calm: readonly number[], hogged: readonly number[]): Bench {
-    const refuse = (): never => {
-      throw new Error("no row asks for that");
-    };
-    const memory: Bench["memory"] = (name) => {
-      const done = name.endsWith("undefined") ? calm : hogged;
-      const vms = { columns: ["vm", "requests_done"], rows: done.map((requests, vm) => [vm, requests]) };
-      return { metrics: {}, cycles: {}, events: {}, series: { columns: [], rows: [] }, vms };
-    };
-    const others = { profile: refuse, operation: refuse, workload: refuse, host: refuse, once: refuse };
-    return { ...others, memory };
-  }
-
   it("are those of the three others together, or of the fourth", () => {
     const bench = benchOf([100, 200, 100, 50], [100, 180, 80, 10]);
     expect(row("disk-10-x-iozone.xen-3-0.good")?.simulate(bench)).toBeCloseTo(10);
