@@ -7,6 +7,7 @@ import { esx02Allocation } from "./esx02-allocation.ts";
 import { esx02Balloon } from "./esx02-balloon.ts";
 import { esx02Sharing } from "./esx02-sharing.ts";
 import { ATC12, SPLITX11 } from "./exits.ts";
+import { iso07 } from "./iso07.ts";
 import { ksmRuns } from "./ksm-runs.ts";
 import { ksmStages } from "./ksm-stages.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
@@ -36,6 +37,7 @@ export {
   esx02Sharing,
   ATC12,
   SPLITX11,
+  iso07,
   ksmRuns,
   ksmStages,
   MENON05,
@@ -67,6 +69,7 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   esx02Sharing,
   ATC12,
   SPLITX11,
+  iso07,
   ksmRuns,
   ksmStages,
   MENON05,

@@ -1,0 +1,100 @@
+/** The guests of Matthews et al. 2007: servers, of which one has a process beside it that takes all it can get. */
+import { locate } from "../../experiment/catalogue.ts";
+import { compileGuest, type LoadedWorkload, loadWorkload } from "../../experiment/documents/load.ts";
+import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
+import { Op, type OperationStream, OperationStreamBuilder } from "../../workload/operation-stream.ts";
+
+/** The source has Apache with PHP and clients of SPECweb2005; how much they ask for is not known, and that it is little assumed. */
+const SERVER = "typical-server";
+const SERVERS = 4;
+const SEED = 1;
+/** Requests arrive for so long; what is answered until the last of them has had its time counts. */
+const ARRIVALS_US = 10e6;
+/** SPECweb2005 (from memory): a page is good up to 3 s after it was asked for. */
+const GOOD_US = 3e6;
+
+/** The second process of its guest: a server does not touch memory of the hog. */
+const HOG_PROCESS = 1;
+
+/** What takes all it can get: a workload, and requests of it that are more than can be done in the time. */
+export interface Hog {
+  readonly workload: string;
+  readonly requests: number;
+}
+
+/** Four servers, the last of which has the hog beside it, if there is one. */
+export function servers(hog: Hog | undefined): readonly CompiledWorkload[] {
+  const loaded = named(SERVER);
+  const during = { ...loaded, workload: { ...loaded.workload, durationUs: ARRIVALS_US } };
+  const guests = Array.from({ length: SERVERS }, (_, index) => ({
+    ...compileGuest(during, SEED, index),
+    durationUs: ARRIVALS_US + GOOD_US,
+    warmupUs: 0,
+  }));
+  const last = guests[SERVERS - 1];
+  // A name of its own: what each VM does is shown where their names differ.
+  const beside = { ...last, name: "server-and-hog", ...(hog !== undefined && withHog(last, hog)) };
+  return [...guests.slice(0, -1), beside];
+}
+
+function named(workload: string): LoadedWorkload {
+  return loadWorkload(locate("workloads", workload, "."));
+}
+
+function withHog(server: CompiledWorkload, { workload, requests }: Hog): Pick<CompiledWorkload, "guest" | "stream"> {
+  const hog = compileGuest(endless(named(workload), requests), SEED, SERVERS - 1);
+  return { guest: together(server.guest, hog.guest), stream: besideHog(server, hog) };
+}
+
+function endless(loaded: LoadedWorkload, requests: number): LoadedWorkload {
+  const { workload } = loaded;
+  const { work } = workload;
+  if (work.kind !== "closed") throw new Error(`${workload.name} does not send its requests one after the other`);
+  return { ...loaded, workload: { ...workload, work: { ...work, requests } } };
+}
+
+/**
+ * The hog's files lie behind those of the server; its memory is that of a second process, of which as much is there at the start
+ * as of the server.
+ */
+function together(server: GuestShape, hog: GuestShape): GuestShape {
+  return {
+    ...server,
+    processes: HOG_PROCESS + 1,
+    anonymousPages: Math.max(server.anonymousPages, hog.anonymousPages),
+    filePages: server.filePages + hog.filePages,
+    swapPages: Math.max(server.swapPages, hog.swapPages),
+    threads: server.threads + hog.threads,
+  };
+}
+
+/** Each thread of the hog has one request, which comes first and does not end. */
+function besideHog({ guest, stream }: CompiledWorkload, hog: CompiledWorkload): OperationStream {
+  const into = new OperationStreamBuilder();
+  for (let thread = 0; thread < hog.guest.threads; thread++) {
+    into.add(Op.Request, 0, 0, 1);
+    into.add(Op.Switch, HOG_PROCESS);
+    addRequests(into, hog, thread, guest.filePages);
+  }
+  const { length, op, a, b, c } = stream;
+  for (let i = 0; i < length; i++) into.add(op[i], a[i], b[i], c[i]);
+  return into.finish();
+}
+
+/** Every so-manyth request of a hog, as one. */
+function addRequests(
+  into: OperationStreamBuilder,
+  { guest, stream }: CompiledWorkload,
+  thread: number,
+  firstFilePage: number,
+): void {
+  const { length, op, a, b, c } = stream;
+  let request = -1;
+  for (let i = 0; i < length; i++) {
+    if (op[i] === Op.Request) request++;
+    else if (request % guest.threads === thread) {
+      const ofFile = op[i] === Op.ReadFile || op[i] === Op.WriteFile;
+      into.add(op[i], a[i] + (ofFile ? firstFilePage : 0), b[i], c[i]);
+    }
+  }
+}

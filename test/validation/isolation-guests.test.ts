@@ -1,0 +1,103 @@
+/** The servers of the isolation test: a hog comes to one of them, and nothing else changes. */
+import { describe, expect, it } from "vitest";
+import { iso07 } from "../../src/analysis/validation/iso07.ts";
+import { servers } from "../../src/analysis/validation/iso07-guests.ts";
+import type { Bench } from "../../src/analysis/validation/validation-set.ts";
+import { loadPublishedFigures } from "../../src/analysis/validation/published-figures.ts";
+import { compileGuest, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { Op, type OperationStream } from "../../src/workload/operation-stream.ts";
+
+const alone = servers(undefined);
+
+type Operation = readonly [number, number, number, number];
+
+function operations({ length, op, a, b, c }: OperationStream): readonly Operation[] {
+  return Array.from({ length }, (_, i) => [op[i], a[i], b[i], c[i]]);
+}
+
+/** How often each operation occurs. */
+function counts(all: readonly Operation[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const operation of all) found.set(operation.join(), (found.get(operation.join()) ?? 0) + 1);
+  return found;
+}
+
+describe.each([
+  { workload: "disk-hog", requests: 200 },
+  { workload: "fork-bomb", requests: 410 },
+  { workload: "network-receiver", requests: 30 },
+])("servers, one with $requests requests of $workload", (hog) => {
+  const beside = servers(hog);
+  const file = loadWorkload(`workloads/${hog.workload}.yaml`);
+  const { work } = file.workload;
+  if (work.kind !== "closed") throw new Error("no closed loop");
+  const requests = { ...file, workload: { ...file.workload, work: { ...work, requests: hog.requests } } };
+  const own = compileGuest(requests, 1, 3);
+  const added = operations(beside[3].stream).slice(0, beside[3].stream.length - alone[3].stream.length);
+
+  it("leaves the three others as they are", () => {
+    expect(beside.slice(0, 3).map(({ stream }) => stream.digest)).toEqual(
+      alone.slice(0, 3).map(({ stream }) => stream.digest),
+    );
+    expect(beside.slice(0, 3).map(({ guest }) => guest)).toEqual(alone.slice(0, 3).map(({ guest }) => guest));
+  });
+
+  it("still asks the fourth for the same, after the hog has begun", () => {
+    expect(operations(beside[3].stream).slice(added.length)).toEqual(operations(alone[3].stream));
+  });
+
+  it("has a thread for each of the hog's, which goes to a process of its own first", () => {
+    const begins = added.flatMap(([op], i) => (op === Op.Request ? [i] : []));
+    expect(begins).toHaveLength(own.guest.threads);
+    for (const begin of begins) expect(added[begin + 1]).toEqual([Op.Switch, 1, 0, 0]);
+    expect(beside[3].guest.threads).toBe(alone[3].guest.threads + own.guest.threads);
+    expect(beside[3].guest.processes).toBe(2);
+  });
+
+  it("does what the hog does alone, in files that are not those of the server", () => {
+    const shift = alone[3].guest.filePages;
+    const expected = operations(own.stream)
+      .filter(([op]) => op !== Op.Request)
+      .map(([op, a, b, c]): Operation => [op, a + (op === Op.ReadFile || op === Op.WriteFile ? shift : 0), b, c]);
+    const done = added.filter(([op]) => op !== Op.Request && op !== Op.Switch);
+    expect(counts(done)).toEqual(counts(expected));
+    const pages = done.flatMap(([op, a, b]) => (op === Op.ReadFile || op === Op.WriteFile ? [a, a + b] : []));
+    expect(pages.every((page) => page >= shift && page <= beside[3].guest.filePages)).toBe(true);
+  });
+});
+
+function row(id: string) {
+  return iso07.rows.find((each) => each.id === `iso07.${id}`);
+}
+
+function refuse(): never {
+  throw new Error("no row asks for that");
+}
+
+/** A host on which VMs have answered so many requests, by whether one of them misbehaves. */
+function benchOf(calm: readonly number[], hogged: readonly number[]): Bench {
+  const memory: Bench["memory"] = (name) => {
+    const done = name.endsWith("undefined") ? calm : hogged;
+    const vms = { columns: ["vm", "requests_done"], rows: done.map((requests, vm) => [vm, requests]) };
+    return { metrics: {}, cycles: {}, events: {}, series: { columns: [], rows: [] }, vms };
+  };
+  return { profile: refuse, operation: refuse, workload: refuse, host: refuse, once: refuse, memory };
+}
+
+describe("losses of good responses", () => {
+  it("are those of the three others together, or of the fourth", () => {
+    const bench = benchOf([100, 200, 100, 50], [100, 180, 80, 10]);
+    expect(row("disk-10-x-iozone.xen-3-0.good")?.simulate(bench)).toBeCloseTo(10);
+    expect(row("disk-10-x-iozone.xen-3-0.bad")?.simulate(bench)).toBeCloseTo(80);
+  });
+
+  it("are not told when the hog has come to its end, and counts as a request", () => {
+    const bench = benchOf([100, 100, 100, 50], [100, 100, 100, 51]);
+    expect(() => row("cpu.xen-3-0.bad")?.simulate(bench)).toThrow("compute has come to its end");
+  });
+
+  it("are told of all VMs of VMware and Xen that reported something", () => {
+    const published = [...loadPublishedFigures().keys()].filter((id) => /^iso07\..*\.(vmware|xen)/.test(id));
+    expect(iso07.rows.map(({ id }) => id).sort()).toEqual(published.sort());
+  });
+});
