@@ -5,7 +5,7 @@ import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
-import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonStep, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
@@ -178,22 +178,27 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   }
 
   /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
-  poll(target: number, most: number): void {
-    if (this.#balloonWait.count > 0) return;
+  poll(target: number, most: number, step?: BalloonStep): void {
+    if (this.busy) return;
     const { host, building } = this.#around;
     if (building) {
-      this.memory.balloon.poll(target, most);
+      this.memory.balloon.poll(target, most, step?.reclaims);
       this.memory.requests.clear();
       return;
     }
     const payer = host.payer;
     host.payer = this.vcpu.pending;
-    const moved = this.memory.balloon.poll(target, most);
+    const moved = this.memory.balloon.poll(target, most, step?.reclaims);
     if (moved > 0) {
       this.#submitNow(this.#balloonWait, this.#around.now());
       this.wake();
     }
     host.payer = payer;
+  }
+
+  /** What the balloon driver's last step swapped out is not on the disk yet. */
+  get busy(): boolean {
+    return this.#balloonWait.count > 0;
   }
 
   get #stopped(): boolean {

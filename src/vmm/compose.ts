@@ -30,6 +30,7 @@ const MEMORY_ORDER = [
   "ksm",
   "free-page-reporting",
   "ballooning",
+  "vmware-balloon",
   "patching",
   "compression",
   "host-swap",
@@ -146,7 +147,9 @@ class Draft {
       // Another part may just have taken its place.
       const own = partsIn(this.#base, slot).some((part) => part.definition === definition);
       if (own && this.#in(slot).some((other) => sameRole(definition, other))) return;
-      return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+      const rival = this.#in(slot).find((other) => sameRole(definition, other));
+      const instead = rival === undefined ? "" : `, but ${rival.definition.name}`;
+      return this.#complain(`${this.#base.name} has no ${definition.name} to switch off${instead}`);
     }
     this.#parts.set(
       slot,

@@ -34,6 +34,7 @@ import { waspAgent } from "./memory/policies/wasp-agent.ts";
 import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { xl } from "./memory/policies/xl.ts";
+import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -91,6 +92,7 @@ export {
   xenSelfballoon,
   xenballoond,
   xl,
+  vmwareBalloon,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -150,6 +152,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenSelfballoon.definition,
   xenballoond.definition,
   xl.definition,
+  vmwareBalloon.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,

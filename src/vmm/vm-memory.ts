@@ -54,10 +54,18 @@ export const LARGE_PAGE = 512;
 /** How a region of that size is backed. A candidate has a page whose content was found elsewhere, too. */
 export const Region = { Small: 0, Large: 1, LargeCandidate: 2 } as const;
 
+/** How a balloon driver takes a step. */
+export interface BalloonStep {
+  /** The guest reclaims memory if it has too little free. Default: it does. */
+  readonly reclaims?: boolean;
+}
+
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
+  /** It has not finished its last step. */
+  readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
-  poll(target: number, most: number): void;
+  poll(target: number, most: number, step?: BalloonStep): void;
 }
 
 /** What a guest says of its memory when it is asked, pages. */

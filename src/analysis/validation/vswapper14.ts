@@ -44,8 +44,8 @@ function seconds(bench: Bench, vmm: VmmReference): number {
   return metrics.elapsed_ms / 1000 / 2;
 }
 
-const BALLOON: VmmReference = { esx: { "memory.ballooning": { maxPercent: 90 } } };
-const SWAPPING: VmmReference = { esx: { "memory.ballooning": false } };
+const BALLOON: VmmReference = { esx: { "memory.vmware-balloon": { maxPercent: 90 } } };
+const SWAPPING: VmmReference = { esx: { "memory.vmware-balloon": false } };
 
 const READ_AHEAD = "the source's host reads eight pages of its swap space at a time; ESX, which swaps here, reads one";
 

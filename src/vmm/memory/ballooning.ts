@@ -1,10 +1,9 @@
 /** Ballooning (Waldspurger 2002, section 3.2): the guest is asked to find the pages that it can do without. */
-import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
-import type { Figures } from "../memory-decision.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { largestBalloon, moveObserved, wantedBalloon } from "./balloon-target.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -34,73 +33,28 @@ class Ballooning implements MemoryMechanism {
     return SECOND_US / (this.#memory.vms.some(({ size }) => size !== undefined) ? STEPS_PER_SECOND : 1);
   }
 
-  /**
-   * A balloon of the size that brings what the VM claims down to its target. Pages that the host has swapped out do not
-   * count: when one comes back and the VM is above its target for it, the balloon takes another.
-   */
   work(): void {
     const most = Math.ceil((this.#parameters.pagesPerSecond * this.periodUs) / SECOND_US);
     for (const vm of this.#memory.vms) {
       if (vm.evicted) continue;
-      const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
-      vm.balloonLimit = this.#largest(vm);
-      const largest = vm.balloonMayGrow ? vm.balloonLimit : vm.ballooned;
-      this.#poll(vm, Math.max(0, Math.min(wanted, largest)), most);
+      vm.balloonLimit = largestBalloon(vm, this.#parameters.maxPercent);
+      const wanted = wantedBalloon(this.#memory, vm);
+      moveObserved(this.#memory, this.name, vm, wanted, () => vm.balloon?.poll(wanted, most));
     }
-  }
-
-  #poll(vm: VmMemory, wanted: number, most: number): void {
-    const { observer } = this.#memory;
-    const before = observer && balloonInputs(vm, wanted);
-    const pages = vm.ballooned;
-    vm.balloon?.poll(wanted, most);
-    if (before === undefined || vm.ballooned === pages) return;
-    observer?.decided({
-      by: this.name,
-      rule: vm.size === undefined ? "to its target" : "to its size",
-      vm: vm.index,
-      action: vm.ballooned > pages ? "inflate" : "deflate",
-      outcome: { moved_pages: Math.abs(vm.ballooned - pages), balloon_mib: vm.ballooned / PAGES_PER_MIB },
-      inputs: before,
-    });
-  }
-
-  /** A host that can make no room gives back what is free: the driver asks again later (Linux, drivers/xen/balloon.c). */
-  #forSize(vm: VmMemory, size: number): number {
-    const least = this.#memory.roomMaker === undefined ? vm.ballooned - this.#memory.frames.free : 0;
-    return Math.max(vm.pages - size, least);
   }
 
   /** As fast as the guest can: for hosts that are being built. */
   reclaim(vm: VmMemory, pages: number): number {
     const freeBefore = this.#memory.frames.free;
-    vm.balloon?.poll(Math.min(vm.ballooned + pages, this.#largest(vm)), pages);
+    vm.balloon?.poll(Math.min(vm.ballooned + pages, largestBalloon(vm, this.#parameters.maxPercent)), pages);
     return this.#memory.frames.free - freeBefore;
   }
-
-  /** A VM that was built smaller than configured keeps that balloon, whatever the limit. */
-  #largest(vm: VmMemory): number {
-    return Math.max(Math.floor((vm.pages * this.#parameters.maxPercent) / 100), vm.builtWithout);
-  }
-}
-
-function balloonInputs(vm: VmMemory, wanted: number): Figures {
-  const aim: Figures =
-    vm.size === undefined
-      ? { claimed_mib: vm.claimed / PAGES_PER_MIB, target_mib: vm.target / PAGES_PER_MIB }
-      : { configured_mib: vm.pages / PAGES_PER_MIB, size_mib: vm.size / PAGES_PER_MIB };
-  return {
-    ...aim,
-    balloon_mib: vm.ballooned / PAGES_PER_MIB,
-    wanted_balloon_mib: wanted / PAGES_PER_MIB,
-    largest_balloon_mib: vm.balloonLimit / PAGES_PER_MIB,
-    may_grow: vm.balloonMayGrow,
-  };
 }
 
 export const ballooning = definePart<"memory", BallooningParameters>({
   slot: "memory",
   name: "ballooning",
+  role: "balloon driver",
   summary:
     "A driver in the guest allocates pages and hands them to the VMM, so that the guest chooses what to give up.",
   parameters: {
@@ -117,7 +71,7 @@ export const ballooning = definePart<"memory", BallooningParameters>({
       default: 4096,
       unit: "pages/s",
       min: 1,
-      source: "assumption: 16 MiB/s; VMware published that the rate is adaptive but not how",
+      source: "assumption: 16 MiB/s",
     },
   },
   create: (parameters, context) => new Ballooning(parameters, context),
