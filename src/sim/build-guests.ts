@@ -51,7 +51,7 @@ export function buildGuests(
   const prices = new OperationPriceList(measure);
   const guests = starting.map((_, i) => {
     const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest;
+    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest.balloon;
     return guest;
   });
   host.roomMaker = forcedRoom;

@@ -5,11 +5,13 @@ import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
-import type { BalloonPort, BalloonStep, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
+import { HeldBack } from "./held-back.ts";
 import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
@@ -17,9 +19,9 @@ import { Outstanding } from "./outstanding.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
-/** Areas of the disk, in pages: one per guest for files, one for its swap device, and the VMM's swap space. */
+/** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
 const AREA_PAGES = 2 ** 26;
-const HOST_SWAP_AREA = 0;
+
 /** What a guest needs of the host. */
 export interface GuestSurroundings {
   readonly host: HostMemory;
@@ -51,10 +53,12 @@ export interface GuestParts {
   readonly transientPages: number;
 }
 
-export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
+export class HostGuest implements VcpuWork, ThreadOwner {
   readonly memory: GuestMemory;
+  readonly balloon: BalloonPort;
   readonly vm: VmMemory;
   readonly vcpu: Vcpu;
+  readonly heldBack: HeldBack;
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
@@ -73,8 +77,10 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
   /** Threads that still have requests to serve. */
   #serving: number;
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
-  readonly #hostWait = new Outstanding((now) => this.#hostDone(now));
-  readonly #balloonWait = new Outstanding(() => {});
+  readonly #hostWait = new Outstanding(
+    (now) => this.#hostDone(now),
+    () => this.heldBack.begin(),
+  );
   readonly #stall = new MemoryStall(() => this.#around.now());
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
@@ -83,7 +89,9 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.vm = vm;
     this.#index = index;
     this.#around = around;
+    this.heldBack = new HeldBack(() => around.now(), around.megahertz);
     this.vm.freeList = memory.pages;
+    this.vm.heldBack = this.heldBack;
     this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
     this.#prices = prices;
     this.#source = source;
@@ -100,6 +108,10 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
+    this.balloon = new GuestBalloon(memory, this.vcpu, around, (waiter) => {
+      this.#submitNow(waiter, around.now());
+      this.wake();
+    });
   }
 
   /** All its requests are done, or it is no longer here to do them. */
@@ -177,30 +189,6 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     this.#submitNow(undefined, now);
   }
 
-  /** The balloon driver moves towards its target, but not before what its last step swapped out is on the disk. */
-  poll(target: number, most: number, step?: BalloonStep): void {
-    if (this.busy) return;
-    const { host, building } = this.#around;
-    if (building) {
-      this.memory.balloon.poll(target, most, step?.reclaims);
-      this.memory.requests.clear();
-      return;
-    }
-    const payer = host.payer;
-    host.payer = this.vcpu.pending;
-    const moved = this.memory.balloon.poll(target, most, step?.reclaims);
-    if (moved > 0) {
-      this.#submitNow(this.#balloonWait, this.#around.now());
-      this.wake();
-    }
-    host.payer = payer;
-  }
-
-  /** What the balloon driver's last step swapped out is not on the disk yet. */
-  get busy(): boolean {
-    return this.#balloonWait.count > 0;
-  }
-
   get #stopped(): boolean {
     return this.vm.blocked || this.#hostWait.count > 0;
   }
@@ -221,6 +209,7 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
 
   /** Pages that the VMM had swapped out are back. */
   #hostDone(now: number): void {
+    this.heldBack.end();
     const thread = this.#stalled;
     this.#stalled = undefined;
     if (thread !== undefined && !thread.waiting) this.#goOn(thread, now);
@@ -265,13 +254,8 @@ export class HostGuest implements VcpuWork, ThreadOwner, BalloonPort {
     for (let i = 0; i < guestRequests.length; i++) jobs.push(this.#guestJob(guestRequests, i, guestWaiter));
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
-      jobs.push(
-        vmmDiskJob(
-          hostWaiter && this.#stall.watch(hostWaiter),
-          HOST_SWAP_AREA + host.requests.first(i),
-          host.requests.pages(i),
-        ),
-      );
+      const waiter = hostWaiter && this.#stall.watch(hostWaiter);
+      jobs.push(vmmDiskJob(waiter, host.requests.first(i), host.requests.pages(i)));
     }
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();

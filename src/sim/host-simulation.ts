@@ -222,7 +222,7 @@ export class HostSimulation implements GuestSurroundings {
         this.#sampleVms();
         return again(SECOND_US);
       case Event.BalloonDriver:
-        this.guests[subject].vm.balloon = this.guests[subject];
+        this.guests[subject].vm.balloon = this.guests[subject].balloon;
         return;
       case Event.WindowBegins:
         this.processors.settle(this.#now);

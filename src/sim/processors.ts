@@ -3,6 +3,7 @@ import { cause, type Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
 import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
+import type { HeldBack } from "./held-back.ts";
 import type { VcpuSwitches } from "./vcpu-switches.ts";
 
 const IDLE = cause("idle");
@@ -17,6 +18,8 @@ export interface VcpuWork {
    * one whose switches are in the price of its work.
    */
   readonly workingPages?: number;
+  /** Counts time for which it is ready and others run in its place. Absent: nobody asks. */
+  readonly heldBack?: HeldBack;
 }
 
 export class Vcpu {
@@ -95,7 +98,7 @@ export class Processors {
     const woken = this.#woken;
     // Placing one may wake up others, which come behind it.
     for (let i = 0; i < woken.length; i++) {
-      this.#scheduler.ready(woken[i], true, now);
+      this.#ready(woken[i], true, now);
       this.#place(woken[i], now);
     }
     woken.length = 0;
@@ -164,8 +167,13 @@ export class Processors {
   #yield(cpu: number, now: number): void {
     const vcpu = this.#running[cpu];
     this.#running[cpu] = NOBODY;
-    this.#scheduler.ready(vcpu, false, now);
+    this.#ready(vcpu, false, now);
     this.#dispatch(cpu, now);
+  }
+
+  #ready(vcpu: number, woken: boolean, now: number): void {
+    this.vcpus[vcpu].work.heldBack?.begin();
+    this.#scheduler.ready(vcpu, woken, now);
   }
 
   #dispatch(cpu: number, now: number): void {
@@ -180,6 +188,7 @@ export class Processors {
     }
     const vcpu = this.vcpus[index];
     vcpu.cpu = cpu;
+    vcpu.work.heldBack?.end();
     this.#switches.switchTo(vcpu);
     this.#run(cpu, now);
   }

@@ -68,6 +68,11 @@ export interface BalloonPort {
   poll(target: number, most: number, step?: BalloonStep): void;
 }
 
+/** How long a VM has been ready to run and did not, because others did or the VMM was reading its memory back. */
+export interface HeldBackTime {
+  readonly us: number;
+}
+
 /** What a guest says of its memory when it is asked, pages. */
 export interface GuestStatistics {
   /** Free. */
@@ -101,6 +106,8 @@ export class VmMemory {
   readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
+  /** Absent: it always runs when it has something to do. */
+  heldBack: HeldBackTime | undefined;
   /** Absent: the guest reports nothing. */
   statistics: GuestStatistics | undefined;
   /** Absent: the guest does not show it. */
