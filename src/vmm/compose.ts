@@ -33,6 +33,7 @@ const MEMORY_ORDER = [
   "vmware-balloon",
   "patching",
   "compression",
+  "linux-swap",
   "host-swap",
 ];
 

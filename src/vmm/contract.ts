@@ -55,7 +55,7 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly needs?: readonly string[];
   /** Schedulers: what they keep of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
   readonly keeps?: readonly ("reservation" | "limit")[];
-  /** Memory parts: the mechanism that it works on behalf of, without which it does nothing. */
+  /** Memory parts: the role of the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
   /** Allocation parts: it keeps to what is set for the memory of single VMs. */
   readonly honoursMemorySettings?: true;

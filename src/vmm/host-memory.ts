@@ -12,7 +12,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
-import type { LargePageBacking, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
+import type { LargePageBacking, PageAger, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
 import {
   BALLOONED,
   cacheCode,
@@ -58,6 +58,7 @@ export class HostMemory {
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
+  ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;
   /** Who wants to know what is decided about memory; usually nobody. */
   observer: DecisionObserver | undefined;
@@ -188,7 +189,7 @@ export class HostMemory {
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
     else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
-    else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
+    else if (isSwapped(place)) this.#forgetSlot(vm, ppn, slotCode(place));
     vm.backing[ppn] = UNBACKED;
   }
 
@@ -217,6 +218,7 @@ export class HostMemory {
     this.#leave(vm, ppn);
     vm.backing[ppn] = UNBACKED;
     vm.mapped--;
+    this.ager?.unmapped(vm, ppn);
   }
 
   #leave(vm: VmMemory, ppn: number): void {
@@ -248,6 +250,7 @@ export class HostMemory {
     }
     vm.backing[ppn] = mpn;
     vm.mapped++;
+    this.ager?.mapped(vm, ppn);
     return mpn;
   }
 
@@ -298,6 +301,11 @@ export class HostMemory {
       this.#slotContent = copyInto(this.#slotContent, new Uint32Array(this.#slotsUsed * 2));
     }
     return this.#slotsUsed++;
+  }
+
+  #forgetSlot(vm: VmMemory, ppn: number, slot: number): void {
+    this.#releaseSlot(vm, slot);
+    this.ager?.forgotten(vm, ppn);
   }
 
   #releaseSlot(vm: VmMemory, slot: number): void {

@@ -19,6 +19,7 @@ import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
+import { linuxSwap } from "./memory/linux-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { patching } from "./memory/patching.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
@@ -73,6 +74,7 @@ export {
   hostSwap,
   ksm,
   largePages,
+  linuxSwap,
   pageSharing,
   patching,
   harvester,
@@ -133,6 +135,7 @@ export const PARTS: readonly PartDefinition[] = [
   hostSwap.definition,
   ksm.definition,
   largePages.definition,
+  linuxSwap.definition,
   pageSharing.definition,
   patching.definition,
   harvester.definition,

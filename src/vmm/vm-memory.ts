@@ -47,6 +47,8 @@ export const Watch = {
   Untouched: 2,
   WithoutSimilar: 4,
   Kept: 8,
+  /** The accessed bit of the entry that maps it has been cleared since. */
+  NotAccessed: 16,
 } as const;
 
 /** Small pages in a large one of 2 MiB. */

@@ -15,6 +15,7 @@ import { patching } from "../../src/vmm/memory/patching.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { vmwareBalloon } from "../../src/vmm/memory/vmware-balloon.ts";
 import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "./fixtures.ts";
 
@@ -86,6 +87,13 @@ const CASES: readonly Case[] = [
     frames: 150,
   },
   { name: "esx, host swap only", vmm: { ...esx, memory: [hostSwap()] }, guests: 3, frames: 130 },
+  { name: "esx with a Linux host's swap", vmm: { ...esx, memory: [linuxSwap()] }, guests: 3, frames: 130 },
+  {
+    name: "ksm, a balloon and a Linux host's swap",
+    vmm: { ...esx, memory: [ksm({ pagesToScan: 90, maxPageSharing: 4 }), ballooning(), linuxSwap()] },
+    guests: 3,
+    frames: 150,
+  },
   {
     name: "esx without tax, sharing within VMs",
     vmm: {
