@@ -1,4 +1,5 @@
 /** Hosts with several guests side by side: what ran, how fast, and how the memory was held. Means over seeds. */
+import { workTitle } from "../sim/cell.ts";
 import { distinct, hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
 import { type Estimate, meanEstimate } from "./statistics.ts";
 
@@ -17,6 +18,7 @@ export type HostFigure = keyof typeof HOST_FIGURES;
 
 export interface HostRow {
   readonly block: string;
+  /** What the VMs run, see {@link workTitle}. */
   readonly workload: string;
   readonly machine: string;
   readonly vmm: string;
@@ -32,7 +34,8 @@ export function hostRows(results: Results): HostRow[] {
   const cells = hostCells(results);
   requireIdenticalWork(cells);
   return replicates(cells).map((group) => {
-    const { block, workload, machine, vmm, vms = 1, overcommit = 1 } = group[0].spec;
+    const { block, machine, vmm, vms = 1, overcommit = 1 } = group[0].spec;
+    const workload = workTitle(group[0].spec);
     const of = (metric: string): Estimate => meanEstimate(group.map(({ metrics }) => metrics[metric] ?? 0));
     const names = Object.keys(HOST_FIGURES) as HostFigure[];
     const figures = Object.fromEntries(names.map((name) => [name, of(name)])) as HostRow["figures"];

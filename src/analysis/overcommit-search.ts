@@ -8,12 +8,18 @@ import type { OvercommitCurve } from "./overcommit.ts";
 const HIGHEST_RATIO = 16;
 const STEP_UP = 1.5;
 
-/** The ratio to be measured next; undefined: the limit is known to within `precision`, or beyond what is searched. */
-export function nextRatio({ points, verdict }: OvercommitCurve, precision: number): number | undefined {
+/**
+ * The ratio to be measured next; undefined: the limit is known to within `precision`, or beyond what is
+ * searched. A ratio at which hosts cannot be simulated counts as one that does not keep the level.
+ */
+export function nextRatio(
+  { points, failedRatios = [], verdict }: OvercommitCurve,
+  precision: number,
+): number | undefined {
   const compared = points.filter(({ throughput }) => throughput !== undefined);
   if (compared.length === 0) return undefined;
-  const { failingRatio } = verdict;
-  if (failingRatio === undefined) {
+  const failingRatio = Math.min(verdict.failingRatio ?? Infinity, ...failedRatios);
+  if (failingRatio === Infinity) {
     const highest = compared[compared.length - 1].ratio;
     return highest >= HIGHEST_RATIO ? undefined : Math.min(HIGHEST_RATIO, multiple(highest * STEP_UP, precision));
   }

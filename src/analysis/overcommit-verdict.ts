@@ -2,14 +2,14 @@
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { oscillates } from "./memory-control.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
-import { keepsLevel, levelText, serviceOf, twoDecimals } from "./service-level.ts";
+import { keepsLevel, levelText, NONE_FINISHED, serviceOf, twoDecimals } from "./service-level.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
   readonly highestRatio?: number;
   /** Lowest ratio measured at which it is not kept. */
   readonly failingRatio?: number;
-  /** No measured ratio fails, so that the limit lies beyond. */
+  /** No ratio fails, so that the limit lies beyond. */
   readonly open: boolean;
   readonly sentence: string;
 }
@@ -22,11 +22,15 @@ export function withheldVerdict(strategy: string, ratio: number): OvercommitVerd
   return { open: false, sentence };
 }
 
-/** `points` by ascending ratio. A level counts as kept at a ratio when it is kept at all lower ones, too. */
+/**
+ * `points` by ascending ratio; `failed`: the lowest ratio at which hosts could not be simulated. A level counts as kept at a
+ * ratio when it is kept at all lower ones, too.
+ */
 export function overcommitVerdict(
   strategy: string,
   points: readonly OvercommitPoint[],
   level: ServiceLevel,
+  failed = Infinity,
 ): OvercommitVerdict {
   const measured = points.filter((point) => serviceOf(level, point) !== undefined);
   if (measured.length === 0) {
@@ -38,17 +42,22 @@ export function overcommitVerdict(
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
   const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
-  const first = beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
+  const first = firstFailure(beyond, failed, level);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   if (highest === undefined) {
     const sentence = `${strategy}: no overcommit keeps ${levelText(level)} (${confidence})${first}.`;
     return { ...failingRatio, open: false, sentence };
   }
-  const limit = `${twoDecimals(highest.ratio)}${beyond === undefined ? ", the highest ratio measured" : ""}`;
+  const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
   const note = (level.metric === "throughput" ? latencyNote(points, highest) : "") + oscillationNote(kept);
   const stays = levelText(level, "stays ");
   const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}.`;
-  return { highestRatio: highest.ratio, ...failingRatio, open: beyond === undefined, sentence };
+  return { highestRatio: highest.ratio, ...failingRatio, open: first === "", sentence };
+}
+
+function firstFailure(beyond: OvercommitPoint | undefined, failed: number, level: ServiceLevel): string {
+  if (failed < (beyond?.ratio ?? Infinity)) return `; at ${twoDecimals(failed)}, the host cannot be simulated`;
+  return beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
 }
 
 /** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */
@@ -57,12 +66,13 @@ function allStart({ vmsAdmitted, vmsConfigured }: OvercommitPoint): boolean {
 }
 
 function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
-  const figure = serviceOf(level, point)?.estimate ?? 0;
+  const service = serviceOf(level, point);
   const started = `only ${twoDecimals(point.vmsAdmitted)} of ${twoDecimals(point.vmsConfigured)} VMs start`;
   const admitted = allStart(point) ? "" : ` (${started})`;
+  if (service === NONE_FINISHED) return `${NONE_FINISHED}${admitted}`;
+  const figure = service?.estimate ?? 0;
   if (level.metric === "p99") {
     if (keepsLevel(level, point)) return started;
-    if (figure === Infinity) return `no request is finished${admitted}`;
     if (figure <= level.bound)
       return `it is ${times(figure)} on average, but the seeds differ too much to be sure${admitted}`;
     return `p99 latency is ${times(figure)} the uncommitted one${admitted}`;

@@ -1,10 +1,12 @@
 /** How far each strategy can overcommit the memory of a host, what that costs, and where the memory comes from. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
-import type { CellResult } from "../sim/cell.ts";
+import { type CellResult, workTitle } from "../sim/cell.ts";
 import { type MemoryControl, memoryControl } from "./memory-control.ts";
+import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
 import { distinct, groupBy, hostCells, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
+import { NONE_FINISHED } from "./service-level.ts";
 import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
 
 export interface OvercommitPoint {
@@ -14,24 +16,30 @@ export interface OvercommitPoint {
   /** Against all configured VMs on an uncommitted host, same seeds; absent without a host that is not short of memory. */
   readonly throughput?: Estimate;
   readonly latencyP99Ms?: Estimate;
-  /** p99 latency against the uncommitted host's, same seeds; infinite where a host finished no request. */
-  readonly p99Factor?: Estimate;
+  /** p99 latency against the uncommitted host's, same seeds. */
+  readonly p99Factor?: Estimate | typeof NONE_FINISHED;
   readonly vmsConfigured: number;
   /** Mean over seeds. */
   readonly vmsAdmitted: number;
   readonly sources: MemorySources;
   readonly control: MemoryControl;
+  /** Where the host's VMs are not alike. */
+  readonly groups?: readonly GroupPoint[];
 }
 
 /** One strategy on one workload, over all its ratios. */
 export interface OvercommitCurve {
   readonly block: string;
   readonly workload: string;
+  /** What the VMs run, where some run another workload, too: see {@link workTitle}. */
+  readonly work: string;
   readonly machine: string;
   readonly vms: number;
   readonly strategy: string;
   /** By ascending ratio. */
   readonly points: readonly OvercommitPoint[];
+  /** Ratios at which hosts could not be simulated; absent: none. */
+  readonly failedRatios?: readonly number[];
   readonly verdict: OvercommitVerdict;
 }
 
@@ -41,14 +49,19 @@ export function overcommitCurves(results: Results): OvercommitCurve[] {
   requireIdenticalWork(cells);
   return [...groupBy(cells, curveKey).values()]
     .filter((group) => distinct(group, (cell) => cell.spec.overcommit).length > 1)
-    .map((group) => curveOf(group, serviceLevelOf(results)));
+    .map((group) => curveOf(group, failedRatios(results, curveKey(group[0])), serviceLevelOf(results)));
 }
 
 function curveKey({ spec }: CellResult): string {
   return JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms, spec.vmm.label]);
 }
 
-function curveOf(cells: readonly CellResult[], level: ServiceLevel): OvercommitCurve {
+function failedRatios({ cells }: Results, key: string): readonly number[] {
+  const failed = cells.filter((cell) => cell.status === "failed" && curveKey(cell) === key);
+  return distinct(failed, ({ spec }) => spec.overcommit ?? 1).sort((a, b) => a - b);
+}
+
+function curveOf(cells: readonly CellResult[], failed: readonly number[], level: ServiceLevel): OvercommitCurve {
   const { block, workload, machine, vms = 1, vmm } = cells[0].spec;
   const byRatio = [...groupBy(cells, ({ spec }) => String(spec.overcommit))].map(
     ([ratio, group]) => [Number(ratio), group] as const,
@@ -58,8 +71,21 @@ function curveOf(cells: readonly CellResult[], level: ServiceLevel): OvercommitC
   const roomiest = byRatio.find(([ratio]) => ratio <= 1)?.[1] ?? [];
   const short = roomiest.some(isShortOfMemory);
   const points = byRatio.map(([ratio, group]) => pointOf(ratio, group, roomiest, short ? [] : roomiest));
-  const verdict = short ? withheldVerdict(vmm.label, points[0].ratio) : overcommitVerdict(vmm.label, points, level);
-  return { block, workload, machine, vms, strategy: vmm.label, points, verdict };
+  const verdict = short
+    ? withheldVerdict(vmm.label, points[0].ratio)
+    : overcommitVerdict(vmm.label, points, level, failed[0]);
+  const work = workTitle(cells[0].spec);
+  return {
+    block,
+    workload,
+    work,
+    machine,
+    vms,
+    strategy: vmm.label,
+    points,
+    ...(failed.length > 0 && { failedRatios: failed }),
+    verdict,
+  };
 }
 
 function pointOf(
@@ -71,6 +97,7 @@ function pointOf(
   const baseline = new Map(uncommitted.map((cell) => [cell.spec.seed, cell]));
   const relative = cells.flatMap((cell) => relativeThroughput(cell, baseline.get(cell.spec.seed)));
   const p99 = metricValues(cells, "latency_p99_ms");
+  const groups = groupPoints(cells, baseline);
   const p99Factors = cells.flatMap((cell) => relativeP99(cell, baseline.get(cell.spec.seed)));
   return {
     ratio,
@@ -82,6 +109,7 @@ function pointOf(
     vmsAdmitted: mean(metricValues(cells, "vms_admitted")),
     sources: memorySources(cells, roomiest),
     control: memoryControl(cells),
+    ...(groups.length > 0 && { groups }),
   };
 }
 
@@ -90,10 +118,8 @@ function throughputEstimate(relative: readonly number[]): Estimate {
   return relative.every((value) => value > 0) ? ratioEstimate(relative) : meanEstimate(relative);
 }
 
-/** Where a host finished nothing, no other seed makes up for it. */
-function factorEstimate(factors: readonly number[]): Estimate {
-  const stuck = factors.some((factor) => factor === Infinity);
-  return stuck ? { estimate: Infinity, n: factors.length } : ratioEstimate(factors);
+function factorEstimate(factors: readonly number[]): Estimate | typeof NONE_FINISHED {
+  return factors.includes(Infinity) ? NONE_FINISHED : ratioEstimate(factors);
 }
 
 function relativeP99(cell: CellResult, uncommitted: CellResult | undefined): number[] {
@@ -112,12 +138,13 @@ function relativeThroughput(cell: CellResult, uncommitted: CellResult | undefine
 
 /**
  * VMMs need memory of their own, so that a host at ratio 1 may be short already; what is measured against such a host says
- * little. A hundredth of the memory in balloons is still room for the VMM, not shortage.
+ * little. A hundredth of the memory in balloons is still room for the VMM, not shortage; a guest that swaps without any
+ * balloon is short of its own memory, on whatever host.
  */
 function isShortOfMemory({ metrics }: CellResult): boolean {
   const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, host_memory_mib: memory = 0 } = metrics;
   const { memory_ballooned_mib: ballooned = 0, memory_compressed_mib: compressed = 0 } = metrics;
-  return host > 0 || guest > 0 || compressed > 0 || ballooned > 0.01 * memory;
+  return host > 0 || (guest > 0 && ballooned > 0) || compressed > 0 || ballooned > 0.01 * memory;
 }
 
 function metricValues(cells: readonly CellResult[], metric: string): number[] {

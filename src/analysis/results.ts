@@ -1,7 +1,7 @@
 /** The results of a run as analyses see them, and the selections that they share. */
 import { InputError } from "../core/input-error.ts";
 import type { ServiceLevel } from "../experiment/matrix.ts";
-import type { CellResult, CellSpec } from "../sim/cell.ts";
+import { type CellResult, type CellSpec, workTitle } from "../sim/cell.ts";
 import { DEFAULT_SERVICE_LEVEL } from "./service-level.ts";
 
 export interface Results {
@@ -73,7 +73,7 @@ export function requireIdenticalWork(cells: readonly CellResult[]): void {
     const other = group.find((cell) => cell.streamDigest !== first.streamDigest);
     if (other === undefined) continue;
     problems.push(
-      `workload "${first.spec.workload}", seed ${first.spec.seed}: ${describe(first)} and ${describe(other)} replayed ` +
+      `workload "${workTitle(first.spec)}", seed ${first.spec.seed}: ${describe(first)} and ${describe(other)} replayed ` +
         "different operation streams and cannot be compared; run the matrix again with one version of the workload",
     );
   }
@@ -83,7 +83,7 @@ export function requireIdenticalWork(cells: readonly CellResult[]): void {
 /** At host resolution the stream of a cell is that of all its guests together. */
 function sameWork({ spec }: CellResult): string {
   const guests = isHostCell(spec) ? [spec.vms, spec.vms === undefined ? spec.overcommit : undefined] : "one";
-  return JSON.stringify([spec.workload, guests, spec.seed]);
+  return JSON.stringify([workTitle(spec), guests, spec.seed]);
 }
 
 function describe(cell: CellResult): string {

@@ -4,21 +4,27 @@ import type { Estimate } from "./statistics.ts";
 
 export const DEFAULT_SERVICE_LEVEL: ServiceLevel = { metric: "throughput", bound: 0.95 };
 
+/** In place of a latency where a host finished no request under one of the seeds: no other seed makes up for it. */
+export const NONE_FINISHED = "no request is finished";
+
 /** Against the uncommitted host, on the same seeds. */
 export interface RelativeService {
   readonly throughput?: Estimate;
-  readonly p99Factor?: Estimate;
+  readonly p99Factor?: Estimate | typeof NONE_FINISHED;
 }
 
 /** The figure that the level is about. */
-export function serviceOf({ metric }: ServiceLevel, service: RelativeService): Estimate | undefined {
+export function serviceOf(
+  { metric }: ServiceLevel,
+  service: RelativeService,
+): Estimate | typeof NONE_FINISHED | undefined {
   return metric === "throughput" ? service.throughput : service.p99Factor;
 }
 
 /** The end of the interval that is nearer to the bound decides; without an interval the estimate itself. */
 export function keepsLevel(level: ServiceLevel, service: RelativeService): boolean {
   const figure = serviceOf(level, service);
-  if (figure === undefined) return false;
+  if (figure === undefined || figure === NONE_FINISHED) return false;
   return level.metric === "throughput"
     ? (figure.low ?? figure.estimate) >= level.bound
     : (figure.high ?? figure.estimate) <= level.bound;

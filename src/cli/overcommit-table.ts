@@ -1,5 +1,6 @@
 /** The overcommit comparison as text: what is kept, how long the slowest wait, where the memory comes from. */
 import type { OvercommitCurve, OvercommitPoint } from "../analysis/overcommit.ts";
+import type { GroupPoint } from "../analysis/overcommit-groups.ts";
 import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { distinct, groupBy } from "../analysis/results.ts";
@@ -8,7 +9,7 @@ import { textTable } from "./text-table.ts";
 const MISSING = "-";
 
 export function overcommitText(curves: readonly OvercommitCurve[]): string {
-  const groups = groupBy(curves, ({ workload, vms, machine }) => `${vms} VMs of ${workload} on ${machine}`);
+  const groups = groupBy(curves, ({ work, vms, machine }) => `${vms} VMs of ${work} on ${machine}`);
   return [...groups].map(([title, of]) => `${title}\n\n${comparison(of)}`).join("\n");
 }
 
@@ -22,10 +23,19 @@ function comparison(curves: readonly OvercommitCurve[]): string {
       [title, ...ratios.map(String)],
       ...curves.map(({ strategy, points }) => [strategy, ...ratios.map((ratio) => at(points, ratio, cell))]),
     ]);
+  const names = distinct(
+    curves.flatMap(({ points }) => points.flatMap(({ groups = [] }) => groups)),
+    ({ of }) => of,
+  );
+  const groupTables = names.flatMap((name) => [
+    table(`${name}: throughput against the uncommitted host`, (point) => throughput(groupOf(point, name))),
+    table(`${name}: p99 latency, ms`, (point) => latency(groupOf(point, name))),
+  ]);
   return [
     table("throughput against the uncommitted host, by ratio", throughput),
     table("VMs started", ({ vmsAdmitted }) => vmsAdmitted.toFixed(0)),
-    table("p99 latency, ms", ({ latencyP99Ms }) => latencyP99Ms?.estimate.toFixed(1) ?? MISSING),
+    table("p99 latency, ms", latency),
+    ...groupTables,
     sources(curves),
     control(curves),
     `${curves.map(({ verdict }) => verdict.sentence).join("\n")}\n`,
@@ -38,7 +48,15 @@ function at(points: readonly OvercommitPoint[], ratio: number, cell: (point: Ove
   return point === undefined ? MISSING : cell(point);
 }
 
-function throughput({ throughput }: OvercommitPoint): string {
+function groupOf({ groups = [] }: OvercommitPoint, name: string): Omit<GroupPoint, "of"> {
+  return groups.find(({ of }) => of === name) ?? {};
+}
+
+function latency({ latencyP99Ms }: Omit<GroupPoint, "of">): string {
+  return latencyP99Ms?.estimate.toFixed(1) ?? MISSING;
+}
+
+function throughput({ throughput }: Omit<GroupPoint, "of">): string {
   if (throughput === undefined) return MISSING;
   const { estimate, low, high } = throughput;
   const half = low === undefined || high === undefined ? "" : ` ± ${((high - low) / 2).toFixed(3)}`;

@@ -16,6 +16,7 @@ import {
 } from "./execute-plan.ts";
 import { parseNumber, parseNumberList } from "./number-list.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
+import { parseMix } from "./workload-mix.ts";
 
 interface OvercommitArguments extends ExecuteArguments {
   matrix: string;
@@ -46,7 +47,12 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
   builder: (yargs) =>
     executeOptions(yargs)
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
-      .option("workload", { type: "string", array: true, requiresArg: true, describe: "What the VMs do: name or file" })
+      .option("workload", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "What the VMs do: name or file, or several on one host: typical-server:6,file-server:2",
+      })
       .option("machine", { type: "string", requiresArg: true, describe: "The host: machine profile, by name or path" })
       .option("strategy", { type: "string", array: true, requiresArg: true, describe: "Only these strategies" })
       .option("policy", {
@@ -85,6 +91,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object instead of tables" })
       .example("$0 overcommit", "all strategies on the typical server")
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
+      .example("$0 overcommit --workload typical-server:6,file-server:2", "eight VMs, two of which do something else")
       .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
       .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
       .example(
@@ -109,8 +116,12 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     if (args.precision !== undefined && !args.search) {
       throw new InputError("--precision is that of a search; expected --search with it");
     }
+    const mix = parseMix(workload)?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
+    if (mix !== undefined && vms !== undefined) {
+      throw new InputError("--vms: a mix of workloads says how many VMs there are; expected no --vms with it");
+    }
     const question: OvercommitQuestion = {
-      ...(workload && { workloads: workload.map(fromMatrix) }),
+      ...(mix ? { mix } : workload && { workloads: workload.map(fromMatrix) }),
       ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
       ...(strategy && { strategies: strategy }),
       ...(policy && { policies: { vmm: fromMatrix(vmm ?? DEFAULT_VMM), names: policy.map(fromMatrix) } }),
@@ -160,7 +171,7 @@ async function run(
     const curves = overcommitCurves({ name: "overcommit", cells: summary.cells, serviceLevel });
     const next =
       precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
-    // Where cells fail there is no point: to ask for the ratio once more would only repeat the failure.
+    // A ratio at which some seeds fail and others do not may be asked for once more.
     const isNew = (one: FurtherRatio): boolean => !plan.cells.some(({ spec }) => isAt(spec, one));
     if (!next.some(isNew)) return { summary, curves };
     further.push(...next.filter(isNew));

@@ -48,10 +48,7 @@ function hostTables(results: Results): readonly string[] {
 }
 
 function verdicts(results: Results): readonly string[] {
-  const groups = groupBy(
-    overcommitCurves(results),
-    ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`,
-  );
+  const groups = groupBy(overcommitCurves(results), ({ block, work, vms }) => `${block}: ${vms} VMs of ${work}`);
   return [...groups].map(([name, curves]) => {
     return `${name}\n${curves.map((curve) => `  ${curve.verdict.sentence}\n`).join("")}`;
   });

@@ -57,6 +57,8 @@ export function matches(cell: CellSpec, exclusion: Exclusion): boolean {
 export interface CellInputs {
   /** Workload file and its data files. */
   readonly workload: string;
+  /** The same of workloads that single VMs run, in the order of the settings. */
+  readonly otherWorkloads?: readonly string[];
   readonly machine: string;
   /** See {@link describeVmm}. */
   readonly vmm: string;
@@ -66,9 +68,9 @@ export interface CellInputs {
 export function cellKey(spec: CellSpec, inputs: CellInputs): string {
   const { block, vmm, workload, machine, seed, vms = null, overcommit = null, settings } = spec;
   const named = [vmm.label, vmm.base, sorted(vmm.set)];
-  const { workload: work, machine: hardware, vmm: parts } = inputs;
+  const { workload: work, otherWorkloads = [], machine: hardware, vmm: parts } = inputs;
   const values = [RESULT_SCHEMA, block, named, workload, machine, seed, vms, overcommit, work, hardware, parts];
-  return digest(JSON.stringify(settings === undefined ? values : [...values, settings]));
+  return digest(JSON.stringify(settings === undefined ? values : [...values, settings, ...otherWorkloads]));
 }
 
 /** A VMM as text: its parts in order with all parameters, so that a changed default gives another key. */

@@ -10,6 +10,8 @@ import { readMatrix, type ServiceLevel } from "./matrix.ts";
 export interface OvercommitQuestion {
   /** Names, or paths relative to the matrix file. */
   readonly workloads?: readonly string[];
+  /** Different work on one host, instead of one workload and a number of VMs. */
+  readonly mix?: readonly { readonly workload: string; readonly vms: number }[];
   readonly machines?: readonly string[];
   readonly ratios?: readonly number[];
   readonly vms?: readonly number[];
@@ -42,7 +44,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   if (others.length > 0 || block.overcommit === undefined) {
     throw new InputError(`${file}: expected a matrix of one block that varies overcommit`);
   }
-  const { workloads, machines, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
+  const { workloads, mix, machines, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
   if (new Set(ratios ?? block.overcommit).size < 2) {
     throw new InputError(
       `${ratios === undefined ? file : "--ratios"}: expected two ratios or more, the lowest (0.9, say) with room for all VMs: the others are compared with it`,
@@ -57,6 +59,14 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   replace("overcommit", ratios);
   replace("vms", vms);
   replace("seeds", seeds);
+  if (mix !== undefined) {
+    if (block.settings !== undefined) {
+      throw new InputError(`${file}: has settings for single VMs already; expected a matrix without them for a mix`);
+    }
+    replace("workloads", [mix[0].workload]);
+    replace("vms", [mix.reduce((sum, part) => sum + part.vms, 0)]);
+    if (mix.length > 1) replace("settings", settingsOf(mix));
+  }
   if (strategies !== undefined) {
     const labels = block.vmms.map((vmm) => vmm.label);
     for (const strategy of strategies) {
@@ -77,6 +87,16 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     document.set("service-level", document.createNode({ [metric]: bound }, { flow: true }));
   }
   return withFurtherRatios(document.toString(), file, further);
+}
+
+/** The VMs of the first workload come first and need no settings. */
+function settingsOf(mix: NonNullable<OvercommitQuestion["mix"]>): readonly unknown[] {
+  let next = mix[0].vms;
+  return mix.slice(1).map(({ workload, vms }) => {
+    const first = next;
+    next += vms;
+    return { vms: vms === 1 ? first : `${first}..${next - 1}`, workload };
+  });
 }
 
 /** A file is looked at when it is loaded; a name is looked up here, where it is still known as that of a policy. */

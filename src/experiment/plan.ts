@@ -67,6 +67,8 @@ export async function planMatrix(
   return { manifest, cells };
 }
 
+type Complain = (path: DocumentPath, message: string) => void;
+
 /** Everything a matrix names, loaded once. */
 class Inputs {
   readonly #folder: string;
@@ -92,6 +94,9 @@ class Inputs {
           () => loadWorkload(locate("workloads", name, folder)),
           (message) => complain(["workloads", j], message),
         );
+      }
+      inputs.#loadOtherWorkloads(block, complain);
+      for (const name of block.workloads) {
         for (const { path, message } of inputs.#settingsProblems(block, name)) complain(["settings", ...path], message);
       }
       for (const [j, name] of block.machines.entries()) {
@@ -107,19 +112,39 @@ class Inputs {
     return inputs;
   }
 
-  /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
-  #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly SettingsProblem[] {
-    const vmPages = this.#workloads.get(name)?.workload.guest.memoryPages;
-    if (settings === undefined || vmPages === undefined) return [];
-    const densities = vms.flatMap((count) => overcommit.map((ratio) => ({ vms: count, overcommit: ratio, vmPages })));
-    return densities.flatMap((density) => densityProblems(settings, density));
+  /** What single VMs run. Random streams and prices go by the name in the file, which must tell workloads apart. */
+  #loadOtherWorkloads({ settings = [], workloads }: MatrixBlock, complain: Complain): void {
+    for (const [i, { workload: name }] of settings.entries()) {
+      if (name === undefined) continue;
+      const path = ["settings", i, "workload"];
+      collect(
+        this.#workloads,
+        name,
+        () => loadWorkload(locate("workloads", name, this.#folder)),
+        (message) => complain(path, message),
+      );
+      const own = this.#workloads.get(name);
+      const others = [...workloads, ...settings.slice(0, i).flatMap((group) => group.workload ?? [])];
+      const namesake = others.find((other) => {
+        const loaded = this.#workloads.get(other);
+        return loaded?.workload.name === own?.workload.name && loaded?.digest !== own?.digest;
+      });
+      if (namesake === undefined) continue;
+      const message = `${name} and ${namesake} both have the name "${own?.workload.name}"; expected two names on one host`;
+      complain(path, message);
+    }
   }
 
-  async #loadVmm(
-    choice: CellSpec["vmm"],
-    path: DocumentPath,
-    complain: (path: DocumentPath, message: string) => void,
-  ): Promise<void> {
+  /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
+  #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly SettingsProblem[] {
+    const pagesOf = (workload = name): number | undefined => this.#workloads.get(workload)?.workload.guest.memoryPages;
+    const [vmPages, groupPages] = [pagesOf(), settings?.map(({ workload }) => pagesOf(workload)) ?? []];
+    if (settings === undefined || vmPages === undefined || groupPages.includes(undefined)) return [];
+    const densities = vms.flatMap((count) => overcommit.map((ratio) => ({ vms: count, overcommit: ratio })));
+    return densities.flatMap((density) => densityProblems(settings, { ...density, vmPages, groupPages }));
+  }
+
+  async #loadVmm(choice: CellSpec["vmm"], path: DocumentPath, complain: Complain): Promise<void> {
     const id = JSON.stringify(choice);
     if (this.#vmms.has(id)) return;
     try {
@@ -134,11 +159,15 @@ class Inputs {
 
   plan(spec: CellSpec): PlannedCell {
     const workload = present(this.#workloads, spec.workload);
+    const others = (spec.settings ?? []).flatMap((group) => group.workload ?? []);
+    const otherWorkloads = others.map((name) => present(this.#workloads, name).digest);
     const machine = present(this.#machines, spec.machine);
     const { vmm, modules } = present(this.#vmms, JSON.stringify(spec.vmm));
     const parts = [describeVmm(vmm), ...modules].join("\n");
-    const key = cellKey(spec, { workload: workload.digest, machine: machine.digest, vmm: parts });
-    return { key, spec, workloadFile: workload.file, machineFile: machine.file, folder: this.#folder };
+    const key = cellKey(spec, { workload: workload.digest, otherWorkloads, machine: machine.digest, vmm: parts });
+    const files = [spec.workload, ...others].map((name) => [name, present(this.#workloads, name).file]);
+    const workloadFiles = Object.fromEntries(files) as Record<string, string>;
+    return { key, spec, workloadFiles, machineFile: machine.file, folder: this.#folder };
   }
 
   describe(block: MatrixBlock): Manifest["blocks"][number] {

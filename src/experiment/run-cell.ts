@@ -1,13 +1,14 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
 import type { MachineProfile } from "../machine/profile.ts";
-import type { CellOutcome, CellResult, CellSpec } from "../sim/cell.ts";
+import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
 import { reasonToSkip, simulate, workDigest } from "../sim/simulate.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { groupOf } from "../workload/vm-settings.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
-import { compileGuests, loadMachine, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
+import { compileGuest, loadMachine, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
 import { loadVmm } from "./load-vmm.ts";
 import { operationCosts } from "./operation-costs.ts";
 import { RecentlyUsed } from "./recently-used.ts";
@@ -16,7 +17,8 @@ import { RecentlyUsed } from "./recently-used.ts";
 export interface PlannedCell {
   readonly key: string;
   readonly spec: CellSpec;
-  readonly workloadFile: string;
+  /** By the name that the spec uses. */
+  readonly workloadFiles: Readonly<Record<string, string>>;
   readonly machineFile: string;
   /** Modules of VMMs and parts are relative to this folder. */
   readonly folder: string;
@@ -39,7 +41,7 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
     const profile = machines.get(cell.machineFile, () => loadMachine(cell.machineFile).profile);
     const reason = reasonToSkip(vmm, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
-    const guests = streams.get(`${cell.workloadFile}\0${spec.seed}\0${spec.vms ?? 1}`, () => guestsOf(cell));
+    const guests = streams.get([spec.seed, ...filesOf(cell)].join("\0"), () => guestsOf(cell));
     const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(vmm, guests);
     if (unkept !== undefined) return { ...empty, status: "skipped", reason: unkept };
     const outcome = simulate(vmm, profile, withSettings(guests, spec.settings), spec, operationCosts, watch);
@@ -54,16 +56,25 @@ async function vmmOf({ spec, folder }: PlannedCell): Promise<Vmm> {
   return (await loadVmm(spec.vmm, folder)).vmm;
 }
 
-function guestsOf({ workloadFile, spec }: PlannedCell): readonly CompiledWorkload[] {
-  const loaded = workloads.get(workloadFile, () => loadWorkload(workloadFile));
-  return compileGuests(loaded, spec.seed, spec.vms ?? 1);
+/** The workload file of each VM. */
+function filesOf({ workloadFiles, spec }: PlannedCell): readonly string[] {
+  return Array.from({ length: spec.vms ?? 1 }, (_, vm) => workloadFiles[workloadOf(spec, vm)]);
+}
+
+function guestsOf(cell: PlannedCell): readonly CompiledWorkload[] {
+  return filesOf(cell).map((file, vm) => {
+    const loaded = workloads.get(file, () => loadWorkload(file));
+    return compileGuest(loaded, cell.spec.seed, vm);
+  });
 }
 
 function withSettings(guests: readonly CompiledWorkload[], groups: CellSpec["settings"]): readonly CompiledWorkload[] {
-  if (groups === undefined) return guests;
-  return guests.map((workload, i) => {
-    const memory = groups.find(({ first, last }) => first <= i && i <= last)?.memory;
-    return memory === undefined ? workload : { ...workload, guest: { ...workload.guest, memory } };
+  return guests.map((workload, vm) => {
+    const group = groupOf(groups, vm);
+    if (group === undefined) return workload;
+    const { memory, driver, statistics } = group;
+    const settings = { ...(memory && { memory }), ...(driver && { driver }), ...(statistics && { statistics }) };
+    return { ...workload, guest: { ...workload.guest, ...settings } };
   });
 }
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { Piscina } from "piscina";
-import type { CellResult } from "../sim/cell.ts";
+import { type CellResult, workTitle } from "../sim/cell.ts";
 import { PACKAGE_ROOT } from "./catalogue.ts";
 import { writeDurably } from "./cell-file.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
@@ -184,7 +184,7 @@ function workOf({ spec }: PlannedCell): number {
 export function cellTitle({ spec }: Pick<PlannedCell, "spec">): string {
   const density = spec.vms === undefined ? [] : [`${spec.vms} VMs`];
   const ratio = spec.overcommit === undefined ? [] : [`overcommit ${spec.overcommit}`];
-  return [spec.vmm.label, spec.workload, ...density, ...ratio, `seed ${spec.seed}`].join(", ");
+  return [spec.vmm.label, workTitle(spec), ...density, ...ratio, `seed ${spec.seed}`].join(", ");
 }
 
 /** The one file with wall-clock figures; earlier figures of a resumed run are kept. */

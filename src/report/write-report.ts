@@ -13,6 +13,7 @@ import { cyclesSection, hostMemorySection, operationsSection, vmMemorySection } 
 import { explanationSection } from "./sections/explanation-section.ts";
 import { limitsSection, notDoneSection, reproduceSection, sourcesSection } from "./sections/limits-sections.ts";
 import { hostsSection } from "./sections/hosts-section.ts";
+import { isolationSection } from "./sections/isolation-section.ts";
 import { overcommitSection } from "./sections/overcommit-section.ts";
 import { runSection } from "./sections/run-section.ts";
 import { slowdownSection } from "./sections/slowdown-section.ts";
@@ -68,6 +69,7 @@ export function reportDocument(run: Run, validation: Validation): Document {
       explanationSection(run),
       utilizationSection(run),
       hostsSection(run),
+      isolationSection(run),
       overcommitSection(run),
       hostMemorySection(run),
       vmMemorySection(run),

@@ -5,7 +5,8 @@ import { sizeOf } from "../guest/boot-memory.ts";
 import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
-import { type HostMemory, HostOutOfMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -51,7 +52,7 @@ export function buildGuests(
   const prices = new OperationPriceList(measure);
   const guests = starting.map((_, i) => {
     const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0 && (guest.vm.settings.balloonFromUs ?? 0) === 0) guest.vm.balloon = guest.balloon;
+    if (cooperative.length > 0 && (workloads[i].guest.driver?.fromUs ?? 0) === 0) guest.vm.balloon = guest.balloon;
     return guest;
   });
   host.roomMaker = forcedRoom;
@@ -168,7 +169,9 @@ function buildGuest(
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  const source = new RequestSource(workload.stream, around.megahertz);
+  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
+  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
+  const source = new RequestSource(workload.stream, around.megahertz, repeatsAfterUs);
   return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
 }
 

@@ -2,7 +2,7 @@
  * A cell: one VMM, one workload, one machine, one seed. What goes in and what comes out, as plain data that survives JSON.
  */
 
-import type { VmGroup } from "../workload/vm-settings.ts";
+import { groupOf, type VmGroup, vmsOfGroup } from "../workload/vm-settings.ts";
 
 /** A VMM by name, with its parts replaced, switched or parameterized (`{"memory.page-sharing": false}`). */
 export interface VmmChoice {
@@ -17,7 +17,7 @@ export interface CellSpec {
   /** Name of the block of the matrix the cell belongs to; charts are drawn per block. */
   readonly block: string;
   readonly vmm: VmmChoice;
-  /** Name, or path to a workload file. */
+  /** Name, or path to a workload file; what all VMs run of which {@link settings} say nothing else. */
   readonly workload: string;
   readonly machine: string;
   readonly seed: number;
@@ -28,8 +28,20 @@ export interface CellSpec {
   readonly vms?: number;
   /** Sum of configured guest memory over host memory for VMs; host resolution only. */
   readonly overcommit?: number;
-  /** What is set for single VMs; host resolution only. */
+  /** What is particular about single VMs; host resolution only. */
   readonly settings?: readonly VmGroup[];
+}
+
+/** Name or path of the workload that a VM runs. */
+export function workloadOf({ workload, settings }: Pick<CellSpec, "workload" | "settings">, vm: number): string {
+  return groupOf(settings, vm)?.workload ?? workload;
+}
+
+/** What the VMs run, in words: "typical-server", "typical-server, with memory-bomb in VM 7". */
+export function workTitle({ workload, settings = [] }: Pick<CellSpec, "workload" | "settings">): string {
+  const others = settings.filter((group) => group.workload !== undefined && group.workload !== workload);
+  if (others.length === 0) return workload;
+  return `${workload}, with ${others.map((group) => `${group.workload} in ${vmsOfGroup(group)}`).join(", ")}`;
 }
 
 /** Pages that a host has for VMs with so many configured in all. */
@@ -58,6 +70,8 @@ export interface CellResult {
   readonly operations?: Readonly<Record<string, OperationCost>>;
   /** Host resolution, where VMs are not alike in work or entitlement: one row a VM; column names carry units. */
   readonly vms?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  /** Host resolution, where something is particular about single VMs: one row a group, see GroupFigures. */
+  readonly groups?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
   /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
   readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
   /** Of a cell that was watched: one row a VM and second, see vm-timeline.ts. Never part of what is stored of the cell. */
@@ -65,7 +79,10 @@ export interface CellResult {
 }
 
 /** What one simulation gives back; the experiment adds key, spec and status. */
-export type CellOutcome = Pick<CellResult, "metrics" | "cycles" | "events" | "operations" | "vms" | "series">;
+export type CellOutcome = Pick<
+  CellResult,
+  "metrics" | "cycles" | "events" | "operations" | "vms" | "groups" | "series"
+>;
 
 export interface OperationCost {
   readonly count: number;

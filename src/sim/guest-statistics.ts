@@ -1,22 +1,29 @@
 /** What a guest says of its memory when the host asks it (virtio-balloon statistics; meminfo; pressure stall information). */
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { GuestStatistics } from "../vmm/vm-memory.ts";
+import type { GuestFigures, GuestStatistics, MemoryPressure } from "../vmm/vm-memory.ts";
 import type { Waiter } from "./host-devices.ts";
 
 /** Time in which at least one thread waits for memory to be written out or read back (Linux PSI, memory: some). */
-export class MemoryStall {
+export class MemoryStall implements MemoryPressure {
   readonly #now: () => number;
+  readonly #megahertz: number;
   #waits = 0;
   #since = 0;
   #cycles = 0;
 
-  constructor(now: () => number) {
+  /** `now` in cycles. */
+  constructor(now: () => number, megahertz: number) {
     this.#now = now;
+    this.#megahertz = megahertz;
   }
 
   /** Cycles so far. */
   get cycles(): number {
     return this.#cycles + (this.#waits > 0 ? this.#now() - this.#since : 0);
+  }
+
+  get stallUs(): number {
+    return this.cycles / this.#megahertz;
   }
 
   /** A waiter for memory: as long as it waits, there is a stall. */
@@ -34,31 +41,23 @@ export class MemoryStall {
   }
 }
 
-export class ReportedStatistics implements GuestStatistics {
+/** A guest that tells at once what is true. */
+export class TrueStatistics implements GuestStatistics {
   readonly #memory: GuestMemory;
-  readonly #stall: MemoryStall;
-  readonly #megahertz: number;
 
-  constructor(memory: GuestMemory, stall: MemoryStall, megahertz: number) {
+  constructor(memory: GuestMemory) {
     this.#memory = memory;
-    this.#stall = stall;
-    this.#megahertz = megahertz;
   }
 
-  get unused(): number {
-    return this.#memory.pages.free.length;
-  }
-
-  get available(): number {
-    return this.unused + this.#memory.pages.replacement.filePages;
-  }
-
-  /** What processes have touched: the model's processes are promised no more than they use. */
-  get committed(): number {
-    return this.#memory.pages.replacement.anonymousPages + this.#memory.anonymous.swapped;
-  }
-
-  get stallUs(): number {
-    return this.#stall.cycles / this.#megahertz;
+  report(nowUs: number): GuestFigures {
+    const { pages, anonymous } = this.#memory;
+    const unused = pages.free.length;
+    return {
+      atUs: nowUs,
+      unused,
+      available: unused + pages.replacement.filePages,
+      // What processes have touched: the model's processes are promised no more than they use.
+      committed: pages.replacement.anonymousPages + anonymous.swapped,
+    };
   }
 }

@@ -24,6 +24,8 @@ export interface IoJob {
   /** Pages to read or write from this page of the disk on; none for a packet. */
   readonly page: number;
   readonly pages: number;
+  /** It is for the VMM's swap space. */
+  readonly hostSwap: boolean;
 }
 
 /** Packets that `bytes` of payload take. */
@@ -36,21 +38,56 @@ export function endsInSmallPacket(bytes: number): boolean {
   return bytes - (packetsFor(bytes) - 1) * PAYLOAD <= PAYLOAD / 2;
 }
 
-export class HostDevices {
+const HOST_DISK = 0;
+const SWAP_DISK = 1;
+
+/** A disk and the jobs at it, in order of submission: it serves one after the other. */
+class BusyDisk {
   readonly disk: Disk;
+  readonly #jobs: IoJob[] = [];
+  #first = 0;
+
+  constructor(disk: Disk) {
+    this.disk = disk;
+  }
+
+  /** When the job will be done. */
+  submit(job: IoJob, now: number): number {
+    this.#jobs.push(job);
+    return this.disk.request(now, job.page, job.pages);
+  }
+
+  /** The oldest job is done. */
+  take(): IoJob {
+    const job = this.#jobs[this.#first++];
+    if (this.#first === 1024) {
+      this.#jobs.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return job;
+  }
+}
+
+export class HostDevices {
   readonly link: NetworkLink;
   backend: BackendVm | undefined;
   readonly #events: EventQueue;
   readonly #diskEvent: number;
-  /** Jobs at the disk, in order of submission: it serves one after the other. */
-  readonly #atDisk: IoJob[] = [];
-  #firstAtDisk = 0;
+  /** The host's disk, and that of the VMM's swap space if it has one of its own. */
+  readonly #disks: readonly BusyDisk[];
 
-  constructor(profile: MachineProfile, events: EventQueue, diskEvent: number) {
-    this.disk = new Disk(profile);
+  /** `swapDisk`: absent where the VMM's swap space is on the host's disk. Disk events have the number of the disk as subject. */
+  constructor(profile: MachineProfile, events: EventQueue, diskEvent: number, swapDisk?: MachineProfile["disk"]) {
+    const own = swapDisk === undefined ? [] : [new Disk({ ...profile, disk: swapDisk })];
+    this.#disks = [new Disk(profile), ...own].map((disk) => new BusyDisk(disk));
     this.link = new NetworkLink(profile);
     this.#events = events;
     this.#diskEvent = diskEvent;
+  }
+
+  /** Cycles that the host's disk has been busy. */
+  get diskBusy(): number {
+    return this.#disks[HOST_DISK].disk.busy;
   }
 
   submit(job: IoJob, now: number): void {
@@ -65,18 +102,13 @@ export class HostDevices {
       job.waiter?.done(now);
       return;
     }
-    this.#atDisk.push(job);
-    this.#events.add(this.disk.request(now, job.page, job.pages), this.#diskEvent);
+    const disk = job.hostSwap && this.#disks.length > 1 ? SWAP_DISK : HOST_DISK;
+    this.#events.add(this.#disks[disk].submit(job, now), this.#diskEvent, disk);
   }
 
-  /** The disk has finished its oldest job. */
-  diskDone(now: number): void {
-    const job = this.#atDisk[this.#firstAtDisk++];
-    if (this.#firstAtDisk === 1024) {
-      this.#atDisk.splice(0, this.#firstAtDisk);
-      this.#firstAtDisk = 0;
-    }
-    job.waiter?.done(now);
+  /** A disk has finished its oldest job. */
+  diskDone(disk: number, now: number): void {
+    this.#disks[disk].take().waiter?.done(now);
   }
 
   transmit(bytes: number, now: number): void {
@@ -125,7 +157,12 @@ export class BackendVm implements VcpuWork {
   }
 }
 
-/** A job that is disk traffic of the VMM itself: no guest, no back end. */
-export function vmmDiskJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
-  return { waiter, backend: FREE, units: 0, page, pages };
+/** A read or write of the VMM's swap space: no guest, no back end. */
+export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
+  return { waiter, backend: FREE, units: 0, page, pages, hostSwap: true };
+}
+
+/** Work for the back end that leads to nothing at the devices. */
+export function backendJob(waiter: Waiter | undefined, backend: CostVector, units: number): IoJob {
+  return { waiter, backend, units, page: 0, pages: 0, hostSwap: false };
 }

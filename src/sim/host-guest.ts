@@ -9,10 +9,11 @@ import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestOperations } from "./guest-operations.ts";
-import { MemoryStall, ReportedStatistics } from "./guest-statistics.ts";
+import { statisticsOf } from "./faulty-statistics.ts";
+import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { HeldBack } from "./held-back.ts";
-import { type HostDevices, type IoJob, vmmDiskJob, type Waiter } from "./host-devices.ts";
+import { backendJob, type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -33,6 +34,8 @@ export interface GuestSurroundings {
   readonly kernel: KernelName;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
+  /** Simulated time of the run, microseconds; 0: until all work is done. */
+  readonly durationUs: number;
   /** Time of the event in hand, in cycles. */
   now(): number;
   /** Wake the guest's thread when its request begins. */
@@ -81,7 +84,7 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     (now) => this.#hostDone(now),
     () => this.heldBack.begin(),
   );
-  readonly #stall = new MemoryStall(() => this.#around.now());
+  readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
     const { index, workload, memory, vm, prices, source } = parts;
@@ -92,7 +95,9 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     this.heldBack = new HeldBack(() => around.now(), around.megahertz);
     this.vm.freeList = memory.pages;
     this.vm.heldBack = this.heldBack;
-    this.vm.statistics = new ReportedStatistics(memory, this.#stall, around.megahertz);
+    this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
+    this.#stall = new MemoryStall(() => around.now(), around.megahertz);
+    this.vm.pressure = this.#stall;
     this.#prices = prices;
     this.#source = source;
     this.vcpu = around.processors.addVcpu(this, { ...(workload.guest.cpu ?? USUAL_ENTITLEMENT), drivers: false });
@@ -255,12 +260,12 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
       const waiter = hostWaiter && this.#stall.watch(hostWaiter);
-      jobs.push(vmmDiskJob(waiter, host.requests.first(i), host.requests.pages(i)));
+      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i)));
     }
     host.requests.clear();
     const units = this.#operations.takeBackendUnits();
     if (units > 0) {
-      jobs.push({ waiter: guestWaiter, backend: this.#operations.backend, units, page: 0, pages: 0 });
+      jobs.push(backendJob(guestWaiter, this.#operations.backend, units));
     }
   }
 
@@ -278,6 +283,7 @@ export class HostGuest implements VcpuWork, ThreadOwner {
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      hostSwap: false,
     };
   }
 }

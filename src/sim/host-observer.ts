@@ -4,10 +4,12 @@ import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";
 import type { CellOutcome } from "./cell.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
+import { GroupFigures } from "./group-figures.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { MemoryFairness } from "./memory-fairness.ts";
 import { VmFigures } from "./vm-figures.ts";
@@ -61,6 +63,8 @@ export interface ObservedHost {
   readonly ledger: Ledger;
   /** VMs differ in work or settings: each has figures of its own. */
   readonly vmsDiffer: boolean;
+  /** VMs with something particular about them; undefined: none has. */
+  readonly groups: readonly VmGroup[] | undefined;
   /** VMs do the same work, whatever is set for them. */
   readonly equalWork: boolean;
 }
@@ -69,6 +73,7 @@ export class HostObserver {
   readonly #host: ObservedHost;
   readonly #latencies = new LatencyHistogram();
   readonly #vms: VmFigures;
+  readonly #groups: GroupFigures | undefined;
   readonly #dynamics: AllocationDynamics;
   readonly #fairness: MemoryFairness;
   readonly #rows: number[][] = [];
@@ -80,7 +85,9 @@ export class HostObserver {
 
   constructor(host: ObservedHost) {
     this.#host = host;
-    this.#vms = new VmFigures(host.guests, host.profile.megahertz);
+    const { guests, groups, profile } = host;
+    this.#vms = new VmFigures(guests, profile.megahertz);
+    this.#groups = groups && new GroupFigures(guests.length, groups, profile.megahertz);
     this.#dynamics = new AllocationDynamics(host.memory);
     this.#fairness = new MemoryFairness(host.memory);
     this.#countersAtStart = this.#counters();
@@ -90,6 +97,7 @@ export class HostObserver {
   requestDone(vm: number, latency: number): void {
     this.#latencies.add(latency);
     this.#vms.requestDone(vm, latency);
+    this.#groups?.requestDone(vm, latency);
     this.#doneThisSecond++;
   }
 
@@ -98,6 +106,7 @@ export class HostObserver {
     this.#windowStart = now;
     this.#latencies.clear();
     this.#vms.beginWindow();
+    this.#groups?.beginWindow();
     this.#dynamics.beginWindow();
     this.#fairness.beginWindow();
     this.#countersAtStart = this.#counters();
@@ -138,6 +147,7 @@ export class HostObserver {
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
+      ...(this.#groups && { groups: this.#groups.table(windowMs) }),
       series: { columns: [...SERIES_COLUMNS, ...this.#vmColumns()], rows: this.#rows },
     };
   }
@@ -237,7 +247,7 @@ export class HostObserver {
     const { memory, devices, guests } = this.#host;
     const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
     return {
-      disk_busy: devices.disk.busy,
+      disk_busy: devices.diskBusy,
       network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
       host_swap_ins: memory.swapIns,
       host_swap_outs: memory.swapOuts,

@@ -9,11 +9,13 @@ import { overheadPages, type Vmm } from "../vmm/contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import type { VmGroup } from "../workload/vm-settings.ts";
 import { buildGuests } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
-import { BackendVm, HostDevices, vmmDiskJob } from "./host-devices.ts";
+import { FaultyBalloonDriver } from "./faulty-balloon-driver.ts";
+import { BackendVm, HostDevices, hostSwapJob } from "./host-devices.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { HostWatch } from "./host-watch.ts";
@@ -24,6 +26,7 @@ import { Processors, type Vcpu, type VcpuWork } from "./processors.ts";
 const Event = {
   /** subject: pCPU, detail: number of the event. */
   Processor: 0,
+  /** subject: number of the disk. */
   DiskDone: 1,
   /** subject: guest, detail: thread. */
   CallThread: 2,
@@ -66,8 +69,10 @@ export class HostSimulation implements GuestSurroundings {
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
   readonly guests: readonly HostGuest[];
+  readonly durationUs: number;
   building = true;
   readonly #profile: MachineProfile;
+  readonly #workloads: readonly CompiledWorkload[];
   readonly #events = new EventQueue();
   readonly #mechanisms: MemoryMechanism[] = [];
   readonly #allocation: Allocation;
@@ -77,7 +82,6 @@ export class HostSimulation implements GuestSurroundings {
   readonly #watch: HostWatch | undefined;
   readonly #tickless: boolean;
   readonly #configured: number;
-  readonly #durationUs: number;
   readonly #warmupUs: number;
   #now = 0;
   #ended = false;
@@ -89,15 +93,17 @@ export class HostSimulation implements GuestSurroundings {
     hostPages: number,
     measure: MeasureOperations,
     watch?: HostWatch,
+    groups?: readonly VmGroup[],
   ) {
     this.#watch = watch;
     this.#profile = profile;
+    this.#workloads = workloads;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tickless = vmm.cpu.definition.tickless === true;
     this.kernel = profile.kernel;
     this.#configured = workloads.length;
-    this.#durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
+    this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     this.host.observer = watch?.log;
@@ -121,12 +127,16 @@ export class HostSimulation implements GuestSurroundings {
       this.#events,
       Event.Processor,
     );
-    this.devices = new HostDevices(profile, this.#events, Event.DiskDone);
+    this.devices = new HostDevices(profile, this.#events, Event.DiskDone, this.host.swapDisk);
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
     this.guests = buildGuests(workloads, this, this.#allocation, overhead, this.#mechanisms, prices, watch?.log);
     this.building = false;
+    // Faults are of the time that is simulated: until now every driver that was there has done what it was told.
+    this.guests.forEach(({ vm }, i) => {
+      if (vm.balloon !== undefined) this.#startDriver(i);
+    });
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);
@@ -137,10 +147,13 @@ export class HostSimulation implements GuestSurroundings {
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
+      vmsDiffer:
+        groups !== undefined ||
+        workloads.some(
+          ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
+        ),
+      groups,
       equalWork: workloads.every(({ name }) => name === workloads[0].name),
-      vmsDiffer: workloads.some(
-        ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
-      ),
     });
   }
 
@@ -166,7 +179,7 @@ export class HostSimulation implements GuestSurroundings {
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
-      if (this.#durationUs === 0 && this.guests.every((guest) => guest.finished)) break;
+      if (this.durationUs === 0 && this.guests.every((guest) => guest.finished)) break;
     }
     this.processors.settle(this.#now);
     return this.#observer.outcome(this.#now, this.#configured);
@@ -174,7 +187,7 @@ export class HostSimulation implements GuestSurroundings {
 
   #schedule(): void {
     const at = (us: number, kind: number, subject = 0): void => this.#events.add(this.#cycles(us), kind, subject);
-    if (this.#durationUs > 0) at(this.#durationUs, Event.End);
+    if (this.durationUs > 0) at(this.durationUs, Event.End);
     at(this.#warmupUs, Event.WindowBegins);
     at(SECOND_US, Event.Second);
     // Not all in the same instant: guests were not started in the same instant either.
@@ -182,9 +195,8 @@ export class HostSimulation implements GuestSurroundings {
       const part = (i + 1) / (this.guests.length + 1);
       at(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, i);
       at(FLUSH_PERIOD_US * part, Event.WriteBack, i);
-      const { balloonFromUs = 0 } = this.guests[i].vm.settings;
-      const cooperative = this.#mechanisms.some(({ kind }) => kind === "cooperative");
-      if (cooperative && balloonFromUs > 0 && balloonFromUs < Infinity) at(balloonFromUs, Event.BalloonDriver, i);
+      const { fromUs = 0 } = this.#workloads[i].guest.driver ?? {};
+      if (fromUs !== "never" && fromUs > 0) at(fromUs, Event.BalloonDriver, i);
     });
     this.#mechanisms.forEach(({ periodUs }, i) => {
       if (periodUs > 0) at(0, Event.Mechanism, i);
@@ -199,7 +211,7 @@ export class HostSimulation implements GuestSurroundings {
       case Event.Processor:
         return this.processors.onEvent(subject, detail, this.#now);
       case Event.DiskDone:
-        return this.devices.diskDone(this.#now);
+        return this.devices.diskDone(subject, this.#now);
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
@@ -222,8 +234,7 @@ export class HostSimulation implements GuestSurroundings {
         this.#sampleVms();
         return again(SECOND_US);
       case Event.BalloonDriver:
-        this.guests[subject].vm.balloon = this.guests[subject].balloon;
-        return;
+        return this.#startDriver(subject);
       case Event.WindowBegins:
         this.processors.settle(this.#now);
         return this.#observer.beginWindow(this.#now);
@@ -232,6 +243,16 @@ export class HostSimulation implements GuestSurroundings {
         if (detail === 0) return this.#events.add(this.#now, Event.End, 0, 1);
         this.#ended = true;
     }
+  }
+
+  /** The VMM reaches the guest's balloon driver from now on, if it makes use of any. */
+  #startDriver(guest: number): void {
+    const { balloons = true } = this.#allocation;
+    if (!balloons || !this.#mechanisms.some(({ kind }) => kind === "cooperative")) return;
+    const { driver: faults } = this.#workloads[guest].guest;
+    const { balloon, vm } = this.guests[guest];
+    const nowUs = (): number => this.#now / this.megahertz;
+    vm.balloon = faults === undefined ? balloon : new FaultyBalloonDriver(balloon, vm, faults, nowUs);
   }
 
   #sampleVms(): void {
@@ -252,7 +273,7 @@ export class HostSimulation implements GuestSurroundings {
     work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(vmmDiskJob(undefined, requests.first(i), requests.pages(i)), this.#now);
+      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
     }
     requests.clear();
     if (this.#vmmVcpu.owed > 0) this.processors.wake(this.#vmmVcpu);

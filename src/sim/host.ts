@@ -2,6 +2,7 @@
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { VmGroup } from "../workload/vm-settings.ts";
 import type { CellOutcome } from "./cell.ts";
 import { HostSimulation } from "./host-simulation.ts";
 import type { HostWatch } from "./host-watch.ts";
@@ -11,7 +12,8 @@ import { measureOperations } from "./operations.ts";
 /**
  * Run guests on a VMM with `hostPages` pages of machine memory for VMs; what the VMM keeps for itself comes on top, so that
  * an overcommit ratio means the same for every VMM, and is reported. Guests that the
- * VMM does not admit do not run. `measure` may hold results of earlier calls; `watch` is told why memory goes where it goes.
+ * VMM does not admit do not run. `measure` may hold results of earlier calls; `watch` is told why memory goes where it goes;
+ * `groups` are told apart in the result.
  */
 export function runHost(
   vmm: Vmm,
@@ -20,6 +22,7 @@ export function runHost(
   hostPages: number,
   measure: MeasureOperations = measureOperations,
   watch?: HostWatch,
+  groups?: readonly VmGroup[],
 ): CellOutcome {
-  return new HostSimulation(vmm, profile, guests, hostPages, measure, watch).run();
+  return new HostSimulation(vmm, profile, guests, hostPages, measure, watch, groups).run();
 }

@@ -7,9 +7,17 @@ export class RequestSource {
   readonly #cyclesPerMicrosecond: number;
   /** Index of the first operation of each request, and the stream's end. */
   readonly #starts: Uint32Array;
+  readonly #repeatsAfterUs: number | undefined;
   #next = 0;
+  /** Times that the stream has been gone through. */
+  #rounds = 0;
 
-  constructor(stream: OperationStream, cyclesPerMicrosecond: number) {
+  /**
+   * `repeatsAfterUs`: the stream starts over when all of it is taken, because the run is longer; requests that arrive at given
+   * times arrive again that much later. Undefined: it ends.
+   */
+  constructor(stream: OperationStream, cyclesPerMicrosecond: number, repeatsAfterUs?: number) {
+    this.#repeatsAfterUs = repeatsAfterUs;
     this.#stream = stream;
     this.#cyclesPerMicrosecond = cyclesPerMicrosecond;
     const starts: number[] = [];
@@ -22,7 +30,12 @@ export class RequestSource {
 
   /** Take the next request; -1: there are no more. */
   take(): number {
-    return this.#next < this.#starts.length - 1 ? this.#next++ : -1;
+    const requests = this.#starts.length - 1;
+    if (this.#next === requests && requests > 0 && this.#repeatsAfterUs !== undefined) {
+      this.#next = 0;
+      this.#rounds++;
+    }
+    return this.#next < requests ? this.#next++ : -1;
   }
 
   isTimed(request: number): boolean {
@@ -38,13 +51,15 @@ export class RequestSource {
     return this.#starts[request + 1];
   }
 
-  /** When it begins, in cycles: on arrival, or some time after this client's previous one, which ended `now`. */
+  /** When the request taken last begins, in cycles: on arrival, or some time after this client's previous one, which ended `now`. */
   begins(request: number, now: number): number {
     if (!this.isTimed(request)) return now;
     const at = this.#starts[request];
     const microseconds = this.#stream.a[at] * 1e6 + this.#stream.b[at];
-    const cycles = Math.round(microseconds * this.#cyclesPerMicrosecond);
-    return this.#stream.c[at] === 1 ? cycles : now + cycles;
+    const isGiven = this.#stream.c[at] === 1;
+    const earlierUs = isGiven ? this.#rounds * (this.#repeatsAfterUs ?? 0) : 0;
+    const cycles = Math.round((earlierUs + microseconds) * this.#cyclesPerMicrosecond);
+    return isGiven ? cycles : now + cycles;
   }
 }
 

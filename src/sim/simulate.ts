@@ -40,13 +40,13 @@ export function simulate(
   vmm: Vmm,
   profile: MachineProfile,
   guests: readonly CompiledWorkload[],
-  { vms, overcommit = 1 }: Density,
+  { vms, overcommit = 1, settings }: Density,
   measure?: MeasureOperations,
   watch?: HostWatch,
 ): CellOutcome {
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure, watch);
+  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure, watch, settings);
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */

@@ -27,6 +27,9 @@ export interface CompositionProblem {
 const MEMORY_ORDER = [
   "large-pages",
   "page-sharing",
+  "ksmtuned",
+  "mom-ksm",
+  "proxmox-ksmtuned",
   "ksm",
   "free-page-reporting",
   "ballooning",

@@ -4,7 +4,6 @@
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
 import { copyInto } from "../core/copy-into.ts";
-import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
@@ -12,6 +11,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
+import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import type { LargePageBacking, PageAger, PageCompressor, PagePatcher, PageSharer, RoomMaker } from "./memory-roles.ts";
 import {
   BALLOONED,
@@ -33,17 +33,6 @@ const SWAP_OUT = cause("vmm.host-swap.out");
 const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
-
-/** A VM needs a frame, none is free, and the VMM cannot make room. */
-export class HostOutOfMemory extends InputError {
-  constructor(vm: number, vmm: string, canTake: boolean) {
-    const why = canTake
-      ? "none of its mechanisms finds a page to take from a VM"
-      : "it has no mechanism that can take memory from a VM by force";
-    super(`the host is out of memory: VM ${vm} needs a page, and ${vmm} has none left; ${why}`);
-    this.name = "HostOutOfMemory";
-  }
-}
 
 export class HostMemory {
   /** Name of the VMM, for messages. */
@@ -67,6 +56,8 @@ export class HostMemory {
   alarm = false;
   /** Swap space of the host, pages. */
   swapSpacePages = Infinity;
+  /** The disk that it is on; absent: the host's. */
+  swapDisk: MachineProfile["disk"] | undefined;
   cowBreaks = 0;
   swapIns = 0;
   swapOuts = 0;
@@ -189,8 +180,9 @@ export class HostMemory {
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
     else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
-    else if (isSwapped(place)) this.#forgetSlot(vm, ppn, slotCode(place));
+    else if (isSwapped(place)) this.#releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
+    this.ager?.forgotten(vm, ppn);
   }
 
   /** The VM leaves the host: it does not run here again, and its frames are free for others. */
@@ -277,11 +269,9 @@ export class HostMemory {
   #allocate(vm: VmMemory, ppn: number): number {
     if (this.frames.free === 0) {
       const [outerVm, outerPpn] = [this.pinnedVm, this.pinnedPpn];
-      this.pinnedVm = vm.index;
-      this.pinnedPpn = ppn;
+      [this.pinnedVm, this.pinnedPpn] = [vm.index, ppn];
       const freed = this.roomMaker?.makeRoom() ?? 0;
-      this.pinnedVm = outerVm;
-      this.pinnedPpn = outerPpn;
+      [this.pinnedVm, this.pinnedPpn] = [outerVm, outerPpn];
       if (freed === 0) throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
@@ -301,11 +291,6 @@ export class HostMemory {
       this.#slotContent = copyInto(this.#slotContent, new Uint32Array(this.#slotsUsed * 2));
     }
     return this.#slotsUsed++;
-  }
-
-  #forgetSlot(vm: VmMemory, ppn: number, slot: number): void {
-    this.#releaseSlot(vm, slot);
-    this.ager?.forgotten(vm, ppn);
   }
 
   #releaseSlot(vm: VmMemory, slot: number): void {

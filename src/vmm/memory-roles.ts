@@ -1,6 +1,15 @@
 /** What single mechanisms do for the memory of a host, where a VMM has them. */
 import type { VmMemory } from "./vm-memory.ts";
 
+/** How fast to scan, as somebody outside decides. */
+export interface ScanSpeed {
+  /** Off: nothing more is merged; what is merged stays so. */
+  readonly run: boolean;
+  /** Pages scanned each time the scanner wakes up. */
+  readonly pagesToScan: number;
+  readonly sleepMs: number;
+}
+
 /** Who shares pages, if anybody does. */
 export interface PageSharer {
   /** The VMs' memory has been scanned already when the simulation starts. */
@@ -13,6 +22,8 @@ export interface PageSharer {
   share(vm: VmMemory, ppn: number): boolean;
   /** The last page that maps a shared frame is about to leave it; the frame still has its content. */
   forget(vm: VmMemory, ppn: number): void;
+  /** Scan like that from now on. Absent: nobody outside can tell it. */
+  tune?(speed: ScanSpeed): void;
 }
 
 /** Who backs regions of 512 pages with one large page, if anybody does. */
@@ -43,7 +54,7 @@ export interface PagePatcher {
 export interface PageAger {
   mapped(vm: VmMemory, ppn: number): void;
   unmapped(vm: VmMemory, ppn: number): void;
-  /** The content of a page in the host's swap space is not needed any more. */
+  /** The content of a page, wherever it was, is not needed any more. */
   forgotten(vm: VmMemory, ppn: number): void;
 }
 

@@ -17,6 +17,7 @@ import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
@@ -72,6 +73,9 @@ export {
   compression,
   freePageReporting,
   hostSwap,
+  ksmtuned,
+  momKsm,
+  proxmoxKsmtuned,
   ksm,
   largePages,
   linuxSwap,
@@ -133,6 +137,9 @@ export const PARTS: readonly PartDefinition[] = [
   compression.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  ksmtuned.definition,
+  momKsm.definition,
+  proxmoxKsmtuned.definition,
   ksm.definition,
   largePages.definition,
   linuxSwap.definition,

@@ -75,15 +75,26 @@ export interface HeldBackTime {
   readonly us: number;
 }
 
-/** What a guest says of its memory when it is asked, pages. */
-export interface GuestStatistics {
+/** What a guest has said of its memory, pages. */
+export interface GuestFigures {
+  /** When that was so. */
+  readonly atUs: number;
   /** Free. */
   readonly unused: number;
   /** Free, and what the guest could free at once: its page cache. */
   readonly available: number;
   /** Memory of its processes, in memory or on its swap device. */
   readonly committed: number;
-  /** Time in which at least one of its threads waited for memory to be read back, by the guest or by the host. */
+}
+
+/** A guest that says how its memory is used when it is asked. */
+export interface GuestStatistics {
+  /** Undefined: it has nothing to say. */
+  report(nowUs: number): GuestFigures | undefined;
+}
+
+/** Time in which at least one of a VM's threads waited for memory to be read back, by the guest or by the host. */
+export interface MemoryPressure {
   readonly stallUs: number;
 }
 
@@ -112,6 +123,8 @@ export class VmMemory {
   heldBack: HeldBackTime | undefined;
   /** Absent: the guest reports nothing. */
   statistics: GuestStatistics | undefined;
+  /** Absent: nobody looks. */
+  pressure: MemoryPressure | undefined;
   /** Absent: the guest does not show it. */
   freeList: FreeList | undefined;
   /** Largest balloon, pages. */

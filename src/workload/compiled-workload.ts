@@ -1,5 +1,5 @@
 import type { OperationStream } from "./operation-stream.ts";
-import type { MemorySettings } from "./vm-settings.ts";
+import type { DriverFaults, MemorySettings, StatisticsFaults } from "./vm-settings.ts";
 
 /** What a guest is entitled to of the CPU time of its host. */
 export interface CpuEntitlement {
@@ -42,6 +42,10 @@ export interface GuestShape {
   readonly compressedSizes?: Uint8Array;
   /** What is set for its memory on the host; absent: nothing. */
   readonly memory?: MemorySettings;
+  /** What is wrong with its balloon driver; absent: nothing. */
+  readonly driver?: DriverFaults;
+  /** What is wrong with what it says of its memory; absent: nothing. */
+  readonly statistics?: StatisticsFaults;
 }
 
 /** One guest's work: everything a simulation needs to know about it. */

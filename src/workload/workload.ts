@@ -99,7 +99,8 @@ export type Work =
   | { readonly kind: "trace"; readonly file: string; readonly cyclesPerInstruction: number };
 
 /** The guest as described: its shape, but contents by name and not yet read. */
-export interface GuestPlan extends Omit<GuestShape, "contents" | "compressedSizes" | "memory" | "cpu"> {
+export interface GuestPlan
+  extends Omit<GuestShape, "contents" | "compressedSizes" | "memory" | "driver" | "statistics" | "cpu"> {
   /** Fingerprint files as the description names them; guest i starts with the contents of entry i mod n. */
   readonly contents: readonly string[];
   /** Files with the sizes of their pages once compressed, one for each of the contents; empty: not measured. */

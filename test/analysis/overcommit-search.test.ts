@@ -61,6 +61,24 @@ describe("the search for a strategy's limit", () => {
     expect(verdict.sentence).toContain("the highest ratio measured");
   });
 
+  it("looks between a ratio at which the host cannot be simulated and the last that keeps the level", () => {
+    const failed = (ratio: number): CellResult[] => host(ratio, 10).map((one) => ({ ...one, status: "failed" }));
+    const cells = [...host(1, 10), ...host(1.5, 10), ...failed(2.25)];
+    const { verdict } = curveOf(cells);
+    expect(verdict.sentence).toContain("up to 1.5 (95 % confidence)");
+    expect(verdict.sentence).toContain("; at 2.25, the host cannot be simulated.");
+    expect([verdict.open, verdict.failingRatio]).toEqual([false, undefined]);
+    // The middle of 1.5 and 2.25 is 1.875; then of 1.5 and 1.9, of 1.7 and 1.9, of 1.7 and 1.8.
+    const asked: number[] = [];
+    for (let next = nextRatio(curveOf(cells), 0.05); next !== undefined; next = nextRatio(curveOf(cells), 0.05)) {
+      asked.push(next);
+      cells.push(...(next > 1.72 ? failed(next) : host(next, 10)));
+    }
+    expect(asked).toEqual([1.9, 1.7, 1.8, 1.75]);
+    // A level that is lost at a lower ratio is found there.
+    expect(nextRatio(curveOf([...host(1, 10), ...host(1.5, 30), ...failed(2.25)]), 0.05)).toBe(1.25);
+  });
+
   it("does not search where there is nothing to compare with, or where not even the roomiest host starts all VMs", () => {
     expect(nextRatio(curveOf([...host(1.25, 10), ...host(2, 30)]), 0.05)).toBeUndefined();
     expect(nextRatio(curveOf([...host(1, 10, 3), ...host(2, 30)]), 0.05)).toBeUndefined();
@@ -74,12 +92,12 @@ describe("a service level", () => {
     const { verdict, points } = curveOf(cells);
     expect(verdict.highestRatio).toBe(1.5);
     expect(verdict.failingRatio).toBe(2);
-    expect(points.map(({ p99Factor }) => p99Factor?.estimate.toFixed(3))).toEqual([
-      "1.000",
-      "1.900",
-      "2.100",
-      "Infinity",
-    ]);
+    const factors = points.map(({ p99Factor }) =>
+      typeof p99Factor === "object" ? p99Factor.estimate.toFixed(3) : p99Factor,
+    );
+    expect(factors).toEqual(["1.000", "1.900", "2.100", "no request is finished"]);
+    // What a command prints as JSON reads back as it was.
+    expect(JSON.parse(JSON.stringify(points))).toEqual(points);
     expect(verdict.sentence).toBe(
       "esx: p99 latency stays within 2 times the uncommitted one up to 1.5 (95 % confidence); at 2, p99 latency is 2.1 " +
         "times the uncommitted one.",

@@ -29,13 +29,33 @@ async function keyOf(settings: string): Promise<string> {
 describe("settings of single VMs", () => {
   it("are read: a number or a range of VMs, sizes, shares by level or number, a missing driver", () => {
     const text = matrix(
-      "[{ vms: 0, memory: { reservation: 64MiB, limit: 128MiB, shares: high } }, { vms: 1..3, memory: { shares: 700, balloon-driver: off } }]",
+      "[{ vms: 0, memory: { reservation: 64MiB, limit: 128MiB, shares: high } }, { vms: 1..3, memory: { shares: 700 }, balloon-driver: off }]",
     );
     const [{ settings }] = expandMatrix(readMatrix(text, "m.yaml").matrix);
     expect(settings).toEqual([
       { first: 0, last: 0, memory: { reservationPages: 16_384, limitPages: 32_768, shares: "high" } },
-      { first: 1, last: 3, memory: { shares: 700, balloonFromUs: Infinity } },
+      { first: 1, last: 3, memory: { shares: 700 }, driver: { fromUs: "never" } },
     ]);
+  });
+
+  it("say what is wrong with the driver and the statistics of a guest", () => {
+    const text = matrix(
+      "[{ vms: 0, balloon-driver: 90s, statistics: off }, { vms: 1, balloon-driver: { from: 1s, stuck-from: 40s, pages-per-second: 64 } }, " +
+        "{ vms: 2, workload: memory-bomb, statistics: { stale-from: 0s, delay: 5s, overstates: 1MiB } }]",
+    );
+    const [{ settings }] = expandMatrix(readMatrix(text, "m.yaml").matrix);
+    expect(settings).toEqual([
+      { first: 0, last: 0, driver: { fromUs: 90e6 }, statistics: { missing: true } },
+      { first: 1, last: 1, driver: { fromUs: 1e6, stuckFromUs: 40e6, pagesPerSecond: 64 } },
+      {
+        first: 2,
+        last: 2,
+        workload: "memory-bomb",
+        statistics: { staleFromUs: 0, delayUs: 5e6, overstatedPages: 256 },
+      },
+    ]);
+    // What goes into keys and results reads back as it was.
+    expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
   });
 
   it.each([
@@ -61,6 +81,15 @@ describe("settings of single VMs", () => {
     ["[{ vms: 0, memory: { reservation: -1MiB } }]", "negative"],
     ["[{ vms: 0, memory: { shares: hihg } }]", '"high"'],
     ["[{ vms: 0, memory: { limit: 0MiB } }]", "must be more than zero"],
+    ["[{ vms: 0, balloon-driver: never }]", "never"],
+    [
+      "[{ vms: 0, balloon-driver: { stuck: 4s } }]",
+      'unknown key "stuck"; expected one of: from, stuck-from, pages-per-second',
+    ],
+    ["[{ vms: 0, balloon-driver: { pages-per-second: 0 } }]", "expected at least 1"],
+    ["[{ vms: 0, statistics: { delay: 0s } }]", "must be more than zero"],
+    ["[{ vms: 0, statistics: { overstates: 5KiB } }]", "is not a whole number of pages"],
+    ["[{ vms: 0, workload: 7 }]", "expected text"],
     ["[{ vms: 0, memory: { reservations: 1MiB } }]", 'unknown key "reservations"; did you mean "reservation"?'],
   ])("that cannot be are refused in one sentence: %s", async (settings, sentence) => {
     const problems = await problemsOf(matrix(settings));
@@ -89,6 +118,16 @@ describe("settings of single VMs", () => {
       "skipped",
       "xen-pv allocates memory by static-partition, which knows no settings of single VMs",
     ]);
+  });
+
+  it("that are faults of the guest need nothing of the VMM", async () => {
+    const text = matrix(
+      "[{ vms: 0, balloon-driver: { stuck-from: 1s }, statistics: off }]",
+      "vms: [2]\n    overcommit: [1]",
+      "xen-pv",
+    );
+    const { cells } = await planMatrix(text.replace("typical-server", "idle-debian"), "m.yaml");
+    expect((await runCell(cells[0])).status).toBe("done");
   });
 
   it("of the VMM are skipped, too, where a mechanism lacks the one that it needs", async () => {

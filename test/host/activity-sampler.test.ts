@@ -78,7 +78,7 @@ describe("a period is one of the VM's execution time", () => {
     expect(endOfPeriod(waits)).toBe(PERIOD_US + 12e6);
     const blocked = (vm: VmMemory, nowUs: number): void => void (vm.blocked = nowUs >= 3e6 && nowUs < 8e6);
     expect(endOfPeriod(blocked)).toBe(PERIOD_US + 5e6);
-    // What it waits for while it is blocked does not count again: from 3 to 8 s it is blocked, from 8 to 24 s it waits half of the time.
+    // From 3 to 8 s it is blocked, and what it waits for meanwhile does not count again; it waits half of the time up to 24 s.
     const both = (vm: VmMemory, nowUs: number): void => (blocked(vm, nowUs), waits(vm, nowUs));
     expect(endOfPeriod(both)).toBe(PERIOD_US + 1.5e6 + 5e6 + 8e6);
   });
@@ -98,7 +98,7 @@ describe("a period is one of the VM's execution time", () => {
     const [{ heldBack, vm }] = simulation.guests;
     expect(metrics.host_swap_ins).toBeGreaterThan(1000);
     expect(heldBack.us).toBeGreaterThan(1e6);
-    expect(heldBack.us).toBe(vm.statistics?.stallUs);
+    expect(heldBack.us).toBe(vm.pressure?.stallUs);
   });
 });
 

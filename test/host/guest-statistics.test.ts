@@ -14,7 +14,7 @@ describe("time in which a guest waits for memory", () => {
     fc.assert(
       fc.property(fc.array(interval, { maxLength: 8 }), fc.integer({ min: 0, max: 150 }), (waits, until) => {
         let now = 0;
-        const stall = new MemoryStall(() => now);
+        const stall = new MemoryStall(() => now, 1);
         const told: number[] = [];
         const waiters = waits.map((_, i) => stall.watch({ begin: () => told.push(i), done: () => told.push(-i - 1) }));
         for (now = 0; now <= until; now++) {
@@ -25,7 +25,7 @@ describe("time in which a guest waits for memory", () => {
         }
         now = until;
         const intervals = waits.map(([begin, length]): [number, number] => [begin, begin + length]);
-        expect(stall.cycles).toBe(covered(intervals, until));
+        expect(stall.stallUs).toBe(covered(intervals, until));
         const begun = intervals.filter(([begin]) => begin <= until).length;
         const ended = intervals.filter(([, end]) => end <= until).length;
         expect([told.filter((i) => i >= 0).length, told.filter((i) => i < 0).length]).toEqual([begun, ended]);

@@ -111,6 +111,20 @@ describe("patching", () => {
     checkFrames(memory);
   });
 
+  it("counts among what a VM may want back when ESX shares memory out", () => {
+    const host = buildHost({ ...esx, memory: [patching(FAST), hostSwap()] }, 2500);
+    const vm = host.memory.addVm(pages);
+    for (let half = 0; half < 2; half++) {
+      for (let i = 0; i < pages / 2; i++) host.memory.write(vm, (half * pages) / 2 + i, host.ids.unique());
+      passes(host, 3);
+    }
+    expect([vm.mapped + vm.patched, vm.swapped]).toEqual([pages, 0]);
+    host.allocation.rebalance(0);
+    // There is not enough for all of it: it is held to what there is.
+    expect(vm.target).toBeLessThan(2500);
+    expect(vm.target).toBeGreaterThan(vm.machine);
+  });
+
   it("leaves what has nothing similar to the compression cache, if there is one", () => {
     const host = hostWith(pages, [patching(FAST), compression({ maxPercent: 100 }), hostSwap()]);
     const [vm] = host.memory.vms;

@@ -47,12 +47,7 @@ function hostWith(part: Vmm["allocation"], base: Pick<Vmm, "memory" | "scheduler
   for (let i = 0; i < 2; i++) {
     const guest = addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
     host.memory.vms[i].statistics = {
-      get unused() {
-        return guest.pages.free.length;
-      },
-      available: 0,
-      committed: 0,
-      stallUs: 0,
+      report: (atUs) => ({ atUs, unused: guest.pages.free.length, available: 0, committed: 0 }),
     };
   }
   return host;

@@ -169,6 +169,41 @@ function hostCell(spec: CellSpec): CellResult {
   });
 }
 
+/**
+ * Four VMs, alike in one block; in the other the last one misbehaves: the p99 latency of the others is three times as long under
+ * ESX, a tenth longer under Xen, and host swap alone lets them finish nothing.
+ */
+export function isolationFixture(seeds: readonly number[] = SEEDS): CellResult[] {
+  const alone = { base: "esx", set: { memory: ["host-swap"] }, label: "esx host swap alone" };
+  return [VMMS[1], VMMS[2], alone].flatMap((vmm) =>
+    seeds.flatMap((seed) => {
+      const common = { vmm, workload: "w", machine: MACHINE, seed, vms: 4, overcommit: 1.5 };
+      const calm = groupsCell({ block: "calm", ...common, settings: [{ first: 3, last: 3 }] }, 10 + seed, 1);
+      const factor = { esx: 3, "xen-pv": 1.1 }[vmm.label] ?? 0;
+      const hog = { first: 3, last: 3, workload: "hog" };
+      return [calm, groupsCell({ block: "bomb", ...common, settings: [hog] }, factor * (10 + seed), factor && 0.5)];
+    }),
+  );
+}
+
+function groupsCell(spec: CellSpec, p99: number, kept: number): CellResult {
+  const columns = [
+    "group",
+    "vms",
+    "requests_done",
+    "throughput_rps",
+    "latency_mean_ms",
+    "latency_p50_ms",
+    "latency_p99_ms",
+  ];
+  const others = kept > 0 ? [-1, 3, 600 * kept, 60 * kept, p99 / 5, p99 / 8, p99] : [-1, 3, 0, 0, 0, 0, 0];
+  const work = spec.settings?.[0].workload ?? "";
+  return cell(spec, {
+    streamDigest: digest(spec.workload, work, String(spec.seed)),
+    groups: { columns, rows: [others, [0, 1, 5, 0.5, 100, 90, 200]] },
+  });
+}
+
 /** Eight VMs of 256 MiB whose balloons and other parts grow for a minute, while the host goes from high to soft. */
 function timeline(ballooned: number, shared: number, swapped: number): NonNullable<CellResult["timeline"]> {
   const parts = ["private_mib", "shared_mib", "ballooned_mib", "compressed_mib", "swapped_mib", "unbacked_mib"];

@@ -31,17 +31,18 @@ it("puts hosts side by side, each the mean over its seeds", () => {
   expect(rows[0].figures.memory_ballooned_mib.estimate).toBe(75);
 });
 
-it("has a row for each VM where VMs are not alike, each the mean over its seeds, nothing where one did not start", () => {
+it("has a row for each VM where VMs are not alike, nothing done where one did not start, and no latency there", () => {
   const columns = ["vm", "cpu_ms", "requests_done", "throughput_rps", "latency_mean_ms", "latency_sd_ms"];
   const vms = (...rows: number[][]) => ({ columns, rows });
   const cells = [
     cell(spec(1, 1, 2), { vms: vms([0, 100, 9, 4, 20, 1], [1, 300, 9, 8, 10, 1]) }),
-    cell(spec(1, 2, 2), { vms: vms([0, 200, 9, 6, 40, 1]) }),
+    cell(spec(1, 2, 2), { vms: vms([0, 200, 9, 6, 40, 1], [2, 7, 0, 0, 0, 0]) }),
     cell(spec(2, 1, 2), {}),
   ];
   const rows = vmRows({ name: "r", cells });
   expect(rows.map(({ vmm, ratio, vm, seeds, figures }) => [vmm, ratio, vm, seeds, ...figures])).toEqual([
     ["esx", 2, 0, 2, 150, 5, 30],
-    ["esx", 2, 1, 2, 150, 4, 5],
+    ["esx", 2, 1, 2, 150, 4, 10],
+    ["esx", 2, 2, 2, 3.5, 0, undefined],
   ]);
 });

@@ -184,11 +184,11 @@ const SERVERS: readonly (readonly [name: string, mib: number, system: number, ac
 
 /** Figure 8: five servers boot, without balloon drivers at first; the last one is guaranteed 160 MB. */
 export function bootingServers(seconds: number, cached = 0): readonly CompiledWorkload[] {
-  const memory: MemorySettings = { balloonFromUs: 45e6 };
+  const driver = { fromUs: 45e6 };
   return SERVERS.map(([name, mib, system, active]) => {
     const workload = bootingWindows(name, mib, system, active, seconds, cached);
-    const settings = name === "sql-server" ? { ...memory, reservationPages: 160 * MIB } : memory;
-    return { ...workload, guest: { ...workload.guest, memory: settings } };
+    const memory: MemorySettings = name === "sql-server" ? { reservationPages: 160 * MIB } : {};
+    return { ...workload, guest: { ...workload.guest, memory, driver } };
   });
 }
 

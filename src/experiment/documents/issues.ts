@@ -101,9 +101,10 @@ function closest(branches: readonly z.core.$ZodIssue[][]): readonly z.core.$ZodI
   return branches.reduce((best, branch) => (faults(branch) < faults(best) ? branch : best));
 }
 
-/** The branch of a union does not even have the shape of what was written. */
+/** The branch of a union does not even have the shape of what was written: a mapping, say, is no name. */
 function isWrongForm(issue: z.core.$ZodIssue): boolean {
-  return issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "custom");
+  const isName = issue.code === "invalid_value" && typeof issue.input !== "object";
+  return issue.path.length === 0 && !isName && ["invalid_type", "invalid_value", "custom"].includes(issue.code);
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

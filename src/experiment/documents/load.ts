@@ -205,21 +205,24 @@ function loadBase(file: string, document: YamlDocument<MachineDocument>, above: 
 }
 
 /** The work of `count` guests that run this workload side by side. */
-export function compileGuests(
+export function compileGuests(loaded: LoadedWorkload, seed: number, count: number): readonly CompiledWorkload[] {
+  return Array.from({ length: count }, (_, guestIndex) => compileGuest(loaded, seed, guestIndex));
+}
+
+/** The work of the guest with this index on its host, whatever its neighbours run. */
+export function compileGuest(
   { workload, contents, compressedSizes, trace }: LoadedWorkload,
   seed: number,
-  count: number,
-): readonly CompiledWorkload[] {
-  return Array.from({ length: count }, (_, guestIndex) => {
-    const name = contentsOfGuest(workload, guestIndex) ?? "";
-    const [image, sizes] = [contents.get(name), compressedSizes.get(name)];
-    const inputs = {
-      ...(image && { contents: image }),
-      ...(sizes && { compressedSizes: sizes }),
-      ...(trace && { trace }),
-    };
-    return compileWorkload(workload, { seed, guestIndex, ...inputs });
-  });
+  guestIndex: number,
+): CompiledWorkload {
+  const name = contentsOfGuest(workload, guestIndex) ?? "";
+  const [image, sizes] = [contents.get(name), compressedSizes.get(name)];
+  const inputs = {
+    ...(image && { contents: image }),
+    ...(sizes && { compressedSizes: sizes }),
+    ...(trace && { trace }),
+  };
+  return compileWorkload(workload, { seed, guestIndex, ...inputs });
 }
 
 /** The files a document names: read, or complained about at the place that names them. */

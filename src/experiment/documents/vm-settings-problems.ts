@@ -1,7 +1,7 @@
 /** What is wrong with the settings of VMs although every value by itself is right. */
 import { sizeOf } from "../../guest/boot-memory.ts";
 import { pagesForVms } from "../../sim/cell.ts";
-import type { VmGroup } from "../../workload/vm-settings.ts";
+import { type VmGroup, vmsOfGroup } from "../../workload/vm-settings.ts";
 import type { DocumentPath } from "./yaml-document.ts";
 
 export interface SettingsProblem {
@@ -10,12 +10,14 @@ export interface SettingsProblem {
   readonly message: string;
 }
 
-/** How many VMs of one size share a host of how many pages. */
+/** How many VMs share a host of how many pages. */
 export interface HostDensity {
   readonly vms: number;
   readonly overcommit: number;
-  /** Configured memory of each VM. */
+  /** Configured memory of each VM that runs the workload of the cell. */
   readonly vmPages: number;
+  /** Configured memory of each VM of a group with a workload of its own, in the order of the groups. */
+  readonly groupPages?: readonly (number | undefined)[];
 }
 
 /** What shows without knowing the VMs. */
@@ -31,7 +33,7 @@ export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProb
     }
     const { reservationPages = 0, limitPages = Infinity } = group.memory ?? {};
     if (reservationPages > limitPages) {
-      const message = `${named(group)}: a reservation of ${sizeOf(reservationPages)} is more than the limit, ${sizeOf(limitPages)}`;
+      const message = `${vmsOfGroup(group)}: a reservation of ${sizeOf(reservationPages)} is more than the limit, ${sizeOf(limitPages)}`;
       problems.push({ path: [i, "memory", "reservation"], message });
     }
     return problems;
@@ -40,7 +42,8 @@ export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProb
 
 /** What shows when the size of the VMs and of the host are known. */
 export function densityProblems(groups: readonly VmGroup[], density: HostDensity): readonly SettingsProblem[] {
-  const { vms, overcommit, vmPages } = density;
+  const { vms, overcommit, vmPages, groupPages = [] } = density;
+  const pagesOf = (i: number): number => groupPages[i] ?? vmPages;
   const problems: SettingsProblem[] = [];
   for (const [i, group] of groups.entries()) {
     if (group.last >= vms) {
@@ -51,26 +54,27 @@ export function densityProblems(groups: readonly VmGroup[], density: HostDensity
     }
     for (const key of ["reservation", "limit"] as const) {
       const pages = group.memory?.[`${key}Pages`];
-      if (pages === undefined || pages <= vmPages) continue;
-      const message = `${named(group)}: a ${key} of ${sizeOf(pages)} is more than configured memory, ${sizeOf(vmPages)}`;
+      if (pages === undefined || pages <= pagesOf(i)) continue;
+      const message = `${vmsOfGroup(group)}: a ${key} of ${sizeOf(pages)} is more than configured memory, ${sizeOf(pagesOf(i))}`;
       problems.push({ path: [i, "memory", key], message });
     }
   }
   const reserving = groups.filter(({ memory }) => memory?.reservationPages !== undefined);
   const reserved = reserving.reduce((sum, group) => sum + reservedBy(group), 0);
-  const hostPages = pagesForVms(vms * vmPages, overcommit);
+  const others = groups.reduce((sum, group, i) => sum + sizeOfGroup(group) * (pagesOf(i) - vmPages), 0);
+  const hostPages = pagesForVms(vms * vmPages + others, overcommit);
   if (problems.length === 0 && reserved > hostPages) {
     const host = `the host's ${sizeOf(hostPages)} with ${vms} VMs at an overcommit of ${overcommit}`;
-    const message = `${reserving.map(named).join(", ")}: reservations of ${sizeOf(reserved)} together are more than ${host}`;
+    const message = `${reserving.map(vmsOfGroup).join(", ")}: reservations of ${sizeOf(reserved)} together are more than ${host}`;
     problems.push({ path: [groups.indexOf(reserving[0]), "memory", "reservation"], message });
   }
   return problems;
 }
 
-function reservedBy({ first, last, memory }: VmGroup): number {
-  return (last - first + 1) * (memory?.reservationPages ?? 0);
+function reservedBy(group: VmGroup): number {
+  return sizeOfGroup(group) * (group.memory?.reservationPages ?? 0);
 }
 
-function named({ first, last }: VmGroup): string {
-  return first === last ? `VM ${first}` : `VMs ${first} to ${last}`;
+function sizeOfGroup({ first, last }: VmGroup): number {
+  return last - first + 1;
 }

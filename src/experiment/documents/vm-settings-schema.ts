@@ -1,9 +1,19 @@
-/** What a matrix sets for single VMs: `{ vms: 0..3, memory: { reservation: 64MiB, limit: 192MiB, shares: high } }`. */
+/**
+ * What a matrix says of single VMs: `{ vms: 0..3, memory: { reservation: 64MiB, limit: 192MiB, shares: high } }`,
+ * `{ vms: 7, workload: memory-bomb, balloon-driver: { stuck-from: 40s }, statistics: off }`.
+ */
 import { z } from "zod";
-import { type MemorySettings, SHARE_LEVELS, type VmGroup } from "../../workload/vm-settings.ts";
-import { duration, pages } from "./quantities.ts";
+import {
+  type DriverFaults,
+  type MemorySettings,
+  SHARE_LEVELS,
+  type StatisticsFaults,
+  type VmGroup,
+} from "../../workload/vm-settings.ts";
+import { duration, pages, positiveDuration } from "./quantities.ts";
 
 const MAX_SHARES = 1_000_000;
+const MAX_DRIVER_RATE = 1_000_000;
 
 const vmRange = z
   .union([
@@ -16,33 +26,90 @@ const vmRange = z
   })
   .meta({ description: "Number of the VM, counted from 0, or a range: 0..3." });
 
+const moreThanZero = pages.refine((value) => value > 0, { error: "must be more than zero" });
+
 const memory = z
   .strictObject({
     reservation: pages.optional().meta({ description: "Machine memory that is guaranteed to the VM." }),
-    limit: pages
-      .refine((value) => value > 0, { error: "must be more than zero" })
+    limit: moreThanZero
       .optional()
       .meta({ description: "Most machine memory that the VM gets; its configured memory by default." }),
     shares: z
       .union([z.enum(SHARE_LEVELS), z.int().min(1).max(MAX_SHARES)])
       .optional()
       .meta({ description: "Weight when VMs compete; a level is worth 20, 10 or 5 shares a MB of configured memory." }),
-    "balloon-driver": z
-      .union([z.literal("off"), duration])
-      .optional()
-      .meta({ description: "When the guest's balloon driver starts, or off: the VMM has to do without one." }),
   })
-  .transform(({ reservation, limit, shares, "balloon-driver": driver }): MemorySettings => {
+  .transform(({ reservation, limit, shares }): MemorySettings => {
     return {
       ...(reservation === undefined ? {} : { reservationPages: reservation }),
       ...(limit === undefined ? {} : { limitPages: limit }),
       ...(shares === undefined ? {} : { shares }),
-      ...(driver === undefined ? {} : { balloonFromUs: driver === "off" ? Infinity : driver }),
     };
   });
 
+const driverFaults = z
+  .strictObject({
+    from: duration.optional().meta({ description: "When the driver starts; from the beginning by default." }),
+    "stuck-from": duration
+      .optional()
+      .meta({ description: "From then on it does not answer, and its balloon stays as it is." }),
+    "pages-per-second": z
+      .int()
+      .min(1)
+      .max(MAX_DRIVER_RATE)
+      .optional()
+      .meta({ description: "Most pages that it moves in a second." }),
+  })
+  .transform(({ from, "stuck-from": stuck, "pages-per-second": rate }): DriverFaults => {
+    return {
+      ...(from === undefined ? {} : { fromUs: from }),
+      ...(stuck === undefined ? {} : { stuckFromUs: stuck }),
+      ...(rate === undefined ? {} : { pagesPerSecond: rate }),
+    };
+  });
+
+const driver = z
+  .union([
+    z.literal("off").transform((): DriverFaults => ({ fromUs: "never" })),
+    duration.transform((fromUs): DriverFaults => ({ fromUs })),
+    driverFaults,
+  ])
+  .meta({ description: "The guest's balloon driver: off, when it starts, or what else is wrong with it." });
+
+const statisticsFaults = z
+  .strictObject({
+    "stale-from": duration.optional().meta({ description: "From then on the guest repeats its last report." }),
+    delay: positiveDuration.optional().meta({ description: "How old reports are when they come." }),
+    overstates: moreThanZero
+      .optional()
+      .meta({ description: "Memory that the guest says it uses beyond what it does." }),
+  })
+  .transform(({ "stale-from": stale, delay, overstates }): StatisticsFaults => {
+    return {
+      ...(stale === undefined ? {} : { staleFromUs: stale }),
+      ...(delay === undefined ? {} : { delayUs: delay }),
+      ...(overstates === undefined ? {} : { overstatedPages: overstates }),
+    };
+  });
+
+const statistics = z
+  .union([z.literal("off").transform((): StatisticsFaults => ({ missing: true })), statisticsFaults])
+  .meta({ description: "What the guest says of its memory: off, or what is wrong with it." });
+
 export const vmGroupSchema = z
-  .strictObject({ vms: vmRange, memory: memory.optional() })
-  .transform(
-    ({ vms, memory: settings }): VmGroup => ({ ...vms, ...(settings === undefined ? {} : { memory: settings }) }),
-  );
+  .strictObject({
+    vms: vmRange,
+    workload: z.string().min(1).optional().meta({ description: "What these VMs run instead of what the others do." }),
+    memory: memory.optional(),
+    "balloon-driver": driver.optional(),
+    statistics: statistics.optional(),
+  })
+  .transform(({ vms, workload, memory: settings, "balloon-driver": faults, statistics: reports }): VmGroup => {
+    return {
+      ...vms,
+      ...(workload === undefined ? {} : { workload }),
+      ...(settings === undefined ? {} : { memory: settings }),
+      ...(faults === undefined ? {} : { driver: faults }),
+      ...(reports === undefined ? {} : { statistics: reports }),
+    };
+  });

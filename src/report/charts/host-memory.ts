@@ -1,5 +1,5 @@
 import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
-import type { CellResult } from "../../sim/cell.ts";
+import { type CellResult, workTitle } from "../../sim/cell.ts";
 import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
 
 const PANEL = 330;
@@ -47,11 +47,11 @@ function chosen(cells: readonly CellResult[]): CellResult[] {
 }
 
 function draw(results: Results, cells: readonly CellResult[], id: string): Chart {
-  const { workload, machine, vms = 1, overcommit = 1, seed } = cells[0].spec;
+  const { machine, vms = 1, overcommit = 1, seed } = cells[0].spec;
   const title = `Memory of the host over time at overcommit ${overcommit}`;
   const subtitle =
     "Up to the line: machine memory for VMs and what the VMM keeps besides. Above it: what guests are configured with and the host does not hold. " +
-    `${vms} VMs of ${workload}; one run (seed ${seed}), machine ${machine}.`;
+    `${vms} VMs of ${workTitle(cells[0].spec)}; one run (seed ${seed}), machine ${machine}.`;
   const spec = frame(view(cells), { title, subtitle, source: sourceNote(results), width: 2 * PANEL + 60 });
   return { id, title, description: `${title}. ${cells.map(describe).join(" ")}`, spec };
 }

@@ -2,6 +2,7 @@
 import type { ChartKind } from "./chart.ts";
 import { cycleBreakdownChart } from "./cycle-breakdown.ts";
 import { hostMemoryChart } from "./host-memory.ts";
+import { isolationChart } from "./isolation.ts";
 import { memorySourcesChart } from "./memory-sources.ts";
 import { operationBreakdownChart } from "./operation-breakdown.ts";
 import { overcommitChart } from "./overcommit.ts";
@@ -14,6 +15,7 @@ export const CHART_KINDS: readonly ChartKind[] = [
   operationBreakdownChart,
   overcommitChart,
   memorySourcesChart,
+  isolationChart,
   hostMemoryChart,
   vmMemoryChart,
 ];

@@ -36,12 +36,12 @@ export function hostParts([{ block, workload, machine, vms }]: readonly Overcomm
 }
 
 /** "8 VMs of typical-server; n = 3 seeds (1, 2, 3), machine m". */
-export function hostNote(results: Results, { block, workload, machine, vms }: OvercommitCurve): string {
+export function hostNote(results: Results, { block, workload, work, machine, vms }: OvercommitCurve): string {
   const cells = hostCells(results).filter(
     ({ spec }) =>
       spec.block === block && spec.workload === workload && spec.machine === machine && (spec.vms ?? 1) === vms,
   );
-  return `${vms} VMs of ${workload}; ${seedNote(cells)}, ${machineNote(cells)}`;
+  return `${vms} VMs of ${work}; ${seedNote(cells)}, ${machineNote(cells)}`;
 }
 
 function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {

@@ -40,7 +40,7 @@ function unlikeVms(results: Results): readonly Block[] {
     kind: "table",
     caption: `${title}; ${meansOver(rows[0].seeds)}`,
     columns: ["VMM", "overcommit ratio", "VM", ...Object.values(VM_FIGURES)],
-    rows: rows.map(({ vmm, ratio, vm, figures }) => [vmm, ratio, String(vm), ...figures]),
+    rows: rows.map(({ vmm, ratio, vm, figures }) => [vmm, ratio, String(vm), ...figures.map((figure) => figure ?? "")]),
     folded: true,
   }));
 }

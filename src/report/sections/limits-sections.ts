@@ -1,5 +1,6 @@
 import { catalogue } from "../../experiment/catalogue.ts";
 import { groupBy } from "../../analysis/results.ts";
+import { workTitle } from "../../sim/cell.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
@@ -21,7 +22,7 @@ export function notDoneSection({ results }: Run): Section {
             columns: ["VMM", "workload", "block", "cells", "status", "reason"],
             rows: [...groups.values()].map((group) => {
               const { spec, status, reason = "" } = group[0];
-              return [spec.vmm.label, spec.workload, spec.block, group.length, status, reason];
+              return [spec.vmm.label, workTitle(spec), spec.block, group.length, status, reason];
             }),
           },
         ];
@@ -80,7 +81,8 @@ export function limitsSection(): Section {
         "Device firmware, interrupt coalescing of real network cards, RAID controllers and their caches.",
         "Pages are 4 KiB; no large pages, no NUMA.",
         "At host resolution an operation costs its mean under the same VMM; its variation is left to queueing, faults and I/O.",
-        "Failures, migrations and administration: guests are started once and stay.",
+        "Failures other than those set for single VMs, migrations and administration: guests are started once and stay.",
+        "At host resolution a sender does not wait for the link: more than it carries shows as its utilization, not as latency.",
       ]),
       paragraph("Confidence intervals cover the variation between seeds of the workload, not the error of the models."),
     ],

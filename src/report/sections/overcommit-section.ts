@@ -24,7 +24,7 @@ export function overcommitSection({ results }: Run): Section {
           ),
           list(
             curves.map(
-              (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.workload}, block ${curve.block})`,
+              (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.work}, block ${curve.block})`,
             ),
           ),
           ...[...overcommitChart.draw(results), ...memorySourcesChart.draw(results)].map(

@@ -1,5 +1,6 @@
 import { basename, isAbsolute } from "node:path";
 import { groupBy } from "../../analysis/results.ts";
+import { workTitle } from "../../sim/cell.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
@@ -43,7 +44,7 @@ export function runSection({ results, manifest }: Run): Section {
 function streams(cells: Run["results"]["cells"]): Block {
   const groups = groupBy(
     cells.filter((cell) => cell.status === "done"),
-    ({ spec }) => JSON.stringify([spec.workload, spec.vms ?? "", spec.seed]),
+    ({ spec }) => JSON.stringify([workTitle(spec), spec.vms ?? "", spec.seed]),
   );
   return {
     kind: "table",
@@ -51,7 +52,7 @@ function streams(cells: Run["results"]["cells"]): Block {
     columns: ["workload", "VMs", "seed", "SHA-256", "cells that replayed it"],
     rows: [...groups.values()].map((group) => {
       const { spec, streamDigest } = group[0];
-      return [spec.workload, spec.vms ?? 1, spec.seed, streamDigest, group.length];
+      return [workTitle(spec), spec.vms ?? 1, spec.seed, streamDigest, group.length];
     }),
     folded: true,
   };

@@ -28,8 +28,7 @@ export function findings(results: Results): string[] {
 /** A strategy may be in several blocks, with other ratios: which VMs it is about goes first. */
 function overcommitFindings(results: Results): string[] {
   return overcommitCurves(results).map(
-    ({ block, vms, workload, verdict }) =>
-      `Overcommit, ${vms} VMs of ${workload} (block ${block}): ${verdict.sentence}`,
+    ({ block, vms, work, verdict }) => `Overcommit, ${vms} VMs of ${work} (block ${block}): ${verdict.sentence}`,
   );
 }
 

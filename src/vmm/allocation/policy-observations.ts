@@ -41,7 +41,7 @@ export class HostView implements VmsByName {
   readonly #parameters: ViewParameters;
   readonly #hasSwapSpace: boolean;
   readonly #cold: ColdPages | undefined;
-  readonly #reports = new Map<VmMemory, GuestReport>();
+  readonly #reports = new Map<VmMemory, { readonly askedUs: number; readonly report: GuestReport | undefined }>();
   readonly #names = new Map<string, VmMemory>();
 
   /** `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
@@ -101,23 +101,22 @@ export class HostView implements VmsByName {
       shares: SHARES,
       canBalloon: vm.balloon !== undefined,
       migrating: false,
-      stallUs: vm.statistics?.stallUs ?? 0,
+      stallUs: vm.pressure?.stallUs ?? 0,
       ...(guest && { guest }),
     };
   }
 
   #report(vm: VmMemory, nowUs: number): GuestReport | undefined {
     const last = this.#reports.get(vm);
-    if (last !== undefined && nowUs < last.atUs + this.#parameters.statisticsPeriodSeconds * 1e6) return last;
-    if (vm.statistics === undefined) return undefined;
-    const { unused, available, committed } = vm.statistics;
-    const report: GuestReport = {
-      atUs: nowUs,
-      unused: unused * KIB_PER_PAGE,
-      available: available * KIB_PER_PAGE,
-      committed: committed * KIB_PER_PAGE,
+    if (last !== undefined && nowUs < last.askedUs + this.#parameters.statisticsPeriodSeconds * 1e6) return last.report;
+    const figures = vm.statistics?.report(nowUs);
+    const report = figures && {
+      atUs: figures.atUs,
+      unused: figures.unused * KIB_PER_PAGE,
+      available: figures.available * KIB_PER_PAGE,
+      committed: figures.committed * KIB_PER_PAGE,
     };
-    this.#reports.set(vm, report);
+    this.#reports.set(vm, { askedUs: nowUs, report });
     return report;
   }
 }

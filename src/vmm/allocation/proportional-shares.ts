@@ -127,8 +127,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     const promised = vms.reduce((sum, vm) => sum + vm.returned, 0);
     const claimed = vms.reduce((sum, vm) => sum + vm.claimed, 0);
     const claimants = vms.map((vm) => {
-      const elsewhere = vm.compressed + vm.patched + vm.swapped + vm.ballooned;
-      const most = Math.min(this.#limit(vm), vm.claimed + elsewhere);
+      const most = Math.min(this.#limit(vm), vm.claimed + vm.compressed + vm.patched + vm.swapped + vm.ballooned);
       vm.least = this.#reservation(vm);
       const least = Math.min(most, vm.least);
       const shares = memoryShares(vm.pages, vm.settings?.shares);

@@ -10,6 +10,8 @@ const PICKS_PER_PAGE = 16;
 
 export interface HostSwapParameters extends Record<string, number | boolean> {
   spacePercent: number;
+  diskPositioningMs: number;
+  diskMegabytesPerSecond: number;
 }
 
 class HostSwap implements MemoryMechanism {
@@ -19,8 +21,16 @@ class HostSwap implements MemoryMechanism {
   readonly #memory: HostMemory;
   readonly #random: RandomStream;
 
-  constructor({ spacePercent }: HostSwapParameters, context: HostContext) {
+  constructor(parameters: HostSwapParameters, context: HostContext) {
+    const { spacePercent, diskPositioningMs, diskMegabytesPerSecond } = parameters;
+    const { disk } = context.profile;
     this.#memory = context.memory;
+    if (diskPositioningMs > 0 || diskMegabytesPerSecond > 0) {
+      context.memory.swapDisk = {
+        positioningUs: diskPositioningMs * 1000 || disk.positioningUs,
+        megabytesPerSecond: diskMegabytesPerSecond || disk.megabytesPerSecond,
+      };
+    }
     if (spacePercent > 0) {
       context.memory.swapSpacePages = Math.floor((context.memory.frames.forVms * spacePercent) / 100);
     }
@@ -68,6 +78,21 @@ export const hostSwap = definePart<"memory", HostSwapParameters>({
       min: 0,
       max: 10_000,
       source: "ESX 3 and later; the default of ESX 2 is one file of the host's memory: 100 %",
+    },
+    diskPositioningMs: {
+      summary: "Positioning time of a disk of its own that swap space is on; 0: that of the host's disk",
+      default: 0,
+      unit: "ms",
+      min: 0,
+      source:
+        "with neither of the two, swap space is on the host's disk; more than the disk's own is one that is failing",
+    },
+    diskMegabytesPerSecond: {
+      summary: "Transfer rate of a disk of its own that swap space is on; 0: that of the host's disk",
+      default: 0,
+      unit: "MB/s",
+      min: 0,
+      source: "see diskPositioningMs",
     },
   },
   needs: ["page.map"],

@@ -4,7 +4,7 @@ import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
-import type { PageSharer } from "../memory-roles.ts";
+import type { PageSharer, ScanSpeed } from "../memory-roles.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { adviseKsm, INITIAL_ADVICE, type KsmAdvice } from "./ksm-advisor.ts";
 import { ITEM_BYTES, KsmScanner } from "./ksm-scanner.ts";
@@ -32,22 +32,24 @@ class Ksm implements MemoryMechanism, PageSharer {
   readonly kind = "sharing";
   readonly sharesOnDemand = false;
   readonly copiesForLast = true;
-  readonly scannedBeforeStart: boolean;
   readonly #memory: HostMemory;
+  readonly #mechanisms: readonly MemoryMechanism[];
   readonly #parameters: KsmParameters;
   readonly #scanner: KsmScanner;
   readonly #megahertz: number;
   readonly #costs: { readonly hash: number; readonly compare: number; readonly map: number };
   /** Without the advisor, only its pages to scan count, which stay what they are. */
   #advice: KsmAdvice;
+  /** What a tuner has said last. */
+  #speed: ScanSpeed | undefined;
   /** Time that the last batch took, and the pass so far: scanning alone, and with the sleep between batches. */
   #batchUs = 0;
   #busyUs = 0;
   #passUs = 0;
 
-  constructor(parameters: KsmParameters, { memory, profile }: HostContext) {
-    this.scannedBeforeStart = parameters.scannedBeforeStart;
+  constructor(parameters: KsmParameters, { memory, profile, mechanisms }: HostContext) {
     this.#memory = memory;
+    this.#mechanisms = mechanisms;
     this.#parameters = parameters;
     this.#scanner = new KsmScanner(memory, parameters);
     this.#megahertz = profile.megahertz;
@@ -61,9 +63,14 @@ class Ksm implements MemoryMechanism, PageSharer {
     memory.frames.addOverhead(Math.ceil((memory.frames.forVms * ITEM_BYTES) / PAGE_BYTES));
   }
 
+  /** Whether a host that is tuned has scanned before depends on what its tuner would have said: then it has not. */
+  get scannedBeforeStart(): boolean {
+    return this.#parameters.scannedBeforeStart && !this.#isTuned;
+  }
+
   /** The scanner sleeps after each batch. */
   get periodUs(): number {
-    return 1000 * this.#parameters.sleepMs + this.#batchUs;
+    return 1000 * (this.#speed?.sleepMs ?? this.#parameters.sleepMs) + this.#batchUs;
   }
 
   /**
@@ -72,6 +79,8 @@ class Ksm implements MemoryMechanism, PageSharer {
    * third pass of S4.series, see workloads/data/ksm-runs.json), which is 32 comparisons of 0.25 us.
    */
   work(): void {
+    this.#batchUs = 0;
+    if (this.#isTuned && this.#speed?.run !== true) return;
     const scanner = this.#scanner;
     const { hashes, comparisons, remaps, pagesScanned, fullScans } = scanner;
     scanner.scan(this.#advice.pagesToScan);
@@ -97,6 +106,16 @@ class Ksm implements MemoryMechanism, PageSharer {
 
   forget(vm: VmMemory, ppn: number): void {
     this.#scanner.forget(vm, ppn);
+  }
+
+  /** While the advisor is on, the kernel takes no number of pages from outside (Linux, mm/ksm.c, pages_to_scan_store). */
+  tune(speed: ScanSpeed): void {
+    this.#speed = speed;
+    if (!this.#parameters.advisor) this.#advice = { ...this.#advice, pagesToScan: speed.pagesToScan };
+  }
+
+  get #isTuned(): boolean {
+    return this.#mechanisms.some(({ kind }) => kind === "tuning");
   }
 
   #endPass(): void {

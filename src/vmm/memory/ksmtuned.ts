@@ -3,6 +3,7 @@
  * comes with Linux distributions, the rules of oVirt's MOM (doc/ksm.rules), and ksmtuned as Proxmox VE changes it. They differ in
  * how often they look, in what they take for the memory that VMs use, and in how long KSM sleeps.
  */
+import type { ScanSpeed } from "../memory-roles.ts";
 
 export interface KsmTuner {
   readonly name: string;
@@ -56,14 +57,6 @@ export interface HostUse {
   readonly committedKib: number;
 }
 
-export interface KsmTuning {
-  /** Off: nothing more is merged; what is merged stays so. */
-  readonly run: boolean;
-  /** Pages scanned each time KSM wakes up. */
-  readonly pagesToScan: number;
-  readonly sleepMs: number;
-}
-
 const SLEEP_OF_KIB = 16 * 1024 * 1024;
 const BOOST = 300;
 const DECAY = -50;
@@ -73,7 +66,7 @@ const THRESHOLD_FRACTION = 0.2;
 const LEAST_THRESHOLD_KIB = 2048;
 
 /** What KSM does until the next decision. `pagesToScan`: what was decided last, {@link LEAST_PAGES} at first (assumption). */
-export function tuneKsm(tuner: KsmTuner, host: HostUse, pagesToScan = LEAST_PAGES): KsmTuning {
+export function tuneKsm(tuner: KsmTuner, host: HostUse, pagesToScan = LEAST_PAGES): ScanSpeed {
   const threshold = Math.max(LEAST_THRESHOLD_KIB, THRESHOLD_FRACTION * host.totalKib);
   const sleepMs = sleepOf(tuner, host.totalKib);
   const plenty = host.committedKib + threshold < host.totalKib && host.freeKib > threshold;

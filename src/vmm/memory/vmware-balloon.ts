@@ -76,6 +76,7 @@ class VmwareBalloon implements MemoryMechanism {
     balloon.poll(wanted, mostFree, { reclaims: false });
     const free = vm.ballooned - ballooned;
     if (free >= Math.min(missing, mostFree)) return this.#speedUp(rate, free);
+    if (balloon.busy === true) return;
     rate.slowPolls = this.#parameters.slowPolls;
     const more = Math.min(missing, rate.reclaimed) - free;
     if (more <= 0) return;

@@ -28,7 +28,7 @@ export interface Clocks {
 }
 
 /**
- * Run threads to their end; `tellTime` is told the time before each step. While the processor works, `realPerGuest` real
+ * Run threads to their end; `tellTime` is told the time before each step, by clocks that go on. While the processor works, `realPerGuest` real
  * nanoseconds pass for one of the guest; while it waits, they pass together. Returns the guest's time of the end.
  */
 export function runFairly(
@@ -36,31 +36,42 @@ export function runFairly(
   realPerGuest: number,
   tellTime: (clocks: Clocks) => void,
 ): number {
-  let [guest, real] = [0, 0];
+  const clocks = { guest: 0, real: 0 };
   let running = threads.map((steps): Running => ({ steps, had: 0, readyAt: 0 }));
   while (running.length > 0) {
-    const idle = Math.max(0, Math.min(...running.map(({ readyAt }) => readyAt)) - real);
-    guest += idle;
-    real += idle;
-    const thread = next(running, real);
-    tellTime({ guest, real });
+    const idle = Math.max(0, earliest(running) - clocks.real);
+    clocks.guest += idle;
+    clocks.real += idle;
+    const thread = next(running, clocks.real);
+    tellTime(clocks);
     const step = thread.steps.next();
     if (step.done === true) {
       running = running.filter((other) => other !== thread);
       continue;
     }
     const { cpu, kernelThreads, readyAt } = step.value;
-    guest += cpu + kernelThreads;
-    real += (cpu + kernelThreads) * realPerGuest;
+    clocks.guest += cpu + kernelThreads;
+    clocks.real += (cpu + kernelThreads) * realPerGuest;
     thread.had += cpu;
     thread.readyAt = readyAt;
   }
-  return guest;
+  return clocks.guest;
+}
+
+function earliest(running: readonly Running[]): number {
+  let earliestAt = Infinity;
+  for (const { readyAt } of running) earliestAt = Math.min(earliestAt, readyAt);
+  return earliestAt;
 }
 
 function next(running: readonly Running[], now: number): Running {
-  const least = Math.max(...running.map(({ had }) => had)) - MOST_OWED;
-  const ready = running.filter(({ readyAt }) => readyAt <= now);
-  for (const thread of ready) thread.had = Math.max(thread.had, least);
-  return ready.reduce((best, thread) => (thread.had < best.had ? thread : best));
+  let most = -Infinity;
+  for (const { had } of running) most = Math.max(most, had);
+  let best: Running | undefined;
+  for (const thread of running) {
+    if (thread.readyAt > now) continue;
+    thread.had = Math.max(thread.had, most - MOST_OWED);
+    if (best === undefined || thread.had < best.had) best = thread;
+  }
+  return best ?? running[0];
 }

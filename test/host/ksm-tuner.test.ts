@@ -1,0 +1,123 @@
+/** What services that tune KSM see of a host, and what they make KSM do, with figures worked out by hand. */
+import { describe, expect, it } from "vitest";
+import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { runHost } from "../../src/sim/host.ts";
+import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
+import type { Part } from "../../src/vmm/contract.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { ksm, type KsmParameters } from "../../src/vmm/memory/ksm.ts";
+import { ksmtuned, momKsm, proxmoxKsmtuned } from "../../src/vmm/memory/ksm-tuner.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
+import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
+import { buildHost } from "./fixtures.ts";
+
+const { profile } = loadMachine("machines/x86-64-server.yaml");
+const FRAMES = 10_000;
+/** Of 40,000 KiB, a fifth: 8000 KiB. */
+const THRESHOLD = 2000;
+
+/** A host of 10,000 pages with one VM of that size, which uses the first `used` pages; every content is there `copies` times. */
+function hostWith(tuner: Part<"memory">, used: number, copies = 1, parameters: Partial<KsmParameters> = {}) {
+  const host = buildHost({ ...kvm, memory: [tuner, ksm(parameters), hostSwap()] }, FRAMES, profile);
+  const vm = host.memory.addVm(FRAMES);
+  for (let ppn = 0; ppn < used; ppn++) host.memory.write(vm, ppn, 1 + Math.floor(ppn / copies));
+  const [tuning, scanner] = host.mechanisms;
+  /** Pages scanned in one batch after a decision. */
+  const scanned = (): number => {
+    tuning.work();
+    const before = host.memory.pagesScanned;
+    scanner.work();
+    return host.memory.pagesScanned - before;
+  };
+  return { ...host, vm, tuning, scanner, scanned };
+}
+
+describe("a tuner of KSM", () => {
+  it("leaves KSM off while VMs hold little of the host, and lets it run when they hold more", () => {
+    // 7999 pages and the threshold of 2000 are less than the host, and 2001 are free.
+    expect(hostWith(ksmtuned(), 7999).scanned()).toBe(0);
+    // 8000 and 2000 are not less than 10,000; free memory is no less than the threshold, so that KSM is slowed down: 64 pages at least.
+    expect(hostWith(ksmtuned(), 8000).scanned()).toBe(64);
+  });
+
+  it("speeds up by 300 pages a decision while less is free than the threshold, to 1250", () => {
+    const { scanned } = hostWith(ksmtuned(), FRAMES - THRESHOLD + 1);
+    expect(Array.from({ length: 6 }, scanned)).toEqual([364, 664, 964, 1250, 1250, 1250]);
+  });
+
+  it("lets KSM sleep longer on a small host: 10 ms for 16 GiB, in proportion", () => {
+    const host = hostWith(ksmtuned(), 7000);
+    host.tuning.work();
+    // 10 ms * 16,777,216 KiB / 40,000 KiB = 4194.3 ms, cut to whole milliseconds; ten times as long under Proxmox.
+    expect(host.scanner.periodUs).toBe(4_194_000);
+    const proxmox = hostWith(proxmoxKsmtuned(), 7000);
+    proxmox.tuning.work();
+    expect(proxmox.scanner.periodUs).toBe(41_943_000);
+  });
+
+  it("goes by what VMs are configured with (MOM), hold (ksmtuned), or hold in proportion (Proxmox)", () => {
+    // 1000 pages of 10,000 are in use: the others say that there is plenty.
+    expect([momKsm(), ksmtuned(), proxmoxKsmtuned()].map((tuner) => hostWith(tuner, 1000).scanned())).toEqual([
+      64, 0, 0,
+    ]);
+    // 8000 pages in pairs. Merging leaves them resident, so that ksmtuned goes on to the last pair. In proportion, less is held
+    // as soon as the first batch of the second pass has merged its 64 pages, and Proxmox switches KSM off.
+    const saved = [ksmtuned(), proxmoxKsmtuned()].map((tuner) => {
+      const host = hostWith(tuner, 8000, 2);
+      for (let round = 0; round < 400; round++) host.scanned();
+      return host.memory.frames.saved;
+    });
+    expect(saved).toEqual([4000, 32]);
+  });
+
+  it("does not tell the advisor how many pages to scan", () => {
+    const { scanned } = hostWith(ksmtuned(), 9000, 1, { advisor: true });
+    expect([scanned(), scanned()]).toEqual([500, 500]);
+  });
+
+  it("says when it decides: every minute, or every ten seconds", () => {
+    const periods = [ksmtuned(), momKsm(), proxmoxKsmtuned()].map((tuner) => hostWith(tuner, 1).tuning.periodUs);
+    expect(periods).toEqual([60e6, 10e6, 60e6]);
+  });
+
+  it("goes before KSM, takes the place of another, and is skipped where there is no KSM", () => {
+    const { vmm, problems } = composeVmm(kvm, { "memory.mom-ksm": "on" }, PARTS);
+    const names = vmm.memory.map(({ definition }) => definition.name);
+    expect([problems, names.indexOf("ksm") - names.indexOf("mom-ksm")]).toEqual([[], 1]);
+    const both = composeVmm(kvm, { "memory.mom-ksm": "on", "memory.ksmtuned": "on" }, PARTS);
+    expect(both.problems.map(({ message }) => message)).toEqual([
+      "a VMM has one part for KSM's speed; expected ksmtuned or mom-ksm, not both",
+    ]);
+    const without = composeVmm(kvm, { "memory.ksmtuned": "on", "memory.ksm": "off" }, PARTS).vmm;
+    expect(reasonToSkip(without, profile, { vms: 2 })).toBe(
+      "kvm has ksmtuned without ksm, which is what makes use of it",
+    );
+  });
+});
+
+it("on a host, equal guests are merged only where the tuner lets KSM run", () => {
+  const contents = BigUint64Array.from({ length: 4096 }, (_, page) => BigInt(page + 1));
+  const guest = {
+    memoryPages: 4096,
+    kernelPages: 1000,
+    processes: 1,
+    anonymousPages: 2000,
+    residentAnonymousPages: 2000,
+    filePages: 500,
+    residentFilePages: 500,
+    swapPages: 0,
+    threads: 1,
+    contents,
+  };
+  const stream = new OperationStreamBuilder().finish();
+  const idle = { name: "idle", guest, stream, durationUs: 300e6, warmupUs: 0 };
+  const saved = (frames: number, memory: readonly Part<"memory">[]): number =>
+    runHost({ ...kvm, memory }, profile, [idle, idle], frames).metrics.memory_shared_saved_mib;
+  // Two guests with all their memory in use on a host with room for three: a third is free, more than a fifth.
+  expect(saved(3 * 4096, [ksmtuned(), ksm(), hostSwap()])).toBe(0);
+  // With room for a little more than two, KSM runs: batches of 364 pages every 5 s at first, of 1250 after three minutes.
+  expect(saved(2 * 4096 + 100, [ksmtuned(), ksm(), hostSwap()])).toBeGreaterThan(0);
+  expect(saved(3 * 4096, [ksm(), hostSwap()])).toBeGreaterThan(10);
+});
