@@ -45,9 +45,10 @@ function seconds(bench: Bench, vmm: VmmReference): number {
 }
 
 const BALLOON: VmmReference = { esx: { "memory.vmware-balloon": { maxPercent: 90 } } };
-const SWAPPING: VmmReference = { esx: { "memory.vmware-balloon": false } };
+/** The source's host is Linux. */
+const SWAPPING: VmmReference = { esx: { "memory.vmware-balloon": false, "memory.linux-swap": true } };
 
-const READ_AHEAD = "the source's host reads eight pages of its swap space at a time; ESX, which swaps here, reads one";
+const READ_AHEAD = "the source's host reads eight pages of its swap space at a time; here it reads one";
 
 function row(name: string, vmm: VmmReference, reason?: string): ValidationRow {
   return {
