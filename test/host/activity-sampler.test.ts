@@ -54,31 +54,39 @@ describe("the distribution that the tests rest on", () => {
   });
 });
 
-describe("a period is one of the VM's execution time", () => {
-  /** Time at which the first period is over, looked at ten times a second. */
-  function endOfPeriod(change: (vm: VmMemory, nowUs: number) => void): number {
-    const memory = new HostMemory(profile, 1000, new PendingCharges());
-    const vm = memory.addVm(1000);
-    for (let ppn = 0; ppn < vm.pages; ppn++) memory.write(vm, ppn, 1);
-    const sampler = new ActivitySampler(vm, new RandomStream(1, "activity/vm0"), PERIOD_US);
-    for (let nowUs = 0; ; nowUs += 1e5) {
-      sampler.advance(nowUs);
-      // Nothing has been touched.
-      if (sampler.fraction === 0) return nowUs;
-      change(vm, nowUs);
-    }
+/** Time at which the first period is over, looked at ten times a second. */
+function endOfPeriod(change: (vm: VmMemory, nowUs: number) => void): number {
+  const memory = new HostMemory(profile, 1000, new PendingCharges());
+  const vm = memory.addVm(1000);
+  for (let ppn = 0; ppn < vm.pages; ppn++) memory.write(vm, ppn, 1);
+  const sampler = new ActivitySampler(vm, new RandomStream(1, "activity/vm0"), PERIOD_US);
+  for (let nowUs = 0; ; nowUs += 1e5) {
+    sampler.advance(nowUs);
+    // Nothing has been touched.
+    if (sampler.fraction === 0) return nowUs;
+    change(vm, nowUs);
   }
+}
 
+/** Until 24 s it waits half of the time. */
+function waits(vm: VmMemory, nowUs: number): void {
+  vm.heldBack = { us: Math.min(nowUs / 2, 12e6) };
+}
+
+/** It is blocked from 3 to 8 s. */
+function blocked(vm: VmMemory, nowUs: number): void {
+  vm.blocked = nowUs >= 3e6 && nowUs < 8e6;
+}
+
+describe("a period is one of the VM's execution time", () => {
   test("which goes on while the guest has nothing to do", () => {
     expect(endOfPeriod(() => {})).toBe(PERIOD_US);
   });
 
   test("which stands still while the VMM keeps it from running", () => {
-    const waits = (vm: VmMemory, nowUs: number): void => void (vm.heldBack = { us: Math.min(nowUs / 2, 12e6) });
     expect(endOfPeriod(waits)).toBe(PERIOD_US + 12e6);
-    const blocked = (vm: VmMemory, nowUs: number): void => void (vm.blocked = nowUs >= 3e6 && nowUs < 8e6);
     expect(endOfPeriod(blocked)).toBe(PERIOD_US + 5e6);
-    // From 3 to 8 s it is blocked, and what it waits for meanwhile does not count again; it waits half of the time up to 24 s.
+    // What it waits for while it is blocked does not count again.
     const both = (vm: VmMemory, nowUs: number): void => (blocked(vm, nowUs), waits(vm, nowUs));
     expect(endOfPeriod(both)).toBe(PERIOD_US + 1.5e6 + 5e6 + 8e6);
   });

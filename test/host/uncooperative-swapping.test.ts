@@ -55,6 +55,18 @@ function requestsOf({ requests }: HostMemory, kind: number): { requests: number;
   return { requests: count, pages };
 }
 
+/** Requests for the pages of a file that is read from end to end after the host has swapped all of it out. */
+function requestsForFile({ guest, memory, swapOut }: ReturnType<typeof cachedFile>): number {
+  const [vm] = memory.vms;
+  swapOut(vm.mapped - 1);
+  memory.requests.clear();
+  for (let page = 0; page < FILE_PAGES; page++) guest.cache.read(page);
+  const { requests, pages } = requestsOf(memory, DiskRequestKind.SwapRead);
+  expect(guest.requests.length).toBe(0);
+  expect(pages).toBeGreaterThan(FILE_PAGES - 2);
+  return requests / pages;
+}
+
 const HOSTS = [
   { name: "at random", part: hostSwap() },
   { name: "by age", part: linuxSwap() },
@@ -97,18 +109,6 @@ describe.each(HOSTS)("swapping by the host, $name", ({ part }) => {
 });
 
 describe("what was sequential in the guest's file", () => {
-  /** Requests for the pages of a file that is read from end to end after the host has swapped all of it out. */
-  function requestsForFile({ guest, memory, swapOut }: ReturnType<typeof cachedFile>): number {
-    const [vm] = memory.vms;
-    swapOut(vm.mapped - 1);
-    memory.requests.clear();
-    for (let page = 0; page < FILE_PAGES; page++) guest.cache.read(page);
-    const { requests, pages } = requestsOf(memory, DiskRequestKind.SwapRead);
-    expect(guest.requests.length).toBe(0);
-    expect(pages).toBeGreaterThan(FILE_PAGES - 2);
-    return requests / pages;
-  }
-
   it("is scattered over swap space by random victims (decayed swap sequentiality)", () => {
     // The guest would have read its file in one request. Of a random order, one page in 1000 follows its predecessor.
     expect(requestsForFile(cachedFile(hostSwap(), FILE_PAGES))).toBeGreaterThan(0.98);

@@ -10,9 +10,9 @@ import { addGuest, buildHost, checkFrames, type TestHost } from "./fixtures.ts";
 const PAGES = 100_000;
 
 /** How the balloon changes in each of so many polls; `before`: what happens first. */
-function polls({ mechanisms: [balloon], memory }: TestHost, count: number, before = (_: number): void => {}): number[] {
+function polls({ mechanisms: [balloon], memory }: TestHost, count: number, before?: (poll: number) => void): number[] {
   return Array.from({ length: count }, (_, i) => {
-    before(i);
+    before?.(i);
     const { ballooned } = memory.vms[0];
     balloon.work();
     return memory.vms[0].ballooned - ballooned;
