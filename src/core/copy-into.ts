@@ -1,5 +1,17 @@
-/** A typed array that has become too small: what is in it, in a larger one, which is returned. */
+/** Typed arrays that have become too small. */
+
+/** What is in an array, in a larger one, which is returned. */
 export function copyInto<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(from: T, larger: T): T {
   larger.set(from);
   return larger;
+}
+
+const FIRST_LENGTH = 1024;
+
+/**
+ * A length with room for `needed` entries, to grow to: a quarter more than now, so that at most a fifth is empty and each
+ * entry is copied four times in the end. `most`: never more than that.
+ */
+export function lengthFor(needed: number, length: number, most = Infinity): number {
+  return Math.min(most, Math.max(FIRST_LENGTH, needed, length + (length >> 2)));
 }

@@ -2,6 +2,7 @@
  * Anonymous memory of a guest's processes at host resolution, where pages have contents and no page tables: zero on first
  * use, to the guest's swap device and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
  */
+import { copyInto, lengthFor } from "../core/copy-into.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
@@ -14,7 +15,7 @@ const NONE = -1;
 const AREA_BITS = 12;
 const TABLE_PAGES = 512;
 
-/** What the page-table entry of a page that is in memory allows. */
+/** What the page-table entry of a page that is in memory allows: the low bits of its place. */
 const Entry = {
   Writable: 0,
   /** A copy of the page is on the swap device, and a write must fault so that it is given up. */
@@ -23,6 +24,8 @@ const Entry = {
   Absent: 2,
   ReadAhead: 3,
 } as const;
+const ENTRY_BITS = 2;
+const ENTRY_MASK = 3;
 
 export class AnonymousMemory implements PageOwner {
   swapIns = 0;
@@ -36,12 +39,11 @@ export class AnonymousMemory implements PageOwner {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
-  /** Logical page -> PPN; -1: never used; below: in swap slot -(entry + 2). */
+  /** Logical page -> PPN and, in the low bits, {@link Entry}; -1: never used; below: in swap slot -(place + 2). */
   readonly #place: Int32Array;
-  /** Of logical pages in memory. */
-  readonly #entry: Uint8Array;
   readonly #slotOf: Int32Array;
-  readonly #slotContent: Uint32Array;
+  /** Of slots that have been in use. */
+  #slotContent = new Uint32Array(0);
   readonly #swap: SwapSpace;
   /** By area. None: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
   readonly #readahead: readonly SwapReadahead[];
@@ -58,9 +60,7 @@ export class AnonymousMemory implements PageOwner {
     this.#physical = physical;
     this.#requests = requests;
     this.#place = new Int32Array(logicalPages).fill(NONE);
-    this.#entry = new Uint8Array(logicalPages);
     this.#slotOf = new Int32Array(logicalPages).fill(NONE);
-    this.#slotContent = new Uint32Array(swapPages);
     this.#swap = new SwapSpace(swapPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
     this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
@@ -82,6 +82,12 @@ export class AnonymousMemory implements PageOwner {
     return ppn === NONE ? ZERO_CONTENT : this.#physical.read(ppn);
   }
 
+  /** A process reads a logical page, whatever it holds. */
+  touch(page: number): void {
+    const ppn = this.#present(page, false);
+    if (ppn !== NONE) this.#physical.touch(ppn);
+  }
+
   /** False: the guest is out of memory and swap, and the write is lost with the process. */
   write(page: number, content: number): boolean {
     const ppn = this.#present(page, true);
@@ -94,7 +100,7 @@ export class AnonymousMemory implements PageOwner {
   discard(page: number): void {
     const place = this.#place[page];
     if (place >= 0) {
-      this.#pages.release(place);
+      this.#pages.release(place >> ENTRY_BITS);
       this.#releaseSlot(page);
     } else if (place !== NONE) {
       this.#swap.release(-(place + 2));
@@ -110,14 +116,14 @@ export class AnonymousMemory implements PageOwner {
   }
 
   evict(ppn: number, page: number): Evicted {
-    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
+    if (this.#pages.references(ppn) > 1) return Evicted.Kept;
     const known = this.#slotOf[page];
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
     if (known === NONE) this.#writeOut(ppn, slot);
     if (known === NONE && this.#keepsCache) {
       this.#slotOf[page] = slot;
-      this.#entry[page] = Entry.Absent;
+      this.#setEntry(page, Entry.Absent);
       return Evicted.Writing;
     }
     this.#slotOf[page] = NONE;
@@ -126,6 +132,10 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #writeOut(ppn: number, slot: number): void {
+    if (slot >= this.#slotContent.length) {
+      const length = lengthFor(slot + 1, this.#slotContent.length);
+      this.#slotContent = copyInto(this.#slotContent, new Uint32Array(length));
+    }
     this.#slotContent[slot] = this.#physical.readForDisk(ppn);
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;
@@ -135,9 +145,10 @@ export class AnonymousMemory implements PageOwner {
     const place = this.#place[page];
     if (place === NONE) return this.#demandZero(page);
     if (place < NONE) return this.#swapIn(page, -(place + 2), write);
-    if (this.#entry[page] !== Entry.Writable) this.#resolve(page, write);
-    this.#pages.replacement.use(place);
-    return place;
+    if ((place & ENTRY_MASK) !== Entry.Writable) this.#resolve(page, place & ENTRY_MASK, write);
+    const ppn = place >> ENTRY_BITS;
+    this.#pages.replacement.use(ppn);
+    return ppn;
   }
 
   #demandZero(page: number): number {
@@ -150,27 +161,24 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #settle(page: number, ppn: number): void {
-    this.#place[page] = ppn;
-    this.#entry[page] = Entry.Writable;
+    this.#place[page] = (ppn << ENTRY_BITS) | Entry.Writable;
     this.#pages.replacement.use(ppn);
   }
 
   /** A minor fault on a page that is in memory and on the swap device. */
-  #resolve(page: number, write: boolean): void {
-    if (this.#entry[page] === Entry.ReadOnly && !write) return;
-    if (this.#entry[page] !== Entry.ReadOnly) {
-      this.#readahead[page >>> AREA_BITS].found(page, this.#entry[page] === Entry.ReadAhead);
-    }
+  #resolve(page: number, entry: number, write: boolean): void {
+    if (entry === Entry.ReadOnly && !write) return;
+    if (entry !== Entry.ReadOnly) this.#readahead[page >>> AREA_BITS].found(page, entry === Entry.ReadAhead);
     this.swapCacheFaults++;
     this.#map(page, write);
   }
 
   /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
   #map(page: number, write: boolean): void {
-    this.#entry[page] = Entry.ReadOnly;
+    this.#setEntry(page, Entry.ReadOnly);
     if (!write && !this.#swap.isFull && this.#keepsCache) return;
     this.#releaseSlot(page);
-    this.#entry[page] = Entry.Writable;
+    this.#setEntry(page, Entry.Writable);
   }
 
   #swapIn(page: number, slot: number, write: boolean): number {
@@ -186,7 +194,7 @@ export class AnonymousMemory implements PageOwner {
   #readSlot(page: number, slot: number): number {
     const ppn = this.#pages.allocate(PageUse.Anonymous, page);
     if (ppn === NONE) return NONE;
-    this.#place[page] = ppn;
+    this.#place[page] = (ppn << ENTRY_BITS) | Entry.ReadOnly;
     this.#slotOf[page] = slot;
     this.#physical.writeFromDisk(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
@@ -200,16 +208,19 @@ export class AnonymousMemory implements PageOwner {
     const table = page - (page % TABLE_PAGES);
     const from = Math.max(readahead.from, table);
     const to = Math.min(readahead.to, table + TABLE_PAGES, this.#place.length);
-    const ppn = this.#place[page];
-    this.#entry[page] = Entry.ReadOnly;
+    const ppn = this.#place[page] >> ENTRY_BITS;
     this.#pages.share(ppn);
     for (let next = from; next < to; next++) {
       const place = this.#place[next];
       if (place >= NONE) continue;
       if (this.#readSlot(next, -(place + 2)) === NONE) break;
-      this.#entry[next] = Entry.ReadAhead;
+      this.#setEntry(next, Entry.ReadAhead);
     }
     this.#pages.release(ppn);
+  }
+
+  #setEntry(page: number, entry: number): void {
+    this.#place[page] = (this.#place[page] & ~ENTRY_MASK) | entry;
   }
 
   get #keepsCache(): boolean {

@@ -3,7 +3,8 @@
  * memory, and the scan of both pairs of lists. It is the work of kswapd, done here at once when free pages run low.
  */
 import { Evicted, type GuestPages, PageUse, type Replacement } from "./guest-pages.ts";
-import type { PageLinks, PageList } from "./page-list.ts";
+import type { PageDescriptors } from "./page-descriptors.ts";
+import type { PageList } from "./page-list.ts";
 import { type GroupLists, PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
 
 /** Most pages looked at before the other lists have their turn (SWAP_CLUSTER_MAX). */
@@ -35,10 +36,9 @@ export class BalancedReclaim implements Replacement {
   scanned = 0;
   stolen = 0;
   readonly #pages: GuestPages;
-  readonly #flags: Uint8Array;
+  readonly #descriptors: PageDescriptors;
   /** Pages on their way to the swap device, in this pass. */
-  readonly #writing: number[] = [];
-  readonly #isWriting: Uint8Array;
+  readonly #writing = new Set<number>();
   /** Of what is looked at, how much is anonymous memory. */
   #anonymousShare = 0;
   #mayDeactivateAnonymous = false;
@@ -47,15 +47,14 @@ export class BalancedReclaim implements Replacement {
   readonly #pagesEach: number;
   readonly #lastGroup: number;
 
-  constructor(pages: GuestPages, links: PageLinks, flags: Uint8Array, shape: ReclaimShape) {
+  constructor(pages: GuestPages, shape: ReclaimShape) {
     const { groups, pagesEach, fileItems, canSwap } = shape;
     this.#pages = pages;
-    this.#flags = flags;
+    this.#descriptors = pages.descriptors;
     this.#canSwap = canSwap;
     this.#pagesEach = pagesEach;
     this.#lastGroup = groups - 1;
-    this.lru = new SplitLru(links, flags, groups, shape.anonymousItems, fileItems);
-    this.#isWriting = new Uint8Array(flags.length);
+    this.lru = new SplitLru(pages.descriptors, groups, shape.anonymousItems, fileItems);
   }
 
   get filePages(): number {
@@ -76,11 +75,11 @@ export class BalancedReclaim implements Replacement {
   }
 
   use(ppn: number): void {
-    this.#flags[ppn] |= PageFlag.Accessed;
+    this.#descriptors.flags[ppn] |= PageFlag.Accessed;
   }
 
   useText(ppn: number): void {
-    this.#flags[ppn] |= PageFlag.Accessed | PageFlag.Executable;
+    this.#descriptors.flags[ppn] |= PageFlag.Accessed | PageFlag.Executable;
   }
 
   useByCall(ppn: number): void {
@@ -89,13 +88,13 @@ export class BalancedReclaim implements Replacement {
 
   /** A process unmaps a page of a file: that it was used counts like a system call (zap_pte_range, mm/memory.c). */
   unmap(ppn: number): void {
-    const used = (this.#flags[ppn] & PageFlag.Accessed) !== 0;
-    this.#flags[ppn] &= ~(PageFlag.Accessed | PageFlag.Executable);
+    const used = (this.#descriptors.flags[ppn] & PageFlag.Accessed) !== 0;
+    this.#descriptors.flags[ppn] &= ~(PageFlag.Accessed | PageFlag.Executable);
     if (used) this.useByCall(ppn);
   }
 
   forget(item: number): void {
-    this.lru.anonymous.shadows[item] = 0;
+    this.lru.anonymous.setShadow(item, 0);
   }
 
   /** Reclaim until there are as many free pages as the high watermark says, or nothing more is found. */
@@ -177,7 +176,7 @@ export class BalancedReclaim implements Replacement {
   }
 
   #shrinkInactive(pool: PagePool, { inactive }: GroupLists, wanted: number): void {
-    const writing = this.#writing.length;
+    const writing = this.#writing.size;
     for (let left = Math.min(wanted, inactive.length); left > 0 && inactive.head !== NONE; left--) {
       const page = inactive.head;
       this.scanned++;
@@ -186,17 +185,17 @@ export class BalancedReclaim implements Replacement {
       else if (fate === Fate.Activate) this.lru.activate(page, pool);
       else this.lru.rotate(page, pool);
     }
-    const written = this.#writing.length - writing;
+    const written = this.#writing.size - writing;
     if (written > 0) this.lru.noteCost(pool, written);
   }
 
   /** A page found used stays, and if it is found so twice, or is program text, it becomes active (folio_check_references). */
   #fate(page: number, pool: PagePool): number {
-    if (this.#isWriting[page] !== 0) return Fate.Activate;
-    const flags = this.#flags[page];
-    this.#flags[page] = flags & ~(PageFlag.Accessed | PageFlag.Referenced);
+    if (this.#writing.has(page)) return Fate.Activate;
+    const flags = this.#descriptors.flags[page];
+    this.#descriptors.flags[page] = flags & ~(PageFlag.Accessed | PageFlag.Referenced);
     if ((flags & PageFlag.Accessed) === 0) return Fate.Reclaim;
-    this.#flags[page] |= PageFlag.Referenced;
+    this.#descriptors.flags[page] |= PageFlag.Referenced;
     const isText = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
     return isText || (flags & PageFlag.Referenced) !== 0 ? Fate.Activate : Fate.Keep;
   }
@@ -211,8 +210,7 @@ export class BalancedReclaim implements Replacement {
     } else if (evicted === Evicted.Kept) this.lru.activate(page, pool);
     else {
       this.lru.rotate(page, pool);
-      this.#isWriting[page] = 1;
-      this.#writing.push(page);
+      this.#writing.add(page);
     }
   }
 
@@ -220,8 +218,8 @@ export class BalancedReclaim implements Replacement {
   #shrinkActive(pool: PagePool, active: PageList, wanted: number): void {
     for (let left = Math.min(wanted, active.length); left > 0; left--) {
       const page = active.head;
-      const flags = this.#flags[page];
-      this.#flags[page] = flags & ~PageFlag.Accessed;
+      const flags = this.#descriptors.flags[page];
+      this.#descriptors.flags[page] = flags & ~PageFlag.Accessed;
       const isText = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
       if (isText && (flags & PageFlag.Accessed) !== 0) this.lru.rotate(page, pool);
       else this.lru.deactivate(page, pool);
@@ -231,10 +229,9 @@ export class BalancedReclaim implements Replacement {
   /** What has been written is the next to be freed. */
   #finishWrites(): void {
     for (const page of this.#writing) {
-      this.#isWriting[page] = 0;
       if (this.#pages.use(page) === PageUse.Anonymous) this.lru.putFirst(page, this.lru.anonymous);
     }
-    this.#writing.length = 0;
+    this.#writing.clear();
   }
 
   #pool(isFile: boolean): PagePool {

@@ -17,7 +17,7 @@ export class BalloonDriver {
   constructor(pages: GuestPages, physical: PhysicalMemory) {
     this.#pages = pages;
     this.#physical = physical;
-    this.#balloon = new PageList(pages.links);
+    this.#balloon = new PageList(pages.descriptors);
   }
 
   get size(): number {

@@ -3,7 +3,6 @@
  * left.
  */
 import { Evicted, type GuestPages, type Replacement } from "./guest-pages.ts";
-import type { PageLinks } from "./page-list.ts";
 import { REFERENCED, TwoListReplacement } from "./two-list-replacement.ts";
 
 /** Page cache that reclaim leaves alone while anonymous memory can be swapped out: vm.pagecache min_percent, Linux 2.4. */
@@ -14,14 +13,12 @@ export class CacheFirstReclaim implements Replacement {
   readonly cached: TwoListReplacement;
   readonly anonymous: TwoListReplacement;
   readonly #pages: GuestPages;
-  readonly #flags: Uint8Array;
   readonly #cacheFloor: number;
 
-  constructor(pages: GuestPages, links: PageLinks, flags: Uint8Array) {
+  constructor(pages: GuestPages) {
     this.#pages = pages;
-    this.#flags = flags;
-    this.cached = new TwoListReplacement(links, flags);
-    this.anonymous = new TwoListReplacement(links, flags);
+    this.cached = new TwoListReplacement(pages.descriptors);
+    this.anonymous = new TwoListReplacement(pages.descriptors);
     this.#cacheFloor = Math.ceil(pages.total * CACHE_FLOOR_FRACTION);
   }
 
@@ -42,11 +39,11 @@ export class CacheFirstReclaim implements Replacement {
   }
 
   use(ppn: number): void {
-    this.#flags[ppn] |= REFERENCED;
+    this.#pages.descriptors.flags[ppn] |= REFERENCED;
   }
 
   useText(ppn: number): void {
-    this.#flags[ppn] |= REFERENCED;
+    this.#pages.descriptors.flags[ppn] |= REFERENCED;
   }
 
   /** It does not matter here how often a page has been mapped, or when it left. */
@@ -55,7 +52,7 @@ export class CacheFirstReclaim implements Replacement {
   forget(): void {}
 
   useByCall(ppn: number): void {
-    this.#flags[ppn] |= REFERENCED;
+    this.#pages.descriptors.flags[ppn] |= REFERENCED;
   }
 
   balance(): void {
@@ -78,6 +75,6 @@ export class CacheFirstReclaim implements Replacement {
   }
 }
 
-export function cacheFirstReclaim(pages: GuestPages, links: PageLinks, flags: Uint8Array): CacheFirstReclaim {
-  return new CacheFirstReclaim(pages, links, flags);
+export function cacheFirstReclaim(pages: GuestPages): CacheFirstReclaim {
+  return new CacheFirstReclaim(pages);
 }

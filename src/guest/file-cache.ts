@@ -2,7 +2,9 @@
  * A guest's files at host resolution, where pages have contents and the disk is asked after the fact: read through the page
  * cache, written back later. At monitor resolution: file-io.ts.
  */
+import { BitSet } from "../core/bit-set.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
+import { DirtyQueue } from "./dirty-queue.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelVersion } from "./kernel-version.ts";
@@ -27,16 +29,13 @@ export class FileCache implements PageOwner {
   readonly #cache: PageCache;
   /** What is on the disk; a page that nobody has looked at yet gets a content of its own when somebody does. */
   readonly #onDisk: Uint32Array;
-  /** File pages in the order in which they became dirty, with the time: a ring, each page in it at most once. */
-  readonly #dirtyRing: Int32Array;
-  readonly #dirtySince: Float64Array;
-  readonly #queued: Uint8Array;
-  /** 1: a process maps the page. */
-  readonly #mapped: Uint8Array;
-  /** 1: a fault on the page asks for more to be read ahead (PG_readahead). */
-  readonly #marked: Uint8Array;
-  #dirtyHead = 0;
-  #dirtyCount = 0;
+  /** Pages to be written back, each at most once, and which they are. */
+  readonly #toWrite = new DirtyQueue();
+  readonly #queued: BitSet;
+  /** Pages that a process maps. */
+  readonly #mapped: BitSet;
+  /** Pages a fault on which asks for more to be read ahead (PG_readahead). */
+  readonly #marked: BitSet;
 
   constructor(
     pages: GuestPages,
@@ -53,11 +52,9 @@ export class FileCache implements PageOwner {
     this.#ids = ids;
     this.#cache = new PageCache(pages, filePages);
     this.#onDisk = new Uint32Array(filePages).fill(UNSEEN);
-    this.#dirtyRing = new Int32Array(filePages);
-    this.#dirtySince = new Float64Array(filePages);
-    this.#queued = new Uint8Array(filePages);
-    this.#mapped = new Uint8Array(filePages);
-    this.#marked = new Uint8Array(filePages);
+    this.#queued = new BitSet(filePages);
+    this.#mapped = new BitSet(filePages);
+    this.#marked = new BitSet(filePages);
   }
 
   /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
@@ -78,7 +75,7 @@ export class FileCache implements PageOwner {
    */
   visit(page: number, from: number, to: number, text: boolean): number {
     if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to);
-    else if (this.#mapped[page] === 0) this.#minorFault(page, from, to, text);
+    else if (!this.#mapped.has(page)) this.#minorFault(page, from, to, text);
     const ppn = this.#cache.frameOf(page);
     if (ppn === NONE) return this.#stored(page);
     this.#use(ppn, text);
@@ -88,8 +85,8 @@ export class FileCache implements PageOwner {
   /** The mapping is gone. */
   unmap(from: number, to: number): void {
     for (let page = from; page < to; page++) {
-      if (this.#mapped[page] === 0) continue;
-      this.#mapped[page] = 0;
+      if (!this.#mapped.has(page)) continue;
+      this.#mapped.delete(page);
       this.#pages.replacement.unmap(this.#cache.frameOf(page));
     }
   }
@@ -109,16 +106,16 @@ export class FileCache implements PageOwner {
       return;
     }
     this.#cache.markDirty(page);
-    if (this.#queued[page] === 0) this.#enqueue(page, now);
+    if (this.#queued.has(page)) return;
+    this.#queued.add(page);
+    this.#toWrite.add(page, now);
   }
 
   /** Write pages back that became dirty at or before `before`; one disk request per run of neighbours. */
   writeBack(before: number): void {
-    while (this.#dirtyCount > 0 && this.#dirtySince[this.#dirtyHead] <= before) {
-      const page = this.#dirtyRing[this.#dirtyHead];
-      this.#dirtyHead = (this.#dirtyHead + 1) % this.#dirtyRing.length;
-      this.#dirtyCount--;
-      this.#queued[page] = 0;
+    while (this.#toWrite.length > 0 && this.#toWrite.oldest <= before) {
+      const page = this.#toWrite.take();
+      this.#queued.delete(page);
       if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
     }
   }
@@ -131,9 +128,9 @@ export class FileCache implements PageOwner {
   }
 
   evict(ppn: number, page: number): Evicted {
-    if (this.#pages.references[ppn] > 1) return Evicted.Kept;
-    this.#mapped[page] = 0;
-    this.#marked[page] = 0;
+    if (this.#pages.references(ppn) > 1) return Evicted.Kept;
+    this.#mapped.delete(page);
+    this.#marked.delete(page);
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
@@ -159,13 +156,13 @@ export class FileCache implements PageOwner {
     const window = this.#version.readAroundPages;
     const first = Math.max(from, page - (window >> 1));
     this.#readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
-    this.#mapped[page] = 1;
+    this.#mapped.add(page);
   }
 
   #minorFault(page: number, from: number, to: number, text: boolean): void {
     this.minorFaults++;
-    if (this.#marked[page] !== 0) {
-      this.#marked[page] = 0;
+    if (this.#marked.has(page)) {
+      this.#marked.delete(page);
       let next = page + 1;
       while (next < to && this.#cache.frameOf(next) !== NONE) next++;
       const window = this.#version.readAroundPages;
@@ -180,7 +177,7 @@ export class FileCache implements PageOwner {
     for (let page = from; page < to; page++) {
       if (this.#cache.frameOf(page) !== NONE) continue;
       if (this.#readIn(page) === NONE) break;
-      if (page === marked) this.#marked[page] = 1;
+      if (page === marked) this.#marked.add(page);
     }
     this.#pages.release(ppn);
   }
@@ -191,8 +188,8 @@ export class FileCache implements PageOwner {
     const first = page - (page % window);
     for (let next = Math.max(first, from); next < Math.min(to, first + window); next++) {
       const ppn = this.#cache.frameOf(next);
-      if (ppn === NONE || this.#mapped[next] !== 0 || this.#marked[next] !== 0) continue;
-      this.#mapped[next] = 1;
+      if (ppn === NONE || this.#mapped.has(next) || this.#marked.has(next)) continue;
+      this.#mapped.add(next);
       this.#use(ppn, text);
     }
   }
@@ -211,13 +208,5 @@ export class FileCache implements PageOwner {
   #stored(page: number): number {
     if (this.#onDisk[page] === UNSEEN) this.#onDisk[page] = this.#ids.unique();
     return this.#onDisk[page];
-  }
-
-  #enqueue(page: number, now: number): void {
-    const slot = (this.#dirtyHead + this.#dirtyCount) % this.#dirtyRing.length;
-    this.#dirtyRing[slot] = page;
-    this.#dirtySince[slot] = now;
-    this.#queued[page] = 1;
-    this.#dirtyCount++;
   }
 }

@@ -89,7 +89,7 @@ export class FileIo implements PageOwner, AccessObserver {
 
   /** A page that a process maps, or that is being read, can't be spared. */
   wasAccessed(frame: number): boolean {
-    return this.#context.frames.references[frame] > 1;
+    return this.#context.frames.references(frame) > 1;
   }
 
   evict(frame: number, page: number): Evicted {

@@ -2,30 +2,36 @@
  * A guest's free pages: those freed last come first, then in order of number those that have never been used. The latter
  * are linked when their turn comes, so that a page nobody uses takes no memory of the simulator.
  */
-import { type PageLinks, PageList } from "./page-list.ts";
+import type { PageDescriptors } from "./page-descriptors.ts";
+import { PageList } from "./page-list.ts";
 
 const NONE = -1;
 
 export class FreePages {
-  readonly #total: number;
+  readonly #descriptors: PageDescriptors;
   readonly #linked: PageList;
   /** Pages from this one on have never been used and are not linked. */
   #fresh = 0;
 
   /** All pages are free. */
-  constructor(links: PageLinks, total: number) {
-    this.#total = total;
-    this.#linked = new PageList(links);
+  constructor(descriptors: PageDescriptors) {
+    this.#descriptors = descriptors;
+    this.#linked = new PageList(descriptors);
   }
 
   get length(): number {
-    return this.#linked.length + this.#total - this.#fresh;
+    return this.#linked.length + this.#descriptors.pages - this.#fresh;
   }
 
   /** The page to use next, or -1. */
   get head(): number {
     if (this.#linked.head !== NONE) return this.#linked.head;
-    return this.#fresh < this.#total ? this.#fresh : NONE;
+    return this.#fresh < this.#descriptors.pages ? this.#fresh : NONE;
+  }
+
+  /** The page has never been used, nor any after it. */
+  isFresh(page: number): boolean {
+    return page >= this.#fresh;
   }
 
   remove(page: number): void {
@@ -39,6 +45,7 @@ export class FreePages {
   }
 
   #linkUpTo(page: number): void {
+    this.#descriptors.cover(page);
     while (this.#fresh <= page) this.#linked.append(this.#fresh++);
   }
 }

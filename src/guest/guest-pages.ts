@@ -3,7 +3,7 @@
  * free pages run low is the affair of the kernel's {@link Replacement}.
  */
 import { FreePages } from "./free-pages.ts";
-import { PageLinks } from "./page-list.ts";
+import { PageDescriptors } from "./page-descriptors.ts";
 import type { Watermarks } from "./watermarks.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4 } as const;
@@ -49,18 +49,15 @@ export interface Replacement {
   balance(): void;
 }
 
-/** Makes the replacement of a guest: lists of its pages, and a byte of flags for each, the low three bits not its own. */
-export type ReplacementOf<R extends Replacement> = (pages: GuestPages, links: PageLinks, flags: Uint8Array) => R;
+/** Makes the replacement of a guest. */
+export type ReplacementOf<R extends Replacement> = (pages: GuestPages) => R;
 
 export class GuestPages<R extends Replacement = Replacement> {
   readonly total: number;
   readonly marks: Watermarks;
   readonly replacement: R;
   readonly free: FreePages;
-  /** For lists of pages; each is on one at most. */
-  readonly links: PageLinks;
-  /** How many page-table entries, or others, refer to a page that is not free. */
-  readonly references: Uint16Array;
+  readonly descriptors: PageDescriptors;
   /** The control group to which pages of files are charged that come into memory now: one for each service process. */
   group = 0;
   /** Pages in the balloon. */
@@ -68,21 +65,15 @@ export class GuestPages<R extends Replacement = Replacement> {
   kernel = 0;
   /** Times a page was asked for and none could be had. */
   outOfMemory = 0;
-  readonly #flags: Uint8Array;
-  /** Which file page or which logical anonymous page a page in use holds. */
-  readonly #item: Int32Array;
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
 
   constructor(total: number, marks: Watermarks, replacement: ReplacementOf<R>) {
     this.total = total;
     this.marks = marks;
-    this.#flags = new Uint8Array(total);
-    this.#item = new Int32Array(total);
-    this.references = new Uint16Array(total);
-    this.links = new PageLinks(total);
-    this.free = new FreePages(this.links, total);
-    this.replacement = replacement(this, this.links, this.#flags);
+    this.descriptors = new PageDescriptors(total);
+    this.free = new FreePages(this.descriptors);
+    this.replacement = replacement(this);
   }
 
   /** Who evicts cache pages and anonymous pages; set once, when the guest is put together. */
@@ -104,11 +95,16 @@ export class GuestPages<R extends Replacement = Replacement> {
   }
 
   use(ppn: number): number {
-    return this.#flags[ppn] & USE_MASK;
+    return this.free.isFresh(ppn) ? PageUse.Free : this.descriptors.flags[ppn] & USE_MASK;
   }
 
   item(ppn: number): number {
-    return this.#item[ppn];
+    return this.descriptors.item[ppn];
+  }
+
+  /** How many page-table entries, or others, refer to a page that is not free. */
+  references(ppn: number): number {
+    return this.descriptors.references[ppn];
   }
 
   /**
@@ -138,9 +134,10 @@ export class GuestPages<R extends Replacement = Replacement> {
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
     this.free.remove(ppn);
-    this.#flags[ppn] = use;
-    this.#item[ppn] = item;
-    this.references[ppn] = 1;
+    const { flags, item: items, references } = this.descriptors;
+    flags[ppn] = use;
+    items[ppn] = item;
+    references[ppn] = 1;
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.add(ppn, use === PageUse.File, item);
     else if (use === PageUse.Balloon) this.ballooned++;
     else this.kernel++;
@@ -148,24 +145,25 @@ export class GuestPages<R extends Replacement = Replacement> {
 
   /** One more reference. */
   share(ppn: number): void {
-    this.references[ppn] += 1;
+    this.descriptors.references[ppn] += 1;
   }
 
   /** One reference less; the last one frees the page. */
   release(ppn: number): void {
-    this.references[ppn] -= 1;
-    if (this.references[ppn] > 0) return;
+    const { references, flags } = this.descriptors;
+    references[ppn] -= 1;
+    if (references[ppn] > 0) return;
     const use = this.use(ppn);
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.remove(ppn, use === PageUse.File);
     else if (use === PageUse.Balloon) this.ballooned--;
     else this.kernel--;
-    this.#flags[ppn] = PageUse.Free;
+    flags[ppn] = PageUse.Free;
     this.free.add(ppn);
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */
   evict(ppn: number): Evicted {
     const owner = this.use(ppn) === PageUse.File ? this.#cacheOwner : this.#anonymousOwner;
-    return owner === undefined ? Evicted.Kept : owner.evict(ppn, this.#item[ppn]);
+    return owner === undefined ? Evicted.Kept : owner.evict(ppn, this.item(ppn));
   }
 }

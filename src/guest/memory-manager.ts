@@ -75,7 +75,7 @@ function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: numbe
     canSwap: swapPages > 0,
   };
   const marks = watermarks(kernel, Math.max(0, memoryPages - kernelPages));
-  return new GuestPages(memoryPages, marks, (pages, links, flags) => new BalancedReclaim(pages, links, flags, reclaim));
+  return new GuestPages(memoryPages, marks, (pages) => new BalancedReclaim(pages, reclaim));
 }
 
 /** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */

@@ -121,7 +121,7 @@ export class PageFaults {
     const { machine, paths, pages, frames, version } = this.#context;
     machine.cpu.runKernel(paths["copy-on-write"], 1);
     let frame = shared;
-    if (frames.references[shared] !== 1) {
+    if (frames.references(shared) !== 1) {
       frame = this.#context.takeFrame(PageUse.Anonymous, page);
       if ((space.entry(page) & Pte.Present) === 0) {
         // The page itself has been swapped out to make room: the access faults again and brings it back.

@@ -1,33 +1,22 @@
-/**
- * Doubly linked lists of guest pages. All lists of a guest share one pair of link arrays, since a page is on at most one.
- */
+/** Doubly linked lists of guest pages. All lists of a guest share the links of its page descriptors. */
+import type { PageDescriptors } from "./page-descriptors.ts";
+
 const NONE = -1;
-
-export class PageLinks {
-  readonly next: Int32Array;
-  readonly previous: Int32Array;
-
-  constructor(pages: number) {
-    // What is not on a list is not read: a page that is never used takes no memory.
-    this.next = new Int32Array(pages);
-    this.previous = new Int32Array(pages);
-  }
-}
 
 /** A list: oldest page at the head. */
 export class PageList {
-  readonly #links: PageLinks;
+  readonly #descriptors: PageDescriptors;
   #tail = NONE;
   /** Oldest page, or -1. */
   head = NONE;
   length = 0;
 
-  constructor(links: PageLinks) {
-    this.#links = links;
+  constructor(descriptors: PageDescriptors) {
+    this.#descriptors = descriptors;
   }
 
   append(page: number): void {
-    const { next, previous } = this.#links;
+    const { next, previous } = this.#descriptors;
     next[page] = NONE;
     previous[page] = this.#tail;
     if (this.#tail === NONE) this.head = page;
@@ -38,7 +27,7 @@ export class PageList {
 
   /** Put a page where it will be taken next. */
   prepend(page: number): void {
-    const { next, previous } = this.#links;
+    const { next, previous } = this.#descriptors;
     next[page] = this.head;
     previous[page] = NONE;
     if (this.head === NONE) this.#tail = page;
@@ -48,7 +37,7 @@ export class PageList {
   }
 
   remove(page: number): void {
-    const { next, previous } = this.#links;
+    const { next, previous } = this.#descriptors;
     const [before, after] = [previous[page], next[page]];
     if (before === NONE) this.head = after;
     else next[before] = after;

@@ -5,6 +5,8 @@
 export interface PhysicalMemory {
   /** Content id of a page. */
   read(ppn: number): number;
+  /** A page is read, whatever it holds. */
+  touch(ppn: number): void;
   write(ppn: number, content: number): void;
   /** The same for a page on its way to the guest's disk, or as it comes from there. */
   readForDisk(ppn: number): number;

@@ -39,14 +39,14 @@ export class ReverseMapping implements PageOwner, AccessObserver {
       accessed = true;
     }
     if (accessed) machine.mmu.invalidate(page);
-    return accessed || entries !== frames.references[frame];
+    return accessed || entries !== frames.references(frame);
   }
 
   evict(frame: number, page: number): Evicted {
     const { frames, machine, pages, paths } = this.#context;
     machine.mmu.commit();
     const sharers = this.#sharers(frame, page);
-    if (sharers.length !== frames.references[frame]) return Evicted.Kept;
+    if (sharers.length !== frames.references(frame)) return Evicted.Kept;
     const slot = this.#swap.take();
     if (slot === -1) return Evicted.Kept;
     machine.cpu.runKernel(paths.reclaim, 1);

@@ -3,7 +3,9 @@
  * group (Linux 6.1, mm/swap.c), and what tells that the active ones are not those in use any more: the refault distance of
  * pages that come back (mm/workingset.c).
  */
-import { PageLinks, PageList } from "./page-list.ts";
+import { copyInto } from "../core/copy-into.ts";
+import type { PageDescriptors } from "./page-descriptors.ts";
+import { PageList } from "./page-list.ts";
 
 /** Bits of a page's flags that replacement owns. */
 export const PageFlag = {
@@ -42,19 +44,33 @@ export class PagePool {
   activations = 0;
   /** {@link activations} when reclaim last ended. */
   seenActivations = 0;
-  /** When each item was evicted, and in bit 0 whether from the working set; 0: it is not out. */
-  readonly shadows: Uint32Array;
+  /** See {@link shadowOf}; empty until the first item is evicted. */
+  #shadows = new Uint32Array(0);
+  readonly #items: number;
 
-  constructor(links: PageLinks, groups: number, items: number) {
+  constructor(descriptors: PageDescriptors, groups: number, items: number) {
     this.groups = Array.from({ length: groups }, () => ({
-      active: new PageList(links),
-      inactive: new PageList(links),
+      active: new PageList(descriptors),
+      inactive: new PageList(descriptors),
     }));
-    this.shadows = new Uint32Array(items);
+    this.#items = items;
   }
 
   get length(): number {
     return this.active + this.inactive;
+  }
+
+  /** When an item was evicted, and in bit 0 whether from the working set; 0: it is not out. */
+  shadowOf(item: number): number {
+    return this.#shadows.length === 0 ? NEVER : this.#shadows[item];
+  }
+
+  setShadow(item: number, shadow: number): void {
+    if (this.#shadows.length === 0) {
+      if (shadow === NEVER) return;
+      this.#shadows = new Uint32Array(this.#items);
+    }
+    this.#shadows[item] = shadow;
   }
 
   /** With less than 1 GiB of pages the inactive lists are to be as long as the active ones (inactive_is_low). */
@@ -66,46 +82,48 @@ export class PagePool {
 export class SplitLru {
   readonly anonymous: PagePool;
   readonly files: PagePool;
-  readonly #flags: Uint8Array;
-  readonly #groupOf: Uint16Array;
+  readonly #descriptors: PageDescriptors;
+  /** By page; as long as the descriptors. */
+  #groupOf = new Uint16Array(0);
   /** Evictions and activations so far (nonresident_age), in steps: how far pages that are out have aged. */
   #age = AGE_STEP;
 
-  constructor(links: PageLinks, flags: Uint8Array, groups: number, anonymousItems: number, fileItems: number) {
-    this.anonymous = new PagePool(links, groups, anonymousItems);
-    this.files = new PagePool(links, groups, fileItems);
-    this.#flags = flags;
-    this.#groupOf = new Uint16Array(flags.length);
+  constructor(descriptors: PageDescriptors, groups: number, anonymousItems: number, fileItems: number) {
+    this.anonymous = new PagePool(descriptors, groups, anonymousItems);
+    this.files = new PagePool(descriptors, groups, fileItems);
+    this.#descriptors = descriptors;
   }
 
   /** A page comes into memory with the content of an item, charged to a control group. */
   add(page: number, pool: PagePool, item: number, group: number): void {
-    this.#flags[page] &= ~OWN_BITS;
+    const { flags, room } = this.#descriptors;
+    if (page >= this.#groupOf.length) this.#groupOf = copyInto(this.#groupOf, new Uint16Array(room));
+    flags[page] &= ~OWN_BITS;
     this.#groupOf[page] = group;
-    const shadow = pool.shadows[item];
-    pool.shadows[item] = NEVER;
+    const shadow = pool.shadowOf(item);
+    pool.setShadow(item, NEVER);
     if (shadow !== NEVER && this.#refault(page, pool, shadow)) this.#appendActive(page, pool);
     else this.#appendInactive(page, pool);
   }
 
   remove(page: number, pool: PagePool): void {
     this.#takeOff(page, pool);
-    this.#flags[page] &= ~OWN_BITS;
+    this.#descriptors.flags[page] &= ~OWN_BITS;
   }
 
   /** Reclaim is about to free a page: remember when. */
   evict(page: number, pool: PagePool, item: number): void {
-    const workingSet = (this.#flags[page] & PageFlag.WorkingSet) !== 0 ? 1 : 0;
-    pool.shadows[item] = this.#age | workingSet;
+    const workingSet = (this.#descriptors.flags[page] & PageFlag.WorkingSet) !== 0 ? 1 : 0;
+    pool.setShadow(item, this.#age | workingSet);
     this.#grow();
   }
 
   /** A system call uses a page: the second time it becomes active (folio_mark_accessed). */
   markAccessed(page: number, pool: PagePool): void {
-    const flags = this.#flags[page];
-    if ((flags & PageFlag.Referenced) === 0) this.#flags[page] |= PageFlag.Referenced;
+    const flags = this.#descriptors.flags[page];
+    if ((flags & PageFlag.Referenced) === 0) this.#descriptors.flags[page] |= PageFlag.Referenced;
     else if ((flags & PageFlag.Active) === 0) {
-      this.#flags[page] &= ~PageFlag.Referenced;
+      this.#descriptors.flags[page] &= ~PageFlag.Referenced;
       this.activate(page, pool);
     }
   }
@@ -118,13 +136,13 @@ export class SplitLru {
 
   deactivate(page: number, pool: PagePool): void {
     this.#takeOff(page, pool);
-    this.#flags[page] |= PageFlag.WorkingSet;
+    this.#descriptors.flags[page] |= PageFlag.WorkingSet;
     this.#appendInactive(page, pool);
   }
 
   /** To the young end of the list that it is on. */
   rotate(page: number, pool: PagePool): void {
-    const active = (this.#flags[page] & PageFlag.Active) !== 0;
+    const active = (this.#descriptors.flags[page] & PageFlag.Active) !== 0;
     this.#takeOff(page, pool);
     if (!active) return this.#appendInactive(page, pool);
     this.#appendActive(page, pool);
@@ -134,7 +152,7 @@ export class SplitLru {
   /** The next that reclaim looks at (folio_rotate_reclaimable). */
   putFirst(page: number, pool: PagePool): void {
     this.#takeOff(page, pool);
-    this.#flags[page] &= ~PageFlag.Active;
+    this.#descriptors.flags[page] &= ~PageFlag.Active;
     pool.groups[this.#groupOf[page]].inactive.prepend(page);
     pool.inactive++;
   }
@@ -159,27 +177,27 @@ export class SplitLru {
     pool.activations++;
     this.#grow();
     if ((shadow & 1) !== 0) {
-      this.#flags[page] |= PageFlag.WorkingSet;
+      this.#descriptors.flags[page] |= PageFlag.WorkingSet;
       this.noteCost(pool, 1);
     }
     return true;
   }
 
   #appendActive(page: number, pool: PagePool): void {
-    this.#flags[page] |= PageFlag.Active;
+    this.#descriptors.flags[page] |= PageFlag.Active;
     pool.groups[this.#groupOf[page]].active.append(page);
     pool.active++;
   }
 
   #appendInactive(page: number, pool: PagePool): void {
-    this.#flags[page] &= ~PageFlag.Active;
+    this.#descriptors.flags[page] &= ~PageFlag.Active;
     pool.groups[this.#groupOf[page]].inactive.append(page);
     pool.inactive++;
   }
 
   #takeOff(page: number, pool: PagePool): void {
     const lists = pool.groups[this.#groupOf[page]];
-    if ((this.#flags[page] & PageFlag.Active) !== 0) {
+    if ((this.#descriptors.flags[page] & PageFlag.Active) !== 0) {
       lists.active.remove(page);
       pool.active--;
     } else {

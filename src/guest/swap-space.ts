@@ -1,13 +1,15 @@
 /** Slots of the guest's swap device, at either resolution, with how many page-table entries refer to each. */
+import { copyInto, lengthFor } from "../core/copy-into.ts";
+
 export class SwapSpace {
-  readonly #references: Uint16Array;
+  /** Slots beyond its end have never been used. */
+  #references = new Uint16Array(0);
   readonly #slots: number;
   /** Slots are taken in ascending order and around, so that pages swapped out together lie side by side (scan_swap_map). */
   #next = 0;
   #used = 0;
 
   constructor(slots: number) {
-    this.#references = new Uint16Array(slots);
     this.#slots = slots;
   }
 
@@ -23,9 +25,13 @@ export class SwapSpace {
   /** A slot with one reference, or -1 when the device is full. */
   take(): number {
     if (this.#used === this.#slots) return -1;
-    while (this.#references[this.#next] > 0) this.#advance();
+    while (this.#next < this.#references.length && this.#references[this.#next] > 0) this.#advance();
     const slot = this.#next;
     this.#advance();
+    if (slot >= this.#references.length) {
+      const length = lengthFor(slot + 1, this.#references.length, this.#slots);
+      this.#references = copyInto(this.#references, new Uint16Array(length));
+    }
     this.#references[slot] = 1;
     this.#used++;
     return slot;

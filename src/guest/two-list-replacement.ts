@@ -2,7 +2,8 @@
  * Two-list page replacement (Linux 2.4 and 2.6; O'Neil et al. 1993 for the idea): a page starts on the inactive list, a
  * reference found there when its turn comes promotes it, and the active list is aged until it is at most twice the inactive.
  */
-import { PageList, type PageLinks } from "./page-list.ts";
+import type { PageDescriptors } from "./page-descriptors.ts";
+import { PageList } from "./page-list.ts";
 
 /** Bits of a page's flags that replacement owns. */
 export const REFERENCED = 0x10;
@@ -21,13 +22,13 @@ export class TwoListReplacement {
   readonly inactive: PageList;
   /** Absent where {@link REFERENCED} tells all. */
   observer: AccessObserver | undefined;
-  readonly #flags: Uint8Array;
+  readonly #descriptors: PageDescriptors;
 
-  /** `flags` holds one byte a page; the caller sets {@link REFERENCED} when the page is used. */
-  constructor(links: PageLinks, flags: Uint8Array) {
-    this.active = new PageList(links);
-    this.inactive = new PageList(links);
-    this.#flags = flags;
+  /** The caller sets {@link REFERENCED} of a page's flags when the page is used. */
+  constructor(descriptors: PageDescriptors) {
+    this.active = new PageList(descriptors);
+    this.inactive = new PageList(descriptors);
+    this.#descriptors = descriptors;
   }
 
   get length(): number {
@@ -35,14 +36,14 @@ export class TwoListReplacement {
   }
 
   add(page: number): void {
-    this.#flags[page] &= ~(ACTIVE | REFERENCED);
+    this.#descriptors.flags[page] &= ~(ACTIVE | REFERENCED);
     this.inactive.append(page);
   }
 
   remove(page: number): void {
-    if ((this.#flags[page] & ACTIVE) !== 0) this.active.remove(page);
+    if ((this.#descriptors.flags[page] & ACTIVE) !== 0) this.active.remove(page);
     else this.inactive.remove(page);
-    this.#flags[page] &= ~(ACTIVE | REFERENCED);
+    this.#descriptors.flags[page] &= ~(ACTIVE | REFERENCED);
   }
 
   /** The page to evict next, still on its list; -1 if there is none. */
@@ -55,7 +56,7 @@ export class TwoListReplacement {
       if (page === NONE) return NONE;
       if (!this.#wasUsed(page)) return page;
       this.inactive.remove(page);
-      this.#flags[page] |= ACTIVE;
+      this.#descriptors.flags[page] |= ACTIVE;
       this.active.append(page);
     }
     return this.inactive.head;
@@ -63,8 +64,8 @@ export class TwoListReplacement {
 
   /** Whether a page has been used since this was last asked. */
   #wasUsed(page: number): boolean {
-    const referenced = (this.#flags[page] & REFERENCED) !== 0;
-    this.#flags[page] &= ~REFERENCED;
+    const referenced = (this.#descriptors.flags[page] & REFERENCED) !== 0;
+    this.#descriptors.flags[page] &= ~REFERENCED;
     return (this.observer !== undefined && this.observer.wasAccessed(page)) || referenced;
   }
 
@@ -74,14 +75,14 @@ export class TwoListReplacement {
       this.active.remove(page);
       if (this.#wasUsed(page)) this.active.append(page);
       else {
-        this.#flags[page] &= ~ACTIVE;
+        this.#descriptors.flags[page] &= ~ACTIVE;
         this.inactive.append(page);
       }
     }
     if (this.inactive.length === 0 && this.active.length > 0) {
       const page = this.active.head;
       this.active.remove(page);
-      this.#flags[page] &= ~ACTIVE;
+      this.#descriptors.flags[page] &= ~ACTIVE;
       this.inactive.append(page);
     }
   }

@@ -27,6 +27,14 @@ export class ContentIds {
   /** 0: empty slot (the zero page never enters the table). */
   #id = new Uint32Array(this.#capacity);
 
+  /** No more fingerprints will come: what tells equal ones takes no memory from now on. */
+  endInterning(): void {
+    this.#capacity = 0;
+    this.#low = new Uint32Array(0);
+    this.#high = new Uint32Array(0);
+    this.#id = new Uint32Array(0);
+  }
+
   /** A content that occurs nowhere else. */
   unique(): number {
     return this.#next++;
@@ -39,6 +47,7 @@ export class ContentIds {
 
   /** Ids of 64-bit fingerprints, in the same order. */
   internAll(fingerprints: BigUint64Array): Uint32Array {
+    if (this.#capacity === 0) throw new Error("fingerprints can be interned only until endInterning()");
     const words = new Uint32Array(fingerprints.buffer, fingerprints.byteOffset, fingerprints.length * 2);
     const ids = new Uint32Array(fingerprints.length);
     const zeroLow = Number(ZERO_PAGE_FINGERPRINT & 0xffff_ffffn);

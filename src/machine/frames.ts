@@ -1,9 +1,12 @@
 /**
  * Machine memory: one frame per machine page number (MPN), on typed arrays. What is free comes back in turn: first what was
- * freed last, then in order what has never been used, which therefore takes no memory of the simulator.
+ * freed last, then in order what has never been used. The arrays grow with the frames in use, so that the others take no
+ * memory of the simulator; nor do those that the VMM keeps for itself for good, which have no number.
  *
  * Conservation law, which tests check after every step: free + private + shared + overhead = total.
  */
+import { copyInto, lengthFor } from "../core/copy-into.ts";
+
 export const FrameState = { Free: 0, Private: 1, Shared: 2, Overhead: 3 } as const;
 
 const NONE = -1;
@@ -12,13 +15,13 @@ export class MachineFrames {
   /** Frames for VMs; those of the VMM itself come on top. */
   readonly forVms: number;
   total: number;
-  /** Content id (see content-ids.ts) of each frame in use. */
-  content: Uint32Array;
-  state: Uint8Array;
+  /** Content id (see content-ids.ts) of each frame in use. Like the other arrays it grows: don't keep a reference to it. */
+  content = new Uint32Array(0);
+  state = new Uint8Array(0);
   /** Guest pages mapped to the frame; for a free frame, the next one on the free list. */
-  #references: Int32Array;
+  #references = new Int32Array(0);
   #freeHead = NONE;
-  /** Frames for VMs from this one on have never been used, and are not on the free list. */
+  /** Frames from this one on have never been used, and are not on the free list. */
   #fresh = 0;
   free: number;
   private = 0;
@@ -31,9 +34,6 @@ export class MachineFrames {
     this.forVms = forVms;
     this.total = forVms;
     this.free = forVms;
-    this.content = new Uint32Array(forVms);
-    this.state = new Uint8Array(forVms);
-    this.#references = new Int32Array(forVms);
   }
 
   /** Guest pages mapped to a frame in use. */
@@ -52,23 +52,18 @@ export class MachineFrames {
 
   /** The host has `pages` more frames, which the VMM keeps for itself. For a host that is being put together. */
   addOverhead(pages: number): void {
-    const { content, state } = this;
-    const references = this.#references;
-    this.content = this.#copyUsed(content, new Uint32Array(this.total + pages));
-    this.state = this.#copyUsed(state, new Uint8Array(this.total + pages).fill(FrameState.Overhead, this.total));
-    this.#references = this.#copyUsed(references, new Int32Array(this.total + pages).fill(1, this.total));
     this.overhead += pages;
     this.total += pages;
   }
 
   /** The host has one more frame, which the VMM maps itself and guest pages may share; it is never freed. */
   addShared(content: number): number {
-    const mpn = this.total;
-    this.addOverhead(1);
-    this.overhead--;
+    this.total++;
+    const mpn = this.#takeFresh();
     this.shared++;
     this.state[mpn] = FrameState.Shared;
     this.content[mpn] = content;
+    this.#references[mpn] = 1;
     return mpn;
   }
 
@@ -147,17 +142,20 @@ export class MachineFrames {
 
   #take(): number {
     if (this.free === 0) throw new RangeError("no free machine frame");
-    const mpn = this.#freeHead === NONE ? this.#fresh++ : this.#freeHead;
+    const mpn = this.#freeHead === NONE ? this.#takeFresh() : this.#freeHead;
     if (mpn === this.#freeHead) this.#freeHead = this.#references[mpn];
     this.#references[mpn] = 1;
     this.free--;
     return mpn;
   }
 
-  /** All but the frames that have never been used, which are zero in both. */
-  #copyUsed<T extends Uint8Array | Uint32Array | Int32Array>(from: T, to: T): T {
-    to.set(from.subarray(0, this.#fresh));
-    to.set(from.subarray(this.forVms), this.forVms);
-    return to;
+  #takeFresh(): number {
+    if (this.#fresh === this.content.length) {
+      const length = lengthFor(this.#fresh + 1, this.#fresh, this.total);
+      this.content = copyInto(this.content, new Uint32Array(length));
+      this.state = copyInto(this.state, new Uint8Array(length));
+      this.#references = copyInto(this.#references, new Int32Array(length));
+    }
+    return this.#fresh++;
   }
 }

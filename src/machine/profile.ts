@@ -9,6 +9,11 @@ export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 
+export interface TlbShape {
+  readonly entries: number;
+  readonly ways: number;
+}
+
 export interface MachineProfile {
   readonly name: string;
   readonly title: string;
@@ -20,7 +25,9 @@ export interface MachineProfile {
   /** Physical CPUs. */
   readonly cores: number;
   readonly pageTable: PageTableFormatName;
-  readonly tlb: { readonly entries: number; readonly ways: number };
+  readonly tlb: TlbShape;
+  /** Of instructions; without it, what fetching the kernel's code misses is not counted. */
+  readonly instructionTlb?: TlbShape;
   /** The second-level cache; without it, memory is as fast as the costs say wherever it lies. */
   readonly cache?: CacheShape;
   /** Upper-level entries that page walks are spared, on a machine that caches them: as many for the guest's tables as for nested ones. */

@@ -20,12 +20,15 @@ export class Tlb {
   readonly entries: Uint32Array;
   /** How often {@link flushAll} or {@link forgetWalks} was called: what caches parts of walks follows. */
   flushes = 0;
+  /** Translations for fetching instructions, which the processor keeps apart and drops together with the others. */
+  readonly instructions: Tlb | undefined;
   #clock = 0;
 
   /** `entries / ways` sets, which must be a power of two; at most 65536 entries. */
-  constructor(entries: number, ways: number) {
+  constructor(entries: number, ways: number, instructions?: Tlb) {
     this.#sets = entries / ways;
     this.#ways = ways;
+    this.instructions = instructions;
     if (!Number.isInteger(Math.log2(this.#sets)))
       throw new RangeError(`${entries} entries of ${ways} ways: sets must be a power of two`);
     this.#pages = new Uint32Array(entries).fill(EMPTY);
@@ -67,6 +70,7 @@ export class Tlb {
 
   /** Drop everything but global pages (what writing the page-table base does). */
   flush(): void {
+    this.instructions?.flush();
     for (let slot = 0; slot < this.#pages.length; slot++) {
       if ((this.entries[slot] & Pte.Global) === 0) this.#clear(slot);
     }
@@ -74,6 +78,7 @@ export class Tlb {
 
   /** Drop everything, as a change between guest and VMM does without address-space tags. */
   flushAll(): void {
+    this.instructions?.flushAll();
     this.flushes += 1;
     this.#pages.fill(EMPTY);
     this.#stamps.fill(0);

@@ -125,7 +125,7 @@ function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: rea
         if (vm.backing[ppn] >= BALLOONED || memory.pages.use(ppn) === PageUse.Free) continue;
         if (host.frames.free <= spare && reclaimFrom(vm, PAGES_AT_ONCE, cooperative) === 0) host.roomMaker?.makeRoom();
         // The balloon may just have taken the page.
-        if (vm.backing[ppn] < BALLOONED) host.read(vm, ppn);
+        if (vm.backing[ppn] < BALLOONED) host.touch(vm, ppn);
       }
     }
   }

@@ -125,7 +125,7 @@ export class GuestOperations {
     const { swapFaults, demandZeroFaults } = anonymous;
     const fault = this.#pages.access(thread, page, write);
     if (write) anonymous.write(this.#pages.logical, this.#contentId(c[at]));
-    else anonymous.read(this.#pages.logical);
+    else anonymous.touch(this.#pages.logical);
     const comes = anonymous.demandZeroFaults > demandZeroFaults;
     // A page that comes back from swap is the process's own.
     if (anonymous.swapFaults > swapFaults) this.#pending.addVector(this.#prices.pageFault);

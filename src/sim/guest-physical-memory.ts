@@ -22,6 +22,10 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     return this.#building === undefined ? this.#host.read(this.#vm, ppn) : this.#building[ppn];
   }
 
+  touch(ppn: number): void {
+    if (this.#building === undefined) this.#host.touch(this.#vm, ppn);
+  }
+
   write(ppn: number, content: number): void {
     if (this.#building === undefined) this.#host.write(this.#vm, ppn, content);
     else this.#building[ppn] = content;

@@ -137,6 +137,7 @@ export class HostSimulation implements GuestSurroundings {
     this.guests.forEach(({ vm }, i) => {
       if (vm.balloon !== undefined) this.#startDriver(i);
     });
+    this.ids.endInterning();
     this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
     if (this.guests.some((guest) => guest.needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);

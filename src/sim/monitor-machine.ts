@@ -1,5 +1,7 @@
 /** A guest machine put together from the parts of a VMM, for monitor resolution. */
 import type { GuestMachine } from "../guest/kernel-context.ts";
+import { KERNEL_FOOTPRINTS } from "../guest/kernel-footprints.ts";
+import { KernelPages } from "../guest/kernel-pages.ts";
 import { Cache } from "../machine/cache.ts";
 import { Disk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
@@ -18,13 +20,22 @@ export interface MonitorMachine extends GuestMachine {
   readonly tlb: Tlb;
 }
 
-export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: number, meter: Meter): MonitorMachine {
+/** `kernelPages`: the pages that the guest kernel visits itself go through the TLB, too, where they are known. */
+export function buildMachine(
+  vmm: Vmm,
+  profile: MachineProfile,
+  guestPages: number,
+  meter: Meter,
+  kernelPages = true,
+): MonitorMachine {
   const pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
+  const tlb = newTlb(profile);
   const hardware: CpuContext = {
     profile,
     meter,
-    tlb: new Tlb(profile.tlb.entries, profile.tlb.ways),
+    tlb,
     pageTableFormat,
+    ...(kernelPages && kernelPagesOf(vmm, profile, tlb, meter)),
   };
   // The processor comes first: through it the other parts enter the VMM.
   const cpu = create(vmm.cpu, hardware);
@@ -41,6 +52,17 @@ export function buildMachine(vmm: Vmm, profile: MachineProfile, guestPages: numb
     pageTableFormat,
     tlb: context.tlb,
   };
+}
+
+function newTlb({ tlb, instructionTlb: own }: MachineProfile): Tlb {
+  return new Tlb(tlb.entries, tlb.ways, own && new Tlb(own.entries, own.ways));
+}
+
+function kernelPagesOf(vmm: Vmm, profile: MachineProfile, tlb: Tlb, meter: Meter): Pick<CpuContext, "kernelPages"> {
+  const footprints = KERNEL_FOOTPRINTS[profile.kernel];
+  const mapping = vmm.mmu.definition.kernelMapping?.(vmm.mmu.parameters);
+  if (footprints === undefined || mapping === undefined) return {};
+  return { kernelPages: new KernelPages(footprints, mapping, tlb, meter, profile) };
 }
 
 /**

@@ -119,9 +119,12 @@ class Measurement {
   #calls(): void {
     const kernel = this.#kernel;
     SYSTEM_CALLS.forEach((name, kind) => {
+      kernel.entries.systemCall(kind, 1);
       this.#measure(`syscall:${name}`, REPETITIONS, () => kernel.entries.systemCall(kind, 1));
     });
+    kernel.entries.installSignalHandler();
     this.#measure("signal-install", REPETITIONS, () => kernel.entries.installSignalHandler());
+    kernel.entries.handleSignal();
     this.#measure("signal-handle", REPETITIONS, () => kernel.entries.handleSignal());
     this.#measure("timer-interrupt", REPETITIONS, () => kernel.entries.timerInterrupt());
     const processes = Math.max(1, this.#shape.processes);

@@ -6,6 +6,7 @@
 import { InputError } from "../core/input-error.ts";
 import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
 import { mostAnonymousPages } from "../guest/program-image.ts";
+import { Meter } from "../machine/meter.ts";
 import { NOT_IN_TLB } from "../machine/tlb.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
@@ -14,7 +15,8 @@ import { OperationStreamBuilder } from "../workload/operation-stream.ts";
 import { Reference, referenceCount } from "../workload/reference-trace.ts";
 import type { ReferenceTrace } from "../workload/reference-trace.ts";
 import { packAreas } from "../workload/trace-stream.ts";
-import { type Boot, bootGuest } from "./monitor.ts";
+import { type Boot, bootOn } from "./monitor.ts";
+import { buildMachine } from "./monitor-machine.ts";
 
 /** Kernel text and data of the guest: 12 MiB. */
 const KERNEL_PAGES = 3072;
@@ -92,7 +94,9 @@ export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Arr
     threads: 1,
   };
   const stream = new OperationStreamBuilder().finish();
-  return bootGuest(vmm, profile, { name: "trace", guest, stream, durationUs: 0, warmupUs: 0 });
+  // A trace has the program's references alone, and so has what is published of how often it misses the TLB.
+  const machine = buildMachine(vmm, profile, guest.memoryPages, new Meter(), false);
+  return { machine, kernel: bootOn(machine, profile, { name: "trace", guest, stream, durationUs: 0, warmupUs: 0 }) };
 }
 
 /**

@@ -2,6 +2,7 @@
  * What a VMM is made of: one part per slot. A VMM file composes parts and nothing else; a part is a file that says as
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
+import type { KernelMapping } from "../guest/kernel-pages.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
 import type { PageTableFormatName } from "../machine/profile.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
@@ -63,6 +64,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */
   readonly tickless?: boolean;
+  /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */
+  kernelMapping?(parameters: P): KernelMapping;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

@@ -95,10 +95,14 @@ export class HostMemory {
 
   /** Content id of a guest page. */
   read(vm: VmMemory, ppn: number): number {
-    let mpn = vm.backing[ppn];
-    if (mpn < 0) mpn = this.#back(vm, ppn);
+    this.touch(vm, ppn);
+    return this.frames.content[vm.backing[ppn]];
+  }
+
+  /** A guest page is read, whatever it holds. */
+  touch(vm: VmMemory, ppn: number): void {
+    if (vm.backing[ppn] < 0) this.#back(vm, ppn);
     if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
-    return this.frames.content[mpn];
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {

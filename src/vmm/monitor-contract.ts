@@ -3,6 +3,7 @@
  * where the guest is; here is what a part gets to build that from.
  */
 import type { Cpu, EntryChange } from "../guest/virtual-hardware.ts";
+import type { KernelPages } from "../guest/kernel-pages.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { MachineProfile } from "../machine/profile.ts";
@@ -40,6 +41,8 @@ export interface CpuContext {
   readonly meter: Meter;
   readonly tlb: Tlb;
   readonly pageTableFormat: PageTableFormat;
+  /** Of the guest kernel, whose paths a cpu part runs; absent where it is not known which pages they visit. */
+  readonly kernelPages?: KernelPages;
 }
 
 export interface MonitorContext extends CpuContext {

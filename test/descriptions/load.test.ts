@@ -366,6 +366,7 @@ describe("a machine", () => {
     expect(profile).toMatchObject({ pageWalkCache: { entries: 24 }, nestedTlb: { entries: 23 } });
     expect(numbers.filter(({ unit }) => unit === "entries").map(({ name }) => name)).toEqual([
       "tlb.entries",
+      "instruction-tlb.entries",
       "page-walk-cache.entries",
       "nested-tlb.entries",
     ]);

@@ -82,7 +82,11 @@ export function addGuest(
 export function checkFrames({ frames, vms, zeroFrame, patcher }: HostMemory): void {
   const byState = [0, 0, 0, 0];
   for (const state of frames.state) byState[state]++;
-  const references = new Int32Array(frames.total);
+  // Frames without a number: those that have never been used, and those that the VMM keeps for good.
+  const numbered = frames.forVms + (zeroFrame >= 0 ? 1 : 0);
+  byState[FrameState.Free] += numbered - frames.state.length;
+  byState[FrameState.Overhead] += frames.total - numbered;
+  const references = new Int32Array(frames.state.length);
   // The VMM maps its frame of zeros itself.
   if (zeroFrame >= 0) references[zeroFrame] = 1;
   const places = vms.map((vm) => {

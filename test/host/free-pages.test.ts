@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FreePages } from "../../src/guest/free-pages.ts";
-import { PageLinks } from "../../src/guest/page-list.ts";
+import { PageDescriptors } from "../../src/guest/page-descriptors.ts";
 import { MachineFrames } from "../../src/machine/frames.ts";
 
 const TOTAL = 12;
@@ -10,7 +10,7 @@ describe("free pages that have never been used are linked late", () => {
   it("and come in the order of a list that had all of them from the start", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom("head", "any", "add"), fc.nat(TOTAL - 1))), (steps) => {
-        const free = new FreePages(new PageLinks(TOTAL), TOTAL);
+        const free = new FreePages(new PageDescriptors(TOTAL));
         const list = Array.from({ length: TOTAL }, (_, page) => page);
         for (const [step, page] of steps) {
           if (step === "add" && !list.includes(page)) {

@@ -1,11 +1,12 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { PageLinks } from "../../src/guest/page-list.ts";
+import { PageDescriptors } from "../../src/guest/page-descriptors.ts";
 import { REFERENCED, TwoListReplacement } from "../../src/guest/two-list-replacement.ts";
 
 function lists(pages: number): { flags: Uint8Array; lists: TwoListReplacement } {
-  const flags = new Uint8Array(pages);
-  return { flags, lists: new TwoListReplacement(new PageLinks(pages), flags) };
+  const descriptors = new PageDescriptors(pages);
+  descriptors.cover(pages - 1);
+  return { flags: descriptors.flags, lists: new TwoListReplacement(descriptors) };
 }
 
 it("evicts in order of arrival what is never used again", () => {

@@ -15,7 +15,7 @@ const MAPPED = Pte.Present | Pte.User;
 function hypervisor(queueLength: number, writablePageTables = false): { mmu: DirectPaging; meter: Meter } {
   const meter = new Meter();
   const mmu = new DirectPaging(
-    { queueLength, writablePageTables },
+    { queueLength, writablePageTables, kernelSuperpages: false },
     {
       profile: XEON,
       meter,
@@ -193,7 +193,7 @@ describe("writable page tables", () => {
 it("keeps the top 168 MB of every address space to itself with PAE", () => {
   const meter = new Meter();
   const pae = new DirectPaging(
-    { queueLength: 8, writablePageTables: false },
+    { queueLength: 8, writablePageTables: false, kernelSuperpages: false },
     {
       profile: XEON,
       meter,

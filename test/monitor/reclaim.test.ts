@@ -100,7 +100,7 @@ it.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("loses no frame and no ref
         // Program text is also mapped by both processes; all else is the kernel's, one process's, or the cache's alone.
         const references = frame < PROGRAM_TEXT_PAGES ? 3 : 1;
         if (frames.use(frame) === PageUse.Free) expect(frame).toBeGreaterThanOrEqual(SMALL_GUEST.kernelPages);
-        else expect(frames.references[frame]).toBe(references);
+        else expect(frames.references(frame)).toBe(references);
       }
     }),
     { numRuns: 30 },

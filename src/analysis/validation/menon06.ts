@@ -8,12 +8,19 @@ import type { Bench, Role, ValidationRow, ValidationSet, VmmReference } from "./
 
 const MACHINE = "xeon-3.0-menon06";
 const MTU = 1500;
+const SUPERPAGES = { "direct-paging": { kernelSuperpages: true } };
 const SYSTEMS = {
   native: { native: { network: { bare: { segmentationOffload: true } } } },
   driver: { "xen-pv": { network: { "driver-domain": { segmentationOffload: true } } } },
   guest: { "xen-pv": { network: { "split-driver": {} } } },
+  "driver-opt": {
+    "xen-pv": { mmu: SUPERPAGES, network: { "driver-domain": { segmentationOffload: true } } },
+  },
   "guest-opt": {
-    "xen-pv": { network: { "split-driver": { pageFlip: false, grantMap: false, segmentationOffload: true } } },
+    "xen-pv": {
+      mmu: SUPERPAGES,
+      network: { "split-driver": { pageFlip: false, grantMap: false, segmentationOffload: true } },
+    },
   },
   "guest-own-processor": { "xen-pv": { network: { "split-driver": { ownProcessor: true } } } },
 } as const satisfies Record<string, VmmReference>;
@@ -21,7 +28,8 @@ type System = keyof typeof SYSTEMS;
 const OPERATIONS = { tx: "tcp-transmit-1500", rx: "tcp-receive-1500" } as const;
 type Direction = keyof typeof OPERATIONS;
 
-const TLB = "superpages and global mappings of a guest kernel, and its share of the TLB, are not modelled";
+const TLB =
+  "pages that drivers visit, such as a ring of buffers, are not counted, nor what else misses the TLB in dom0";
 const CACHES = `${TLB}, nor what domains do to each other's caches; rate from memory`;
 const MEMORY = "rate from memory";
 
@@ -30,12 +38,11 @@ function rate(bench: Bench, system: System, direction: Direction): number {
   return megabitsPerSecond(cost, MTU, bench.profile(MACHINE));
 }
 
-/** The optimised driver domain is in no group: what its optimisation is made of is not modelled. */
 function row(name: string, system: System, direction: Direction, role: Role, reason: string): ValidationRow {
   return {
     id: `menon06.${direction}.${name}`,
     role,
-    ...(name === "driver-opt" ? {} : { group: `menon06 ${direction}` }),
+    group: `menon06 ${direction}`,
     simulate: (bench) => rate(bench, system, direction),
     reason,
   };
@@ -52,12 +59,12 @@ export const MENON06: ValidationSet = {
   rows: [
     row("native", "native", "tx", "prediction", MEMORY),
     row("driver", "driver", "tx", "prediction", MEMORY),
-    row("driver-opt", "driver", "tx", "prediction", MEMORY),
+    row("driver-opt", "driver-opt", "tx", "prediction", MEMORY),
     row("guest", "guest", "tx", "calibration", MEMORY),
     row("guest-opt", "guest-opt", "tx", "prediction", MEMORY),
     row("native", "native", "rx", "calibration", MEMORY),
     row("driver", "driver", "rx", "prediction", CACHES),
-    row("driver-opt", "driver", "rx", "prediction", `${TLB}; rate from memory`),
+    row("driver-opt", "driver-opt", "rx", "prediction", `${TLB}; rate from memory`),
     row("guest", "guest", "rx", "prediction", CACHES),
     row("guest-opt", "guest-opt", "rx", "prediction", CACHES),
     {
@@ -68,8 +75,8 @@ export const MENON06: ValidationSet = {
     {
       id: "menon06.rx.driver.gain",
       role: "prediction",
-      simulate: (bench) => gain(bench, "driver", "driver"),
-      reason: `all of it comes from what is left out: ${TLB}`,
+      simulate: (bench) => gain(bench, "driver-opt", "driver"),
+      reason: `most of it comes from what is left out: ${TLB}`,
     },
     {
       id: "menon06.rx.guest.gain",
@@ -80,7 +87,7 @@ export const MENON06: ValidationSet = {
     {
       id: "menon06.rx.driver.gap",
       role: "prediction",
-      simulate: (bench) => -gain(bench, "driver", "native"),
+      simulate: (bench) => -gain(bench, "driver-opt", "native"),
       reason: TLB,
     },
     {

@@ -46,6 +46,9 @@ export const machineSchema = z
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
+    "instruction-tlb": z.strictObject({ entries: count, ways: count, source, kind }).optional().meta({
+      description: "The TLB for fetching instructions; without it, what the kernel's code misses is not counted.",
+    }),
     cache: z
       .strictObject({ size: positiveBytes, ways: count, line: positiveBytes, source, kind })
       .optional()
@@ -83,11 +86,15 @@ export const machineSchema = z
       context.addIssue({ code: "custom", path: [key], message: "is missing; expected it on a machine without a base" });
     }
   })
-  .superRefine(({ tlb }, context) => {
-    if (tlb.entries <= MAX_TLB_ENTRIES && Number.isInteger(Math.log2(tlb.entries / tlb.ways))) return;
-    const expected = `expected at most ${MAX_TLB_ENTRIES} entries in a power of two of sets`;
-    const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways; ${expected}`;
-    context.addIssue({ code: "custom", path: ["tlb", "ways"], message });
+  .superRefine((document, context) => {
+    for (const key of ["tlb", "instruction-tlb"] as const) {
+      const tlb = document[key];
+      if (tlb === undefined) continue;
+      if (tlb.entries <= MAX_TLB_ENTRIES && isPowerOfTwo(tlb.entries / tlb.ways)) continue;
+      const expected = `expected at most ${MAX_TLB_ENTRIES} entries in a power of two of sets`;
+      const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways; ${expected}`;
+      context.addIssue({ code: "custom", path: [key, "ways"], message });
+    }
   })
   .superRefine(({ cache }, context) => {
     if (cache === undefined) return;
@@ -111,7 +118,7 @@ export interface MachineDescription extends MachineDocument {
 /** A cost that is a native figure, not yet settled, is left out. */
 export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
-  const { "network-interrupts": interrupts } = document;
+  const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb } = document;
   return {
     name: document.name,
     title: document.title,
@@ -121,6 +128,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     cores: cpu.cores,
     pageTable: document["page-table"],
     tlb: { entries: tlb.entries, ways: tlb.ways },
+    ...(instructionTlb && { instructionTlb: { entries: instructionTlb.entries, ways: instructionTlb.ways } }),
     ...(cache && { cache: { bytes: cache.size, ways: cache.ways, lineBytes: cache.line } }),
     ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
     ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),

@@ -20,12 +20,12 @@ export interface SourcedNumber {
 
 /** Every number that a machine gives itself with its source, in the order of the file. `profile`: what it comes to. */
 export function machineNumbers(document: MachineDocument, profile: MachineProfile): readonly SourcedNumber[] {
-  const { cpu, tlb, cache, "base-scale": scale } = document;
+  const { cpu, tlb, cache, "instruction-tlb": instructionTlb, "base-scale": scale } = document;
   return [
     sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
     sourced("cpu.cores", cpu.cores, "CPUs", cpu),
-    sourced("tlb.entries", tlb.entries, "entries", tlb),
-    sourced("tlb.ways", tlb.ways, "ways", tlb),
+    ...tlbNumbers("tlb", tlb),
+    ...(instructionTlb ? tlbNumbers("instruction-tlb", instructionTlb) : []),
     ...(scale === undefined ? [] : [sourced("base-scale", scale.value, scale.unit ?? "1", scale)]),
     ...(cache ? cacheNumbers(cache) : []),
     ...(["page-walk-cache", "nested-tlb"] as const).flatMap((key) => {
@@ -36,6 +36,10 @@ export function machineNumbers(document: MachineDocument, profile: MachineProfil
     ...costNumbers("costs", document.costs, profile.costs, document.unit),
     ...costNumbers("kernel-paths", document["kernel-paths"], profile.kernelPaths, document.unit),
   ];
+}
+
+function tlbNumbers(name: "tlb" | "instruction-tlb", tlb: MachineDocument["tlb"]): readonly SourcedNumber[] {
+  return [sourced(`${name}.entries`, tlb.entries, "entries", tlb), sourced(`${name}.ways`, tlb.ways, "ways", tlb)];
 }
 
 function deviceNumbers(

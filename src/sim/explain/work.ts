@@ -46,6 +46,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.nested.fill": { actor: "VMM", action: "fills a nested entry" },
   "vmm.direct.validate": { actor: "VMM", action: "checks what entries map" },
   "vmm.direct.update": { actor: "VMM", action: "makes an update of an entry" },
+  "vmm.direct.unprotect": { actor: "VMM", action: "may write to read-only tables, and may not again" },
   "vmm.direct.pin": { actor: "VMM", action: "pins or unpins a table" },
   "vmm.direct.root-switch": { actor: "VMM", action: "checks and loads the base" },
   "vmm.direct.emulated-write": { actor: "VMM", action: "the write to a pinned table traps; emulates it" },

@@ -1,6 +1,7 @@
 /** The bare processor: the guest kernel runs in ring 0 and the hardware enters it directly. */
 import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -22,15 +23,17 @@ export const KERNEL_CODE_COSTS = ["hardware.call-return", "hardware.flag-write"]
 class BareCpu implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
+  readonly #kernelPages: KernelPages | undefined;
   readonly #systemCall: number;
   readonly #interrupt: number;
   readonly #trap: number;
   /** Cycles by number of path. */
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter }: CpuContext) {
+  constructor({ profile, meter, kernelPages }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
+    this.#kernelPages = kernelPages;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
     this.#trap = primitiveCost(profile, "hardware.trap");
@@ -53,7 +56,9 @@ class BareCpu implements VirtualCpu {
   }
 
   runKernel(path: KernelPath, times: number): void {
-    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+    if (times === 0) return;
+    this.#kernelPages?.run(path, times);
+    this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
 
   /** An mmu part that intercepts is entered for the price of the fault alone: what it does is seen apart from the way to it. */

@@ -14,6 +14,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -51,6 +52,7 @@ const CHANGES: readonly EntryChange[] = ["set", "protect", "modify"];
 class BinaryTranslation implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
+  readonly #kernelPages: KernelPages | undefined;
   readonly #cache: TranslationCache;
   readonly #code: readonly (readonly BasicBlock[])[];
   readonly #costs: ReturnType<typeof translationCosts>;
@@ -63,9 +65,15 @@ class BinaryTranslation implements VirtualCpu {
   /** Number of the path that the kernel is on. */
   #path = 0;
 
-  constructor(cacheUnits: number, adaptiveTraces: boolean, faultsAllowed: number, { profile, meter }: CpuContext) {
+  constructor(
+    cacheUnits: number,
+    adaptiveTraces: boolean,
+    faultsAllowed: number,
+    { profile, meter, kernelPages }: CpuContext,
+  ) {
     this.#profile = profile;
     this.#meter = meter;
+    this.#kernelPages = kernelPages;
     this.#cache = new TranslationCache(cacheUnits);
     this.#code = kernelCode(profile);
     this.#costs = translationCosts(profile);
@@ -103,6 +111,7 @@ class BinaryTranslation implements VirtualCpu {
   runKernel(path: KernelPath, times: number): void {
     if (times === 0) return;
     this.#path = path.id;
+    this.#kernelPages?.run(path, times);
     if (this.#readyIn[path.id] !== this.#cache.generation) this.#reach(path.id);
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
     const translated = this.#translatedCycles[path.id];

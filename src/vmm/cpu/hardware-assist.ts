@@ -9,6 +9,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -43,14 +44,16 @@ interface Settings {
 class HardwareAssist implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
+  readonly #kernelPages: KernelPages | undefined;
   readonly #tlb: Tlb;
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof exitCosts>;
   readonly #pathCycles: readonly number[];
 
-  constructor(settings: Settings, { profile, meter, tlb }: CpuContext) {
+  constructor(settings: Settings, { profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
+    this.#kernelPages = kernelPages;
     this.#tlb = tlb;
     this.#settings = settings;
     this.#costs = exitCosts(profile, settings.exitCycles);
@@ -86,7 +89,9 @@ class HardwareAssist implements VirtualCpu {
   }
 
   runKernel(path: KernelPath, times: number): void {
-    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+    if (times === 0) return;
+    this.#kernelPages?.run(path, times);
+    this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
 
   /** All reasons are exits of the same kind. A page fault that exits is not delivered, so that no trap is charged. */

@@ -8,11 +8,12 @@
  * of its own, and the hypervisor writes the page-table base on the way into the kernel and on the way back (Xen,
  * toggle_guest_pt). Translations of user pages are global there, and stay; those of the guest kernel go, and whatever is
  * cached of upper levels (Intel SDM vol. 3, section 4.10.4.1). What the kernel then has to walk for its own pages is not
- * counted, here or elsewhere: the TLB holds user pages only. Every system call, fault and exception is taken to come from
+ * counted there: of the kernels that have run on x86-64 nobody has counted the pages (see KernelPages). Every system call, fault and exception is taken to come from
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -39,6 +40,7 @@ const ROOT_WRITES = 2;
 class Paravirtual implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
+  readonly #kernelPages: KernelPages | undefined;
   readonly #tlb: Tlb;
   /** Kernel and user code have a root each. */
   readonly #hasUserRoot: boolean;
@@ -55,9 +57,10 @@ class Paravirtual implements VirtualCpu {
   readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
 
-  constructor({ profile, meter, tlb }: CpuContext) {
+  constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
+    this.#kernelPages = kernelPages;
     this.#tlb = tlb;
     this.#hasUserRoot = profile.pageTable === "x86-64";
     this.#queuesHypercalls = profile.kernel === "linux-6.1";
@@ -113,7 +116,9 @@ class Paravirtual implements VirtualCpu {
   }
 
   runKernel(path: KernelPath, times: number): void {
-    if (times > 0) this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+    if (times === 0) return;
+    this.#kernelPages?.run(path, times);
+    this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
 
   enter(reason: EntryReason): void {

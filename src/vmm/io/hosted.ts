@@ -113,7 +113,8 @@ class HostedDevice implements IoPath {
   /** To the host and back. */
   #worldSwitch(reason: number): void {
     this.#meter.spendMany(reason, ROUND_TRIP, this.#costs.worldSwitch);
-    this.#tlb.flush();
+    // The host's kernel has global pages of its own where the guest's are.
+    this.#tlb.flushAll();
     this.#interval += DECAY * (this.#meter.now - this.#lastSwitch - this.#interval);
     this.#lastSwitch = this.#meter.now;
   }

@@ -1,17 +1,16 @@
 /**
  * The table of page sharing (Waldspurger 2002, section 4.2): by content hash, either a shared frame or a hint, which says
- * where a page with that content was seen but does not protect it. The arrays grow with the entries in use.
+ * where a page with that content was seen but does not protect it. The arrays grow with the entries in use. If pages are
+ * shared within a VM only, each VM has hash chains of its own, so that a scan of one stays in few cache lines.
  */
-import { copyInto } from "../../core/copy-into.ts";
+import { copyInto, lengthFor } from "../../core/copy-into.ts";
 import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
 export const NO_ENTRY = -1;
 const UNUSED = -(2 ** 31);
-const FIRST_CAPACITY = 1024;
-/** 2^32 over the golden ratio (Knuth 1973, section 6.4): spreads the VMs that have a content over the buckets. */
-const SALT = 0x9e37_79b1;
+const FIRST_BUCKETS = 256;
 /** Machine memory of an entry in the modelled VMM (Waldspurger 2002, section 4.2). */
 const ENTRY_BYTES = 16;
 /** Enough to find stale hints where there are some, few enough not to be felt where there are none. */
@@ -24,13 +23,16 @@ export class FrameTable {
   readonly #hashBits: number;
   /** Most entries there can be. */
   readonly #most: number;
-  #buckets = new Int32Array(FIRST_CAPACITY).fill(NO_ENTRY);
-  #next = new Int32Array(FIRST_CAPACITY);
-  #key = new Uint32Array(FIRST_CAPACITY);
+  /** First entries of the hash chains: of each VM's, or one array for all VMs. A power of two of each. */
+  readonly #buckets: Int32Array[] = [];
+  /** Entries in the chains of each of {@link #buckets}. */
+  readonly #chained: number[] = [];
+  #next = new Int32Array(0);
+  #key = new Uint32Array(0);
   /** Index of a hint's VM; if pages are shared within a VM only, that of a shared frame's, too. */
-  #vm = new Uint16Array(FIRST_CAPACITY);
+  #vm = new Uint16Array(0);
   /** PPN of a hint, -1 - MPN of a shared frame, or UNUSED. */
-  #page = new Int32Array(FIRST_CAPACITY);
+  #page = new Int32Array(0);
   /** Entries that have been in use; those of them that are free are linked, the one freed last first. */
   #used = 0;
   #freeEntry = NO_ENTRY;
@@ -59,7 +61,8 @@ export class FrameTable {
 
   /** The first entry that a VM finds for a key, or NO_ENTRY. */
   first(key: number, vm: number): number {
-    return this.#match(this.#buckets[this.#bucketOf(key, vm)], key, vm);
+    const buckets = this.#bucketsOf(vm);
+    return this.#match(buckets[bucketOf(key, buckets)], key, vm);
   }
 
   next(entry: number, key: number, vm: number): number {
@@ -93,12 +96,11 @@ export class FrameTable {
     const entry = this.#newEntry();
     // Full of valid entries: the page goes without a hint until its next visit.
     if (entry === NO_ENTRY) return;
-    const bucket = this.#bucketOf(key, vm);
+    const buckets = this.#bucketsWithRoom(vm);
     this.#key[entry] = key;
     this.#vm[entry] = vm;
     this.#page[entry] = ppn;
-    this.#next[entry] = this.#buckets[bucket];
-    this.#buckets[bucket] = entry;
+    this.#putFirst(entry, buckets);
   }
 
   replaceHint(entry: number, vm: number, ppn: number): void {
@@ -112,14 +114,10 @@ export class FrameTable {
 
   /** Remove the entry of a shared frame that a VM maps. Its content must still be what it was when it was shared. */
   removeShared(mpn: number, vm: number): void {
-    const bucket = this.#bucketOf(this.keyOf(this.#memory.frames.content[mpn]), vm);
-    let before = NO_ENTRY;
-    let entry = this.#buckets[bucket];
-    while (this.#page[entry] !== -1 - mpn) {
-      before = entry;
-      entry = this.#next[entry];
-    }
-    this.#remove(entry, before, bucket);
+    const buckets = this.#bucketsOf(vm);
+    let entry = buckets[bucketOf(this.keyOf(this.#memory.frames.content[mpn]), buckets)];
+    while (this.#page[entry] !== -1 - mpn) entry = this.#next[entry];
+    this.#remove(entry, vm);
   }
 
   /** An entry to fill, or NO_ENTRY. */
@@ -134,18 +132,37 @@ export class FrameTable {
     return entry;
   }
 
-  /** Twice as many entries and buckets. Chains are rebuilt from their old ends, so that their order stays. */
   #grow(): void {
-    const capacity = Math.min(this.#most, 2 * this.#vm.length);
+    const capacity = lengthFor(this.#used + 1, this.#used, this.#most);
     this.#next = copyInto(this.#next, new Int32Array(capacity));
     this.#key = copyInto(this.#key, new Uint32Array(capacity));
     this.#vm = copyInto(this.#vm, new Uint16Array(capacity));
     this.#page = copyInto(this.#page, new Int32Array(capacity));
-    const old = this.#buckets;
-    this.#buckets = new Int32Array(2 * old.length).fill(NO_ENTRY);
-    for (let bucket = 0; bucket < old.length; bucket++) {
+  }
+
+  #bucketsOf(vm: number): Int32Array {
+    const space = this.#interVm ? 0 : vm;
+    while (this.#buckets.length <= space) {
+      this.#buckets.push(new Int32Array(FIRST_BUCKETS).fill(NO_ENTRY));
+      this.#chained.push(0);
+    }
+    return this.#buckets[space];
+  }
+
+  /** Buckets of a VM that is about to have one more entry: twice as many when there are two entries for each. */
+  #bucketsWithRoom(vm: number): Int32Array {
+    const buckets = this.#bucketsOf(vm);
+    const space = this.#interVm ? 0 : vm;
+    if (this.#chained[space]++ === 2 * buckets.length) this.#buckets[space] = this.#spread(buckets);
+    return this.#buckets[space];
+  }
+
+  /** Twice as many buckets with the same entries. Chains are rebuilt from their old ends, so that their order stays. */
+  #spread(old: Int32Array): Int32Array {
+    const buckets = new Int32Array(2 * old.length).fill(NO_ENTRY);
+    for (const head of old) {
       let reversed = NO_ENTRY;
-      for (let entry = old[bucket]; entry !== NO_ENTRY; ) {
+      for (let entry = head; entry !== NO_ENTRY; ) {
         const next = this.#next[entry];
         this.#next[entry] = reversed;
         reversed = entry;
@@ -153,12 +170,17 @@ export class FrameTable {
       }
       while (reversed !== NO_ENTRY) {
         const next = this.#next[reversed];
-        const target = this.#bucketOf(this.#key[reversed], this.#vm[reversed]);
-        this.#next[reversed] = this.#buckets[target];
-        this.#buckets[target] = reversed;
+        this.#putFirst(reversed, buckets);
         reversed = next;
       }
     }
+    return buckets;
+  }
+
+  #putFirst(entry: number, buckets: Int32Array): void {
+    const bucket = bucketOf(this.#key[entry], buckets);
+    this.#next[entry] = buckets[bucket];
+    buckets[bucket] = entry;
   }
 
   /** A clock hand over the entries frees the first stale hint it meets, so that a full table is never searched whole. */
@@ -167,20 +189,21 @@ export class FrameTable {
       const entry = this.#hand;
       this.#hand = (entry + 1) % this.#most;
       const isHint = this.#page[entry] >= 0;
-      if (isHint && !this.isValidHint(entry, this.#key[entry])) return this.#unlink(entry);
+      if (isHint && !this.isValidHint(entry, this.#key[entry])) return this.#remove(entry, this.#vm[entry]);
     }
   }
 
-  #unlink(entry: number): void {
-    const bucket = this.#bucketOf(this.#key[entry], this.#vm[entry]);
-    let before = NO_ENTRY;
-    for (let at = this.#buckets[bucket]; at !== entry; at = this.#next[at]) before = at;
-    this.#remove(entry, before, bucket);
-  }
-
-  #remove(entry: number, before: number, bucket: number): void {
-    if (before === NO_ENTRY) this.#buckets[bucket] = this.#next[entry];
-    else this.#next[before] = this.#next[entry];
+  /** Take an entry that a VM finds out of its chain. */
+  #remove(entry: number, vm: number): void {
+    const buckets = this.#bucketsOf(vm);
+    const bucket = bucketOf(this.#key[entry], buckets);
+    if (buckets[bucket] === entry) buckets[bucket] = this.#next[entry];
+    else {
+      let before = buckets[bucket];
+      while (this.#next[before] !== entry) before = this.#next[before];
+      this.#next[before] = this.#next[entry];
+    }
+    this.#chained[this.#interVm ? 0 : vm]--;
     this.#page[entry] = UNUSED;
     this.#next[entry] = this.#freeEntry;
     this.#freeEntry = entry;
@@ -193,8 +216,8 @@ export class FrameTable {
     }
     return entry;
   }
+}
 
-  #bucketOf(key: number, vm: number): number {
-    return (this.#interVm ? key : key ^ Math.imul(vm, SALT)) & (this.#buckets.length - 1);
-  }
+function bucketOf(key: number, buckets: Int32Array): number {
+  return key & (buckets.length - 1);
 }

@@ -7,7 +7,8 @@
  * has no pages here: how many there are, and when a guest needs them, is not in the source. Nor does a fault read the pages
  * that lie next to its own on the disk.
  */
-import { PageLinks, type PageList } from "../../guest/page-list.ts";
+import { PageDescriptors } from "../../guest/page-descriptors.ts";
+import type { PageList } from "../../guest/page-list.ts";
 import { PageFlag, type PagePool, SplitLru } from "../../guest/split-lru.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
@@ -29,13 +30,13 @@ export interface LinuxSwapParameters extends Record<string, number | boolean> {
 /** The lists of one VM's pages. */
 class AgedPages {
   readonly lru: SplitLru;
-  readonly flags: Uint8Array;
+  readonly descriptors: PageDescriptors;
   /** Pages looked at, each as a part of all there were: how often reclaim has been round. */
   rounds = 0;
 
   constructor(pages: number) {
-    this.flags = new Uint8Array(pages);
-    this.lru = new SplitLru(new PageLinks(pages), this.flags, 1, pages, 0);
+    this.descriptors = new PageDescriptors(pages, true);
+    this.lru = new SplitLru(this.descriptors, 1, pages, 0);
   }
 
   get pool(): PagePool {
@@ -67,7 +68,8 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   work(): void {}
 
   mapped(vm: VmMemory, ppn: number): void {
-    const { lru, pool } = this.#agedOf(vm);
+    const { descriptors, lru, pool } = this.#agedOf(vm);
+    descriptors.cover(ppn);
     lru.add(ppn, pool, ppn, ONLY_GROUP);
   }
 
@@ -77,7 +79,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   }
 
   forgotten(vm: VmMemory, ppn: number): void {
-    this.#agedOf(vm).pool.shadows[ppn] = 0;
+    this.#agedOf(vm).pool.setShadow(ppn, 0);
   }
 
   /** Reclaim goes round all control groups and looks at as large a part of each. */
@@ -116,7 +118,8 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   }
 
   #shrinkInactive(vm: VmMemory, aged: AgedPages, pages: number, goal: number): void {
-    const { lru, pool, flags, inactive } = aged;
+    const { lru, pool, inactive } = aged;
+    const { flags } = aged.descriptors;
     for (let left = Math.min(pages, inactive.length); left > 0; left--) {
       if (this.#memory.frames.free >= goal) return;
       const ppn = inactive.head;
@@ -161,7 +164,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
     }
     lru.evict(ppn, pool, ppn);
     if (memory.pageOut(vm, ppn)) return vm.backing[ppn] < 0;
-    pool.shadows[ppn] = 0;
+    pool.setShadow(ppn, 0);
     return false;
   }
 

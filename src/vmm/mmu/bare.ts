@@ -72,5 +72,6 @@ export const bareMmu = definePart({
   summary: "bare MMU: the hardware walks the guest's own page tables",
   parameters: {},
   needs: TRANSLATION_COSTS,
+  kernelMapping: () => ({ largePages: true, global: true }),
   create: (_, context) => new BareMmu(context),
 });

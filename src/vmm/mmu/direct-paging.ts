@@ -20,6 +20,7 @@ import { WritableTables } from "./writable-tables.ts";
 
 const HYPERCALL = cause("vmm.hypercall");
 const VALIDATE = cause("vmm.direct.validate");
+const UNPROTECT = cause("vmm.direct.unprotect");
 const PIN = cause("vmm.direct.pin");
 const ROOT_SWITCH = cause("vmm.direct.root-switch");
 
@@ -47,6 +48,8 @@ export class DirectPaging implements Mmu {
   readonly #b: Uint32Array;
   readonly #c: Uint32Array;
   #queued = 0;
+  /** Something queued changes an entry, be it the one that makes a table read-only to the guest. */
+  #changesEntries = false;
 
   constructor({ queueLength, writablePageTables }: DirectPagingParameters, context: MonitorContext) {
     const { profile, meter, tlb } = context;
@@ -130,6 +133,9 @@ export class DirectPaging implements Mmu {
     this.#writable?.reattach();
     this.#queued = 0;
     this.#meter.spend(HYPERCALL, this.#costs.hypercall);
+    // Xen, do_mmu_update: write protection is lifted for the hypervisor, too, while a list of updates is carried out.
+    if (this.#changesEntries) this.#meter.spend(UNPROTECT, this.#costs.unprotect);
+    this.#changesEntries = false;
     this.#meter.spendMany(VALIDATE, count, this.#costs.validate);
     for (let i = 0; i < count; i++) this.#apply(i);
   }
@@ -146,6 +152,7 @@ export class DirectPaging implements Mmu {
 
   #request(kind: number, a: number, b: number, c: number): void {
     if (this.#queued === this.#capacity) this.commit();
+    this.#changesEntries ||= kind !== Request.Invalidate;
     const i = this.#queued++;
     this.#kinds[i] = kind;
     this.#a[i] = a;
@@ -183,6 +190,7 @@ export class DirectPaging implements Mmu {
 function hypercallCosts({ profile }: MonitorContext) {
   return {
     hypercall: primitiveCost(profile, "xen.hypercall"),
+    unprotect: primitiveCost(profile, "xen.unprotect-tables"),
     validate: primitiveCost(profile, "xen.validate-entry"),
     pin: primitiveCost(profile, "xen.pin-table"),
     rootSwitch: primitiveCost(profile, "xen.root-switch"),
@@ -192,6 +200,7 @@ function hypercallCosts({ profile }: MonitorContext) {
 interface DirectPagingParameters {
   readonly queueLength: number;
   readonly writablePageTables: boolean;
+  readonly kernelSuperpages: boolean;
 }
 
 /** How updates are handed over is the guest kernel's affair. */
@@ -207,7 +216,7 @@ function directPagingFor(
   return new MulticallPaging(context);
 }
 
-export const directPaging = definePart<"mmu", { queueLength: number; writablePageTables: boolean }>({
+export const directPaging = definePart<"mmu", { [K in keyof DirectPagingParameters]: DirectPagingParameters[K] }>({
   slot: "mmu",
   name: "direct-paging",
   summary: "the guest's own page tables, read-only to it; every update is validated, many in one hypercall",
@@ -225,7 +234,20 @@ export const directPaging = definePart<"mmu", { queueLength: number; writablePag
       default: false,
       source: "Xen 2.0 and 3.0 offer it; a Linux with paravirtual operations does not use it",
     },
+    kernelSuperpages: {
+      summary: "the guest kernel's memory is mapped by large pages, and globally, as it is on bare metal",
+      default: false,
+      source: "Menon 2006, section 5: Xen on IA-32 lets guests have neither; the paper adds both",
+    },
   },
-  needs: [...TRANSLATION_COSTS, "xen.hypercall", "xen.validate-entry", "xen.pin-table", "xen.root-switch"],
+  needs: [
+    ...TRANSLATION_COSTS,
+    "xen.hypercall",
+    "xen.unprotect-tables",
+    "xen.validate-entry",
+    "xen.pin-table",
+    "xen.root-switch",
+  ],
+  kernelMapping: ({ kernelSuperpages }) => ({ largePages: kernelSuperpages, global: kernelSuperpages }),
   create: directPagingFor,
 });

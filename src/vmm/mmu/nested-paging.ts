@@ -111,5 +111,7 @@ export const nestedPaging = definePart<"mmu", { populated: boolean; largePages: 
     },
   },
   needs: [...TRANSLATION_COSTS, "nested.fill"],
+  // An entry of the TLB spans what the guest's page and the nested one have in common.
+  kernelMapping: ({ largePages }) => ({ largePages, global: true, nested: true }),
   create: ({ populated, largePages }, context) => new NestedPaging(populated, largePages, context),
 });

@@ -294,5 +294,6 @@ export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[
     "shadow.root-switch",
     "page.zero",
   ],
+  kernelMapping: () => ({ largePages: false, global: true }),
   create: (settings, context) => new ShadowPaging(settings, context),
 });

@@ -295,5 +295,6 @@ export const unsyncShadowPaging = definePart({
   summary: "shadow page tables of KVM: last-level guest tables go out of sync until the guest flushes its TLB",
   parameters: {},
   needs: [...TRANSLATION_COSTS, ...UNSYNC_COSTS],
+  kernelMapping: () => ({ largePages: false, global: true }),
   create: (_, context) => new UnsyncShadowPaging(context),
 });

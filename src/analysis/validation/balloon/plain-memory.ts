@@ -12,6 +12,8 @@ export class PlainMemory implements PhysicalMemory {
     return this.#contents[ppn];
   }
 
+  touch(): void {}
+
   write(ppn: number, content: number): void {
     this.#contents[ppn] = content;
   }

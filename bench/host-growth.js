@@ -1,0 +1,96 @@
+/**
+ * How the time of host simulation grows with the number of VMs and with the memory of the host. Building a host and
+ * simulating it are timed apart, as time on the processor, which what else the machine does disturbs less than time on the
+ * clock. Caches that get too small for a larger host are in the figures.
+ */
+import { freemem } from "node:os";
+import { HostSimulation } from "../dist/sim/host-simulation.js";
+import { esx6 } from "../dist/vmm/esx-6.js";
+import { hostPages, OVERCOMMIT, PAGES_PER_GIB, pricesOf, profile, serversOf } from "./typical-hosts.js";
+
+const SECONDS = 60;
+/** A host is run again until it has taken so long, in milliseconds, or so often; the fastest run counts. */
+const LONG_ENOUGH = 4000;
+const MOST_RUNS = 8;
+/** What a page in use may take while a host is built, generously, so that the largest hosts are left out in time. */
+const MOST_BYTES_PER_PAGE = 80;
+const SIZES = [8, 16, 32, 64, 128, 256];
+
+/** Prints the tables. */
+export function benchGrowth() {
+  console.log(
+    `${SECONDS} s of more and more servers of 256 MiB, ${esx6.name}: for time linear in VMs, a VM's stays the same`,
+  );
+  console.table(growth(SIZES.map((vms) => [`${vms} VMs`, vms, PAGES_PER_GIB / 4])));
+  console.log(`${SECONDS} s of eight servers on larger and larger hosts, ${esx6.name}: at most linear in memory`);
+  // The images of the servers are of 256 MiB each: there is no smaller host than 4/3 GiB.
+  const hosts = [4 / 3, 4, 16, 64, 256].map((gib) => [
+    `8 VMs on ${gib.toFixed(1)} GiB`,
+    8,
+    Math.round((gib * PAGES_PER_GIB * OVERCOMMIT) / 8),
+  ]);
+  console.table(growth(hosts));
+}
+
+/** `hosts` are [name, VMs, pages of each], the smallest first. */
+function growth(hosts) {
+  // Compiled code comes with the first runs of the smallest one.
+  timeOf(hosts[0]);
+  const rows = [];
+  let before;
+  let smallest;
+  for (const host of hosts) {
+    const [name, vms, pages] = host;
+    if (Math.min(pages, PAGES_PER_GIB / 4) * vms * MOST_BYTES_PER_PAGE + vms * pages * 8 > freemem()) {
+      rows.push({ host: name, "building, ms": "not measured: not enough memory is free here" });
+      continue;
+    }
+    const now = { ...timeOf(host), vms, size: vms * pages };
+    smallest ??= now;
+    rows.push(row(name, now, before ?? now, smallest));
+    before = now;
+  }
+  return rows;
+}
+
+function timeOf([, vms, pages]) {
+  const guests = serversOf(vms, pages, SECONDS);
+  const prices = pricesOf(esx6, guests);
+  const best = { building: Infinity, simulating: Infinity };
+  let spent = 0;
+  for (let run = 0; run < MOST_RUNS && spent < LONG_ENOUGH; run++) {
+    const begin = processorMs();
+    const simulation = new HostSimulation(esx6, profile, guests, hostPages(guests), prices);
+    const built = processorMs();
+    simulation.run();
+    const end = processorMs();
+    best.building = Math.min(best.building, built - begin);
+    best.simulating = Math.min(best.simulating, end - built);
+    spent += end - begin;
+  }
+  return best;
+}
+
+function processorMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function row(host, now, before, smallest) {
+  return {
+    host,
+    "building, ms": now.building.toFixed(0),
+    "simulating, ms": now.simulating.toFixed(0),
+    "µs a VM-second": ((now.simulating * 1000) / (now.vms * SECONDS)).toFixed(0),
+    "step: memory": times(now.size, before.size),
+    "step: building": times(now.building, before.building),
+    "step: simulating": times(now.simulating, before.simulating),
+    "in all: memory": times(now.size, smallest.size),
+    "in all: building": times(now.building, smallest.building),
+    "in all: simulating": times(now.simulating, smallest.simulating),
+  };
+}
+
+function times(value, other) {
+  return (value / other).toFixed(2);
+}

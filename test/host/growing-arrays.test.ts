@@ -1,0 +1,65 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { BitSet } from "../../src/core/bit-set.ts";
+import { DirtyQueue } from "../../src/guest/dirty-queue.ts";
+import { PageDescriptors } from "../../src/guest/page-descriptors.ts";
+import { MachineFrames } from "../../src/machine/frames.ts";
+
+it("a queue of dirty pages gives them back in order, however long it gets", () => {
+  const step = fc.oneof(fc.constant("take" as const), fc.nat(1000));
+  fc.assert(
+    fc.property(fc.array(fc.array(step, { maxLength: 100 }), { maxLength: 10 }), (rounds) => {
+      const queue = new DirtyQueue();
+      const list: [number, number][] = [];
+      for (const [now, one] of rounds.flat().entries()) {
+        if (one !== "take") {
+          queue.add(one, now);
+          list.push([one, now]);
+        } else if (list.length > 0) expect(queue.take()).toBe(list.shift()?.[0]);
+        expect([queue.length, queue.oldest]).toEqual([list.length, list[0]?.[1] ?? Infinity]);
+      }
+    }),
+  );
+});
+
+it("a set of bits holds what a set of numbers does", () => {
+  const step = fc.tuple(fc.constantFrom("add", "delete"), fc.nat(99));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const bits = new BitSet(100);
+      const set = new Set<number>();
+      for (const [kind, number] of steps) {
+        if (kind === "add") {
+          bits.add(number);
+          set.add(number);
+        } else {
+          bits.delete(number);
+          set.delete(number);
+        }
+      }
+      for (let number = 0; number < 100; number++) expect(bits.has(number)).toBe(set.has(number));
+      bits.clear();
+      expect(bits.has(99)).toBe(false);
+    }),
+  );
+});
+
+it("descriptors keep what is in them when they grow, and never outgrow the guest", () => {
+  const descriptors = new PageDescriptors(100_000);
+  for (let page = 0; page < 100_000; page += 7) {
+    descriptors.cover(page);
+    descriptors.item[page] = page;
+    expect(descriptors.room).toBeLessThanOrEqual(Math.max(1024, (page + 1) * 1.25));
+  }
+  for (let page = 0; page < 100_000; page += 7) expect(descriptors.item[page]).toBe(page);
+  descriptors.cover(99_999);
+  expect(descriptors.room).toBe(100_000);
+});
+
+it("frames that nobody uses take no memory, and the VMM's own neither", () => {
+  const frames = new MachineFrames(2 ** 26);
+  frames.addOverhead(2 ** 20);
+  for (let content = 0; content < 5000; content++) frames.allocate(content);
+  expect(frames.content.length).toBeLessThanOrEqual(5000 * 1.25);
+  expect(frames.content.subarray(0, 5000)).toEqual(Uint32Array.from({ length: 5000 }, (_, content) => content));
+});
