@@ -13,6 +13,11 @@ export interface CostVector {
 
 export const FREE: CostVector = { causes: new Uint16Array(0), cycles: new Float64Array(0), total: 0 };
 
+/** An event of one cause, `cycles` each time. */
+export function costOf(id: number, cycles: number): CostVector {
+  return { causes: Uint16Array.of(id), cycles: Float64Array.of(cycles), total: cycles };
+}
+
 export class PendingCharges {
   readonly #cycles = new Float64Array(256);
   readonly #events = new Float64Array(256);

@@ -137,11 +137,14 @@ class Inputs {
 
   /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
   #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly SettingsProblem[] {
-    const pagesOf = (workload = name): number | undefined => this.#workloads.get(workload)?.workload.guest.memoryPages;
-    const [vmPages, groupPages] = [pagesOf(), settings?.map(({ workload }) => pagesOf(workload)) ?? []];
-    if (settings === undefined || vmPages === undefined || groupPages.includes(undefined)) return [];
+    const workload = this.#workloads.get(name)?.workload;
+    const others = settings?.map((group) => this.#workloads.get(group.workload ?? name)?.workload) ?? [];
+    if (settings === undefined || workload === undefined || others.includes(undefined)) return [];
+    const vmPages = workload.guest.memoryPages;
+    const groupPages = others.map((other) => other?.guest.memoryPages);
+    const durationUs = Math.max(workload.durationUs, ...others.map((other) => other?.durationUs ?? 0));
     const densities = vms.flatMap((count) => overcommit.map((ratio) => ({ vms: count, overcommit: ratio })));
-    return densities.flatMap((density) => densityProblems(settings, { ...density, vmPages, groupPages }));
+    return densities.flatMap((density) => densityProblems(settings, { ...density, vmPages, groupPages, durationUs }));
   }
 
   async #loadVmm(choice: CellSpec["vmm"], path: DocumentPath, complain: Complain): Promise<void> {

@@ -72,9 +72,14 @@ function withSettings(guests: readonly CompiledWorkload[], groups: CellSpec["set
   return guests.map((workload, vm) => {
     const group = groupOf(groups, vm);
     if (group === undefined) return workload;
-    const { memory, driver, statistics } = group;
+    const { memory, driver, statistics, diskShares, startUs } = group;
     const settings = { ...(memory && { memory }), ...(driver && { driver }), ...(statistics && { statistics }) };
-    return { ...workload, guest: { ...workload.guest, ...settings } };
+    return {
+      ...workload,
+      guest: { ...workload.guest, ...settings },
+      ...(diskShares === undefined ? {} : { diskShares }),
+      ...(startUs === undefined ? {} : { startUs }),
+    };
   });
 }
 

@@ -6,6 +6,10 @@ import type { MachineProfile } from "./profile.ts";
 export const MTU = 1500;
 /** IP and TCP headers with the timestamp option (RFC 791, 793, 7323). */
 export const HEADER_BYTES = 52;
+/** Payload of a packet of maximum size. */
+export const PAYLOAD = MTU - HEADER_BYTES;
+/** What a frame has besides its payload when it is handed to a driver: the headers, Ethernet's included. */
+export const FRAME_HEADER_BYTES = HEADER_BYTES + 14;
 /** Ethernet header, checksum, preamble and gap between frames (IEEE 802.3). */
 const FRAMING_BYTES = 38;
 

@@ -17,7 +17,7 @@ interface Course {
 
 export class AllocationDynamics {
   readonly #memory: HostMemory;
-  #courses: readonly Course[] = [];
+  #courses: Course[] = [];
   /** Sums over VMs of samples, of those at the VM's minimum, and of those away from the target; times somebody left it. */
   #samples = 0;
   #atMinimum = 0;
@@ -30,7 +30,7 @@ export class AllocationDynamics {
   }
 
   beginWindow(): void {
-    this.#courses = this.#memory.vms.map(({ pages }) => ({ reversals: new Reversals(BAND * pages), away: false }));
+    this.#courses = [];
     this.#samples = 0;
     this.#atMinimum = 0;
     this.#awaySamples = 0;
@@ -41,7 +41,7 @@ export class AllocationDynamics {
   sample(): void {
     for (const vm of this.#memory.vms) {
       if (vm.evicted) continue;
-      const course = this.#courses[vm.index];
+      const course = (this.#courses[vm.index] ??= { reversals: new Reversals(BAND * vm.pages), away: false });
       course.reversals.add(vm.left);
       this.#samples++;
       if (isAtMinimum(vm)) this.#atMinimum++;

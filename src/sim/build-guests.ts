@@ -4,7 +4,7 @@ import { PendingCharges } from "../core/pending-charges.ts";
 import { sizeOf } from "../guest/boot-memory.ts";
 import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
-import type { Allocation, MemoryMechanism } from "../vmm/host-contract.ts";
+import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
@@ -23,38 +23,40 @@ const PAGE_IN_ROUNDS = 8;
 
 type Measure = (workload: CompiledWorkload) => Readonly<Record<string, MeasuredOperation>>;
 
+/** What guests are built with. */
+export interface BuildingSite {
+  readonly around: GuestSurroundings;
+  readonly allocation: Allocation;
+  readonly mechanisms: readonly MemoryMechanism[];
+  /** Pages that the VMM keeps for itself for a guest with so many configured. */
+  readonly overhead: (configured: number) => number;
+  readonly prices: OperationPriceList;
+}
+
 /**
  * Admit guests and build them one after the other, each with its contents in machine memory. Building takes no simulated
- * time: the host has been up before.
+ * time: the host has been up before. `workloads`: those whose VMs are to be up from the beginning, by VM number.
  */
 export function buildGuests(
-  workloads: readonly CompiledWorkload[],
-  around: GuestSurroundings,
-  allocation: Allocation,
-  overhead: (configured: number) => number,
-  mechanisms: readonly MemoryMechanism[],
-  measure: Measure,
+  workloads: ReadonlyMap<number, CompiledWorkload>,
+  site: BuildingSite,
   log?: DecisionLog,
-): readonly HostGuest[] {
+): HostGuest[] {
+  const { around, allocation, overhead } = site;
   const { host } = around;
   host.payer = new PendingCharges();
   if (log !== undefined) log.nowUs = -SETTLING_US;
-  const requests = workloads.map(({ guest }) => ({ pages: guest.memoryPages, settings: guest.memory }));
+  const requests = [...workloads.values()].map(requestFor);
   const starting = allocation.admit(requests, host.frames.free);
+  const started = [...workloads].slice(0, starting.length);
   // How VMs come up takes no time, and is no decision of anybody's.
   host.observer = undefined;
   host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
   for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
-  const balloons = allocation.balloons ?? true;
-  const cooperative = balloons ? mechanisms.filter(({ kind }) => kind === "cooperative") : [];
+  const cooperative = cooperativeOf(site);
   const forcedRoom = host.roomMaker;
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
-  const prices = new OperationPriceList(measure);
-  const guests = starting.map((_, i) => {
-    const guest = buildGuest(i, workloads[i], around, allocation, prices.of(workloads[i]));
-    if (cooperative.length > 0 && (workloads[i].guest.driver?.fromUs ?? 0) === 0) guest.vm.balloon = guest.balloon;
-    return guest;
-  });
+  const guests = started.map(([number, workload], i) => buildGuest(i, number, workload, site));
   host.roomMaker = forcedRoom;
   host.observer = log;
   settle(allocation, cooperative, log);
@@ -64,6 +66,30 @@ export function buildGuests(
   host.requests.clear();
   host.alarm = false;
   return guests;
+}
+
+/** Build one more guest beside those that run, with so many pages outside its balloon. The host's payer pays. */
+export function buildLateGuest(
+  number: number,
+  workload: CompiledWorkload,
+  pages: number,
+  site: BuildingSite,
+): HostGuest {
+  const { host } = site.around;
+  const { pages: configured, settings } = requestFor(workload);
+  host.frames.addOverhead(site.overhead(configured));
+  const vm = host.addVm(configured, settings);
+  vm.target = pages;
+  return buildGuest(vm.index, number, workload, site);
+}
+
+/** What a workload's VM asks for. */
+export function requestFor({ guest }: CompiledWorkload): VmRequest {
+  return { pages: guest.memoryPages, settings: guest.memory };
+}
+
+function cooperativeOf({ allocation, mechanisms }: BuildingSite): readonly MemoryMechanism[] {
+  return allocation.balloons === false ? [] : mechanisms.filter(({ kind }) => kind === "cooperative");
 }
 
 /**
@@ -143,13 +169,8 @@ function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[],
   }
 }
 
-function buildGuest(
-  index: number,
-  workload: CompiledWorkload,
-  around: GuestSurroundings,
-  allocation: Allocation,
-  prices: OperationPrices,
-): HostGuest {
+function buildGuest(index: number, number: number, workload: CompiledWorkload, site: BuildingSite): HostGuest {
+  const { around, allocation, prices } = site;
   const { host, ids } = around;
   const shape = workload.guest;
   const vm = host.vms[index];
@@ -159,11 +180,17 @@ function buildGuest(
   const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, around.kernel);
   memory.boot(shape, contents);
   if (allocation.populates) {
+    // What the VM is built without is never given to it: nobody takes it away page by page.
+    const { payer } = host;
+    host.payer = new PendingCharges();
     memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
+    host.payer = payer;
     vm.builtWithout = vm.ballooned;
   }
   try {
-    physical.populate(shape.contents?.length ?? 0, allocation.populates, host.sharer?.scannedBeforeStart === true);
+    // What comes up while the host runs has not been scanned yet.
+    const scanned = around.building && host.sharer?.scannedBeforeStart === true;
+    physical.populate(shape.contents?.length ?? 0, allocation.populates, scanned);
   } catch (error) {
     if (!allocation.populates || !(error instanceof HostOutOfMemory)) throw error;
     throw cannotShrink(workload, host, vm) ?? error;
@@ -171,8 +198,11 @@ function buildGuest(
   memory.requests.clear();
   // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
   const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
-  const source = new RequestSource(workload.stream, around.megahertz, repeatsAfterUs);
-  return new HostGuest({ index, workload, memory, vm, prices, source, transientPages: transient }, around);
+  const source = new RequestSource(workload.stream, around.megahertz, workload.startUs, repeatsAfterUs);
+  const parts = { index, number, workload, memory, vm, prices: prices.of(workload), source, transientPages: transient };
+  const guest = new HostGuest(parts, around);
+  if (cooperativeOf(site).length > 0 && (workload.guest.driver?.fromUs ?? 0) === 0) vm.balloon = guest.balloon;
+  return guest;
 }
 
 /**
@@ -191,7 +221,7 @@ function cannotShrink({ name, guest }: CompiledWorkload, host: HostMemory, vm: V
 }
 
 /** Prices are measured once for all guests that have the same stream and shape. */
-class OperationPriceList {
+export class OperationPriceList {
   readonly #measure: Measure;
   readonly #known = new Map<string, OperationPrices>();
 

@@ -113,6 +113,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   guest_page_faults: { title: "page faults of the guest", unit: "faults" },
   vms_configured: { title: "VMs asked for", unit: "VMs" },
   vms_admitted: { title: "VMs started", unit: "VMs", better: "higher" },
+  start_delay_mean_ms: { title: "time from asking for a VM until it runs, mean", unit: "ms", better: "lower" },
   vms_evicted: { title: "VMs moved away or stopped by the policy", unit: "VMs", better: "lower" },
   host_memory_mib: { title: "host memory for VMs", unit: "MiB" },
   memory_free_mib: { title: "free host memory, mean", unit: "MiB" },

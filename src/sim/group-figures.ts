@@ -18,11 +18,11 @@ const OTHERS = -1;
 
 export class GroupFigures {
   readonly #cyclesPerMs: number;
-  /** Group of each VM that started. */
+  /** Group of each VM, by its number. */
   readonly #groups: readonly number[];
   readonly #latencies = new Map<number, LatencyHistogram>();
 
-  /** `vms`: how many started. */
+  /** `vms`: how many were asked for. */
   constructor(vms: number, groups: readonly VmGroup[], megahertz: number) {
     this.#cyclesPerMs = megahertz * 1000;
     this.#groups = Array.from({ length: vms }, (_, vm) => {
@@ -34,7 +34,7 @@ export class GroupFigures {
     }
   }
 
-  /** A request of a VM is over; latency in cycles. */
+  /** A request of a VM, by its number, is over; latency in cycles. */
   requestDone(vm: number, latency: number): void {
     this.#latencies.get(this.#groups[vm])?.add(latency);
   }
@@ -43,17 +43,18 @@ export class GroupFigures {
     for (const latencies of this.#latencies.values()) latencies.clear();
   }
 
-  /** One row a group; the latencies of one that has completed no request are 0. */
-  table(windowMs: number): NonNullable<CellOutcome["groups"]> {
-    return {
-      columns: GROUP_COLUMNS,
-      rows: [...this.#latencies].map(([group, latencies]) => this.#row(group, latencies, windowMs)),
-    };
+  /** One row a group of which a VM started, of the VMs with these numbers; latencies are 0 where no request was completed. */
+  table(windowMs: number, started: readonly number[]): NonNullable<CellOutcome["groups"]> {
+    const groups = started.map((vm) => this.#groups[vm]);
+    const rows = [...this.#latencies].flatMap(([group, latencies]) => {
+      const vms = groups.filter((one) => one === group).length;
+      return vms === 0 ? [] : [this.#row(group, vms, latencies, windowMs)];
+    });
+    return { columns: GROUP_COLUMNS, rows };
   }
 
-  #row(group: number, latencies: LatencyHistogram, windowMs: number): readonly number[] {
+  #row(group: number, vms: number, latencies: LatencyHistogram, windowMs: number): readonly number[] {
     const { count, sum } = latencies;
-    const vms = this.#groups.filter((one) => one === group).length;
     const throughput = windowMs > 0 ? (1000 * count) / windowMs : 0;
     const figures = count === 0 ? [0, 0, 0] : [sum / count, latencies.quantile(0.5), latencies.quantile(0.99)];
     return [group, vms, count, throughput, ...figures.map((cycles) => cycles / this.#cyclesPerMs)];

@@ -1,9 +1,9 @@
 /** The balloon driver of a guest on the host: its steps cost the guest's vCPU, and may have to wait for the disk. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { BalloonPort, BalloonStep } from "../vmm/vm-memory.ts";
-import type { Waiter } from "./host-devices.ts";
+import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
 import { Outstanding } from "./outstanding.ts";
+import type { Waiter } from "./io-job.ts";
 import type { Vcpu } from "./processors.ts";
 
 export class GuestBalloon implements BalloonPort {
@@ -13,6 +13,8 @@ export class GuestBalloon implements BalloonPort {
   /** Submits what a step has led to, and lets the guest run. */
   readonly #afterStep: (waiter: Waiter) => void;
   readonly #diskWait = new Outstanding(() => {});
+  /** Cycles that the vCPU has run when the last step is done. */
+  #doneAt = 0;
 
   constructor(memory: GuestMemory, vcpu: Vcpu, around: GuestSurroundings, afterStep: (waiter: Waiter) => void) {
     this.#memory = memory;
@@ -22,12 +24,12 @@ export class GuestBalloon implements BalloonPort {
   }
 
   get busy(): boolean {
-    return this.#diskWait.count > 0;
+    return this.#diskWait.count > 0 || this.#vcpu.cyclesRun < this.#doneAt;
   }
 
   /** The driver moves towards its target, but not before what its last step swapped out is on the disk. */
   poll(target: number, most: number, step?: BalloonStep): void {
-    if (this.busy) return;
+    if (this.#diskWait.count > 0) return;
     const { host, building } = this.#around;
     const { balloon, requests } = this.#memory;
     if (building) {
@@ -37,7 +39,20 @@ export class GuestBalloon implements BalloonPort {
     }
     const { payer } = host;
     host.payer = this.#vcpu.pending;
-    if (balloon.poll(target, most, step?.reclaims) > 0) this.#afterStep(this.#diskWait);
+    const { size } = balloon;
+    const moved = balloon.poll(target, most, step?.reclaims);
+    if (moved > 0) {
+      if (step?.price !== undefined) this.#pay(step.price, moved, Math.max(0, balloon.size - size));
+      this.#afterStep(this.#diskWait);
+    }
     host.payer = payer;
+  }
+
+  #pay({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
+    const { pending } = this.#vcpu;
+    pending.addVector(batch);
+    pending.addVector(page, moved);
+    pending.addVector(releasedPage, released);
+    this.#doneAt = this.#vcpu.cyclesRun + this.#vcpu.owed;
   }
 }

@@ -1,12 +1,13 @@
 /** Carrying out the operations of a request: their effects on memory, and the cycles that they cost. */
 import { cause } from "../core/ledger.ts";
-import { type CostVector, FREE, type PendingCharges } from "../core/pending-charges.ts";
+import type { PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import { privatePages, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
+import { type IoJob, JobKind, type JobKindCode } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import { endsInSmallPacket, type HostDevices, packetsFor } from "./host-devices.ts";
 import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
@@ -20,6 +21,8 @@ const GUEST_USER = cause("guest.user");
  */
 const STEP_CYCLES = 240_000;
 
+type PacketJob = Pick<IoJob, "kind" | "backend" | "units" | "bytes">;
+
 export interface OperationSurroundings {
   readonly host: HostMemory;
   readonly devices: HostDevices;
@@ -27,8 +30,6 @@ export interface OperationSurroundings {
 }
 
 export class GuestOperations {
-  /** Price of one unit of the back-end work that {@link takeBackendUnits} counts. */
-  backend: CostVector = FREE;
   /** Page faults that brought no page of anonymous memory in: copy-on-write without a copy, and pages of files. */
   otherFaults = 0;
   readonly #stream: OperationStream;
@@ -37,7 +38,8 @@ export class GuestOperations {
   readonly #prices: OperationPrices;
   readonly #pending: PendingCharges;
   readonly #around: OperationSurroundings;
-  #backendUnits = 0;
+  /** Packets of the latest operation that the back end has to deal with. */
+  #packetJob: PacketJob | undefined;
 
   constructor(
     workload: CompiledWorkload,
@@ -63,15 +65,15 @@ export class GuestOperations {
     this.#memory.pages.group = thread.process;
     while (!thread.over && pending.total < STEP_CYCLES) {
       this.#carryOut(thread, thread.next++, now);
-      if (guestRequests.length > 0 || hostRequests.length > 0 || this.#backendUnits > 0) return;
+      if (guestRequests.length > 0 || hostRequests.length > 0 || this.#packetJob !== undefined) return;
     }
   }
 
-  /** Units of back-end work since the last call. */
-  takeBackendUnits(): number {
-    const units = this.#backendUnits;
-    this.#backendUnits = 0;
-    return units;
+  /** Packets for the back end since the last call. */
+  takePackets(): PacketJob | undefined {
+    const job = this.#packetJob;
+    this.#packetJob = undefined;
+    return job;
   }
 
   #carryOut(thread: GuestThread, at: number, now: number): void {
@@ -96,11 +98,12 @@ export class GuestOperations {
         this.#writeFile(a[at], b[at], c[at] === 1, now);
         break;
       case Op.Send:
-        this.#packets(a[at], this.#prices.sendPacket);
-        this.#around.devices.transmit(a[at], now);
+        this.#packets(JobKind.Transmit, a[at], this.#prices.sendPacket);
+        // A back end or a shaper sends it when it gets to it.
+        if (this.#packetJob === undefined) this.#around.devices.transmit(a[at], now);
         break;
       case Op.Receive:
-        this.#packets(a[at], this.#prices.receivePacket);
+        this.#packets(JobKind.Receive, a[at], this.#prices.receivePacket);
         this.#around.devices.receive(a[at], now);
         break;
       default:
@@ -169,14 +172,14 @@ export class GuestOperations {
     }
   }
 
-  #packets(bytes: number, { frontend, smallFrontend, backend }: PacketPrice): void {
+  #packets(kind: JobKindCode, bytes: number, { frontend, smallFrontend, backend }: PacketPrice): void {
     const packets = packetsFor(bytes);
     const small = endsInSmallPacket(bytes) ? 1 : 0;
     this.#pending.addVector(frontend, packets - small);
     this.#pending.addVector(smallFrontend, small);
-    if (backend.total === 0) return;
-    this.backend = backend;
-    this.#backendUnits = packets;
+    const shaped = kind === JobKind.Transmit && this.#around.devices.shaped !== undefined;
+    if (backend.total === 0 && !shaped) return;
+    this.#packetJob = { kind, backend, units: packets, bytes: kind === JobKind.Transmit ? bytes : 0 };
   }
 
   #changeProcesses(thread: GuestThread, at: number): void {

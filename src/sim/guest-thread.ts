@@ -1,5 +1,5 @@
 import type { Region } from "../guest/regions.ts";
-import type { Waiter } from "./host-devices.ts";
+import type { Waiter } from "./io-job.ts";
 
 /** Told when what a thread waited for has come. */
 export interface ThreadOwner {

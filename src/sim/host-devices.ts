@@ -1,32 +1,27 @@
-/** The way of an I/O request through the host: the back end, if the VMM has one, then the device. */
-import { type CostVector, FREE } from "../core/pending-charges.ts";
+/** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
+import type { Ledger } from "../core/ledger.ts";
+import { event } from "../core/ledger.ts";
 import { Disk } from "../machine/disk.ts";
-import { MTU, HEADER_BYTES, NetworkLink } from "../machine/network-link.ts";
+import { NetworkLink, PAYLOAD } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import type { VcpuSettings } from "../vmm/host-contract.ts";
+import type { Vmm } from "../vmm/contract.ts";
+import type { DeviceQueue } from "../vmm/host-contract.ts";
+import type { BackendVm } from "./backend-vm.ts";
+import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import { Event } from "./host-events.ts";
+import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
+import { RequestRings, type Taken } from "./request-rings.ts";
+import { ShapedSends } from "./shaped-sends.ts";
+import { TrafficShaper } from "./traffic-shaper.ts";
+import { TransmitCredit } from "./transmit-credit.ts";
 
-const PAYLOAD = MTU - HEADER_BYTES;
-
-/** Who is told when a request is done. */
-export interface Waiter {
-  begin(): void;
-  done(now: number): void;
-}
-
-export interface IoJob {
-  /** Absent: nobody waits for it. */
-  readonly waiter: Waiter | undefined;
-  /** Cycles of one unit of back-end work, and how many units. */
-  readonly backend: CostVector;
-  readonly units: number;
-  /** Pages to read or write from this page of the disk on; none for a packet. */
-  readonly page: number;
-  readonly pages: number;
-  /** It is for the VMM's swap space. */
-  readonly hostSwap: boolean;
-}
+/** A guest whose request finds no room on its ring. */
+const RING_FULL = event("io.ring-full");
+/** A packet for which a shaper's queue has no room. */
+const SHAPER_DROP = event("io.shaper-drop");
+/** Devices that say nothing of a ring take whatever comes, one guest's request after another's. */
+const NO_RING: DeviceQueue = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
 
 /** Packets that `bytes` of payload take. */
 export function packetsFor(bytes: number): number {
@@ -41,48 +36,80 @@ export function endsInSmallPacket(bytes: number): boolean {
 const HOST_DISK = 0;
 const SWAP_DISK = 1;
 
-/** A disk and the jobs at it, in order of submission: it serves one after the other. */
+/** A disk and the requests at it, in order of submission: it serves one after the other. */
 class BusyDisk {
   readonly disk: Disk;
-  readonly #jobs: IoJob[] = [];
+  readonly #requests: Taken[] = [];
   #first = 0;
 
   constructor(disk: Disk) {
     this.disk = disk;
   }
 
-  /** When the job will be done. */
-  submit(job: IoJob, now: number): number {
-    this.#jobs.push(job);
-    return this.disk.request(now, job.page, job.pages);
+  /** When the request will be done. */
+  submit(taken: Taken, now: number): number {
+    this.#requests.push(taken);
+    return this.disk.request(now, taken.page, taken.pages);
   }
 
-  /** The oldest job is done. */
-  take(): IoJob {
-    const job = this.#jobs[this.#first++];
+  /** The oldest request is done. */
+  take(): Taken {
+    const taken = this.#requests[this.#first++];
     if (this.#first === 1024) {
-      this.#jobs.splice(0, this.#first);
+      this.#requests.splice(0, this.#first);
       this.#first = 0;
     }
-    return job;
+    return taken;
   }
 }
 
 export class HostDevices {
   readonly link: NetworkLink;
+  /** By kind of job: disk, packets to send, packets received. */
+  readonly rings: readonly RequestRings[];
   backend: BackendVm | undefined;
+  /** Absent: guests may send as much as they like. */
+  readonly shaped: ShapedSends | undefined;
   readonly #events: EventQueue;
-  readonly #diskEvent: number;
   /** The host's disk, and that of the VMM's swap space if it has one of its own. */
   readonly #disks: readonly BusyDisk[];
+  /** Whose disk requests go through rings. */
+  readonly #disksHaveRings: boolean;
+  readonly #shares: DiskShares | undefined;
+  /** When the back end is to look at its rings again. */
+  #backendCalledAt = Infinity;
 
-  /** `swapDisk`: absent where the VMM's swap space is on the host's disk. Disk events have the number of the disk as subject. */
-  constructor(profile: MachineProfile, events: EventQueue, diskEvent: number, swapDisk?: MachineProfile["disk"]) {
+  /**
+   * `sharesOf`: disk shares of a guest, by its index. `swapDisk`: absent where the VMM's swap space is on the host's disk. Disk
+   * events have the number of the disk as subject.
+   */
+  constructor(
+    vmm: Pick<Vmm, "disk" | "network">,
+    profile: MachineProfile,
+    events: EventQueue,
+    ledger: Ledger,
+    sharesOf: (guest: number) => number,
+    swapDisk?: MachineProfile["disk"],
+  ) {
     const own = swapDisk === undefined ? [] : [new Disk({ ...profile, disk: swapDisk })];
     this.#disks = [new Disk(profile), ...own].map((disk) => new BusyDisk(disk));
     this.link = new NetworkLink(profile);
     this.#events = events;
-    this.#diskEvent = diskEvent;
+    const diskQueue = vmm.disk.definition.queueOf?.(vmm.disk.parameters);
+    const { rate, shaping, ...networkQueue } = vmm.network.definition.queueOf?.(vmm.network.parameters) ?? NO_RING;
+    const credit = rate && new TransmitCredit(rate, profile.megahertz);
+    const onDrop = (): void => ledger.count(SHAPER_DROP);
+    if (shaping !== undefined) {
+      this.shaped = new ShapedSends(new TrafficShaper(shaping, profile.megahertz), events, profile.megahertz, onDrop);
+    }
+    const onFull = (): void => ledger.count(RING_FULL);
+    this.#disksHaveRings = diskQueue !== undefined;
+    this.#shares = diskQueue?.sharing && new DiskShares(diskQueue.sharing, sharesOf);
+    this.rings = [
+      new RequestRings(diskQueue ?? NO_RING, onFull),
+      new RequestRings(networkQueue, onFull, credit),
+      new RequestRings(networkQueue, onFull),
+    ];
   }
 
   /** Cycles that the host's disk has been busy. */
@@ -92,23 +119,70 @@ export class HostDevices {
 
   submit(job: IoJob, now: number): void {
     job.waiter?.begin();
-    if (this.backend !== undefined && job.backend.total > 0) this.backend.enqueue(job);
-    else this.afterBackend(job, now);
+    if (job.guest !== NOBODY && this.backend !== undefined && job.backend.total > 0) return this.backend.enqueue(job);
+    if (job.kind === JobKind.Transmit && this.shaped !== undefined) return this.shaped.send(job, now);
+    if (job.kind === JobKind.Disk && job.guest !== NOBODY && this.#disksHaveRings) {
+      this.rings[JobKind.Disk].put(job);
+      return this.#takeFromRings(now);
+    }
+    this.afterBackend({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: job.bytes }, now);
   }
 
-  /** The back end has dealt with a job. */
-  afterBackend(job: IoJob, now: number): void {
-    if (job.pages === 0) {
-      job.waiter?.done(now);
+  /** The back end has dealt with requests. */
+  afterBackend(taken: Taken, now: number): void {
+    if (taken.job.kind !== JobKind.Disk) {
+      this.transmit(taken.bytes, now);
+      this.#answer(taken, now);
       return;
     }
-    const disk = job.hostSwap && this.#disks.length > 1 ? SWAP_DISK : HOST_DISK;
-    this.#events.add(this.#disks[disk].submit(job, now), this.#diskEvent, disk);
+    if (this.#shares === undefined || this.#diskOf(taken) === SWAP_DISK) return this.#toDisk(taken, now);
+    this.#shares.put(taken);
+    this.#serveShares(this.#shares, now);
   }
 
-  /** A disk has finished its oldest job. */
+  #serveShares(shares: DiskShares, now: number): void {
+    for (let next = shares.take(); next !== undefined; next = shares.take()) this.#toDisk(next, now);
+  }
+
+  #toDisk(taken: Taken, now: number): void {
+    const disk = this.#diskOf(taken);
+    this.#events.add(this.#disks[disk].submit(taken, now), Event.DiskDone, disk);
+  }
+
+  #diskOf({ job }: Taken): number {
+    return job.hostSwap && this.#disks.length > 1 ? SWAP_DISK : HOST_DISK;
+  }
+
+  /** A disk has finished its oldest request. */
   diskDone(disk: number, now: number): void {
-    this.#disks[disk].take().waiter?.done(now);
+    const taken = this.#disks[disk].take();
+    this.#answer(taken, now);
+    if (this.#shares !== undefined && disk === HOST_DISK) {
+      this.#shares.done();
+      this.#serveShares(this.#shares, now);
+    }
+    if (taken.ring === undefined) return;
+    if (taken.job.backend.total > 0) this.backend?.wake();
+    else this.#takeFromRings(now);
+  }
+
+  /** The back end has nothing to do before cycle `at`, when a guest may send again. */
+  wakeBackendAt(at: number): void {
+    if (at >= this.#backendCalledAt) return;
+    this.#backendCalledAt = at;
+    this.#events.add(at, Event.BackEnd);
+  }
+
+  /** The event of a packet of a guest whose traffic is shaped. */
+  onPacket(number: number, now: number): void {
+    const bytes = this.shaped?.onEvent(number, now) ?? -1;
+    if (bytes >= 0) this.link.transmit(now, bytes);
+  }
+
+  backEndCalled(): void {
+    this.#backendCalledAt = Infinity;
+    this.rings[JobKind.Transmit].forgetCredit();
+    this.backend?.wake();
   }
 
   transmit(bytes: number, now: number): void {
@@ -118,51 +192,16 @@ export class HostDevices {
   receive(bytes: number, now: number): void {
     for (let left = bytes; left > 0; left -= PAYLOAD) this.link.receive(now, Math.min(left, PAYLOAD));
   }
-}
 
-/** The VM with the back ends (dom0): it serves one job after the other, when its vCPU is scheduled. */
-export class BackendVm implements VcpuWork {
-  readonly #devices: HostDevices;
-  readonly #processors: Processors;
-  readonly #vcpu: Vcpu;
-  #queue: IoJob[] = [];
-  #first = 0;
-  #inService = false;
-
-  constructor(devices: HostDevices, processors: Processors, settings: VcpuSettings) {
-    this.#devices = devices;
-    this.#processors = processors;
-    this.#vcpu = processors.addVcpu(this, settings);
-  }
-
-  enqueue(job: IoJob): void {
-    this.#queue.push(job);
-    this.#processors.wake(this.#vcpu);
-  }
-
-  advance(now: number): boolean {
-    if (this.#inService) {
-      this.#inService = false;
-      this.#devices.afterBackend(this.#queue[this.#first++], now);
+  /** Drivers in the VMM itself take requests as soon as they are on the ring. */
+  #takeFromRings(now: number): void {
+    const rings = this.rings[JobKind.Disk];
+    for (let taken = rings.take(Infinity, now); taken !== undefined; taken = rings.take(Infinity, now)) {
+      this.afterBackend(taken, now);
     }
-    if (this.#first === this.#queue.length) {
-      this.#queue = [];
-      this.#first = 0;
-      return false;
-    }
-    const job = this.#queue[this.#first];
-    this.#inService = true;
-    this.#vcpu.pending.addVector(job.backend, job.units);
-    return true;
   }
-}
 
-/** A read or write of the VMM's swap space: no guest, no back end. */
-export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
-  return { waiter, backend: FREE, units: 0, page, pages, hostSwap: true };
-}
-
-/** Work for the back end that leads to nothing at the devices. */
-export function backendJob(waiter: Waiter | undefined, backend: CostVector, units: number): IoJob {
-  return { waiter, backend, units, page: 0, pages: 0, hostSwap: false };
+  #answer({ job, ring, requests }: Taken, now: number): void {
+    if (ring === undefined || ring.rings.answer(ring.queued, requests)) job.waiter?.done(now);
+  }
 }

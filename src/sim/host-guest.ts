@@ -13,7 +13,8 @@ import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { HeldBack } from "./held-back.ts";
-import { backendJob, type HostDevices, type IoJob, hostSwapJob, type Waiter } from "./host-devices.ts";
+import type { HostDevices } from "./host-devices.ts";
+import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -47,6 +48,8 @@ export interface GuestSurroundings {
 /** Parts of a guest that exist before its vCPU does. */
 export interface GuestParts {
   readonly index: number;
+  /** Of its VM among those asked for, not all of which may run. */
+  readonly number: number;
   readonly workload: CompiledWorkload;
   readonly memory: GuestMemory;
   readonly vm: VmMemory;
@@ -62,6 +65,8 @@ export class HostGuest implements VcpuWork, ThreadOwner {
   readonly vm: VmMemory;
   readonly vcpu: Vcpu;
   readonly heldBack: HeldBack;
+  readonly number: number;
+  readonly diskShares: CompiledWorkload["diskShares"];
   readonly #index: number;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
@@ -91,6 +96,8 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.number = parts.number;
+    this.diskShares = workload.diskShares;
     this.#around = around;
     this.heldBack = new HeldBack(() => around.now(), around.megahertz);
     this.vm.freeList = memory.pages;
@@ -131,8 +138,8 @@ export class HostGuest implements VcpuWork, ThreadOwner {
   }
 
   /** All threads take their first request. */
-  start(): void {
-    for (const thread of this.#threads) this.#takeRequest(thread, 0);
+  start(now: number): void {
+    for (const thread of this.#threads) this.#takeRequest(thread, now);
   }
 
   advance(now: number): boolean {
@@ -263,10 +270,21 @@ export class HostGuest implements VcpuWork, ThreadOwner {
       jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i)));
     }
     host.requests.clear();
-    const units = this.#operations.takeBackendUnits();
-    if (units > 0) {
-      jobs.push(backendJob(guestWaiter, this.#operations.backend, units));
-    }
+    const packets = this.#operations.takePackets();
+    if (packets === undefined) return;
+    // Written out: it is made for every message.
+    const { kind, backend, units, bytes } = packets;
+    jobs.push({
+      kind,
+      guest: this.#index,
+      waiter: guestWaiter,
+      backend,
+      units,
+      page: 0,
+      pages: 0,
+      bytes,
+      hostSwap: false,
+    });
   }
 
   #guestJob(requests: DiskRequests, i: number, waiter: Waiter | undefined): IoJob {
@@ -278,11 +296,14 @@ export class HostGuest implements VcpuWork, ThreadOwner {
     const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
     const stalls = swap && waiter !== undefined && waiter === this.#current;
     return {
+      kind: JobKind.Disk,
+      guest: this.#index,
       waiter: stalls ? this.#stall.watch(waiter) : waiter,
       backend,
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      bytes: 0,
       hostSwap: false,
     };
   }

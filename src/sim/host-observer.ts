@@ -13,6 +13,7 @@ import { GroupFigures } from "./group-figures.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { MemoryFairness } from "./memory-fairness.ts";
 import { VmFigures } from "./vm-figures.ts";
+import type { VmStarts } from "./vm-starts.ts";
 
 const MEMORY_COLUMNS = [
   "memory_free_mib",
@@ -65,6 +66,10 @@ export interface ObservedHost {
   readonly vmsDiffer: boolean;
   /** VMs with something particular about them; undefined: none has. */
   readonly groups: readonly VmGroup[] | undefined;
+  /** VMs that were asked for. */
+  readonly configured: number;
+  /** VMs that have come up while the host ran. */
+  readonly starts: Pick<VmStarts, "started" | "delayUs">;
   /** VMs do the same work, whatever is set for them. */
   readonly equalWork: boolean;
 }
@@ -85,9 +90,9 @@ export class HostObserver {
 
   constructor(host: ObservedHost) {
     this.#host = host;
-    const { guests, groups, profile } = host;
-    this.#vms = new VmFigures(guests, profile.megahertz);
-    this.#groups = groups && new GroupFigures(guests.length, groups, profile.megahertz);
+    const { guests, groups, profile, configured } = host;
+    this.#vms = new VmFigures(guests, profile.megahertz, configured);
+    this.#groups = groups && new GroupFigures(configured, groups, profile.megahertz);
     this.#dynamics = new AllocationDynamics(host.memory);
     this.#fairness = new MemoryFairness(host.memory);
     this.#countersAtStart = this.#counters();
@@ -97,7 +102,7 @@ export class HostObserver {
   requestDone(vm: number, latency: number): void {
     this.#latencies.add(latency);
     this.#vms.requestDone(vm, latency);
-    this.#groups?.requestDone(vm, latency);
+    this.#groups?.requestDone(this.#host.guests[vm].number, latency);
     this.#doneThisSecond++;
   }
 
@@ -124,7 +129,7 @@ export class HostObserver {
   }
 
   /** The run is over; the ledger has been brought up to date. */
-  outcome(now: number, configured: number): CellOutcome {
+  outcome(now: number): CellOutcome {
     const { ledger, profile } = this.#host;
     if (this.#rows.length === 0) this.sample(now);
     const cycles = difference(ledger.cyclesByCause(), this.#cyclesAtStart);
@@ -138,8 +143,9 @@ export class HostObserver {
         cpu_busy_percent: 100 * busyShare,
         ...this.#counterMetrics(now - this.#windowStart),
         ...this.#memoryMetrics(),
-        vms_configured: configured,
+        vms_configured: this.#host.configured,
         vms_admitted: this.#host.guests.length,
+        ...this.#startMetrics(),
         ...this.#evictions(),
         ...this.#steadiness(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
@@ -147,9 +153,27 @@ export class HostObserver {
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
       ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
-      ...(this.#groups && { groups: this.#groups.table(windowMs) }),
-      series: { columns: [...SERIES_COLUMNS, ...this.#vmColumns()], rows: this.#rows },
+      ...(this.#groups && {
+        groups: this.#groups.table(
+          windowMs,
+          this.#host.guests.map(({ number }) => number),
+        ),
+      }),
+      series: this.#series(),
     };
+  }
+
+  /** A VM that came up late has nothing before. */
+  #series(): NonNullable<CellOutcome["series"]> {
+    const columns = [...SERIES_COLUMNS, ...this.#vmColumns()];
+    const rows = this.#rows.map((row) => [...row, ...Array<number>(columns.length - row.length).fill(0)]);
+    return { columns, rows };
+  }
+
+  /** Absent where all VMs were there from the beginning. */
+  #startMetrics(): Record<string, number> {
+    const { started, delayUs } = this.#host.starts;
+    return started > 0 ? { start_delay_mean_ms: delayUs / started / 1000 } : {};
   }
 
   /** Absent where nobody has been moved away: most policies never do that. */
@@ -231,16 +255,16 @@ export class HostObserver {
 
   #vmColumns(): readonly string[] {
     const names = Object.keys(VM_COLUMNS);
-    return this.#vmsWithColumns().flatMap(({ index }) => names.map((name) => `vm${index}_${name}`));
+    return this.#vmsWithColumns().flatMap(({ number }) => names.map((name) => `vm${number}_${name}`));
   }
 
   #vmMib(): readonly number[] {
     const figures = Object.values(VM_COLUMNS);
-    return this.#vmsWithColumns().flatMap((vm) => figures.map((pages) => pages(vm) / PAGES_PER_MIB));
+    return this.#vmsWithColumns().flatMap(({ vm }) => figures.map((pages) => pages(vm) / PAGES_PER_MIB));
   }
 
-  #vmsWithColumns(): readonly VmMemory[] {
-    return this.#host.vmsDiffer ? this.#host.memory.vms : [];
+  #vmsWithColumns(): readonly HostGuest[] {
+    return this.#host.vmsDiffer ? this.#host.guests : [];
   }
 
   #counters(): Counters {

@@ -1,65 +1,46 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
 import { Ledger } from "../core/ledger.ts";
-import { PendingCharges } from "../core/pending-charges.ts";
+import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, HostContext, MemoryMechanism, Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
+import type {
+  Allocation,
+  HostContext,
+  MemoryMechanism,
+  Scheduler,
+  StartAnswer,
+  VcpuSettings,
+} from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
-import type { VmGroup } from "../workload/vm-settings.ts";
-import { buildGuests } from "./build-guests.ts";
+import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
+import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
+import { BackendVm } from "./backend-vm.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { FaultyBalloonDriver } from "./faulty-balloon-driver.ts";
-import { BackendVm, HostDevices, hostSwapJob } from "./host-devices.ts";
+import { HostDevices } from "./host-devices.ts";
+import { hostSwapJob, type Waiter } from "./io-job.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
+import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
+import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
-import { Processors, type Vcpu, type VcpuWork } from "./processors.ts";
+import { Processors, type Vcpu } from "./processors.ts";
+import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
+import { VmmWork } from "./vmm-work.ts";
 
-const Event = {
-  /** subject: pCPU, detail: number of the event. */
-  Processor: 0,
-  /** subject: number of the disk. */
-  DiskDone: 1,
-  /** subject: guest, detail: thread. */
-  CallThread: 2,
-  /** subject: guest. */
-  Timer: 3,
-  /** subject: guest. */
-  WriteBack: 4,
-  /** subject: index of the memory mechanism. */
-  Mechanism: 5,
-  Rebalance: 6,
-  SchedulerTick: 7,
-  Second: 8,
-  WindowBegins: 9,
-  /** subject: guest. */
-  BalloonDriver: 10,
-  End: 11,
-} as const;
-
-/** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */
-const TIMER_PERIOD_US = 10_000;
-const TIMERS_AT_ONCE = 10;
-/** Linux: the flusher wakes up every 5 s and writes what has been dirty for 30 s. */
-const FLUSH_PERIOD_US = 5e6;
-const DIRTY_AGE_US = 30e6;
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
 const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
-const DRIVER_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: true };
 
-/** The VMM's background work (scanning, paging), which needs CPU time like anybody else's. */
-const backgroundWork: VcpuWork = { advance: () => false };
-
-export class HostSimulation implements GuestSurroundings {
+export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
   readonly processors: Processors;
   readonly devices: HostDevices;
@@ -68,20 +49,22 @@ export class HostSimulation implements GuestSurroundings {
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
-  readonly guests: readonly HostGuest[];
+  readonly guests: HostGuest[];
   readonly durationUs: number;
   building = true;
   readonly #profile: MachineProfile;
-  readonly #workloads: readonly CompiledWorkload[];
   readonly #events = new EventQueue();
   readonly #mechanisms: MemoryMechanism[] = [];
   readonly #allocation: Allocation;
   readonly #scheduler: Scheduler;
-  readonly #vmmVcpu: Vcpu;
+  readonly #vmm: VmmWork;
+  readonly #workloads: readonly CompiledWorkload[];
+  readonly #site: BuildingSite;
+  readonly #startCost: CostVector;
+  readonly #starts: VmStarts;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
   readonly #tickless: boolean;
-  readonly #configured: number;
   readonly #warmupUs: number;
   #now = 0;
   #ended = false;
@@ -102,7 +85,7 @@ export class HostSimulation implements GuestSurroundings {
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tickless = vmm.cpu.definition.tickless === true;
     this.kernel = profile.kernel;
-    this.#configured = workloads.length;
+    this.#workloads = workloads;
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
@@ -127,39 +110,75 @@ export class HostSimulation implements GuestSurroundings {
       this.#events,
       Event.Processor,
     );
-    this.devices = new HostDevices(profile, this.#events, Event.DiskDone, this.host.swapDisk);
+    this.devices = new HostDevices(
+      vmm,
+      profile,
+      this.#events,
+      this.ledger,
+      (guest) => diskShares(this.guests[guest].diskShares),
+      this.host.swapDisk,
+    );
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
-    const prices = (workload: CompiledWorkload) => measure(vmm, profile, workload);
-    this.guests = buildGuests(workloads, this, this.#allocation, overhead, this.#mechanisms, prices, watch?.log);
+    const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
+    this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
+    const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
+    this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     // Faults are of the time that is simulated: until now every driver that was there has done what it was told.
-    this.guests.forEach(({ vm }, i) => {
-      if (vm.balloon !== undefined) this.#startDriver(i);
-    });
-    this.ids.endInterning();
-    this.#vmmVcpu = this.processors.addVcpu(backgroundWork, VMM_VCPU);
-    if (this.guests.some((guest) => guest.needsBackend)) {
-      this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU);
+    for (const i of this.guests.keys()) this.#startDriverIfThere(i);
+    this.#vmm = new VmmWork(this.processors, VMM_VCPU);
+    if (workloads.some((workload) => prices.of(workload).needsBackend)) {
+      this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
+    this.#starts = new VmStarts(this, workloads.length - early.length);
+    if (!this.#starts.pending) this.ids.endInterning();
+    this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
     this.#observer = new HostObserver({
       profile,
       memory: this.host,
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
-      vmsDiffer:
-        groups !== undefined ||
-        workloads.some(
-          ({ name, guest }) => name !== workloads[0].name || guest.cpu !== undefined || guest.memory !== undefined,
-        ),
+      vmsDiffer: groups !== undefined || vmsDiffer(workloads),
       groups,
       equalWork: workloads.every(({ name }) => name === workloads[0].name),
+      configured: workloads.length,
+      starts: this.#starts,
     });
   }
 
   now(): number {
     return this.#now;
+  }
+
+  get nowUs(): number {
+    return this.#now / this.#profile.megahertz;
+  }
+
+  findMemory(vm: number): StartAnswer {
+    const request = requestFor(this.#workloads[vm]);
+    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(request, this.nowUs));
+  }
+
+  lookAgain(waitUs: number): void {
+    this.#events.add(this.#now + this.#cycles(waitUs), Event.LookAgain);
+  }
+
+  /** Its memory is taken at once; what filling it takes is run by whoever has the control plane. */
+  build(vm: number, pages: number, built: Waiter): void {
+    const builder = this.devices.backend ?? this.#vmm;
+    this.#onAccountOf(builder.vcpu, () => {
+      this.guests.push(buildLateGuest(vm, this.#workloads[vm], pages, this.#site));
+    });
+    builder.run(this.#startCost, built);
+  }
+
+  comesUp(vm: number): void {
+    const index = this.guests.findIndex(({ number }) => number === vm);
+    this.#startDriverIfThere(index);
+    this.#scheduleGuest(index, 1);
+    this.guests[index].start(this.#now);
   }
 
   callThread(guest: number, thread: number, at: number): void {
@@ -173,17 +192,17 @@ export class HostSimulation implements GuestSurroundings {
   run(): CellOutcome {
     this.#schedule();
     this.#sampleVms();
-    for (const guest of this.guests) guest.start();
+    for (const guest of this.guests) guest.start(0);
     while (!this.#ended && this.#events.take()) {
       this.#now = this.#events.time;
       if (this.#watch !== undefined) this.#watch.log.nowUs = this.#now / this.megahertz;
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
-      if (this.durationUs === 0 && this.guests.every((guest) => guest.finished)) break;
+      if (this.durationUs === 0 && !this.#starts.pending && this.guests.every((guest) => guest.finished)) break;
     }
     this.processors.settle(this.#now);
-    return this.#observer.outcome(this.#now, this.#configured);
+    return this.#observer.outcome(this.#now);
   }
 
   #schedule(): void {
@@ -192,18 +211,24 @@ export class HostSimulation implements GuestSurroundings {
     at(this.#warmupUs, Event.WindowBegins);
     at(SECOND_US, Event.Second);
     // Not all in the same instant: guests were not started in the same instant either.
-    this.guests.forEach((_, i) => {
-      const part = (i + 1) / (this.guests.length + 1);
-      at(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, i);
-      at(FLUSH_PERIOD_US * part, Event.WriteBack, i);
-      const { fromUs = 0 } = this.#workloads[i].guest.driver ?? {};
-      if (fromUs !== "never" && fromUs > 0) at(fromUs, Event.BalloonDriver, i);
+    this.guests.forEach((_, i) => this.#scheduleGuest(i, (i + 1) / (this.guests.length + 1)));
+    this.#workloads.forEach(({ startUs }, vm) => {
+      if (startUs !== undefined) at(startUs, Event.StartVm, vm);
     });
     this.#mechanisms.forEach(({ periodUs }, i) => {
       if (periodUs > 0) at(0, Event.Mechanism, i);
     });
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
     if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
+  }
+
+  /** What a guest does again and again, from now on; `part` of a period has gone by. */
+  #scheduleGuest(index: number, part: number): void {
+    const after = (us: number, kind: number): void => this.#events.add(this.#now + this.#cycles(us), kind, index);
+    after(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer);
+    after(FLUSH_PERIOD_US * part, Event.WriteBack);
+    const { fromUs = 0 } = this.#workloads[this.guests[index].number].guest.driver ?? {};
+    if (fromUs !== "never" && fromUs > 0) after(fromUs, Event.BalloonDriver);
   }
 
   #handle(kind: number, subject: number, detail: number): void {
@@ -222,7 +247,7 @@ export class HostSimulation implements GuestSurroundings {
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);
         return again(FLUSH_PERIOD_US);
       case Event.Mechanism:
-        this.#inBackground(() => this.#mechanisms[subject].work());
+        this.#onAccountOf(this.#vmm.vcpu, () => this.#mechanisms[subject].work());
         return again(this.#mechanisms[subject].periodUs);
       case Event.Rebalance:
         this.#rebalance();
@@ -236,6 +261,14 @@ export class HostSimulation implements GuestSurroundings {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#startDriver(subject);
+      case Event.BackEnd:
+        return this.devices.backEndCalled();
+      case Event.Packet:
+        return this.devices.onPacket(detail, this.#now);
+      case Event.StartVm:
+        return this.#starts.ask(subject);
+      case Event.LookAgain:
+        return this.#starts.advance();
       case Event.WindowBegins:
         this.processors.settle(this.#now);
         return this.#observer.beginWindow(this.#now);
@@ -246,14 +279,18 @@ export class HostSimulation implements GuestSurroundings {
     }
   }
 
+  /** A driver that was there while the guest was built has its faults from now on. */
+  #startDriverIfThere(guest: number): void {
+    if (this.guests[guest].vm.balloon !== undefined) this.#startDriver(guest);
+  }
+
   /** The VMM reaches the guest's balloon driver from now on, if it makes use of any. */
   #startDriver(guest: number): void {
     const { balloons = true } = this.#allocation;
     if (!balloons || !this.#mechanisms.some(({ kind }) => kind === "cooperative")) return;
-    const { driver: faults } = this.#workloads[guest].guest;
-    const { balloon, vm } = this.guests[guest];
-    const nowUs = (): number => this.#now / this.megahertz;
-    vm.balloon = faults === undefined ? balloon : new FaultyBalloonDriver(balloon, vm, faults, nowUs);
+    const { number, balloon, vm } = this.guests[guest];
+    const { driver: faults } = this.#workloads[number].guest;
+    vm.balloon = faults === undefined ? balloon : new FaultyBalloonDriver(balloon, vm, faults, () => this.nowUs);
   }
 
   #sampleVms(): void {
@@ -262,22 +299,22 @@ export class HostSimulation implements GuestSurroundings {
 
   #rebalance(): void {
     this.host.alarm = false;
-    const nowUs = this.#now / this.#profile.megahertz;
-    this.#inBackground(() => this.#allocation.rebalance(nowUs));
+    this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.rebalance(this.nowUs));
     // A guest that was blocked may go on; waking one that has nothing to do is harmless.
     for (const guest of this.guests) guest.wakeIfReady();
   }
 
-  /** Something that the VMM does on its own account: it pays, and nobody waits for its disk requests. */
-  #inBackground(work: () => void): void {
-    this.host.payer = this.#vmmVcpu.pending;
-    work();
+  /** Something that the VMM, or the VM with the drivers, does: it pays, and nobody waits for its disk requests. */
+  #onAccountOf<Result>(vcpu: Vcpu, work: () => Result): Result {
+    this.host.payer = vcpu.pending;
+    const result = work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
       this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
     }
     requests.clear();
-    if (this.#vmmVcpu.owed > 0) this.processors.wake(this.#vmmVcpu);
+    if (vcpu.owed > 0) this.processors.wake(vcpu);
+    return result;
   }
 
   #cycles(us: number): number {

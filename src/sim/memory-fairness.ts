@@ -11,8 +11,9 @@ import { memoryShares } from "../workload/vm-settings.ts";
 
 export class MemoryFairness {
   readonly #memory: HostMemory;
-  /** By VM: sums over samples of machine memory over entitlement. */
-  #parts = new Float64Array(0);
+  /** By VM: sums over samples of machine memory over entitlement, and how many samples those are. */
+  #parts: number[] = [];
+  #counts: number[] = [];
   #errors = 0;
   #samples = 0;
 
@@ -22,7 +23,8 @@ export class MemoryFairness {
   }
 
   beginWindow(): void {
-    this.#parts = new Float64Array(this.#memory.vms.length);
+    this.#parts = [];
+    this.#counts = [];
     this.#errors = 0;
     this.#samples = 0;
   }
@@ -34,7 +36,8 @@ export class MemoryFairness {
     vms.forEach((vm, i) => {
       if (entitled[i] === 0) return;
       const part = vm.machine / entitled[i];
-      this.#parts[vm.index] += part;
+      this.#parts[vm.index] = (this.#parts[vm.index] ?? 0) + part;
+      this.#counts[vm.index] = (this.#counts[vm.index] ?? 0) + 1;
       this.#errors += Math.abs(part - 1);
       this.#samples++;
     });
@@ -44,7 +47,8 @@ export class MemoryFairness {
     if (this.#samples === 0) return {};
     return {
       entitlement_error_percent: (100 * this.#errors) / this.#samples,
-      jain_memory: jainIndex([...this.#parts]),
+      // A VM counts for the time that it was there.
+      jain_memory: jainIndex(this.#memory.vms.map((_, vm) => (this.#parts[vm] ?? 0) / (this.#counts[vm] ?? 1))),
     };
   }
 }

@@ -2,7 +2,7 @@
 import { Ledger } from "../core/ledger.ts";
 import type { GuestKernel } from "../guest/kernel.ts";
 import type { Meter } from "../machine/meter.ts";
-import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
+import { PAYLOAD } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
@@ -41,7 +41,6 @@ const REPETITIONS = 8;
 const FAULTS = 32;
 /** File pages, and packets, handled by one system call. */
 const BURST = 4;
-const PAYLOAD = MTU - HEADER_BYTES;
 /** A quarter of a packet: the mean of those that are at most half full. */
 const SMALL_PAYLOAD = PAYLOAD / 4;
 

@@ -1,4 +1,4 @@
-import type { Waiter } from "./host-devices.ts";
+import type { Waiter } from "./io-job.ts";
 
 /** Counts what is under way; whoever waits for all of it is told when none is left. */
 export class Outstanding implements Waiter {

@@ -5,6 +5,7 @@ import { Op, type OperationStream } from "../workload/operation-stream.ts";
 export class RequestSource {
   readonly #stream: OperationStream;
   readonly #cyclesPerMicrosecond: number;
+  readonly #originCycles: number;
   /** Index of the first operation of each request, and the stream's end. */
   readonly #starts: Uint32Array;
   readonly #repeatsAfterUs: number | undefined;
@@ -13,10 +14,11 @@ export class RequestSource {
   #rounds = 0;
 
   /**
-   * `repeatsAfterUs`: the stream starts over when all of it is taken, because the run is longer; requests that arrive at given
-   * times arrive again that much later. Undefined: it ends.
+   * `originUs`: when the stream begins; requests that arrive at a given time do so that much later. `repeatsAfterUs`: the stream
+   * starts over when all of it is taken, because the run is longer, and its times count from that much later. Undefined: it ends.
    */
-  constructor(stream: OperationStream, cyclesPerMicrosecond: number, repeatsAfterUs?: number) {
+  constructor(stream: OperationStream, cyclesPerMicrosecond: number, originUs = 0, repeatsAfterUs?: number) {
+    this.#originCycles = Math.round(originUs * cyclesPerMicrosecond);
     this.#repeatsAfterUs = repeatsAfterUs;
     this.#stream = stream;
     this.#cyclesPerMicrosecond = cyclesPerMicrosecond;
@@ -59,7 +61,7 @@ export class RequestSource {
     const isGiven = this.#stream.c[at] === 1;
     const earlierUs = isGiven ? this.#rounds * (this.#repeatsAfterUs ?? 0) : 0;
     const cycles = Math.round((earlierUs + microseconds) * this.#cyclesPerMicrosecond);
-    return isGiven ? cycles : now + cycles;
+    return isGiven ? this.#originCycles + cycles : now + cycles;
   }
 }
 

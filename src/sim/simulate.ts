@@ -21,11 +21,18 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
   if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
     return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
   }
+  const sharesDisks = vmm.disk.definition.queueOf?.(vmm.disk.parameters).sharing !== undefined;
+  if (!sharesDisks && settings?.some(({ diskShares }) => diskShares !== undefined)) {
+    return `${vmm.name} has the disk driver ${vmm.disk.definition.name}, which knows no disk shares`;
+  }
   const mechanisms = vmm.memory.map(({ definition }) => definition);
   const idle = mechanisms.find(
     ({ onlyWith }) => onlyWith !== undefined && !mechanisms.some((one) => one.role === onlyWith),
   );
   if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
+  if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
+    if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;
+  }
   const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
   const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);

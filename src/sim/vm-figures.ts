@@ -1,5 +1,6 @@
 /** What each VM got done in the measured window, for hosts whose VMs are not alike. */
 import { jainIndex } from "../core/jain-index.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { CellOutcome } from "./cell.ts";
 import type { HostGuest } from "./host-guest.ts";
 
@@ -12,6 +13,18 @@ export const VM_COLUMNS = [
   "latency_sd_ms",
 ] as const;
 
+/** VMs that have different work or settings have figures of their own. */
+export function vmsDiffer(workloads: readonly CompiledWorkload[]): boolean {
+  return workloads.some(
+    ({ name, guest, diskShares, startUs }) =>
+      name !== workloads[0].name ||
+      guest.cpu !== undefined ||
+      guest.memory !== undefined ||
+      diskShares !== undefined ||
+      startUs !== undefined,
+  );
+}
+
 export class VmFigures {
   readonly #guests: readonly HostGuest[];
   readonly #cyclesPerMs: number;
@@ -21,13 +34,14 @@ export class VmFigures {
   readonly #squares: Float64Array;
   readonly #cyclesAtStart: Float64Array;
 
-  constructor(guests: readonly HostGuest[], megahertz: number) {
+  /** `most`: so many guests there may be in the end. */
+  constructor(guests: readonly HostGuest[], megahertz: number, most: number) {
     this.#guests = guests;
     this.#cyclesPerMs = megahertz * 1000;
-    this.#done = new Float64Array(guests.length);
-    this.#latency = new Float64Array(guests.length);
-    this.#squares = new Float64Array(guests.length);
-    this.#cyclesAtStart = new Float64Array(guests.length);
+    this.#done = new Float64Array(most);
+    this.#latency = new Float64Array(most);
+    this.#squares = new Float64Array(most);
+    this.#cyclesAtStart = new Float64Array(most);
   }
 
   /** A request of a VM is over; latency in cycles. */
@@ -55,11 +69,11 @@ export class VmFigures {
     return { columns: VM_COLUMNS, rows: this.#guests.map((guest, vm) => this.#row(guest, vm, windowMs)) };
   }
 
-  #row({ vcpu }: HostGuest, vm: number, windowMs: number): readonly number[] {
+  #row({ vcpu, number }: HostGuest, vm: number, windowMs: number): readonly number[] {
     const done = this.#done[vm];
     const mean = done > 0 ? this.#latency[vm] / done : 0;
     const variance = done > 1 ? Math.max(0, (this.#squares[vm] - done * mean * mean) / (done - 1)) : 0;
     const cpuMs = (vcpu.cyclesRun - this.#cyclesAtStart[vm]) / this.#cyclesPerMs;
-    return [vm, cpuMs, done, windowMs > 0 ? (1000 * done) / windowMs : 0, mean, Math.sqrt(variance)];
+    return [number, cpuMs, done, windowMs > 0 ? (1000 * done) / windowMs : 0, mean, Math.sqrt(variance)];
   }
 }

@@ -34,6 +34,7 @@ const MEMORY_ORDER = [
   "free-page-reporting",
   "ballooning",
   "vmware-balloon",
+  "xen-balloon",
   "patching",
   "compression",
   "linux-swap",

@@ -5,7 +5,7 @@
 import type { KernelMapping } from "../guest/kernel-pages.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
 import type { PageTableFormatName } from "../machine/profile.ts";
-import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
+import type { Allocation, DeviceQueue, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
@@ -66,6 +66,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly tickless?: boolean;
   /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */
   kernelMapping?(parameters: P): KernelMapping;
+  /** Disk and network parts: the ring between guest and driver, for many guests on a host. Absent: requests go straight through. */
+  queueOf?(parameters: P): DeviceQueue;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 
@@ -109,6 +111,8 @@ export interface Vmm {
   readonly network: Part<"network">;
   /** Most guests it can run; bare metal runs one. Default: no limit of its own. */
   readonly maxGuests?: number;
+  /** Machine cost of the control plane's work to start a VM while others run, done by the VM with the drivers. Absent: none. */
+  readonly startCost?: string;
   /** Machine memory the VMM keeps for each guest (page tables, frame buffer, device state). */
   readonly overheadPerGuest: GuestOverhead;
 }

@@ -18,6 +18,48 @@ export interface HostContext {
   random(name: string): RandomStream;
 }
 
+/** Most that a guest may send: so many bytes in each period. */
+export interface TransmitRate {
+  readonly bytes: number;
+  readonly periodUs: number;
+}
+
+/** Limits of what each VM sends: rates in kbit/s, the largest burst in kB, and packets that wait for their turn. */
+export interface TrafficShaping {
+  readonly averageKilobits: number;
+  readonly peakKilobits: number;
+  readonly burstKilobytes: number;
+  readonly queuedPackets: number;
+}
+
+/** How VMs that compete for a disk get it by their shares. */
+export interface DiskSharing {
+  /** Commands at the device at once. */
+  readonly outstanding: number;
+  /** Commands of one VM in a row, where each goes on where the one before it ended. */
+  readonly inRow: number;
+  /** A command costs one unit, and another for so many pages. */
+  readonly pagesPerUnit: number;
+}
+
+/** What a guest's requests go through on their way to a device. */
+export interface DeviceQueue {
+  /** Requests of one guest that may be under way; more wait in the guest. */
+  readonly entries: number;
+  /** Most pages of a disk request. */
+  readonly pagesPerRequest: number;
+  /** Requests that are taken from one guest before it is the next one's turn. */
+  readonly inTurn: number;
+  /** Requests of all guests that may be under way. */
+  readonly underWay: number;
+  /** Absent: as much as the device can. */
+  readonly rate?: TransmitRate | undefined;
+  /** Absent: a disk serves commands as they come. */
+  readonly sharing?: DiskSharing | undefined;
+  /** Absent: a VM may send as much as it likes. */
+  readonly shaping?: TrafficShaping | undefined;
+}
+
 /** A way to get memory out of VMs. */
 export interface MemoryMechanism {
   readonly name: string;
@@ -50,6 +92,14 @@ export interface VmRequest {
   readonly settings?: MemorySettings | undefined;
 }
 
+/** What comes of asking for memory for a VM that is to start while others run. */
+export type StartAnswer =
+  /** It starts with so many pages. */
+  | { readonly kind: "granted"; readonly pages: number }
+  /** Others are giving theirs up: ask again for the same VM after this time. */
+  | { readonly kind: "wait"; readonly us: number }
+  | { readonly kind: "refused"; readonly reason: string };
+
 /** Who gets how much memory. */
 export interface Allocation {
   readonly name: string;
@@ -66,6 +116,8 @@ export interface Allocation {
    * configured is in its balloon from the start. `free`: frames for VMs; what the VMM keeps for itself is not among them.
    */
   admit(requests: readonly VmRequest[], free: number): readonly number[];
+  /** A VM is to start while others run. Called for one VM after the other, until it is granted memory or refused. */
+  start(request: VmRequest, nowUs: number): StartAnswer;
   /** Set each VM's target and start what reclaim the state of memory calls for. Also called when the alarm is raised. */
   rebalance(nowUs: number): void;
 }

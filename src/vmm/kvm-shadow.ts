@@ -17,7 +17,7 @@ export const kvmShadow = defineVmm({
   memory: [ballooning(), linuxSwap()],
   allocation: staticPartition(),
   scheduler: proportionalShareCpu(),
-  disk: vmkernelDisk(),
+  disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
   network: vmxnet(),
   overheadPerGuest: {
     mib: 24,

@@ -18,7 +18,7 @@ export const kvm = defineVmm({
   memory: [ksm(), ballooning(), linuxSwap()],
   allocation: staticPartition(),
   scheduler: proportionalShareCpu(),
-  disk: vmkernelDisk(),
+  disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
   network: vmxnet(),
   overheadPerGuest: { mib: 20, source: "assumed: a process of the host" },
 });

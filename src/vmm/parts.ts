@@ -37,6 +37,7 @@ import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { xl } from "./memory/policies/xl.ts";
 import { vmwareBalloon } from "./memory/vmware-balloon.ts";
+import { xenBalloon } from "./memory/xen-balloon.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -99,6 +100,7 @@ export {
   xenballoond,
   xl,
   vmwareBalloon,
+  xenBalloon,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -163,6 +165,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenballoond.definition,
   xl.definition,
   vmwareBalloon.definition,
+  xenBalloon.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,

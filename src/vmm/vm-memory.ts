@@ -1,5 +1,6 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
+import type { CostVector } from "../core/pending-charges.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /**
@@ -60,11 +61,21 @@ export const Region = { Small: 0, Large: 1, LargeCandidate: 2 } as const;
 export interface BalloonStep {
   /** The guest reclaims memory if it has too little free. Default: it does. */
   readonly reclaims?: boolean;
+  /** Default: nothing. */
+  readonly price?: BalloonPrice;
+}
+
+/** What moving pages costs the guest beyond what the VMM is charged for each of them. */
+export interface BalloonPrice {
+  readonly batch: CostVector;
+  /** Of each page, and on top of that of each that is given up. */
+  readonly page: CostVector;
+  readonly releasedPage: CostVector;
 }
 
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
-  /** It has not finished its last step. */
+  /** It has not yet run what its last step takes, or waits for the disk. */
   readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
   poll(target: number, most: number, step?: BalloonStep): void;

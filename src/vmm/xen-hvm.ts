@@ -2,7 +2,7 @@ import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
-import { ballooning } from "./memory/ballooning.ts";
+import { xenBalloon } from "./memory/xen-balloon.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 
@@ -13,11 +13,12 @@ export const xenHvm = defineVmm({
   summary: "hardware assist, shadow page tables, devices emulated by a process of dom0",
   cpu: hardwareAssist(),
   mmu: shadowPaging(),
-  memory: [ballooning()],
+  memory: [xenBalloon({ paravirtual: false })],
   allocation: staticPartition(),
   scheduler: credit(),
   disk: emulatedDisk(),
   network: emulatedNetwork(),
+  startCost: "xen.domain-create",
   overheadPerGuest: {
     mib: 9,
     source: "assumed: 1 MiB as for a paravirtual guest, and a pool of 8 MiB for shadow page tables",

@@ -2,7 +2,7 @@ import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
-import { ballooning } from "./memory/ballooning.ts";
+import { xenBalloon } from "./memory/xen-balloon.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { bvt } from "./scheduler/bvt.ts";
 
@@ -13,11 +13,12 @@ export const xenPv1 = defineVmm({
   summary: "paravirtualization: guest kernel in ring 1, direct page tables, drivers in the hypervisor",
   cpu: paravirtual(),
   mmu: directPaging(),
-  memory: [ballooning()],
+  memory: [xenBalloon()],
   allocation: staticPartition(),
   scheduler: bvt(),
   disk: xenDriversDisk(),
   network: xenDriversNetwork(),
+  startCost: "xen.domain-create",
   overheadPerGuest: {
     mib: 1,
     source: "Barham 2003, section 4.6: 20 kB of hypervisor state; rings, rounded up",

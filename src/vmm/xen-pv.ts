@@ -2,7 +2,7 @@ import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
-import { ballooning } from "./memory/ballooning.ts";
+import { xenBalloon } from "./memory/xen-balloon.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { credit } from "./scheduler/credit.ts";
 
@@ -13,11 +13,12 @@ export const xenPv = defineVmm({
   summary: "paravirtualization: guest kernel in ring 1, direct page tables, drivers in dom0",
   cpu: paravirtual(),
   mmu: directPaging(),
-  memory: [ballooning()],
+  memory: [xenBalloon()],
   allocation: staticPartition(),
   scheduler: credit(),
   disk: splitDriverDisk(),
   network: splitDriverNetwork(),
+  startCost: "xen.domain-create",
   overheadPerGuest: {
     mib: 1,
     source: "Barham 2003, section 4.6: 20 kB of hypervisor state; rings, grants, rounded up",

@@ -1,5 +1,5 @@
 import type { OperationStream } from "./operation-stream.ts";
-import type { DriverFaults, MemorySettings, StatisticsFaults } from "./vm-settings.ts";
+import type { DriverFaults, MemorySettings, ShareLevel, StatisticsFaults } from "./vm-settings.ts";
 
 /** What a guest is entitled to of the CPU time of its host. */
 export interface CpuEntitlement {
@@ -56,4 +56,8 @@ export interface CompiledWorkload {
   /** Simulated time of the run, of which the first part is not measured, in microseconds. 0: until the stream ends. */
   readonly durationUs: number;
   readonly warmupUs: number;
+  /** Disk shares of its VM; absent: normal. */
+  readonly diskShares?: ShareLevel | number;
+  /** When its VM is to start; absent: it is up before the simulation begins. The stream begins then, too. */
+  readonly startUs?: number;
 }

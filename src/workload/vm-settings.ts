@@ -42,6 +42,10 @@ export interface VmGroup {
   /** What they run instead of the workload of the others: a name, or a path relative to the matrix file. */
   readonly workload?: string;
   readonly memory?: MemorySettings;
+  /** Weight when VMs compete for a disk; absent: normal. */
+  readonly diskShares?: ShareLevel | number;
+  /** When they are to start; absent: they are up before the simulation begins. */
+  readonly startUs?: number;
   readonly driver?: DriverFaults;
   readonly statistics?: StatisticsFaults;
 }
@@ -58,6 +62,13 @@ export function vmsOfGroup({ first, last }: VmGroup): string {
 
 /** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */
 const SHARES_PER_MIB: Readonly<Record<ShareLevel, number>> = { high: 20, normal: 10, low: 5 };
+
+/** Disk shares by level (ESX manuals). */
+const DISK_SHARES: Readonly<Record<ShareLevel, number>> = { high: 2000, normal: 1000, low: 500 };
+
+export function diskShares(shares: ShareLevel | number = "normal"): number {
+  return typeof shares === "number" ? shares : DISK_SHARES[shares];
+}
 
 /** Shares of a VM with `pages` of configured memory. */
 export function memoryShares(pages: number, shares: ShareLevel | number = "normal"): number {

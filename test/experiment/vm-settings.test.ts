@@ -58,6 +58,25 @@ describe("settings of single VMs", () => {
     expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
   });
 
+  it("set disk shares, which only ESX keeps", async () => {
+    const [{ settings }] = expandMatrix(readMatrix(matrix("[{ vms: 0, disk: { shares: low } }]"), "m.yaml").matrix);
+    expect(settings).toEqual([{ first: 0, last: 0, diskShares: "low" }]);
+    const { cells } = await planMatrix(matrix("[{ vms: 0, disk: { shares: 700 } }]", undefined, "xen-pv"), "m.yaml");
+    const { status, reason } = await runCell(cells[0]);
+    expect(status).toBe("skipped");
+    expect(reason).toBe("xen-pv has the disk driver split-driver, which knows no disk shares");
+  });
+
+  it("say when VMs start: at 0s is as if nothing was said", async () => {
+    const text = matrix("[{ vms: 0..1, start: 30s }, { vms: 2, start: 0s }]");
+    const [{ settings }] = expandMatrix(readMatrix(text, "m.yaml").matrix);
+    expect(settings).toEqual([
+      { first: 0, last: 1, startUs: 30e6 },
+      { first: 2, last: 2 },
+    ]);
+    expect(await keyOf("[{ vms: 0, start: 30s }]")).not.toBe(await keyOf("[{ vms: 0, start: 31s }]"));
+  });
+
   it.each([
     [
       "[{ vms: 0, memory: { reservation: 128MiB, limit: 64MiB } }]",
@@ -78,6 +97,7 @@ describe("settings of single VMs", () => {
     ["[{ vms: 4, memory: { shares: low } }]", "there is no VM 4 where vms is 4; expected 0 to 3"],
     ["[{ vms: 0..2 }, { vms: 2..3 }]", "VM 2 has settings already; expected each VM once"],
     ["[{ vms: 3..2 }]", "3..2 is empty"],
+    ["[{ vms: 1..2, start: 10min }]", "VMs 1 to 2: a start after 600s is no earlier than the end of the run, 120s"],
     ["[{ vms: 0, memory: { reservation: -1MiB } }]", "negative"],
     ["[{ vms: 0, memory: { shares: hihg } }]", '"high"'],
     ["[{ vms: 0, memory: { limit: 0MiB } }]", "must be more than zero"],
@@ -150,7 +170,7 @@ describe("settings of single VMs", () => {
     fc.assert(
       fc.property(fc.array(group, { maxLength: 4 }), fc.integer({ min: 1, max: 12 }), (written, vms) => {
         const groups = written.map(({ first, length, ...memory }) => ({ first, last: first + length, memory }));
-        const density = { vms, overcommit: 2, vmPages: 2000 };
+        const density = { vms, overcommit: 2, vmPages: 2000, durationUs: 0 };
         const accepted = [...groupProblems(groups), ...densityProblems(groups, density)].length === 0;
         const of = (vm: number) =>
           groups.filter(({ first, last }) => first <= vm && vm <= last).map(({ memory }) => memory);

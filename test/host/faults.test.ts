@@ -6,8 +6,10 @@ import { bootContents } from "../../src/guest/memory-manager.ts";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import { FaultyBalloonDriver } from "../../src/sim/faulty-balloon-driver.ts";
 import { FaultyStatistics } from "../../src/sim/faulty-statistics.ts";
+import { Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
-import { HostDevices, hostSwapJob, type IoJob } from "../../src/sim/host-devices.ts";
+import { HostDevices } from "../../src/sim/host-devices.ts";
+import { hostSwapJob, type IoJob } from "../../src/sim/io-job.ts";
 import { runHost } from "../../src/sim/host.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { measureOperations } from "../../src/sim/operations.ts";
@@ -240,7 +242,7 @@ describe("swap space on a disk of its own", () => {
   it("takes the time of that disk, and does not wait for the host's", () => {
     const events = new EventQueue();
     const disk = { positioningUs: 50_000, megabytesPerSecond: 4.096 };
-    const devices = new HostDevices(profile, events, 7, disk);
+    const devices = new HostDevices(esx, profile, events, new Ledger(), () => 1, disk);
     // 7.7 ms and 4096 B at 60 MB/s on the host's disk; 50 ms and 1 ms on the other; both at once.
     devices.submit({ ...job(9), hostSwap: false }, 0);
     devices.submit(job(9), 0);

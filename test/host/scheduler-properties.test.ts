@@ -270,10 +270,24 @@ describe("credit", () => {
           }),
         );
         if (caps.reduce((sum, cap) => sum + cap, 0) > 100 * count) return;
-        lastOf(used).forEach((cycles, i) => expect(cycles / (3000 * MS)).toBeGreaterThan(caps[i] / 100 - 0.1));
+        // A tick charges 10 ms to whoever it finds running. Where caps differ, the same vCPU may be found again and again: of
+        // 10,000 random hosts, one in 1,500 kept a vCPU from more than 0.1 of a CPU of its cap, and none from more than 0.16.
+        lastOf(used).forEach((cycles, i) => expect(cycles / (3000 * MS)).toBeGreaterThan(caps[i] / 100 - 0.2));
       }),
       RUNS,
     );
+  });
+
+  it("gives vCPUs of equal caps what they may have, where all of it fits", () => {
+    for (const count of [1, 2, 4]) {
+      for (let vms = 1; vms <= 4; vms++) {
+        for (let cap = 5; vms * cap <= 100 * count && cap <= 100; cap += 5) {
+          const vcpus = Array.from({ length: vms }, () => ({ limitMhz: (cap / 100) * profile.megahertz }));
+          const { used } = runCpus({ part: credit(), cpus: count, vcpus, cycles: 3000 * MS });
+          for (const cycles of lastOf(used)) expect(cycles / (3000 * MS)).toBeGreaterThan(cap / 100 - 0.05);
+        }
+      }
+    }
   });
 
   it("takes the cap of the part where a VM has no limit of its own", () => {

@@ -118,6 +118,12 @@ describe("qmemman, step by step", () => {
     expect(log).toEqual(["0 shrink a", "6 poll a", "6 grow b"]);
   });
 
+  it("gives nothing to a domain that has gone while donors were waited for", () => {
+    const log = rounds(seen, 12, (now) => ({ ...now, vms: now.vms.filter(({ name }) => name === "a") }));
+    expect(log.some((line) => line.endsWith(" b"))).toBe(false);
+    expect(log[0]).toBe("0 shrink a");
+  });
+
   it("refuses what the domains cannot give, and what they give too slowly", () => {
     expect(rounds(request(2000), 1, (now) => now)).toEqual(["0 refuse"]);
     expect(rounds(request(1000), 31, gaining(9))).toEqual(["0 request a", "30 refuse"]);

@@ -18,6 +18,8 @@ export interface HostDensity {
   readonly vmPages: number;
   /** Configured memory of each VM of a group with a workload of its own, in the order of the groups. */
   readonly groupPages?: readonly (number | undefined)[];
+  /** Simulated time of the run; 0: until the work is done. */
+  readonly durationUs: number;
 }
 
 /** What shows without knowing the VMs. */
@@ -42,7 +44,7 @@ export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProb
 
 /** What shows when the size of the VMs and of the host are known. */
 export function densityProblems(groups: readonly VmGroup[], density: HostDensity): readonly SettingsProblem[] {
-  const { vms, overcommit, vmPages, groupPages = [] } = density;
+  const { vms, overcommit, vmPages, groupPages = [], durationUs } = density;
   const pagesOf = (i: number): number => groupPages[i] ?? vmPages;
   const problems: SettingsProblem[] = [];
   for (const [i, group] of groups.entries()) {
@@ -51,6 +53,10 @@ export function densityProblems(groups: readonly VmGroup[], density: HostDensity
         path: [i, "vms"],
         message: `there is no VM ${group.last} where vms is ${vms}; expected 0 to ${vms - 1}`,
       });
+    }
+    if (durationUs > 0 && group.startUs !== undefined && group.startUs >= durationUs) {
+      const message = `${vmsOfGroup(group)}: a start after ${group.startUs / 1e6}s is no earlier than the end of the run, ${durationUs / 1e6}s`;
+      problems.push({ path: [i, "start"], message });
     }
     for (const key of ["reservation", "limit"] as const) {
       const pages = group.memory?.[`${key}Pages`];

@@ -96,19 +96,40 @@ const statistics = z
   .union([z.literal("off").transform((): StatisticsFaults => ({ missing: true })), statisticsFaults])
   .meta({ description: "What the guest says of its memory: off, or what is wrong with it." });
 
+const disk = z.strictObject({
+  shares: z
+    .union([z.enum(SHARE_LEVELS), z.int().min(1).max(MAX_SHARES)])
+    .meta({ description: "Weight when VMs compete for the disk: high 2000, normal 1000, low 500." }),
+});
+
 export const vmGroupSchema = z
   .strictObject({
     vms: vmRange,
     workload: z.string().min(1).optional().meta({ description: "What these VMs run instead of what the others do." }),
     memory: memory.optional(),
+    disk: disk.optional(),
+    start: duration
+      .optional()
+      .meta({ description: "When the VMs are to start; by default they are up from the beginning." }),
     "balloon-driver": driver.optional(),
     statistics: statistics.optional(),
   })
-  .transform(({ vms, workload, memory: settings, "balloon-driver": faults, statistics: reports }): VmGroup => {
+  .transform((group): VmGroup => {
+    const {
+      vms,
+      workload,
+      memory: settings,
+      disk: disks,
+      start,
+      "balloon-driver": faults,
+      statistics: reports,
+    } = group;
     return {
       ...vms,
       ...(workload === undefined ? {} : { workload }),
       ...(settings === undefined ? {} : { memory: settings }),
+      ...(disks === undefined ? {} : { diskShares: disks.shares }),
+      ...(start === undefined || start === 0 ? {} : { startUs: start }),
       ...(faults === undefined ? {} : { driver: faults }),
       ...(reports === undefined ? {} : { statistics: reports }),
     };

@@ -6,7 +6,7 @@ import { InputError } from "../../core/input-error.ts";
 import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
-import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
+import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { RoomMaker } from "../memory-roles.ts";
 import type {
@@ -23,6 +23,7 @@ import { makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
 import { actionTaken, admissionRefused, type PolicyCall } from "./policy-decisions.ts";
 import { COLD, HostView, SHOWN } from "./policy-observations.ts";
+import { PendingRequest } from "./pending-request.ts";
 import { equalSplit } from "./static-partition.ts";
 
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
@@ -40,6 +41,10 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #state: S;
   #nextUs = -Infinity;
   #waitUs: number;
+  /** The VM that is to start, while the policy looks for memory. */
+  #request: PendingRequest | undefined;
+  /** Whether the host takes new VMs. */
+  #open = true;
   /** Most that a VM may have, pages. */
   readonly #caps = new Map<VmMemory, number>();
   readonly #room: ForcedPaging;
@@ -81,10 +86,10 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
 
   /** VMs start in order, while the ratio allows it and their minima are there, if nothing can be taken from them later. */
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
-    const { admissionRatio, admissionReserveMib, minimumPercent } = this.#parameters;
+    const { admissionRatio, admissionReserveMib } = this.#parameters;
     const usable = Math.max(0, free - admissionReserveMib * PAGES_PER_MIB);
     const most = admissionRatio > 0 ? admissionRatio * usable : Infinity;
-    const least = this.#canBalloon ? minimumPercent / 100 : 1;
+    const least = this.#leastPart;
     let claimed = 0;
     let needed = 0;
     let admitted = 0;
@@ -104,6 +109,17 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     return equalSplit(started, usable, this.populates ? least : 0);
   }
 
+  /** The policy is asked, if it answers; else a VM starts with what is free, or where memory can be taken by force. */
+  start(request: VmRequest, nowUs: number): StartAnswer {
+    if (!this.#open) return { kind: "wait", us: this.#policy.cadenceUs };
+    if (!this.#admits(request)) return { kind: "refused", reason: "more than the admission ratio allows" };
+    if (this.#policy.answersRequests === true) return this.#ask(request, nowUs);
+    if (this.populates && request.pages > this.#memory.frames.free) {
+      return { kind: "refused", reason: "not enough memory is free" };
+    }
+    return { kind: "granted", pages: request.pages };
+  }
+
   /** Does nothing until the time the policy asked for has come. */
   rebalance(nowUs: number): void {
     // Event times are whole cycles: a call may come a fraction of a microsecond early.
@@ -115,9 +131,32 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     return makeRoomByForce(this.#memory, this.#memory.vms, this.#forced, this.#room);
   }
 
+  #ask(request: VmRequest, nowUs: number): StartAnswer {
+    if (this.#request === undefined) {
+      this.#request = new PendingRequest(request, this.#leastPart);
+      this.#callPolicy(nowUs);
+    } else if (this.#request.answer === undefined && nowUs + 1 >= this.#nextUs) this.#callPolicy(nowUs);
+    const { answer } = this.#request;
+    if (answer === undefined) return { kind: "wait", us: Math.max(1, this.#nextUs - nowUs) };
+    this.#request = undefined;
+    return answer;
+  }
+
+  #admits({ pages }: VmRequest): boolean {
+    const { admissionRatio, admissionReserveMib } = this.#parameters;
+    const usable = Math.max(0, this.#memory.frames.forVms - admissionReserveMib * PAGES_PER_MIB);
+    const claimed = this.#memory.vms.reduce((sum, vm) => sum + (vm.evicted ? 0 : vm.pages), pages);
+    return admissionRatio === 0 || claimed <= admissionRatio * usable;
+  }
+
+  /** Smallest part of its configured memory that a VM starts with. */
+  get #leastPart(): number {
+    return this.#canBalloon ? this.#parameters.minimumPercent / 100 : 1;
+  }
+
   #callPolicy(nowUs: number): void {
     const { name, cadenceUs } = this.#policy;
-    const seen = this.#view.observe(nowUs);
+    const seen = { ...this.#view.observe(nowUs), ...(this.#request && { request: this.#request.wanted }) };
     const before = this.#state;
     const { actions, state, nextInUs } = this.#decide(seen, nowUs);
     this.#state = state;
@@ -144,6 +183,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
+    if (action.kind === "admission") this.#open = action.open;
+    else if (action.kind === "grant") this.#request?.grant(action.kib);
+    else if (action.kind === "refuse") this.#request?.refuse(action.reason);
     const { observer } = this.#memory;
     const taking = observer && vm && new PagesTaken(this.#memory, vm);
     const { size } = vm ?? {};

@@ -1,6 +1,6 @@
 /** Proportional shares with an idle memory tax, and reclaim by the state of free memory (Waldspurger 2002, sections 5, 6). */
 import { definePart } from "../contract.ts";
-import type { Allocation, HostContext, MemoryMechanism, VmRequest } from "../host-contract.ts";
+import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { RoomMaker } from "../memory-roles.ts";
 import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
@@ -63,11 +63,20 @@ class ProportionalShares implements Allocation, RoomMaker {
   }
 
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
-    const vms = requests.map((request) => ({ pages: request.pages, reservation: this.#reservation(request) }));
-    const swapPages = this.#forced.length > 0 ? this.#memory.swapSpacePages : 0;
-    const admitted = admittedVms(vms, free, swapPages);
-    if (admitted < vms.length) this.#memory.observer?.decided(refusal(BY, vms, admitted, free, swapPages));
+    const vms = this.#admissible(requests);
+    const admitted = admittedVms(vms, free, this.#swapPages);
+    if (admitted < vms.length) this.#memory.observer?.decided(refusal(BY, vms, admitted, free, this.#swapPages));
     return startingPages(vms.slice(0, admitted), free);
+  }
+
+  /** Reservations decide; memory that is in use is taken from the others as it is needed, and divided anew at once. */
+  start(request: VmRequest): StartAnswer {
+    const vms = this.#admissible([...this.#memory.vms.filter(({ evicted }) => !evicted), request]);
+    if (admittedVms(vms, this.#memory.frames.forVms, this.#swapPages) < vms.length) {
+      return { kind: "refused", reason: "what it reserves does not fit beside the reservations of the others" };
+    }
+    this.#nextBalanceUs = -Infinity;
+    return { kind: "granted", pages: this.#limit(request) };
   }
 
   get hostState(): string {
@@ -197,6 +206,14 @@ class ProportionalShares implements Allocation, RoomMaker {
   #newSampler(vm: VmMemory): ActivitySampler {
     const random = this.#context.random(`activity/vm${vm.index}`);
     return new ActivitySampler(vm, random, this.#parameters.samplePeriodSeconds * 1e6);
+  }
+
+  #admissible(requests: readonly VmRequest[]) {
+    return requests.map((request) => ({ pages: request.pages, reservation: this.#reservation(request) }));
+  }
+
+  get #swapPages(): number {
+    return this.#forced.length > 0 ? this.#memory.swapSpacePages : 0;
   }
 
   #reservation({ pages, settings }: VmRequest): number {

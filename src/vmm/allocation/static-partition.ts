@@ -1,7 +1,7 @@
 /** A fixed amount of memory per VM, given when it is built (Xen; Barham et al. 2003, section 3.3.4). */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
-import type { Allocation, HostContext, VmRequest } from "../host-contract.ts";
+import type { Allocation, HostContext, StartAnswer, VmRequest } from "../host-contract.ts";
 
 export interface StaticPartitionParameters extends Record<string, number | boolean> {
   balloon: boolean;
@@ -22,8 +22,7 @@ class StaticPartition implements Allocation {
 
   /** VMs are built in order; one that does not fit does not start, nor do those after it. */
   admit(requests: readonly VmRequest[], free: number): readonly number[] {
-    const canBalloon = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
-    const least = this.#parameters.balloon && canBalloon ? this.#parameters.minimumPercent / 100 : 1;
+    const least = this.#least;
     let admitted = 0;
     let needed = 0;
     for (const { pages } of requests) {
@@ -43,6 +42,19 @@ class StaticPartition implements Allocation {
       });
     }
     return equalSplit(started, free, least);
+  }
+
+  /** Nobody else gives anything up: the VM fits into what is free, or does not start. */
+  start({ pages }: VmRequest): StartAnswer {
+    const { free } = this.#context.memory.frames;
+    if (Math.ceil(pages * this.#least) > free) return { kind: "refused", reason: "not enough memory is free" };
+    return { kind: "granted", pages: Math.min(pages, free) };
+  }
+
+  /** Smallest part of its configured memory that a VM is built with. */
+  get #least(): number {
+    const canBalloon = this.#context.mechanisms.some((mechanism) => mechanism.kind === "cooperative");
+    return this.#parameters.balloon && canBalloon ? this.#parameters.minimumPercent / 100 : 1;
   }
 
   /** A static partition stays as it is. */

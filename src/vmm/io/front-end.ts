@@ -36,7 +36,13 @@ export interface FrontEndSettings {
 }
 
 /** A block request has up to 11 segments of a page; a network request is one packet, or one page of a larger segment. */
-const SEGMENTS_PER_DISK_REQUEST = 11;
+export const SEGMENTS_PER_DISK_REQUEST = 11;
+
+/**
+ * Whoever takes block requests from the rings takes up to 16 of one guest, then turns to the next, and has 64 in hand at most
+ * (Xen 1.x, drivers/block/xen_block.c; 2.0 and 3.0, drivers/xen/blkback: BATCH_PER_DOMAIN, MAX_PENDING_REQS).
+ */
+export const BLOCK_BACK_END = { pagesPerRequest: SEGMENTS_PER_DISK_REQUEST, inTurn: 16, underWay: 64 } as const;
 
 export class FrontEnd implements IoPath {
   readonly segmentBytes: number;

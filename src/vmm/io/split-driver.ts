@@ -16,7 +16,7 @@ import type { MonitorContext } from "../monitor-contract.ts";
 import { LARGEST_SEGMENT } from "./bare.ts";
 import { interruptMaskCycles } from "./driver-domain.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type BackEnd, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
+import { type BackEnd, BLOCK_BACK_END, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const PAGE_FLIP = cause("io.backend.page-flip");
@@ -33,6 +33,8 @@ const UPDATES_PER_FLIP = 3;
 /** The guest enters the page that came and its machine address, for that of the page it gave. */
 const GUEST_UPDATES_PER_FLIP = 2;
 const MAP_AND_UNMAP = 2;
+/** Packets of all guests that the network back end has in hand (Linux, netback.c: MAX_PENDING_REQS). */
+const PACKETS_UNDER_WAY = 256;
 
 interface Settings {
   readonly device: "disk" | "network";
@@ -169,6 +171,7 @@ export const splitDriverDisk = definePart<"disk", { ringEntries: number; ownProc
     ownProcessor,
   },
   needs,
+  queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
   create: (parameters, context) =>
     new FrontEnd(
       { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0, updatesPerPacket: 0 },
@@ -183,6 +186,8 @@ interface NetworkParameters {
   grantMap: boolean;
   segmentationOffload: boolean;
   ownProcessor: boolean;
+  rateKilobytes: number;
+  ratePeriodMs: number;
   [name: string]: number | boolean;
 }
 
@@ -208,8 +213,29 @@ export const splitDriverNetwork = definePart<"network", NetworkParameters>({
       source: "Menon 2006, section 3: not in Xen 2.0",
     },
     ownProcessor,
+    rateKilobytes: {
+      summary: "most that a guest sends in a period, where many share a host (0: no limit)",
+      default: 0,
+      unit: "kB",
+      min: 0,
+      source: "Xen, option rate of a vif: none by default",
+    },
+    ratePeriodMs: {
+      summary: "that period",
+      default: 50,
+      unit: "ms",
+      min: 1,
+      source: "Xen, xl-network-configuration: replenishment interval of 50 ms",
+    },
   },
   needs,
+  queueOf: ({ ringEntries: entries, rateKilobytes, ratePeriodMs }) => ({
+    entries,
+    pagesPerRequest: Infinity,
+    inTurn: 1,
+    underWay: PACKETS_UNDER_WAY,
+    rate: rateKilobytes > 0 ? { bytes: rateKilobytes * 1000, periodUs: ratePeriodMs * 1000 } : undefined,
+  }),
   create: (parameters, context) =>
     new FrontEnd(
       {

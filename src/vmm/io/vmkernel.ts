@@ -8,6 +8,7 @@ import type { Meter } from "../../machine/meter.ts";
 import { copyCost } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
+import type { DeviceQueue, TrafficShaping } from "../host-contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 import { registerAccesses } from "./register-accesses.ts";
 
@@ -81,7 +82,18 @@ class VmkernelDevice implements IoPath {
 
 const needs = ["esx.device-access", "esx.vmkernel-request", "hardware.device-access", "page.copy"];
 
-export const vmkernelDisk = definePart<"disk", Accesses>({
+/** There is no ring of a size of its own. */
+const UNBOUNDED = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity } as const;
+
+interface DiskParameters extends Accesses {
+  readonly outstanding: number;
+  readonly inRow: number;
+  readonly pagesPerUnit: number;
+  readonly ringEntries: number;
+  readonly pagesPerRequest: number;
+}
+
+export const vmkernelDisk = definePart<"disk", DiskParameters>({
   slot: "disk",
   name: "vmkernel",
   summary: "emulated SCSI controller, real driver in the vmkernel",
@@ -89,12 +101,94 @@ export const vmkernelDisk = definePart<"disk", Accesses>({
     submitAccesses: registerAccesses("request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
     notifyAccesses: registerAccesses("burst of requests", 0, "assumed: every request has its own doorbell"),
     interruptAccesses: registerAccesses("interrupt", 3, "assumed: status, acknowledge, interrupt controller"),
+    outstanding: {
+      summary:
+        "commands at a disk that VMs compete for by their disk shares; others wait for their turn (0: no shares)",
+      default: 32,
+      unit: "commands",
+      min: 0,
+      source: "ESX, Disk.SchedNumReqOutstanding (from memory)",
+    },
+    inRow: {
+      summary: "commands of one VM in a row, where each goes on where the one before it ended",
+      default: 8,
+      unit: "commands",
+      min: 1,
+      source: "ESX, Disk.SchedQuantum (from memory)",
+    },
+    pagesPerUnit: {
+      summary: "a command costs its VM one unit of its shares, and another for so many pages",
+      default: 16,
+      unit: "pages",
+      min: 1,
+      source: "ESX Server 2.x administration guide: one unit and units by size; 64 KiB assumed",
+    },
+    ringEntries: {
+      summary: "requests of a guest under way on its ring; more wait in the guest (0: any number)",
+      default: 0,
+      unit: "entries",
+      min: 0,
+      source: "an emulated controller has no ring; virtio's is of 128 (QEMU, hw/block/virtio-blk.c, before 5.0)",
+    },
+    pagesPerRequest: {
+      summary: "most pages of such a request",
+      default: 126,
+      unit: "pages",
+      min: 1,
+      source: "QEMU, hw/block/virtio-blk.c: seg_max is 126, two entries less than the ring has",
+    },
   },
   needs,
+  queueOf: ({ outstanding, inRow, pagesPerUnit, ringEntries, pagesPerRequest }) => ({
+    ...UNBOUNDED,
+    ...(ringEntries > 0 && { entries: ringEntries, pagesPerRequest }),
+    sharing: outstanding > 0 ? { outstanding, inRow, pagesPerUnit } : undefined,
+  }),
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
 });
 
-export const vmkernelNetwork = definePart<"network", Accesses>({
+interface NetworkParameters extends Accesses, TrafficShaping {}
+
+/** Traffic shaping of a VM's interface, off by default. */
+const shapingParameters = {
+  averageKilobits: {
+    summary: "most that a VM sends on average (0: no limit)",
+    default: 0,
+    unit: "kbit/s",
+    min: 0,
+    source: "ESX Server 2.x administration guide: network shaping is off by default",
+  },
+  peakKilobits: {
+    summary: "most that it sends within a burst; no less than the average",
+    default: 0,
+    unit: "kbit/s",
+    min: 0,
+    source: "ESX Server 2.x administration guide, network shaping",
+  },
+  burstKilobytes: {
+    summary: "largest burst",
+    default: 0,
+    unit: "kB",
+    min: 0,
+    source: "ESX Server 2.x administration guide, network shaping",
+  },
+  queuedPackets: {
+    summary: "packets that wait for their turn; more are dropped",
+    default: 100,
+    unit: "packets",
+    min: 1,
+    source:
+      "assumption: the queue of a Linux interface of the time; VMware published that there is a queue, not its size",
+  },
+} as const;
+
+function shapedQueue({ averageKilobits, peakKilobits, burstKilobytes, queuedPackets }: NetworkParameters): DeviceQueue {
+  const peak = Math.max(averageKilobits, peakKilobits);
+  const shaping = { averageKilobits, peakKilobits: peak, burstKilobytes, queuedPackets };
+  return { ...UNBOUNDED, shaping: averageKilobits > 0 ? shaping : undefined };
+}
+
+export const vmkernelNetwork = definePart<"network", NetworkParameters>({
   slot: "network",
   name: "vmkernel",
   summary: "emulated Lance (vlance), real driver in the vmkernel",
@@ -110,12 +204,14 @@ export const vmkernelNetwork = definePart<"network", Accesses>({
       7,
       "Sugerman 2001, table of section 3: 3.2 status accesses and 4.1 to the interrupt controller per transmission",
     ),
+    ...shapingParameters,
   },
   needs,
+  queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });
 
-export const vmxnet = definePart<"network", Accesses>({
+export const vmxnet = definePart<"network", NetworkParameters>({
   slot: "network",
   name: "vmxnet",
   summary: "paravirtual interface (vmxnet): packets on a shared ring, real driver in the vmkernel",
@@ -123,7 +219,9 @@ export const vmxnet = definePart<"network", Accesses>({
     submitAccesses: registerAccesses("packet sent", 0, "assumed: a packet is an entry on a ring"),
     notifyAccesses: registerAccesses("burst of packets", 1, "assumed: one access says that there is work"),
     interruptAccesses: registerAccesses("interrupt", 1, "assumed: the ring says what has come; one acknowledgement"),
+    ...shapingParameters,
   },
   needs,
+  queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });

@@ -10,7 +10,7 @@ import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type BackEnd, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
+import { type BackEnd, BLOCK_BACK_END, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const REQUEST = cause("io.hypervisor.request");
@@ -85,6 +85,7 @@ export const xenDriversDisk = definePart<"disk", { ringEntries: number }>({
   summary: "ring to a driver in the hypervisor (Xen 1.x)",
   parameters: { ringEntries: ringEntries(64, "Xen 1.x and 2.0: 64 block requests") },
   needs: FRONT_END_COSTS,
+  queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
   create: ({ ringEntries: entries }, context) =>
     new FrontEnd(
       { device: "disk", ringEntries: entries, segmentBytes: 0, updatesPerPacket: 0 },

@@ -3,7 +3,8 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
-import { largestBalloon, moveObserved, wantedBalloon } from "./balloon-target.ts";
+import { balloonStep } from "./balloon-decision.ts";
+import { largestBalloon, wantedBalloon } from "./balloon-target.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -39,7 +40,7 @@ class Ballooning implements MemoryMechanism {
       if (vm.evicted) continue;
       vm.balloonLimit = largestBalloon(vm, this.#parameters.maxPercent);
       const wanted = wantedBalloon(this.#memory, vm);
-      moveObserved(this.#memory, this.name, vm, wanted, () => vm.balloon?.poll(wanted, most));
+      balloonStep(this.#memory, this.name, vm, wanted, () => vm.balloon?.poll(wanted, most));
     }
   }
 

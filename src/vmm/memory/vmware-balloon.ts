@@ -7,7 +7,8 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vm-memory.ts";
-import { largestBalloon, moveObserved, wantedBalloon } from "./balloon-target.ts";
+import { balloonStep } from "./balloon-decision.ts";
+import { largestBalloon, wantedBalloon } from "./balloon-target.ts";
 
 export interface VmwareBalloonParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -50,7 +51,7 @@ class VmwareBalloon implements MemoryMechanism {
       // The next poll is a second after the end of this one, which may have to wait for the guest's disk.
       if (balloon === undefined || balloon.busy === true) continue;
       const wanted = wantedBalloon(this.#memory, vm);
-      moveObserved(this.#memory, this.name, vm, wanted, () => this.#poll(vm, balloon, wanted));
+      balloonStep(this.#memory, this.name, vm, wanted, () => this.#poll(vm, balloon, wanted));
     }
   }
 

@@ -91,7 +91,9 @@ function awaitDonors(
   const unmoved = waiting.filter(({ name, actual }) => actual === transfer.donors.get(name)?.actual);
   const stuck = new Map([...state.stuck, ...unmoved.map(({ name, actual }) => [name, actual] as const)]);
   const flags = unmoved.map(({ name }): Action => ({ kind: "flag", vm: name, as: "no progress", rule: "poll" }));
-  return { actions: [...flags, ...transfer.growing], state: { ...state, stuck, transfer: undefined } };
+  // Who was to grow may have gone in the meantime.
+  const growing = transfer.growing.filter((action) => "vm" in action && domains.some(({ name }) => name === action.vm));
+  return { actions: [...flags, ...growing], state: { ...state, stuck, transfer: undefined } };
 }
 
 /** Memory for a domain that is to start: donors give in proportion to what they have beyond their preference. */
@@ -158,6 +160,7 @@ export const qmemman = definePolicy<QmemmanParameters, QmemmanState>({
   cadenceUs: SECOND_US,
   balloons: true,
   signals: ["host.free", "vm.actual", "vm.driver", "guest.available"],
+  answersRequests: true,
   parameters: {
     usedFactor: ratio("A domain prefers this many times what it uses", 1.3),
     leastPreferredMib: mebibytes("Least that a domain prefers", 200),

@@ -158,6 +158,7 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
   cadenceUs: 10 * SECOND_US,
   balloons: true,
   signals: ["host.free", "vm.actual", "vm.driver"],
+  answersRequests: true,
   parameters: {
     emergencyPoolMib: {
       summary: "Memory kept free for the hypervisor; older releases: 1 MiB",

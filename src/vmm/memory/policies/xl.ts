@@ -39,6 +39,7 @@ export const xl = definePolicy<XlParameters, XlState | undefined>({
   cadenceUs: LOOK_US,
   balloons: false,
   signals: ["host.free"],
+  answersRequests: true,
   parameters: {
     autoballoon: {
       summary: "Off where dom0 has a fixed size",

@@ -1,0 +1,35 @@
+/** Events of the host simulation: their kinds, with what subject and detail mean, and the periods of those that recur. */
+export const Event = {
+  /** subject: pCPU, detail: number of the event. */
+  Processor: 0,
+  DiskDone: 1,
+  /** subject: guest, detail: thread. */
+  CallThread: 2,
+  /** subject: guest. */
+  Timer: 3,
+  /** subject: guest. */
+  WriteBack: 4,
+  /** subject: index of the memory mechanism. */
+  Mechanism: 5,
+  Rebalance: 6,
+  SchedulerTick: 7,
+  Second: 8,
+  WindowBegins: 9,
+  /** subject: guest. */
+  BalloonDriver: 10,
+  End: 11,
+  /** subject: VM number. */
+  StartVm: 12,
+  LookAgain: 13,
+  /** A guest may send again. */
+  BackEnd: 14,
+  /** A packet leaves, or is sent again; detail: its number. */
+  Packet: 15,
+} as const;
+
+/** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */
+export const TIMER_PERIOD_US = 10_000;
+export const TIMERS_AT_ONCE = 10;
+/** Linux: the flusher wakes up every 5 s and writes what has been dirty for 30 s. */
+export const FLUSH_PERIOD_US = 5e6;
+export const DIRTY_AGE_US = 30e6;

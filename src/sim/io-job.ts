@@ -1,0 +1,37 @@
+/** A request on its way through the host, and who waits for it. */
+import { type CostVector, FREE } from "../core/pending-charges.ts";
+
+/** Who is told when a request is done. */
+export interface Waiter {
+  begin(): void;
+  done(now: number): void;
+}
+
+export const JobKind = { Disk: 0, Transmit: 1, Receive: 2, Control: 3 } as const;
+export type JobKindCode = (typeof JobKind)[keyof typeof JobKind];
+
+export interface IoJob {
+  readonly kind: JobKindCode;
+  /** Whose it is; NOBODY: the VMM's own. */
+  readonly guest: number;
+  /** Absent: nobody waits for it. */
+  readonly waiter: Waiter | undefined;
+  /** Cycles of one request at the back end. */
+  readonly backend: CostVector;
+  /** Packets. A disk job is cut into requests by the ring that it goes through. */
+  readonly units: number;
+  /** Pages to read or write from this page of the disk on; none for packets. */
+  readonly page: number;
+  readonly pages: number;
+  /** Payload to be sent. */
+  readonly bytes: number;
+  /** It is for the VMM's swap space. */
+  readonly hostSwap: boolean;
+}
+
+export const NOBODY = -1;
+
+/** A read or write of the VMM's swap space: no guest, no back end. */
+export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
+  return { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, page, pages, bytes: 0, hostSwap: true };
+}
