@@ -24,10 +24,13 @@ export class BalloonDriver {
     return this.#pages.ballooned;
   }
 
-  /** Move towards `target` pages by at most `most` pages. Returns how many pages moved. */
-  poll(target: number, most: number): number {
+  /**
+   * Move towards `target` pages by at most `most` pages; `reclaims`: also by pages that the guest has to reclaim for it first.
+   * Returns how many pages moved.
+   */
+  poll(target: number, most: number, reclaims = true): number {
     let moved = 0;
-    while (moved < most && this.size < target && this.#inflateByOne()) moved++;
+    while (moved < most && this.size < target && this.#inflateByOne(reclaims)) moved++;
     while (moved < most && this.size > target) {
       this.#deflateByOne();
       moved++;
@@ -35,8 +38,9 @@ export class BalloonDriver {
     return moved;
   }
 
-  #inflateByOne(): boolean {
-    const ppn = this.#pages.allocate(PageUse.Balloon, NONE);
+  #inflateByOne(reclaims: boolean): boolean {
+    const pages = this.#pages;
+    const ppn = reclaims ? pages.allocate(PageUse.Balloon, NONE) : pages.allocateFree(PageUse.Balloon, NONE);
     if (ppn === NONE) return false;
     this.#balloon.prepend(ppn);
     this.#physical.release(ppn);

@@ -118,7 +118,7 @@ export class FileCache implements PageOwner {
 
   /** Write pages back that became dirty at or before `before`; one disk request per run of neighbours. */
   writeBack(before: number): void {
-    while (this.#toWrite.oldest <= before) {
+    while (this.#toWrite.length > 0 && this.#toWrite.oldest <= before) {
       const page = this.#toWrite.take();
       this.#queued.delete(page);
       if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);

@@ -125,6 +125,14 @@ export class GuestPages<R extends Replacement = Replacement> {
     return ppn;
   }
 
+  /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
+  allocateFree(use: number, item: number): number {
+    if (this.free.length <= this.marks.minimum) return NONE;
+    const ppn = this.free.head;
+    this.take(ppn, use, item);
+    return ppn;
+  }
+
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
     this.free.remove(ppn);

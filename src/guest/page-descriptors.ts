@@ -19,8 +19,12 @@ export class PageDescriptors {
   /** How many page-table entries, or others, refer to a page that is not free. */
   references = new Uint16Array(0);
 
-  constructor(pages: number) {
+  readonly #onlyLists: boolean;
+
+  /** `onlyLists`: room for neighbours and flags, and for nothing else. */
+  constructor(pages: number, onlyLists = false) {
     this.pages = pages;
+    this.#onlyLists = onlyLists;
   }
 
   /** Have room for all pages up to this one. */
@@ -30,6 +34,7 @@ export class PageDescriptors {
     this.next = copyInto(this.next, new Int32Array(this.room));
     this.previous = copyInto(this.previous, new Int32Array(this.room));
     this.flags = copyInto(this.flags, new Uint8Array(this.room));
+    if (this.#onlyLists) return;
     this.item = copyInto(this.item, new Int32Array(this.room));
     this.references = copyInto(this.references, new Uint16Array(this.room));
   }

@@ -1,5 +1,5 @@
 /** A guest's balloon driver that stops answering, or finds its pages slowly, as the VMM reaches it. */
-import type { BalloonPort, BalloonPrice, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonStep, VmMemory } from "../vmm/vm-memory.ts";
 import type { DriverFaults } from "../workload/vm-settings.ts";
 
 export class FaultyBalloonDriver implements BalloonPort {
@@ -19,23 +19,27 @@ export class FaultyBalloonDriver implements BalloonPort {
     this.#polledUs = nowUs();
   }
 
+  /** A driver that is stuck, or must still earn a page, says no more than one that is at work. */
   get busy(): boolean {
-    return this.#driver.busy ?? false;
+    const { stuckFromUs = Infinity } = this.#faults;
+    return this.#driver.busy === true || this.#nowUs() >= stuckFromUs || this.#earned() < 1;
   }
 
-  poll(target: number, most: number, price?: BalloonPrice): void {
-    const { stuckFromUs = Infinity, pagesPerSecond = Infinity } = this.#faults;
+  poll(target: number, most: number, step?: BalloonStep): void {
+    const { stuckFromUs = Infinity } = this.#faults;
     const nowUs = this.#nowUs();
     if (nowUs >= stuckFromUs) return;
-    if (pagesPerSecond < Infinity) {
-      const earned = ((nowUs - this.#polledUs) * pagesPerSecond) / 1e6;
-      this.#allowance = Math.min(pagesPerSecond, this.#allowance + earned);
-    } else {
-      this.#allowance = Infinity;
-    }
+    this.#allowance = this.#earned();
     this.#polledUs = nowUs;
     const before = this.#vm.ballooned;
-    this.#driver.poll(target, Math.min(most, Math.floor(this.#allowance)), price);
+    this.#driver.poll(target, Math.min(most, Math.floor(this.#allowance)), step);
     this.#allowance -= Math.abs(this.#vm.ballooned - before);
+  }
+
+  /** What it may move at this moment. */
+  #earned(): number {
+    const { pagesPerSecond = Infinity } = this.#faults;
+    if (pagesPerSecond === Infinity) return Infinity;
+    return Math.min(pagesPerSecond, this.#allowance + ((this.#nowUs() - this.#polledUs) * pagesPerSecond) / 1e6);
   }
 }

@@ -1,6 +1,6 @@
 /** The balloon driver of a guest on the host: its steps cost the guest's vCPU, and may have to wait for the disk. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { BalloonPort, BalloonPrice } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";
@@ -28,21 +28,21 @@ export class GuestBalloon implements BalloonPort {
   }
 
   /** The driver moves towards its target, but not before what its last step swapped out is on the disk. */
-  poll(target: number, most: number, price?: BalloonPrice): void {
+  poll(target: number, most: number, step?: BalloonStep): void {
     if (this.#diskWait.count > 0) return;
     const { host, building } = this.#around;
     const { balloon, requests } = this.#memory;
     if (building) {
-      balloon.poll(target, most);
+      balloon.poll(target, most, step?.reclaims);
       requests.clear();
       return;
     }
     const { payer } = host;
     host.payer = this.#vcpu.pending;
     const { size } = balloon;
-    const moved = balloon.poll(target, most);
+    const moved = balloon.poll(target, most, step?.reclaims);
     if (moved > 0) {
-      if (price !== undefined) this.#pay(price, moved, Math.max(0, balloon.size - size));
+      if (step?.price !== undefined) this.#pay(step.price, moved, Math.max(0, balloon.size - size));
       this.#afterStep(this.#diskWait);
     }
     host.payer = payer;

@@ -1,6 +1,7 @@
 /** One vCPU of a guest of the host simulation: it carries out step after step of whatever thread is ready. */
 import { type CpuEntitlement, type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import type { GuestThread } from "./guest-thread.ts";
+import type { HeldBack } from "./held-back.ts";
 import type { IoJob } from "./io-job.ts";
 import type { KernelLock } from "./kernel-lock.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -25,7 +26,11 @@ export class GuestCpu implements VcpuWork {
   /** Disk and network requests of the step in hand, to be submitted when its cycles have been run. */
   outbox: IoJob[] = [];
   /** Reads and writes of the host's swap space that stop the whole vCPU. */
-  readonly hostWait = new Outstanding((now) => this.#hostDone(now));
+  readonly hostWait = new Outstanding(
+    (now) => this.#hostDone(now),
+    () => this.heldBack.begin(),
+  );
+  readonly heldBack: HeldBack;
   readonly #owner: CpuOwner;
   readonly #processors: Processors;
   readonly #lock: KernelLock | undefined;
@@ -41,8 +46,10 @@ export class GuestCpu implements VcpuWork {
     vm: number,
     workload: CompiledWorkload,
     processors: Processors,
+    heldBack: HeldBack,
     lock: KernelLock | undefined,
   ) {
+    this.heldBack = heldBack;
     this.#owner = owner;
     this.#processors = processors;
     this.#lock = lock;
@@ -106,6 +113,7 @@ export class GuestCpu implements VcpuWork {
 
   /** Pages that the VMM had swapped out are back. */
   #hostDone(now: number): void {
+    this.heldBack.end();
     const thread = this.#stalled;
     this.#stalled = undefined;
     if (thread !== undefined && !thread.waiting) this.#owner.goOn(thread, now);

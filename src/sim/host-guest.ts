@@ -14,6 +14,7 @@ import { GuestOperations } from "./guest-operations.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
+import { HeldBack } from "./held-back.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import { KernelLock } from "./kernel-lock.ts";
@@ -22,9 +23,9 @@ import type { Processors, Vcpu } from "./processors.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
-/** Areas of the disk, in pages: one per guest for files, one for its swap device, and the VMM's swap space. */
+/** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
 const AREA_PAGES = 2 ** 26;
-const HOST_SWAP_AREA = 0;
+
 /** What a guest needs of the host. */
 export interface GuestSurroundings {
   readonly host: HostMemory;
@@ -100,7 +101,12 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#source = source;
     const { vcpus = 1, kernelLock = 0 } = workload.guest;
     const lock = vcpus > 1 && kernelLock > 0 ? new KernelLock(kernelLock, around.processors) : undefined;
-    this.cpus = Array.from({ length: vcpus }, () => new GuestCpu(this, index, workload, around.processors, lock));
+    this.cpus = Array.from({ length: vcpus }, () => {
+      const heldBack = new HeldBack(() => around.now(), around.megahertz);
+      return new GuestCpu(this, index, workload, around.processors, heldBack, lock);
+    });
+    // The first vCPU stands for the VM.
+    this.vm.heldBack = this.cpus[0].heldBack;
     this.#pages = new ProcessPages(
       workload.guest,
       parts.transientPages * workload.guest.threads,
@@ -251,13 +257,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     for (let i = 0; i < guestRequests.length; i++) jobs.push(this.#guestJob(guestRequests, i, guestWaiter));
     guestRequests.clear();
     for (let i = 0; i < host.requests.length; i++) {
-      jobs.push(
-        hostSwapJob(
-          hostWaiter && this.#stall.watch(hostWaiter),
-          HOST_SWAP_AREA + host.requests.first(i),
-          host.requests.pages(i),
-        ),
-      );
+      const waiter = hostWaiter && this.#stall.watch(hostWaiter);
+      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i)));
     }
     host.requests.clear();
     const packets = this.#operations.takePackets();

@@ -4,13 +4,15 @@ import type { Waiter } from "./io-job.ts";
 export class Outstanding implements Waiter {
   count = 0;
   readonly #whenNone: (now: number) => void;
+  readonly #whenSome: () => void;
 
-  constructor(whenNone: (now: number) => void) {
+  constructor(whenNone: (now: number) => void, whenSome = (): void => {}) {
     this.#whenNone = whenNone;
+    this.#whenSome = whenSome;
   }
 
   begin(): void {
-    this.count++;
+    if (this.count++ === 0) this.#whenSome();
   }
 
   done(now: number): void {

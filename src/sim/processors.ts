@@ -3,6 +3,7 @@ import { cause, type Ledger } from "../core/ledger.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
 import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
+import type { HeldBack } from "./held-back.ts";
 import type { VcpuSwitches } from "./vcpu-switches.ts";
 
 const IDLE = cause("idle");
@@ -22,6 +23,8 @@ export interface VcpuWork {
   passed?(now: number): void;
   /** A vCPU that spins has a pCPU: whether it gets what it spins for. */
   endsSpinning?(): boolean;
+  /** Counts time for which it is ready and others run in its place. Absent: nobody asks. */
+  readonly heldBack?: HeldBack;
 }
 
 export class Vcpu {
@@ -111,7 +114,7 @@ export class Processors {
     const woken = this.#woken;
     // Placing one may wake up others, which come behind it.
     for (let i = 0; i < woken.length; i++) {
-      this.#scheduler.ready(woken[i], true, now);
+      this.#ready(woken[i], true, now);
       this.#place(woken[i], now);
     }
     woken.length = 0;
@@ -206,8 +209,13 @@ export class Processors {
   #yield(cpu: number, now: number): void {
     const vcpu = this.#running[cpu];
     this.#running[cpu] = NOBODY;
-    this.#scheduler.ready(vcpu, false, now);
+    this.#ready(vcpu, false, now);
     this.#dispatch(cpu, now);
+  }
+
+  #ready(vcpu: number, woken: boolean, now: number): void {
+    this.vcpus[vcpu].work.heldBack?.begin();
+    this.#scheduler.ready(vcpu, woken, now);
   }
 
   #dispatch(cpu: number, now: number): void {
@@ -222,6 +230,7 @@ export class Processors {
     }
     const vcpu = this.vcpus[index];
     vcpu.cpu = cpu;
+    vcpu.work.heldBack?.end();
     this.#switches.switchTo(vcpu);
     this.#run(cpu, now);
   }

@@ -33,9 +33,11 @@ const MEMORY_ORDER = [
   "ksm",
   "free-page-reporting",
   "ballooning",
+  "vmware-balloon",
   "xen-balloon",
   "patching",
   "compression",
+  "linux-swap",
   "host-swap",
 ];
 
@@ -150,7 +152,9 @@ class Draft {
       // Another part may just have taken its place.
       const own = partsIn(this.#base, slot).some((part) => part.definition === definition);
       if (own && this.#in(slot).some((other) => sameRole(definition, other))) return;
-      return this.#complain(`${this.#base.name} has no ${definition.name} to switch off`);
+      const rival = this.#in(slot).find((other) => sameRole(definition, other));
+      const instead = rival === undefined ? "" : `, but ${rival.definition.name}`;
+      return this.#complain(`${this.#base.name} has no ${definition.name} to switch off${instead}`);
     }
     this.#parts.set(
       slot,

@@ -2,9 +2,9 @@ import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { defineVmm } from "./contract.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
-import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -15,7 +15,7 @@ export const esx3 = defineVmm({
   summary: "full virtualization: adaptive binary translation, shadow page tables, drivers in the vmkernel",
   cpu: binaryTranslation({ adaptiveTraces: true }),
   mmu: shadowPaging(),
-  memory: [pageSharing({ passMinutes: 60 }), ballooning(), hostSwap()],
+  memory: [pageSharing({ passMinutes: 60 }), vmwareBalloon(), hostSwap()],
   allocation: proportionalShares({ release: 3, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu({ coScheduling: 3 }),
   disk: vmkernelDisk(),

@@ -2,11 +2,11 @@ import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
-import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { largePages } from "./memory/large-pages.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -17,7 +17,7 @@ export const esx6 = defineVmm({
   summary: "full virtualization: hardware assist, nested paging, drivers in the vmkernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging({ largePages: true }),
-  memory: [largePages(), pageSharing({ passMinutes: 60, interVm: false }), ballooning(), compression(), hostSwap()],
+  memory: [largePages(), pageSharing({ passMinutes: 60, interVm: false }), vmwareBalloon(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 6, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu({ coScheduling: 3 }),
   disk: vmkernelDisk(),

@@ -2,9 +2,9 @@ import { proportionalShares } from "./allocation/proportional-shares.ts";
 import { defineVmm } from "./contract.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { vmkernelDisk, vmkernelNetwork } from "./io/vmkernel.ts";
-import { ballooning } from "./memory/ballooning.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
+import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -15,7 +15,7 @@ export const esx = defineVmm({
   summary: "full virtualization: binary translation, shadow page tables, drivers in the vmkernel",
   cpu: binaryTranslation(),
   mmu: shadowPaging(),
-  memory: [pageSharing(), ballooning(), hostSwap()],
+  memory: [pageSharing(), vmwareBalloon(), hostSwap()],
   allocation: proportionalShares({ idleMemoryTax: 0.75 }),
   scheduler: proportionalShareCpu({ coScheduling: 2 }),
   disk: vmkernelDisk(),

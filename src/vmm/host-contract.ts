@@ -78,6 +78,11 @@ export interface MemoryMechanism {
    * matter.
    */
   reclaim(vm: VmMemory, pages: number): number;
+  /**
+   * VMs in the order in which a forced mechanism takes from them when the host is out of memory. Absent: whoever is furthest
+   * above its target comes first.
+   */
+  order?(vms: readonly VmMemory[]): readonly VmMemory[];
 }
 
 /** A VM's memory and what has been set for it: before it starts a request, afterwards the VM itself. */

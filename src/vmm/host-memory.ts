@@ -14,6 +14,7 @@ import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import type {
   Clairvoyance,
   LargePageBacking,
+  PageAger,
   PageCompressor,
   PagePatcher,
   PageSharer,
@@ -54,6 +55,7 @@ export class HostMemory {
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
+  ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;
   clairvoyance: Clairvoyance | undefined;
   /** Who wants to know what is decided about memory; usually nobody. */
@@ -190,6 +192,7 @@ export class HostMemory {
     else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
     else if (isSwapped(place)) this.releaseSlot(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
+    this.ager?.forgotten(vm, ppn);
   }
 
   /** Map a guest page to a shared frame instead of its own. The contents must be equal. */
@@ -204,6 +207,7 @@ export class HostMemory {
     this.#leave(vm, ppn);
     vm.backing[ppn] = UNBACKED;
     vm.mapped--;
+    this.ager?.unmapped(vm, ppn);
   }
 
   #leave(vm: VmMemory, ppn: number): void {
@@ -235,6 +239,7 @@ export class HostMemory {
       this.releaseSlot(vm, slot);
       this.clairvoyance?.cameBack(vm, ppn);
     }
+    this.ager?.mapped(vm, ppn);
     return mpn;
   }
 

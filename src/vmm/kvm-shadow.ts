@@ -3,7 +3,7 @@ import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
-import { hostSwap } from "./memory/host-swap.ts";
+import { linuxSwap } from "./memory/linux-swap.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -14,7 +14,7 @@ export const kvmShadow = defineVmm({
   summary: "hardware assist, shadow page tables that go out of sync, rings served by the host's kernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: unsyncShadowPaging(),
-  memory: [ballooning(), hostSwap()],
+  memory: [ballooning(), linuxSwap()],
   allocation: staticPartition(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),

@@ -3,8 +3,8 @@ import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
-import { hostSwap } from "./memory/host-swap.ts";
 import { ksm } from "./memory/ksm.ts";
+import { linuxSwap } from "./memory/linux-swap.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -15,7 +15,7 @@ export const kvm = defineVmm({
   summary: "hardware assist, nested paging, KSM, rings served by the host's kernel",
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging(),
-  memory: [ksm(), ballooning(), hostSwap()],
+  memory: [ksm(), ballooning(), linuxSwap()],
   allocation: staticPartition(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),

@@ -62,6 +62,14 @@ export interface PagePatcher {
   heldFrames(): readonly number[];
 }
 
+/** Who keeps the pages that VMs have mapped in the order in which they may be taken, if anybody does. */
+export interface PageAger {
+  mapped(vm: VmMemory, ppn: number): void;
+  unmapped(vm: VmMemory, ppn: number): void;
+  /** The content of a page, wherever it was, is not needed any more. */
+  forgotten(vm: VmMemory, ppn: number): void;
+}
+
 /** Frees frames when there are none left. */
 export interface RoomMaker {
   /** Free at least one frame by force; returns the number freed, 0 if there is no way. */

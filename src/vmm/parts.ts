@@ -21,6 +21,7 @@ import { hostSwap } from "./memory/host-swap.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
+import { linuxSwap } from "./memory/linux-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { patching } from "./memory/patching.ts";
 import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
@@ -36,6 +37,7 @@ import { waspAgent } from "./memory/policies/wasp-agent.ts";
 import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { xl } from "./memory/policies/xl.ts";
+import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { xenBalloon } from "./memory/xen-balloon.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
@@ -79,6 +81,7 @@ export {
   proxmoxKsmtuned,
   ksm,
   largePages,
+  linuxSwap,
   pageSharing,
   patching,
   harvester,
@@ -98,6 +101,7 @@ export {
   xenSelfballoon,
   xenballoond,
   xl,
+  vmwareBalloon,
   xenBalloon,
   bareMmu,
   directPaging,
@@ -143,6 +147,7 @@ export const PARTS: readonly PartDefinition[] = [
   proxmoxKsmtuned.definition,
   ksm.definition,
   largePages.definition,
+  linuxSwap.definition,
   pageSharing.definition,
   patching.definition,
   harvester.definition,
@@ -162,6 +167,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenSelfballoon.definition,
   xenballoond.definition,
   xl.definition,
+  vmwareBalloon.definition,
   xenBalloon.definition,
   bareMmu.definition,
   directPaging.definition,

@@ -48,12 +48,22 @@ export const Watch = {
   Untouched: 2,
   WithoutSimilar: 4,
   Kept: 8,
+  /** The accessed bit of the entry that maps it has been cleared since. */
+  NotAccessed: 16,
 } as const;
 
 /** Small pages in a large one of 2 MiB. */
 export const LARGE_PAGE = 512;
 /** How a region of that size is backed. A candidate has a page whose content was found elsewhere, too. */
 export const Region = { Small: 0, Large: 1, LargeCandidate: 2 } as const;
+
+/** How a balloon driver takes a step. */
+export interface BalloonStep {
+  /** The guest reclaims memory if it has too little free. Default: it does. */
+  readonly reclaims?: boolean;
+  /** Default: nothing. */
+  readonly price?: BalloonPrice;
+}
 
 /** What moving pages costs the guest beyond what the VMM is charged for each of them. */
 export interface BalloonPrice {
@@ -65,10 +75,15 @@ export interface BalloonPrice {
 
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
-  /** It has not yet run what its last step takes. */
+  /** It has not yet run what its last step takes, or waits for the disk. */
   readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
-  poll(target: number, most: number, price?: BalloonPrice): void;
+  poll(target: number, most: number, step?: BalloonStep): void;
+}
+
+/** How long a VM has been ready to run and did not, because others did or the VMM was reading its memory back. */
+export interface HeldBackTime {
+  readonly us: number;
 }
 
 /** What a guest has said of its memory, pages. */
@@ -123,6 +138,8 @@ export class VmMemory {
   readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
+  /** Absent: it always runs when it has something to do. */
+  heldBack: HeldBackTime | undefined;
   /** Absent: the guest reports nothing. */
   statistics: GuestStatistics | undefined;
   /** Absent: nobody looks. */

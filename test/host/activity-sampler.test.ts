@@ -13,7 +13,11 @@ import { HostMemory } from "../../src/vmm/host-memory.ts";
 import type { VmMemory } from "../../src/vmm/vm-memory.ts";
 import { PAGES_PER_WINDOW, parseTouchedPages, TouchKind } from "../../src/workload/readers/touched-pages.ts";
 import { hasTouchedPages, readJson, touchedPages, type TouchesTruth } from "../inputs/data-files.ts";
-import { profile } from "./fixtures.ts";
+import { HostSimulation } from "../../src/sim/host-simulation.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
+import { profile, SHAPE } from "./fixtures.ts";
 import { hypergeometric, type Moments, moments } from "./hypergeometric.ts";
 
 const SAMPLE = 100;
@@ -47,6 +51,62 @@ describe("the distribution that the tests rest on", () => {
     expect(mean / SAMPLE).toBeCloseTo(p, 12);
     const correction = (total - SAMPLE) / (total - 1);
     expect(variance / SAMPLE ** 2).toBeCloseTo(((p * (1 - p)) / SAMPLE) * correction, 12);
+  });
+});
+
+/** Time at which the first period is over, looked at ten times a second. */
+function endOfPeriod(change: (vm: VmMemory, nowUs: number) => void): number {
+  const memory = new HostMemory(profile, 1000, new PendingCharges());
+  const vm = memory.addVm(1000);
+  for (let ppn = 0; ppn < vm.pages; ppn++) memory.write(vm, ppn, 1);
+  const sampler = new ActivitySampler(vm, new RandomStream(1, "activity/vm0"), PERIOD_US);
+  for (let nowUs = 0; ; nowUs += 1e5) {
+    sampler.advance(nowUs);
+    // Nothing has been touched.
+    if (sampler.fraction === 0) return nowUs;
+    change(vm, nowUs);
+  }
+}
+
+/** Until 24 s it waits half of the time. */
+function waits(vm: VmMemory, nowUs: number): void {
+  vm.heldBack = { us: Math.min(nowUs / 2, 12e6) };
+}
+
+/** It is blocked from 3 to 8 s. */
+function blocked(vm: VmMemory, nowUs: number): void {
+  vm.blocked = nowUs >= 3e6 && nowUs < 8e6;
+}
+
+describe("a period is one of the VM's execution time", () => {
+  test("which goes on while the guest has nothing to do", () => {
+    expect(endOfPeriod(() => {})).toBe(PERIOD_US);
+  });
+
+  test("which stands still while the VMM keeps it from running", () => {
+    expect(endOfPeriod(waits)).toBe(PERIOD_US + 12e6);
+    expect(endOfPeriod(blocked)).toBe(PERIOD_US + 5e6);
+    // What it waits for while it is blocked does not count again.
+    const both = (vm: VmMemory, nowUs: number): void => (blocked(vm, nowUs), waits(vm, nowUs));
+    expect(endOfPeriod(both)).toBe(PERIOD_US + 1.5e6 + 5e6 + 8e6);
+  });
+
+  test("and a VM stands still for as long as the host reads its memory back", () => {
+    const stream = new OperationStreamBuilder();
+    for (let i = 0; i < 3000; i++) {
+      stream.add(Op.Request);
+      stream.add(Op.Touch, i % 700, (1000 << 1) | 1);
+    }
+    const guest = { ...SHAPE, memoryPages: 1024, anonymousPages: 700, residentAnonymousPages: 700 };
+    const limited = { ...guest, swapPages: 0, memory: { limitPages: 500 } };
+    const work = { name: "limited", guest: limited, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
+    const vmm = { ...esx, memory: [hostSwap()] };
+    const simulation = new HostSimulation(vmm, profile, [work], 1024, () => ({}));
+    const { metrics } = simulation.run();
+    const [{ vm }] = simulation.guests;
+    expect(metrics.host_swap_ins).toBeGreaterThan(1000);
+    expect(vm.heldBack?.us).toBeGreaterThan(1e6);
+    expect(vm.heldBack?.us).toBe(vm.pressure?.stallUs);
   });
 });
 

@@ -1,6 +1,7 @@
 /** A machine with nothing but CPUs: who runs when, under a scheduler, with every decision checked. */
 import { cause, Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
+import { HeldBack } from "../../src/sim/held-back.ts";
 import { Processors, type Vcpu, type VcpuWork } from "../../src/sim/processors.ts";
 import { VcpuSwitches } from "../../src/sim/vcpu-switches.ts";
 import type { Part } from "../../src/vmm/contract.ts";
@@ -95,6 +96,8 @@ class Observed implements Scheduler {
 export interface CpuRun {
   /** Cycles that each vCPU has run up to each sample. */
   readonly used: readonly (readonly number[])[];
+  /** Cycles for which each has been ready while others ran, up to each sample. */
+  readonly heldBack: readonly (readonly number[])[];
   readonly idle: number;
   /** By vCPU: cycles from each wake-up to the end of the work that it was woken for. */
   readonly delays: readonly (readonly number[])[];
@@ -119,10 +122,12 @@ export function runCpus({ part, cpus, vcpus, cycles, sampleEvery = cycles, onIdl
   const processors = new Processors(cpus, scheduler, new VcpuSwitches(machine, 0), ledger, events, PROCESSOR);
   const delays: number[][] = vcpus.map(() => []);
   const added: Vcpu[] = [];
-  const sleepers = vcpus.map(({ runs = 0 }, i) => new Sleeper(runs, delays[i]));
+  let now = 0;
+  const clocks = vcpus.map(() => new HeldBack(() => now, 1));
+  const sleepers = vcpus.map(({ runs = 0 }, i) => new Sleeper(runs, delays[i], clocks[i]));
   vcpus.forEach((vcpu, i) => {
     const { runs, every } = vcpu;
-    const hog: VcpuWork = { advance: () => (added[i].pending.add(USER, MS), true) };
+    const hog: VcpuWork = { advance: () => (added[i].pending.add(USER, MS), true), heldBack: clocks[i] };
     added.push(processors.addVcpu(runs === undefined ? hog : sleepers[i], settings(vcpu)));
     sleepers[i].vcpu = added[i];
     if (runs === undefined) processors.wake(added[i]);
@@ -132,8 +137,9 @@ export function runCpus({ part, cpus, vcpus, cycles, sampleEvery = cycles, onIdl
   events.add(sampleEvery, SAMPLE);
   processors.placeWoken(0);
   const used: number[][] = [];
+  const heldBack: number[][] = [];
   while (events.take() && events.time <= cycles) {
-    const now = events.time;
+    now = events.time;
     if (events.kind === PROCESSOR) processors.onEvent(events.subject, events.detail, now);
     else if (events.kind === TICK) {
       processors.tick(now);
@@ -146,22 +152,25 @@ export function runCpus({ part, cpus, vcpus, cycles, sampleEvery = cycles, onIdl
     } else {
       processors.settle(now);
       used.push([...scheduler.used]);
+      heldBack.push(clocks.map(({ us }) => us));
       events.add(now + sampleEvery, SAMPLE);
     }
     processors.placeWoken(now);
   }
-  return { used, idle: ledger.cyclesByCause().idle ?? 0, delays };
+  return { used, heldBack, idle: ledger.cyclesByCause().idle ?? 0, delays };
 }
 
 /** Works off what it has been asked for, in order. */
 class Sleeper implements VcpuWork {
   vcpu: Vcpu | undefined;
+  readonly heldBack: HeldBack;
   readonly #runs: number;
   readonly #delays: number[];
   readonly #asked: number[] = [];
   #working = false;
 
-  constructor(runs: number, delays: number[]) {
+  constructor(runs: number, delays: number[], heldBack: HeldBack) {
+    this.heldBack = heldBack;
     this.#runs = runs;
     this.#delays = delays;
   }

@@ -73,7 +73,7 @@ export function addGuest(
   if (host.allocation.populates) guest.balloon.poll(shape.memoryPages - target, shape.memoryPages);
   physical.populate(shape.contents?.length ?? 0, host.allocation.populates, false);
   if (host.mechanisms.some(({ kind }) => kind === "cooperative")) {
-    vm.balloon = { poll: (pages, most) => void guest.balloon.poll(pages, most) };
+    vm.balloon = { poll: (pages, most, step) => void guest.balloon.poll(pages, most, step?.reclaims) };
   }
   return guest;
 }

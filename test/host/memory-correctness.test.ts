@@ -15,6 +15,8 @@ import { patching } from "../../src/vmm/memory/patching.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
+import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
+import { vmwareBalloon } from "../../src/vmm/memory/vmware-balloon.ts";
 import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Few bits: contents that differ collide all the time. */
@@ -59,7 +61,12 @@ const CASES: readonly Case[] = [
     frames: 220,
     kernel: "linux-6.1",
   },
-  { name: "esx, overcommitted", vmm: { ...esx, memory: [sharing, ballooning(), hostSwap()] }, guests: 3, frames: 150 },
+  {
+    name: "esx, overcommitted",
+    vmm: { ...esx, memory: [sharing, vmwareBalloon(), hostSwap()] },
+    guests: 3,
+    frames: 150,
+  },
   {
     name: "kvm ballooned, with KSM",
     vmm: {
@@ -80,6 +87,13 @@ const CASES: readonly Case[] = [
     frames: 150,
   },
   { name: "esx, host swap only", vmm: { ...esx, memory: [hostSwap()] }, guests: 3, frames: 130 },
+  { name: "esx with a Linux host's swap", vmm: { ...esx, memory: [linuxSwap()] }, guests: 3, frames: 130 },
+  {
+    name: "ksm, a balloon and a Linux host's swap",
+    vmm: { ...esx, memory: [ksm({ pagesToScan: 90, maxPageSharing: 4 }), ballooning(), linuxSwap()] },
+    guests: 3,
+    frames: 150,
+  },
   {
     name: "esx without tax, sharing within VMs",
     vmm: {
@@ -96,7 +110,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "esx with compression",
-    vmm: { ...esx, memory: [sharing, ballooning(), compression({ maxPercent: 25 }), hostSwap()] },
+    vmm: { ...esx, memory: [sharing, vmwareBalloon(), compression({ maxPercent: 25 }), hostSwap()] },
     guests: 3,
     frames: 150,
   },

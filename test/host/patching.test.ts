@@ -4,6 +4,7 @@ import { Ledger } from "../../src/core/ledger.ts";
 import { familyOf, patchBytes } from "../../src/machine/page-similarity.ts";
 import { FrameState } from "../../src/machine/frames.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
+import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
@@ -139,4 +140,22 @@ describe("patching", () => {
     passes(alone, 5);
     expect(isCompressed(alone.memory.vms[0].backing[0])).toBe(true);
   });
+});
+
+it("pages kept as patches are among those that a VM may have memory for, like all others that were taken from it", () => {
+  const allocation = proportionalShares({ idleMemoryTax: 0 });
+  const host = buildHost({ ...esx, memory: [patching(FAST), hostSwap()], allocation }, 3200);
+  const vms = [0, 1].map(() => host.memory.addVm(1500));
+  for (let ppn = 0; ppn < 1500; ppn++) host.memory.write(vms[0], ppn, host.ids.unique());
+  passes(host, 3);
+  for (let ppn = 0; ppn < 1500; ppn++) host.memory.write(vms[1], ppn, host.ids.unique());
+  // So that not everything fits: 400 frames less than both have ever used.
+  while (host.memory.frames.free > 1) host.memory.frames.takeForVmm();
+  host.allocation.rebalance(0);
+  const [{ patched, machine }] = vms;
+  expect(patched).toBeGreaterThan(500);
+  // Equal shares: each is entitled to as much as the other, although one has less in its frames now than that.
+  const [first, second] = vms.map(({ target }) => target);
+  expect(Math.abs(first - second)).toBeLessThanOrEqual(1);
+  expect(first).toBeGreaterThan(machine + 100);
 });

@@ -64,6 +64,26 @@ describe.each(SCHEDULERS)("$name", ({ part, partitioned }) => {
     );
   });
 
+  it("holds vCPUs that compute back for all the time in which they do not run", () => {
+    fc.assert(
+      fc.property(cpus, shares, (count, weights) => {
+        const vcpus = weights.map((one) => ({ shares: one }));
+        const { used, heldBack } = runCpus({ part, cpus: count, vcpus, cycles: 300 * MS, sampleEvery: 7 * MS });
+        used.forEach((sample, i) => {
+          expect(sample.map((cycles, vcpu) => cycles + heldBack[i][vcpu])).toEqual(weights.map(() => (i + 1) * 7 * MS));
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it("holds a vCPU that sleeps back for what its work is late, and not while it sleeps", () => {
+    const vcpus = [{}, {}, {}, { runs: 3 * MS, every: 97 * MS }];
+    const { heldBack, delays } = runCpus({ part, cpus: 1, vcpus, cycles: 970 * MS - 1 });
+    expect(delays[3]).toHaveLength(9);
+    expect(heldBack[0][3]).toBe(delays[3].reduce((late, delay) => late + delay - 3 * MS, 0));
+  });
+
   it("has no idle time at all with as many vCPUs that compute as CPUs", () => {
     fc.assert(
       fc.property(cpus, shares, (count, weights) => {

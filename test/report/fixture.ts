@@ -31,7 +31,7 @@ const STRATEGIES = [
   { base: "xen-pv", set: { allocation: { "static-partition": { balloon: "on" } } }, label: "xen-balloon" },
   { base: "esx", set: {}, label: "esx" },
   { base: "esx", set: { "memory.page-sharing": "off" }, label: "esx without sharing" },
-  { base: "esx", set: { "memory.page-sharing": "off", "memory.ballooning": "off" }, label: "esx host swap only" },
+  { base: "esx", set: { "memory.page-sharing": "off", "memory.vmware-balloon": "off" }, label: "esx host swap only" },
 ];
 export const RATIOS = [1, 1.25, 1.5, 1.75, 2, 2.5];
 

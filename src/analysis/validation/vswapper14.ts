@@ -44,10 +44,11 @@ function seconds(bench: Bench, vmm: VmmReference): number {
   return metrics.elapsed_ms / 1000 / 2;
 }
 
-const BALLOON: VmmReference = { esx: { "memory.ballooning": { maxPercent: 90 } } };
-const SWAPPING: VmmReference = { esx: { "memory.ballooning": false } };
+const BALLOON: VmmReference = { esx: { "memory.vmware-balloon": { maxPercent: 90 } } };
+/** The source's host is Linux. */
+const SWAPPING: VmmReference = { esx: { "memory.vmware-balloon": false, "memory.linux-swap": true } };
 
-const READ_AHEAD = "the source's host reads eight pages of its swap space at a time; ESX, which swaps here, reads one";
+const READ_AHEAD = "the source's host reads eight pages of its swap space at a time; here it reads one";
 
 function row(name: string, vmm: VmmReference, reason?: string): ValidationRow {
   return {

@@ -2,6 +2,9 @@
  * How much of a VM's memory is active, without the guest's help (Waldspurger 2002, section 5.3): in each period 100 random
  * pages are watched, and the fraction touched feeds a slow and a fast moving average. The estimate is the largest of these
  * two and of the fast average with the unfinished period in it: quick to rise, slow to fall.
+ *
+ * A period is one of the VM's execution time: a VM that the VMM keeps from running cannot touch its pages, and is not idle for
+ * that. A guest that has halted for want of work is, and its time goes on; otherwise an idle VM would never be found to be.
  */
 import type { RandomStream } from "../../core/random.ts";
 import { type VmMemory, Watch } from "../vm-memory.ts";
@@ -17,7 +20,12 @@ export class ActivitySampler {
   readonly #periodUs: number;
   readonly #sample = new Int32Array(SAMPLE_PAGES);
   #sampled = 0;
+  /** On the VM's own clock. */
   #nextPeriodUs = -Infinity;
+  /** At the last look: the time, and for how long in all the VM had been kept from running and its clock had stood still. */
+  #nowUs = 0;
+  #heldBackUs = 0;
+  #stoodStillUs = 0;
   #slow = 1;
   #fast = 1;
   #finished = 0;
@@ -28,10 +36,11 @@ export class ActivitySampler {
     this.#periodUs = periodUs;
   }
 
-  /** Begin a new period when the time has come. */
+  /** Begin a new period when the time has come. Whether the VM is blocked has not changed since the last call. */
   advance(nowUs: number): void {
-    if (nowUs < this.#nextPeriodUs) return;
-    this.#nextPeriodUs = nowUs + this.#periodUs;
+    const executionUs = this.#executionTime(nowUs);
+    if (executionUs < this.#nextPeriodUs) return;
+    this.#nextPeriodUs = executionUs + this.#periodUs;
     if (this.#sampled > 0) this.#finishPeriod();
     this.#beginPeriod();
   }
@@ -42,6 +51,15 @@ export class ActivitySampler {
     const soFar = this.#sampled === 0 ? 0 : this.#vm.sampleTouched / this.#sampled;
     const current = this.#fast + FAST_GAIN * (soFar - this.#fast);
     return Math.max(this.#slow, this.#fast, current);
+  }
+
+  #executionTime(nowUs: number): number {
+    const passedUs = nowUs - this.#nowUs;
+    const heldBackUs = this.#vm.heldBack?.us ?? 0;
+    this.#stoodStillUs += this.#vm.blocked ? passedUs : heldBackUs - this.#heldBackUs;
+    this.#nowUs = nowUs;
+    this.#heldBackUs = heldBackUs;
+    return nowUs - this.#stoodStillUs;
   }
 
   #finishPeriod(): void {

@@ -1,4 +1,4 @@
-/** A frame for a VM that finds none free: taken by force from whoever is furthest above its target. */
+/** A frame for a VM that finds none free: taken by force from whoever is furthest above its target, or by the host's own order. */
 import type { MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
@@ -25,7 +25,8 @@ export function makeRoomByForce(
   why: ForcedPaging,
   most: (vm: VmMemory) => number = () => EMERGENCY_PAGES,
 ): number {
-  for (const vm of byExcess(vms)) {
+  const order = forced.find((mechanism) => mechanism.order !== undefined);
+  for (const vm of order?.order?.(vms) ?? byExcess(vms)) {
     const pages = most(vm);
     for (const mechanism of forced) {
       const freed = takeByForce(memory, mechanism, vm, pages, why);

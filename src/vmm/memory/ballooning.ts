@@ -4,6 +4,7 @@ import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
+import { largestBalloon, wantedBalloon } from "./balloon-target.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -33,38 +34,21 @@ class Ballooning implements MemoryMechanism {
     return SECOND_US / (this.#memory.vms.some(({ size }) => size !== undefined) ? STEPS_PER_SECOND : 1);
   }
 
-  /**
-   * A balloon of the size that brings what the VM claims down to its target. Pages that the host has swapped out do not
-   * count: when one comes back and the VM is above its target for it, the balloon takes another.
-   */
   work(): void {
     const most = Math.ceil((this.#parameters.pagesPerSecond * this.periodUs) / SECOND_US);
     for (const vm of this.#memory.vms) {
       if (vm.evicted) continue;
-      const wanted = vm.size === undefined ? vm.ballooned + vm.claimed - vm.target : this.#forSize(vm, vm.size);
-      vm.balloonLimit = this.#largest(vm);
-      const largest = vm.balloonMayGrow ? vm.balloonLimit : vm.ballooned;
-      const pages = Math.max(0, Math.min(wanted, largest));
-      balloonStep(this.#memory, this.name, vm, pages, () => vm.balloon?.poll(pages, most));
+      vm.balloonLimit = largestBalloon(vm, this.#parameters.maxPercent);
+      const wanted = wantedBalloon(this.#memory, vm);
+      balloonStep(this.#memory, this.name, vm, wanted, () => vm.balloon?.poll(wanted, most));
     }
-  }
-
-  /** A host that can make no room gives back what is free: the driver asks again later (Linux, drivers/xen/balloon.c). */
-  #forSize(vm: VmMemory, size: number): number {
-    const least = this.#memory.roomMaker === undefined ? vm.ballooned - this.#memory.frames.free : 0;
-    return Math.max(vm.pages - size, least);
   }
 
   /** As fast as the guest can: for hosts that are being built. */
   reclaim(vm: VmMemory, pages: number): number {
     const freeBefore = this.#memory.frames.free;
-    vm.balloon?.poll(Math.min(vm.ballooned + pages, this.#largest(vm)), pages);
+    vm.balloon?.poll(Math.min(vm.ballooned + pages, largestBalloon(vm, this.#parameters.maxPercent)), pages);
     return this.#memory.frames.free - freeBefore;
-  }
-
-  /** A VM that was built smaller than configured keeps that balloon, whatever the limit. */
-  #largest(vm: VmMemory): number {
-    return Math.max(Math.floor((vm.pages * this.#parameters.maxPercent) / 100), vm.builtWithout);
   }
 }
 
@@ -88,7 +72,7 @@ export const ballooning = definePart<"memory", BallooningParameters>({
       default: 4096,
       unit: "pages/s",
       min: 1,
-      source: "assumption: 16 MiB/s; VMware published that the rate is adaptive but not how",
+      source: "assumption: 16 MiB/s",
     },
   },
   create: (parameters, context) => new Ballooning(parameters, context),

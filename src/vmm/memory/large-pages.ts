@@ -39,10 +39,13 @@ class LargePages implements MemoryMechanism, LargePageBacking {
 
   /** Only a region that nobody has used, and only while memory is not short. */
   back(vm: VmMemory, ppn: number): boolean {
-    const { frames, payer, alarmBelow } = this.#memory;
+    const { frames, payer, alarmBelow, ager } = this.#memory;
     const first = ppn - (ppn % LARGE_PAGE);
     if (frames.free - LARGE_PAGE < alarmBelow || !isUnused(vm, first)) return false;
-    for (let page = first; page < first + LARGE_PAGE; page++) vm.backing[page] = frames.allocate(ZERO_CONTENT);
+    for (let page = first; page < first + LARGE_PAGE; page++) {
+      vm.backing[page] = frames.allocate(ZERO_CONTENT);
+      ager?.mapped(vm, page);
+    }
     vm.mapped += LARGE_PAGE;
     vm.returned = Math.max(0, vm.returned - LARGE_PAGE);
     vm.regions[first / LARGE_PAGE] = Region.Large;

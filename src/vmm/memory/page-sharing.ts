@@ -9,6 +9,7 @@ import type { HostMemory } from "../host-memory.ts";
 import type { PageSharer } from "../memory-roles.ts";
 import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
 import { FrameTable, NO_ENTRY } from "./frame-table.ts";
+import { ReferenceOverflow } from "./reference-overflow.ts";
 import { ScanOrder } from "./scan-order.ts";
 import { type ScanRate, scanRate } from "./scan-rate.ts";
 
@@ -35,6 +36,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
   readonly scannedBeforeStart: boolean;
   readonly #memory: HostMemory;
   readonly #table: FrameTable;
+  readonly #overflow: ReferenceOverflow;
   readonly #random: RandomStream;
   readonly #costs: { readonly hash: number; readonly compare: number; readonly map: number };
   /** Where the scan of each VM has got to. */
@@ -47,6 +49,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
     this.#random = context.random("page-sharing");
     this.#rate = scanRate(parameters, context.profile);
     this.#table = new FrameTable(context.memory, parameters.hashBits, parameters.interVm);
+    this.#overflow = new ReferenceOverflow(context.memory.frames);
     this.#costs = {
       hash: primitiveCost(context.profile, "page.hash"),
       compare: primitiveCost(context.profile, "page.compare"),
@@ -57,6 +60,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
   }
 
   work(): void {
+    this.#overflow.sweep();
     this.#rate.scan(this.#memory.vms, PERIODS_PER_SECOND, this.#scanNext);
   }
 
@@ -83,6 +87,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
         return this.#noteCandidate(vm, ppn);
       } else if (this.#equal(mpn, this.#table.sharedFrame(entry))) {
         this.#memory.merge(vm, ppn, this.#table.sharedFrame(entry));
+        this.#overflow.referenceAdded(this.#table.sharedFrame(entry));
         return true;
       }
     }

@@ -87,7 +87,7 @@ class XenBalloon implements MemoryMechanism {
     const possible = target > before ? wanted : Math.min(wanted, this.#frames());
     const next = target > before ? before + possible : before - possible;
     if (possible > 0) {
-      balloonStep(this.#memory, this.name, vm, target, () => vm.balloon?.poll(next, possible, this.#price));
+      balloonStep(this.#memory, this.name, vm, target, () => vm.balloon?.poll(next, possible, { price: this.#price }));
     }
     const moved = Math.abs(vm.ballooned - before);
     if (moved < wanted) this.#backOff(driver);
