@@ -13,10 +13,18 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best;
 }
 
-/** `; did you mean "x"?`, or a list of what there is when nothing is near. */
+/** As many as a question can name. */
+const MOST_BEGINNINGS = 3;
+
+/** `did you mean "x"?`, or what begins like that, or a list of what there is when nothing is near. */
 export function suggestion(name: string, candidates: readonly string[]): string {
   const nearest = nearestName(name, candidates);
   if (nearest !== undefined) return `did you mean "${nearest}"?`;
+  const start = name.toLowerCase();
+  const longer = start.length < 2 ? [] : candidates.filter((one) => one.toLowerCase().startsWith(start)).sort();
+  if (longer.length > 0 && longer.length <= MOST_BEGINNINGS) {
+    return `did you mean ${longer.map((one) => `"${one}"`).join(" or ")}?`;
+  }
   return `expected one of: ${[...candidates].sort().join(", ")}`;
 }
 

@@ -30,7 +30,8 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
   }
   const mechanisms = vmm.memory.map(({ definition }) => definition);
   const idle = mechanisms.find(
-    ({ onlyWith }) => onlyWith !== undefined && !mechanisms.some((one) => one.role === onlyWith),
+    ({ onlyWith }) =>
+      onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith || one.role === onlyWith),
   );
   if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
   if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {

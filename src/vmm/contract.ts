@@ -56,7 +56,7 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly needs?: readonly string[];
   /** Schedulers: what they keep of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
   readonly keeps?: readonly ("reservation" | "limit")[];
-  /** Memory parts: the role of the mechanism that it works on behalf of, without which it does nothing. */
+  /** Memory parts: name or role of the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
   readonly alone?: true;

@@ -94,6 +94,7 @@ describe("vmmbench explain", () => {
 
   const wrong: readonly [string[], string][] = [
     [["forkproc"], 'machine "xeon-2.4-sosp03" has no operation "forkproc"; did you mean "fork-proc"?'],
+    [["fork"], 'machine "xeon-2.4-sosp03" has no operation "fork"; did you mean "fork-proc" or "forkwait"?'],
     [["fork-proc", "--vmm", "native,exs"], 'there is no VMM "exs"; did you mean "esx"?'],
     [["fork-proc", "--vmm", ","], "no VMM is named; expected one or more, like --vmm native,esx"],
     [

@@ -96,7 +96,7 @@ describe("settings of single VMs", () => {
     ],
     ["[{ vms: 4, memory: { shares: low } }]", "there is no VM 4 where vms is 4; expected 0 to 3"],
     ["[{ vms: 0..2 }, { vms: 2..3 }]", "VM 2 has settings already; expected each VM once"],
-    ["[{ vms: 3..2 }]", "3..2 is empty"],
+    ["[{ vms: 3..2 }]", "3..2 is empty; did you mean 2..3?"],
     ["[{ vms: 1..2, start: 10min }]", "VMs 1 to 2: a start after 600s is no earlier than the end of the run, 120s"],
     ["[{ vms: 0, memory: { reservation: -1MiB } }]", "negative"],
     ["[{ vms: 0, memory: { shares: hihg } }]", '"high"'],

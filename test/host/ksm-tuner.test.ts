@@ -90,6 +90,7 @@ describe("a tuner of KSM", () => {
     expect(both.problems.map(({ message }) => message)).toEqual([
       "a VMM has one part for KSM's speed; expected ksmtuned or mom-ksm, not both",
     ]);
+    expect(reasonToSkip(vmm, profile, { vms: 2 })).toBeUndefined();
     const without = composeVmm(kvm, { "memory.ksmtuned": "on", "memory.ksm": "off" }, PARTS).vmm;
     expect(reasonToSkip(without, profile, { vms: 2 })).toBe(
       "kvm has ksmtuned without ksm, which is what makes use of it",

@@ -27,7 +27,10 @@ export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProb
   return groups.flatMap((group, i) => {
     const problems: SettingsProblem[] = [];
     if (group.last < group.first)
-      problems.push({ path: [i, "vms"], message: `${group.first}..${group.last} is empty` });
+      problems.push({
+        path: [i, "vms"],
+        message: `${group.first}..${group.last} is empty; did you mean ${group.last}..${group.first}?`,
+      });
     const taken = groups.slice(0, i).find((other) => other.first <= group.last && group.first <= other.last);
     if (taken !== undefined) {
       const twice = Math.max(taken.first, group.first);
