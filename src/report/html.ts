@@ -1,6 +1,7 @@
 /** A report as one HTML file that needs nothing else: no request leaves the page. */
 import { createHash } from "node:crypto";
 import type { Chart } from "./charts/chart.ts";
+import { withColumnData } from "./column-data.ts";
 import { type Block, type Document, figure, type Section, type Table } from "./document.ts";
 import { STYLE } from "./html-style.ts";
 
@@ -81,7 +82,7 @@ function chartHtml({ id, title, description, spec }: Chart, pictures: Pictures):
   return `<figure data-chart="${id}" aria-label="${escapeHtml(title)}">
 <div class="picture" role="img" tabindex="0" aria-label="${escapeHtml(description)}">${ownIds(pictures.svg.get(id) ?? "", id)}</div>
 <figcaption>${escapeHtml(title)}.${beside}</figcaption>
-<script type="application/json">${inlineJson(bare)}</script>
+<script type="application/json">${inlineJson(withColumnData(bare))}</script>
 </figure>`;
 }
 
