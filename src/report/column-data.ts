@@ -6,6 +6,8 @@
 type Value = string | number | boolean | null;
 type Row = Readonly<Record<string, Value>>;
 
+/** Tables with such a text stay as they are, so that whoever reads the others need not know of quotes. */
+const NEEDS_QUOTES = /["\t\n\r]/;
 /** Shorter tables stay as they are. */
 const LEAST_ROWS = 50;
 
@@ -27,8 +29,9 @@ function dataOf(data: unknown): unknown {
   const types = columns.map((column) => typeOf(values, column));
   // A column that is missing in some rows, or has values of several types, would come back as something else.
   if (types.includes(undefined)) return data;
-  const lines = [columns, ...values.map((row) => columns.map((column) => row[column]))];
-  const text = lines.map((line) => line.map(quoted).join("\t")).join("\n");
+  const lines = [columns, ...values.map((row) => columns.map((column) => String(row[column])))];
+  if (lines.some((line) => line.some((text) => NEEDS_QUOTES.test(text)))) return data;
+  const text = lines.map((line) => line.join("\t")).join("\n");
   const parse = Object.fromEntries(columns.map((column, i) => [column, types[i]]));
   return { ...data, values: text, format: { type: "tsv", parse } };
 }
@@ -43,9 +46,4 @@ function typeOf(rows: readonly Row[], column: string): string | undefined {
   const types = new Set(rows.map((row) => typeof row[column]));
   const [type] = types;
   return types.size === 1 && type !== "undefined" ? type : undefined;
-}
-
-function quoted(value: Value): string {
-  const text = String(value);
-  return /["\t\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
