@@ -29,7 +29,11 @@ export class PendingCharges {
 
   /** Incur `events` events of a cause, `cycles` (an integer) in all. */
   add(cause: number, cycles: number, events = 1): void {
-    if (this.#events[cause] === 0) this.#causes[this.#count++] = cause;
+    if (this.#events[cause] === 0 && this.#cycles[cause] === 0) {
+      // Nothing is not pending: a scan of no page would be listed again and again.
+      if (events === 0 && cycles === 0) return;
+      this.#causes[this.#count++] = cause;
+    }
     this.#events[cause] += events;
     this.#cycles[cause] += cycles;
     this.total += cycles;

@@ -134,11 +134,17 @@ export class Processors {
     for (let changed = true; changed; ) {
       changed = false;
       for (let cpu = 0; cpu < this.#cpus; cpu++) this.#account(cpu, now);
+      // First who can start: those who run are not stopped for a sibling that has only just been allowed to.
+      for (let cpu = 0; cpu < this.#cpus; cpu++) {
+        if (this.#running[cpu] !== NOBODY) continue;
+        this.#dispatch(cpu, now);
+        changed ||= this.#running[cpu] !== NOBODY;
+      }
       for (let cpu = 0; cpu < this.#cpus; cpu++) {
         const running = this.#running[cpu];
-        const until = running === NOBODY ? now : (this.#scheduler.runsUntil?.(running, now) ?? Infinity);
-        if (running === NOBODY) this.#dispatch(cpu, now);
-        else if (until <= now) this.#yield(cpu, now);
+        if (running === NOBODY) continue;
+        const until = this.#scheduler.runsUntil?.(running, now) ?? Infinity;
+        if (until <= now) this.#yield(cpu, now);
         else if (until < this.#sliceEnd[cpu]) this.#shorten(cpu, until, now);
         changed ||= this.#running[cpu] !== running;
       }
@@ -209,6 +215,7 @@ export class Processors {
   #yield(cpu: number, now: number): void {
     const vcpu = this.#running[cpu];
     this.#running[cpu] = NOBODY;
+    this.#sliceEnd[cpu] = now;
     this.#ready(vcpu, false, now);
     this.#dispatch(cpu, now);
   }
@@ -221,6 +228,8 @@ export class Processors {
   #dispatch(cpu: number, now: number): void {
     const index = this.#scheduler.pick(cpu, now);
     const { until } = this.#scheduler;
+    // It stays idle as long as it was to be: its event is on the way, and one more each time would never end.
+    if (index === NOBODY && this.#running[cpu] === NOBODY && until === this.#sliceEnd[cpu]) return;
     this.#running[cpu] = index;
     this.#latest[cpu]++;
     this.#sliceEnd[cpu] = until;

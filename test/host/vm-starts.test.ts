@@ -164,6 +164,14 @@ describe("ESX", () => {
   });
 });
 
+describe("a host on which no VM runs yet", () => {
+  it("accounts for every cycle while KSM scans nothing", () => {
+    const { cycles } = run(kvm, [guest(20e6), guest(25e6)], 2 * PAGES);
+    const sum = Object.values(cycles).reduce((total, one) => total + one, 0);
+    expect(sum).toBe(40e6 * profile.megahertz * profile.cores);
+  });
+});
+
 describe("a boot storm", () => {
   const guests = Array.from({ length: 6 }, (_, i) => guest(i === 0 ? undefined : 2e6 * i));
 
