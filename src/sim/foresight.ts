@@ -27,6 +27,8 @@ export class RequestForesight implements Foresight {
   readonly #now: () => number;
   /** By item: the first of its uses that may not have taken place. */
   readonly #cursor: Uint32Array;
+  /** The round of the stream that they belong to. */
+  #round = 0;
   #threads: readonly GuestThread[] = [];
   #running: () => GuestThread | undefined = () => undefined;
 
@@ -75,15 +77,20 @@ export class RequestForesight implements Foresight {
   /** Next use of the content of an item; one that is overwritten as a whole first is not needed. */
   #nextOf(item: number): number {
     const { starts, positions } = this.#uses;
+    if (this.#source.rounds !== this.#round) {
+      this.#round = this.#source.rounds;
+      this.#cursor.set(starts);
+    }
     let use = this.#cursor[item];
     for (; use < starts[item + 1]; use++) {
       if (this.#isUnderWay(positions[use])) return IN_USE;
       if (!this.#isOver(positions[use])) break;
     }
     this.#cursor[item] = use;
-    if (use === starts[item + 1]) return Infinity;
-    const at = positions[use];
-    return this.#stream.op[at] === Op.WriteFile ? Infinity : this.#source.expected(at, this.#now());
+    const isLast = use === starts[item + 1];
+    if (isLast && (!this.#source.repeats || starts[item] === use)) return Infinity;
+    const at = positions[isLast ? starts[item] : use];
+    return this.#stream.op[at] === Op.WriteFile ? Infinity : this.#source.expected(at, this.#now(), isLast ? 1 : 0);
   }
 
   /** A run of pages of a file: some of them may still be to come. */

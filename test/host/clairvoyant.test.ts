@@ -13,6 +13,8 @@ import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import type { VmMemory } from "../../src/vmm/vm-memory.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
+import { RequestSource } from "../../src/sim/request-source.ts";
+import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, checkFrames, profile } from "./fixtures.ts";
 
 /** One use of a page: read, or written with a content that occurs nowhere else. */
@@ -207,5 +209,36 @@ describe("pages by their next use", () => {
         }
       }),
     );
+  });
+});
+
+describe("the optimum for a workload that starts over, beside one that takes longer", () => {
+  /** Each second one page after the other is visited, in the order 0 to 9. */
+  const source = (originUs: number, open: boolean, repeatsAfterUs?: number): RequestSource => {
+    const stream = new OperationStreamBuilder();
+    for (let second = 0; second < 10; second++) {
+      stream.add(Op.Request, open ? second : 1, 0, open ? 1 : 0);
+      stream.add(Op.Touch, second);
+    }
+    return new RequestSource(stream.finish(), 1, originUs, repeatsAfterUs);
+  };
+
+  it("expects the first operation again when the next round begins", () => {
+    const requests = source(0, true, 10e6);
+    for (let taken = 0; taken < 4; taken++) requests.take();
+    expect(Math.floor(requests.expected(9, 3e6, 0))).toBe(4e6);
+    expect(Math.floor(requests.expected(1, 3e6, 1))).toBe(10e6);
+    for (let taken = 4; taken < 12; taken++) requests.take();
+    expect(requests.rounds).toBe(1);
+    expect(Math.floor(requests.expected(9, 11e6, 0))).toBe(14e6);
+    expect(Math.floor(requests.expected(1, 11e6, 1))).toBe(20e6);
+  });
+
+  it("takes the pace of a closed loop from when it began", () => {
+    const requests = source(100e6, false, 10e6);
+    for (let taken = 0; taken < 5; taken++) requests.take();
+    // Five requests in five seconds: the tenth comes five seconds later, the first of the next round six.
+    expect(Math.floor(requests.expected(19, 105e6))).toBe(110e6);
+    expect(Math.floor(requests.expected(1, 105e6, 1))).toBe(111e6);
   });
 });
