@@ -8,6 +8,7 @@ export const CHART_NAMES = [
   "operations",
   "overcommit",
   "memory-sources",
+  "sensitivity",
   "isolation",
   "host-memory",
   "vm-memory",

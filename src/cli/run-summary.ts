@@ -1,7 +1,9 @@
 /** The short table at the end of a run; the report has the rest. */
 import { hostRows } from "../analysis/hosts.ts";
+import { type IsolationRow, isolationRows } from "../analysis/isolation.ts";
 import { overcommitCurves } from "../analysis/overcommit.ts";
 import { distinct, groupBy, type Results } from "../analysis/results.ts";
+import { NONE_FINISHED } from "../analysis/service-level.ts";
 import { type Slowdown, slowdowns } from "../analysis/slowdown.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { textTable } from "./text-table.ts";
@@ -31,20 +33,41 @@ function slowdown(rows: readonly Slowdown[], vmm: string): string {
   return `${row.estimate.toFixed(3)}${half}`;
 }
 
-/** Hosts of one size; for a range of sizes there are verdicts. */
+/** Hosts of one size; for a range of sizes there are verdicts. Where VMs differ, the others of a host have figures of their own. */
 function hostTables(results: Results): readonly string[] {
   const groups = groupBy(hostRows(results), ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`);
+  const neighbours = isolationRows(results).filter((row) => row.neighbours);
   return [...groups].flatMap(([name, rows]) => {
     const ratios = distinct(rows, ({ ratio }) => ratio);
     if (ratios.length > 1) return [];
+    const others = rows.map((row) => neighbours.find((one) => HOST_KEYS.every((key) => one[key] === row[key])));
     const lines = rows.map(({ vmm, admitted, figures }) => [
       vmm,
       admitted.toFixed(0),
       figures.throughput_rps.estimate.toFixed(1),
       figures.latency_p99_ms.estimate.toFixed(1),
     ]);
-    return [textTable([[`${name}, overcommit ${ratios[0]}`, "VMs started", "requests/s", "p99, ms"], ...lines])];
+    const table = [[`${name}, overcommit ${ratios[0]}`, "VMs started", "requests/s", "p99, ms"], ...lines];
+    const apart = othersColumns(others);
+    return [textTable(table.map((line, at) => [...line, ...apart.map((column) => column[at])]))];
   });
+}
+
+const HOST_KEYS = ["block", "workload", "machine", "vmm", "vms", "ratio"] as const;
+
+/** Columns with their headings; none where all VMs do the same, of hosts with which nothing is compared. */
+function othersColumns(others: readonly (IsolationRow | undefined)[]): readonly (readonly string[])[] {
+  if (others.every((row) => row?.against === undefined)) return [];
+  return [
+    ["the others: requests/s", ...others.map((row) => row?.throughputRps.estimate.toFixed(1) ?? "-")],
+    ["p99, ms", ...others.map((row) => row?.latencyP99Ms?.estimate.toFixed(1) ?? "-")],
+    ["times the p99 with all alike", ...others.map(timesAlike)],
+  ];
+}
+
+function timesAlike(row: IsolationRow | undefined): string {
+  const factor = row?.against?.p99Factor;
+  return factor === undefined || factor === NONE_FINISHED ? "-" : factor.estimate.toPrecision(3);
 }
 
 function verdicts(results: Results): readonly string[] {

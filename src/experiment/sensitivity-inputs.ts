@@ -25,6 +25,13 @@ const PARAMETERS = [
   { input: "scan rate", part: "page-sharing", names: ["pagesPerSecond", "pagesPerSecondPerVm"], unit: "pages/s" },
   { input: "scan rate", part: "ksm", names: ["pagesToScan"], unit: "pages at a time" },
   { input: "balloon speed", part: "ballooning", names: ["pagesPerSecond"], unit: "pages/s" },
+  // The driver polls once a second. Xen's has no such bound: it goes as fast as the guest's vCPU.
+  {
+    input: "balloon speed",
+    part: "vmware-balloon",
+    names: ["mostFreePages", "leastReclaimedPages", "mostReclaimedPages", "rateStep", "mostReturnedPages"],
+    unit: "pages/s",
+  },
 ] as const;
 
 export interface VariedBlocks {

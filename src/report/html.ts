@@ -1,13 +1,25 @@
 /** A report as one HTML file that needs nothing else: no request leaves the page. */
 import { createHash } from "node:crypto";
 import type { Chart } from "./charts/chart.ts";
+import { withColumnData } from "./column-data.ts";
 import { type Block, type Document, figure, type Section, type Table } from "./document.ts";
 import { STYLE } from "./html-style.ts";
 
 /** Replaces each static picture by its interactive twin; without JavaScript and in print the pictures stay. */
 const START = `(async () => {
+  const read = { number: Number, boolean: (text) => text === "true", string: String };
+  // Tables that are text by columns; the reader of the chart library would need eval, too.
+  const expandTables = (node) => {
+    if (typeof node !== "object" || node === null) return;
+    if (node.format?.type !== "tsv") return Object.values(node).forEach(expandTables);
+    const [columns, ...rows] = node.values.split("\\n").map((line) => line.split("\\t"));
+    const types = columns.map((column) => read[node.format.parse[column]]);
+    node.values = rows.map((row) => Object.fromEntries(row.map((text, i) => [columns[i], types[i](text)])));
+    delete node.format;
+  };
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
     const spec = JSON.parse(figure.querySelector("script").textContent);
+    expandTables(spec);
     const live = document.createElement("div");
     // ast: expressions are interpreted, because the page forbids eval.
     const options = { mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false };
@@ -81,7 +93,7 @@ function chartHtml({ id, title, description, spec }: Chart, pictures: Pictures):
   return `<figure data-chart="${id}" aria-label="${escapeHtml(title)}">
 <div class="picture" role="img" tabindex="0" aria-label="${escapeHtml(description)}">${ownIds(pictures.svg.get(id) ?? "", id)}</div>
 <figcaption>${escapeHtml(title)}.${beside}</figcaption>
-<script type="application/json">${inlineJson(bare)}</script>
+<script type="application/json">${inlineJson(withColumnData(bare))}</script>
 </figure>`;
 }
 

@@ -6,6 +6,7 @@ import { Resvg } from "@resvg/resvg-js";
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { type Chart, FONT } from "./charts/chart.ts";
+import { withColumnData } from "./column-data.ts";
 import { FONT_FILES, textWidth } from "./text-width.ts";
 
 export const CHART_FORMATS = ["svg", "png", "vl.json"] as const;
@@ -69,7 +70,7 @@ export function renderPng(svg: string): Uint8Array {
 
 /** The chart's specification as a file that the Vega editor and notebooks open. */
 export function renderJson(chart: Chart): string {
-  return `${JSON.stringify({ description: chart.description, ...chart.spec })}\n`;
+  return `${JSON.stringify(withColumnData({ description: chart.description, ...chart.spec }))}\n`;
 }
 
 export async function renderChart(chart: Chart, format: ChartFormat): Promise<string | Uint8Array> {

@@ -25,9 +25,8 @@ export class RequestForesight implements Foresight {
   readonly #uses: StreamUses;
   readonly #dirtyAge: number;
   readonly #now: () => number;
-  /** By item: the first of its uses that may not have taken place. */
+  /** By item: the first of its uses in this round of the stream that may not have taken place. */
   readonly #cursor: Uint32Array;
-  /** The round of the stream that they belong to. */
   #round = 0;
   #threads: readonly GuestThread[] = [];
   #running: () => GuestThread | undefined = () => undefined;
@@ -76,21 +75,45 @@ export class RequestForesight implements Foresight {
 
   /** Next use of the content of an item; one that is overwritten as a whole first is not needed. */
   #nextOf(item: number): number {
+    this.#keepRound();
     const { starts, positions } = this.#uses;
-    if (this.#source.rounds !== this.#round) {
-      this.#round = this.#source.rounds;
-      this.#cursor.set(starts);
-    }
+    const left = this.#leftOf(item);
+    if (left >= 0) return this.#isUnderWay(left) ? IN_USE : this.#expected(left, -1);
     let use = this.#cursor[item];
     for (; use < starts[item + 1]; use++) {
       if (this.#isUnderWay(positions[use])) return IN_USE;
       if (!this.#isOver(positions[use])) break;
     }
     this.#cursor[item] = use;
-    const isLast = use === starts[item + 1];
-    if (isLast && (!this.#source.repeats || starts[item] === use)) return Infinity;
-    const at = positions[isLast ? starts[item] : use];
-    return this.#stream.op[at] === Op.WriteFile ? Infinity : this.#source.expected(at, this.#now(), isLast ? 1 : 0);
+    if (use < starts[item + 1]) return this.#expected(positions[use], 0);
+    if (!this.#source.startsOver || starts[item] === starts[item + 1]) return Infinity;
+    return this.#expected(positions[starts[item]], 1);
+  }
+
+  #expected(at: number, later: number): number {
+    return this.#stream.op[at] === Op.WriteFile ? Infinity : this.#source.expected(at, this.#now(), later);
+  }
+
+  #keepRound(): void {
+    if (this.#round === this.#source.rounds) return;
+    this.#round = this.#source.rounds;
+    this.#cursor.set(this.#uses.starts.subarray(0, this.#cursor.length));
+  }
+
+  /** Position of the next use by a thread that has its request from the round before; -1: there is none. */
+  #leftOf(item: number): number {
+    if (this.#round === 0) return -1;
+    const { position } = this.#source;
+    const { starts, positions } = this.#uses;
+    let left = -1;
+    for (const { next, end } of this.#threads) {
+      if (next <= position) continue;
+      for (let use = starts[item + 1] - 1; use >= starts[item] && positions[use] >= next - 1; use--) {
+        const at = positions[use];
+        if (at < end && (at >= next || this.#isUnderWay(at)) && (left < 0 || at < left)) left = at;
+      }
+    }
+    return left;
   }
 
   /** A run of pages of a file: some of them may still be to come. */

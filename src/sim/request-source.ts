@@ -12,8 +12,7 @@ export class RequestSource {
   readonly #isOpen: boolean;
   readonly #repeatsAfterUs: number | undefined;
   #next = 0;
-  /** Times that the stream has been gone through. */
-  rounds = 0;
+  #rounds = 0;
 
   /**
    * `originUs`: when the stream begins; requests that arrive at a given time do so that much later. `repeatsAfterUs`: the stream
@@ -33,14 +32,18 @@ export class RequestSource {
     this.#isOpen = stream.length > 0 && stream.op[0] === Op.Request && stream.c[0] === 1;
   }
 
-  /** The stream starts over when all of it is taken. */
-  get repeats(): boolean {
-    return this.#repeatsAfterUs !== undefined;
-  }
-
   /** First operation of the next request that is to be taken. */
   get position(): number {
     return this.#starts[this.#next];
+  }
+
+  /** Times that the stream has been gone through. */
+  get rounds(): number {
+    return this.#rounds;
+  }
+
+  get startsOver(): boolean {
+    return this.#repeatsAfterUs !== undefined;
   }
 
   /** Take the next request; -1: there are no more. */
@@ -48,7 +51,7 @@ export class RequestSource {
     const requests = this.#starts.length - 1;
     if (this.#next === requests && requests > 0 && this.#repeatsAfterUs !== undefined) {
       this.#next = 0;
-      this.rounds++;
+      this.#rounds++;
     }
     return this.#next < requests ? this.#next++ : -1;
   }
@@ -66,31 +69,33 @@ export class RequestSource {
     return this.#starts[request + 1];
   }
 
-  /** When the request taken last begins, in cycles: on arrival, or some time after this client's previous one, which ended `now`. */
-  begins(request: number, now: number, rounds = this.rounds): number {
+  /**
+   * When a request begins, in cycles: on arrival, or some time after this client's previous one, which ended `now`. `round`: that
+   * of the request taken last, or another one.
+   */
+  begins(request: number, now: number, round = this.#rounds): number {
     if (!this.isTimed(request)) return now;
     const at = this.#starts[request];
     const microseconds = this.#stream.a[at] * 1e6 + this.#stream.b[at];
     const isGiven = this.#stream.c[at] === 1;
-    const earlierUs = isGiven ? rounds * (this.#repeatsAfterUs ?? 0) : 0;
+    const earlierUs = isGiven ? round * (this.#repeatsAfterUs ?? 0) : 0;
     const cycles = Math.round((earlierUs + microseconds) * this.#cyclesPerMicrosecond);
     return isGiven ? this.#originCycles + cycles : now + cycles;
   }
 
   /**
-   * About when an operation comes, in cycles: when its request arrives, or, in a closed loop, as fast as it has gone since the
-   * stream began, up to `now`. The operations of a request are a fraction of a cycle apart. `ahead`: times that the stream has
-   * started over until then.
+   * About when an operation comes, in cycles: when its request arrives, or, in a closed loop, as fast as it has gone
+   * since the stream began, up to `now`. The operations of a request are a fraction of a cycle apart. `later`: in the round after so many more.
    */
-  expected(operation: number, now: number, ahead = 0): number {
+  expected(operation: number, now: number, later = 0): number {
     const request = this.#requestOf(operation);
     const first = this.#starts[request];
     const fraction = (operation - first) / (this.#starts[request + 1] - first);
-    if (this.#isOpen) return this.begins(request, now, this.rounds + ahead) + fraction;
-    const requests = this.#starts.length - 1;
-    const left = Math.max(0, request + 1 + ahead * requests - Math.max(1, this.#next));
-    const taken = Math.max(1, this.rounds * requests + this.#next);
-    return now + ((now - this.#originCycles) / taken) * left + fraction;
+    if (this.#isOpen) return this.begins(request, now, this.#rounds + later) + fraction;
+    const round = this.#starts.length - 1;
+    const taken = Math.max(1, this.#rounds * round + this.#next);
+    const number = (this.#rounds + later) * round + request + 1;
+    return now + ((now - this.#originCycles) / taken) * Math.max(0, number - taken) + fraction;
   }
 
   #requestOf(operation: number): number {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { runSummaryText } from "../../src/cli/run-summary.ts";
-import { cell, VMMS } from "../report/fixture.ts";
+import { cell, isolationFixture, VMMS } from "../report/fixture.ts";
 
 it("the summary of a run judges overcommit by the service level of its matrix", () => {
   const cells = [1, 2].map((overcommit) => {
@@ -11,4 +11,15 @@ it("the summary of a run judges overcommit by the service level of its matrix", 
   expect(runSummaryText({ name: "r", cells })).toContain("throughput stays within 5 % up to 2");
   const strict = runSummaryText({ name: "r", cells, serviceLevel: { metric: "p99", bound: 1.5 } });
   expect(strict).toContain("no overcommit keeps p99 latency within 1.5 times the uncommitted one");
+});
+
+it("tells what the others of a host keep next to a VM that misbehaves, and not where all are alike", () => {
+  const tables = runSummaryText({ name: "r", cells: isolationFixture([1, 2]) }).split("\n\n");
+  const rows = (block: string): string[][] =>
+    (tables.find((table) => table.startsWith(block)) ?? "").split("\n").map((line) => line.split(/ {2,}/));
+  expect(rows("bomb: ")[0].slice(-3)).toEqual(["the others: requests/s", "p99, ms", "times the p99 with all alike"]);
+  // The p99 latency of the fixture is 11 and 12 ms with all alike.
+  expect(rows("bomb: ")[1].slice(-3)).toEqual(["30.0", "34.5", "3.00"]);
+  expect(rows("bomb: ")[3].slice(-3)).toEqual(["0.0", "-", "-"]);
+  expect(rows("calm: ")[0].at(-1)).toBe("p99, ms");
 });

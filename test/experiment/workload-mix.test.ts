@@ -141,10 +141,10 @@ const given = (at: number[]) => {
 
 describe("a request source that starts over", () => {
   it("repeats arrivals one period later each time, and ends if it has none", () => {
-    const source = new RequestSource(given([0, 2]), 1, 3e6);
+    const source = new RequestSource(given([0, 2]), 1, 0, 3e6);
     const begins = Array.from({ length: 5 }, () => source.begins(source.take(), 0) / 1e6);
     expect(begins).toEqual([0.5, 2.5, 3.5, 5.5, 6.5]);
-    expect(new RequestSource(given([]), 1, 3e6).take()).toBe(-1);
+    expect(new RequestSource(given([]), 1, 0, 3e6).take()).toBe(-1);
   });
 
   it("does not repeat without a period", () => {

@@ -50,19 +50,19 @@ describe("a VM of two vCPUs and one of a single vCPU, which always compute, on t
   });
 });
 
-describe("a VM of three vCPUs at its limit, on four pCPUs", () => {
-  const limited = (every: number): TestVcpu => ({
-    vm: 0,
-    shares: 1 / 3,
-    limitMhz: profile.megahertz / 10,
-    runs: 5 * MS,
-    every: every * MS,
-  });
-  const onFour = (coScheduling: number, vcpus: readonly TestVcpu[], onIdle = (): void => {}): readonly number[] => {
-    const part = proportionalShareCpu({ coScheduling, skewMs: SKEW_MS });
-    return last(runCpus({ part, cpus: 4, vcpus, cycles: 300 * MS, onIdle }));
-  };
+const limited = (every: number): TestVcpu => ({
+  vm: 0,
+  shares: 1 / 3,
+  limitMhz: profile.megahertz / 10,
+  runs: 5 * MS,
+  every: every * MS,
+});
+const onFour = (coScheduling: number, vcpus: readonly TestVcpu[], onIdle = (): void => {}): readonly number[] => {
+  const part = proportionalShareCpu({ coScheduling, skewMs: SKEW_MS });
+  return last(runCpus({ part, cpus: 4, vcpus, cycles: 300 * MS, onIdle }));
+};
 
+describe("a VM of three vCPUs at its limit, on four pCPUs", () => {
   it.each([STRICT, RELAXED])("runs as on its own where all its vCPUs run alike: release %i", (release) => {
     const vcpus = [limited(20), limited(20), limited(20)];
     expect(onFour(release, vcpus)).toEqual(onFour(0, vcpus));

@@ -6,10 +6,13 @@ import { CHART_NAMES } from "../../src/cli/chart.ts";
 import { vmmStyles } from "../../src/report/colours.ts";
 import { compileStrictly, renderChart, renderPng, renderSvg } from "../../src/report/render-chart.ts";
 import { textWidth } from "../../src/report/text-width.ts";
-import { cell, fixture, isolationFixture, overcommitFixture } from "./fixture.ts";
+import { cell, fixture, isolationFixture, overcommitFixture, variedFixture } from "./fixture.ts";
 
-/** With hosts on which single VMs misbehave. */
-const fullRun = () => ({ ...fixture(), cells: [...fixture().cells, ...isolationFixture()] });
+/** With hosts on which single VMs misbehave, and inputs that were varied. */
+const fullRun = () => {
+  const varied = variedFixture();
+  return { ...fixture(), ...varied, cells: [...fixture().cells, ...isolationFixture(), ...varied.cells] };
+};
 const charts = CHART_KINDS.flatMap((kind) => kind.draw(fullRun()));
 
 describe("charts", () => {

@@ -1,6 +1,7 @@
 /** Results as a run writes them, with known ratios: made from a formula here, not by the code under test. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Variation } from "../../src/experiment/matrix.ts";
 import type { CellResult, CellSpec } from "../../src/sim/cell.ts";
 import { digest } from "../../src/core/digest.ts";
 import { RandomStream } from "../../src/core/random.ts";
@@ -202,6 +203,31 @@ function groupsCell(spec: CellSpec, p99: number, kept: number): CellResult {
     streamDigest: digest(spec.workload, work, String(spec.seed)),
     groups: { columns, rows: [others, [0, 1, 5, 0.5, 100, 90, 200]] },
   });
+}
+
+function isEsx({ spec }: CellResult): boolean {
+  return spec.vmm.label === "esx";
+}
+
+/** The hosts with ESX once more with disks of another speed. */
+export function variedFixture(): Pick<Results, "cells" | "variations"> {
+  const variations = new Map<string, Variation>();
+  const cells = (["lower", "higher"] as const).flatMap((side) =>
+    overcommitFixture([1])
+      .filter(isEsx)
+      .map((one) => {
+        const block = `${one.spec.block}-disk-${side}`;
+        variations.set(block, {
+          block: one.spec.block,
+          input: "disk latency",
+          side,
+          from: "8 ms",
+          to: side === "lower" ? "4 ms" : "16 ms",
+        });
+        return { ...one, spec: { ...one.spec, block } };
+      }),
+  );
+  return { cells, variations };
 }
 
 /** Eight VMs of 256 MiB whose balloons and other parts grow for a minute, while the host goes from high to soft. */

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, u
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
+import * as vega from "vega";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Results } from "../../src/analysis/results.ts";
 import { slowdowns } from "../../src/analysis/slowdown.ts";
@@ -113,11 +114,12 @@ describe("the section on published measurements", () => {
 
   it("draws every figure that has a positive ratio, and counts the others", () => {
     const chart = JSON.parse(read("charts/validation.vl.json")) as {
-      vconcat: { layer: { data: { values: unknown[] } }[] }[];
+      vconcat: { layer: { data: { values: string; format: Parameters<typeof vega.read>[1] } }[] }[];
     };
     const { rows } = loadAcceptedFigures();
     const drawable = rows.filter(({ simulated, published }) => published !== 0 && (simulated ?? 0) / published > 0);
-    expect(chart.vconcat[0].layer.at(-1)?.data.values).toHaveLength(drawable.length);
+    const points = chart.vconcat[0].layer.at(-1)?.data;
+    expect(points && vega.read(points.values, points.format)).toHaveLength(drawable.length);
     const zero = { ...rows[0], simulated: 0 };
     const { spec } = validationChart({ ...loadAcceptedFigures(), rows: [rows[0], zero] }) ?? {};
     expect(JSON.stringify(spec).replaceAll('","', " ")).toContain("Left out, without a positive ratio: 1.");

@@ -12,7 +12,7 @@ const COLOURS = { lower: "#88ccee", higher: "#cc6677" };
 export const sensitivityChart: ChartKind = {
   name: "sensitivity",
   summary: "how the highest overcommit ratio moves when an uncertain input is halved or doubled",
-  needs: "blocks that vary an input of another (overcommit --sensitivity)",
+  needs: "cells of blocks that vary an input of another (overcommit --sensitivity)",
   draw(results) {
     const answers = sensitivities(results).filter(({ inputs }) => inputs.length > 0);
     const ids = chartIds(
