@@ -7,6 +7,7 @@ import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
+import type { DecisionObserver } from "../vmm/memory-decision.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -48,16 +49,19 @@ export function buildGuests(
   host.payer = new PendingCharges();
   if (log !== undefined) log.nowUs = -SETTLING_US;
   const requests = [...workloads.values()].map(requestFor);
+  host.observer = log && toldByNumber(log, [...workloads.keys()]);
   const starting = allocation.admit(requests, host.frames.free);
   const started = [...workloads].slice(0, starting.length);
   // How VMs come up takes no time, and is no decision of anybody's.
   host.observer = undefined;
   host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
-  for (const [i, target] of starting.entries()) host.addVm(requests[i].pages, requests[i].settings).target = target;
+  for (const [i, target] of starting.entries()) {
+    host.addVm(requests[i].pages, requests[i].settings, started[i][0]).target = target;
+  }
   const cooperative = cooperativeOf(site);
   const forcedRoom = host.roomMaker;
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
-  const guests = started.map(([number, workload], i) => buildGuest(i, number, workload, site));
+  const guests = started.map(([, workload], i) => buildGuest(host.vms[i], workload, site));
   host.roomMaker = forcedRoom;
   host.observer = log;
   settle(allocation, cooperative, log);
@@ -79,9 +83,18 @@ export function buildLateGuest(
   const { host } = site.around;
   const { pages: configured, settings } = requestFor(workload);
   host.frames.addOverhead(site.overhead(configured));
-  const vm = host.addVm(configured, settings);
+  const vm = host.addVm(configured, settings, number);
   vm.target = pages;
-  return buildGuest(vm.index, number, workload, site);
+  return buildGuest(vm, workload, site);
+}
+
+/** Admission knows a VM by its place among those that are to be up. */
+function toldByNumber(log: DecisionLog, numbers: readonly number[]): DecisionObserver {
+  return {
+    decided(decision) {
+      log.decided(decision.vm === undefined ? decision : { ...decision, vm: numbers[decision.vm] });
+    },
+  };
 }
 
 /** What a workload's VM asks for. */
@@ -170,11 +183,10 @@ function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[],
   }
 }
 
-function buildGuest(index: number, number: number, workload: CompiledWorkload, site: BuildingSite): HostGuest {
+function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite): HostGuest {
   const { around, allocation, prices } = site;
   const { host, ids } = around;
   const shape = workload.guest;
-  const vm = host.vms[index];
   const contents = bootContents(shape, ids);
   const physical = new GuestPhysicalMemory(host, vm, contents, allocation.populates);
   const transient = transientPages(workload.stream);
@@ -207,9 +219,11 @@ function buildGuest(index: number, number: number, workload: CompiledWorkload, s
     throw cannotShrink(workload, host, vm) ?? error;
   }
   memory.requests.clear();
-  const parts = { index, number, workload, memory, vm, source, foresight, transientPages: transient };
+  const parts = { workload, memory, vm, source, foresight, transientPages: transient };
   const guest = new HostGuest({ ...parts, prices: prices.of(workload) }, around);
-  if (cooperativeOf(site).length > 0 && (workload.guest.driver?.fromUs ?? 0) === 0) vm.balloon = guest.balloon;
+  // The driver of one that comes up while the host runs does not run yet.
+  const driverRuns = around.building && (workload.guest.driver?.fromUs ?? 0) === 0;
+  if (driverRuns && cooperativeOf(site).length > 0) vm.balloon = guest.balloon;
   return guest;
 }
 

@@ -1,5 +1,4 @@
 /** One guest of the host simulation: its threads take requests from the stream and carry out their operations. */
-import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
@@ -10,21 +9,19 @@ import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
+import { GuestJobs } from "./guest-jobs.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { HeldBack } from "./held-back.ts";
 import type { HostDevices } from "./host-devices.ts";
-import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
+import type { IoJob, Waiter } from "./io-job.ts";
 import { KernelLock } from "./kernel-lock.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Processors, Vcpu } from "./processors.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
-
-/** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
-const AREA_PAGES = 2 ** 26;
 
 /** What a guest needs of the host. */
 export interface GuestSurroundings {
@@ -49,9 +46,6 @@ export interface GuestSurroundings {
 
 /** Parts of a guest that exist before its vCPU does. */
 export interface GuestParts {
-  readonly index: number;
-  /** Of its VM among those asked for, not all of which may run. */
-  readonly number: number;
   readonly workload: CompiledWorkload;
   readonly memory: GuestMemory;
   readonly vm: VmMemory;
@@ -67,7 +61,6 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly memory: GuestMemory;
   readonly balloon: BalloonPort;
   readonly vm: VmMemory;
-  readonly number: number;
   readonly diskShares: CompiledWorkload["diskShares"];
   /** At least one; the first is the one that boots, and does what is not the work of a thread. */
   readonly cpus: readonly GuestCpu[];
@@ -77,26 +70,26 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly #source: RequestSource;
   readonly #pages: ProcessPages;
   readonly #operations: GuestOperations;
+  readonly #jobs: GuestJobs;
   readonly #threads: readonly GuestThread[];
   readonly #ready: GuestThread[] = [];
   /** The thread that ran last, or runs. */
   #latest: GuestThread | undefined;
   /** Threads that still have requests to serve. */
   #serving: number;
-  readonly #stall: MemoryStall;
 
   constructor(parts: GuestParts, around: GuestSurroundings) {
-    const { index, workload, memory, vm, prices, source } = parts;
+    const { workload, memory, vm, prices, source } = parts;
+    const { index } = vm;
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
-    this.number = parts.number;
     this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
     this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
-    this.#stall = new MemoryStall(() => around.now(), around.megahertz);
-    this.vm.pressure = this.#stall;
+    const stall = new MemoryStall(() => around.now(), around.megahertz);
+    this.vm.pressure = stall;
     this.#prices = prices;
     this.#source = source;
     const { vcpus = 1, kernelLock = 0 } = workload.guest;
@@ -113,6 +106,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       around.pageTableFormat,
     );
     this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#boot.pending, around);
+    const sources = { requests: memory.requests, host: around.host, operations: this.#operations };
+    this.#jobs = new GuestJobs(index, sources, prices, stall);
     const base = workload.guest.processes * workload.guest.anonymousPages;
     this.#threads = Array.from(
       { length: workload.guest.threads },
@@ -124,6 +119,10 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       this.cpus[0].wake();
     });
     parts.foresight?.watch(this.#threads, () => this.#latest);
+  }
+
+  get number(): number {
+    return this.vm.number;
   }
 
   /** All its requests are done, or it is no longer here to do them. */
@@ -164,7 +163,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#around.host.payer = cpu.vcpu.pending;
     this.#operations.pending = cpu.vcpu.pending;
     this.#operations.run(thread, now);
-    this.#collectRequests(thread, cpu.hostWait, cpu.outbox);
+    this.#jobs.collect(thread, cpu.hostWait, thread, cpu.outbox);
   }
 
   submit(jobs: readonly IoJob[], now: number): void {
@@ -246,56 +245,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   /** Work of the guest kernel in the background: submit what it has led to at once. */
   #submitNow(waiter: Waiter | undefined, now: number): void {
     const jobs: IoJob[] = [];
-    this.#collectRequests(waiter, waiter, jobs);
+    this.#jobs.collect(waiter, waiter, this.#latest, jobs);
     this.submit(jobs, now);
-  }
-
-  /** Turn disk requests of the guest and of the VMM on its behalf, and work for the back end, into jobs. */
-  #collectRequests(guestWaiter: Waiter | undefined, hostWaiter: Waiter | undefined, jobs: IoJob[]): void {
-    const { host } = this.#around;
-    const guestRequests = this.memory.requests;
-    for (let i = 0; i < guestRequests.length; i++) jobs.push(this.#guestJob(guestRequests, i, guestWaiter));
-    guestRequests.clear();
-    for (let i = 0; i < host.requests.length; i++) {
-      const waiter = hostWaiter && this.#stall.watch(hostWaiter);
-      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i)));
-    }
-    host.requests.clear();
-    const packets = this.#operations.takePackets();
-    if (packets === undefined) return;
-    // Written out: it is made for every message.
-    const { kind, backend, units, bytes } = packets;
-    jobs.push({
-      kind,
-      guest: this.#index,
-      waiter: guestWaiter,
-      backend,
-      units,
-      page: 0,
-      pages: 0,
-      bytes,
-      hostSwap: false,
-    });
-  }
-
-  #guestJob(requests: DiskRequests, i: number, waiter: Waiter | undefined): IoJob {
-    const kind = requests.kind(i);
-    const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
-    const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-    this.#around.host.payer.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
-    const area = 1 + 2 * this.#index + (swap ? 1 : 0);
-    const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
-    const stalls = swap && waiter !== undefined && waiter === this.#latest;
-    return {
-      kind: JobKind.Disk,
-      guest: this.#index,
-      waiter: stalls ? this.#stall.watch(waiter) : waiter,
-      backend,
-      units: 1,
-      page: area * AREA_PAGES + requests.first(i),
-      pages: requests.pages(i),
-      bytes: 0,
-      hostSwap: false,
-    };
   }
 }

@@ -6,15 +6,9 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type {
-  Allocation,
-  HostContext,
-  MemoryMechanism,
-  Scheduler,
-  StartAnswer,
-  VcpuSettings,
-} from "../vmm/host-contract.ts";
+import type { Allocation, MemoryMechanism, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
+import { hostParts } from "../vmm/host-parts.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
@@ -22,7 +16,7 @@ import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
-import { FaultyBalloonDriver } from "./faulty-balloon-driver.ts";
+import { GuestDrivers } from "./guest-drivers.ts";
 import { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type Waiter } from "./io-job.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
@@ -54,9 +48,10 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   building = true;
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
-  readonly #mechanisms: MemoryMechanism[] = [];
+  readonly #mechanisms: readonly MemoryMechanism[];
   readonly #allocation: Allocation;
   readonly #scheduler: Scheduler;
+  readonly #drivers: GuestDrivers;
   readonly #vmm: VmmWork;
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
@@ -85,22 +80,17 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tickless = vmm.cpu.definition.tickless === true;
     this.kernel = profile.kernel;
-    this.#workloads = workloads;
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     this.host.observer = watch?.log;
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
-    const context: HostContext = {
-      profile,
-      memory: this.host,
-      compressedSizes: this.ids.compressed,
-      mechanisms: this.#mechanisms,
-      random: (name) => new RandomStream(0, `${seed}/${name}`),
-    };
-    for (const { definition, parameters } of vmm.memory) this.#mechanisms.push(definition.create(parameters, context));
-    this.#allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
-    this.#scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
+    const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
+    const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
+    this.#mechanisms = parts.mechanisms;
+    this.#allocation = parts.allocation;
+    this.#scheduler = parts.scheduler;
+    this.#drivers = new GuestDrivers(workloads, this.#mechanisms, this.#allocation, () => this.nowUs);
     const switches = new VcpuSwitches(profile, this.#scheduler.switchCycles);
     this.processors = new Processors(
       profile.cores,
@@ -125,8 +115,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
-    // Faults are of the time that is simulated: until now every driver that was there has done what it was told.
-    for (const i of this.guests.keys()) this.#startDriverIfThere(i);
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
@@ -176,7 +164,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   comesUp(vm: number): void {
     const index = this.guests.findIndex(({ number }) => number === vm);
-    this.#startDriverIfThere(index);
     this.#scheduleGuest(index, 1);
     this.guests[index].start(this.#now);
   }
@@ -222,13 +209,16 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
   }
 
-  /** What a guest does again and again, from now on; `part` of a period has gone by. */
+  /**
+   * What a guest does again and again, from now on; `part` of a period has gone by. Faults of its driver are of the time that is
+   * simulated: until now every driver that was there has done what it was told.
+   */
   #scheduleGuest(index: number, part: number): void {
     const after = (us: number, kind: number): void => this.#events.add(this.#now + this.#cycles(us), kind, index);
     after(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer);
     after(FLUSH_PERIOD_US * part, Event.WriteBack);
-    const { fromUs = 0 } = this.#workloads[this.guests[index].number].guest.driver ?? {};
-    if (fromUs !== "never" && fromUs > 0) after(fromUs, Event.BalloonDriver);
+    const driverAfterUs = this.#drivers.guestIsUp(this.guests[index]);
+    if (driverAfterUs !== undefined) after(driverAfterUs, Event.BalloonDriver);
   }
 
   #handle(kind: number, subject: number, detail: number): void {
@@ -260,7 +250,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         this.#sampleVms();
         return again(SECOND_US);
       case Event.BalloonDriver:
-        return this.#startDriver(subject);
+        return this.#drivers.start(this.guests[subject]);
       case Event.BackEnd:
         return this.devices.backEndCalled();
       case Event.Packet:
@@ -277,20 +267,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         if (detail === 0) return this.#events.add(this.#now, Event.End, 0, 1);
         this.#ended = true;
     }
-  }
-
-  /** A driver that was there while the guest was built has its faults from now on. */
-  #startDriverIfThere(guest: number): void {
-    if (this.guests[guest].vm.balloon !== undefined) this.#startDriver(guest);
-  }
-
-  /** The VMM reaches the guest's balloon driver from now on, if it makes use of any. */
-  #startDriver(guest: number): void {
-    const { balloons = true } = this.#allocation;
-    if (!balloons || !this.#mechanisms.some(({ kind }) => kind === "cooperative")) return;
-    const { number, balloon, vm } = this.guests[guest];
-    const { driver: faults } = this.#workloads[number].guest;
-    vm.balloon = faults === undefined ? balloon : new FaultyBalloonDriver(balloon, vm, faults, () => this.nowUs);
   }
 
   #sampleVms(): void {

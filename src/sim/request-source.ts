@@ -84,8 +84,8 @@ export class RequestSource {
   }
 
   /**
-   * About when an operation comes, in cycles: when its request arrives, or, in a closed loop, as fast as it has gone up to
-   * `now`. The operations of a request are a fraction of a cycle apart. `later`: in the round after so many more.
+   * About when an operation comes, in cycles: when its request arrives, or, in a closed loop, as fast as it has gone
+   * since the stream began, up to `now`. The operations of a request are a fraction of a cycle apart. `later`: in the round after so many more.
    */
   expected(operation: number, now: number, later = 0): number {
     const request = this.#requestOf(operation);
@@ -95,7 +95,7 @@ export class RequestSource {
     const round = this.#starts.length - 1;
     const taken = Math.max(1, this.#rounds * round + this.#next);
     const number = (this.#rounds + later) * round + request + 1;
-    return now + (now / taken) * Math.max(0, number - taken) + fraction;
+    return now + ((now - this.#originCycles) / taken) * Math.max(0, number - taken) + fraction;
   }
 
   #requestOf(operation: number): number {

@@ -59,9 +59,9 @@ export class VmFigures {
     });
   }
 
-  /** Where all VMs are given the same work. */
+  /** Of the VMs that started, where all are given the same work. */
   get jainRequests(): number {
-    return jainIndex([...this.#done]);
+    return jainIndex([...this.#done.subarray(0, this.#guests.length)]);
   }
 
   /** One row a VM; a VM that has completed no request has latency 0. */

@@ -29,7 +29,7 @@ export class VmTimeline {
     for (const vm of memory.vms) {
       const parts = partsOf(vm, memory);
       const pages = [vm.pages, ...VM_PARTS.map((part) => parts[part]), vm.size ?? vm.target, vm.active];
-      this.rows.push([timeS, state, vm.index, ...pages.map(toMib)]);
+      this.rows.push([timeS, state, vm.number, ...pages.map(toMib)]);
     }
   }
 }

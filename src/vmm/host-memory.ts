@@ -20,6 +20,7 @@ import type {
   PageSharer,
   RoomMaker,
 } from "./memory-roles.ts";
+import { PinnedPage } from "./pinned-page.ts";
 import { SwapSlots } from "./swap-slots.ts";
 import {
   BALLOONED,
@@ -33,7 +34,6 @@ import {
   VmMemory,
   Watch,
 } from "./vm-memory.ts";
-import type { MemorySettings } from "../workload/vm-settings.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
 const SWAP_IN = cause("vmm.host-swap.in");
@@ -70,9 +70,7 @@ export class HostMemory {
   doublePagedOuts = 0;
   doublePagedIns = 0;
   pagesScanned = 0;
-  /** The page an operation is working on: never a victim of the room it needs. */
-  pinnedVm = -1;
-  pinnedPpn = -1;
+  readonly pinned = new PinnedPage();
   /** The VMM's own frame of zeros, on top of those for VMs, if guest pages may be merged with one. */
   zeroFrame = -1;
   #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
@@ -89,8 +87,8 @@ export class HostMemory {
     };
   }
 
-  addVm(pages: number, settings: MemorySettings = {}): VmMemory {
-    const vm = new VmMemory(this.vms.length, pages, settings);
+  addVm(pages: number, settings: VmMemory["settings"] = {}, number = this.vms.length): VmMemory {
+    const vm = new VmMemory(this.vms.length, pages, settings, number);
     this.vms.push(vm);
     if (this.clairvoyance !== undefined) vm.watched.fill(Watch.Sampled);
     return vm;
@@ -218,7 +216,8 @@ export class HostMemory {
   }
 
   #back(vm: VmMemory, ppn: number): number {
-    if (vm.backing[ppn] === BALLOONED) throw new RangeError(`VM ${vm.index} uses page ${ppn}, which is in its balloon`);
+    if (vm.backing[ppn] === BALLOONED)
+      throw new RangeError(`VM ${vm.number} uses page ${ppn}, which is in its balloon`);
     if (vm.backing[ppn] === UNBACKED && this.largePages?.back(vm, ppn) === true) return vm.backing[ppn];
     if (this.clairvoyance?.back(vm, ppn) === true) return vm.backing[ppn];
     const mpn = this.#allocate(vm, ppn);
@@ -275,18 +274,14 @@ export class HostMemory {
 
   #allocate(vm: VmMemory, ppn: number): number {
     if (this.frames.free === 0 && this.#makeRoom(vm, ppn) === 0) {
-      throw new HostOutOfMemory(vm.index, this.vmm, this.roomMaker !== undefined);
+      throw new HostOutOfMemory(vm.number, this.vmm, this.roomMaker !== undefined);
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
     return this.frames.allocate(ZERO_CONTENT);
   }
 
   #makeRoom(vm: VmMemory, ppn: number): number {
-    const outer = [this.pinnedVm, this.pinnedPpn] as const;
-    [this.pinnedVm, this.pinnedPpn] = [vm.index, ppn];
-    const freed = this.roomMaker?.makeRoom() ?? 0;
-    [this.pinnedVm, this.pinnedPpn] = outer;
-    return freed;
+    return this.pinned.during(vm, ppn, () => this.roomMaker?.makeRoom() ?? 0);
   }
 
   #noteActivity(vm: VmMemory, ppn: number): void {

@@ -126,7 +126,10 @@ export interface Foresight {
 }
 
 export class VmMemory {
+  /** Its place among the VMs that have been built. */
   readonly index: number;
+  /** Its number among those asked for, not all of which may run: what it is called wherever it is told of. */
+  readonly number: number;
   /** Configured memory, pages. */
   readonly pages: number;
   readonly settings: MemorySettings;
@@ -184,8 +187,9 @@ export class VmMemory {
   /** It was moved away from this host. */
   evicted = false;
 
-  constructor(index: number, pages: number, settings: MemorySettings) {
+  constructor(index: number, pages: number, settings: MemorySettings, number: number) {
     this.index = index;
+    this.number = number;
     this.pages = pages;
     this.settings = settings;
     this.target = pages;

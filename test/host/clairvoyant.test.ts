@@ -13,6 +13,8 @@ import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import type { VmMemory } from "../../src/vmm/vm-memory.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
+import { RequestSource } from "../../src/sim/request-source.ts";
+import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, checkFrames, profile } from "./fixtures.ts";
 
 /** One use of a page: read, or written with a content that occurs nowhere else. */
@@ -218,5 +220,20 @@ describe("pages by their next use", () => {
         }
       }),
     );
+  });
+});
+
+describe("the optimum for a closed loop whose VM came late", () => {
+  it("takes the pace from when the stream began", () => {
+    const stream = new OperationStreamBuilder();
+    for (let page = 0; page < 10; page++) {
+      stream.add(Op.Request, 1, 0, 0);
+      stream.add(Op.Touch, page);
+    }
+    const requests = new RequestSource(stream.finish(), 1, 100e6, 10e6);
+    for (let taken = 0; taken < 5; taken++) requests.take();
+    // Five requests in five seconds: the tenth comes five seconds later, the first of the next round six.
+    expect(Math.floor(requests.expected(19, 105e6))).toBe(110e6);
+    expect(Math.floor(requests.expected(1, 105e6, 1))).toBe(111e6);
   });
 });

@@ -9,8 +9,8 @@ import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
 import { FrameState } from "../../src/machine/frames.ts";
 import type { KernelName, MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
-import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "../../src/vmm/host-contract.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
+import { type HostParts, hostParts } from "../../src/vmm/host-parts.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 
@@ -29,12 +29,9 @@ export const SHAPE: GuestShape = {
 };
 
 /** The memory side of a host: the parts of a VMM, put together as the simulation does it, without CPUs and devices. */
-export interface TestHost {
+export interface TestHost extends HostParts {
   readonly memory: HostMemory;
   readonly ids: ContentIds;
-  readonly mechanisms: readonly MemoryMechanism[];
-  readonly allocation: Allocation;
-  readonly scheduler: Scheduler;
 }
 
 function namedStream(name: string): RandomStream {
@@ -47,14 +44,8 @@ export function buildHost(
   machine: MachineProfile = profile,
 ): TestHost {
   const memory = new HostMemory(machine, frames, new PendingCharges());
-  const mechanisms: MemoryMechanism[] = [];
   const ids = new ContentIds();
-  const compressedSizes = ids.compressed;
-  const context: HostContext = { profile: machine, memory, compressedSizes, mechanisms, random: namedStream };
-  for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
-  const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
-  const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
-  return { memory, ids, mechanisms, allocation, scheduler };
+  return { memory, ids, ...hostParts(vmm, machine, memory, ids.compressed, namedStream) };
 }
 
 /** A guest on the host, built like in the simulation; `target` pages of machine memory if VMs are populated. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";
+import { HostWatch } from "../../src/sim/host-watch.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
@@ -161,6 +162,36 @@ describe("ESX", () => {
     const { metrics, vms } = run(esx, guests, 1.5 * PAGES);
     expect(metrics.vms_admitted).toBe(3);
     expect(vms?.rows.map(([vm]) => vm)).toEqual([0, 1, 3]);
+  });
+});
+
+describe("VMs that are numbered as they were asked for, and not as they came up", () => {
+  const guests = [guest(12e6), guest(), guest(10e6), guest(), guest()];
+
+  it("have that number in the timeline and in every decision", () => {
+    const watch = new HostWatch();
+    runHost(kvm, profile, guests.slice(0, 4), 3 * PAGES, () => ({}), watch);
+    const seen = (fromS: number) =>
+      new Set(watch.timeline.rows.flatMap(([time, , vm]) => (time === fromS ? [vm] : [])));
+    expect([5, 11.0, 30].map(seen)).toEqual([new Set([1, 3]), new Set([1, 3, 2]), new Set([1, 3, 2, 0])]);
+    const late = new HostWatch();
+    runHost(esx, profile, guests.slice(0, 3), PAGES / 2, () => ({}), late);
+    const before = late.log.decisions.flatMap(({ vm, time_s: time }) => (vm !== undefined && time < 9 ? [vm] : []));
+    expect(new Set(before)).toEqual(new Set([1]));
+  });
+
+  it("have that number where they are refused", () => {
+    const watch = new HostWatch();
+    runHost(staticXen, profile, guests, 2 * PAGES, () => ({}), watch);
+    const refused = watch.log.decisions.filter(({ action }) => action === "refuse").map(({ vm }) => vm);
+    expect(refused).toEqual([4, 2, 0]);
+  });
+});
+
+describe("Jain's index of requests", () => {
+  it("is of the VMs that started", () => {
+    const { metrics } = run(staticXen, [guest(), guest(), guest()], 2 * PAGES);
+    expect([metrics.vms_admitted, metrics.jain_requests]).toEqual([2, 1]);
   });
 });
 

@@ -106,8 +106,8 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
    * copy and the original is what is needed last, all others leave its frame, so that no copy is needed, and none is freed.
    */
   makeRoom(): number {
-    const { frames, vms, pinnedVm, pinnedPpn } = this.#memory;
-    const original = vms[pinnedVm]?.backing[pinnedPpn] ?? -1;
+    const { frames, pinned: needed } = this.#memory;
+    const original = needed.vm?.backing[needed.ppn] ?? -1;
     const before = frames.free;
     this.#lookAhead();
     if (original >= 0) this.#callIfAlone(original, 1);
@@ -118,7 +118,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
       const vm = this.#vmOf(page);
       const ppn = page - this.#first[vm.index];
       const mpn = vm.backing[ppn];
-      if (this.#isPinned(vm, ppn)) pinned = page;
+      if (needed.is(vm, ppn)) pinned = page;
       if (mpn < 0 || page === pinned) continue;
       const leaves = mpn === original ? 2 : 1;
       const isLast = frames.references(mpn) === this.#waiting.count(mpn) + leaves;
@@ -158,7 +158,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
         this.#order.set(page, nextUse);
         this.#leave(page, vm.backing[ppn]);
       }
-      if (nextUse < 0 || this.#isPinned(vm, ppn)) this.#touched[kept++] = page;
+      if (nextUse < 0 || this.#memory.pinned.is(vm, ppn)) this.#touched[kept++] = page;
       else vm.watched[ppn] = Watch.Sampled;
     }
     this.#count = kept;
@@ -189,12 +189,6 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
       this.#order.set(page, this.#order.keyOf(page));
       this.#frameOfPage[page] = mpn;
     }
-  }
-
-  /** The operation in hand is about this page: it is not over, and the page not one to take. */
-  #isPinned(vm: VmMemory, ppn: number): boolean {
-    const { pinnedVm, pinnedPpn } = this.#memory;
-    return vm.index === pinnedVm && ppn === pinnedPpn;
   }
 
   /** A page has another frame now, or none. */

@@ -30,7 +30,7 @@ export function takeByForce(
   const taking = new PagesTaken(memory, vm);
   const freed = mechanism.reclaim(vm, pages);
   const outcome = { mechanism: mechanism.name, asked_pages: pages, freed_pages: freed, ...taking.figures };
-  memory.observer.decided({ by: why.by, rule: why.rule, vm: vm.index, action: "page out", outcome, inputs });
+  memory.observer.decided({ by: why.by, rule: why.rule, vm: vm.number, action: "page out", outcome, inputs });
   return freed;
 }
 

@@ -14,7 +14,7 @@ export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
 
 /** Why room is made, whoever makes it: the VM that needs the frame, and that there was none. */
 export function roomNeeded(by: string, memory: HostMemory): ForcedPaging {
-  return { by, rule: "no frame is free", inputs: () => ({ needed_by: `vm${memory.pinnedVm}` }) };
+  return { by, rule: "no frame is free", inputs: () => ({ needed_by: `vm${memory.pinned.vm?.number}` }) };
 }
 
 /** Frames freed; 0: there is no page that can be taken. `most`: pages that may be taken from a VM at once. */

@@ -83,7 +83,7 @@ export class HostView implements VmsByName {
   }
 
   #observeVm(vm: VmMemory, nowUs: number): VmObservations {
-    const name = `vm${vm.index}`;
+    const name = `vm${vm.number}`;
     this.#names.set(name, vm);
     // A VM has the size that it came up with until it is given another.
     vm.size ??= vm.pages - vm.ballooned;

@@ -52,7 +52,7 @@ export function newTarget(vm: VmMemory, target: number, of: Claimant, division: 
   return {
     by: BY,
     rule: enough ? "enough for all" : "min-funding revocation, idle memory taxed",
-    vm: vm.index,
+    vm: vm.number,
     action: "target",
     outcome: { target_mib: mib(target) },
     inputs: {
@@ -79,7 +79,7 @@ export function largePagesBroken(
   return {
     by: BY,
     rule: "the state has large pages broken until free memory is at the goal",
-    vm: vm.index,
+    vm: vm.number,
     action: "break large pages",
     outcome: { broken_regions: regions },
     inputs: { state, free_mib: mib(free), free_goal_mib: mib(goal) },
@@ -90,7 +90,7 @@ export function blocking(vm: VmMemory, state: string): MemoryDecision {
   return {
     by: BY,
     rule: vm.blocked ? "the state stops VMs above their target" : "the VM or the state is below its bound again",
-    vm: vm.index,
+    vm: vm.number,
     action: vm.blocked ? "block" : "unblock",
     outcome: {},
     inputs: { state, machine_mib: mib(vm.machine), target_mib: mib(vm.target) },

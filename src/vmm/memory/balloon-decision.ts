@@ -19,7 +19,7 @@ export function balloonStep(
   observer?.decided({
     by,
     rule: vm.size === undefined ? "to its target" : "to its size",
-    vm: vm.index,
+    vm: vm.number,
     action: vm.ballooned > pages ? "inflate" : "deflate",
     outcome: { moved_pages: Math.abs(vm.ballooned - pages), balloon_mib: vm.ballooned / PAGES_PER_MIB },
     inputs: before,

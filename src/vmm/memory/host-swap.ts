@@ -54,7 +54,7 @@ class HostSwap implements MemoryMechanism {
   #evict(vm: VmMemory, ppn: number): void {
     const memory = this.#memory;
     if (vm.backing[ppn] < 0 || memory.frames.references(vm.backing[ppn]) > 1) return;
-    if (vm.index === memory.pinnedVm && ppn === memory.pinnedPpn) return;
+    if (memory.pinned.is(vm, ppn)) return;
     if (vm.isLarge(ppn)) {
       // Broken up, some of its pages may be shared: that may be enough.
       memory.breakUp(vm, ppn);

@@ -157,7 +157,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   #evict(vm: VmMemory, { lru, pool }: AgedPages, ppn: number): boolean {
     const memory = this.#memory;
     if (memory.frames.references(vm.backing[ppn]) > 1) return false;
-    if (vm.index === memory.pinnedVm && ppn === memory.pinnedPpn) return false;
+    if (memory.pinned.is(vm, ppn)) return false;
     if (vm.isLarge(ppn)) {
       memory.breakUp(vm, ppn);
       return false;

@@ -71,7 +71,7 @@ class Patching implements MemoryMechanism, PagePatcher {
     this.#memory.observer?.decided({
       by: this.name,
       rule: "untouched for a pass",
-      vm: vm.index,
+      vm: vm.number,
       action: "patch",
       outcome,
       inputs: { least_pass_s: this.#parameters.secondsPerPass, machine_mib: before.machine / PAGES_PER_MIB },

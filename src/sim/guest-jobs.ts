@@ -1,0 +1,89 @@
+/** Jobs of a guest: disk requests of its own and of the VMM on its behalf, and packets, on their way to the devices. */
+import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import type { GuestOperations } from "./guest-operations.ts";
+import type { MemoryStall } from "./guest-statistics.ts";
+import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
+import type { OperationPrices } from "./operation-prices.ts";
+
+/** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
+const AREA_PAGES = 2 ** 26;
+
+/** Where what is to become a job has been recorded. */
+export interface JobSources {
+  readonly requests: DiskRequests;
+  readonly host: HostMemory;
+  readonly operations: GuestOperations;
+}
+
+export class GuestJobs {
+  readonly #guest: number;
+  readonly #sources: JobSources;
+  readonly #prices: OperationPrices;
+  readonly #stall: MemoryStall;
+
+  /** `guest`: its place on the host; `stall`: told of the time for which threads wait for memory. */
+  constructor(guest: number, sources: JobSources, prices: OperationPrices, stall: MemoryStall) {
+    this.#guest = guest;
+    this.#sources = sources;
+    this.#prices = prices;
+    this.#stall = stall;
+  }
+
+  /**
+   * Make jobs of all that has been recorded since the last time; the host's payer pays the guest's part. `running`: the thread
+   * that ran last, which stalls while its memory is read from the guest's swap device.
+   */
+  collect(
+    guestWaiter: Waiter | undefined,
+    hostWaiter: Waiter | undefined,
+    running: Waiter | undefined,
+    jobs: IoJob[],
+  ): void {
+    const { requests, host, operations } = this.#sources;
+    for (let i = 0; i < requests.length; i++) jobs.push(this.#diskJob(i, guestWaiter, running));
+    requests.clear();
+    for (let i = 0; i < host.requests.length; i++) {
+      const waiter = hostWaiter && this.#stall.watch(hostWaiter);
+      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i)));
+    }
+    host.requests.clear();
+    const packets = operations.takePackets();
+    if (packets === undefined) return;
+    // Written out: it is made for every message.
+    const { kind, backend, units, bytes } = packets;
+    jobs.push({
+      kind,
+      guest: this.#guest,
+      waiter: guestWaiter,
+      backend,
+      units,
+      page: 0,
+      pages: 0,
+      bytes,
+      hostSwap: false,
+    });
+  }
+
+  #diskJob(i: number, waiter: Waiter | undefined, running: Waiter | undefined): IoJob {
+    const { requests, host } = this.#sources;
+    const kind = requests.kind(i);
+    const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
+    const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
+    host.payer.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
+    const area = 1 + 2 * this.#guest + (swap ? 1 : 0);
+    const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
+    const stalls = swap && waiter !== undefined && waiter === running;
+    return {
+      kind: JobKind.Disk,
+      guest: this.#guest,
+      waiter: stalls ? this.#stall.watch(waiter) : waiter,
+      backend,
+      units: 1,
+      page: area * AREA_PAGES + requests.first(i),
+      pages: requests.pages(i),
+      bytes: 0,
+      hostSwap: false,
+    };
+  }
+}
