@@ -138,7 +138,9 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     for (let next = page; next >= 0; next = this.#waiting.first(mpn)) {
       const vm = this.#vmOf(next);
       this.#waiting.remove(next);
-      if (this.#contents !== undefined) this.#aside.add(this.#memory.frames.content[mpn], next);
+      // What nobody needs again, such as all that is free in guests, need not come back when others with its content do.
+      const isNeeded = this.#order.keyOf(next) < Infinity;
+      if (this.#contents !== undefined && isNeeded) this.#aside.add(this.#memory.frames.content[mpn], next);
       this.#memory.putAside(vm, next - this.#first[vm.index]);
     }
   }
