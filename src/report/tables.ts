@@ -5,7 +5,7 @@ import { HOST_FIGURES, type HostFigure, hostRows } from "../analysis/hosts.ts";
 import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { operationBreakdown } from "../analysis/operation-breakdown.ts";
-import { overcommitCurves } from "../analysis/overcommit.ts";
+import { type OvercommitCurve, overcommitCurves } from "../analysis/overcommit.ts";
 import type { Results } from "../analysis/results.ts";
 import { slowdowns } from "../analysis/slowdown.ts";
 import { RESOURCES, utilizations } from "../analysis/utilization.ts";
@@ -103,15 +103,29 @@ function hostsTable(results: Results): string | undefined {
   });
 }
 
+interface CurvePoint {
+  readonly curve: OvercommitCurve;
+  readonly point: OvercommitCurve["points"][number];
+}
+
+function pointsOf(results: Results): CurvePoint[] {
+  return overcommitCurves(results).flatMap((curve) => curve.points.map((point) => ({ curve, point })));
+}
+
+/** What a strategy was measured on. */
+const POINT_COLUMNS = {
+  block: ({ curve }: CurvePoint) => curve.block,
+  workload: ({ curve }: CurvePoint) => curve.workload,
+  machine: ({ curve }: CurvePoint) => curve.machine,
+  vms: ({ curve }: CurvePoint) => curve.vms,
+  strategy: ({ curve }: CurvePoint) => curve.strategy,
+  overcommit_ratio: ({ point }: CurvePoint) => point.ratio,
+};
+
 function overcommitTable(results: Results): string | undefined {
-  const rows = overcommitCurves(results).flatMap((curve) => curve.points.map((point) => ({ curve, point })));
+  const rows = pointsOf(results);
   return table(rows, {
-    block: ({ curve }) => curve.block,
-    workload: ({ curve }) => curve.workload,
-    machine: ({ curve }) => curve.machine,
-    vms: ({ curve }) => curve.vms,
-    strategy: ({ curve }) => curve.strategy,
-    overcommit_ratio: ({ point }) => point.ratio,
+    ...POINT_COLUMNS,
     seeds: ({ point }) => point.seeds,
     vms_admitted: ({ point }) => point.vmsAdmitted,
     throughput_ratio: ({ point }) => point.throughput?.estimate,
@@ -122,26 +136,18 @@ function overcommitTable(results: Results): string | undefined {
     latency_p99_ci95_high_ms: ({ point }) => point.latencyP99Ms?.high,
     missing_mib: ({ point }) => point.sources.missingMib,
     ...Object.fromEntries(
-      MEMORY_SOURCES.map(({ key }) => [
-        `${snakeCase(key)}_mib`,
-        ({ point }: (typeof rows)[number]) => point.sources.mib[key],
-      ]),
+      MEMORY_SOURCES.map(({ key }) => [`${snakeCase(key)}_mib`, ({ point }: CurvePoint) => point.sources.mib[key]]),
     ),
   });
 }
 
 function memoryControlTable(results: Results): string | undefined {
-  const rows = overcommitCurves(results).flatMap((curve) => curve.points.map((point) => ({ curve, point })));
+  const rows = pointsOf(results);
   const names = Object.keys(CONTROL_FIGURES) as ControlFigure[];
   return table(rows, {
-    block: ({ curve }) => curve.block,
-    workload: ({ curve }) => curve.workload,
-    machine: ({ curve }) => curve.machine,
-    vms: ({ curve }) => curve.vms,
-    strategy: ({ curve }) => curve.strategy,
-    overcommit_ratio: ({ point }) => point.ratio,
+    ...POINT_COLUMNS,
     ...Object.fromEntries(
-      names.map((name) => [CONTROL_COLUMNS[name], ({ point }: (typeof rows)[number]) => rounded(point.control[name])]),
+      names.map((name) => [CONTROL_COLUMNS[name], ({ point }: CurvePoint) => rounded(point.control[name])]),
     ),
   });
 }

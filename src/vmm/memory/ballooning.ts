@@ -4,7 +4,7 @@ import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
-import { largestBalloon, wantedBalloon } from "./balloon-target.ts";
+import { inflateAtOnce, largestBalloon, MAX_PERCENT, wantedBalloon } from "./balloon-target.ts";
 
 export interface BallooningParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -44,11 +44,8 @@ class Ballooning implements MemoryMechanism {
     }
   }
 
-  /** As fast as the guest can: for hosts that are being built. */
   reclaim(vm: VmMemory, pages: number): number {
-    const freeBefore = this.#memory.frames.free;
-    vm.balloon?.poll(Math.min(vm.ballooned + pages, largestBalloon(vm, this.#parameters.maxPercent)), pages);
-    return this.#memory.frames.free - freeBefore;
+    return inflateAtOnce(this.#memory, vm, pages, largestBalloon(vm, this.#parameters.maxPercent));
   }
 }
 
@@ -59,14 +56,7 @@ export const ballooning = definePart<"memory", BallooningParameters>({
   summary:
     "A driver in the guest allocates pages and hands them to the VMM, so that the guest chooses what to give up.",
   parameters: {
-    maxPercent: {
-      summary: "Largest balloon, of configured memory",
-      default: 65,
-      unit: "%",
-      min: 0,
-      max: 100,
-      source: "ESX, Mem.CtlMaxPercent",
-    },
+    maxPercent: MAX_PERCENT,
     pagesPerSecond: {
       summary: "Most pages a driver moves in a second",
       default: 4096,

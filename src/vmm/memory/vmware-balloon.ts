@@ -8,7 +8,7 @@ import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vm-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
-import { largestBalloon, wantedBalloon } from "./balloon-target.ts";
+import { inflateAtOnce, largestBalloon, MAX_PERCENT, wantedBalloon } from "./balloon-target.ts";
 
 export interface VmwareBalloonParameters extends Record<string, number | boolean> {
   maxPercent: number;
@@ -55,11 +55,8 @@ class VmwareBalloon implements MemoryMechanism {
     }
   }
 
-  /** As fast as the guest can: for hosts that are being built. */
   reclaim(vm: VmMemory, pages: number): number {
-    const freeBefore = this.#memory.frames.free;
-    vm.balloon?.poll(Math.min(vm.ballooned + pages, largestBalloon(vm, this.#parameters.maxPercent)), pages);
-    return this.#memory.frames.free - freeBefore;
+    return inflateAtOnce(this.#memory, vm, pages, largestBalloon(vm, this.#parameters.maxPercent));
   }
 
   #poll(vm: VmMemory, balloon: BalloonPort, wanted: number): void {
@@ -112,14 +109,7 @@ export const vmwareBalloon = definePart<"memory", VmwareBalloonParameters>({
   summary:
     "VMware's balloon driver: fast while the guest has pages free, at an adaptive rate when it must reclaim them.",
   parameters: {
-    maxPercent: {
-      summary: "Largest balloon, of configured memory",
-      default: 65,
-      unit: "%",
-      min: 0,
-      max: 100,
-      source: "ESX, Mem.CtlMaxPercent",
-    },
+    maxPercent: MAX_PERCENT,
     mostFreePages: {
       summary: "Most pages in a poll while the guest hands them out without reclaiming",
       default: 16_384,

@@ -11,6 +11,7 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
+import { inflateAtOnce } from "./balloon-target.ts";
 import type { BalloonPrice, VmMemory } from "../vm-memory.ts";
 
 export interface XenBalloonParameters extends Record<string, number | boolean> {
@@ -27,8 +28,6 @@ const SECOND_US = 1e6;
 /** How often the simulation looks whether a driver has got a new size or may try again, and whether a batch is done. */
 const WATCH_US = 10_000;
 const BATCH_US = 1_000;
-/** All of them, while the host is built: a batch takes no time then. */
-const EVERYTHING = Infinity;
 
 /** How far one guest's driver is. */
 interface Driver {
@@ -66,11 +65,8 @@ class XenBalloon implements MemoryMechanism {
     this.#nowUs += this.periodUs;
   }
 
-  /** As fast as the guest can: for hosts that are being built. */
   reclaim(vm: VmMemory, pages: number): number {
-    const freeBefore = this.#memory.frames.free;
-    vm.balloon?.poll(Math.min(vm.ballooned + pages, vm.pages), EVERYTHING);
-    return this.#memory.frames.free - freeBefore;
+    return inflateAtOnce(this.#memory, vm, pages, vm.pages);
   }
 
   /** Whether there is more to do at once. */
