@@ -56,6 +56,12 @@ export class MachineFrames {
     this.total += pages;
   }
 
+  /** The host has `pages` more frames that are handed out like those for VMs, to the domain with the drivers. */
+  addForDriverDomain(pages: number): void {
+    this.free += pages;
+    this.total += pages;
+  }
+
   /** The host has one more frame, which the VMM maps itself and guest pages may share; it is never freed. */
   addShared(content: number): number {
     this.total++;

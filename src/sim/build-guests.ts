@@ -37,11 +37,13 @@ export interface BuildingSite {
 
 /**
  * Admit guests and build them one after the other, each with its contents in machine memory. Building takes no simulated
- * time: the host has been up before. `workloads`: those whose VMs are to be up from the beginning, by VM number.
+ * time: the host has been up before. `workloads`: those whose VMs are to be up from the beginning, by VM number; `allBuilt` is
+ * called before their balloons begin to move.
  */
 export function buildGuests(
   workloads: ReadonlyMap<number, CompiledWorkload>,
   site: BuildingSite,
+  allBuilt: () => void,
   log?: DecisionLog,
 ): HostGuest[] {
   const { around, allocation, overhead } = site;
@@ -63,6 +65,7 @@ export function buildGuests(
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const guests = started.map(([, workload], i) => buildGuest(host.vms[i], workload, site));
   host.roomMaker = forcedRoom;
+  allBuilt();
   host.observer = log;
   settle(allocation, cooperative, log);
   host.observer = undefined;
@@ -92,7 +95,7 @@ export function buildLateGuest(
 function toldByNumber(log: DecisionLog, numbers: readonly number[]): DecisionObserver {
   return {
     decided(decision) {
-      log.decided(decision.vm === undefined ? decision : { ...decision, vm: numbers[decision.vm] });
+      log.decided(typeof decision.vm === "number" ? { ...decision, vm: numbers[decision.vm] } : decision);
     },
   };
 }

@@ -116,6 +116,8 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   start_delay_mean_ms: { title: "time from asking for a VM until it runs, mean", unit: "ms", better: "lower" },
   vms_evicted: { title: "VMs moved away or stopped by the policy", unit: "VMs", better: "lower" },
   host_memory_mib: { title: "host memory for VMs", unit: "MiB" },
+  dom0_memory_mib: { title: "memory of dom0, at the end", unit: "MiB" },
+  dom0_swap_ins: { title: "pages swapped in by dom0", unit: "pages", better: "lower" },
   memory_free_mib: { title: "free host memory, mean", unit: "MiB" },
   memory_private_mib: { title: "host memory that one VM uses alone, mean", unit: "MiB" },
   memory_shared_mib: { title: "host memory that several guest pages share, mean", unit: "MiB" },

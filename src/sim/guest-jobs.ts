@@ -7,7 +7,7 @@ import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 
 /** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
-const AREA_PAGES = 2 ** 26;
+export const AREA_PAGES = 2 ** 26;
 
 /** Where what is to become a job has been recorded. */
 export interface JobSources {

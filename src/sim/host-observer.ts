@@ -1,5 +1,6 @@
 /** What a host simulation shows: a row a second, and figures over the measured window. */
 import type { Ledger } from "../core/ledger.ts";
+import type { GuestMemory } from "../guest/memory-manager.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
@@ -51,7 +52,7 @@ const COUNTERS = [
   "pages_scanned",
 ] as const;
 /** The same, absent where there were none: most VMMs have one kind of paging only. */
-const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins"] as const;
+const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins", "dom0_swap_ins"] as const;
 type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
 /** Significant digits of figures that are means of samples. */
 const DIGITS = 6;
@@ -70,6 +71,8 @@ export interface ObservedHost {
   readonly configured: number;
   /** VMs that have come up while the host ran. */
   readonly starts: Pick<VmStarts, "started" | "delayUs">;
+  /** The memory of dom0; absent: it is not held against the host's. */
+  readonly dom0: GuestMemory | undefined;
   /** VMs do the same work, whatever is set for them. */
   readonly equalWork: boolean;
 }
@@ -149,6 +152,7 @@ export class HostObserver {
         ...this.#evictions(),
         ...this.#steadiness(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
+        ...this.#dom0(),
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
@@ -180,6 +184,12 @@ export class HostObserver {
   #evictions(): Record<string, number> {
     const evicted = this.#host.memory.vms.filter((vm) => vm.evicted).length;
     return evicted > 0 ? { vms_evicted: evicted } : {};
+  }
+
+  /** What dom0 has at the end; absent where that is nobody's question. */
+  #dom0(): Record<string, number> {
+    const { driverDomain } = this.#host.memory;
+    return driverDomain === undefined ? {} : { dom0_memory_mib: driverDomain.vm.mapped / PAGES_PER_MIB };
   }
 
   #steadiness(): Record<string, number> {
@@ -231,11 +241,12 @@ export class HostObserver {
     const { memory, guests } = this.#host;
     const { frames } = memory;
     const total = (pages: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + pages(guest), 0);
+    const dom0 = memory.driverDomain?.vm.mapped ?? 0;
     const pages = [
       frames.free,
-      frames.private,
+      frames.private - dom0,
       frames.shared,
-      frames.overhead,
+      frames.overhead + dom0,
       frames.saved,
       total(({ vm }) => vm.ballooned),
       total(({ vm }) => vm.compressed + vm.patched),
@@ -277,6 +288,7 @@ export class HostObserver {
       host_swap_outs: memory.swapOuts,
       double_paged_outs: memory.doublePagedOuts,
       double_paged_ins: memory.doublePagedIns,
+      dom0_swap_ins: this.#host.dom0?.anonymous.swapIns ?? 0,
       guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
       guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
       guest_page_faults: total((guest) => guest.pageFaults),

@@ -14,6 +14,7 @@ import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
+import { Dom0 } from "./dom0.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
@@ -55,6 +56,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #vmm: VmmWork;
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
+  readonly #dom0: Dom0 | undefined;
   readonly #startCost: CostVector;
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
@@ -113,12 +115,15 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
     this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
-    this.guests = buildGuests(new Map(early), this.#site, watch?.log);
+    const { driverDomain } = this.host;
+    this.#dom0 = driverDomain && new Dom0(driverDomain, this);
+    this.guests = buildGuests(new Map(early), this.#site, () => this.#dom0?.keepRest(), watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
+    this.#dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();
     this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
@@ -133,6 +138,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       equalWork: workloads.every(({ name }) => name === workloads[0].name),
       configured: workloads.length,
       starts: this.#starts,
+      dom0: this.#dom0?.memory,
     });
   }
 
@@ -155,11 +161,17 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   /** Its memory is taken at once; what filling it takes is run by whoever has the control plane. */
   build(vm: number, pages: number, built: Waiter): void {
-    const builder = this.devices.backend ?? this.#vmm;
+    const builder = this.#controlPlane;
     this.#onAccountOf(builder.vcpu, () => {
       this.guests.push(buildLateGuest(vm, this.#workloads[vm], pages, this.#site));
+      this.#dom0?.useProcesses(built);
     });
     builder.run(this.#startCost, built);
+  }
+
+  /** Whoever builds VMs. */
+  get #controlPlane(): BackendVm | VmmWork {
+    return this.devices.backend ?? this.#vmm;
   }
 
   comesUp(vm: number): void {

@@ -33,5 +33,10 @@ export const NOBODY = -1;
 
 /** A read or write of the VMM's swap space: no guest, no back end. */
 export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
-  return { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, page, pages, bytes: 0, hostSwap: true };
+  return { ...diskJob(waiter, page, pages), hostSwap: true };
+}
+
+/** A read or write by whoever has the disk's driver. */
+export function diskJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
+  return { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, page, pages, bytes: 0, hostSwap: false };
 }

@@ -9,6 +9,7 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import type { DriverDomain } from "./driver-domain.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import type {
@@ -58,6 +59,8 @@ export class HostMemory {
   ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;
   clairvoyance: Clairvoyance | undefined;
+  /** The domain with the drivers, which is not one of {@link vms}; absent: its memory is not held against the host's. */
+  driverDomain: DriverDomain | undefined;
   /** Who wants to know what is decided about memory; usually nobody. */
   observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */

@@ -16,6 +16,7 @@ import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
+import { dom0Memory } from "./memory/dom0-memory.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
@@ -74,6 +75,7 @@ export {
   xenDriversNetwork,
   ballooning,
   compression,
+  dom0Memory,
   freePageReporting,
   hostSwap,
   ksmtuned,
@@ -140,6 +142,7 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversNetwork.definition,
   ballooning.definition,
   compression.definition,
+  dom0Memory.definition,
   freePageReporting.definition,
   hostSwap.definition,
   ksmtuned.definition,
