@@ -11,6 +11,7 @@ import type { DecisionObserver } from "../vmm/memory-decision.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { Dom0 } from "./dom0.ts";
 import { RequestForesight } from "./foresight.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
@@ -33,17 +34,16 @@ export interface BuildingSite {
   /** Pages that the VMM keeps for itself for a guest with so many configured. */
   readonly overhead: (configured: number) => number;
   readonly prices: OperationPriceList;
+  readonly dom0: Dom0 | undefined;
 }
 
 /**
  * Admit guests and build them one after the other, each with its contents in machine memory. Building takes no simulated
- * time: the host has been up before. `workloads`: those whose VMs are to be up from the beginning, by VM number; `allBuilt` is
- * called before their balloons begin to move.
+ * time: the host has been up before. `workloads`: those whose VMs are to be up from the beginning, by VM number.
  */
 export function buildGuests(
   workloads: ReadonlyMap<number, CompiledWorkload>,
   site: BuildingSite,
-  allBuilt: () => void,
   log?: DecisionLog,
 ): HostGuest[] {
   const { around, allocation, overhead } = site;
@@ -65,7 +65,7 @@ export function buildGuests(
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const guests = started.map(([, workload], i) => buildGuest(host.vms[i], workload, site));
   host.roomMaker = forcedRoom;
-  allBuilt();
+  site.dom0?.keepRest();
   host.observer = log;
   settle(allocation, cooperative, log);
   host.observer = undefined;

@@ -82,6 +82,12 @@ export class Dom0 {
   }
 }
 
+/** Absent where dom0's memory is not held against the host's. */
+export function dom0Of(around: GuestSurroundings): Dom0 | undefined {
+  const { driverDomain } = around.host;
+  return driverDomain && new Dom0(driverDomain, around);
+}
+
 function shapeOf({ vm, kernelPages, processPages, swapPages }: DriverDomain): GuestShape {
   return {
     memoryPages: vm.pages,

@@ -14,7 +14,7 @@ import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
-import { Dom0 } from "./dom0.ts";
+import { dom0Of } from "./dom0.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
@@ -56,7 +56,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #vmm: VmmWork;
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
-  readonly #dom0: Dom0 | undefined;
   readonly #startCost: CostVector;
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
@@ -93,15 +92,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#allocation = parts.allocation;
     this.#scheduler = parts.scheduler;
     this.#drivers = new GuestDrivers(workloads, this.#mechanisms, this.#allocation, () => this.nowUs);
-    const switches = new VcpuSwitches(profile, this.#scheduler.switchCycles);
-    this.processors = new Processors(
-      profile.cores,
-      this.#scheduler,
-      switches,
-      this.ledger,
-      this.#events,
-      Event.Processor,
-    );
+    const scheduler = parts.scheduler;
+    const switches = new VcpuSwitches(profile, scheduler.switchCycles);
+    this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
     this.devices = new HostDevices(
       vmm,
       profile,
@@ -113,17 +106,15 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
-    this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
+    this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
-    const { driverDomain } = this.host;
-    this.#dom0 = driverDomain && new Dom0(driverDomain, this);
-    this.guests = buildGuests(new Map(early), this.#site, () => this.#dom0?.keepRest(), watch?.log);
+    this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
-    this.#dom0?.runOn(this.#controlPlane.vcpu);
+    this.#site.dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();
     this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
@@ -138,7 +129,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       equalWork: workloads.every(({ name }) => name === workloads[0].name),
       configured: workloads.length,
       starts: this.#starts,
-      dom0: this.#dom0?.memory,
+      dom0: this.#site.dom0?.memory,
     });
   }
 
@@ -151,8 +142,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   findMemory(vm: number): StartAnswer {
-    const request = requestFor(this.#workloads[vm]);
-    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(request, this.nowUs));
+    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
   }
 
   lookAgain(waitUs: number): void {
@@ -161,12 +151,11 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   /** Its memory is taken at once; what filling it takes is run by whoever has the control plane. */
   build(vm: number, pages: number, built: Waiter): void {
-    const builder = this.#controlPlane;
-    this.#onAccountOf(builder.vcpu, () => {
+    this.#onAccountOf(this.#controlPlane.vcpu, () => {
       this.guests.push(buildLateGuest(vm, this.#workloads[vm], pages, this.#site));
-      this.#dom0?.useProcesses(built);
+      this.#site.dom0?.useProcesses(built);
     });
-    builder.run(this.#startCost, built);
+    this.#controlPlane.run(this.#startCost, built);
   }
 
   /** Whoever builds VMs. */

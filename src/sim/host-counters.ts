@@ -1,0 +1,49 @@
+/** What a host simulation counts from its beginning on. */
+import type { GuestMemory } from "../guest/memory-manager.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostDevices } from "./host-devices.ts";
+import type { HostGuest } from "./host-guest.ts";
+
+/** Figures that only grow; what they grow by in the measured window counts. */
+export const COUNTERS = [
+  "disk_busy",
+  "network_busy",
+  "host_swap_ins",
+  "host_swap_outs",
+  "guest_swap_ins",
+  "guest_swap_outs",
+  "guest_page_faults",
+  "guest_out_of_memory",
+  "cow_breaks",
+  "pages_scanned",
+] as const;
+/** The same, absent where there were none: most VMMs have one kind of paging only. */
+export const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins", "dom0_swap_ins"] as const;
+export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
+
+export interface CountedHost {
+  readonly memory: HostMemory;
+  readonly devices: HostDevices;
+  readonly guests: readonly HostGuest[];
+  /** The memory of dom0; absent: it is not held against the host's. */
+  readonly dom0: GuestMemory | undefined;
+}
+
+export function countersOf({ memory, devices, guests, dom0 }: CountedHost): Counters {
+  const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
+  return {
+    disk_busy: devices.diskBusy,
+    network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
+    host_swap_ins: memory.swapIns,
+    host_swap_outs: memory.swapOuts,
+    double_paged_outs: memory.doublePagedOuts,
+    double_paged_ins: memory.doublePagedIns,
+    dom0_swap_ins: dom0?.anonymous.swapIns ?? 0,
+    guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
+    guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
+    guest_page_faults: total((guest) => guest.pageFaults),
+    guest_out_of_memory: total((guest) => guest.memory.pages.outOfMemory),
+    cow_breaks: memory.cowBreaks,
+    pages_scanned: memory.pagesScanned,
+  };
+}
