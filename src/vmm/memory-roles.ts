@@ -1,4 +1,6 @@
 /** What single mechanisms do for the memory of a host, where a VMM has them. */
+import type { DriverDomain } from "./driver-domain.ts";
+import type { DecisionObserver } from "./memory-decision.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
 /** How fast to scan, as somebody outside decides. */
@@ -50,8 +52,8 @@ export interface Clairvoyance {
   freed(vm: VmMemory, ppn: number): void;
   /** Back a page with a frame that holds its content already. Returns whether there is one. */
   back(vm: VmMemory, ppn: number): boolean;
-  /** A page has been read from the swap space. */
-  cameBack(vm: VmMemory, ppn: number): void;
+  /** As {@link SwapReader}. */
+  readBack(vm: VmMemory, ppn: number, slot: number): void;
 }
 
 /** Who keeps pages as patches to similar ones, if anybody does. */
@@ -70,8 +72,32 @@ export interface PageAger {
   forgotten(vm: VmMemory, ppn: number): void;
 }
 
+/** Who reads pages back from the host's swap space, if that does more than to read the one that is needed. */
+export interface SwapReader {
+  /** A page has been given a frame and its content, and must still be read from its slot, which may then be released. */
+  readBack(vm: VmMemory, ppn: number, slot: number): void;
+  /** A page with these marks, SwapCopy or ReadAhead among them, is used for the first time since they were set. */
+  used(vm: VmMemory, ppn: number, marks: number, write: boolean): void;
+}
+
 /** Frees frames when there are none left. */
 export interface RoomMaker {
   /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
   makeRoom(): number;
+}
+
+/** Who does what for the memory of a host. */
+export class HostRoles {
+  sharer: PageSharer | undefined;
+  largePages: LargePageBacking | undefined;
+  compressor: PageCompressor | undefined;
+  patcher: PagePatcher | undefined;
+  swapReader: SwapReader | undefined;
+  ager: PageAger | undefined;
+  roomMaker: RoomMaker | undefined;
+  clairvoyance: Clairvoyance | undefined;
+  /** The domain with the drivers, which is none of the VMs; absent: its memory is not held against the host's. */
+  driverDomain: DriverDomain | undefined;
+  /** Who wants to know what is decided about memory; usually nobody. */
+  observer: DecisionObserver | undefined;
 }

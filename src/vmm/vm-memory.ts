@@ -50,6 +50,9 @@ export const Watch = {
   Kept: 8,
   /** The accessed bit of the entry that maps it has been cleared since. */
   NotAccessed: 16,
+  /** The host's swap space has a copy of it, which a write makes worthless; the host has read it ahead of its use. */
+  SwapCopy: 32,
+  ReadAhead: 64,
 } as const;
 
 /** Small pages in a large one of 2 MiB. */

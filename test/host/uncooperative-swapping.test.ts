@@ -13,6 +13,7 @@ import type { HostMemory } from "../../src/vmm/host-memory.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
+import { Watch } from "../../src/vmm/vm-memory.ts";
 import { addGuest, buildHost, SHAPE } from "./fixtures.ts";
 
 const FILE_PAGES = 1000;
@@ -91,8 +92,10 @@ describe.each(HOSTS)("swapping by the host, $name", ({ part }) => {
     const [{ swapIns }, { misses }] = [memory, guest.cache];
     for (let page = 900; page < FILE_PAGES; page++) guest.cache.read(page);
     expect(guest.cache.misses - misses).toBe(100);
-    // Dropping clean pages reads nothing: the only reads are those of old contents that the new ones overwrite.
-    expect(memory.swapIns - swapIns).toBe(100);
+    // Dropping clean pages reads nothing: the only reads are those of old contents that the new ones overwrite, and on Linux
+    // those of their neighbours, which nobody has used.
+    const ahead = vm.watched.filter((marks) => (marks & Watch.ReadAhead) !== 0).length;
+    expect(memory.swapIns - swapIns).toBe(100 + ahead);
   });
 
   it("reads a page back only for the guest to clear it (false swap reads)", () => {
@@ -121,6 +124,7 @@ describe("what was sequential in the guest's file", () => {
     const random = new RandomStream(1, "order");
     const order = Array.from({ length: FILE_PAGES }, (_, page) => ({ page, at: random.below(2 ** 30) }));
     for (const { page } of order.sort((a, b) => a.at - b.at)) host.guest.cache.read(page);
-    expect(requestsForFile(host)).toBeGreaterThan(0.98);
+    // A request is for a cluster of eight pages at most, unless the next cluster happens to follow.
+    expect(requestsForFile(host)).toBeGreaterThan(1 / 8);
   });
 });

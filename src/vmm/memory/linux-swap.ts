@@ -4,8 +4,7 @@
  * A page found used twice becomes active, and so does one that comes back sooner than the active pages are old.
  *
  * Text of the VMM's process, which is reclaimed before anonymous memory (Amit et al. 2014, VSwapper: false page anonymity),
- * has no pages here: how many there are, and when a guest needs them, is not in the source. Nor does a fault read the pages
- * that lie next to its own on the disk.
+ * has no pages here: how many there are, and when a guest needs them, is not in the source.
  */
 import { PageDescriptors } from "../../guest/page-descriptors.ts";
 import type { PageList } from "../../guest/page-list.ts";
@@ -14,6 +13,8 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { PageAger } from "../memory-roles.ts";
+import { LinuxSwapSlots } from "./linux-swap-slots.ts";
+import { SwappedReadahead } from "./swapped-readahead.ts";
 import { type VmMemory, Watch } from "../vm-memory.ts";
 
 /** Most pages looked at before the other list has its turn (SWAP_CLUSTER_MAX). */
@@ -25,6 +26,7 @@ const ONLY_GROUP = 0;
 
 export interface LinuxSwapParameters extends Record<string, number | boolean> {
   spacePercent: number;
+  wholeClusters: boolean;
 }
 
 /** The lists of one VM's pages. */
@@ -57,11 +59,15 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   readonly kind = "forced";
   readonly periodUs = 0;
   readonly #memory: HostMemory;
+  readonly #slots: LinuxSwapSlots;
   readonly #aged: (AgedPages | undefined)[] = [];
 
-  constructor({ spacePercent }: LinuxSwapParameters, { memory }: HostContext) {
+  constructor({ spacePercent, wholeClusters }: LinuxSwapParameters, { memory, profile }: HostContext) {
     this.#memory = memory;
-    if (spacePercent > 0) memory.slots.capacity = Math.floor((memory.frames.forVms * spacePercent) / 100);
+    const capacity = spacePercent > 0 ? Math.floor((memory.frames.forVms * spacePercent) / 100) : undefined;
+    this.#slots = new LinuxSwapSlots(capacity);
+    memory.slots = this.#slots;
+    memory.swapReader = new SwappedReadahead(memory, this.#slots, profile, wholeClusters);
     memory.ager = this;
   }
 
@@ -172,6 +178,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
     const known = this.#aged[vm.index];
     if (known !== undefined) return known;
     const aged = new AgedPages(vm.pages);
+    this.#slots.makeRoomFor(vm);
     // A VM that starts late has nothing to make up for.
     const others = this.#aged.map((other) => other?.rounds ?? Infinity);
     if (others.length > 0) aged.rounds = Math.min(...others);
@@ -194,6 +201,12 @@ export const linuxSwap = definePart<"memory", LinuxSwapParameters>({
       min: 0,
       max: 10_000,
       source: "a choice of whoever sets the host up",
+    },
+    wholeClusters: {
+      summary: "Every fault reads eight slots, used or not: kernels before 3.14",
+      default: false,
+      source: "Linux, commit ec8acf20afb8",
+      grade: "S",
     },
   },
   needs: ["page.map"],
