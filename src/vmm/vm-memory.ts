@@ -96,6 +96,8 @@ export interface GuestFigures {
   readonly available: number;
   /** Memory of its processes, in memory or on its swap device. */
   readonly committed: number;
+  /** What its kernel keeps free for itself: high watermarks and lower zones' reserves (Linux, totalreserve_pages). */
+  readonly reserved: number;
 }
 
 /** A guest that says how its memory is used when it is asked. */
