@@ -51,7 +51,7 @@ export class GuestJobs {
     const packets = operations.takePackets();
     if (packets === undefined) return;
     // Written out: it is made for every message.
-    const { kind, backend, units, bytes } = packets;
+    const { kind, backend, units, bytes, endsRequest, arrives } = packets;
     jobs.push({
       kind,
       guest: this.#guest,
@@ -61,6 +61,8 @@ export class GuestJobs {
       page: 0,
       pages: 0,
       bytes,
+      endsRequest,
+      arrives,
       hostSwap: false,
     });
   }

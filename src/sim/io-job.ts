@@ -25,6 +25,10 @@ export interface IoJob {
   readonly pages: number;
   /** Payload to be sent. */
   readonly bytes: number;
+  /** A message with which the sender's request is over: it has to have left. */
+  readonly endsRequest?: boolean;
+  /** When a message from outside has arrived, in cycles. Absent: it has. */
+  readonly arrives?: number;
   /** It is for the VMM's swap space. */
   readonly hostSwap: boolean;
 }
