@@ -1,12 +1,13 @@
 /** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
 import type { Ledger } from "../core/ledger.ts";
 import { event } from "../core/ledger.ts";
-import { Disk } from "../machine/disk.ts";
+import { createDisk } from "../machine/disk.ts";
 import { NetworkLink, packetsFor } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
 import type { BackendVm } from "./backend-vm.ts";
+import { BusyDisk } from "./busy-disk.ts";
 import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
@@ -28,33 +29,6 @@ const NO_RING: DeviceQueue = { entries: Infinity, pagesPerRequest: Infinity, inT
 
 const HOST_DISK = 0;
 const SWAP_DISK = 1;
-
-/** A disk and the requests at it, in order of submission: it serves one after the other. */
-class BusyDisk {
-  readonly disk: Disk;
-  readonly #requests: Taken[] = [];
-  #first = 0;
-
-  constructor(disk: Disk) {
-    this.disk = disk;
-  }
-
-  /** When the request will be done. */
-  submit(taken: Taken, now: number): number {
-    this.#requests.push(taken);
-    return this.disk.request(now, taken.page, taken.pages);
-  }
-
-  /** The oldest request is done. */
-  take(): Taken {
-    const taken = this.#requests[this.#first++];
-    if (this.#first === 1024) {
-      this.#requests.splice(0, this.#first);
-      this.#first = 0;
-    }
-    return taken;
-  }
-}
 
 export class HostDevices {
   readonly link: NetworkLink;
@@ -91,8 +65,8 @@ export class HostDevices {
     sharesOf: (guest: number) => number,
     swapDisk?: MachineProfile["disk"],
   ) {
-    const own = swapDisk === undefined ? [] : [new Disk({ ...profile, disk: swapDisk })];
-    this.#disks = [new Disk(profile), ...own].map((disk) => new BusyDisk(disk));
+    const disks = swapDisk === undefined ? [profile.disk] : [profile.disk, swapDisk];
+    this.#disks = disks.map((disk, i) => new BusyDisk(createDisk(profile, disk), i, events));
     this.link = new NetworkLink(profile);
     this.#events = events;
     const diskQueue = vmm.disk.definition.queueOf?.(vmm.disk.parameters);
@@ -115,7 +89,7 @@ export class HostDevices {
 
   /** Cycles that the host's disk has been busy. */
   get diskBusy(): number {
-    return this.#disks[HOST_DISK].disk.busy;
+    return this.#disks[HOST_DISK].busy;
   }
 
   submit(job: IoJob, now: number): void {
@@ -150,7 +124,9 @@ export class HostDevices {
   onEvent(kind: number, subject: number, detail: number, now: number): void {
     switch (kind) {
       case Event.DiskDone:
-        return this.#diskDone(subject, now);
+        return this.#diskDone(subject, detail, now);
+      case Event.DiskCalled:
+        return this.#disks[subject].called(now);
       case Event.BackEnd:
         return this.#backEndCalled();
       case Event.Packet:
@@ -202,17 +178,16 @@ export class HostDevices {
   }
 
   #toDisk(taken: Taken, now: number): void {
-    const disk = this.#diskOf(taken);
-    this.#events.add(this.#disks[disk].submit(taken, now), Event.DiskDone, disk);
+    this.#disks[this.#diskOf(taken)].submit(taken, now);
   }
 
   #diskOf({ job }: Taken): number {
     return job.hostSwap && this.#disks.length > 1 ? SWAP_DISK : HOST_DISK;
   }
 
-  /** A disk has finished its oldest request. */
-  #diskDone(disk: number, now: number): void {
-    const taken = this.#disks[disk].take();
+  /** A disk is done with a request. */
+  #diskDone(disk: number, number: number, now: number): void {
+    const taken = this.#disks[disk].take(number);
     this.#answer(taken, now);
     if (this.#shares !== undefined && disk === HOST_DISK) {
       this.#shares.done();

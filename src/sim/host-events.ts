@@ -2,6 +2,7 @@
 export const Event = {
   /** subject: pCPU, detail: number of the event. */
   Processor: 0,
+  /** subject: disk, detail: number of the request. */
   DiskDone: 1,
   /** subject: guest, detail: thread. */
   CallThread: 2,
@@ -29,6 +30,8 @@ export const Event = {
   LinkSend: 16,
   /** Packets that a back end has sent have left. */
   LinkDone: 17,
+  /** subject: disk. */
+  DiskCalled: 19,
   /** A message from outside has arrived. */
   Arrival: 18,
 } as const;

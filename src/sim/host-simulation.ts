@@ -250,6 +250,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
       case Event.DiskDone:
+      case Event.DiskCalled:
       case Event.BackEnd:
       case Event.Packet:
       case Event.LinkSend:
@@ -287,7 +288,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const result = work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
+      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), this.#now);
     }
     requests.clear();
     if (vcpu.owed > 0) this.processors.wake(vcpu);
