@@ -1,6 +1,6 @@
 /** What the parts of the guest kernel share. */
 import type { Cache } from "../machine/cache.ts";
-import type { Disk } from "../machine/disk.ts";
+import type { DiskDevice } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { NetworkLink } from "../machine/network-link.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
@@ -20,7 +20,7 @@ export interface GuestMachine {
   readonly networkPath: IoPath;
   /** Undefined where the machine profile describes none. */
   readonly cache: Cache | undefined;
-  readonly disk: Disk;
+  readonly disk: DiskDevice;
   readonly network: NetworkLink;
   readonly meter: Meter;
   readonly pageTableFormat: PageTableFormat;
