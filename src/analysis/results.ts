@@ -32,6 +32,11 @@ export function hostCells(results: Results): CellResult[] {
   );
 }
 
+/** Blocks that ask how many VMs a host of given memory holds, instead of how little memory given VMs need. */
+export function blocksOfFixedHosts({ cells }: Results): ReadonlySet<string> {
+  return new Set(cells.flatMap(({ spec }) => (spec.hostPages === undefined ? [] : [spec.block])));
+}
+
 function isHostCell(spec: CellSpec): boolean {
   return spec.vms !== undefined || spec.overcommit !== undefined;
 }
