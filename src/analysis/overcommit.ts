@@ -5,15 +5,7 @@ import { type MemoryControl, memoryControl } from "./memory-control.ts";
 import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
-import {
-  blocksOfFixedHosts,
-  distinct,
-  groupBy,
-  hostCells,
-  requireIdenticalWork,
-  type Results,
-  serviceLevelOf,
-} from "./results.ts";
+import { distinct, groupBy, hostsOfGivenVms, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
 import { NONE_FINISHED } from "./service-level.ts";
 import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
 
@@ -58,8 +50,7 @@ export function allOvercommitCurves(results: Results): OvercommitCurve[] {
 
 /** Curves of all blocks that vary the overcommit ratio. Throws an InputError if operation streams differ. */
 export function overcommitCurves(results: Results): OvercommitCurve[] {
-  const fixed = blocksOfFixedHosts(results);
-  const cells = hostCells(results).filter(({ spec }) => spec.overcommit !== undefined && !fixed.has(spec.block));
+  const cells = hostsOfGivenVms(results).filter(({ spec }) => spec.overcommit !== undefined);
   requireIdenticalWork(cells);
   return [...groupBy(cells, curveKey).values()]
     .filter((group) => distinct(group, (cell) => cell.spec.overcommit).length > 1)

@@ -115,11 +115,15 @@ function pointAt(vms: number, cells: readonly CellResult[], roomy: ByCount): VmC
   const same = roomy.get(vms) ?? [];
   const uncommitted = same.some(isShortOfMemory) ? [] : same;
   const [[fewest, baseline] = [vms, uncommitted]] = roomy;
-  const point = pointOf(cells[0].spec.overcommit ?? 1, cells, same, uncommitted);
+  const { groups = [], ...point } = pointOf(cells[0].spec.overcommit ?? 1, cells, same, uncommitted);
+  const work = workOf(cells[0]);
+  // Which VMs run what differs with their number.
+  const named = groups.length === work.length ? groups.map((group, at) => ({ ...group, of: work[at].workload })) : [];
   return {
     ...point,
+    ...(named.length > 0 && { groups: named }),
     vms,
-    work: workOf(cells[0]),
+    work,
     ...(uncommitted.length > 0 && { roomy: roomyHost(uncommitted, baseline, fewest) }),
   };
 }

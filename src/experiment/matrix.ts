@@ -107,13 +107,9 @@ const block = z.strictObject({
   title: z.string().optional(),
   vmms: listOf(vmmEntry),
   workloads: listOf(reference).optional(),
-  mix: z
-    .record(reference, z.int().min(1).max(MAX_VMS))
-    .optional()
-    .meta({
-      description:
-        "In place of workloads: how many VMs of each run side by side, a proportion for every number of VMs.",
-    }),
+  mix: z.record(reference, z.int().min(1).max(MAX_VMS)).optional().meta({
+    description: "In place of workloads: how many VMs of each run side by side, a proportion for every number of VMs.",
+  }),
   machines: listOf(reference).optional(),
   seeds: seedList.optional(),
   vms: listOf(z.int().min(1).max(MAX_VMS)).optional(),
