@@ -10,7 +10,7 @@ import type { Meter } from "../../machine/meter.ts";
 import { microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 
 /** World switches, by what they are made for. */
 const SWITCH_TO_SEND = cause("io.hosted.switch.send");
@@ -47,6 +47,7 @@ class HostedDevice implements IoPath {
   readonly segmentBytes = 0;
   readonly #meter: Meter;
   readonly #tlb: Tlb;
+  readonly #vmmEntry: VmmEntry;
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof hostedCosts>;
   readonly #busyInterval: number;
@@ -59,6 +60,7 @@ class HostedDevice implements IoPath {
   constructor(settings: Settings, context: MonitorContext) {
     this.#meter = context.meter;
     this.#tlb = context.tlb;
+    this.#vmmEntry = context.vmmEntry;
     this.#settings = settings;
     this.#costs = hostedCosts(settings.device, context);
     this.#busyInterval = microsecondsToCycles(context.profile, BUSY_INTERVAL_US);
@@ -68,6 +70,7 @@ class HostedDevice implements IoPath {
   submit(): void {
     this.#meter.spend(GUEST_KERNEL, this.#costs.driver);
     // The access that starts it is emulated whoever then sends it.
+    this.#vmmEntry.enter("device-register");
     this.#meter.spend(TRANSMIT, this.#costs.transmit);
     this.#pending += 1;
   }
@@ -121,6 +124,9 @@ class HostedDevice implements IoPath {
 
   /** Accesses to registers in the guest's interrupt handler; an access that the VMApp has to see is a round trip. */
   #guestHandler(): void {
+    for (let access = 0; access < STATUS_ACCESSES + CONTROLLER_ACCESSES; access++) {
+      this.#vmmEntry.enter("device-register");
+    }
     if (!this.#settings.registersInVmm) {
       for (let access = 0; access < STATUS_ACCESSES; access++) this.#worldSwitch(SWITCH_FOR_REGISTER);
     }
