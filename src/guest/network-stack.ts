@@ -31,6 +31,7 @@ export class NetworkStack {
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
     let unacknowledged = 0;
+    let heldSince = meter.now;
     cpu.enterKernel("system-call");
     for (let left = bytes; left > 0; left -= segment) {
       const size = Math.min(left, segment);
@@ -39,6 +40,9 @@ export class NetworkStack {
       this.#handedOver = ready;
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
+      // The interface has held acknowledgements back for long enough.
+      if (meter.now - heldSince >= network.heldCycles) unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
+      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT) heldSince = meter.now;
       unacknowledged = this.#takeAcknowledgements(
         unacknowledged + Math.ceil(size / payload),
         network.packetsPerInterrupt,

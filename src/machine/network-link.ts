@@ -32,6 +32,8 @@ export class NetworkLink {
   busyReceive = 0;
   /** Packets of a stream that share one interrupt. */
   readonly packetsPerInterrupt: number;
+  /** Longest that the first of them waits for the others; infinite where only their number counts. */
+  readonly heldCycles: number;
   /** What a lone packet takes on top of its time on the wire: the network, and the interface until it interrupts. */
   readonly delayCycles: number;
   readonly #cyclesPerByte: number;
@@ -40,7 +42,9 @@ export class NetworkLink {
   #receiveFree = 0;
 
   constructor(profile: MachineProfile) {
-    this.packetsPerInterrupt = profile.network.packetsPerInterrupt;
+    const { packetsPerInterrupt, heldUs } = profile.network;
+    this.packetsPerInterrupt = packetsPerInterrupt;
+    this.heldCycles = heldUs === undefined ? Infinity : microsecondsToCycles(profile, heldUs);
     this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);
     this.#queuePackets = QUEUE_PACKETS[profile.kernel];
     this.#cyclesPerByte = (8 * profile.megahertz) / profile.network.megabitsPerSecond;

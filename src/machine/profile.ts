@@ -47,6 +47,8 @@ export interface MachineProfile {
     readonly megabitsPerSecond: number;
     /** Packets that arrive in a row before the interface interrupts. */
     readonly packetsPerInterrupt: number;
+    /** The longest that it waits for them; without it, until so many have arrived. */
+    readonly heldUs?: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
     readonly delayUs: number;
   };

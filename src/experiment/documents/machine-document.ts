@@ -73,9 +73,13 @@ export const machineSchema = z
       })
       .optional(),
     network: z.strictObject({ rate: positiveBandwidth, source, kind }).optional(),
-    "network-interrupts": z.strictObject({ packets: count, delay: duration.optional(), source, kind }).optional().meta({
-      description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
-    }),
+    "network-interrupts": z
+      .strictObject({ packets: count, held: positiveDuration.optional(), delay: duration.optional(), source, kind })
+      .optional()
+      .meta({
+        description:
+          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, and what a lone packet is delayed (default: 0).",
+      }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
@@ -147,6 +151,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     network: {
       megabitsPerSecond: network.rate / MEGA,
       packetsPerInterrupt: interrupts?.packets ?? 1,
+      ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),
