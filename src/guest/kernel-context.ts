@@ -9,6 +9,7 @@ import type { AddressSpace } from "./address-space.ts";
 import type { GuestPages } from "./guest-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
+import type { PageTableFrames } from "./page-table-frames.ts";
 import type { PageWork } from "./page-work.ts";
 import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
 
@@ -33,6 +34,7 @@ export interface KernelContext {
   readonly paths: KernelPaths;
   readonly pages: PageWork;
   readonly frames: GuestPages;
+  readonly tables: PageTableFrames;
   /** Address spaces by number. */
   readonly spaces: Map<number, AddressSpace>;
   /** {@link GuestPages.allocate}, and an error when there is none. */
