@@ -67,8 +67,10 @@ export class Dom0 {
     const { requests } = this.memory;
     const { devices } = this.#around;
     for (let i = 0; i < requests.length; i++) {
-      const reader = requests.kind(i) === DiskRequestKind.SwapRead ? waiter : undefined;
-      devices.submit(diskJob(reader, FIRST_SWAP_PAGE + requests.first(i), requests.pages(i)), this.#around.now());
+      const write = requests.kind(i) === DiskRequestKind.SwapWrite;
+      const reader = write ? undefined : waiter;
+      const first = FIRST_SWAP_PAGE + requests.first(i);
+      devices.submit(diskJob(reader, first, requests.pages(i), write), this.#around.now());
     }
     requests.clear();
   }

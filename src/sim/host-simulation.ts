@@ -6,7 +6,7 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, MemoryMechanism, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
+import type { Allocation, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -49,7 +49,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   building = true;
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
-  readonly #mechanisms: readonly MemoryMechanism[];
   readonly #allocation: Allocation;
   readonly #scheduler: Scheduler;
   readonly #drivers: GuestDrivers;
@@ -88,10 +87,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
-    this.#mechanisms = parts.mechanisms;
     this.#allocation = parts.allocation;
     this.#scheduler = parts.scheduler;
-    this.#drivers = new GuestDrivers(workloads, this.#mechanisms, this.#allocation, () => this.nowUs);
+    this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
     const scheduler = parts.scheduler;
     const switches = new VcpuSwitches(profile, scheduler.switchCycles);
     this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
@@ -203,7 +201,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads.forEach(({ startUs }, vm) => {
       if (startUs !== undefined) at(startUs, Event.StartVm, vm);
     });
-    this.#mechanisms.forEach(({ periodUs }, i) => {
+    this.#site.mechanisms.forEach(({ periodUs }, i) => {
       if (periodUs > 0) at(0, Event.Mechanism, i);
     });
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
@@ -227,8 +225,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     switch (kind) {
       case Event.Processor:
         return this.processors.onEvent(subject, detail, this.#now);
-      case Event.DiskDone:
-        return this.devices.diskDone(subject, this.#now);
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
@@ -238,8 +234,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);
         return again(FLUSH_PERIOD_US);
       case Event.Mechanism:
-        this.#onAccountOf(this.#vmm.vcpu, () => this.#mechanisms[subject].work());
-        return again(this.#mechanisms[subject].periodUs);
+        this.#onAccountOf(this.#vmm.vcpu, () => this.#site.mechanisms[subject].work());
+        return again(this.#site.mechanisms[subject].periodUs);
       case Event.Rebalance:
         this.#rebalance();
         return again(this.#allocation.periodUs);
@@ -252,10 +248,14 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
+      case Event.DiskDone:
+      case Event.DiskCalled:
       case Event.BackEnd:
-        return this.devices.backEndCalled();
       case Event.Packet:
-        return this.devices.onPacket(detail, this.#now);
+      case Event.LinkSend:
+      case Event.LinkDone:
+      case Event.Arrival:
+        return this.devices.onEvent(kind, subject, detail, this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:
@@ -287,7 +287,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const result = work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
+      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), this.#now);
     }
     requests.clear();
     if (vcpu.owed > 0) this.processors.wake(vcpu);

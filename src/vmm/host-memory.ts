@@ -10,7 +10,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { FrameState, MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
-import { type Clairvoyance, HostRoles } from "./memory-roles.ts";
+import { type Clairvoyance, MemoryRoles } from "./memory-roles.ts";
 import { PinnedPage } from "./pinned-page.ts";
 import { SwapSlots } from "./swap-slots.ts";
 import {
@@ -33,7 +33,7 @@ const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
 
-export class HostMemory extends HostRoles {
+export class HostMemory extends MemoryRoles {
   /** Name of the VMM, for messages. */
   readonly vmm: string;
   readonly frames: MachineFrames;
@@ -63,11 +63,8 @@ export class HostMemory extends HostRoles {
     this.vmm = vmm;
     this.frames = new MachineFrames(totalFrames);
     this.payer = payer;
-    this.#costs = {
-      map: primitiveCost(profile, "page.map"),
-      zero: primitiveCost(profile, "page.zero"),
-      cowBreak: primitiveCost(profile, "page.cow-break"),
-    };
+    const cost = (what: string): number => primitiveCost(profile, `page.${what}`);
+    this.#costs = { map: cost("map"), zero: cost("zero"), cowBreak: cost("cow-break") };
   }
 
   addVm(pages: number, settings: VmMemory["settings"] = {}, number = this.vms.length): VmMemory {
@@ -140,10 +137,12 @@ export class HostMemory extends HostRoles {
   }
 
   /**
-   * Take the frame of a mapped page, not part of a large one, that nobody else maps. The page is shared with an equal one if
-   * that is tried at all, else kept compressed, else swapped out. Returns false if there was no place for it.
+   * Take the frame of a mapped page, not part of a large one, that nobody else maps. The guest may say that it can do without;
+   * else the page is shared with an equal one if that is tried at all, else kept compressed, else swapped out. Returns false if
+   * there was no place for it.
    */
   pageOut(vm: VmMemory, ppn: number): boolean {
+    if (this.discarder?.discard(vm, ppn) === true) return true;
     if (this.sharer?.sharesOnDemand === true && this.sharer.share(vm, ppn)) return true;
     if (this.compressor?.compress(vm, ppn) === true) return true;
     if (this.slots.left <= 0) return false;
@@ -251,6 +250,7 @@ export class HostMemory extends HostRoles {
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
     const { frames } = this;
+    vm.sharingBroken++;
     if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
     const isLast = frames.references(mpn) === 1;
     if (isLast && this.sharer?.copiesForLast !== true) {

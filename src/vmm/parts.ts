@@ -19,6 +19,7 @@ import { compression } from "./memory/compression.ts";
 import { dom0Memory } from "./memory/dom0-memory.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { hypercallbacks } from "./memory/hypercallbacks.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
@@ -38,8 +39,11 @@ import { waspAgent } from "./memory/policies/wasp-agent.ts";
 import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { xl } from "./memory/policies/xl.ts";
+import { satori } from "./memory/satori.ts";
+import { uksm } from "./memory/uksm.ts";
 import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { xenBalloon } from "./memory/xen-balloon.ts";
+import { xlh } from "./memory/xlh.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -78,6 +82,7 @@ export {
   dom0Memory,
   freePageReporting,
   hostSwap,
+  hypercallbacks,
   ksmtuned,
   momKsm,
   proxmoxKsmtuned,
@@ -103,8 +108,11 @@ export {
   xenSelfballoon,
   xenballoond,
   xl,
+  satori,
+  uksm,
   vmwareBalloon,
   xenBalloon,
+  xlh,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -145,6 +153,7 @@ export const PARTS: readonly PartDefinition[] = [
   dom0Memory.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  hypercallbacks.definition,
   ksmtuned.definition,
   momKsm.definition,
   proxmoxKsmtuned.definition,
@@ -170,8 +179,11 @@ export const PARTS: readonly PartDefinition[] = [
   xenSelfballoon.definition,
   xenballoond.definition,
   xl.definition,
+  satori.definition,
+  uksm.definition,
   vmwareBalloon.definition,
   xenBalloon.definition,
+  xlh.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,
