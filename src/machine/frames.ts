@@ -58,8 +58,8 @@ export class MachineFrames {
     this.total += pages;
   }
 
-  /** The host has `pages` more frames that are handed out like those for VMs, to the domain with the drivers. */
-  addForDriverDomain(pages: number): void {
+  /** The host has `pages` more frames that are handed out like those for VMs, but are not for them. */
+  addFrames(pages: number): void {
     this.free += pages;
     this.total += pages;
   }

@@ -119,6 +119,11 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   vms_evicted: { title: "VMs moved away or stopped by the policy", unit: "VMs", better: "lower" },
   host_memory_mib: { title: "host memory for VMs", unit: "MiB" },
   dom0_memory_mib: { title: "memory of dom0, at the end", unit: "MiB" },
+  vmm_text_faults: {
+    title: "faults on the VMMs' own program text, read from the disk before a guest was served",
+    unit: "faults",
+    better: "lower",
+  },
   dom0_swap_ins: { title: "pages swapped in by dom0", unit: "pages", better: "lower" },
   memory_free_mib: { title: "free host memory, mean", unit: "MiB" },
   memory_private_mib: { title: "host memory that one VM uses alone, mean", unit: "MiB" },

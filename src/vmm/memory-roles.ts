@@ -1,5 +1,6 @@
 /** What single mechanisms do for the memory of a host, where a VMM has them. */
 import type { DriverDomain } from "./driver-domain.ts";
+import type { VmmText } from "./memory/vmm-text.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
@@ -88,6 +89,13 @@ export interface SwapReader {
   used(vm: VmMemory, ppn: number, marks: number, write: boolean): void;
 }
 
+/** Processes of the host that serve guests, whose text may have to be read before they can. */
+export interface ServingProcesses {
+  readonly text: VmmText;
+  /** The process of a VM serves a request: what it reads for that is in the text's requests. */
+  serve(vm: VmMemory): void;
+}
+
 /** Frees frames when there are none left. */
 export interface RoomMaker {
   /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
@@ -108,6 +116,7 @@ export class MemoryRoles {
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
   swapReader: SwapReader | undefined;
+  vmmText: ServingProcesses | undefined;
   discarder: PageDiscarder | undefined;
   ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;

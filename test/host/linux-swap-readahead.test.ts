@@ -15,7 +15,11 @@ const PAGES = 100;
 /** A VM whose pages have all been written and swapped out in order of their number: page i is in slot i. */
 function swappedVm(machine = profile, parameters = {}): { host: TestHost; vm: VmMemory } {
   const allocation = harvester({ admissionRatio: 0 });
-  const host = buildHost({ ...kvm, memory: [linuxSwap(parameters)], allocation }, 2 * PAGES, machine);
+  const host = buildHost(
+    { ...kvm, memory: [linuxSwap({ textPages: 0, ...parameters })], allocation },
+    2 * PAGES,
+    machine,
+  );
   const vm = host.memory.addVm(PAGES);
   for (let ppn = 0; ppn < PAGES; ppn++) host.memory.write(vm, ppn, 1000 + ppn);
   while (vm.mapped > 0) host.mechanisms[0].reclaim(vm, vm.mapped);
@@ -126,7 +130,7 @@ describe("a Linux host that reads a page back", () => {
 
   it("reads pages of other VMs that lie in the cluster, and they are theirs", () => {
     const allocation = harvester({ admissionRatio: 0 });
-    const host = buildHost({ ...kvm, memory: [linuxSwap()], allocation }, 100);
+    const host = buildHost({ ...kvm, memory: [linuxSwap({ textPages: 0 })], allocation }, 100);
     const vms = [host.memory.addVm(40), host.memory.addVm(40)];
     // One page of each in turn.
     for (let ppn = 0; ppn < 40; ppn++) {
@@ -154,7 +158,7 @@ describe("a Linux host that reads a page back", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 300 }), fc.integer({ min: 55, max: 400 }), (operations, percent) => {
         const allocation = harvester({ admissionRatio: 0 });
-        const memory = [linuxSwap({ spacePercent: percent })];
+        const memory = [linuxSwap({ spacePercent: percent, textPages: 0 })];
         const host = buildHost({ ...kvm, memory, allocation }, 60);
         const vm = host.memory.addVm(PAGES - 10);
         const truth = new Uint32Array(vm.pages);

@@ -34,7 +34,7 @@ class Dom0Memory implements MemoryMechanism {
     const fixed = memMib > 0;
     const ownPages = fixed ? toPages(memMib) : ownOf(parameters, profile.kernel, memory.frames.forVms);
     const pages = fixed ? ownPages : memory.frames.forVms + ownPages;
-    memory.frames.addForDriverDomain(ownPages);
+    memory.frames.addFrames(ownPages);
     memory.driverDomain = {
       vm: new VmMemory(NO_VM, pages, {}, NO_VM),
       kernelPages: kernelOf(parameters, pages),
