@@ -48,6 +48,20 @@ export class GuestBalloon implements BalloonPort {
     host.payer = payer;
   }
 
+  /** Descriptors are initialized before the memory can be used; the kernel may have to swap for them. */
+  hotAdd(pages: number): number {
+    if (this.busy) return 0;
+    const { host, building } = this.#around;
+    const { hotAdded, requests } = this.#memory;
+    const { payer } = host;
+    if (!building) host.payer = this.#vcpu.pending;
+    const added = hotAdded.add(pages);
+    if (building) requests.clear();
+    else if (added > 0) this.#afterStep(this.#diskWait);
+    host.payer = payer;
+    return added;
+  }
+
   #pay({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
     const { pending } = this.#vcpu;
     pending.addVector(batch);

@@ -36,6 +36,7 @@ const MEMORY_ORDER = [
   "ballooning",
   "vmware-balloon",
   "xen-balloon",
+  "hv-balloon",
   "patching",
   "compression",
   "linux-swap",

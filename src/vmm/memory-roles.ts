@@ -96,6 +96,11 @@ export interface ServingProcesses {
   serve(vm: VmMemory): void;
 }
 
+/** Says how much memory a VM boots with, where more is added while it runs. */
+export interface HotAdding {
+  startupPages(configured: number): number;
+}
+
 /** Frees frames when there are none left. */
 export interface RoomMaker {
   /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
@@ -117,6 +122,7 @@ export class MemoryRoles {
   patcher: PagePatcher | undefined;
   swapReader: SwapReader | undefined;
   vmmText: ServingProcesses | undefined;
+  hotAdding: HotAdding | undefined;
   discarder: PageDiscarder | undefined;
   ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;

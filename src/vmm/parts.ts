@@ -19,6 +19,7 @@ import { compression } from "./memory/compression.ts";
 import { dom0Memory } from "./memory/dom0-memory.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { hvBalloon } from "./memory/hv-balloon.ts";
 import { hypercallbacks } from "./memory/hypercallbacks.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
@@ -82,6 +83,7 @@ export {
   dom0Memory,
   freePageReporting,
   hostSwap,
+  hvBalloon,
   hypercallbacks,
   ksmtuned,
   momKsm,
@@ -153,6 +155,7 @@ export const PARTS: readonly PartDefinition[] = [
   dom0Memory.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  hvBalloon.definition,
   hypercallbacks.definition,
   ksmtuned.definition,
   momKsm.definition,

@@ -113,6 +113,7 @@ export class HostView implements VmsByName {
       target: vm.size * KIB_PER_PAGE,
       minimum: vm.least * KIB_PER_PAGE,
       maximum: vm.pages * KIB_PER_PAGE,
+      ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
       ...(this.#cold && { cold: this.#cold.count(vm, nowUs) * KIB_PER_PAGE }),

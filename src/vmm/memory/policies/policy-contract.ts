@@ -62,6 +62,8 @@ export interface VmObservations {
   /** Range that the administrator allows. */
   readonly minimum: number;
   readonly maximum: number;
+  /** What the guest has been given so far, its balloon included; absent: all of its maximum. */
+  readonly present?: number;
   /** Host memory that backs it. */
   readonly resident: number;
   readonly hostSwapped: number;
