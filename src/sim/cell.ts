@@ -164,6 +164,11 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   jain_memory: { title: "Jain's index of memory over entitlement", unit: "1", better: "higher" },
   jain_requests: { title: "Jain's index of requests done, VMs of equal work", unit: "1", better: "higher" },
   guest_out_of_memory: { title: "times a guest had neither memory nor swap left", unit: "times", better: "lower" },
+  oom_kills: {
+    title: "processes that guests' kernels killed for want of memory and swap",
+    unit: "kills",
+    better: "lower",
+  },
   cow_breaks: { title: "copy-on-write breaks of shared pages", unit: "pages", better: "lower" },
   pages_scanned: { title: "pages scanned for sharing", unit: "pages" },
 };

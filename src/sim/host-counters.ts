@@ -18,7 +18,13 @@ export const COUNTERS = [
   "pages_scanned",
 ] as const;
 /** The same, absent where there were none: most VMMs have one kind of paging only. */
-export const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins", "dom0_swap_ins", "vmm_text_faults"] as const;
+export const RARE_COUNTERS = [
+  "double_paged_outs",
+  "double_paged_ins",
+  "dom0_swap_ins",
+  "vmm_text_faults",
+  "oom_kills",
+] as const;
 export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
 
 export interface CountedHost {
@@ -38,6 +44,7 @@ export function countersOf({ memory, devices, guests, dom0 }: CountedHost): Coun
     host_swap_outs: memory.swapOuts,
     double_paged_outs: memory.doublePagedOuts,
     double_paged_ins: memory.doublePagedIns,
+    oom_kills: total((guest) => guest.oomKills),
     vmm_text_faults: memory.vmmText?.text.majorFaults ?? 0,
     dom0_swap_ins: dom0?.anonymous.swapIns ?? 0,
     guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
