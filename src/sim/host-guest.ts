@@ -116,7 +116,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
-    this.balloon = new GuestBalloon(memory, this.#boot, around, (waiter) => {
+    this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
       this.cpus[0].wake();
     });
