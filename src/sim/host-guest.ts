@@ -5,12 +5,13 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
 import { GuestJobs } from "./guest-jobs.ts";
 import { GuestOperations } from "./guest-operations.ts";
+import { GuestBoot } from "./guest-boot.ts";
 import { GuestDiscards } from "./guest-discards.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
@@ -66,6 +67,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   /** At least one; the first is the one that boots, and does what is not the work of a thread. */
   readonly cpus: readonly GuestCpu[];
   readonly #index: number;
+  readonly #shape: GuestShape;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
   readonly #source: RequestSource;
@@ -85,6 +87,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.#shape = workload.guest;
     this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
@@ -136,6 +139,18 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   get pageFaults(): number {
     const { demandZeroFaults, swapFaults } = this.memory.anonymous;
     return demandZeroFaults + swapFaults + this.#operations.otherFaults;
+  }
+
+  /** Boot, and tell when that is done. */
+  boot(now: number, booted: (now: number) => void): void {
+    const { pending } = this.#boot;
+    const submit = (waiter: Waiter): void => {
+      this.#around.host.payer = pending;
+      this.#submitNow(waiter, this.#around.now());
+      this.cpus[0].wake();
+    };
+    const guest = { shape: this.#shape, prices: this.#prices, requests: this.memory.requests, pending, submit };
+    new GuestBoot(guest, booted).start(now);
   }
 
   /** All threads take their first request. */
