@@ -8,6 +8,7 @@ import { FaultyBalloonDriver } from "../../src/sim/faulty-balloon-driver.ts";
 import { FaultyStatistics } from "../../src/sim/faulty-statistics.ts";
 import { Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
+import { Event } from "../../src/sim/host-events.ts";
 import { HostDevices } from "../../src/sim/host-devices.ts";
 import { hostSwapJob, type IoJob } from "../../src/sim/io-job.ts";
 import { runHost } from "../../src/sim/host.ts";
@@ -225,7 +226,7 @@ describe("a VM that says it uses more than it does", () => {
   });
 });
 
-const job = (page: number): IoJob => hostSwapJob(undefined, page, 1);
+const job = (page: number): IoJob => hostSwapJob(undefined, page, 1, false);
 
 const swapDiskOf = (parameters: Parameters<typeof hostSwap>[0]) =>
   buildHost({ ...esx, memory: [hostSwap(parameters)] }, 100).memory.slots.disk;
@@ -247,7 +248,9 @@ describe("swap space on a disk of its own", () => {
     devices.submit({ ...job(9), hostSwap: false }, 0);
     devices.submit(job(9), 0);
     const done: [number, number][] = [];
-    while (events.take()) done.push([events.subject, events.time / profile.megahertz / 1000]);
+    while (events.take()) {
+      if (events.kind === Event.DiskDone) done.push([events.subject, events.time / profile.megahertz / 1000]);
+    }
     expect(done.map(([subject]) => subject)).toEqual([0, 1]);
     expect(done[0][1]).toBeCloseTo(7.7 + 4.096 / 60, 3);
     expect(done[1][1]).toBeCloseTo(51, 6);

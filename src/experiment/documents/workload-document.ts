@@ -111,6 +111,7 @@ function toStep(step: StepDocument, guest: GuestPlan): Step {
 
 function toAction(step: StepDocument, guest: GuestPlan): StepAction {
   if (step.compute !== undefined) return { kind: "compute", cycles: step.compute };
+  if (step.kernel !== undefined) return { kind: "kernel", cycles: step.kernel };
   if (step.touch !== undefined) return toTouch(step.touch, guest);
   if (step.syscall !== undefined) return { kind: "syscall", call: SYSTEM_CALLS.indexOf(step.syscall) };
   if (step.exec !== undefined) return { kind: "exec", pages: step.exec };
