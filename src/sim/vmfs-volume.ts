@@ -90,7 +90,7 @@ export class VmfsVolume {
     }
   }
 
-  /** The first block of a command that is not there; -1: all are. What is read has been there before. */
+  /** The first block that a write has to wait for; -1: none. What is read has been there before, unless it is being made. */
   #missing({ page, pages, job }: Taken): number {
     const { thin, blockPages } = this.#settings;
     if (!thin) return -1;
@@ -98,7 +98,7 @@ export class VmfsVolume {
     for (let block = Math.floor(page / blockPages); block <= last; block++) {
       if (this.#blocks.has(block)) continue;
       if (job.write === true) return block;
-      this.#blocks.add(block);
+      if (!this.#comingWith.has(block)) this.#blocks.add(block);
     }
     return -1;
   }

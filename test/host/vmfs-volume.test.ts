@@ -202,7 +202,7 @@ describe("VMs with thin disks", () => {
     const thick = run({});
     expect(Object.keys(thick.metrics).filter((name) => name.startsWith("vmfs"))).toEqual([]);
     expect(thick.cycles["io.vmkernel.volume"]).toBeUndefined();
-    const shared = run({ otherHostsPerSecond: 100 });
+    const shared = run({ otherHostsPerSecond: 1000 });
     expect(shared.metrics.vmfs_metadata_operations).toBeUndefined();
     expect(shared.metrics.vmfs_lock_wait_ms).toBeGreaterThan(0);
     expect(shared.metrics.elapsed_ms).toBeGreaterThan(thick.metrics.elapsed_ms);
