@@ -98,7 +98,9 @@ export class AddressSpace {
   freeTables(start: number, end: number): void {
     const [first, last] = [start >>> this.#bits, (end - 1) >>> this.#bits];
     const areas = [...this.#tables[0].keys()].filter((area) => area >= first && area <= last).sort((a, b) => a - b);
-    const { frames, tables } = this.#context;
+    const { frames, machine, tables } = this.#context;
+    // What has been cleared may be queued still, and is about to be read.
+    machine.mmu.commit();
     const freed: number[] = [];
     for (const lowest of areas) {
       let area = lowest;
