@@ -168,6 +168,8 @@ export class AddressSpace {
         table = this.#context.tables.take(level, this.root);
         this.#tables[level].set(area, table);
         mmu.writeEntry(upper, area & this.#mask, entryOf(table, UPPER_FLAGS), "set");
+        // XenLinux 2.4, pmd_populate, include/asm-xeno/pgalloc.h.
+        mmu.commit();
       }
       upper = table;
     }
