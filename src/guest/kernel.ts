@@ -18,6 +18,7 @@ import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageFaults } from "./page-faults.ts";
+import { PageTableFrames } from "./page-table-frames.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
 import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
@@ -83,7 +84,7 @@ export class GuestKernel {
     // The lowest frames: those of the kernel, program text among them.
     const kernelPages = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
     for (let page = 0; page < kernelPages; page++) this.#takeFrame(PageUse.Kernel, page);
-    this.#context = {
+    const context: Omit<KernelContext, "tables"> = {
       machine,
       shape,
       version,
@@ -93,6 +94,7 @@ export class GuestKernel {
       spaces: new Map(),
       takeFrame: (use, item) => this.#takeFrame(use, item),
     };
+    this.#context = { ...context, tables: new PageTableFrames(context) };
     this.files = new FileIo(this.#context, this.blocks);
     const mapping = new ReverseMapping(this.#context, swap, this.files);
     this.frames.setOwners(this.files, mapping);

@@ -4,14 +4,12 @@
  * packet without data, which takes the same path through the kernel.
  */
 import { cause } from "../core/ledger.ts";
-import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
+import { HEADER_BYTES, MTU, SOCKET_BUFFER } from "../machine/network-link.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { PageWork } from "./page-work.ts";
 
 const WAIT_NETWORK = cause("wait.network");
-/** Bytes that may be on their way before the sender waits: the 128 kB socket buffers of Barham 2003, Table 6. */
-const SOCKET_BUFFER = 128 * 1024;
 const PACKETS_PER_ACKNOWLEDGEMENT = 2;
 
 export class NetworkStack {

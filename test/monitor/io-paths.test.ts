@@ -298,6 +298,28 @@ function spaced(microseconds: number): (path: IoPath, meter: Meter) => void {
   };
 }
 
+/** Why the VMM was entered, each time. */
+function entries(action: (path: IoPath) => void): string[] {
+  const reasons: string[] = [];
+  const vmmEntry = { ...FREE_ENTRY, enter: (reason: string) => void reasons.push(reason) };
+  const part = hostedNetwork({ combinedSends: 0 });
+  action(part.definition.create(part.parameters, { ...contextOn(new Meter()), vmmEntry }));
+  return reasons;
+}
+
+function accesses(count: number): string[] {
+  return Array.from({ length: count }, () => "device-register");
+}
+
+function cost(name: string, part: IoPart, action: (path: IoPath) => void): number {
+  return use(part, action).cycles[name];
+}
+
+/** Cycles of the host's handler, for packets that have come or gone. */
+function hostInterrupt(count: number, write: boolean): number {
+  return cost("io.hosted.host-interrupt", hostedNetwork(), (path) => path.interrupt(0, count, count * PACKET, write));
+}
+
 /**
  * World switches, counted by hand from Sugerman 2001, sections 2.4 and 3.4: of the accesses to the Lance's data port a third
  * starts a packet.
@@ -344,24 +366,15 @@ describe("hosted I/O", () => {
   });
 
   it("stops the guest for each access to a register: of the handler three to the device and four to the controllers", () => {
-    const entered = (action: (path: IoPath) => void): string[] => {
-      const reasons: string[] = [];
-      const vmmEntry = { ...FREE_ENTRY, enter: (reason: string) => void reasons.push(reason) };
-      const part = hostedNetwork({ combinedSends: 0 });
-      action(part.definition.create(part.parameters, { ...contextOn(new Meter()), vmmEntry }));
-      return reasons;
-    };
-    const accesses = (count: number): string[] => Array.from({ length: count }, () => "device-register");
-    expect(entered((path) => receive(path, 5))).toEqual(accesses(7));
+    expect(entries((path) => receive(path, 5))).toEqual(accesses(7));
     // The one that starts it, and the handler of the interrupt that says it is gone.
-    expect(entered((path) => send(path, 1))).toEqual(accesses(1 + 7));
-    expect(entered((path) => path.submit(PACKET, true))).toEqual(accesses(1));
+    expect(entries((path) => send(path, 1))).toEqual(accesses(1 + 7));
+    expect(entries((path) => path.submit(PACKET, true))).toEqual(accesses(1));
   });
 
   it("copies a packet, and what a disk request moves, between the VMApp and the host's kernel: once each way", () => {
     // 22460 cycles for a packet of 1500 bytes; 6144 for a page of 4096.
     const perByte = 6144 / 4096;
-    const cost = (name: string, part: IoPart, action: (path: IoPath) => void): number => use(part, action).cycles[name];
     const sent = (bytes: number): number =>
       cost("io.hosted.host-send", hostedNetwork({ combinedSends: 0 }), (path) => {
         path.submit(bytes, true);
@@ -379,11 +392,7 @@ describe("hosted I/O", () => {
   });
 
   it("lets the host's network layer have a packet that arrives, but none that is sent", () => {
-    const interrupt = (count: number, write: boolean): number =>
-      use(hostedNetwork(), (path) => path.interrupt(0, count, count * PACKET, write)).cycles[
-        "io.hosted.host-interrupt"
-      ];
-    expect(interrupt(3, false) - interrupt(3, true)).toBe(3 * XEON.kernelPaths["receive-packet"]);
+    expect(hostInterrupt(3, false) - hostInterrupt(3, true)).toBe(3 * XEON.kernelPaths["receive-packet"]);
   });
 });
 

@@ -44,6 +44,7 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     residentAnonymousPages: guest.resident ?? anonymous,
     filePages: files,
     residentFilePages: guest["cached-files"] ?? files,
+    ...(guest.image !== undefined && { imagePages: guest.image }),
     swapPages: guest.swap ?? 0,
     threads: guest.threads,
     ...(guest.vcpus > 1 && { vcpus: guest.vcpus, kernelLock: guest["kernel-lock"] ?? 0 }),
