@@ -315,6 +315,22 @@ function cost(name: string, part: IoPart, action: (path: IoPath) => void): numbe
   return use(part, action).cycles[name];
 }
 
+function hostSend(bytes: number): number {
+  return cost("io.hosted.host-send", hostedNetwork({ combinedSends: 0 }), (path) => {
+    path.submit(bytes, true);
+    path.notify();
+  });
+}
+
+function hostReceive(count: number, bytes: number): number {
+  return cost("io.hosted.host-receive", hostedNetwork(), (path) => path.interrupt(0, count, bytes, false));
+}
+
+/** Of two pages. */
+function hostDisk(way: "send" | "receive", write: boolean): number {
+  return cost(`io.hosted.host-${way}`, hostedDisk(), (path) => transfer(path, 8192, write));
+}
+
 /** Cycles of the host's handler, for packets that have come or gone. */
 function hostInterrupt(count: number, write: boolean): number {
   return cost("io.hosted.host-interrupt", hostedNetwork(), (path) => path.interrupt(0, count, count * PACKET, write));
@@ -375,20 +391,11 @@ describe("hosted I/O", () => {
   it("copies a packet, and what a disk request moves, between the VMApp and the host's kernel: once each way", () => {
     // 22460 cycles for a packet of 1500 bytes; 6144 for a page of 4096.
     const perByte = 6144 / 4096;
-    const sent = (bytes: number): number =>
-      cost("io.hosted.host-send", hostedNetwork({ combinedSends: 0 }), (path) => {
-        path.submit(bytes, true);
-        path.notify();
-      });
-    expect(sent(1500)).toBe(22_460);
-    expect(sent(60)).toBe(22_460 - 1440 * perByte);
-    const received = (count: number, bytes: number): number =>
-      cost("io.hosted.host-receive", hostedNetwork(), (path) => path.interrupt(0, count, bytes, false));
-    expect(received(3, 3 * 500)).toBe(3 * (22_460 - 1000 * perByte));
-    const disk = (cause: string, write: boolean): number =>
-      cost(`io.hosted.host-${cause}`, hostedDisk(), (path) => transfer(path, 8192, write));
-    expect(disk("send", true) - disk("send", false)).toBe(2 * 6144);
-    expect(disk("receive", false)).toBe(2 * 6144);
+    expect(hostSend(1500)).toBe(22_460);
+    expect(hostSend(60)).toBe(22_460 - 1440 * perByte);
+    expect(hostReceive(3, 3 * 500)).toBe(3 * (22_460 - 1000 * perByte));
+    expect(hostDisk("send", true) - hostDisk("send", false)).toBe(2 * 6144);
+    expect(hostDisk("receive", false)).toBe(2 * 6144);
   });
 
   it("lets the host's network layer have a packet that arrives, but none that is sent", () => {
