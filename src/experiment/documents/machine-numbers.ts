@@ -58,9 +58,7 @@ function deviceNumbers(
     ...(interrupts === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
-    ...(interrupts?.held === undefined
-      ? []
-      : [sourced("network-interrupts.held", interrupts.held, "us", interrupts)]),
+    ...(interrupts?.held === undefined ? [] : [sourced("network-interrupts.held", interrupts.held, "us", interrupts)]),
     ...(interrupts?.delay === undefined
       ? []
       : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),
