@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
-import { composeVmm, type CompositionProblem } from "../vmm/compose.ts";
+import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts";
 import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
@@ -46,7 +46,14 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
   }
   const { exports, sha256 } = await importModule(reference, folder);
   const found = exports.filter(isVmm);
-  if (found.length === 1) return { vmm: found[0], modules: [sha256] };
+  if (found.length === 1) {
+    const problems = SLOTS.flatMap((slot) => partsIn(found[0], slot)).flatMap(({ definition, parameters }) => {
+      const problem = definition.problem?.(parameters);
+      return problem === undefined ? [] : [`${reference}: ${definition.slot} ${definition.name} ${problem}`];
+    });
+    if (problems.length > 0) throw new InputError(problems);
+    return { vmm: found[0], modules: [sha256] };
+  }
   const count = found.length === 0 ? "no VMM" : `${found.length} VMMs`;
   throw new InputError(`${reference}: exports ${count}; expected one, made with defineVmm`);
 }

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
+import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
 import { LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
@@ -14,7 +18,7 @@ import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
-import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "../host/fixtures.ts";
+import { addGuest, buildHost, checkFrames, profile, SHAPE, type TestHost } from "../host/fixtures.ts";
 
 const KIB = 4;
 
@@ -220,10 +224,19 @@ describe("a policy that is wrong", () => {
     );
   });
 
-  it("for this host is refused with the signal that it needs", () => {
-    expect(() => hostWith(damonReclaim(), xenPv)).toThrow(
-      "policy damon-reclaim needs vm.cold, which this host does not show",
+  it("for a host that cannot page by force is no failure: the cell is skipped, with what is missing", () => {
+    const vmm = { ...xenPv, allocation: damonReclaim() };
+    expect(reasonToSkip(vmm, profile, { vms: 2 })).toBe(
+      "xen-pv allocates memory by damon-reclaim, which goes by what only host-swap shows; expected a VMM with it",
     );
+    const swapping = composeVmm(vmm, { "memory.host-swap": "on" }, PARTS);
+    expect(swapping.problems).toEqual([]);
+    expect(reasonToSkip(swapping.vmm, profile, { vms: 2 })).toBeUndefined();
+    expect(
+      reasonToSkip({ ...kvm, allocation: damonReclaim() }, loadMachine("machines/x86-64-server.yaml").profile, {
+        vms: 2,
+      }),
+    ).toBe(undefined);
   });
 });
 

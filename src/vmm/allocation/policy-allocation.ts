@@ -9,12 +9,13 @@ import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { RoomMaker } from "../memory-roles.ts";
-import type {
-  Action,
-  Decision,
-  Observations,
-  Policy,
-  PolicyHostParameters,
+import {
+  type Action,
+  COLD,
+  type Decision,
+  type Observations,
+  type Policy,
+  type PolicyHostParameters,
 } from "../memory/policies/policy-contract.ts";
 import { BALLOONED, type VmMemory } from "../vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
@@ -22,7 +23,7 @@ import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
 import { actionTaken, admissionRefused, type PolicyCall } from "./policy-decisions.ts";
-import { COLD, HostView, SHOWN } from "./policy-observations.ts";
+import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { equalSplit } from "./static-partition.ts";
 
@@ -59,13 +60,6 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.balloons = policy.balloons;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
-    const shown = this.populates ? SHOWN : [...SHOWN, COLD];
-    const hidden = policy.signals.find((signal) => !shown.includes(signal));
-    if (hidden !== undefined) {
-      throw new InputError(
-        `policy ${policy.name} needs ${hidden}, which this host does not show; it shows ${shown.join(", ")}`,
-      );
-    }
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
     this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
