@@ -37,6 +37,16 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
 }
 
+/** Throws an {@link InputError} when a module, by path or package name, is none that exports an allocation policy. */
+export async function requirePolicyModule(reference: string, folder: string): Promise<void> {
+  const { exports } = await importModule(reference, folder);
+  const { slot, name } = partIn(exports, reference);
+  if (slot === "allocation") return;
+  throw new InputError(
+    `${reference}: exports ${name}, a part for the slot ${slot}; expected a policy, made with definePolicy`,
+  );
+}
+
 async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; modules: readonly string[] }> {
   const registered = VMMS.find((vmm) => vmm.name === reference);
   if (registered !== undefined) return { vmm: registered, modules: [] };
@@ -114,7 +124,9 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new InputError(`${reference}: the module cannot be loaded: ${reason}`);
+    const isHere = reason.startsWith("Cannot find package 'vmmbench'");
+    const hint = isHere ? "; expected a file in the clone, or in a project that vmmbench is installed in" : "";
+    throw new InputError(`${reference}: the module cannot be loaded: ${reason}${hint}`);
   }
 }
 

@@ -209,6 +209,12 @@ describe("a policy that is wrong", () => {
     [{ kind: "cap", vm: "vm0", rule: "test", kib: Infinity }, "the cap of vm0 is Infinity"],
     [target("vm7", 1), 'there is no VM "vm7"'],
     [{ kind: "evict", rule: "test" }, 'there is no VM "undefined"'],
+    [null, "policy scripted: an action is null; expected an object such as { kind:"],
+    ["target", "policy scripted: an action is target; expected an object"],
+    [
+      { kind: "target", vm: "vm0", kib: 1 },
+      'the action "target" on vm0 does not say by which rule; expected one like {',
+    ],
     [{ kind: "balloon", vm: "vm0", rule: "test" }, 'unknown action "balloon"; expected one of: target, '],
   ];
   for (const [action, message] of wrong) {
@@ -216,6 +222,22 @@ describe("a policy that is wrong", () => {
       expect(() => run(hostWith(scripted([[action as Action]]).part()), 1)).toThrow(message);
     });
   }
+
+  it("is told that what it is to tell a log failed, when a log is kept", () => {
+    const { part } = scripted([[target("vm0", 1)]]);
+    const { policy } = part;
+    const telling = definePolicy({
+      ...policy,
+      figures: () => {
+        throw new Error("no figure");
+      },
+    });
+    const host = hostWith(telling());
+    expect(() => run(host, 1)).not.toThrow();
+    const watched = hostWith(telling());
+    watched.memory.observer = { decided: () => undefined };
+    expect(() => run(watched, 1)).toThrow("policy scripted: figures failed: no figure");
+  });
 
   it.each([NaN, 0, -5, Infinity])("is told that it cannot be called again in %d us", (nextInUs) => {
     const { part } = scripted([], nextInUs);
