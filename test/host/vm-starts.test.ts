@@ -290,6 +290,6 @@ describe("the balloon driver of a VM that starts late", () => {
     // Xen's driver waits twice as long after each batch that it cannot fill: 1, 2, 4 s, of the 8 s down and the 20 s up.
     expect(new Set(moves)).toEqual(new Set([0, 100]));
     expect(Math.min(...sizes)).toBeLessThanOrEqual(PAGES - 300);
-    expect(sizes.at(-1)).toBe(PAGES);
+    expect(sizes.at(-1)).toBeGreaterThanOrEqual(Math.min(...sizes) + 200);
   });
 });
