@@ -32,7 +32,7 @@ const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
 
 export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
   command: "overcommit",
-  describe: "How far can host memory be overcommitted? Strategies side by side",
+  describe: "How far can host memory be overcommitted, and how many VMs fit? Strategies side by side",
   builder: (yargs) =>
     executeOptions(yargs)
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
