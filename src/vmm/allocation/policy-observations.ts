@@ -93,6 +93,7 @@ export class HostView implements VmsByName {
       unused: figures.unused * KIB_PER_PAGE,
       available: figures.available * KIB_PER_PAGE,
       committed: figures.committed * KIB_PER_PAGE,
+      reserved: figures.reserved * KIB_PER_PAGE,
     };
     this.#reports.set(vm, { askedUs: nowUs, report });
     return report;

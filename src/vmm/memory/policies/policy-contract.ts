@@ -18,6 +18,7 @@ export const SIGNALS = [
   "guest.unused",
   "guest.available",
   "guest.committed",
+  "guest.reserved",
 ] as const;
 export type Signal = (typeof SIGNALS)[number];
 
@@ -50,6 +51,8 @@ export interface GuestReport {
   readonly available: number;
   /** Memory promised to its processes. */
   readonly committed: number;
+  /** Memory that its kernel keeps free for itself (Linux, totalreserve_pages). */
+  readonly reserved: number;
 }
 
 export interface VmObservations {
