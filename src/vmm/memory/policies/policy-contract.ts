@@ -6,19 +6,24 @@ import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
 import type { Figures } from "../../memory-decision.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
-export type Signal =
-  | "host.free"
-  | "host.reclaimable"
-  | "host.swap"
-  | "vm.actual"
-  | "vm.driver"
-  | "vm.shares"
-  | "vm.stall"
-  | "vm.cold"
-  | "guest.unused"
-  | "guest.available"
-  | "guest.committed"
-  | "guest.reserved";
+export const SIGNALS = [
+  "host.free",
+  "host.reclaimable",
+  "host.swap",
+  "vm.actual",
+  "vm.driver",
+  "vm.shares",
+  "vm.stall",
+  "vm.cold",
+  "guest.unused",
+  "guest.available",
+  "guest.committed",
+  "guest.reserved",
+] as const;
+export type Signal = (typeof SIGNALS)[number];
+
+/** How old pages are: what only a host shows that can swap. */
+export const COLD: Signal = "vm.cold";
 
 export interface HostObservations {
   readonly total: number;
