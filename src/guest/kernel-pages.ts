@@ -76,7 +76,15 @@ export class KernelPages {
       misses += this.#visit(this.#tlb, footprint.data);
       this.#newPages = (this.#newPages + footprint.newPages) % NEW_PAGES;
     }
-    if (misses === 0) return;
+    if (misses > 0) this.#charge(misses);
+  }
+
+  /** The kernel visits one page of data, by its page frame. */
+  visit(frame: number): void {
+    if (this.#isMiss(this.#tlb, frame)) this.#charge(1);
+  }
+
+  #charge(misses: number): void {
     this.#meter.spendMany(KERNEL_MISS, misses, this.#walkCycles);
     this.#meter.countMany(WALK_REFERENCE, misses * this.#references);
   }
@@ -84,17 +92,15 @@ export class KernelPages {
   /** Visit pages in order. Returns how many were not in the TLB; they are then. */
   #visit(tlb: Tlb, pages: Int32Array): number {
     let misses = 0;
-    for (let i = 0; i < pages.length; i++) {
-      const page = this.#largeShift === 0 ? SMALL_PAGES + this.#frame(pages[i]) : this.#largePage(pages[i]);
-      if (tlb.lookup(page) !== -1) continue;
-      tlb.insert(page, this.#entry);
-      misses++;
-    }
+    for (let i = 0; i < pages.length; i++) if (this.#isMiss(tlb, this.#frame(pages[i]))) misses++;
     return misses;
   }
 
-  #largePage(page: number): number {
-    return LARGE_PAGES + (this.#frame(page) >>> this.#largeShift);
+  #isMiss(tlb: Tlb, frame: number): boolean {
+    const page = this.#largeShift === 0 ? SMALL_PAGES + frame : LARGE_PAGES + (frame >>> this.#largeShift);
+    if (tlb.lookup(page) !== -1) return false;
+    tlb.insert(page, this.#entry);
+    return true;
   }
 
   #frame(page: number): number {

@@ -17,6 +17,8 @@ export class NetworkLink {
   /** Cycles the wire has been busy, per direction. */
   busyTransmit = 0;
   busyReceive = 0;
+  /** Network interfaces that share the traffic. */
+  readonly interfaces: number;
   /** Packets of a stream that share one interrupt. */
   readonly packetsPerInterrupt: number;
   /** What a lone packet takes on top of its time on the wire: the network, and the interface until it interrupts. */
@@ -26,6 +28,7 @@ export class NetworkLink {
   #receiveFree = 0;
 
   constructor(profile: MachineProfile) {
+    this.interfaces = profile.network.interfaces;
     this.packetsPerInterrupt = profile.network.packetsPerInterrupt;
     this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);
     this.#cyclesPerByte = (8 * profile.megahertz) / profile.network.megabitsPerSecond;

@@ -37,7 +37,10 @@ export interface MachineProfile {
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
   readonly network: {
+    /** Of all interfaces together. */
     readonly megabitsPerSecond: number;
+    /** Alike, and used in turn. */
+    readonly interfaces: number;
     /** Packets that arrive in a row before the interface interrupts. */
     readonly packetsPerInterrupt: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */

@@ -61,7 +61,12 @@ export const machineSchema = z
       description: "Translations of guest frames that are cached, where paging is hardware-assisted; none without.",
     }),
     disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }).optional(),
-    network: z.strictObject({ rate: positiveBandwidth, source, kind }).optional(),
+    network: z
+      .strictObject({ rate: positiveBandwidth, interfaces: count.default(1), source, kind })
+      .optional()
+      .meta({
+        description: "Rate of all interfaces together, and how many there are.",
+      }),
     "network-interrupts": z.strictObject({ packets: count, delay: duration.optional(), source, kind }).optional().meta({
       description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
     }),
@@ -135,6 +140,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_MEGABYTE },
     network: {
       megabitsPerSecond: network.rate / MEGA,
+      interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       delayUs: interrupts?.delay ?? 0,
     },

@@ -54,6 +54,9 @@ function deviceNumbers(
           sourced("disk.rate", profile.disk.megabytesPerSecond, "MB/s", disk),
         ]),
     ...(network === undefined ? [] : [sourced("network.rate", profile.network.megabitsPerSecond, "Mb/s", network)]),
+    ...(network === undefined || network.interfaces === 1
+      ? []
+      : [sourced("network.interfaces", network.interfaces, "interfaces", network)]),
     ...(interrupts === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
