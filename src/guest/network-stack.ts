@@ -4,15 +4,13 @@
  * packet without data, which takes the same path through the kernel.
  */
 import { cause } from "../core/ledger.ts";
-import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
+import { HEADER_BYTES, MTU, SOCKET_BUFFER } from "../machine/network-link.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import { PacketPages } from "./packet-pages.ts";
 import type { PageWork } from "./page-work.ts";
 
 const WAIT_NETWORK = cause("wait.network");
-/** Bytes that may be on their way before the sender waits: the 128 kB socket buffers of Barham 2003, Table 6. */
-const SOCKET_BUFFER = 128 * 1024;
 const PACKETS_PER_ACKNOWLEDGEMENT = 2;
 
 function packetPagesOf({ kernelPages, network, networkPath }: GuestMachine): PacketPages | undefined {
@@ -41,6 +39,7 @@ export class NetworkStack {
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
     let unacknowledged = 0;
+    let heldSince = meter.now;
     cpu.enterKernel("system-call");
     for (let left = bytes; left > 0; left -= segment) {
       const size = Math.min(left, segment);
@@ -49,6 +48,9 @@ export class NetworkStack {
       this.#handedOver = ready;
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
+      // The interface has held acknowledgements back for long enough.
+      if (meter.now - heldSince >= network.heldCycles) unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
+      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT) heldSince = meter.now;
       unacknowledged = this.#takeAcknowledgements(
         unacknowledged + Math.ceil(size / payload),
         network.packetsPerInterrupt,

@@ -209,10 +209,9 @@ export class Processes {
     this.unmap(space, 0, this.#context.version.layout.userEnd);
   }
 
-  /** Everything a process has mapped goes, and with it, where the kernel does that, the tables but for the root. */
+  /** Everything a process has mapped goes, and with it the tables but for the root. */
   #tearDown(space: AddressSpace): void {
     this.unmapAll(space);
-    if (!this.#context.version.freesTables) return;
     space.regions = [];
     space.freeTables(0, this.#context.version.layout.userEnd);
   }
@@ -280,6 +279,8 @@ export class Processes {
           entry = shared;
         }
         frames.share(frameOf(entry));
+        // The child has not visited it (pte_mkold in copy_page_range, mm/memory.c).
+        entry = (entry & ~Pte.Accessed) >>> 0;
       }
       child.setEntry(page, entry);
       count++;

@@ -2,6 +2,7 @@
 export const Event = {
   /** subject: pCPU, detail: number of the event. */
   Processor: 0,
+  /** subject: disk, detail: number of the request. */
   DiskDone: 1,
   /** subject: guest, detail: thread. */
   CallThread: 2,
@@ -25,6 +26,14 @@ export const Event = {
   BackEnd: 14,
   /** A packet leaves, or is sent again; detail: its number. */
   Packet: 15,
+  /** Packets of a connection have left, or are sent again; detail: its number. */
+  LinkSend: 16,
+  /** Packets that a back end has sent have left. */
+  LinkDone: 17,
+  /** subject: disk. */
+  DiskCalled: 19,
+  /** A message from outside has arrived. */
+  Arrival: 18,
 } as const;
 
 /** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */

@@ -11,6 +11,7 @@ import { GuestBalloon } from "./guest-balloon.ts";
 import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
 import { GuestJobs } from "./guest-jobs.ts";
 import { GuestOperations } from "./guest-operations.ts";
+import { GuestDiscards } from "./guest-discards.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
@@ -87,6 +88,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
+    this.vm.discardable = new GuestDiscards(memory);
     this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
     const stall = new MemoryStall(() => around.now(), around.megahertz);
     this.vm.pressure = stall;

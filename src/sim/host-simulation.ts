@@ -226,8 +226,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     switch (kind) {
       case Event.Processor:
         return this.processors.onEvent(subject, detail, this.#now);
-      case Event.DiskDone:
-        return this.devices.diskDone(subject, this.#now);
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
@@ -251,10 +249,14 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
+      case Event.DiskDone:
+      case Event.DiskCalled:
       case Event.BackEnd:
-        return this.devices.backEndCalled();
       case Event.Packet:
-        return this.devices.onPacket(detail, this.#now);
+      case Event.LinkSend:
+      case Event.LinkDone:
+      case Event.Arrival:
+        return this.devices.onEvent(kind, subject, detail, this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:
@@ -286,7 +288,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const result = work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
+      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), this.#now);
     }
     requests.clear();
     if (vcpu.owed > 0) this.processors.wake(vcpu);

@@ -23,8 +23,14 @@ export interface IoJob {
   /** Pages to read or write from this page of the disk on; none for packets. */
   readonly page: number;
   readonly pages: number;
+  /** Of a disk job: it writes. */
+  readonly write?: boolean;
   /** Payload to be sent. */
   readonly bytes: number;
+  /** A message with which the sender's request is over: it has to have left. */
+  readonly endsRequest?: boolean;
+  /** When a message from outside has arrived, in cycles. Absent: it has. */
+  readonly arrives?: number;
   /** It is for the VMM's swap space. */
   readonly hostSwap: boolean;
 }
@@ -32,6 +38,7 @@ export interface IoJob {
 export const NOBODY = -1;
 
 /** A read or write of the VMM's swap space: no guest, no back end. */
-export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
-  return { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, page, pages, bytes: 0, hostSwap: true };
+export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
+  const common = { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, bytes: 0, hostSwap: true };
+  return { ...common, page, pages, write };
 }

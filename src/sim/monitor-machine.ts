@@ -3,7 +3,7 @@ import type { GuestMachine } from "../guest/kernel-context.ts";
 import { KERNEL_FOOTPRINTS } from "../guest/kernel-footprints.ts";
 import { KernelPages } from "../guest/kernel-pages.ts";
 import { Cache } from "../machine/cache.ts";
-import { Disk } from "../machine/disk.ts";
+import { createDisk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
@@ -46,7 +46,7 @@ export function buildMachine(
     diskPath: createIoPath(vmm.disk, context),
     networkPath: createIoPath(vmm.network, context),
     cache: profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter),
-    disk: new Disk(profile),
+    disk: createDisk(profile, profile.disk),
     network: new NetworkLink(profile),
     meter,
     pageTableFormat,

@@ -47,6 +47,8 @@ export class OperationPrices {
   readonly receivePacket: PacketPrice;
   /** By kind, see SYSTEM_CALLS. */
   readonly syscall: readonly CostVector[];
+  /** A thousand cycles of other kernel code. */
+  readonly kernelCode: CostVector;
   /** Install a handler, handle a signal. */
   readonly signal: readonly CostVector[];
   /** By operation code, for operations that have one price, or a fixed part of it. */
@@ -76,6 +78,7 @@ export class OperationPrices {
     this.sendPacket = packetPrice(measured, "send");
     this.receivePacket = packetPrice(measured, "receive");
     this.syscall = SYSTEM_CALLS.map((kind) => front(`syscall:${kind}`));
+    this.kernelCode = front("kernel-code");
     this.signal = [front("signal-install"), front("signal-handle")];
     this.byOp = OP_NAMES.map((name) => front(name));
     this.needsBackend = Object.values(measured).some(({ backend }) => vector(backend).total > 0);

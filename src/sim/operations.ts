@@ -21,6 +21,7 @@ export const BASIC_OPERATIONS: readonly string[] = [
   ...SYSTEM_CALLS.map((kind) => `syscall:${kind}`),
   ...PROCESS_OPERATIONS,
   "switch",
+  "kernel-code",
   "signal-install",
   "signal-handle",
   "read-file-page",
@@ -41,6 +42,8 @@ const REPETITIONS = 8;
 const FAULTS = 32;
 /** File pages, and packets, handled by one system call. */
 const BURST = 4;
+/** Thousands of cycles of kernel code that are measured as one call: the price is that of one thousand. */
+const CODE = 1000;
 /** A quarter of a packet: the mean of those that are at most half full. */
 const SMALL_PAYLOAD = PAYLOAD / 4;
 
@@ -121,6 +124,7 @@ class Measurement {
       kernel.entries.systemCall(kind, 1);
       this.#measure(`syscall:${name}`, REPETITIONS, () => kernel.entries.systemCall(kind, 1));
     });
+    this.#measure("kernel-code", CODE, (time) => time === 0 && kernel.entries.runCode(CODE));
     kernel.entries.installSignalHandler();
     this.#measure("signal-install", REPETITIONS, () => kernel.entries.installSignalHandler());
     kernel.entries.handleSignal();

@@ -10,7 +10,7 @@ import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
-type Density = Pick<CellSpec, "vms" | "overcommit" | "settings">;
+type Density = Pick<CellSpec, "vms" | "overcommit" | "hostPages" | "settings">;
 
 /** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
 export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings }: Density): string | undefined {
@@ -51,13 +51,14 @@ export function simulate(
   vmm: Vmm,
   profile: MachineProfile,
   guests: readonly CompiledWorkload[],
-  { vms, overcommit = 1, settings }: Density,
+  { vms, overcommit = 1, hostPages, settings }: Density,
   measure?: MeasureOperations,
   watch?: HostWatch,
 ): CellOutcome {
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure, watch, settings);
+  const pages = hostPages ?? pagesForVms(configuredPages, overcommit);
+  return runHost(vmm, profile, guests, pages, measure, watch, settings);
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */

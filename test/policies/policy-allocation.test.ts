@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { bootContents } from "../../src/guest/memory-manager.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
+import { ColdPages } from "../../src/vmm/allocation/cold-pages.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
-import { LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
+import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
@@ -47,7 +48,7 @@ function hostWith(part: Vmm["allocation"], base: Pick<Vmm, "memory" | "scheduler
   for (let i = 0; i < 2; i++) {
     const guest = addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
     host.memory.vms[i].statistics = {
-      report: (atUs) => ({ atUs, unused: guest.pages.free.length, available: 0, committed: 0 }),
+      report: (atUs) => ({ atUs, unused: guest.pages.free.length, available: 0, committed: 0, reserved: 0 }),
     };
   }
   return host;
@@ -218,6 +219,26 @@ describe("a policy that is wrong", () => {
     expect(() => run(hostWith(part()), 1)).toThrow(
       `policy scripted: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`,
     );
+  });
+
+  it("takes cold pages, the oldest first", () => {
+    const { memory } = buildHost(kvm, 100);
+    const vm = memory.addVm(50);
+    const cold = new ColdPages(memory);
+    for (let ppn = 0; ppn < 40; ppn++) memory.write(vm, ppn, ppn + 1);
+    // Pages 20 to 29 are left alone for two periods of 120 s, pages 0 to 9 for one, and the others are not.
+    const touched = [0, 1, 2, 3].map((period) => {
+      const count = cold.count(vm, period * 120e6);
+      for (let ppn = 0; ppn < 40; ppn++) {
+        const rests = (ppn >= 20 && ppn < 30 && period > 0) || (ppn < 10 && period > 1);
+        if (!rests) memory.touch(vm, ppn);
+      }
+      return count;
+    });
+    expect(touched).toEqual([0, 0, 10, 20]);
+    cold.pageOut(vm, 12);
+    const out = Array.from(vm.backing.keys()).filter((ppn) => isSwapped(vm.backing[ppn]));
+    expect(out).toEqual([0, 1, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
   });
 
   it("for this host is refused with the signal that it needs", () => {

@@ -15,7 +15,7 @@ import { escapeMarkdown } from "../../src/report/markdown.ts";
 import { newestResults } from "../../src/report/newest-results.ts";
 import { writeCharts } from "../../src/report/write-charts.ts";
 import { writeReport } from "../../src/report/write-report.ts";
-import { fixture, monitorFixture, overcommitFixture, writeFixture } from "./fixture.ts";
+import { fixture, monitorFixture, overcommitFixture, vmCountFixture, writeFixture } from "./fixture.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const EVIL = `<img src=x onerror="alert(1)"> | **bold** \`code\``;
@@ -156,6 +156,22 @@ describe("tables", () => {
       expect(fields.length, name).toBeGreaterThan(2);
     }
     expect(read("tables/not-done.csv")).toContain(`"${EVIL.replaceAll('"', '""')}"`);
+  });
+});
+
+describe("a run that asks how many VMs a host holds", () => {
+  it("has the answer in summary, section, chart and table", async () => {
+    writeFixture(folder("count"), { name: "count", cells: vmCountFixture() });
+    await writeReport(folder("count"), folder("count-report"));
+    const text = readFileSync(folder("count-report/report.md"), "utf8");
+    expect(text.split("## How many VMs a host holds")).toHaveLength(2);
+    expect(text.match(/- xen-balloon keeps \d+ VMs of 256 MiB on 2 GiB/g)).toHaveLength(2);
+    expect(readdirSync(folder("count-report/charts"))).toContain("vm-count.svg");
+    const [header, ...rows] = readFileSync(folder("count-report/tables/vm-count.csv"), "utf8").trim().split("\n");
+    // Four strategies, five numbers of VMs.
+    expect(rows).toHaveLength(20);
+    const column = header.split(",").indexOf("vms");
+    expect(new Set(rows.map((row) => row.split(",")[column]))).toEqual(new Set(["4", "8", "12", "14", "18"]));
   });
 });
 

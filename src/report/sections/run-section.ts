@@ -1,5 +1,7 @@
 import { basename, isAbsolute } from "node:path";
 import { groupBy } from "../../analysis/results.ts";
+import { memoryText } from "../../analysis/vm-count.ts";
+import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { workTitle } from "../../sim/cell.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
@@ -10,7 +12,7 @@ export function runSection({ results, manifest }: Run): Section {
   const table: Block = {
     kind: "table",
     caption: "Blocks of the matrix",
-    columns: ["block", "VMMs", "workloads", "machines", "seeds", "VMs", "overcommit ratios"],
+    columns: ["block", "VMMs", "workloads", "machines", "seeds", "VMs", "overcommit ratios", "host memory"],
     rows: blocks.map((block) => [
       block.title === "" || block.title === block.name ? block.name : `${block.name}: ${block.title}`,
       block.vmms.map((vmm) => vmm.label).join(", "),
@@ -19,6 +21,7 @@ export function runSection({ results, manifest }: Run): Section {
       block.seeds.join(", "),
       block.vms?.join(", ") ?? "one guest, every trap",
       block.overcommit?.join(", ") ?? "",
+      block.hostPages?.map((pages) => memoryText(pages / PAGES_PER_MIB)).join(", ") ?? "",
     ]),
   };
   return {

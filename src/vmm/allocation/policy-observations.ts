@@ -27,6 +27,7 @@ export const SHOWN: readonly Signal[] = [
   "guest.unused",
   "guest.available",
   "guest.committed",
+  "guest.reserved",
 ];
 
 export const COLD: Signal = "vm.cold";
@@ -115,6 +116,7 @@ export class HostView implements VmsByName {
       unused: figures.unused * KIB_PER_PAGE,
       available: figures.available * KIB_PER_PAGE,
       committed: figures.committed * KIB_PER_PAGE,
+      reserved: figures.reserved * KIB_PER_PAGE,
     };
     this.#reports.set(vm, { askedUs: nowUs, report });
     return report;

@@ -17,7 +17,8 @@ export type Signal =
   | "vm.cold"
   | "guest.unused"
   | "guest.available"
-  | "guest.committed";
+  | "guest.committed"
+  | "guest.reserved";
 
 export interface HostObservations {
   readonly total: number;
@@ -45,6 +46,8 @@ export interface GuestReport {
   readonly available: number;
   /** Memory promised to its processes. */
   readonly committed: number;
+  /** Memory that its kernel keeps free for itself (Linux, totalreserve_pages). */
+  readonly reserved: number;
 }
 
 export interface VmObservations {
