@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { KernelPages } from "../../src/guest/kernel-pages.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
@@ -162,6 +163,23 @@ describe("a split driver", () => {
     const part = splitDriverNetwork();
     send(part.definition.create(part.parameters, context), 1);
     expect(context.tlb.lookup(5)).toBe(-1);
+  });
+
+  it("finds no page of another domain's kernel in the TLB, be it global", () => {
+    const meter = new Meter();
+    const tlb = new Tlb(64, 64);
+    const pages = new KernelPages({}, { largePages: true, global: true }, tlb, meter, XEON);
+    const part = splitDriverNetwork();
+    const path = part.definition.create(part.parameters, { ...contextOn(meter), tlb, kernelPages: pages });
+    const misses = (name: string): number => meter.ledger.eventsByCause()[name] ?? 0;
+    pages.visit(0);
+    receive(path, 8);
+    // Large pages: one has what belongs to the interface, one the sk_buffs, one the data of packets; nothing is left of a batch.
+    expect(misses("io.backend.tlb-miss")).toBe(3);
+    receive(path, 8);
+    expect(misses("io.backend.tlb-miss")).toBe(6);
+    pages.visit(0);
+    expect(misses("hardware.tlb-miss.kernel")).toBe(2);
   });
 
   it("goes on with packets that come while it is at it, without an event, if it has a processor of its own", () => {

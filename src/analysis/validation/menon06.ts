@@ -33,7 +33,7 @@ const TLB =
   "are counted: one connection's kernel was measured, walks that miss the cache have no price of their own, and what else " +
   "a domain of its own drivers does is not in the text at hand";
 const DOM0 =
-  "dom0's own pages do not go through the TLB while it works for a guest: what that costs is in the price of a switch";
+  "of what misses the TLB in dom0 while it works for a guest only packets and their interface are counted; the rest is in the price of a switch";
 const CACHES = `${DOM0}, nor is what domains do to each other's caches counted; rate from memory`;
 const MEMORY = "rate from memory";
 

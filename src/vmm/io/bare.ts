@@ -13,7 +13,7 @@ const DEVICE_REGISTERS = cause("io.device-registers");
 const ACCESSES_TO_NOTIFY = 1;
 const ACCESSES_TO_HANDLE_INTERRUPT = 1;
 /** Linux 2.6.11, driver e1000: E1000_DEFAULT_RXD. */
-const RING_DESCRIPTORS = 256;
+export const RING_DESCRIPTORS = 256;
 /** 64 KiB, the largest IP packet, is the largest segment that an interface cuts up. */
 export const LARGEST_SEGMENT = 65_535;
 

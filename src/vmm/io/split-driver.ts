@@ -7,13 +7,14 @@
  */
 import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
+import { PacketPages } from "../../guest/packet-pages.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
-import { LARGEST_SEGMENT } from "./bare.ts";
+import { LARGEST_SEGMENT, RING_DESCRIPTORS } from "./bare.ts";
 import { interruptMaskCycles } from "./driver-domain.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import {
@@ -60,6 +61,8 @@ class DriverDomain implements BackEnd {
   readonly #isNetwork: boolean;
   readonly #driver: number;
   readonly #costs: ReturnType<typeof driverDomainCosts>;
+  /** Of the real interface, on the guest's processor: on its own, its TLB holds them. */
+  readonly #packetPages: PacketPages | undefined;
   /** On a processor of its own: it is busy, or asleep, until and from this cycle. */
   #busyUntil = 0;
 
@@ -70,6 +73,7 @@ class DriverDomain implements BackEnd {
     this.#isNetwork = settings.device === "network";
     this.#driver = kernelPaths(context.profile)[`${settings.device}-driver`].cycles;
     this.#costs = driverDomainCosts(context);
+    this.#packetPages = packetPagesOf(settings, context);
   }
 
   catchUp(ring: SharedRing): void {
@@ -86,6 +90,7 @@ class DriverDomain implements BackEnd {
 
   answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number {
     this.#begin(at, true);
+    this.#packetPages?.interrupt();
     this.#spend(DRIVER, 1, this.#costs.interruptMask + this.#costs.deviceAccess);
     if (entries > 0) this.#spend(DRIVER, entries, this.#driver);
     if (this.#isNetwork && entries > 0) this.#receive(ring, entries, bytes);
@@ -100,6 +105,7 @@ class DriverDomain implements BackEnd {
     if (this.#settings.grantMap) this.#spend(GRANT, Math.ceil(bytes / PAGE_BYTES), this.#costs.grant);
     if (!this.#isNetwork) this.#mapAndUnmap();
     this.#spend(REQUEST, 1, this.#costs.request);
+    this.#packetPages?.send();
     this.#spend(DRIVER, 1, this.#driver + this.#costs.deviceAccess);
   }
 
@@ -110,7 +116,11 @@ class DriverDomain implements BackEnd {
   }
 
   #receive(ring: SharedRing, packets: number, bytes: number): void {
-    for (let packet = 0; packet < packets; packet++) ring.takeRequest();
+    for (let packet = 0; packet < packets; packet++) {
+      ring.takeRequest();
+      this.#packetPages?.receive();
+    }
+    this.#packetPages?.takeAll();
     this.#spend(REQUEST, packets, this.#costs.request);
     if (this.#settings.pageFlip) {
       this.#spend(PAGE_FLIP, packets, this.#costs.flip);
@@ -125,7 +135,10 @@ class DriverDomain implements BackEnd {
 
   /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at. */
   #begin(at: number, event: boolean): void {
-    if (!this.#settings.ownProcessor) return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+    if (!this.#settings.ownProcessor) {
+      this.#tlb.flushAll();
+      return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+    }
     this.#busyUntil = Math.max(this.#busyUntil, at);
     if (event) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
   }
@@ -134,7 +147,8 @@ class DriverDomain implements BackEnd {
     if (this.#settings.ownProcessor) return this.#busyUntil;
     ring?.awaitRequests();
     this.#spend(SWITCH, 1, this.#costs.domainSwitch);
-    this.#tlb.flush();
+    // Both kernels have the same addresses: global translations go, too.
+    this.#tlb.flushAll();
     return this.#meter.now;
   }
 
@@ -144,6 +158,12 @@ class DriverDomain implements BackEnd {
       this.#busyUntil += count * cyclesEach;
     } else this.#meter.spendMany(id, count, cyclesEach);
   }
+}
+
+function packetPagesOf({ device, ownProcessor }: Settings, context: MonitorContext): PacketPages | undefined {
+  const { kernelPages, profile } = context;
+  if (device !== "network" || ownProcessor || kernelPages === undefined) return undefined;
+  return new PacketPages(kernelPages.ofDriverDomain(), profile.network.interfaces, RING_DESCRIPTORS);
 }
 
 function driverDomainCosts({ profile }: MonitorContext) {
