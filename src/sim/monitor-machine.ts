@@ -53,6 +53,7 @@ export function buildMachine(
     pageTableFormat,
     tlb: context.tlb,
     vmmEntry: cpu,
+    ...(hardware.kernelPages && { kernelPages: hardware.kernelPages }),
   };
 }
 
@@ -87,7 +88,15 @@ function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorCont
     primitiveCost(context.profile, missing);
     throw new Error(`the machine gives ${missing} after all`);
   };
-  return { segmentBytes: 0, submit: fail, notify: fail, interrupt: fail, complete: fail, interruptsForSent: fail };
+  return {
+    segmentBytes: 0,
+    descriptors: 0,
+    submit: fail,
+    notify: fail,
+    interrupt: fail,
+    complete: fail,
+    interruptsForSent: fail,
+  };
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

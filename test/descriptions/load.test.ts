@@ -131,7 +131,7 @@ describe("a machine", () => {
       pageTable: "ia32",
       tlb: { entries: 64, ways: 4 },
       disk: { positioningUs: 7700, megabytesPerSecond: 60 },
-      network: { megabitsPerSecond: 1000, packetsPerInterrupt: 1, delayUs: 0 },
+      network: { megabitsPerSecond: 1000, interfaces: 1, packetsPerInterrupt: 1, delayUs: 0 },
       costs: { "hardware.trap": 1093 },
       kernelPaths: { fork: 60_000 },
     });
@@ -148,7 +148,13 @@ describe("a machine", () => {
   test("says how its network interface interrupts", () => {
     const interrupts = "network-interrupts: { packets: 5, held: 50us, delay: 70us, kind: assumed, source: S }\n";
     const { profile, numbers } = loadMachine(write("m.yaml", MACHINE + interrupts));
-    expect(profile.network).toEqual({ megabitsPerSecond: 1000, packetsPerInterrupt: 5, heldUs: 50, delayUs: 70 });
+    expect(profile.network).toEqual({
+      megabitsPerSecond: 1000,
+      interfaces: 1,
+      packetsPerInterrupt: 5,
+      heldUs: 50,
+      delayUs: 70,
+    });
     const names = numbers.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(["network-interrupts.held", "network-interrupts.delay"]));
   });

@@ -25,6 +25,7 @@ import { XEON } from "./machines.ts";
 /** A device that counts what goes through it. */
 class CountingPath implements IoPath {
   readonly segmentBytes: number;
+  readonly descriptors = 256;
   readonly sent: number[] = [];
   readonly interrupts: number[] = [];
   received = 0;

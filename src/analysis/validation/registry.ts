@@ -26,6 +26,7 @@ import { sosp03WebServers } from "./sosp03-webservers.ts";
 import { SUGERMAN01 } from "./sugerman01.ts";
 import { touchedPages } from "./touched-pages.ts";
 import type { ValidationSet } from "./validation-set.ts";
+import { vmware07 } from "./vmware07.ts";
 import { vswapper14 } from "./vswapper14.ts";
 import { WALTERS08 } from "./walters08.ts";
 import { xlh13 } from "./xlh13.ts";
@@ -59,6 +60,7 @@ export {
   sosp03WebServers,
   SUGERMAN01,
   touchedPages,
+  vmware07,
   vswapper14,
   WALTERS08,
   xlh13,
@@ -94,6 +96,7 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   sosp03WebServers,
   SUGERMAN01,
   touchedPages,
+  vmware07,
   vswapper14,
   WALTERS08,
   xlh13,

@@ -52,6 +52,7 @@ interface Settings {
 
 class HostedDevice implements IoPath {
   readonly segmentBytes = 0;
+  readonly descriptors = 0;
   readonly #meter: Meter;
   readonly #tlb: Tlb;
   readonly #vmmEntry: VmmEntry;

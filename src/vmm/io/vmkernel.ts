@@ -27,6 +27,7 @@ interface Accesses {
 
 class VmkernelDevice implements IoPath {
   readonly segmentBytes = 0;
+  readonly descriptors = 0;
   readonly #meter: Meter;
   readonly #accesses: Accesses;
   readonly #copiesReceived: boolean;
