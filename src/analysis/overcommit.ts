@@ -144,13 +144,20 @@ function relativeThroughput(cell: CellResult, uncommitted: CellResult | undefine
 
 /**
  * VMMs need memory of their own, so that a host at ratio 1 may be short already; what is measured against such a host says
- * little. A hundredth of the memory in balloons is still room for the VMM, not shortage; a guest that swaps without any
- * balloon is short of its own memory, on whatever host.
+ * little. A hundredth of the memory in balloons is still room for the VMM, not shortage; nor is it where a twentieth would be free
+ * even without any balloon: some policies take what nobody lacks. A guest that swaps without a balloon is short of its own memory,
+ * on whatever host.
  */
 export function isShortOfMemory({ metrics }: CellResult): boolean {
   const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, host_memory_mib: memory = 0 } = metrics;
-  const { memory_ballooned_mib: ballooned = 0, memory_compressed_mib: compressed = 0 } = metrics;
-  return host > 0 || (guest > 0 && ballooned > 0) || compressed > 0 || ballooned > 0.01 * memory;
+  const {
+    memory_ballooned_mib: ballooned = 0,
+    memory_compressed_mib: compressed = 0,
+    memory_free_mib: free = 0,
+  } = metrics;
+  if (host > 0 || (guest > 0 && ballooned > 0) || compressed > 0) return true;
+  const spare = free - ballooned;
+  return ballooned > 0.01 * memory && spare < 0.05 * memory;
 }
 
 function metricValues(cells: readonly CellResult[], metric: string): number[] {

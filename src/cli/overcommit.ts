@@ -1,6 +1,7 @@
 /** `vmmbench overcommit`: strategies side by side over a range of overcommit ratios. */
 import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
+import { InputError } from "../core/input-error.ts";
 import type { OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import { type ExecuteArguments, executeOptions } from "./execute-plan.ts";
 import { parseNumberList } from "./number-list.ts";
@@ -31,7 +32,7 @@ const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
 
 export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
   command: "overcommit",
-  describe: "How far can host memory be overcommitted? Strategies side by side",
+  describe: "How far can host memory be overcommitted, and how many VMs fit? Strategies side by side",
   builder: (yargs) =>
     executeOptions(yargs)
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
@@ -132,6 +133,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
       ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
     };
+    await requirePolicies(policy);
     const counts = vms === undefined ? undefined : parseNumberList("--vms", vms, VMS);
     const matrix = { text: readInputText(file), file };
     const { ratiosShown, showAnswer, vmCountsShown } = await import("./overcommit-output.ts");
@@ -150,6 +152,21 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     await showAnswer(answer, (results) => ratiosShown(results, args.sensitivity), args);
   },
 };
+
+/** Files, while they are still called what the user calls them. */
+async function requirePolicies(policies: readonly string[] = []): Promise<void> {
+  const { isPath } = await import("../experiment/catalogue.ts");
+  const { requirePolicyModule } = await import("../experiment/load-vmm.ts");
+  for (const name of policies) {
+    if (!isPath(name)) continue;
+    try {
+      await requirePolicyModule(name, process.cwd());
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      throw new InputError(`--policy ${error.message}`);
+    }
+  }
+}
 
 /** With a dot in front, so that it is no name. */
 function relativePath(folder: string, path: string): string {

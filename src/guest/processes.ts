@@ -211,9 +211,18 @@ export class Processes {
 
   /** Everything a process has mapped goes, and with it the tables but for the root. */
   #tearDown(space: AddressSpace): void {
+    const { machine, version } = this.#context;
+    if (version.flushesEachMapping) {
+      for (const { start, end } of space.regions) {
+        this.unmap(space, start, end);
+        machine.mmu.invalidate(ALL_PAGES);
+        machine.mmu.commit();
+      }
+    }
     this.unmapAll(space);
     space.regions = [];
-    space.freeTables(0, this.#context.version.layout.userEnd);
+    space.freeTables(0, version.layout.userEnd);
+    if (version.flushesEachMapping) machine.mmu.invalidate(ALL_PAGES);
   }
 
   #newSpace(): AddressSpace {

@@ -2,7 +2,7 @@
  * The memory of dom0, where it is held against the host's: a Linux like any other, with a balloon driver, a swap device, and
  * processes that need their pages when a domain is built. Back ends are in its kernel, which is never swapped out.
  */
-import { PendingCharges } from "../core/pending-charges.ts";
+import { FREE, PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind } from "../guest/disk-requests.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { DriverDomain } from "../vmm/driver-domain.ts";
@@ -12,7 +12,7 @@ import { AREA_PAGES } from "./guest-jobs.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { TrueStatistics } from "./guest-statistics.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
-import { diskJob, type Waiter } from "./io-job.ts";
+import { hostDiskJob, type Waiter } from "./io-job.ts";
 import type { Vcpu } from "./processors.ts";
 
 /** Its swap device: no guest's area, nor where a VMM's swap space begins. */
@@ -53,7 +53,9 @@ export class Dom0 {
   /** The host runs: from now on its driver's steps cost its vCPU. */
   runOn(vcpu: Vcpu): void {
     this.memory.requests.clear();
-    this.#domain.vm.balloon = new GuestBalloon(this.memory, vcpu, this.#around, (waiter) => this.#submit(waiter));
+    this.#domain.vm.balloon = new GuestBalloon(this.memory, { vcpu, vmmCall: FREE }, this.#around, (waiter) =>
+      this.#submit(waiter),
+    );
   }
 
   /** The toolstack builds a domain; `built` waits for its pages that have to be read back. */
@@ -70,7 +72,7 @@ export class Dom0 {
       const write = requests.kind(i) === DiskRequestKind.SwapWrite;
       const reader = write ? undefined : waiter;
       const first = FIRST_SWAP_PAGE + requests.first(i);
-      devices.submit(diskJob(reader, first, requests.pages(i), write), this.#around.now());
+      devices.submit(hostDiskJob(reader, first, requests.pages(i), write), this.#around.now());
     }
     requests.clear();
   }

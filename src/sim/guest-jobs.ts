@@ -3,7 +3,7 @@ import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { GuestOperations } from "./guest-operations.ts";
 import type { MemoryStall } from "./guest-statistics.ts";
-import { diskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
+import { hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 
 /** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
@@ -77,7 +77,7 @@ export class GuestJobs {
     vmmText.serve(vms[this.#guest]);
     const { requests } = vmmText.text;
     for (let i = 0; i < requests.length; i++) {
-      jobs.push(diskJob(waiter, requests.first(i), requests.pages(i), false));
+      jobs.push(hostDiskJob(waiter, requests.first(i), requests.pages(i), false));
     }
     requests.clear();
   }

@@ -1,10 +1,10 @@
-/** What a host simulation counts from its beginning on. */
+/** Figures of a host that only grow; what they grow by in the measured window counts. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
+import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
 
-/** Figures that only grow; what they grow by in the measured window counts. */
 export const COUNTERS = [
   "disk_busy",
   "network_busy",
@@ -17,10 +17,13 @@ export const COUNTERS = [
   "cow_breaks",
   "pages_scanned",
 ] as const;
-/** The same, absent where there were none: most VMMs have one kind of paging only. */
+/** The same, absent where there were none. */
 export const RARE_COUNTERS = [
   "double_paged_outs",
   "double_paged_ins",
+  "vmfs_metadata_operations",
+  "vmfs_lock_wait_ms",
+  "packets_lost",
   "dom0_swap_ins",
   "vmm_text_faults",
   "oom_kills",
@@ -28,6 +31,7 @@ export const RARE_COUNTERS = [
 export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
 
 export interface CountedHost {
+  readonly profile: MachineProfile;
   readonly memory: HostMemory;
   readonly devices: HostDevices;
   readonly guests: readonly HostGuest[];
@@ -35,7 +39,7 @@ export interface CountedHost {
   readonly dom0: GuestMemory | undefined;
 }
 
-export function countersOf({ memory, devices, guests, dom0 }: CountedHost): Counters {
+export function countersOf({ profile, memory, devices, guests, dom0 }: CountedHost): Counters {
   const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
   return {
     disk_busy: devices.diskBusy,
@@ -44,6 +48,9 @@ export function countersOf({ memory, devices, guests, dom0 }: CountedHost): Coun
     host_swap_outs: memory.swapOuts,
     double_paged_outs: memory.doublePagedOuts,
     double_paged_ins: memory.doublePagedIns,
+    vmfs_metadata_operations: devices.volume?.metadataOperations ?? 0,
+    vmfs_lock_wait_ms: (devices.volume?.lockWait ?? 0) / (profile.megahertz * 1000),
+    packets_lost: devices.packetsLost,
     oom_kills: total((guest) => guest.oomKills),
     vmm_text_faults: memory.vmmText?.text.majorFaults ?? 0,
     dom0_swap_ins: dom0?.anonymous.swapIns ?? 0,

@@ -29,7 +29,7 @@ import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors, type Vcpu } from "./processors.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
-import { VmmWork } from "./vmm-work.ts";
+import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
@@ -100,6 +100,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.ledger,
       (guest) => diskShares(this.guests[guest].diskShares),
       this.host.slots.disk,
+      () => this.#vmm.pay(ownRequestCost(profile)),
     );
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
@@ -164,7 +165,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   comesUp(vm: number): void {
     const index = this.guests.findIndex(({ number }) => number === vm);
     this.#scheduleGuest(index, 1);
-    this.guests[index].start(this.#now);
+    this.guests[index].boot(this.#now, (now) => this.guests[index].start(now));
   }
 
   callThread(guest: number, thread: number, at: number): void {
@@ -222,6 +223,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   #handle(kind: number, subject: number, detail: number): void {
     const again = (us: number): void => this.#events.add(this.#now + this.#cycles(us), kind, subject);
+    if (kind >= Event.DiskDone) return this.devices.onEvent(kind, subject, detail, this.#now);
     switch (kind) {
       case Event.Processor:
         return this.processors.onEvent(subject, detail, this.#now);
@@ -248,14 +250,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
-      case Event.DiskDone:
-      case Event.DiskCalled:
-      case Event.BackEnd:
-      case Event.Packet:
-      case Event.LinkSend:
-      case Event.LinkDone:
-      case Event.Arrival:
-        return this.devices.onEvent(kind, subject, detail, this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:

@@ -29,10 +29,12 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
     return `${vmm.name} has the disk driver ${vmm.disk.definition.name}, which knows no disk shares`;
   }
   const mechanisms = vmm.memory.map(({ definition }) => definition);
-  const idle = mechanisms.find(
-    ({ onlyWith }) =>
-      onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith || one.role === onlyWith),
-  );
+  const has = (wanted: string): boolean => mechanisms.some((one) => one.name === wanted || one.role === wanted);
+  const { seesWith } = vmm.allocation.definition;
+  if (seesWith !== undefined && !has(seesWith)) {
+    return `${vmm.name} allocates memory by ${name}, which goes by what only ${seesWith} shows; expected a VMM with it`;
+  }
+  const idle = mechanisms.find(({ onlyWith }) => onlyWith !== undefined && !has(onlyWith));
   if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
   if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
     if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;

@@ -84,6 +84,8 @@ export interface BalloonPort {
   readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
   poll(target: number, most: number, step?: BalloonStep): void;
+  /** The driver calls the VMM so many times, which takes the guest's time. Absent: it takes none. */
+  calls?(count: number): void;
 }
 
 /** How long a VM has been ready to run and did not, because others did or the VMM was reading its memory back. */

@@ -14,6 +14,7 @@ import { loadRun } from "../../src/report/load-run.ts";
 import { escapeMarkdown } from "../../src/report/markdown.ts";
 import { newestResults } from "../../src/report/newest-results.ts";
 import { writeCharts } from "../../src/report/write-charts.ts";
+import { runSection } from "../../src/report/sections/run-section.ts";
 import { writeReport } from "../../src/report/write-report.ts";
 import { fixture, monitorFixture, overcommitFixture, vmCountFixture, writeFixture } from "./fixture.ts";
 
@@ -199,6 +200,15 @@ describe("runs that lack something", () => {
     await expect(writeCharts(folder("wrong"), "slowdown", folder("x"))).rejects.toThrow("different operation streams");
     expect(existsSync(folder("x"))).toBe(false);
   });
+});
+
+it("a run that varies inputs describes a workload and its changed copies once", async () => {
+  const run = await loadRun(folder("full"));
+  const own = { title: "A server", summary: "It serves.", sha256: "0".repeat(64) };
+  const manifest = { ...run.manifest, workloads: { server: own, "./lower.yaml": own, "./higher.yaml": own } };
+  const text = JSON.stringify(runSection({ ...run, manifest }));
+  expect(text.split("It serves.")).toHaveLength(2);
+  expect(text).toContain("server: A server. It serves. With 2 copies that differ in one input.");
 });
 
 describe("loading", () => {

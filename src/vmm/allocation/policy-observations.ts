@@ -2,37 +2,13 @@
 import { KIB_PER_PAGE } from "../../machine/page.ts";
 import { DOM0 } from "../driver-domain.ts";
 import type { HostMemory } from "../host-memory.ts";
-import {
-  type GuestReport,
-  type Observations,
-  type Signal,
-  sumOf,
-  type VmObservations,
-} from "../memory/policies/policy-contract.ts";
+import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";
 
 /** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
 const SHARES = 1000;
-
-/** What any host can show a policy; the age of pages, {@link COLD}, only one that can swap. */
-export const SHOWN: readonly Signal[] = [
-  "dom0",
-  "host.free",
-  "host.reclaimable",
-  "host.swap",
-  "vm.actual",
-  "vm.driver",
-  "vm.shares",
-  "vm.stall",
-  "guest.unused",
-  "guest.available",
-  "guest.committed",
-  "guest.reserved",
-];
-
-export const COLD: Signal = "vm.cold";
 
 export interface ViewParameters {
   readonly minimumPercent: number;

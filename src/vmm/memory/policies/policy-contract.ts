@@ -6,21 +6,26 @@ import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
 import type { Figures } from "../../memory-decision.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
-export type Signal =
+export const SIGNALS = [
   /** The domain with the drivers, as a VM called dom0: policies that leave it alone do not see it. */
-  | "dom0"
-  | "host.free"
-  | "host.reclaimable"
-  | "host.swap"
-  | "vm.actual"
-  | "vm.driver"
-  | "vm.shares"
-  | "vm.stall"
-  | "vm.cold"
-  | "guest.unused"
-  | "guest.available"
-  | "guest.committed"
-  | "guest.reserved";
+  "dom0",
+  "host.free",
+  "host.reclaimable",
+  "host.swap",
+  "vm.actual",
+  "vm.driver",
+  "vm.shares",
+  "vm.stall",
+  "vm.cold",
+  "guest.unused",
+  "guest.available",
+  "guest.committed",
+  "guest.reserved",
+] as const;
+export type Signal = (typeof SIGNALS)[number];
+
+/** How old pages are: what only a host shows that can swap. */
+export const COLD: Signal = "vm.cold";
 
 export interface HostObservations {
   readonly total: number;
