@@ -31,21 +31,37 @@ const SHAPE: GuestShape = {
   threads: 1,
 };
 
-describe("memory that is added to a guest", () => {
-  function guest(present = STARTUP): GuestMemory {
-    const host = new HostMemory(profile, 2 * MOST, new PendingCharges());
-    const vm = host.addVm(MOST);
-    const contents = new Uint32Array(MOST);
-    const physical = new GuestPhysicalMemory(host, vm, contents, false);
-    const memory = new GuestMemory(SHAPE, physical, new ContentIds(), 0, "linux-6.1", present);
-    memory.boot(SHAPE, contents);
-    physical.populate(0, false, false);
-    for (let ppn = present; ppn < MOST; ppn++) host.release(vm, ppn);
-    return memory;
-  }
+function guestWith(present = STARTUP): GuestMemory {
+  const host = new HostMemory(profile, 2 * MOST, new PendingCharges());
+  const vm = host.addVm(MOST);
+  const contents = new Uint32Array(MOST);
+  const physical = new GuestPhysicalMemory(host, vm, contents, false);
+  const memory = new GuestMemory(SHAPE, physical, new ContentIds(), 0, "linux-6.1", present);
+  memory.boot(SHAPE, contents);
+  physical.populate(0, false, false);
+  for (let ppn = present; ppn < MOST; ppn++) host.release(vm, ppn);
+  return memory;
+}
 
+/** A guest whose processes have 32 MiB, from second 60 on 240 MiB, and give them up at second 90. */
+function spike(): CompiledWorkload {
+  const stream = new OperationStreamBuilder();
+  stream.add(Op.Request, 60, 0, 1);
+  for (let page = 0; page < 240 * MIB; page++) stream.add(Op.Touch, page, (100 << 1) | 1);
+  stream.add(Op.Request, 100, 0, 1);
+  stream.add(Op.Compute, 1000);
+  return {
+    name: "spike",
+    guest: { ...SHAPE, swapPages: MOST },
+    stream: stream.finish(),
+    durationUs: 120e6,
+    warmupUs: 0,
+  };
+}
+
+describe("memory that is added to a guest", () => {
   it("is not there before, neither as free pages nor in watermarks", () => {
-    const { pages, hotAdded } = guest();
+    const { pages, hotAdded } = guestWith();
     expect(pages.free.length).toBe(STARTUP - 48 * MIB);
     expect(hotAdded.absent).toBe(MOST - STARTUP);
     expect(pages.marks).toEqual(watermarks("linux-6.1", STARTUP - 16 * MIB));
@@ -55,7 +71,7 @@ describe("memory that is added to a guest", () => {
   });
 
   it("costs the descriptors of a whole block when the block begins, and raises the watermarks", () => {
-    const { pages, hotAdded } = guest();
+    const { pages, hotAdded } = guestWith();
     // Those of the first 128 MiB are there from the boot.
     expect(hotAdded.add(32 * MIB)).toBe(32 * MIB);
     expect(pages.kernel).toBe(16 * MIB);
@@ -72,7 +88,7 @@ describe("memory that is added to a guest", () => {
   });
 
   it("cannot be added to a guest without memory for the descriptors", () => {
-    const memory = guest(128 * MIB);
+    const memory = guestWith(128 * MIB);
     const { pages, hotAdded, anonymous } = memory;
     for (let page = 0; pages.free.length > 100; page++) anonymous.write(page, 1);
     const { kernel } = pages;
@@ -86,22 +102,6 @@ describe("memory that is added to a guest", () => {
 });
 
 describe("Dynamic Memory with its own driver", () => {
-  /** A guest whose processes have 32 MiB, from second 60 on 240 MiB, and give them up at second 90. */
-  function spike(): CompiledWorkload {
-    const stream = new OperationStreamBuilder();
-    stream.add(Op.Request, 60, 0, 1);
-    for (let page = 0; page < 240 * MIB; page++) stream.add(Op.Touch, page, (100 << 1) | 1);
-    stream.add(Op.Request, 100, 0, 1);
-    stream.add(Op.Compute, 1000);
-    return {
-      name: "spike",
-      guest: { ...SHAPE, swapPages: MOST },
-      stream: stream.finish(),
-      durationUs: 120e6,
-      warmupUs: 0,
-    };
-  }
-
   const vmm = {
     ...kvm,
     memory: [hvBalloon({ startupMib: 192 }), linuxSwap()],
