@@ -81,7 +81,13 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
-    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
+    this.#view = new HostView(
+      context.memory,
+      parameters,
+      this.#forced.length > 0,
+      policy.signals.includes("dom0"),
+      this.#cold,
+    );
     this.#state = answerOf(this.name, "start", () => policy.start(parameters));
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
