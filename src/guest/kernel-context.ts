@@ -1,12 +1,13 @@
 /** What the parts of the guest kernel share. */
 import type { Cache } from "../machine/cache.ts";
-import type { Disk } from "../machine/disk.ts";
+import type { DiskDevice } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { NetworkLink } from "../machine/network-link.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { GuestPages } from "./guest-pages.ts";
+import type { KernelPages } from "./kernel-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
 import type { PageTableFrames } from "./page-table-frames.ts";
@@ -21,10 +22,12 @@ export interface GuestMachine {
   readonly networkPath: IoPath;
   /** Undefined where the machine profile describes none. */
   readonly cache: Cache | undefined;
-  readonly disk: Disk;
+  readonly disk: DiskDevice;
   readonly network: NetworkLink;
   readonly meter: Meter;
   readonly pageTableFormat: PageTableFormat;
+  /** The kernel's own memory in the TLB; undefined where nobody knows which pages it visits. */
+  readonly kernelPages?: KernelPages;
 }
 
 export interface KernelContext {

@@ -75,7 +75,7 @@ export class GuestKernel {
     this.#shape = shape;
     this.#anonymousStart = version.layout.anonymousStart;
     const paths = kernelPaths(profile);
-    this.entries = new KernelEntries(machine, paths);
+    this.entries = new KernelEntries(machine, paths, profile);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
     // At this resolution memory is not short for long: both kernels reclaim as Linux 2.4 does.
