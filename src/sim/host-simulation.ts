@@ -28,6 +28,7 @@ import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors, type Vcpu } from "./processors.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
+import { consolePages, ServiceConsole } from "./service-console.ts";
 import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;
@@ -56,6 +57,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
   readonly #startCost: CostVector;
+  readonly #console: ServiceConsole | undefined;
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
@@ -112,11 +114,14 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
+    const console = vmm.scheduler.definition.consoleOf?.(vmm.scheduler.parameters);
+    if (console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
     this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
+    if (console !== undefined) this.#console = new ServiceConsole(console, profile, this.processors, this.#events);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
@@ -251,6 +256,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
+      case Event.Console:
+        return this.#console?.onEvent(this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:

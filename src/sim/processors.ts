@@ -42,10 +42,13 @@ export class Vcpu {
   asleep = true;
   /** Where it ran last. */
   cpu = 0;
+  /** The only pCPU that it may run on; undefined: any. */
+  readonly pinnedTo: number | undefined;
 
-  constructor(index: number, work: VcpuWork) {
+  constructor(index: number, work: VcpuWork, pinnedTo?: number) {
     this.index = index;
     this.work = work;
+    this.pinnedTo = pinnedTo;
   }
 
   get owed(): number {
@@ -91,7 +94,7 @@ export class Processors {
   }
 
   addVcpu(work: VcpuWork, settings: VcpuSettings): Vcpu {
-    const vcpu = new Vcpu(this.vcpus.length, work);
+    const vcpu = new Vcpu(this.vcpus.length, work, settings.pinnedTo);
     this.vcpus.push(vcpu);
     this.#scheduler.add(settings);
     return vcpu;
@@ -132,14 +135,9 @@ export class Processors {
   /** Stop who may not go on without the other vCPUs of its VM, and start on idle pCPUs who may now. */
   #keepTogether(now: number): void {
     for (let changed = true; changed; ) {
-      changed = false;
       for (let cpu = 0; cpu < this.#cpus; cpu++) this.#account(cpu, now);
       // First who can start: those who run are not stopped for a sibling that has only just been allowed to.
-      for (let cpu = 0; cpu < this.#cpus; cpu++) {
-        if (this.#running[cpu] !== NOBODY) continue;
-        this.#dispatch(cpu, now);
-        changed ||= this.#running[cpu] !== NOBODY;
-      }
+      changed = this.#dispatchIdle(now);
       for (let cpu = 0; cpu < this.#cpus; cpu++) {
         const running = this.#running[cpu];
         if (running === NOBODY) continue;
@@ -185,24 +183,45 @@ export class Processors {
 
   /** On an idle pCPU, if it may run on one, best where it ran last; else where it takes another's place. */
   #place(index: number, now: number): void {
-    const first = this.vcpus[index].cpu;
-    for (let i = 0; i < this.#cpus; i++) {
-      const cpu = (first + i) % this.#cpus;
+    const { cpu: last, pinnedTo } = this.vcpus[index];
+    const first = pinnedTo ?? last;
+    const end = first + (pinnedTo === undefined ? this.#cpus : 1);
+    for (let i = first; i < end; i++) {
+      const cpu = i % this.#cpus;
       if (this.#running[cpu] !== NOBODY) continue;
       this.#account(cpu, now);
       this.#dispatch(cpu, now);
       if (this.#running[cpu] !== NOBODY) return;
     }
-    for (let i = 0; i < this.#cpus; i++) {
-      const cpu = (first + i) % this.#cpus;
-      if (this.#running[cpu] === NOBODY) continue;
-      this.#account(cpu, now);
-      const at = this.#scheduler.preemptsAt(index, this.#running[cpu], now);
-      if (at === Infinity) continue;
-      if (at <= now) this.#yield(cpu, now);
-      else if (at < this.#sliceEnd[cpu]) this.#shorten(cpu, at, now);
+    for (let i = first; i < end; i++) {
+      const cpu = i % this.#cpus;
+      if (this.#running[cpu] === NOBODY || !this.#takesPlace(index, cpu, now)) continue;
+      // Who has to give way there may go elsewhere.
+      if (pinnedTo !== undefined) this.#dispatchIdle(now);
       return;
     }
+  }
+
+  /** Idle pCPUs look who waits. Returns whether one of them found somebody. */
+  #dispatchIdle(now: number): boolean {
+    let found = false;
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (this.#running[cpu] !== NOBODY) continue;
+      this.#account(cpu, now);
+      this.#dispatch(cpu, now);
+      found ||= this.#running[cpu] !== NOBODY;
+    }
+    return found;
+  }
+
+  /** Whether a ready vCPU takes the place of one that runs, now or before its slice is over. */
+  #takesPlace(index: number, cpu: number, now: number): boolean {
+    this.#account(cpu, now);
+    const at = this.#scheduler.preemptsAt(index, this.#running[cpu], now);
+    if (at === Infinity) return false;
+    if (at <= now) this.#yield(cpu, now);
+    else if (at < this.#sliceEnd[cpu]) this.#shorten(cpu, at, now);
+    return true;
   }
 
   /** The running vCPU gives way earlier than was said when it was put there. */
