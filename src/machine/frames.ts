@@ -27,7 +27,9 @@ export class MachineFrames {
   private = 0;
   shared = 0;
   overhead = 0;
-  /** Frames saved by sharing: guest pages mapped to shared frames, minus those frames. */
+  /** Frames that the VMM holds, see {@link hold}. */
+  readonly #held = new Set<number>();
+  /** Frames saved by sharing: guest pages mapped to shared frames, minus those of these frames that any is mapped to. */
   saved = 0;
 
   constructor(forVms: number) {
@@ -84,7 +86,7 @@ export class MachineFrames {
   drop(mpn: number): boolean {
     if (this.#references[mpn] > 1) {
       this.#references[mpn]--;
-      this.saved--;
+      if (!this.#isOnlyHeld(mpn)) this.saved--;
       return false;
     }
     if (this.state[mpn] === FrameState.Shared) this.shared--;
@@ -114,23 +116,26 @@ export class MachineFrames {
   hold(mpn: number): void {
     this.markShared(mpn);
     this.#references[mpn]++;
+    this.#held.add(mpn);
   }
 
   letGo(mpn: number): void {
+    this.#held.delete(mpn);
     if (this.#references[mpn] > 1) {
       this.#references[mpn]--;
       this.markPrivate(mpn);
-    } else {
-      // It was one frame more than there were guest pages mapped to it.
-      this.saved++;
-      this.drop(mpn);
-    }
+    } else this.drop(mpn);
+  }
+
+  /** No guest page maps it, only the VMM needs it. */
+  #isOnlyHeld(mpn: number): boolean {
+    return this.#references[mpn] === 1 && this.#held.has(mpn);
   }
 
   /** One more guest page maps a shared frame. */
   addReference(mpn: number): void {
+    if (!this.#isOnlyHeld(mpn)) this.saved++;
     this.#references[mpn]++;
-    this.saved++;
   }
 
   #free(mpn: number): void {

@@ -30,8 +30,12 @@ export class NetworkLink {
   /** Cycles the wire has been busy, per direction. */
   busyTransmit = 0;
   busyReceive = 0;
+  /** Network interfaces that share the traffic. */
+  readonly interfaces: number;
   /** Packets of a stream that share one interrupt. */
   readonly packetsPerInterrupt: number;
+  /** Longest that the first of them waits for the others; infinite where only their number counts. */
+  readonly heldCycles: number;
   /** What a lone packet takes on top of its time on the wire: the network, and the interface until it interrupts. */
   readonly delayCycles: number;
   readonly #cyclesPerByte: number;
@@ -40,7 +44,10 @@ export class NetworkLink {
   #receiveFree = 0;
 
   constructor(profile: MachineProfile) {
-    this.packetsPerInterrupt = profile.network.packetsPerInterrupt;
+    const { interfaces, packetsPerInterrupt, heldUs } = profile.network;
+    this.interfaces = interfaces;
+    this.packetsPerInterrupt = packetsPerInterrupt;
+    this.heldCycles = heldUs === undefined ? Infinity : microsecondsToCycles(profile, heldUs);
     this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);
     this.#queuePackets = QUEUE_PACKETS[profile.kernel];
     this.#cyclesPerByte = (8 * profile.megahertz) / profile.network.megabitsPerSecond;

@@ -28,6 +28,8 @@ export interface CellSpec {
   readonly vms?: number;
   /** Sum of configured guest memory over host memory for VMs; host resolution only. */
   readonly overcommit?: number;
+  /** Host memory for VMs in pages, where a matrix gives that and the overcommit ratio follows from it, to four decimals. */
+  readonly hostPages?: number;
   /** What is particular about single VMs; host resolution only. */
   readonly settings?: readonly VmGroup[];
 }

@@ -90,6 +90,9 @@ export class GuestOperations {
       case Op.Syscall:
         this.pending.addVector(this.#prices.syscall[a[at]], b[at]);
         break;
+      case Op.KernelCode:
+        this.pending.addVector(this.#prices.kernelCode, a[at]);
+        break;
       case Op.Signal:
         this.pending.addVector(this.#prices.signal[a[at]]);
         break;

@@ -171,7 +171,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   comesUp(vm: number): void {
     const index = this.guests.findIndex(({ number }) => number === vm);
     this.#scheduleGuest(index, 1);
-    this.guests[index].start(this.#now);
+    this.guests[index].boot(this.#now, (now) => this.guests[index].start(now));
   }
 
   callThread(guest: number, thread: number, at: number): void {

@@ -81,7 +81,7 @@ describe("a faulty balloon driver", () => {
 /** A guest that has as many free pages as seconds have passed, asked at these seconds. */
 function told(faults: StatisticsFaults, seconds: readonly number[]) {
   const truth = {
-    report: (atUs: number) => ({ atUs, unused: atUs / 1e6, available: 2 * (atUs / 1e6), committed: 50 }),
+    report: (atUs: number) => ({ atUs, unused: atUs / 1e6, available: 2 * (atUs / 1e6), committed: 50, reserved: 7 }),
   };
   const statistics = new FaultyStatistics(truth, faults);
   return seconds.map((second) => statistics.report(second * 1e6));
@@ -114,8 +114,8 @@ describe("faulty statistics", () => {
 
   it("overstate what is used: less is free, more is promised to processes, and nothing is negative", () => {
     expect(told({ overstatedPages: 15 }, [10, 20])).toEqual([
-      { atUs: 1e7, unused: 0, available: 5, committed: 65 },
-      { atUs: 2e7, unused: 5, available: 25, committed: 65 },
+      { atUs: 1e7, unused: 0, available: 5, committed: 65, reserved: 7 },
+      { atUs: 2e7, unused: 5, available: 25, committed: 65, reserved: 7 },
     ]);
   });
 });

@@ -72,10 +72,17 @@ export const machineSchema = z
         kind,
       })
       .optional(),
-    network: z.strictObject({ rate: positiveBandwidth, source, kind }).optional(),
-    "network-interrupts": z.strictObject({ packets: count, delay: duration.optional(), source, kind }).optional().meta({
-      description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
-    }),
+    network: z
+      .strictObject({ rate: positiveBandwidth, interfaces: count.default(1), source, kind })
+      .optional()
+      .meta({ description: "Rate of all interfaces together, and how many there are." }),
+    "network-interrupts": z
+      .strictObject({ packets: count, held: positiveDuration.optional(), delay: duration.optional(), source, kind })
+      .optional()
+      .meta({
+        description:
+          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, and what a lone packet is delayed (default: 0).",
+      }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
@@ -146,7 +153,9 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     disk: diskProfile(disk),
     network: {
       megabitsPerSecond: network.rate / MEGA,
+      interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
+      ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),

@@ -55,9 +55,13 @@ function deviceNumbers(
           ...writeCacheNumbers(disk["write-cache"], profile.disk.writeCache),
         ]),
     ...(network === undefined ? [] : [sourced("network.rate", profile.network.megabitsPerSecond, "Mb/s", network)]),
+    ...(network === undefined || network.interfaces === 1
+      ? []
+      : [sourced("network.interfaces", network.interfaces, "interfaces", network)]),
     ...(interrupts === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
+    ...(interrupts?.held === undefined ? [] : [sourced("network-interrupts.held", interrupts.held, "us", interrupts)]),
     ...(interrupts?.delay === undefined
       ? []
       : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),

@@ -98,6 +98,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.backend.grant": { actor: "dom0", action: "maps pages of the guest by grants" },
   "io.backend.page-flip": { actor: "dom0", action: "exchanges a page with the guest" },
   "io.backend.copy": { actor: "dom0", action: "copies between its own pages and the guest's" },
+  "io.backend.tlb-miss": { actor: "hardware", action: "walks the page tables of dom0" },
   "io.backend.notify": { actor: "dom0", action: "sends the guest an event" },
   "io.hosted.switch": { actor: "VMM", action: "switches to the host's world, or back" },
   "io.hosted.host-send": { actor: "host", action: "sends or requests, for the VMApp" },

@@ -7,10 +7,12 @@ import type { HostMemory } from "../host-memory.ts";
 import { type VmMemory, Watch } from "../vm-memory.ts";
 
 const AGE_US = 120e6;
+/** Pages older than that, half an hour, are all the same. */
+const MOST_PERIODS = 15;
 
 interface Marks {
   sinceUs: number;
-  /** 1: the page was marked for a whole period. */
+  /** For how many periods each page has been marked without a touch, up to {@link MOST_PERIODS}. */
   readonly survived: Uint8Array;
 }
 
@@ -32,24 +34,32 @@ export class ColdPages {
     return cold;
   }
 
-  /** Page out up to `pages` cold pages of a VM; large pages are split for it. */
+  /** Page out up to `pages` cold pages of a VM, the oldest first; large pages are split for it. */
   pageOut(vm: VmMemory, pages: number): void {
     const marks = this.#marks.get(vm);
     if (marks === undefined) return;
     let left = pages;
-    for (let ppn = 0; ppn < vm.pages && left > 0; ppn++) {
-      if (!this.#isCold(vm, marks, ppn)) continue;
+    for (let age = MOST_PERIODS; age > 0 && left > 0; age--) left -= this.#pageOutOfAge(vm, marks, age, left);
+  }
+
+  /** Returns how many pages are out. */
+  #pageOutOfAge(vm: VmMemory, marks: Marks, age: number, most: number): number {
+    let out = 0;
+    for (let ppn = 0; ppn < vm.pages && out < most; ppn++) {
+      if (marks.survived[ppn] !== age || !this.#isCold(vm, marks, ppn)) continue;
       this.#memory.breakUp(vm, ppn);
       // Broken up, it may have found an equal page.
-      if (this.#isCold(vm, marks, ppn) && this.#memory.pageOut(vm, ppn)) left--;
+      if (this.#isCold(vm, marks, ppn) && this.#memory.pageOut(vm, ppn)) out++;
     }
+    return out;
   }
 
   #renew(vm: VmMemory, marks: Marks, nowUs: number): void {
     marks.sinceUs = nowUs;
     for (let ppn = 0; ppn < vm.pages; ppn++) {
       const mapped = vm.backing[ppn] >= 0;
-      marks.survived[ppn] = mapped ? vm.watched[ppn] & Watch.Sampled : 0;
+      const untouched = mapped && (vm.watched[ppn] & Watch.Sampled) !== 0;
+      marks.survived[ppn] = untouched ? Math.min(MOST_PERIODS, marks.survived[ppn] + 1) : 0;
       if (mapped) vm.watched[ppn] |= Watch.Sampled;
       else vm.watched[ppn] = 0;
     }

@@ -27,6 +27,7 @@ interface Accesses {
 
 class VmkernelDevice implements IoPath {
   readonly segmentBytes = 0;
+  readonly descriptors = 0;
   readonly #meter: Meter;
   readonly #accesses: Accesses;
   readonly #copiesReceived: boolean;
@@ -162,7 +163,7 @@ const shapingParameters = {
     source: "ESX Server 2.x administration guide: network shaping is off by default",
   },
   peakKilobits: {
-    summary: "most that it sends within a burst; no less than the average",
+    summary: "most that it sends within a burst; no less than the average (0: the average)",
     default: 0,
     unit: "kbit/s",
     min: 0,
@@ -185,8 +186,14 @@ const shapingParameters = {
   },
 } as const;
 
+/** Only a bucket that is filled no slower than on average lets a VM send what it may on average. */
+function shapingProblem({ averageKilobits, peakKilobits }: NetworkParameters): string | undefined {
+  if (peakKilobits === 0 || peakKilobits >= averageKilobits) return undefined;
+  return `peakKilobits: a peak of ${peakKilobits} kbit/s is less than averageKilobits, ${averageKilobits}; expected at least as much, or 0`;
+}
+
 function shapedQueue({ averageKilobits, peakKilobits, burstKilobytes, queuedPackets }: NetworkParameters): DeviceQueue {
-  const peak = Math.max(averageKilobits, peakKilobits);
+  const peak = peakKilobits === 0 ? averageKilobits : peakKilobits;
   const shaping = { averageKilobits, peakKilobits: peak, burstKilobytes, queuedPackets };
   return { ...UNBOUNDED, shaping: averageKilobits > 0 ? shaping : undefined };
 }
@@ -210,6 +217,7 @@ export const vmkernelNetwork = definePart<"network", NetworkParameters>({
     ...shapingParameters,
   },
   needs,
+  problem: shapingProblem,
   queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });
@@ -225,6 +233,7 @@ export const vmxnet = definePart<"network", NetworkParameters>({
     ...shapingParameters,
   },
   needs,
+  problem: shapingProblem,
   queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });
