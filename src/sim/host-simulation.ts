@@ -26,9 +26,10 @@ import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
-import { Processors, type Vcpu } from "./processors.ts";
+import { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
-import { consolePages, ServiceConsole } from "./service-console.ts";
+import { consolePages, type ServiceConsole, serviceConsole } from "./service-console.ts";
 import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;
@@ -114,14 +115,13 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
-    const console = vmm.scheduler.definition.consoleOf?.(vmm.scheduler.parameters);
-    if (console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
+    this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
+    if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
     this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
-    if (console !== undefined) this.#console = new ServiceConsole(console, profile, this.processors, this.#events);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
@@ -208,9 +208,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads.forEach(({ startUs }, vm) => {
       if (startUs !== undefined) at(startUs, Event.StartVm, vm);
     });
-    this.#mechanisms.forEach(({ periodUs }, i) => {
-      if (periodUs > 0) at(0, Event.Mechanism, i);
-    });
+    for (const [i, { periodUs }] of this.#mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
     if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
   }

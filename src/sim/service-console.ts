@@ -6,11 +6,13 @@ import { cause } from "../core/ledger.ts";
 import { kernelPaths } from "../guest/kernel-paths.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
 import type { ConsoleSettings } from "../vmm/host-contract.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu, VcpuWork } from "./vcpu.ts";
 
 const AGENTS = cause("vmm.console.agents");
 const TIMER = cause("vmm.console.timer");
@@ -66,4 +68,15 @@ export class ServiceConsole implements VcpuWork {
   advance(): boolean {
     return false;
   }
+}
+
+/** That of the VMM's scheduler; undefined: it has none. */
+export function serviceConsole(
+  vmm: Pick<Vmm, "scheduler">,
+  profile: MachineProfile,
+  processors: Processors,
+  events: EventQueue,
+): ServiceConsole | undefined {
+  const settings = vmm.scheduler.definition.consoleOf?.(vmm.scheduler.parameters);
+  return settings && new ServiceConsole(settings, profile, processors, events);
 }
