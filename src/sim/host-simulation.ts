@@ -29,7 +29,7 @@ import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
-import { consolePages, type ServiceConsole, serviceConsole } from "./service-console.ts";
+import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
 import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runHost } from "../../src/sim/host.ts";
-import { consolePages } from "../../src/sim/service-console.ts";
+import { consolePages } from "../../src/sim/console-world.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { esx3 } from "../../src/vmm/esx-3.ts";
@@ -69,7 +69,7 @@ describe("the service console", () => {
   it("gets what it wants on the first processor, and the VMs the remainder of both", () => {
     const { cycles } = run(withConsole(5), 2);
     // A tenth of a second after another, of which the last has not begun.
-    expect(cycles["vmm.console.agents"] / CYCLES).toBeCloseTo(0.05 * 0.95, 3);
+    expect(cycles["vmm.console-agents"] / CYCLES).toBeCloseTo(0.05 * 0.95, 3);
     const sum = Object.values(cycles).reduce((total, each) => total + each, 0);
     expect(sum).toBe(2 * CYCLES);
     expect(cycles.idle ?? 0).toBe(0);
@@ -77,11 +77,11 @@ describe("the service console", () => {
 
   it("takes no more than its part when VMs want the processor, and at least what it reserves", () => {
     // Shares of two against one, on one processor: of a load of 100 % it gets two thirds.
-    const greedy = run(withConsole(100), 1, 1).cycles["vmm.console.agents"] / CYCLES;
+    const greedy = run(withConsole(100), 1, 1).cycles["vmm.console-agents"] / CYCLES;
     expect(greedy).toBeGreaterThan(0.6);
     expect(greedy).toBeLessThan(0.7);
     // Against forty VMs its shares would be a twenty-first; 8 % are reserved.
-    const crowded = run(withConsole(100), 40, 1).cycles["vmm.console.agents"] / CYCLES;
+    const crowded = run(withConsole(100), 40, 1).cycles["vmm.console-agents"] / CYCLES;
     // It has nothing to do in the first tenth of a second, and then may have to wait for the end of a slice of 50 ms.
     expect(crowded).toBeGreaterThan((0.08 * (2 - 0.1 - 0.05)) / 2);
     expect(crowded).toBeLessThan(0.1);

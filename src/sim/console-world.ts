@@ -14,8 +14,8 @@ import { Event, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
 import type { Processors } from "./processors.ts";
 import type { Vcpu, VcpuWork } from "./vcpu.ts";
 
-const AGENTS = cause("vmm.console.agents");
-const TIMER = cause("vmm.console.timer");
+const AGENTS = cause("vmm.console-agents");
+const TIMER = cause("vmm.console-timer");
 const PCPU = 0;
 /** MiB for so many vCPUs of VMs at most (ESX Server 2.x administration guide, "Service Console Memory"). */
 const MEMORY_MIB: readonly (readonly [vcpus: number, mib: number])[] = [
