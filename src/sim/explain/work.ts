@@ -76,6 +76,8 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.compression": { actor: "VMM", action: "compresses pages, or restores them" },
   "vmm.large-pages": { actor: "VMM", action: "backs memory with large pages, or breaks them up" },
   "vmm.free-page-reporting": { actor: "VMM", action: "takes pages that the guest reports free" },
+  "vmm.console-agents": { actor: "VMM", action: "the agents in the service console" },
+  "vmm.console-timer": { actor: "VMM", action: "the service console's clock" },
   "vmm.vcpu-switch": { actor: "VMM", action: "puts another VM on the processor" },
   "vmm.balloon": { actor: "VMM", action: "takes a page from the guest, or gives it back" },
   "io.device-registers": { actor: "hardware", action: "access to device registers" },
