@@ -13,7 +13,7 @@ import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { TrueStatistics } from "./guest-statistics.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
 import { hostDiskJob, type Waiter } from "./io-job.ts";
-import type { Vcpu } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 /** Its swap device: no guest's area, nor where a VMM's swap space begins. */
 const FIRST_SWAP_PAGE = AREA_PAGES / 2;

@@ -5,7 +5,7 @@ import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts
 import type { GuestSurroundings } from "./host-guest.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";
-import type { Vcpu } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 export class GuestBalloon implements BalloonPort {
   readonly #memory: GuestMemory;

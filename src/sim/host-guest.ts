@@ -22,7 +22,8 @@ import type { IoJob, Waiter } from "./io-job.ts";
 import { KernelLock } from "./kernel-lock.ts";
 import { OomKiller } from "./oom-killer.ts";
 import type { OperationPrices } from "./operation-prices.ts";
-import type { Processors, Vcpu } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 

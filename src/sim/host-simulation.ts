@@ -27,8 +27,10 @@ import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
-import { Processors, type Vcpu } from "./processors.ts";
+import { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
+import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
 import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;
@@ -56,6 +58,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
   readonly #startCost: CostVector;
+  readonly #console: ServiceConsole | undefined;
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
@@ -105,6 +108,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
+    this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
+    if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
     this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
@@ -202,9 +207,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads.forEach(({ startUs }, vm) => {
       if (startUs !== undefined) at(startUs, Event.StartVm, vm);
     });
-    this.#site.mechanisms.forEach(({ periodUs }, i) => {
-      if (periodUs > 0) at(0, Event.Mechanism, i);
-    });
+    for (const [i, { periodUs }] of this.#site.mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
     if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
   }
@@ -250,6 +253,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
+      case Event.Console:
+        return this.#console?.onEvent(this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:

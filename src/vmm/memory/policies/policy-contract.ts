@@ -105,8 +105,8 @@ export type Action = { readonly rule: string } & (
   | { readonly kind: "cap"; readonly vm: string; readonly kib: number }
   /** Move the VM to another host, or stop it. */
   | { readonly kind: "evict"; readonly vm: string }
-  /** Take back from the VM this much of what it has not touched lately. */
-  | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number }
+  /** Take back from the VM this much of what it has not touched lately, or what can be taken in so much CPU time. */
+  | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number; readonly mostUs?: number }
   /** A judgement for the administrator to see. */
   | { readonly kind: "flag"; readonly vm: string; readonly as: string }
   /** The request is granted this much. */
