@@ -56,6 +56,20 @@ export class GuestBalloon implements BalloonPort {
     host.payer = payer;
   }
 
+  /** Descriptors are initialized before the memory can be used; the kernel may have to swap for them. */
+  hotAdd(pages: number): number {
+    if (this.busy) return 0;
+    const { host, building } = this.#around;
+    const { hotAdded, requests } = this.#memory;
+    const { payer } = host;
+    if (!building) host.payer = this.#vcpu.pending;
+    const added = hotAdded.add(pages);
+    if (building) requests.clear();
+    else if (added > 0) this.#afterStep(this.#diskWait);
+    host.payer = payer;
+    return added;
+  }
+
   calls(count: number): void {
     if (this.#around.building || count === 0) return;
     this.#vcpu.pending.addVector(this.#vmmCall, count);

@@ -6,7 +6,7 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, MemoryMechanism, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
+import type { Allocation, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -14,6 +14,7 @@ import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
+import { dom0Of } from "./dom0.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
@@ -50,7 +51,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   building = true;
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
-  readonly #mechanisms: readonly MemoryMechanism[];
   readonly #allocation: Allocation;
   readonly #scheduler: Scheduler;
   readonly #drivers: GuestDrivers;
@@ -90,19 +90,12 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
-    this.#mechanisms = parts.mechanisms;
     this.#allocation = parts.allocation;
     this.#scheduler = parts.scheduler;
-    this.#drivers = new GuestDrivers(workloads, this.#mechanisms, this.#allocation, () => this.nowUs);
-    const switches = new VcpuSwitches(profile, this.#scheduler.switchCycles);
-    this.processors = new Processors(
-      profile.cores,
-      this.#scheduler,
-      switches,
-      this.ledger,
-      this.#events,
-      Event.Processor,
-    );
+    this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
+    const scheduler = parts.scheduler;
+    const switches = new VcpuSwitches(profile, scheduler.switchCycles);
+    this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
     this.devices = new HostDevices(
       vmm,
       profile,
@@ -117,7 +110,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
     this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
     if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
-    this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
+    this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
@@ -125,6 +118,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
+    this.#site.dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();
     this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
@@ -139,6 +133,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       equalWork: workloads.every(({ name }) => name === workloads[0].name),
       configured: workloads.length,
       starts: this.#starts,
+      dom0: this.#site.dom0?.memory,
     });
   }
 
@@ -151,8 +146,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   findMemory(vm: number): StartAnswer {
-    const request = requestFor(this.#workloads[vm]);
-    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(request, this.nowUs));
+    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
   }
 
   lookAgain(waitUs: number): void {
@@ -161,11 +155,16 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   /** Its memory is taken at once; what filling it takes is run by whoever has the control plane. */
   build(vm: number, pages: number, built: Waiter): void {
-    const builder = this.devices.backend ?? this.#vmm;
-    this.#onAccountOf(builder.vcpu, () => {
+    this.#onAccountOf(this.#controlPlane.vcpu, () => {
       this.guests.push(buildLateGuest(vm, this.#workloads[vm], pages, this.#site));
+      this.#site.dom0?.useProcesses(built);
     });
-    builder.run(this.#startCost, built);
+    this.#controlPlane.run(this.#startCost, built);
+  }
+
+  /** Whoever builds VMs. */
+  get #controlPlane(): BackendVm | VmmWork {
+    return this.devices.backend ?? this.#vmm;
   }
 
   comesUp(vm: number): void {
@@ -208,7 +207,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads.forEach(({ startUs }, vm) => {
       if (startUs !== undefined) at(startUs, Event.StartVm, vm);
     });
-    for (const [i, { periodUs }] of this.#mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
+    for (const [i, { periodUs }] of this.#site.mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
     if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
   }
@@ -240,8 +239,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);
         return again(FLUSH_PERIOD_US);
       case Event.Mechanism:
-        this.#onAccountOf(this.#vmm.vcpu, () => this.#mechanisms[subject].work());
-        return again(this.#mechanisms[subject].periodUs);
+        this.#onAccountOf(this.#vmm.vcpu, () => this.#site.mechanisms[subject].work());
+        return again(this.#site.mechanisms[subject].periodUs);
       case Event.Rebalance:
         this.#rebalance();
         return again(this.#allocation.periodUs);

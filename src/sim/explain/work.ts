@@ -18,6 +18,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "guest.kernel": { actor: "guest kernel" },
   "guest.kernel.spin": { actor: "guest kernel", action: "spins for a lock that another vCPU holds" },
   "guest.paravirtual": { actor: "guest kernel", action: "puts a hypercall together, converts frame numbers" },
+  "guest.paravirtual.walk": { actor: "guest kernel", action: "looks through its tables for those to pin or to unpin" },
   "hardware.system-call": { actor: "hardware", action: "to the kernel's ring and back" },
   "hardware.interrupt": { actor: "hardware", action: "interrupt, and back" },
   "hardware.trap": { actor: "hardware", action: "exception, and back" },
