@@ -38,6 +38,7 @@ export class NetworkStack {
     const { cpu, network, networkPath, meter } = this.#machine;
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
+    const perInterrupt = network.packetsPerInterrupt * PACKETS_PER_ACKNOWLEDGEMENT;
     let unacknowledged = 0;
     let heldSince = meter.now;
     cpu.enterKernel("system-call");
@@ -50,11 +51,9 @@ export class NetworkStack {
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
       // The interface has held acknowledgements back for long enough.
       if (meter.now - heldSince >= network.heldCycles) unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
-      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT) heldSince = meter.now;
-      unacknowledged = this.#takeAcknowledgements(
-        unacknowledged + Math.ceil(size / payload),
-        network.packetsPerInterrupt,
-      );
+      const waiting = unacknowledged + Math.ceil(size / payload);
+      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT || waiting >= perInterrupt) heldSince = meter.now;
+      unacknowledged = this.#takeAcknowledgements(waiting, network.packetsPerInterrupt);
       meter.waitUntil(WAIT_NETWORK, sent - network.wireCycles(SOCKET_BUFFER));
     }
     this.#takeAcknowledgements(unacknowledged, 1);
