@@ -71,9 +71,10 @@ export class NetworkStack {
     const from = stream
       ? meter.now - network.wireCycles(SOCKET_BUFFER)
       : Math.max(meter.now, this.#handedOver) + network.delayCycles;
+    const together = stream ? network.packetsHeld(payload) : 1;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
-      const size = Math.min(left, payload * (stream ? network.packetsPerInterrupt : 1));
+      const size = Math.min(left, payload * together);
       unacknowledged = this.#packetsArrive(from, size, payload, unacknowledged);
       left -= size;
     }
