@@ -216,7 +216,7 @@ describe("overcommit", () => {
     const [{ verdict, points }] = overcommitCurves({ name: "r", cells });
     expect(points[1].throughput?.estimate).toBeGreaterThan(0.95);
     expect(verdict.highestRatio).toBeUndefined();
-    expect(verdict.sentence).toContain("no overcommit keeps throughput within 5 %");
+    expect(verdict.sentence).toContain("no overcommit is sure to keep throughput within 5 %");
   });
 
   it("says that the limit lies beyond when every ratio holds, and what there is with one seed", () => {
