@@ -157,13 +157,16 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   build(vm: number, pages: number, built: Waiter): void {
     const builder = this.devices.backend ?? this.#vmm;
     this.#onAccountOf(builder.vcpu, () => {
-      this.guests.push(buildLateGuest(vm, this.#workloads[vm], pages, this.#site));
+      const guest = buildLateGuest(vm, this.#workloads[vm], pages, this.#site);
+      guest.vm.building = true;
+      this.guests.push(guest);
     });
     builder.run(this.#startCost, built);
   }
 
   comesUp(vm: number): void {
     const index = this.guests.findIndex(({ number }) => number === vm);
+    this.guests[index].vm.building = false;
     this.#scheduleGuest(index, 1);
     this.guests[index].start(this.#now);
   }

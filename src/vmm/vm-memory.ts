@@ -204,6 +204,8 @@ export class VmMemory {
   blocked = false;
   /** It was moved away from this host. */
   evicted = false;
+  /** It has its memory and is not up yet. */
+  building = false;
 
   constructor(index: number, pages: number, settings: MemorySettings, number: number) {
     this.index = index;

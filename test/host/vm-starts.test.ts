@@ -9,6 +9,7 @@ import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
+import type { Action, Observations } from "../../src/vmm/memory/policies/policy-contract.ts";
 import { nova } from "../../src/vmm/memory/policies/admission.ts";
 import { qmemman } from "../../src/vmm/memory/policies/qmemman.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
@@ -291,5 +292,60 @@ describe("the balloon driver of a VM that starts late", () => {
     expect(new Set(moves)).toEqual(new Set([0, 100]));
     expect(Math.min(...sizes)).toBeLessThanOrEqual(PAGES - 300);
     expect(sizes.at(-1)).toBeGreaterThanOrEqual(Math.min(...sizes) + 200);
+  });
+});
+
+describe("what a policy is shown of a host on which VMs come and go", () => {
+  type HostSeen = Observations["host"] & { readonly ms: number; readonly vms: readonly string[] };
+
+  /** A policy that looks every 20 ms, and does what it is told at a time. */
+  function looking(at: (nowMs: number) => readonly Action[], guests: readonly CompiledWorkload[], pages: number) {
+    const log: HostSeen[] = [];
+    const part = definePolicy<Record<string, never>, undefined>({
+      name: "looking",
+      summary: "",
+      side: "host",
+      source: "",
+      grade: "A",
+      cadenceUs: 20e3,
+      balloons: false,
+      signals: ["host.free"],
+      parameters: {},
+      start: () => undefined,
+      decide: (_, { host, vms }, state, nowUs) => {
+        if (nowUs >= 0) log.push({ ...host, ms: nowUs / 1000, vms: vms.map(({ name }) => name) });
+        return { actions: nowUs >= 0 ? at(Math.round(nowUs / 1000)) : [], state };
+      },
+    });
+    run(xenWith(part()), guests, pages);
+    return log;
+  }
+
+  it("is the memory promised to a VM while it is built, and the VM once it is up", () => {
+    const log = looking(() => [], [guest(), guest(10e6)], 3 * PAGES);
+    const up = 10_000 + buildMs(PAGES);
+    const building = log.filter(({ ms }) => ms > 10_000.1 && ms < up - 0.1);
+    expect(building.length).toBeGreaterThan(2);
+    for (const { reserved, free, vms } of building)
+      expect([reserved, free, vms]).toEqual([PAGES * 4, 2 * PAGES * 4, ["vm0"]]);
+    const after = log.filter(({ ms }) => ms > up + 0.1);
+    expect(after.length).toBeGreaterThan(100);
+    for (const { reserved, free, vms } of after) expect([reserved, free, vms]).toEqual([0, PAGES * 4, ["vm0", "vm1"]]);
+    expect(log.filter(({ ms }) => ms < 10_000).every(({ reserved }) => reserved === 0)).toBe(true);
+  });
+
+  it("is the memory that a VM left, until a pCPU has cleaned it frame by frame", () => {
+    const evict = (ms: number): readonly Action[] => (ms === 5000 ? [{ kind: "evict", vm: "vm1", rule: "test" }] : []);
+    const log = looking(evict, [guest(), guest()], 2 * PAGES);
+    const perFrameMs = cost("page.zero") / MS;
+    for (const { ms, scrubbing, free } of log) {
+      const cleaned = Math.floor((ms - 5000) / perFrameMs);
+      const left = ms > 5000.1 ? Math.max(0, PAGES - cleaned) : 0;
+      // A frame more or less: event times are whole cycles.
+      expect(Math.abs(scrubbing / 4 - left)).toBeLessThanOrEqual(1);
+      expect(free + scrubbing).toBe(ms > 5000.1 ? PAGES * 4 : 0);
+    }
+    expect(log.some(({ scrubbing }) => scrubbing > 0)).toBe(true);
+    expect(log.at(-1)?.scrubbing).toBe(0);
   });
 });

@@ -79,7 +79,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
-    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
+    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#scrubUs(context), this.#cold);
     this.#state = answerOf(this.name, "start", () => policy.start(parameters));
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
@@ -88,6 +88,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       rule: "the VM is above its cap",
       inputs: (vm) => ({ cap_mib: (this.#caps.get(vm) ?? vm.pages) / PAGES_PER_MIB }),
     };
+  }
+
+  /** A host that cannot page by force is Xen, which cleans what a domain leaves behind before others get it. */
+  #scrubUs({ profile }: HostContext): number {
+    return this.populates ? (profile.costs["page.zero"] ?? 0) / profile.megahertz : 0;
   }
 
   /** Time until the policy is called next. */
@@ -197,7 +202,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { observer } = this.#memory;
     const taking = observer && vm && new PagesTaken(this.#memory, vm);
     const { size } = vm ?? {};
-    if (vm !== undefined) this.#act(action, vm);
+    if (vm !== undefined) this.#act(action, vm, call.nowUs);
     // Some policies set again and again what is set already.
     if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
     const taken = action.kind === "reclaim" ? taking?.figures : undefined;
@@ -206,20 +211,22 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     );
   }
 
-  #act(action: Action, vm: VmMemory): void {
+  #act(action: Action, vm: VmMemory, nowUs: number): void {
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#cold?.pageOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
-    else if (action.kind === "evict") this.#evict(vm);
+    else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
   }
 
   /** The VM leaves the host: it does not run here again, and its frames are free for others. */
-  #evict(vm: VmMemory): void {
+  #evict(vm: VmMemory, nowUs: number): void {
+    const { free } = this.#memory.frames;
     vm.blocked = true;
     vm.evicted = true;
     for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.#memory.discard(vm, ppn);
     vm.returned = 0;
+    this.#view.vmHasLeft(this.populates ? this.#memory.frames.free - free : 0, nowUs);
   }
 
   /** The balloon keeps to the cap where nothing else can. */

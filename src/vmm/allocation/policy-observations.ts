@@ -22,12 +22,37 @@ export class HostView implements VmsByName {
   readonly #reports = new Map<VmMemory, { readonly askedUs: number; readonly report: GuestReport | undefined }>();
   readonly #names = new Map<string, VmMemory>();
 
-  /** `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
-  constructor(memory: HostMemory, parameters: ViewParameters, hasSwapSpace: boolean, cold?: ColdPages) {
+  /** Frames that had to be cleaned at a time. */
+  #dirtyFrames = 0;
+  #dirtySinceUs = 0;
+  /** How long that takes for one. */
+  readonly #scrubUs: number;
+
+  /** `scrubUs`: to clean a frame, 0 where they are given out as they are; `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
+  constructor(
+    memory: HostMemory,
+    parameters: ViewParameters,
+    hasSwapSpace: boolean,
+    scrubUs: number,
+    cold?: ColdPages,
+  ) {
+    this.#scrubUs = scrubUs;
     this.#cold = cold;
     this.#memory = memory;
     this.#parameters = parameters;
     this.#hasSwapSpace = hasSwapSpace;
+  }
+
+  /** Frames of a VM that has left are cleaned by a pCPU that has nothing else to do, so that this takes nobody's time. */
+  vmHasLeft(frames: number, nowUs: number): void {
+    this.#dirtyFrames = this.#dirty(nowUs) + frames;
+    this.#dirtySinceUs = nowUs;
+  }
+
+  #dirty(nowUs: number): number {
+    if (this.#dirtyFrames === 0 || this.#scrubUs === 0) return 0;
+    const clean = Math.floor((nowUs - this.#dirtySinceUs) / this.#scrubUs);
+    return Math.max(0, this.#dirtyFrames - clean);
   }
 
   vmNamed(name: string): VmMemory | undefined {
@@ -36,15 +61,20 @@ export class HostView implements VmsByName {
 
   observe(nowUs: number): Observations {
     const { frames, vms, swapIns, swapOuts, slots } = this.#memory;
-    const running = vms.filter(({ evicted }) => !evicted);
+    const building = vms.filter((vm) => vm.building);
+    const running = vms.filter((vm) => !vm.evicted && !vm.building);
+    // The model gives a VM its frames at once; a host fills them one by one until the VM is up.
+    const unfilled = sumOf(building, ({ mapped }) => mapped);
+    // A frame that is needed before its turn is cleaned when it is given out.
+    const scrubbing = Math.min(frames.free, this.#dirty(nowUs));
     return {
       host: {
         total: frames.forVms * KIB_PER_PAGE,
-        free: frames.free * KIB_PER_PAGE,
-        // The model's host has no page cache, and its frames are clean as soon as they are free.
+        free: (frames.free - scrubbing + unfilled) * KIB_PER_PAGE,
+        // The model's host has no page cache.
         reclaimable: 0,
-        scrubbing: 0,
-        reserved: 0,
+        scrubbing: scrubbing * KIB_PER_PAGE,
+        reserved: sumOf(building, ({ pages, ballooned }) => pages - ballooned) * KIB_PER_PAGE,
         // Where nothing else is set, as large as it must be for every VM to fit.
         swapTotal: this.#hasSwapSpace
           ? Math.min(
