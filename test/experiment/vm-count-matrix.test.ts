@@ -90,7 +90,8 @@ describe("the matrix of a host of given memory", () => {
   });
 
   it("begins with how many VMs just fit", () => {
-    const { strategies, workloads } = vmCountStart(TEXT, "m.yaml", question);
+    const { strategies, workloads, contents } = vmCountStart(TEXT, "m.yaml", question);
+    expect([...contents]).toEqual([["typical-server", 8]]);
     expect(strategies).toEqual(["esx", "xen-pv"]);
     expect(workloads).toEqual([{ workload: "typical-server", fit: 8 }]);
     expect(() => vmCountStart(TEXT, "m.yaml", { hostPages: 65_535 })).toThrow("one VM of typical-server has 256 MiB");
