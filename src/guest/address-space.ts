@@ -98,7 +98,9 @@ export class AddressSpace {
   freeTables(start: number, end: number): void {
     const [first, last] = [start >>> this.#bits, (end - 1) >>> this.#bits];
     const areas = [...this.#tables[0].keys()].filter((area) => area >= first && area <= last).sort((a, b) => a - b);
-    const { frames, tables } = this.#context;
+    const { frames, machine, tables } = this.#context;
+    // What has been cleared may be queued still, and is about to be read.
+    machine.mmu.commit();
     const freed: number[] = [];
     for (const lowest of areas) {
       let area = lowest;
@@ -166,6 +168,8 @@ export class AddressSpace {
         table = this.#context.tables.take(level, this.root);
         this.#tables[level].set(area, table);
         mmu.writeEntry(upper, area & this.#mask, entryOf(table, UPPER_FLAGS), "set");
+        // XenLinux 2.4, pmd_populate, include/asm-xeno/pgalloc.h.
+        mmu.commit();
       }
       upper = table;
     }

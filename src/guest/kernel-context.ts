@@ -7,6 +7,7 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { GuestPages } from "./guest-pages.ts";
+import type { KernelPages } from "./kernel-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
 import type { PageTableFrames } from "./page-table-frames.ts";
@@ -25,6 +26,8 @@ export interface GuestMachine {
   readonly network: NetworkLink;
   readonly meter: Meter;
   readonly pageTableFormat: PageTableFormat;
+  /** The kernel's own memory in the TLB; undefined where nobody knows which pages it visits. */
+  readonly kernelPages?: KernelPages;
 }
 
 export interface KernelContext {

@@ -13,6 +13,8 @@ export interface KernelVersion {
   readonly copiesRegions: boolean;
   /** Page tables that are not needed any more are kept for the next process, not freed. */
   readonly keepsTables: boolean;
+  /** The end of an address space flushes the TLB for each of its mappings, and twice more: for all of it, and for the tables. */
+  readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
   /** mprotect invalidates up to so many pages one by one. */
@@ -80,6 +82,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
     keepsTables: true, // see PageTableFrames
+    // zap_page_range (tlb_finish_mmu) and clear_page_tables (flush_tlb_pgtables), mm/memory.c; exit_mmap, mm/mmap.c
+    flushesEachMapping: true,
     flushesEmptyUnmaps: false,
     singlePageInvalidations: 1,
     clearsBeforeCopy: false,
@@ -112,6 +116,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
     keepsTables: false,
+    flushesEachMapping: false, // exit_mmap, mm/mmap.c: the address space is not in use any more
     // free_p4d_range sets freed_tables where a mapping is alone in its 512 GB, as half of those placed at random are, though
     // with four levels there is nothing to free (p4d_free_tlb): one tlb_flush of one page in the trace of real events.
     flushesEmptyUnmaps: true,

@@ -100,7 +100,6 @@ export class Processes {
       if (executed !== space) machine.mmu.retire(space.root);
       this.#tearDown(space);
       if (executed !== space) space.destroy();
-      else machine.mmu.invalidate(ALL_PAGES);
     }
     machine.mmu.commit();
     executed.regions = image.regions;
@@ -211,9 +210,16 @@ export class Processes {
 
   /** Everything a process has mapped goes, and with it the tables but for the root. */
   #tearDown(space: AddressSpace): void {
+    const { machine, version } = this.#context;
     this.unmapAll(space);
+    // One for each mapping, as it goes, one for all and one for the tables; nothing is visited in between.
+    const flushes = version.flushesEachMapping ? space.regions.length + 2 : 0;
+    for (let flush = 0; flush < flushes; flush++) {
+      machine.mmu.invalidate(ALL_PAGES);
+      machine.mmu.commit();
+    }
     space.regions = [];
-    space.freeTables(0, this.#context.version.layout.userEnd);
+    space.freeTables(0, version.layout.userEnd);
   }
 
   #newSpace(): AddressSpace {

@@ -30,6 +30,8 @@ export class NetworkLink {
   /** Cycles the wire has been busy, per direction. */
   busyTransmit = 0;
   busyReceive = 0;
+  /** Network interfaces that share the traffic. */
+  readonly interfaces: number;
   /** Packets of a stream that share one interrupt. */
   readonly packetsPerInterrupt: number;
   /** Longest that the first of them waits for the others; infinite where only their number counts. */
@@ -42,7 +44,8 @@ export class NetworkLink {
   #receiveFree = 0;
 
   constructor(profile: MachineProfile) {
-    const { packetsPerInterrupt, heldUs } = profile.network;
+    const { interfaces, packetsPerInterrupt, heldUs } = profile.network;
+    this.interfaces = interfaces;
     this.packetsPerInterrupt = packetsPerInterrupt;
     this.heldCycles = heldUs === undefined ? Infinity : microsecondsToCycles(profile, heldUs);
     this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);

@@ -44,7 +44,10 @@ export interface MachineProfile {
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: DiskProfile;
   readonly network: {
+    /** Of all interfaces together. */
     readonly megabitsPerSecond: number;
+    /** Alike, and used in turn. */
+    readonly interfaces: number;
     /** Packets that arrive in a row before the interface interrupts. */
     readonly packetsPerInterrupt: number;
     /** The longest that it waits for them; without it, until so many have arrived. */

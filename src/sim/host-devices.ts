@@ -1,5 +1,6 @@
 /** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
 import type { Ledger } from "../core/ledger.ts";
+import { Fifo } from "../core/fifo.ts";
 import { event } from "../core/ledger.ts";
 import { createDisk } from "../machine/disk.ts";
 import { NetworkLink, packetsFor } from "../machine/network-link.ts";
@@ -14,6 +15,7 @@ import { Event } from "./host-events.ts";
 import { LinkSends } from "./link-sends.ts";
 import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
 import { RequestRings, type Taken } from "./request-rings.ts";
+import { HostVolume } from "./host-volume.ts";
 import { ShapedSends } from "./shaped-sends.ts";
 import { TrafficShaper } from "./traffic-shaper.ts";
 import { TransmitCredit } from "./transmit-credit.ts";
@@ -35,6 +37,8 @@ export class HostDevices {
   /** By kind of job: disk, packets to send, packets received. */
   readonly rings: readonly RequestRings[];
   backend: BackendVm | undefined;
+  /** Packets that found no room at the interface. */
+  packetsLost = 0;
   /** Absent: guests may send as much as they like. */
   readonly shaped: ShapedSends | undefined;
   /** Guests send straight to the link where no back end, and no shaper, is in between. */
@@ -44,18 +48,20 @@ export class HostDevices {
   readonly #arriving = new Map<number, IoJob>();
   #arrivals = 0;
   /** What back ends have given the link, in order. */
-  readonly #leaving: Taken[] = [];
+  readonly #leaving = new Fifo<Taken>();
   /** The host's disk, and that of the VMM's swap space if it has one of its own. */
   readonly #disks: readonly BusyDisk[];
   /** Whose disk requests go through rings. */
   readonly #disksHaveRings: boolean;
   readonly #shares: DiskShares | undefined;
+  /** Absent: virtual disks do not grow, and no other host uses them. */
+  readonly volume: HostVolume | undefined;
   /** When the back end is to look at its rings again. */
   #backendCalledAt = Infinity;
 
   /**
    * `sharesOf`: disk shares of a guest, by its index. `swapDisk`: absent where the VMM's swap space is on the host's disk. Disk
-   * events have the number of the disk as subject.
+   * events have the number of the disk as subject. `ownRequest`: the VMM makes a request for itself, and pays for it.
    */
   constructor(
     vmm: Pick<Vmm, "disk" | "network">,
@@ -64,6 +70,7 @@ export class HostDevices {
     ledger: Ledger,
     sharesOf: (guest: number) => number,
     swapDisk?: MachineProfile["disk"],
+    ownRequest: () => void = () => {},
   ) {
     const disks = swapDisk === undefined ? [profile.disk] : [profile.disk, swapDisk];
     this.#disks = disks.map((disk, i) => new BusyDisk(createDisk(profile, disk), i, events));
@@ -76,10 +83,21 @@ export class HostDevices {
     if (shaping !== undefined) {
       this.shaped = new ShapedSends(new TrafficShaper(shaping, profile.megahertz), events, profile.megahertz, onDrop);
     }
-    this.sends = new LinkSends(this.link, events, profile.megahertz, () => ledger.count(LINK_DROP));
+    this.sends = new LinkSends(this.link, events, profile.megahertz, () => {
+      this.packetsLost++;
+      ledger.count(LINK_DROP);
+    });
     const onFull = (): void => ledger.count(RING_FULL);
     this.#disksHaveRings = diskQueue !== undefined;
     this.#shares = diskQueue?.sharing && new DiskShares(diskQueue.sharing, sharesOf);
+    if (diskQueue?.volume !== undefined) {
+      this.volume = new HostVolume(diskQueue.volume, ledger, events, profile.megahertz, {
+        ownRequest,
+        toDisk: (job, now) =>
+          this.#toDisk({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: 0 }, now),
+        goOn: (taken, now) => this.#toShares(taken, now),
+      });
+    }
     this.rings = [
       new RequestRings(diskQueue ?? NO_RING, onFull),
       new RequestRings(networkQueue, onFull, credit),
@@ -135,6 +153,8 @@ export class HostDevices {
         return this.sends.onEvent(detail, now);
       case Event.LinkDone:
         return this.#linkDone(now);
+      case Event.OtherHost:
+        return this.volume?.otherHost(now);
       case Event.Arrival:
         return this.#arrived(detail, now);
       default:
@@ -160,6 +180,11 @@ export class HostDevices {
       this.#leaving.push(taken);
       return this.#events.add(leaves, Event.LinkDone);
     }
+    if (this.volume === undefined || taken.job.guest === NOBODY) return this.#toShares(taken, now);
+    this.volume.submit(taken, now);
+  }
+
+  #toShares(taken: Taken, now: number): void {
     if (this.#shares === undefined || this.#diskOf(taken) === SWAP_DISK) return this.#toDisk(taken, now);
     this.#shares.put(taken);
     this.#serveShares(this.#shares, now);

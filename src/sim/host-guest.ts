@@ -5,12 +5,13 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
 import { GuestJobs } from "./guest-jobs.ts";
 import { GuestOperations } from "./guest-operations.ts";
+import { GuestBoot } from "./guest-boot.ts";
 import { GuestDiscards } from "./guest-discards.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
@@ -19,8 +20,10 @@ import { HeldBack } from "./held-back.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { IoJob, Waiter } from "./io-job.ts";
 import { KernelLock } from "./kernel-lock.ts";
+import { OomKiller } from "./oom-killer.ts";
 import type { OperationPrices } from "./operation-prices.ts";
-import type { Processors, Vcpu } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
@@ -66,6 +69,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   /** At least one; the first is the one that boots, and does what is not the work of a thread. */
   readonly cpus: readonly GuestCpu[];
   readonly #index: number;
+  readonly #shape: GuestShape;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
   readonly #source: RequestSource;
@@ -73,6 +77,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly #operations: GuestOperations;
   readonly #jobs: GuestJobs;
   readonly #threads: readonly GuestThread[];
+  readonly #killer: OomKiller;
   readonly #ready: GuestThread[] = [];
   /** The thread that ran last, or runs. */
   #latest: GuestThread | undefined;
@@ -85,6 +90,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.#shape = workload.guest;
     this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
@@ -115,8 +121,10 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       { length: workload.guest.threads },
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
+    this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
+    this.#operations.killer = this.#killer;
     this.#serving = this.#threads.length;
-    this.balloon = new GuestBalloon(memory, this.#boot, around, (waiter) => {
+    this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
       this.cpus[0].wake();
     });
@@ -136,6 +144,23 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   get pageFaults(): number {
     const { demandZeroFaults, swapFaults } = this.memory.anonymous;
     return demandZeroFaults + swapFaults + this.#operations.otherFaults;
+  }
+
+  /** Processes that its kernel has killed for want of memory. */
+  get oomKills(): number {
+    return this.#killer.kills;
+  }
+
+  /** Boot, and tell when that is done. */
+  boot(now: number, booted: (now: number) => void): void {
+    const { pending } = this.#boot;
+    const submit = (waiter: Waiter): void => {
+      this.#around.host.payer = pending;
+      this.#submitNow(waiter, this.#around.now());
+      this.cpus[0].wake();
+    };
+    const guest = { shape: this.#shape, prices: this.#prices, requests: this.memory.requests, pending, submit };
+    new GuestBoot(guest, booted).start(now);
   }
 
   /** All threads take their first request. */
@@ -236,7 +261,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       this.#serving--;
       return;
     }
-    thread.next = this.#source.first(request);
+    thread.first = this.#source.first(request);
+    thread.next = thread.first;
     thread.end = this.#source.end(request);
     thread.timed = this.#source.isTimed(request);
     thread.arrival = this.#source.begins(request, now);

@@ -2,12 +2,11 @@
 import type { Ledger } from "../core/ledger.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";
 import type { CellOutcome } from "./cell.ts";
-import type { HostDevices } from "./host-devices.ts";
+import { COUNTERS, type CountedHost, type Counters, countersOf, RARE_COUNTERS } from "./host-counters.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { GroupFigures } from "./group-figures.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
@@ -37,30 +36,11 @@ const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {
   active_mib: ({ active }) => active,
 };
 
-/** Figures that only grow; what they grow by in the measured window counts. */
-const COUNTERS = [
-  "disk_busy",
-  "network_busy",
-  "host_swap_ins",
-  "host_swap_outs",
-  "guest_swap_ins",
-  "guest_swap_outs",
-  "guest_page_faults",
-  "guest_out_of_memory",
-  "cow_breaks",
-  "pages_scanned",
-] as const;
-/** The same, absent where there were none: most VMMs have one kind of paging only. */
-const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins"] as const;
-type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
 /** Significant digits of figures that are means of samples. */
 const DIGITS = 6;
 
-export interface ObservedHost {
+export interface ObservedHost extends CountedHost {
   readonly profile: MachineProfile;
-  readonly memory: HostMemory;
-  readonly devices: HostDevices;
-  readonly guests: readonly HostGuest[];
   readonly ledger: Ledger;
   /** VMs differ in work or settings: each has figures of its own. */
   readonly vmsDiffer: boolean;
@@ -95,7 +75,7 @@ export class HostObserver {
     this.#groups = groups && new GroupFigures(configured, groups, profile.megahertz);
     this.#dynamics = new AllocationDynamics(host.memory);
     this.#fairness = new MemoryFairness(host.memory);
-    this.#countersAtStart = this.#counters();
+    this.#countersAtStart = countersOf(this.#host);
   }
 
   /** A request of a VM is over; latency in cycles. */
@@ -114,7 +94,7 @@ export class HostObserver {
     this.#groups?.beginWindow();
     this.#dynamics.beginWindow();
     this.#fairness.beginWindow();
-    this.#countersAtStart = this.#counters();
+    this.#countersAtStart = countersOf(this.#host);
     this.#cyclesAtStart = this.#host.ledger.cyclesByCause();
     this.#eventsAtStart = this.#host.ledger.eventsByCause();
   }
@@ -149,6 +129,7 @@ export class HostObserver {
         ...this.#evictions(),
         ...this.#steadiness(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
+        ...this.#dom0(),
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
@@ -182,6 +163,12 @@ export class HostObserver {
     return evicted > 0 ? { vms_evicted: evicted } : {};
   }
 
+  /** What dom0 has at the end; absent where that is nobody's question. */
+  #dom0(): Record<string, number> {
+    const { driverDomain } = this.#host.memory;
+    return driverDomain === undefined ? {} : { dom0_memory_mib: driverDomain.vm.mapped / PAGES_PER_MIB };
+  }
+
   #steadiness(): Record<string, number> {
     const requests = this.#host.equalWork ? { jain_requests: this.#vms.jainRequests } : {};
     const figures = { ...this.#dynamics.metrics, ...this.#fairness.metrics, ...requests };
@@ -202,7 +189,7 @@ export class HostObserver {
   }
 
   #counterMetrics(window: number): Record<string, number> {
-    const { disk_busy, network_busy, ...counts } = difference(this.#counters(), this.#countersAtStart);
+    const { disk_busy, network_busy, ...counts } = difference(countersOf(this.#host), this.#countersAtStart);
     const percent = (busy = 0): number => Math.min(100, (100 * busy) / Math.max(1, window));
     return {
       disk_busy_percent: percent(disk_busy),
@@ -231,11 +218,12 @@ export class HostObserver {
     const { memory, guests } = this.#host;
     const { frames } = memory;
     const total = (pages: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + pages(guest), 0);
+    const dom0 = memory.driverDomain?.vm.mapped ?? 0;
     const pages = [
       frames.free,
-      frames.private,
+      frames.private - dom0,
       frames.shared,
-      frames.overhead,
+      frames.overhead + dom0,
       frames.saved,
       total(({ vm }) => vm.ballooned),
       total(({ vm }) => vm.compressed + vm.patched),
@@ -265,25 +253,6 @@ export class HostObserver {
 
   #vmsWithColumns(): readonly HostGuest[] {
     return this.#host.vmsDiffer ? this.#host.guests : [];
-  }
-
-  #counters(): Counters {
-    const { memory, devices, guests } = this.#host;
-    const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
-    return {
-      disk_busy: devices.diskBusy,
-      network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
-      host_swap_ins: memory.swapIns,
-      host_swap_outs: memory.swapOuts,
-      double_paged_outs: memory.doublePagedOuts,
-      double_paged_ins: memory.doublePagedIns,
-      guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
-      guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
-      guest_page_faults: total((guest) => guest.pageFaults),
-      guest_out_of_memory: total((guest) => guest.memory.pages.outOfMemory),
-      cow_breaks: memory.cowBreaks,
-      pages_scanned: memory.pagesScanned,
-    };
   }
 }
 

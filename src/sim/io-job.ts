@@ -37,8 +37,13 @@ export interface IoJob {
 
 export const NOBODY = -1;
 
-/** A read or write of the VMM's swap space: no guest, no back end. */
-export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
-  const common = { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, bytes: 0, hostSwap: true };
+/** A request of the VMM's own to the disk with the VMs: no guest, no back end. */
+export function hostDiskJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
+  const common = { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, bytes: 0, hostSwap: false };
   return { ...common, page, pages, write };
+}
+
+/** A read or write of the VMM's swap space. */
+export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
+  return { ...hostDiskJob(waiter, page, pages, write), hostSwap: true };
 }

@@ -37,6 +37,8 @@ export class OperationPrices {
   readonly munmapPage: CostVector;
   readonly mprotectPage: CostVector;
   readonly timerInterrupt: CostVector;
+  /** A driver of the guest's calls the VMM, which does nothing. */
+  readonly vmmCall: CostVector;
   readonly readFilePage: CostVector;
   readonly writeFilePage: CostVector;
   readonly diskRead: CostVector;
@@ -71,6 +73,7 @@ export class OperationPrices {
     this.munmapPage = front("munmap-page");
     this.mprotectPage = front("mprotect-page");
     this.timerInterrupt = front("timer-interrupt");
+    this.vmmCall = front("vmm-call");
     this.readFilePage = front("read-file-page");
     this.writeFilePage = front("write-file-page");
     [this.diskRead, this.diskReadBackend] = [front("disk-read"), back("disk-read")];

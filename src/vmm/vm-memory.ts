@@ -50,6 +50,9 @@ export const Watch = {
   Kept: 8,
   /** The accessed bit of the entry that maps it has been cleared since. */
   NotAccessed: 16,
+  /** The host's swap space has a copy of it, which a write makes worthless; the host has read it ahead of its use. */
+  SwapCopy: 32,
+  ReadAhead: 64,
 } as const;
 
 /** Small pages in a large one of 2 MiB. */
@@ -75,10 +78,14 @@ export interface BalloonPrice {
 
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
+  /** Give the guest up to so many pages that it has never had; returns how many it has taken. */
+  hotAdd?(pages: number): number;
   /** It has not yet run what its last step takes, or waits for the disk. */
   readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
   poll(target: number, most: number, step?: BalloonStep): void;
+  /** The driver calls the VMM so many times, which takes the guest's time. Absent: it takes none. */
+  calls?(count: number): void;
 }
 
 /** How long a VM has been ready to run and did not, because others did or the VMM was reading its memory back. */
@@ -173,6 +180,8 @@ export class VmMemory {
   balloonMayGrow = true;
   mapped = 0;
   ballooned = 0;
+  /** Of these, pages that the guest has never had: they may be added to it. */
+  absent = 0;
   swapped = 0;
   /** Pages in its compression cache. */
   compressed = 0;

@@ -72,7 +72,10 @@ export const machineSchema = z
         kind,
       })
       .optional(),
-    network: z.strictObject({ rate: positiveBandwidth, source, kind }).optional(),
+    network: z
+      .strictObject({ rate: positiveBandwidth, interfaces: count.default(1), source, kind })
+      .optional()
+      .meta({ description: "Rate of all interfaces together, and how many there are." }),
     "network-interrupts": z
       .strictObject({ packets: count, held: positiveDuration.optional(), delay: duration.optional(), source, kind })
       .optional()
@@ -150,6 +153,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     disk: diskProfile(disk),
     network: {
       megabitsPerSecond: network.rate / MEGA,
+      interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
       delayUs: interrupts?.delay ?? 0,

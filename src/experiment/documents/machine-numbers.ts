@@ -55,6 +55,9 @@ function deviceNumbers(
           ...writeCacheNumbers(disk["write-cache"], profile.disk.writeCache),
         ]),
     ...(network === undefined ? [] : [sourced("network.rate", profile.network.megabitsPerSecond, "Mb/s", network)]),
+    ...(network === undefined || network.interfaces === 1
+      ? []
+      : [sourced("network.interfaces", network.interfaces, "interfaces", network)]),
     ...(interrupts === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),

@@ -1,5 +1,6 @@
 /** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
 import { KIB_PER_PAGE } from "../../machine/page.ts";
+import { DOM0 } from "../driver-domain.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
@@ -14,33 +15,31 @@ export interface ViewParameters {
   readonly statisticsPeriodSeconds: number;
 }
 
+/** What is to be seen of one host and not of another. */
+export interface ShownHost {
+  readonly swapSpace: boolean;
+  /** Only to a policy that manages it. */
+  readonly dom0: boolean;
+  /** To clean a frame before somebody else gets it; 0: frames are given out as they are. */
+  readonly scrubUs: number;
+  /** Only for a policy that asks how old pages are, for looking at that has its price. */
+  readonly cold: ColdPages | undefined;
+}
+
 export class HostView implements VmsByName {
   readonly #memory: HostMemory;
   readonly #parameters: ViewParameters;
-  readonly #hasSwapSpace: boolean;
-  readonly #cold: ColdPages | undefined;
+  readonly #shown: ShownHost;
   readonly #reports = new Map<VmMemory, { readonly askedUs: number; readonly report: GuestReport | undefined }>();
   readonly #names = new Map<string, VmMemory>();
-
   /** Frames that had to be cleaned at a time. */
   #dirtyFrames = 0;
   #dirtySinceUs = 0;
-  /** How long that takes for one. */
-  readonly #scrubUs: number;
 
-  /** `scrubUs`: to clean a frame, 0 where they are given out as they are; `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
-  constructor(
-    memory: HostMemory,
-    parameters: ViewParameters,
-    hasSwapSpace: boolean,
-    scrubUs: number,
-    cold?: ColdPages,
-  ) {
-    this.#scrubUs = scrubUs;
-    this.#cold = cold;
+  constructor(memory: HostMemory, parameters: ViewParameters, shown: ShownHost) {
     this.#memory = memory;
     this.#parameters = parameters;
-    this.#hasSwapSpace = hasSwapSpace;
+    this.#shown = shown;
   }
 
   /** Frames of a VM that has left are cleaned by a pCPU that has nothing else to do, so that this takes nobody's time. */
@@ -50,8 +49,8 @@ export class HostView implements VmsByName {
   }
 
   #dirty(nowUs: number): number {
-    if (this.#dirtyFrames === 0 || this.#scrubUs === 0) return 0;
-    const clean = Math.floor((nowUs - this.#dirtySinceUs) / this.#scrubUs);
+    if (this.#dirtyFrames === 0 || this.#shown.scrubUs === 0) return 0;
+    const clean = Math.floor((nowUs - this.#dirtySinceUs) / this.#shown.scrubUs);
     return Math.max(0, this.#dirtyFrames - clean);
   }
 
@@ -76,7 +75,7 @@ export class HostView implements VmsByName {
         scrubbing: scrubbing * KIB_PER_PAGE,
         reserved: sumOf(building, ({ pages, ballooned }) => pages - ballooned) * KIB_PER_PAGE,
         // Where nothing else is set, as large as it must be for every VM to fit.
-        swapTotal: this.#hasSwapSpace
+        swapTotal: this.#shown.swapSpace
           ? Math.min(
               slots.capacity,
               sumOf(vms, ({ pages }) => pages),
@@ -86,12 +85,19 @@ export class HostView implements VmsByName {
         swappedInPages: swapIns,
         swappedOutPages: swapOuts,
       },
-      vms: running.map((vm) => this.#observeVm(vm, nowUs)),
+      vms: [...this.#observeDom0(nowUs), ...running.map((vm) => this.#observeVm(`vm${vm.number}`, vm, nowUs))],
     };
   }
 
-  #observeVm(vm: VmMemory, nowUs: number): VmObservations {
-    const name = `vm${vm.number}`;
+  /** Whoever manages it has a minimum of its own for it. */
+  #observeDom0(nowUs: number): VmObservations[] {
+    const { driverDomain } = this.#memory;
+    if (!this.#shown.dom0 || driverDomain === undefined) return [];
+    const { vm, fixed } = driverDomain;
+    return [{ ...this.#observeVm(DOM0, vm, nowUs), minimum: 0, fixedSize: fixed }];
+  }
+
+  #observeVm(name: string, vm: VmMemory, nowUs: number): VmObservations {
     this.#names.set(name, vm);
     // A VM has the size that it came up with until it is given another.
     vm.size ??= vm.pages - vm.ballooned;
@@ -103,9 +109,10 @@ export class HostView implements VmsByName {
       target: vm.size * KIB_PER_PAGE,
       minimum: vm.least * KIB_PER_PAGE,
       maximum: vm.pages * KIB_PER_PAGE,
+      ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
-      ...(this.#cold && { cold: this.#cold.count(vm, nowUs) * KIB_PER_PAGE }),
+      ...(this.#shown.cold && { cold: this.#shown.cold.count(vm, nowUs) * KIB_PER_PAGE }),
       shares: SHARES,
       canBalloon: vm.balloon !== undefined,
       migrating: false,
