@@ -15,6 +15,8 @@ blocks:
     vms: [8]
     overcommit: [0.9, 2]
 `;
+const block = (lines: string): string => `name: m\nblocks:\n  - name: b\n    vmms: [esx]\n    machines: [x]\n${lines}`;
+const problem = (lines: string) => () => readMatrix(block(lines), "m.yaml");
 const HOST_PAGES = 2 * 262_144;
 const pagesOf = (workload: string): number => (workload === "typical-server" ? 65_536 : 32_768);
 
@@ -98,9 +100,6 @@ describe("the matrix of a host of given memory", () => {
   });
 
   it("tells what does not go together in one", () => {
-    const block = (lines: string): string =>
-      `name: m\nblocks:\n  - name: b\n    vmms: [esx]\n    machines: [x]\n${lines}`;
-    const problem = (lines: string) => () => readMatrix(block(lines), "m.yaml");
     expect(problem("    workloads: [w]\n    host-memory: [2GiB]\n")).toThrow("needs vms");
     expect(problem("    vms: [2]\n")).toThrow('is missing, and there is no "mix" in its place');
     expect(problem("    vms: [2]\n    workloads: [w]\n    mix: { w: 1, v: 1 }\n")).toThrow(
