@@ -53,9 +53,10 @@ export class Dom0 {
   /** The host runs: from now on its driver's steps cost its vCPU. */
   runOn(vcpu: Vcpu): void {
     this.memory.requests.clear();
-    this.#domain.vm.balloon = new GuestBalloon(this.memory, { vcpu, vmmCall: FREE }, this.#around, (waiter) =>
-      this.#submit(waiter),
-    );
+    this.#domain.vm.balloon = new GuestBalloon(this.memory, { vcpu, vmmCall: FREE }, this.#around, (waiter) => {
+      this.#submit(waiter);
+      this.#around.processors.wake(vcpu);
+    });
   }
 
   /** The toolstack builds a domain; `built` waits for its pages that have to be read back. */
