@@ -44,17 +44,21 @@ const run = (vmm: Vmm, count: number, cores = 2) => {
 };
 const CYCLES = 2000 * MS;
 
+function hasConsole({ scheduler }: Vmm): boolean {
+  return scheduler.definition.consoleOf?.(scheduler.parameters) !== undefined;
+}
+
+function guests(count: number, vcpus: number): CompiledWorkload[] {
+  const one = hog();
+  return Array.from({ length: count }, () => ({ ...one, guest: { ...one.guest, vcpus } }));
+}
+
 describe("the service console", () => {
   it("is there up to ESX 4, and not on ESXi", () => {
-    const has = (vmm: Vmm): boolean => vmm.scheduler.definition.consoleOf?.(vmm.scheduler.parameters) !== undefined;
-    expect([esx, esx3, esx4, esx5, esx6].map(has)).toEqual([true, true, true, false, false]);
+    expect([esx, esx3, esx4, esx5, esx6].map(hasConsole)).toEqual([true, true, true, false, false]);
   });
 
   it("has the memory of the administration guide for so many virtual processors, on top of what VMs have", () => {
-    const guests = (count: number, vcpus: number) => {
-      const one = hog();
-      return Array<CompiledWorkload>(count).fill({ ...one, guest: { ...one.guest, vcpus } });
-    };
     expect([1, 8, 9, 16, 17, 33].map((count) => consolePages(guests(count, 1)) / 256)).toEqual([
       192, 192, 272, 272, 384, 512,
     ]);

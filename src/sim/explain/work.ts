@@ -39,6 +39,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.trap.user-root": { actor: "VMM", action: "loads the kernel's page tables, and those of user code again" },
   "vmm.hypercall.multicall-entry": { actor: "VMM", action: "one call of a multicall" },
   "vmm.hypercall.switch-task": { actor: "VMM", action: "is told the kernel's stack and segments" },
+  "vmm.hypercallback": { actor: "VMM", action: "runs code that the guest has given it, to learn what a page is worth" },
   "vmm.event-channel": { actor: "VMM", action: "event" },
   "vmm.exit.world-switch": { actor: "hardware", action: "out of guest mode and back into it" },
   "vmm.exit.control-block": { actor: "VMM", action: "reads and writes the control block" },
