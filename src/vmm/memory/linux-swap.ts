@@ -210,6 +210,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
 
   /** The process of a VM serves a request of its guest's. */
   #serve(vm: VmMemory): void {
+    if (this.#text.allInUse) return;
     const aged = this.#agedOf(vm);
     this.#text.use((page) => aged.addText(page));
   }
