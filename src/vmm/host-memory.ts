@@ -7,7 +7,7 @@ import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
-import { FrameState, MachineFrames } from "../machine/frames.ts";
+import { MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
@@ -20,6 +20,7 @@ import type {
   PageSharer,
   RoomMaker,
 } from "./memory-roles.ts";
+import { Mark } from "./page-marks.ts";
 import { PinnedPage } from "./pinned-page.ts";
 import { SwapSlots } from "./swap-slots.ts";
 import {
@@ -32,7 +33,6 @@ import {
   slotCode,
   UNBACKED,
   VmMemory,
-  Watch,
 } from "./vm-memory.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
@@ -90,7 +90,7 @@ export class HostMemory {
   addVm(pages: number, settings: VmMemory["settings"] = {}, number = this.vms.length): VmMemory {
     const vm = new VmMemory(this.vms.length, pages, settings, number);
     this.vms.push(vm);
-    if (this.clairvoyance !== undefined) vm.watched.fill(Watch.Sampled);
+    if (this.clairvoyance !== undefined) vm.marks.addAll(Mark.Sampled);
     return vm;
   }
 
@@ -109,14 +109,14 @@ export class HostMemory {
   /** A guest page is read, whatever it holds. */
   touch(vm: VmMemory, ppn: number): void {
     if (vm.backing[ppn] < 0) this.#back(vm, ppn);
-    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn);
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn);
-    if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn);
+    if (this.frames.isShared(mpn)) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
 
@@ -210,7 +210,7 @@ export class HostMemory {
 
   #leave(vm: VmMemory, ppn: number): void {
     const mpn = vm.backing[ppn];
-    const shared = this.frames.state[mpn] === FrameState.Shared;
+    const shared = this.frames.isShared(mpn);
     if (shared && this.frames.references(mpn) === 1) this.sharer?.forget(vm, ppn);
     this.frames.drop(mpn);
   }
@@ -285,10 +285,10 @@ export class HostMemory {
   }
 
   #noteActivity(vm: VmMemory, ppn: number): void {
-    const marks = vm.watched[ppn];
-    vm.watched[ppn] = 0;
+    const sampled = vm.marks.has(ppn, Mark.Sampled);
+    vm.marks.clear(ppn);
     if (this.clairvoyance !== undefined) return this.clairvoyance.touched(vm, ppn);
-    if ((marks & Watch.Sampled) === 0) return;
+    if (!sampled) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }

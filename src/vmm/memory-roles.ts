@@ -44,7 +44,7 @@ export interface PageCompressor {
 
 /** Who knows what guests are going to do, and moves their pages at no cost: a bound for everybody else. */
 export interface Clairvoyance {
-  /** A page is used for the first time since its marks in VmMemory.watched were set. */
+  /** A page is used for the first time since its marks in VmMemory.marks were set. */
   touched(vm: VmMemory, ppn: number): void;
   /** The guest has freed a page: nobody needs its content. */
   freed(vm: VmMemory, ppn: number): void;

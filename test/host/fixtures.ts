@@ -72,12 +72,12 @@ export function addGuest(
 /** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
 export function checkFrames({ frames, vms, zeroFrame, patcher }: HostMemory): void {
   const byState = [0, 0, 0, 0];
-  for (const state of frames.state) byState[state]++;
+  for (let mpn = 0; mpn < frames.numbered; mpn++) byState[frames.state(mpn)]++;
   // Frames without a number: those that have never been used, and those that the VMM keeps for good.
   const numbered = frames.forVms + (zeroFrame >= 0 ? 1 : 0);
-  byState[FrameState.Free] += numbered - frames.state.length;
+  byState[FrameState.Free] += numbered - frames.numbered;
   byState[FrameState.Overhead] += frames.total - numbered;
-  const references = new Int32Array(frames.state.length);
+  const references = new Int32Array(frames.numbered);
   // The VMM maps its frame of zeros itself.
   if (zeroFrame >= 0) references[zeroFrame] = 1;
   const places = vms.map((vm) => {
@@ -91,10 +91,10 @@ export function checkFrames({ frames, vms, zeroFrame, patcher }: HostMemory): vo
   const wrong: string[] = [];
   let saved = 0;
   references.forEach((count, mpn) => {
-    if (frames.state[mpn] === FrameState.Overhead) return;
+    if (frames.state(mpn) === FrameState.Overhead) return;
     if (frames.references(mpn) !== count)
       wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
-    if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
+    if (frames.isPrivate(mpn) && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
     if (count > 1) saved += count - 1;
   });
   saved -= held.length;

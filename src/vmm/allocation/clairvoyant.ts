@@ -11,12 +11,12 @@
  * when they are needed, not ahead.
  */
 import { copyInto } from "../../core/copy-into.ts";
-import { FrameState } from "../../machine/frames.ts";
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, VmRequest, StartAnswer } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { Clairvoyance, RoomMaker } from "../memory-roles.ts";
-import { isSwapped, slotCode, type VmMemory, Watch } from "../vm-memory.ts";
+import { isSwapped, slotCode, type VmMemory } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
 import { EqualContents } from "./equal-contents.ts";
 import { FurthestUse } from "./furthest-use.ts";
 import { PagesAside } from "./pages-aside.ts";
@@ -161,7 +161,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
         this.#leave(page, vm.backing[ppn]);
       }
       if (nextUse < 0 || this.#memory.pinned.is(vm, ppn)) this.#touched[kept++] = page;
-      else vm.watched[ppn] = Watch.Sampled;
+      else vm.marks.add(ppn, Mark.Sampled);
     }
     this.#count = kept;
   }
@@ -174,7 +174,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
   /** Map a page that is not in memory to a frame that holds its content for others. */
   #map(vm: VmMemory, ppn: number, mpn: number): void {
     const { frames } = this.#memory;
-    if (frames.state[mpn] === FrameState.Private) frames.markShared(mpn);
+    if (frames.isPrivate(mpn)) frames.markShared(mpn);
     frames.addReference(mpn);
     this.#memory.releaseSlot(vm, slotCode(vm.backing[ppn]));
     vm.backing[ppn] = mpn;

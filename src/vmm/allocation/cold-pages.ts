@@ -3,15 +3,17 @@
  * the mark away, and what is still marked 120 s later is cold. Marks are renewed every 120 s, so that a page is found to be
  * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
  */
+import { BitSet } from "../../core/bit-set.ts";
 import type { HostMemory } from "../host-memory.ts";
-import { type VmMemory, Watch } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
+import type { VmMemory } from "../vm-memory.ts";
 
 const AGE_US = 120e6;
 
 interface Marks {
   sinceUs: number;
   /** 1: the page was marked for a whole period. */
-  readonly survived: Uint8Array;
+  readonly survived: BitSet;
 }
 
 export class ColdPages {
@@ -24,7 +26,7 @@ export class ColdPages {
 
   /** Cold pages of a VM; marks are renewed when their time is over. */
   count(vm: VmMemory, nowUs: number): number {
-    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new Uint8Array(vm.pages) };
+    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new BitSet(vm.pages) };
     this.#marks.set(vm, marks);
     if (nowUs >= marks.sinceUs + AGE_US) this.#renew(vm, marks, nowUs);
     let cold = 0;
@@ -49,9 +51,10 @@ export class ColdPages {
     marks.sinceUs = nowUs;
     for (let ppn = 0; ppn < vm.pages; ppn++) {
       const mapped = vm.backing[ppn] >= 0;
-      marks.survived[ppn] = mapped ? vm.watched[ppn] & Watch.Sampled : 0;
-      if (mapped) vm.watched[ppn] |= Watch.Sampled;
-      else vm.watched[ppn] = 0;
+      if (mapped && vm.marks.has(ppn, Mark.Sampled)) marks.survived.add(ppn);
+      else marks.survived.delete(ppn);
+      if (mapped) vm.marks.add(ppn, Mark.Sampled);
+      else vm.marks.clear(ppn);
     }
   }
 
@@ -59,10 +62,7 @@ export class ColdPages {
   #isCold(vm: VmMemory, { survived }: Marks, ppn: number): boolean {
     const mpn = vm.backing[ppn];
     return (
-      mpn >= 0 &&
-      survived[ppn] !== 0 &&
-      (vm.watched[ppn] & Watch.Sampled) !== 0 &&
-      this.#memory.frames.references(mpn) === 1
+      mpn >= 0 && survived.has(ppn) && vm.marks.has(ppn, Mark.Sampled) && this.#memory.frames.references(mpn) === 1
     );
   }
 }

@@ -4,7 +4,6 @@
  * shared within a VM only, each VM has hash chains of its own, so that a scan of one stays in few cache lines.
  */
 import { copyInto, lengthFor } from "../../core/copy-into.ts";
-import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
@@ -88,7 +87,7 @@ export class FrameTable {
   /** Whether the hint's page is still there, unshared, with a content of that hash. */
   isValidHint(entry: number, key: number): boolean {
     const mpn = this.#memory.vms[this.#vm[entry]].backing[this.#page[entry]];
-    if (mpn < 0 || this.#memory.frames.state[mpn] === FrameState.Shared) return false;
+    if (mpn < 0 || this.#memory.frames.isShared(mpn)) return false;
     return this.keyOf(this.#memory.frames.content[mpn]) === key;
   }
 

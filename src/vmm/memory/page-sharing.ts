@@ -1,7 +1,6 @@
 /** Content-based page sharing (Waldspurger 2002, section 4). */
 import { cause } from "../../core/ledger.ts";
 import type { RandomStream } from "../../core/random.ts";
-import { FrameState } from "../../machine/frames.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
@@ -72,7 +71,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
   share(vm: VmMemory, ppn: number): boolean {
     const mpn = vm.backing[ppn];
     const { frames } = this.#memory;
-    if (mpn < 0 || frames.state[mpn] === FrameState.Shared) return false;
+    if (mpn < 0 || frames.isShared(mpn)) return false;
     this.#memory.payer.add(SCAN, this.#costs.hash);
     const key = this.#table.keyOf(frames.content[mpn]);
     let hint = NO_ENTRY;

@@ -4,7 +4,6 @@
  */
 import { copyInto } from "../../core/copy-into.ts";
 import { NO_CONTENT } from "../../machine/content-ids.ts";
-import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 
@@ -75,8 +74,8 @@ export class ScannedPages {
   isUnchanged(page: number): boolean {
     const vm = this.vmOf(page);
     const mpn = vm.backing[this.ppnOf(page, vm)];
-    const { content, state } = this.#memory.frames;
-    return mpn >= 0 && state[mpn] === FrameState.Private && content[mpn] === this.lastContent[page];
+    const { frames } = this.#memory;
+    return mpn >= 0 && frames.isPrivate(mpn) && frames.content[mpn] === this.lastContent[page];
   }
 
   isTracked(page: number): boolean {
