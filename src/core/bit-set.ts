@@ -1,11 +1,18 @@
+import { copyInto } from "./copy-into.ts";
+
 /** A set of whole numbers from 0 to below `size`: one bit each. */
 const ALL = 0xffff_ffff;
 
 export class BitSet {
-  readonly #words: Uint32Array;
+  #words: Uint32Array;
 
   constructor(size: number) {
     this.#words = new Uint32Array(Math.ceil(size / 32));
+  }
+
+  /** Have room for numbers to below `size`, too. */
+  grow(size: number): void {
+    if (size > 32 * this.#words.length) this.#words = copyInto(this.#words, new Uint32Array(Math.ceil(size / 32)));
   }
 
   has(number: number): boolean {
