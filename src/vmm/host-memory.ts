@@ -88,7 +88,7 @@ export class HostMemory {
   }
 
   addVm(pages: number, settings: VmMemory["settings"] = {}, number = this.vms.length): VmMemory {
-    const vm = new VmMemory(this.vms.length, pages, settings, number);
+    const vm = new VmMemory(this.vms.at(-1), pages, settings, number);
     this.vms.push(vm);
     if (this.clairvoyance !== undefined) vm.marks.addAll(Mark.Sampled);
     return vm;

@@ -121,6 +121,8 @@ export class VmMemory {
   readonly number: number;
   /** Configured memory, pages. */
   readonly pages: number;
+  /** Where its pages begin when those of all VMs are numbered through. */
+  readonly firstPage: number;
   readonly settings: MemorySettings;
   /** PPN -> MPN, UNBACKED, BALLOONED, or the code of a place in the cache, a patch or a swap slot. */
   readonly backing: Int32Array;
@@ -176,8 +178,10 @@ export class VmMemory {
   /** It was moved away from this host. */
   evicted = false;
 
-  constructor(index: number, pages: number, settings: MemorySettings, number: number) {
-    this.index = index;
+  /** `before`: the VM built before it, if there is one. */
+  constructor(before: VmMemory | undefined, pages: number, settings: MemorySettings, number: number) {
+    this.index = before === undefined ? 0 : before.index + 1;
+    this.firstPage = before === undefined ? 0 : before.firstPage + before.pages;
     this.number = number;
     this.pages = pages;
     this.settings = settings;
@@ -218,4 +222,15 @@ export class VmMemory {
   get claimed(): number {
     return this.machine + this.returned;
   }
+}
+
+/** The VM that a page belongs to, of all that have been built, by the page's number among those of all VMs. */
+export function vmOfPage(vms: readonly VmMemory[], page: number): VmMemory {
+  let low = 0;
+  for (let high = vms.length; high - low > 1; ) {
+    const middle = (low + high) >>> 1;
+    if (vms[middle].firstPage <= page) low = middle;
+    else high = middle;
+  }
+  return vms[low];
 }
