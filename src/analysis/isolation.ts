@@ -6,7 +6,7 @@
 import { type CellResult, type CellSpec, workTitle } from "../sim/cell.ts";
 import { type VmGroup, vmsOfGroup } from "../workload/vm-settings.ts";
 import { groupFigure, groupNumbers, OTHERS } from "./group-figures.ts";
-import { hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
+import { hostsOfGivenVms, replicates, requireIdenticalWork, type Results } from "./results.ts";
 import { NONE_FINISHED } from "./service-level.ts";
 import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
 import { groupTitle } from "./vm-group-title.ts";
@@ -44,7 +44,7 @@ export interface Comparison {
 
 /** One row for each group of each host, in the order of the cells. Throws an InputError if operation streams differ. */
 export function isolationRows(results: Results): IsolationRow[] {
-  const cells = hostCells(results).filter(({ groups }) => groups !== undefined);
+  const cells = hostsOfGivenVms(results).filter(({ groups }) => groups !== undefined);
   requireIdenticalWork(cells);
   const alike = new Map(cells.filter(({ spec }) => allAlike(spec)).map((cell) => [hostKey(cell.spec), cell]));
   return replicates(cells).flatMap((group) => {

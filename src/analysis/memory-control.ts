@@ -8,6 +8,7 @@ import type { CellResult } from "../sim/cell.ts";
 const CONTROLLER_CAUSES = [
   "vmm.page-sharing.scan",
   "vmm.page-sharing.compare",
+  "vmm.page-sharing.share",
   "vmm.memory.activity-sample",
   "vmm.free-page-reporting",
   "vmm.large-pages.break",

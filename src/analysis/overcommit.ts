@@ -5,7 +5,7 @@ import { type MemoryControl, memoryControl } from "./memory-control.ts";
 import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
-import { distinct, groupBy, hostCells, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
+import { distinct, groupBy, hostsOfGivenVms, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
 import { NONE_FINISHED } from "./service-level.ts";
 import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
 
@@ -50,7 +50,7 @@ export function allOvercommitCurves(results: Results): OvercommitCurve[] {
 
 /** Curves of all blocks that vary the overcommit ratio. Throws an InputError if operation streams differ. */
 export function overcommitCurves(results: Results): OvercommitCurve[] {
-  const cells = hostCells(results).filter((cell) => cell.spec.overcommit !== undefined);
+  const cells = hostsOfGivenVms(results).filter(({ spec }) => spec.overcommit !== undefined);
   requireIdenticalWork(cells);
   return [...groupBy(cells, curveKey).values()]
     .filter((group) => distinct(group, (cell) => cell.spec.overcommit).length > 1)
@@ -93,7 +93,8 @@ function curveOf(cells: readonly CellResult[], failed: readonly number[], level:
   };
 }
 
-function pointOf(
+/** `roomiest`: the same VMs on the host with most memory; `uncommitted`: the same, unless it is short of memory itself. */
+export function pointOf(
   ratio: number,
   cells: readonly CellResult[],
   roomiest: readonly CellResult[],
@@ -123,11 +124,11 @@ function throughputEstimate(relative: readonly number[]): Estimate {
   return relative.every((value) => value > 0) ? ratioEstimate(relative) : meanEstimate(relative);
 }
 
-function factorEstimate(factors: readonly number[]): Estimate | typeof NONE_FINISHED {
+export function factorEstimate(factors: readonly number[]): Estimate | typeof NONE_FINISHED {
   return factors.includes(Infinity) ? NONE_FINISHED : ratioEstimate(factors);
 }
 
-function relativeP99(cell: CellResult, uncommitted: CellResult | undefined): number[] {
+export function relativeP99(cell: CellResult, uncommitted: CellResult | undefined): number[] {
   const before = uncommitted?.metrics.latency_p99_ms;
   if (before === undefined || !(before > 0)) return [];
   return [(cell.metrics.latency_p99_ms ?? Infinity) / before];
@@ -143,13 +144,20 @@ function relativeThroughput(cell: CellResult, uncommitted: CellResult | undefine
 
 /**
  * VMMs need memory of their own, so that a host at ratio 1 may be short already; what is measured against such a host says
- * little. A hundredth of the memory in balloons is still room for the VMM, not shortage; a guest that swaps without any
- * balloon is short of its own memory, on whatever host.
+ * little. A hundredth of the memory in balloons is still room for the VMM, not shortage; nor is it where a twentieth would be free
+ * even without any balloon: some policies take what nobody lacks. A guest that swaps without a balloon is short of its own memory,
+ * on whatever host.
  */
-function isShortOfMemory({ metrics }: CellResult): boolean {
+export function isShortOfMemory({ metrics }: CellResult): boolean {
   const { host_swap_ins: host = 0, guest_swap_ins: guest = 0, host_memory_mib: memory = 0 } = metrics;
-  const { memory_ballooned_mib: ballooned = 0, memory_compressed_mib: compressed = 0 } = metrics;
-  return host > 0 || (guest > 0 && ballooned > 0) || compressed > 0 || ballooned > 0.01 * memory;
+  const {
+    memory_ballooned_mib: ballooned = 0,
+    memory_compressed_mib: compressed = 0,
+    memory_free_mib: free = 0,
+  } = metrics;
+  if (host > 0 || (guest > 0 && ballooned > 0) || compressed > 0) return true;
+  const spare = free - ballooned;
+  return ballooned > 0.01 * memory && spare < 0.05 * memory;
 }
 
 function metricValues(cells: readonly CellResult[], metric: string): number[] {

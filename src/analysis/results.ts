@@ -32,6 +32,23 @@ export function hostCells(results: Results): CellResult[] {
   );
 }
 
+/** Blocks that ask how many VMs a host of given memory holds, instead of how little memory given VMs need. */
+export function blocksOfFixedHosts({ cells }: Results): ReadonlySet<string> {
+  return new Set(cells.flatMap(({ spec }) => (spec.hostPages === undefined ? [] : [spec.block])));
+}
+
+/** Host cells, but in such blocks those with memory for all VMs, which the others are only compared with. */
+export function hostsInQuestion(results: Results): CellResult[] {
+  const fixed = blocksOfFixedHosts(results);
+  return hostCells(results).filter(({ spec }) => spec.hostPages !== undefined || !fixed.has(spec.block));
+}
+
+/** Host cells whose number of VMs is given and not what is asked. */
+export function hostsOfGivenVms(results: Results): CellResult[] {
+  const fixed = blocksOfFixedHosts(results);
+  return hostCells(results).filter(({ spec }) => !fixed.has(spec.block));
+}
+
 function isHostCell(spec: CellSpec): boolean {
   return spec.vms !== undefined || spec.overcommit !== undefined;
 }

@@ -30,6 +30,16 @@ export function keepsLevel(level: ServiceLevel, service: RelativeService): boole
     : (figure.high ?? figure.estimate) <= level.bound;
 }
 
+/** Whether the level is lost for certain: even the end of the interval that is farther from the bound is beyond it. */
+export function surelyLosesLevel(level: ServiceLevel, service: RelativeService): boolean {
+  const figure = serviceOf(level, service);
+  if (figure === undefined) return false;
+  if (figure === NONE_FINISHED) return true;
+  return level.metric === "throughput"
+    ? (figure.high ?? figure.estimate) < level.bound
+    : (figure.low ?? figure.estimate) > level.bound;
+}
+
 /** "throughput within 5 %", "p99 latency within 2 times the uncommitted one"; `verb` goes before "within". */
 export function levelText({ metric, bound }: ServiceLevel, verb = ""): string {
   if (metric === "throughput") return `throughput ${verb}within ${lossText(bound)}`;

@@ -1,6 +1,6 @@
 /** The VMs of hosts whose VMs are not alike: what each got done. Means over seeds. */
 import { type CellResult, workTitle } from "../sim/cell.ts";
-import { hostCells, replicates, type Results } from "./results.ts";
+import { hostsOfGivenVms, replicates, type Results } from "./results.ts";
 
 /** Columns of a cell's `vms` that tables show, with their titles. */
 export const VM_FIGURES = {
@@ -25,7 +25,7 @@ export interface VmRow {
 
 /** One row for each VM of a VMM and density, in the order of the cells; none where VMs are alike. */
 export function vmRows(results: Results): VmRow[] {
-  const cells = hostCells(results).filter(({ vms }) => vms !== undefined);
+  const cells = hostsOfGivenVms(results).filter(({ vms }) => vms !== undefined);
   return replicates(cells).flatMap((group) => {
     const { block, vmm, vms = 1, overcommit: ratio = 1 } = group[0].spec;
     const workload = workTitle(group[0].spec);

@@ -7,6 +7,7 @@ export const CHART_NAMES = [
   "cycles",
   "operations",
   "overcommit",
+  "vm-count",
   "memory-sources",
   "sensitivity",
   "isolation",

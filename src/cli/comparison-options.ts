@@ -28,18 +28,20 @@ export function comparisonOptions<T>(yargs: Argv<T>): Argv<T & ComparisonArgumen
   >;
 }
 
-/** The names in `--vmm`. Throws an {@link InputError} when there is none. */
+/** The names in `--vmm`. Throws an {@link InputError} when one is empty. */
 export function vmmsIn(option: string | string[]): string[] {
-  const names = namesIn(option);
-  if (names.length === 0) throw new InputError("no VMM is named; expected one or more, like --vmm native,esx");
-  return names;
+  return namesIn("--vmm", "native,esx", option);
 }
 
-/** `a,b` or several options as a list without repetitions. */
-export function namesIn(option: string | string[]): string[] {
-  const names = [option]
-    .flat()
-    .flatMap((text) => text.split(","))
-    .map((name) => name.trim());
-  return [...new Set(names.filter((name) => name !== ""))];
+/**
+ * `a,b` of an option, or the option several times, as a list without repetitions. Throws an {@link InputError} that shows
+ * `example` when a name is empty.
+ */
+export function namesIn(option: string, example: string, values: string | readonly string[]): string[] {
+  const names = [values].flat().flatMap((text) => {
+    const own = text.split(",").map((name) => name.trim());
+    if (!own.includes("")) return own;
+    throw new InputError(`${option}: a name is empty in "${text}"; expected names like ${option} ${example}`);
+  });
+  return [...new Set(names)];
 }

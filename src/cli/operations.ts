@@ -26,7 +26,11 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
       .example("$0 operations --machine linux-6.1-icount --vmm xen-pv,kvm-shadow,kvm", "Linux 6.1, in instructions"),
   handler: async ({ machine, vmm, only, events, json }) => {
     const { measureOperationTable } = await import("../experiment/measure-operations.ts");
-    const table = await measureOperationTable(machine, vmmsIn(vmm), namesIn(only ?? []));
+    const table = await measureOperationTable(
+      machine,
+      vmmsIn(vmm),
+      namesIn("--only", "fork-proc,exec-proc", only ?? []),
+    );
     for (const line of notMeasuredLines(table)) console.error(line);
     process.stdout.write(json ? asJson(table) : asText(table, vmmsIn(vmm), events));
   },

@@ -10,20 +10,40 @@ import { textTable } from "./text-table.ts";
 
 const MISSING = "-";
 
+interface StrategyPoints {
+  readonly strategy: string;
+  readonly points: readonly OvercommitPoint[];
+}
+
 export function overcommitText(curves: readonly OvercommitCurve[]): string {
   const groups = groupBy(curves, ({ work, vms, machine }) => `${vms} VMs of ${work} on ${machine}`);
   return [...groups].map(([title, of]) => `${title}\n\n${comparison(of)}`).join("\n");
 }
 
 function comparison(curves: readonly OvercommitCurve[]): string {
-  const ratios = distinct(
+  const tables = pointTables(curves, "by ratio", ({ ratio }) => ratio);
+  return `${tables}\n${curves.map(({ verdict }) => verdict.sentence).join("\n")}\n`;
+}
+
+/** Strategies over what was varied, whichever of a point's figures that is. */
+export function pointTables<Point extends OvercommitPoint>(
+  curves: readonly { readonly strategy: string; readonly points: readonly Point[] }[],
+  by: string,
+  variedOf: (point: Point) => number,
+): string {
+  const values = distinct(
     curves.flatMap(({ points }) => points),
-    ({ ratio }) => ratio,
+    variedOf,
   ).sort((a, b) => a - b);
-  const table = (title: string, cell: (point: OvercommitPoint) => string): string =>
+  const cellAt = (points: readonly Point[], value: number, cell: (point: Point) => string): string => {
+    // A search measures each strategy at values of its own.
+    const point = points.find((candidate) => variedOf(candidate) === value);
+    return point === undefined ? MISSING : cell(point);
+  };
+  const table = (title: string, cell: (point: Point) => string): string =>
     textTable([
-      [title, ...ratios.map(String)],
-      ...curves.map(({ strategy, points }) => [strategy, ...ratios.map((ratio) => at(points, ratio, cell))]),
+      [title, ...values.map(String)],
+      ...curves.map(({ strategy, points }) => [strategy, ...values.map((value) => cellAt(points, value, cell))]),
     ]);
   const names = distinct(
     curves.flatMap(({ points }) => points.flatMap(({ groups = [] }) => groups)),
@@ -34,13 +54,12 @@ function comparison(curves: readonly OvercommitCurve[]): string {
     table(`${name}: p99 latency, ms`, (point) => latency(groupOf(point, name))),
   ]);
   return [
-    table("throughput against the uncommitted host, by ratio", throughput),
+    table(`throughput against the uncommitted host, ${by}`, throughput),
     table("VMs started", ({ vmsAdmitted }) => vmsAdmitted.toFixed(0)),
     table("p99 latency, ms", latency),
     ...groupTables,
     sources(curves),
     control(curves),
-    `${curves.map(({ verdict }) => verdict.sentence).join("\n")}\n`,
   ].join("\n");
 }
 
@@ -60,12 +79,6 @@ function cells(limits: readonly VariedLimit[]): string[] {
   });
 }
 
-/** A search measures each strategy at ratios of its own. */
-function at(points: readonly OvercommitPoint[], ratio: number, cell: (point: OvercommitPoint) => string): string {
-  const point = points.find((candidate) => candidate.ratio === ratio);
-  return point === undefined ? MISSING : cell(point);
-}
-
 function groupOf({ groups = [] }: OvercommitPoint, name: string): Omit<GroupPoint, "of"> {
   return groups.find(({ of }) => of === name) ?? {};
 }
@@ -82,7 +95,7 @@ function throughput({ throughput }: Omit<GroupPoint, "of">): string {
 }
 
 /** At the highest ratio, where the differences are largest. */
-function sources(curves: readonly OvercommitCurve[]): string {
+function sources(curves: readonly StrategyPoints[]): string {
   const last = curves.flatMap(({ strategy, points }) => points.slice(-1).map((point) => ({ strategy, point })));
   const where = whereOf(last.map(({ point }) => point));
   const header = [`where the memory came from ${where}, MiB`, ...MEMORY_SOURCES.map(({ title }) => title)];
@@ -99,7 +112,7 @@ function whereOf(points: readonly OvercommitPoint[]): string {
 }
 
 /** At the highest ratio, too. */
-function control(curves: readonly OvercommitCurve[]): string {
+function control(curves: readonly StrategyPoints[]): string {
   const last = curves.flatMap(({ strategy, points }) => points.slice(-1).map((point) => ({ strategy, point })));
   const where = whereOf(last.map(({ point }) => point));
   const names = Object.keys(CONTROL_FIGURES) as ControlFigure[];

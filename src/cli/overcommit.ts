@@ -1,53 +1,38 @@
 /** `vmmbench overcommit`: strategies side by side over a range of overcommit ratios. */
-import { basename, dirname, relative } from "node:path";
+import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
-import type { OvercommitCurve } from "../analysis/overcommit.ts";
-import type { Results } from "../analysis/results.ts";
 import { InputError } from "../core/input-error.ts";
-import type { FurtherRatio, OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
-import type { Plan } from "../experiment/plan.ts";
-import type { VariedBlocks } from "../experiment/sensitivity-inputs.ts";
-import type { RunSummary } from "../experiment/run.ts";
-import type { CellSpec } from "../sim/cell.ts";
+import type { OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
+import { type ExecuteArguments, executeOptions } from "./execute-plan.ts";
+import { parseNumberList } from "./number-list.ts";
 import {
-  type ExecuteArguments,
-  decisionsListing,
-  decisionsOf,
-  executeOptions,
-  executePlan,
-  reportOf,
-} from "./execute-plan.ts";
-import { parseNumber, parseNumberList } from "./number-list.ts";
+  DEFAULT_PRECISION,
+  parseSearch,
+  requireFittingMix,
+  type SearchArguments,
+} from "./overcommit-search-options.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
 import { parseMix } from "./workload-mix.ts";
 
-interface OvercommitArguments extends ExecuteArguments {
+interface OvercommitArguments extends ExecuteArguments, SearchArguments {
   matrix: string;
   workload: string[] | undefined;
   machine: string | undefined;
   strategy: string[] | undefined;
   policy: string[] | undefined;
-  vmm: string | undefined;
-  ratios: string | undefined;
-  vms: string | undefined;
   seeds: string | undefined;
   slo: string | undefined;
-  search: boolean;
-  sensitivity: boolean;
-  precision: string | undefined;
   json: boolean;
 }
 
 const RATIOS = { least: 0.1, most: 100, whole: false };
 const VMS = { least: 1, most: 4096, whole: true };
-const PRECISION = { least: 0.01, most: 1, whole: false };
-const DEFAULT_PRECISION = "0.05";
 const DEFAULT_VMM = "xen-pv";
 const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
 
 export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
   command: "overcommit",
-  describe: "How far can host memory be overcommitted? Strategies side by side",
+  describe: "How far can host memory be overcommitted, and how many VMs fit? Strategies side by side",
   builder: (yargs) =>
     executeOptions(yargs)
       .option("matrix", { type: "string", default: "overcommit", describe: "Matrix whose VMMs are the strategies" })
@@ -75,7 +60,11 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         requiresArg: true,
         describe: "Configured VM memory over host memory: 1,1.5,2",
       })
-      .option("vms", { type: "string", requiresArg: true, describe: "Numbers of VMs on the host: 8,16" })
+      .option("vms", {
+        type: "string",
+        requiresArg: true,
+        describe: "Numbers of VMs on the host: 8,16; those to begin with where --search vms looks for the highest",
+      })
       .option("seeds", { type: "string", requiresArg: true, describe: "Seeds of the replicates: 1,2,3" })
       .option("slo", {
         type: "string",
@@ -83,9 +72,14 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         describe: "What users must be left with: throughput=95% or p99=2x, against an uncommitted host",
       })
       .option("search", {
-        type: "boolean",
-        default: false,
-        describe: "After the ratios of the matrix, look for each strategy's limit",
+        type: "string",
+        describe:
+          "Look for each strategy's limit: the highest ratio (--search ratio, or --search alone), or the highest number of VMs on a host of --host-memory (--search vms)",
+      })
+      .option("host-memory", {
+        type: "string",
+        requiresArg: true,
+        describe: "Memory of the host for VMs, for --search vms: 64GiB; what the VMM keeps for itself comes on top",
       })
       .option("sensitivity", {
         type: "boolean",
@@ -95,13 +89,21 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .option("precision", {
         type: "string",
         requiresArg: true,
-        describe: `How exactly --search tells the limit, as a ratio [default: ${DEFAULT_PRECISION}]`,
+        describe: `How exactly --search ratio tells the limit [default: ${DEFAULT_PRECISION}]`,
       })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object instead of tables" })
       .example("$0 overcommit", "all strategies on the typical server")
       .example("$0 overcommit --workload desktop-pool --ratios 1,1.5,2", "another workload, fewer ratios")
       .example("$0 overcommit --workload typical-server:6,file-server:2", "eight VMs, two of which do something else")
       .example("$0 overcommit --search --slo p99=2x", "the highest ratio at which p99 latency at most doubles")
+      .example(
+        "$0 overcommit --search vms --host-memory 2GiB --strategy esx",
+        "how many of these VMs fit on a host of 2 GiB",
+      )
+      .example(
+        "$0 overcommit --search vms --host-memory 2GiB --workload typical-server:3,file-server:1 --slo p99=2x",
+        "the same of two kinds, three to one, by p99 latency",
+      )
       .example("$0 overcommit --strategy esx --sensitivity", "what the highest ratio of ESX hangs on")
       .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
       .example(
@@ -120,152 +122,54 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     const { vms, ratios, seeds, strategy, policy, vmm, workload, machine, slo } = args;
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
     const fromMatrix = (name: string): string => (isPath(name) ? relativePath(dirname(file), name) : name);
-    if (vmm !== undefined && policy === undefined) {
-      throw new InputError("--vmm is the VMM under the policies; expected --policy with it");
-    }
-    if (args.precision !== undefined && !args.search && !args.sensitivity) {
-      throw new InputError("--precision is that of a search; expected --search with it");
-    }
+    const search = parseSearch(args);
     const mix = parseMix(workload)?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
-    if (mix !== undefined && vms !== undefined) {
-      throw new InputError("--vms: a mix of workloads says how many VMs there are; expected no --vms with it");
-    }
+    requireFittingMix(mix, args, search);
     const question: OvercommitQuestion = {
       ...(mix ? { mix } : workload && { workloads: workload.map(fromMatrix) }),
       ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
       ...(strategy && { strategies: strategy }),
       ...(policy && { policies: { vmm: fromMatrix(vmm ?? DEFAULT_VMM), names: policy.map(fromMatrix) } }),
-      ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),
-      ...(vms !== undefined && { vms: parseNumberList("--vms", vms, VMS) }),
       ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
       ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
     };
-    const precision = parsePrecision(args);
-    const answer = await run(readInputText(file), file, question, args, precision);
-    if (answer.results !== undefined) await show(answer, answer.results, args);
+    await requirePolicies(policy);
+    const counts = vms === undefined ? undefined : parseNumberList("--vms", vms, VMS);
+    const matrix = { text: readInputText(file), file };
+    const { ratiosShown, showAnswer, vmCountsShown } = await import("./overcommit-output.ts");
+    if (search.of === "vms") {
+      const { searchVmCounts } = await import("./vm-count-search.ts");
+      const answer = await searchVmCounts(matrix, { ...question, hostPages: search.hostPages }, args, counts);
+      await showAnswer(answer, vmCountsShown, args);
+      return;
+    }
+    const { searchRatios } = await import("./overcommit-search.ts");
+    const axes = {
+      ...(ratios !== undefined && { ratios: parseNumberList("--ratios", ratios, RATIOS) }),
+      ...(counts && { vms: counts }),
+    };
+    const answer = await searchRatios(matrix, { ...question, ...axes }, args, search.precision);
+    await showAnswer(answer, (results) => ratiosShown(results, args.sensitivity), args);
   },
 };
 
-/** Undefined without a search. */
-function parsePrecision(args: OvercommitArguments): number | undefined {
-  const { search, sensitivity, precision = DEFAULT_PRECISION } = args;
-  return search || sensitivity ? parseNumber("--precision", precision, PRECISION) : undefined;
-}
-
-interface Answer {
-  readonly summary: RunSummary;
-  /** Undefined when the run was interrupted. */
-  readonly results?: Results;
-  /** Inputs that could not be varied, and why. */
-  readonly left: readonly string[];
-}
-
-/**
- * `precision`: to which the limits are searched, each round adding ratios to one run; undefined: the matrix only. Once the limits
- * are known, blocks with changed inputs are added if asked for, and theirs are searched from where these were found.
- */
-async function run(
-  text: string,
-  file: string,
-  question: OvercommitQuestion,
-  args: OvercommitArguments,
-  precision: number | undefined,
-): Promise<Answer> {
-  const { allOvercommitCurves, overcommitCurves } = await import("../analysis/overcommit.ts");
-  const { nextRatio } = await import("../analysis/overcommit-search.ts");
-  const { variationsOf } = await import("../experiment/manifest.ts");
-  const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
-  const { defaultFolder, planMatrix } = await import("../experiment/plan.ts");
-  const further: FurtherRatio[] = [];
-  let varied: VariedBlocks | undefined;
-  let folder: string | undefined;
-  for (;;) {
-    const matrix = overcommitMatrix(text, file, { ...question, further, varied: varied?.blocks ?? [] });
-    const plan = await planMatrix(matrix, file);
-    folder ??= `${defaultFolder(plan)}-${args.sensitivity ? "sensitivity" : "search"}-${precision}`;
-    const growing = precision === undefined ? undefined : { folder, begun: further.length > 0 || varied !== undefined };
-    const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
-    if (summary.cells === undefined) return { summary, left: [] };
-    const { serviceLevel } = plan.manifest;
-    const variations = variationsOf(plan.manifest);
-    const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel, variations };
-    const curves = allOvercommitCurves(results);
-    const next =
-      precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));
-    // A ratio at which some seeds fail and others do not may be asked for once more.
-    const isNew = (one: FurtherRatio): boolean => !plan.cells.some(({ spec }) => isAt(spec, one));
-    if (next.some(isNew)) {
-      further.push(...next.filter(isNew));
-    } else if (args.sensitivity && varied === undefined) {
-      varied = await varyInputs(matrix, file, plan, `${summary.folder}-inputs`);
-      further.push(...startingRatios(overcommitCurves(results), varied));
-    } else {
-      return { summary, results, left: varied?.left ?? [] };
+/** Files, while they are still called what the user calls them. */
+async function requirePolicies(policies: readonly string[] = []): Promise<void> {
+  const { isPath } = await import("../experiment/catalogue.ts");
+  const { requirePolicyModule } = await import("../experiment/load-vmm.ts");
+  for (const name of policies) {
+    if (!isPath(name)) continue;
+    try {
+      await requirePolicyModule(name, process.cwd());
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      throw new InputError(`--policy ${error.message}`);
     }
   }
-}
-
-/** Blocks with changed inputs, which begin with the lowest ratio, all others are compared with it, and the highest. */
-async function varyInputs(matrix: string, file: string, plan: Plan, folder: string): Promise<VariedBlocks> {
-  const { readMatrix } = await import("../experiment/matrix.ts");
-  const { variedBlocks } = await import("../experiment/sensitivity-inputs.ts");
-  const [block] = readMatrix(matrix, file).matrix.blocks;
-  const several = [block.workloads, block.machines, block.vms ?? []].some((values) => values.length > 1);
-  if (several)
-    throw new InputError(`${file}: --sensitivity is that of one workload, machine and number of VMs; found more`);
-  const ratios = (block.overcommit ?? []).toSorted((a, b) => a - b);
-  const ends = { ...block, overcommit: [ratios[0], ratios[ratios.length - 1]], exclude: [] };
-  return variedBlocks(ends, plan.manifest.blocks[0], dirname(file), folder);
-}
-
-/** Most inputs do not move a limit far: between which ratios it was found. */
-function startingRatios(curves: readonly OvercommitCurve[], { blocks }: VariedBlocks): FurtherRatio[] {
-  return blocks.flatMap(({ name: block, vmms, workloads: [workload], vms = [] }) =>
-    curves.flatMap(({ strategy, verdict: { highestRatio, failingRatio } }) => {
-      const ratios = [highestRatio, failingRatio].filter((ratio) => ratio !== undefined);
-      const isThere = vmms.some(({ label }) => label === strategy);
-      return isThere ? ratios.map((ratio) => ({ block, strategy, workload, vms: vms[0], ratio })) : [];
-    }),
-  );
 }
 
 /** With a dot in front, so that it is no name. */
 function relativePath(folder: string, path: string): string {
   const way = relative(folder, path);
   return way.startsWith("..") ? way : `./${way}`;
-}
-
-function furtherOf({ block, strategy, workload, vms }: OvercommitCurve, ratio: number | undefined): FurtherRatio[] {
-  return ratio === undefined ? [] : [{ block, strategy, workload, vms, ratio }];
-}
-
-function isAt({ vmm, ...at }: CellSpec, { block, strategy, workload, vms, ratio }: FurtherRatio): boolean {
-  const same = at.block === block && at.workload === workload && at.vms === vms && at.overcommit === ratio;
-  return same && vmm.label === strategy;
-}
-
-async function show({ summary, left }: Answer, results: Results, args: OvercommitArguments): Promise<void> {
-  const { overcommitCurves } = await import("../analysis/overcommit.ts");
-  const { sensitivities } = await import("../analysis/sensitivity.ts");
-  const { reasonsText } = await import("./run-summary.ts");
-  const curves = overcommitCurves(results);
-  const answers = sensitivities(results);
-  process.stderr.write(reasonsText(summary.cells ?? []));
-  for (const reason of left) console.error(`not varied: ${reason}`);
-  if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
-  const logs = await decisionsOf(summary, args);
-  const report = await reportOf(summary, args);
-  if (args.json) {
-    const why = args.why && { why: logs.map(({ path }) => path) };
-    const sensitivity = args.sensitivity && { sensitivity: answers };
-    const written = { results: summary.folder, ...(report && { report }), ...why };
-    console.log(JSON.stringify({ ...written, curves, ...sensitivity }));
-    return;
-  }
-  const { overcommitText, sensitivityText } = await import("./overcommit-table.ts");
-  process.stdout.write(overcommitText(curves));
-  if (answers.length > 0) process.stdout.write(`\n${sensitivityText(answers)}`);
-  console.log(`results: ${summary.folder}`);
-  process.stdout.write(decisionsListing(logs));
-  if (report !== undefined) console.log(`report:  ${report}`);
 }

@@ -2,6 +2,7 @@
 import { hostRows } from "../analysis/hosts.ts";
 import { type IsolationRow, isolationRows } from "../analysis/isolation.ts";
 import { overcommitCurves } from "../analysis/overcommit.ts";
+import { vmCountCurves, vmCountSentence } from "../analysis/vm-count.ts";
 import { distinct, groupBy, type Results } from "../analysis/results.ts";
 import { NONE_FINISHED } from "../analysis/service-level.ts";
 import { type Slowdown, slowdowns } from "../analysis/slowdown.ts";
@@ -72,9 +73,15 @@ function timesAlike(row: IsolationRow | undefined): string {
 
 function verdicts(results: Results): readonly string[] {
   const groups = groupBy(overcommitCurves(results), ({ block, work, vms }) => `${block}: ${vms} VMs of ${work}`);
-  return [...groups].map(([name, curves]) => {
+  const ratios = [...groups].map(([name, curves]) => {
     return `${name}\n${curves.map((curve) => `  ${curve.verdict.sentence}\n`).join("")}`;
   });
+  return [
+    ...ratios,
+    vmCountCurves(results)
+      .map((curve) => `${vmCountSentence(curve)}\n`)
+      .join(""),
+  ];
 }
 
 /** Each reason for a cell without a result once, with the number of its cells; nothing when all have one. */

@@ -31,7 +31,7 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
     const { loadPublishedFigures } = await import("../analysis/validation/published-figures.ts");
     const { validate } = await import("../analysis/validation/validation.ts");
     const { validationText } = await import("./validation-text.ts");
-    const sets = setsOf(namesIn(source ?? []), VALIDATION_SETS);
+    const sets = setsOf(namesIn("--source", "xen03,iso07", source ?? []), VALIDATION_SETS);
     const validation = validate(sets, loadPublishedFigures(), sayProgress);
     process.stdout.write(
       json ? `${JSON.stringify(validation, undefined, 2)}\n` : validationText(validation, inColour()),

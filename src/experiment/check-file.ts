@@ -10,20 +10,22 @@ import { referenceCount } from "../workload/reference-trace.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
 import { inputText, readInputFile } from "./input-files.ts";
 import { planRun } from "./plan.ts";
+import { skippedCells } from "./skipped-cells.ts";
 import { readResults } from "./store.ts";
 
 /** What the file is, in a few words. Throws an {@link InputError} with everything that is wrong with it. */
 export async function checkFile(file: string): Promise<string> {
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
     const { cells } = await readResults(file);
-    return `results of ${cells.length} cells`;
+    return `results of ${countOf(cells.length, "cell")}`;
   }
   const stored = readInputFile(file);
   const { bytes } = stored;
-  if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${parseFingerprints(bytes, file).length} pages`;
-  if (/\.touch(\.gz)?$/.test(file)) return `touched pages of ${parseTouchedPages(bytes, file).length} windows`;
+  if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${countOf(parseFingerprints(bytes, file).length, "page")}`;
+  if (/\.touch(\.gz)?$/.test(file))
+    return `touched pages of ${countOf(parseTouchedPages(bytes, file).length, "window")}`;
   if (isBinaryTrace(bytes) || /\.lackey(\.gz)?$/.test(file)) {
-    return `reference trace of ${referenceCount(readTrace(bytes, file))} references`;
+    return `reference trace of ${countOf(referenceCount(readTrace(bytes, file)), "reference")}`;
   }
   if (/\.ya?ml$/.test(file)) return checkDescription(file, inputText(stored));
   throw new InputError(
@@ -34,9 +36,9 @@ export async function checkFile(file: string): Promise<string> {
 /** The kind of a description shows in the keys that only this kind has. */
 async function checkDescription(file: string, text: string): Promise<string> {
   const keys = new Set(topLevelKeys(text));
-  if (keys.has("blocks")) return `matrix of ${(await planRun(file)).cells.length} cells`;
+  if (keys.has("blocks")) return checkMatrix(file);
   if (keys.has("costs") || keys.has("kernel-paths") || keys.has("cpu")) {
-    return `machine with ${loadMachine(file).numbers.length} figures`;
+    return `machine with ${countOf(loadMachine(file).numbers.length, "figure")}`;
   }
   if (keys.has("guest") || keys.has("activities") || keys.has("trace")) {
     return `workload "${loadWorkload(file).workload.title}"`;
@@ -45,10 +47,30 @@ async function checkDescription(file: string, text: string): Promise<string> {
   throw new InputError(`${file}:1:1: neither a matrix, a machine nor a workload; expected one of the keys ${expected}`);
 }
 
+/** A matrix of which no cell would run is wrong; one of which some would not says so. */
+async function checkMatrix(file: string): Promise<string> {
+  const plan = await planRun(file);
+  const all = plan.cells.length;
+  const skipped = await skippedCells(plan);
+  const without = skipped.reduce((sum, { cells }) => sum + cells, 0);
+  const reasons = skipped.map(({ vmm, reason, cells }) => `${cells} of ${vmm}: ${reason}`);
+  if (without === all) {
+    const cells = all === 1 ? "its only cell" : `every one of its ${all} cells`;
+    throw new InputError(`${file}: ${cells} would be skipped: ${reasons.join("; ")}`);
+  }
+  const title = `matrix of ${countOf(all, "cell")}`;
+  return without === 0 ? title : `${title}, ${without} of which would be skipped: ${reasons.join("; ")}`;
+}
+
 function topLevelKeys(text: string): readonly string[] {
   try {
     return Object.keys((parseDocument(text).toJS() as object | null) ?? {});
   } catch {
     return [];
   }
+}
+
+/** "1 cell", "3 cells". */
+function countOf(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

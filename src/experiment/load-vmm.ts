@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
-import { composeVmm, type CompositionProblem } from "../vmm/compose.ts";
+import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts";
 import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
@@ -37,6 +37,16 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
 }
 
+/** Throws an {@link InputError} when a module, by path or package name, is none that exports an allocation policy. */
+export async function requirePolicyModule(reference: string, folder: string): Promise<void> {
+  const { exports } = await importModule(reference, folder);
+  const { slot, name } = partIn(exports, reference);
+  if (slot === "allocation") return;
+  throw new InputError(
+    `${reference}: exports ${name}, a part for the slot ${slot}; expected a policy, made with definePolicy`,
+  );
+}
+
 async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; modules: readonly string[] }> {
   const registered = VMMS.find((vmm) => vmm.name === reference);
   if (registered !== undefined) return { vmm: registered, modules: [] };
@@ -46,7 +56,14 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
   }
   const { exports, sha256 } = await importModule(reference, folder);
   const found = exports.filter(isVmm);
-  if (found.length === 1) return { vmm: found[0], modules: [sha256] };
+  if (found.length === 1) {
+    const problems = SLOTS.flatMap((slot) => partsIn(found[0], slot)).flatMap(({ definition, parameters }) => {
+      const problem = definition.problem?.(parameters);
+      return problem === undefined ? [] : [`${reference}: ${definition.slot} ${definition.name} ${problem}`];
+    });
+    if (problems.length > 0) throw new InputError(problems);
+    return { vmm: found[0], modules: [sha256] };
+  }
   const count = found.length === 0 ? "no VMM" : `${found.length} VMMs`;
   throw new InputError(`${reference}: exports ${count}; expected one, made with defineVmm`);
 }
@@ -107,7 +124,9 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new InputError(`${reference}: the module cannot be loaded: ${reason}`);
+    const isHere = reason.startsWith("Cannot find package 'vmmbench'");
+    const hint = isHere ? "; expected a file in the clone, or in a project that vmmbench is installed in" : "";
+    throw new InputError(`${reference}: the module cannot be loaded: ${reason}${hint}`);
   }
 }
 

@@ -21,6 +21,7 @@ export const manifestSchema = z.object({
       seeds: z.array(z.number()),
       vms: z.array(z.number()).optional(),
       overcommit: z.array(z.number()).optional(),
+      hostPages: z.array(z.number()).optional(),
       varies: z
         .object({
           block: z.string(),

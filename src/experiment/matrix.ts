@@ -6,10 +6,11 @@ import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { isPath } from "./catalogue.ts";
-import { name } from "./documents/quantities.ts";
+import { moreThanZero, name } from "./documents/quantities.ts";
 import { groupProblems } from "./documents/vm-settings-problems.ts";
 import { vmGroupSchema } from "./documents/vm-settings-schema.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./documents/yaml-document.ts";
+import type { WorkloadMix } from "./workload-mix.ts";
 
 const MAX_VMS = 4096;
 const MAX_SEEDS = 10_000;
@@ -30,6 +31,10 @@ export interface MatrixBlock {
   /** Absent: one guest alone, every trap simulated. */
   readonly vms?: readonly number[];
   readonly overcommit?: readonly number[];
+  /** Sizes of hosts in pages of memory for VMs, beside those that follow from {@link overcommit}. */
+  readonly hostPages?: readonly number[];
+  /** Parts in which the VMs run different work; the first is the one in {@link workloads}. */
+  readonly mix?: WorkloadMix;
   /** What is set for single VMs. */
   readonly settings?: readonly VmGroup[];
   readonly exclude: readonly Exclusion[];
@@ -101,11 +106,17 @@ const block = z.strictObject({
   name,
   title: z.string().optional(),
   vmms: listOf(vmmEntry),
-  workloads: listOf(reference),
+  workloads: listOf(reference).optional(),
+  mix: z.record(reference, z.int().min(1).max(MAX_VMS)).optional().meta({
+    description: "In place of workloads: how many VMs of each run side by side, a proportion for every number of VMs.",
+  }),
   machines: listOf(reference).optional(),
   seeds: seedList.optional(),
   vms: listOf(z.int().min(1).max(MAX_VMS)).optional(),
   overcommit: listOf(z.number().min(0.1).max(100)).optional(),
+  "host-memory": listOf(moreThanZero)
+    .optional()
+    .meta({ description: "Hosts of these sizes, whatever the number of VMs; the overcommit ratio follows." }),
   settings: listOf(vmGroupSchema).optional(),
   varies: z
     .strictObject({
@@ -157,7 +168,9 @@ export function readMatrix(text: string, file: string): MatrixFile {
   const { name, title, blocks, machines, seeds } = document.data;
   const resolved = blocks.map((entry): MatrixBlock => {
     const inherited = { machines: machines ?? [], seeds: seeds ?? DEFAULT_SEEDS, title: entry.name, exclude: [] };
-    return { ...inherited, ...withoutUndefined(entry) };
+    const { "host-memory": hostPages, mix, workloads = Object.keys(mix ?? {}).slice(0, 1), ...given } = entry;
+    const parts = mix && Object.entries(mix).map(([workload, vms]) => ({ workload, vms }));
+    return { ...inherited, ...withoutUndefined({ ...given, workloads, hostPages, mix: parts }) };
   });
   const level = document.data["service-level"];
   const matrix = { name, title: title ?? name, blocks: resolved, ...(level && { serviceLevel: level }) };
@@ -196,7 +209,8 @@ function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): reado
       entry.vmms.map((vmm) => vmm.label),
       "; give one of them another name with `as: ...`",
     );
-    for (const axis of ["workloads", "machines", "vms", "overcommit"] as const) unique([...at, axis], entry[axis]);
+    for (const axis of ["workloads", "machines", "vms", "overcommit", "host-memory"] as const)
+      unique([...at, axis], entry[axis]);
     if (Array.isArray(entry.seeds)) unique([...at, "seeds"], entry.seeds);
     if (!entry.machines && !data.machines)
       complain(at, 'the key "machines" is missing, here and at the top of the matrix');
@@ -204,7 +218,10 @@ function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): reado
     if (entry.varies && !blocks.includes(entry.varies.block))
       complain([...at, "varies", "block"], `there is no such block; ${suggestion(entry.varies.block, blocks)}`);
     if (entry.overcommit && !entry.vms) complain([...at, "overcommit"], "needs vms: how many guests share the host");
+    if (entry["host-memory"] && !entry.vms)
+      complain([...at, "host-memory"], "needs vms: how many guests share the host");
     if (entry.settings && !entry.vms) complain([...at, "settings"], "needs vms: how many guests share the host");
+    for (const message of mixProblems(entry)) complain([...at, entry.mix ? "mix" : "workloads"], message);
     for (const { path, message } of groupProblems(entry.settings ?? []))
       complain([...at, "settings", ...path], message);
     for (const [j, exclusion] of (entry.exclude ?? []).entries()) {
@@ -216,6 +233,17 @@ function inconsistencies({ data, problem }: YamlDocument<MatrixDocument>): reado
   return problems;
 }
 
+/** A mix says what all VMs run, and which ones. */
+function mixProblems({ mix, workloads, settings, vms }: MatrixDocument["blocks"][number]): readonly string[] {
+  if (mix === undefined) return workloads === undefined ? ['is missing, and there is no "mix" in its place'] : [];
+  const problems = [];
+  if (workloads !== undefined) problems.push("stands in place of workloads; expected one of the two");
+  if (settings !== undefined) problems.push("says what each VM runs; expected no settings of single VMs with it");
+  if (vms === undefined) problems.push("needs vms: how many guests share the host");
+  if (Object.keys(mix).length < 2) problems.push("expected two workloads or more; one alone belongs in workloads");
+  return problems;
+}
+
 /** An exclusion that names something the block doesn't have is a mistake. */
 function unknownValues(
   entry: MatrixDocument["blocks"][number],
@@ -224,7 +252,7 @@ function unknownValues(
 ): readonly (readonly [Axis, string])[] {
   const known: Record<Axis, readonly (string | number)[]> = {
     vmm: entry.vmms.map((vmm) => vmm.label),
-    workload: entry.workloads,
+    workload: entry.workloads ?? Object.keys(entry.mix ?? {}).slice(0, 1),
     machine: entry.machines ?? machines ?? [],
     vms: entry.vms ?? [],
     overcommit: entry.overcommit ?? [],

@@ -5,13 +5,14 @@ import { suggestion } from "../core/nearest-name.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { isPath } from "./catalogue.ts";
 import { type Exclusion, type MatrixBlock, readMatrix, type ServiceLevel } from "./matrix.ts";
+import type { WorkloadMix } from "./workload-mix.ts";
 
 /** What takes the place of an axis; absent: as the matrix has it. */
 export interface OvercommitQuestion {
   /** Names, or paths relative to the matrix file. */
   readonly workloads?: readonly string[];
   /** Different work on one host, instead of one workload and a number of VMs. */
-  readonly mix?: readonly { readonly workload: string; readonly vms: number }[];
+  readonly mix?: WorkloadMix;
   readonly machines?: readonly string[];
   readonly ratios?: readonly number[];
   readonly vms?: readonly number[];
@@ -54,6 +55,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     );
   }
   const document = parseDocument(text);
+  document.deleteIn(["blocks", 0, "host-memory"]);
   const replace = (axis: string, values: readonly unknown[] | undefined): void => {
     if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
   };
@@ -66,9 +68,12 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
     if (block.settings !== undefined) {
       throw new InputError(`${file}: has settings for single VMs already; expected a matrix without them for a mix`);
     }
-    replace("workloads", [mix[0].workload]);
     replace("vms", [mix.reduce((sum, part) => sum + part.vms, 0)]);
-    if (mix.length > 1) replace("settings", settingsOf(mix));
+    if (mix.length === 1) replace("workloads", [mix[0].workload]);
+    else {
+      document.deleteIn(["blocks", 0, "workloads"]);
+      document.setIn(["blocks", 0, "mix"], document.createNode(mixDocument(mix), { flow: true }));
+    }
   }
   if (strategies !== undefined) {
     const labels = block.vmms.map((vmm) => vmm.label);
@@ -94,18 +99,16 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
 }
 
 /** A block as a matrix file has it. */
-function blockDocument({ vmms, ...block }: MatrixBlock): object {
-  return { ...block, vmms: vmms.map(({ base, set, label }) => ({ [base]: set, as: label })) };
+function blockDocument({ vmms, workloads, mix, ...block }: MatrixBlock): object {
+  const [first, ...others] = mix ?? [];
+  // What varies is the first workload.
+  const work =
+    first === undefined ? { workloads } : { mix: mixDocument([{ ...first, workload: workloads[0] }, ...others]) };
+  return { ...block, ...work, vmms: vmms.map(({ base, set, label }) => ({ [base]: set, as: label })) };
 }
 
-/** The VMs of the first workload come first and need no settings. */
-function settingsOf(mix: NonNullable<OvercommitQuestion["mix"]>): readonly unknown[] {
-  let next = mix[0].vms;
-  return mix.slice(1).map(({ workload, vms }) => {
-    const first = next;
-    next += vms;
-    return { vms: vms === 1 ? first : `${first}..${next - 1}`, workload };
-  });
+function mixDocument(mix: WorkloadMix): object {
+  return Object.fromEntries(mix.map(({ workload, vms }) => [workload, vms]));
 }
 
 /** A file is looked at when it is loaded; a name is looked up here, where it is still known as that of a policy. */

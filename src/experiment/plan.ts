@@ -42,7 +42,7 @@ export async function planMatrix(
   const matrixFile = readMatrix(text, file);
   const { matrix } = matrixFile;
   const inputs = await Inputs.load(matrixFile, dirname(file));
-  const cells = expandMatrix(matrix)
+  const cells = expandMatrix(matrix, (workload) => inputs.pagesOf(workload))
     .filter(selects)
     .map((spec) => inputs.plan(spec));
   if (cells.length === 0) throw new InputError(`${file}: no cell is left: everything is excluded or filtered out`);
@@ -113,26 +113,35 @@ class Inputs {
   }
 
   /** What single VMs run. Random streams and prices go by the name in the file, which must tell workloads apart. */
-  #loadOtherWorkloads({ settings = [], workloads }: MatrixBlock, complain: Complain): void {
+  #loadOtherWorkloads({ settings = [], mix = [], workloads }: MatrixBlock, complain: Complain): void {
     for (const [i, { workload: name }] of settings.entries()) {
       if (name === undefined) continue;
-      const path = ["settings", i, "workload"];
-      collect(
-        this.#workloads,
-        name,
-        () => loadWorkload(locate("workloads", name, this.#folder)),
-        (message) => complain(path, message),
-      );
-      const own = this.#workloads.get(name);
       const others = [...workloads, ...settings.slice(0, i).flatMap((group) => group.workload ?? [])];
-      const namesake = others.find((other) => {
-        const loaded = this.#workloads.get(other);
-        return loaded?.workload.name === own?.workload.name && loaded?.digest !== own?.digest;
-      });
-      if (namesake === undefined) continue;
-      const message = `${name} and ${namesake} both have the name "${own?.workload.name}"; expected two names on one host`;
-      complain(path, message);
+      this.#loadOther(name, others, ["settings", i, "workload"], complain);
     }
+    for (const [i, { workload }] of mix.entries()) {
+      const others = mix.slice(0, i).map((part) => part.workload);
+      if (i > 0) this.#loadOther(workload, others, ["mix", workload], complain);
+    }
+  }
+
+  #loadOther(name: string, others: readonly string[], path: DocumentPath, complain: Complain): void {
+    collect(
+      this.#workloads,
+      name,
+      () => loadWorkload(locate("workloads", name, this.#folder)),
+      (message) => complain(path, message),
+    );
+    const own = this.#workloads.get(name);
+    const namesake = others.find((other) => {
+      const loaded = this.#workloads.get(other);
+      return loaded?.workload.name === own?.workload.name && loaded?.digest !== own?.digest;
+    });
+    if (namesake === undefined) return;
+    complain(
+      path,
+      `${name} and ${namesake} both have the name "${own?.workload.name}"; expected two names on one host`,
+    );
   }
 
   /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
@@ -160,6 +169,10 @@ class Inputs {
     }
   }
 
+  pagesOf(workload: string): number {
+    return present(this.#workloads, workload).workload.guest.memoryPages;
+  }
+
   plan(spec: CellSpec): PlannedCell {
     const workload = present(this.#workloads, spec.workload);
     const others = (spec.settings ?? []).flatMap((group) => group.workload ?? []);
@@ -174,7 +187,7 @@ class Inputs {
   }
 
   describe(block: MatrixBlock): Manifest["blocks"][number] {
-    const { name, title, vmms, workloads, machines, seeds, vms, overcommit, varies } = block;
+    const { name, title, vmms, workloads, machines, seeds, vms, overcommit, hostPages, mix, varies } = block;
     return {
       name,
       title,
@@ -182,11 +195,12 @@ class Inputs {
         const { vmm } = present(this.#vmms, JSON.stringify(choice));
         return { ...choice, title: vmm.title, parts: partsOf(vmm) };
       }),
-      workloads: [...workloads],
+      workloads: mix?.map((part) => part.workload) ?? [...workloads],
       machines: [...machines],
       seeds: [...seeds],
       ...(vms ? { vms: [...vms] } : {}),
       ...(overcommit ? { overcommit: [...overcommit] } : {}),
+      ...(hostPages ? { hostPages: [...hostPages] } : {}),
       ...(varies ? { varies } : {}),
     };
   }

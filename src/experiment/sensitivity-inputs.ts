@@ -7,7 +7,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { parseSize } from "../core/units.ts";
-import { PAGE_BYTES } from "../machine/page.ts";
+import { KIB_PER_PAGE, PAGE_BYTES } from "../machine/page.ts";
+import type { DiskProfile } from "../machine/profile.ts";
 import { isPath, locate } from "./catalogue.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
 import { readInputText } from "./input-files.ts";
@@ -96,19 +97,28 @@ function parameterBlocks(block: MatrixBlock, described: Manifest["blocks"][numbe
 function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: string): MatrixBlock[] {
   const [machine] = block.machines;
   const file = locate("machines", machine, matrixFolder);
-  const { positioningUs, megabytesPerSecond } = loadMachine(file).profile.disk;
+  const { positioningUs, megabytesPerSecond, writeCache } = loadMachine(file).profile.disk;
   return SIDES.map(([side, factor]) => {
     const document = parse(readInputText(file)) as Record<string, unknown>;
     const base = document.base;
     if (typeof base === "string" && isPath(base)) document.base = `./${relative(folder, resolve(dirname(file), base))}`;
     const positioning = `${Math.round(positioningUs * factor)}us`;
     const source = `sensitivity: ${factor} times the ${milliseconds(positioningUs)} of ${machine}`;
-    const disk = (document.disk as object | undefined) ?? { rate: `${megabytesPerSecond}MB/s` };
+    const disk = (document.disk as object | undefined) ?? {
+      rate: `${megabytesPerSecond}MB/s`,
+      ...(writeCache && { "write-cache": writtenCache(writeCache, `that of the base of ${machine}`) }),
+    };
     document.disk = { ...disk, positioning, kind: "assumed", source };
     const path = write(document, folder, matrixFolder, `disk-latency-${side}.yaml`);
     const [from, to] = [milliseconds(positioningUs), milliseconds(positioningUs * factor)];
     return varied(block, { input: "disk latency", side, from, to }, { machines: [path] });
   });
+}
+
+function writtenCache(cache: NonNullable<DiskProfile["writeCache"]>, source: string): object {
+  const { pages, commandUs, megabytesPerSecond } = cache;
+  const size = `${pages * KIB_PER_PAGE}KiB`;
+  return { size, command: `${commandUs}us`, rate: `${megabytesPerSecond}MB/s`, kind: "assumed", source };
 }
 
 interface WorkloadText {

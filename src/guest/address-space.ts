@@ -1,6 +1,5 @@
 /** A process's address space: its page tables, built entry by entry through the MMU, and its regions. */
 import { entryOf, Pte } from "../machine/page-tables.ts";
-import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { findRegion, type Region } from "./regions.ts";
 import { type EntryChange, NOT_A_TABLE } from "./virtual-hardware.ts";
@@ -32,7 +31,7 @@ export class AddressSpace {
     this.#bits = bitsPerLevel;
     this.#mask = (1 << bitsPerLevel) - 1;
     this.#tables = Array.from({ length: levels - 1 }, () => new Map<number, number>());
-    this.root = this.#newTable(levels - 1);
+    this.root = context.tables.take(levels - 1);
     context.spaces.set(id, this);
   }
 
@@ -93,21 +92,26 @@ export class AddressSpace {
 
   /**
    * Give back the tables in [start, end) that no region needs and nothing is mapped by, an upper one as soon as it is empty
-   * (free_pgtables, mm/memory.c). All are freed together, the last one first, so that they will be taken in this order
-   * (release_pages, mm/swap.c).
+   * (free_pgtables, mm/memory.c; clear_page_tables of Linux 2.4). What is not kept is freed together, the last one first, so
+   * that they will be taken in this order (release_pages, mm/swap.c).
    */
   freeTables(start: number, end: number): void {
     const [first, last] = [start >>> this.#bits, (end - 1) >>> this.#bits];
     const areas = [...this.#tables[0].keys()].filter((area) => area >= first && area <= last).sort((a, b) => a - b);
+    const { frames, machine, tables } = this.#context;
+    // What has been cleared may be queued still, and is about to be read.
+    machine.mmu.commit();
     const freed: number[] = [];
     for (const lowest of areas) {
       let area = lowest;
       for (let level = 0; level < this.#tables.length && this.#isUnused(area, level); level++) {
-        freed.push(this.#removeTable(area, level));
+        const table = this.#removeTable(area, level);
+        if (!tables.keep(table, level, this.root)) freed.push(table);
         area >>>= this.#bits;
       }
     }
-    for (const table of freed.toReversed()) this.#context.frames.release(table);
+    for (const table of freed.toReversed()) frames.release(table);
+    tables.trim(this.root);
     this.#lastArea = -1;
   }
 
@@ -116,19 +120,15 @@ export class AddressSpace {
     const table = this.#tables[level].get(area) ?? this.root;
     const upper = level + 1 < this.#tables.length ? this.#tables[level + 1].get(area >>> this.#bits) : this.root;
     mmu.writeEntry(upper ?? this.root, area & this.#mask, 0, "set");
-    mmu.useAsTable(table, NOT_A_TABLE, this.root);
     this.#tables[level].delete(area);
     return table;
   }
 
-  /** Give the frames of all tables back; no entry may be in use any more, nor the root be loaded. */
+  /** Give the frame of the root back; there may be no other tables any more, nor may it be loaded. */
   destroy(): void {
     const { frames, machine, spaces } = this.#context;
-    const lowerTables = this.#tables.toReversed().flatMap((level) => [...level.values()]);
-    for (const table of [this.root, ...lowerTables]) {
-      machine.mmu.useAsTable(table, NOT_A_TABLE, this.root);
-      frames.release(table);
-    }
+    machine.mmu.useAsTable(this.root, NOT_A_TABLE, this.root);
+    frames.release(this.root);
     spaces.delete(this.id);
   }
 
@@ -165,20 +165,14 @@ export class AddressSpace {
       const area = page >>> ((level + 1) * this.#bits);
       let table = this.#tables[level].get(area);
       if (table === undefined) {
-        table = this.#newTable(level);
+        table = this.#context.tables.take(level, this.root);
         this.#tables[level].set(area, table);
         mmu.writeEntry(upper, area & this.#mask, entryOf(table, UPPER_FLAGS), "set");
+        // XenLinux 2.4, pmd_populate, include/asm-xeno/pgalloc.h.
+        mmu.commit();
       }
       upper = table;
     }
     return upper;
-  }
-
-  #newTable(level: number): number {
-    const { machine, pages } = this.#context;
-    const frame = this.#context.takeFrame(PageUse.Kernel, level);
-    pages.zero(frame);
-    machine.mmu.useAsTable(frame, level, level === this.#tables.length ? frame : this.root);
-    return frame;
   }
 }

@@ -18,7 +18,7 @@ export class BlockLayer {
   /** Read or write pages and wait until that is done. */
   transferAndWait(page: number, pages: number, write: boolean): void {
     const { disk, meter } = this.#machine;
-    meter.waitUntil(WAIT_DISK, disk.request(this.#submit(pages, write), page, pages));
+    meter.waitUntil(WAIT_DISK, disk.serve(this.#submit(pages, write), page, pages, write));
     this.#complete(pages, write);
   }
 
@@ -27,7 +27,7 @@ export class BlockLayer {
    * done; the disk's time is kept.
    */
   writeBehind(page: number, pages: number): void {
-    this.#machine.disk.request(this.#submit(pages, true), page, pages);
+    this.#machine.disk.serve(this.#submit(pages, true), page, pages, true);
     this.#complete(pages, true);
   }
 

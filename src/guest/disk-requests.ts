@@ -28,6 +28,11 @@ export class DiskRequests {
     return this.#kind[request];
   }
 
+  writes(request: number): boolean {
+    const kind = this.#kind[request];
+    return kind === DiskRequestKind.FileWrite || kind === DiskRequestKind.SwapWrite;
+  }
+
   first(request: number): number {
     return this.#first[request];
   }

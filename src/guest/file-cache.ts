@@ -8,6 +8,7 @@ import { DirtyQueue } from "./dirty-queue.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelVersion } from "./kernel-version.ts";
+import type { GuestShape } from "../workload/compiled-workload.ts";
 import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
@@ -26,6 +27,8 @@ export class FileCache implements PageOwner {
   readonly #requests: DiskRequests;
   readonly #ids: ContentIds;
   readonly #version: KernelVersion;
+  /** Pages that the image behind all guests has. */
+  readonly #imagePages: number;
   readonly #cache: PageCache;
   /** What is on the disk; a page that nobody has looked at yet gets a content of its own when somebody does. */
   readonly #onDisk: Uint32Array;
@@ -42,10 +45,11 @@ export class FileCache implements PageOwner {
     physical: PhysicalMemory,
     requests: DiskRequests,
     ids: ContentIds,
-    filePages: number,
+    { filePages, imagePages = 0 }: Pick<GuestShape, "filePages" | "imagePages">,
     version: KernelVersion,
   ) {
     this.#version = version;
+    this.#imagePages = imagePages;
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
@@ -100,7 +104,7 @@ export class FileCache implements PageOwner {
     }
     if (ppn !== NONE) this.#physical.write(ppn, content);
     if (sync || ppn === NONE) {
-      this.#onDisk[page] = content;
+      this.#onDisk[page] = ppn === NONE ? content : this.#physical.readForDisk(ppn);
       this.#requests.add(DiskRequestKind.FileWrite, page);
       this.#cache.markClean(page);
       return;
@@ -130,6 +134,11 @@ export class FileCache implements PageOwner {
     this.#pages.take(ppn, PageUse.File, page);
     this.#cache.insert(page, ppn);
     this.#onDisk[page] = content;
+  }
+
+  /** The page is on the disk as it is, no process maps it, and nothing is being done with it. */
+  isDiscardable(ppn: number, page: number): boolean {
+    return !this.#cache.isDirty(page) && !this.#mapped.has(page) && this.#pages.references(ppn) === 1;
   }
 
   evict(ppn: number, page: number): Evicted {
@@ -211,7 +220,9 @@ export class FileCache implements PageOwner {
   }
 
   #stored(page: number): number {
-    if (this.#onDisk[page] === UNSEEN) this.#onDisk[page] = this.#ids.unique();
+    if (this.#onDisk[page] === UNSEEN) {
+      this.#onDisk[page] = page < this.#imagePages ? this.#ids.ofImage(page) : this.#ids.unique();
+    }
     return this.#onDisk[page];
   }
 }

@@ -1,14 +1,16 @@
 /** What the parts of the guest kernel share. */
 import type { Cache } from "../machine/cache.ts";
-import type { Disk } from "../machine/disk.ts";
+import type { DiskDevice } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { NetworkLink } from "../machine/network-link.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { GuestPages } from "./guest-pages.ts";
+import type { KernelPages } from "./kernel-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
+import type { PageTableFrames } from "./page-table-frames.ts";
 import type { PageWork } from "./page-work.ts";
 import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
 
@@ -20,10 +22,12 @@ export interface GuestMachine {
   readonly networkPath: IoPath;
   /** Undefined where the machine profile describes none. */
   readonly cache: Cache | undefined;
-  readonly disk: Disk;
+  readonly disk: DiskDevice;
   readonly network: NetworkLink;
   readonly meter: Meter;
   readonly pageTableFormat: PageTableFormat;
+  /** The kernel's own memory in the TLB; undefined where nobody knows which pages it visits. */
+  readonly kernelPages?: KernelPages;
 }
 
 export interface KernelContext {
@@ -33,6 +37,7 @@ export interface KernelContext {
   readonly paths: KernelPaths;
   readonly pages: PageWork;
   readonly frames: GuestPages;
+  readonly tables: PageTableFrames;
   /** Address spaces by number. */
   readonly spaces: Map<number, AddressSpace>;
   /** {@link GuestPages.allocate}, and an error when there is none. */

@@ -1,7 +1,8 @@
 /** What the guest kernel is entered for that touches no page: system calls, signals, timer interrupts, single instructions. */
 import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { GuestMachine } from "./kernel-context.ts";
-import type { KernelPath, KernelPaths } from "./kernel-paths.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { type KernelPath, type KernelPaths, nativeCycles } from "./kernel-paths.ts";
 import { INSTRUCTIONS } from "./virtual-hardware.ts";
 import type { KernelEntry } from "./virtual-hardware.ts";
 
@@ -12,11 +13,16 @@ export class KernelEntries {
   readonly #machine: GuestMachine;
   readonly #paths: KernelPaths;
   readonly #systemCalls: readonly KernelPath[];
+  /** Kernel code of which only the length is known is taken for the network layer's, a packet each way. */
+  readonly #code: readonly KernelPath[];
+  readonly #codeCycles: number;
 
-  constructor(machine: GuestMachine, paths: KernelPaths) {
+  constructor(machine: GuestMachine, paths: KernelPaths, profile: MachineProfile) {
     this.#machine = machine;
     this.#paths = paths;
     this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
+    this.#code = [paths["receive-packet"], paths["send-packet"]];
+    this.#codeCycles = this.#code.reduce((sum, path) => sum + nativeCycles(path, profile), 0);
   }
 
   systemCall(kind: number, times: number): void {
@@ -30,6 +36,15 @@ export class KernelEntries {
         cpu.leaveKernel("system-call");
       }
     }
+  }
+
+  /** A system call that takes so many thousand cycles natively, in whole runs of the code: one or more. */
+  runCode(thousands: number): void {
+    const { cpu } = this.#machine;
+    const times = Math.max(1, Math.round((1000 * thousands) / this.#codeCycles));
+    cpu.enterKernel("system-call");
+    for (const path of this.#code) cpu.runKernel(path, times);
+    cpu.leaveKernel("system-call");
   }
 
   /** System calls whose own length is part of another path. */

@@ -42,6 +42,15 @@ const LARGE_PAGES = 0x6000_0000;
 const NEW_PAGES_START = 0x4_0000;
 const NEW_PAGES = 0x1_0000;
 
+/** Whose kernel it is: what its misses are charged to, and where its pages begin, so that no two kernels share one. */
+interface Owner {
+  readonly miss: number;
+  readonly firstFrame: number;
+}
+
+const GUEST: Owner = { miss: KERNEL_MISS, firstFrame: 0 };
+const DRIVER_DOMAIN: Owner = { miss: cause("io.backend.tlb-miss"), firstFrame: 0x10_0000 };
+
 export class KernelPages {
   readonly #tlb: Tlb;
   readonly #meter: Meter;
@@ -51,9 +60,19 @@ export class KernelPages {
   readonly #references: number;
   readonly #walkCycles: number;
   readonly #entry: number;
+  readonly #owner: Owner;
   #newPages = 0;
+  /** The kernel of the driver domain, which is like the guest's, on the same processor. */
+  readonly ofDriverDomain: () => KernelPages;
 
-  constructor(footprints: KernelFootprints, mapping: KernelMapping, tlb: Tlb, meter: Meter, profile: MachineProfile) {
+  constructor(
+    footprints: KernelFootprints,
+    mapping: KernelMapping,
+    tlb: Tlb,
+    meter: Meter,
+    profile: MachineProfile,
+    owner = GUEST,
+  ) {
     const { levels, bitsPerLevel } = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tlb = tlb;
     this.#meter = meter;
@@ -63,6 +82,8 @@ export class KernelPages {
     // Bhargava et al. 2008: nm + n + m references of a walk in two dimensions.
     this.#references = mapping.nested ? walked * walked + 2 * walked : walked;
     this.#walkCycles = this.#references * primitiveCost(profile, "hardware.page-walk-level");
+    this.#owner = owner;
+    this.ofDriverDomain = () => new KernelPages(footprints, mapping, tlb, meter, profile, DRIVER_DOMAIN);
     this.#entry = mapping.global ? Pte.Present | Pte.Global : Pte.Present;
   }
 
@@ -76,25 +97,32 @@ export class KernelPages {
       misses += this.#visit(this.#tlb, footprint.data);
       this.#newPages = (this.#newPages + footprint.newPages) % NEW_PAGES;
     }
-    if (misses === 0) return;
-    this.#meter.spendMany(KERNEL_MISS, misses, this.#walkCycles);
+    if (misses > 0) this.#charge(misses);
+  }
+
+  /** The kernel visits one page of data, by its page frame. */
+  visit(frame: number): void {
+    if (this.#isMiss(this.#tlb, frame)) this.#charge(1);
+  }
+
+  #charge(misses: number): void {
+    this.#meter.spendMany(this.#owner.miss, misses, this.#walkCycles);
     this.#meter.countMany(WALK_REFERENCE, misses * this.#references);
   }
 
   /** Visit pages in order. Returns how many were not in the TLB; they are then. */
   #visit(tlb: Tlb, pages: Int32Array): number {
     let misses = 0;
-    for (let i = 0; i < pages.length; i++) {
-      const page = this.#largeShift === 0 ? SMALL_PAGES + this.#frame(pages[i]) : this.#largePage(pages[i]);
-      if (tlb.lookup(page) !== -1) continue;
-      tlb.insert(page, this.#entry);
-      misses++;
-    }
+    for (let i = 0; i < pages.length; i++) if (this.#isMiss(tlb, this.#frame(pages[i]))) misses++;
     return misses;
   }
 
-  #largePage(page: number): number {
-    return LARGE_PAGES + (this.#frame(page) >>> this.#largeShift);
+  #isMiss(tlb: Tlb, ownFrame: number): boolean {
+    const frame = this.#owner.firstFrame + ownFrame;
+    const page = this.#largeShift === 0 ? SMALL_PAGES + frame : LARGE_PAGES + (frame >>> this.#largeShift);
+    if (tlb.lookup(page) !== -1) return false;
+    tlb.insert(page, this.#entry);
+    return true;
   }
 
   #frame(page: number): number {

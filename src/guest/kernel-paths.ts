@@ -9,7 +9,7 @@
  */
 import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
-import type { MachineProfile } from "../machine/profile.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 
 interface PathEvents {
   /** Call/return pairs and indirect jumps. */
@@ -139,6 +139,15 @@ export function kernelPaths(profile: MachineProfile): KernelPaths {
     return [name, path] as const;
   });
   return Object.fromEntries(entries) as unknown as KernelPaths;
+}
+
+/** Cycles of a path on the bare machine, its calls and flag writes among them. */
+export function nativeCycles({ cycles, calls, flagWrites }: KernelPath, profile: MachineProfile): number {
+  return (
+    cycles +
+    calls * primitiveCost(profile, "hardware.call-return") +
+    flagWrites * primitiveCost(profile, "hardware.flag-write")
+  );
 }
 
 export const GUEST_KERNEL = cause("guest.kernel");

@@ -11,8 +11,10 @@ export interface KernelVersion {
   readonly copiesFileMappings: boolean;
   /** Fork and exit take time for each private mapping of a process, apart from its pages (anon_vma_fork, mm/rmap.c). */
   readonly copiesRegions: boolean;
-  /** munmap gives back the page tables below a range that nothing else uses. */
-  readonly freesTables: boolean;
+  /** Page tables that are not needed any more are kept for the next process, not freed. */
+  readonly keepsTables: boolean;
+  /** The end of an address space flushes the TLB for each of its mappings, and once more for the page tables. */
+  readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
   /** mprotect invalidates up to so many pages one by one. */
@@ -79,7 +81,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     readAroundPages: 1,
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
-    freesTables: false,
+    keepsTables: true, // see PageTableFrames
+    flushesEachMapping: true, // zap_page_range (tlb_finish_mmu), clear_page_tables (flush_tlb_pgtables), mm/memory.c
     flushesEmptyUnmaps: false,
     singlePageInvalidations: 1,
     clearsBeforeCopy: false,
@@ -111,7 +114,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     readAroundPages: 32, // read_ahead_kb is 128 (do_sync_mmap_readahead, mm/filemap.c)
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
-    freesTables: true, // free_pgtables, mm/memory.c
+    keepsTables: false,
+    flushesEachMapping: false, // exit_mmap, mm/mmap.c: the address space is not in use any more
     // free_p4d_range sets freed_tables where a mapping is alone in its 512 GB, as half of those placed at random are, though
     // with four levels there is nothing to free (p4d_free_tlb): one tlb_flush of one page in the trace of real events.
     flushesEmptyUnmaps: true,

@@ -18,6 +18,7 @@ import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageFaults } from "./page-faults.ts";
+import { PageTableFrames } from "./page-table-frames.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
 import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
@@ -74,7 +75,7 @@ export class GuestKernel {
     this.#shape = shape;
     this.#anonymousStart = version.layout.anonymousStart;
     const paths = kernelPaths(profile);
-    this.entries = new KernelEntries(machine, paths);
+    this.entries = new KernelEntries(machine, paths, profile);
     this.blocks = new BlockLayer(machine, paths);
     const swap = new SwapSpace(shape.swapPages);
     // At this resolution memory is not short for long: both kernels reclaim as Linux 2.4 does.
@@ -83,7 +84,7 @@ export class GuestKernel {
     // The lowest frames: those of the kernel, program text among them.
     const kernelPages = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
     for (let page = 0; page < kernelPages; page++) this.#takeFrame(PageUse.Kernel, page);
-    this.#context = {
+    const context: Omit<KernelContext, "tables"> = {
       machine,
       shape,
       version,
@@ -93,6 +94,7 @@ export class GuestKernel {
       spaces: new Map(),
       takeFrame: (use, item) => this.#takeFrame(use, item),
     };
+    this.#context = { ...context, tables: new PageTableFrames(context) };
     this.files = new FileIo(this.#context, this.blocks);
     const mapping = new ReverseMapping(this.#context, swap, this.files);
     this.frames.setOwners(this.files, mapping);

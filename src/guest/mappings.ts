@@ -33,7 +33,7 @@ export class Mappings {
     cpu.runKernel(this.#context.paths.munmap, 1);
     const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
-    if (version.freesTables) space.freeTables(start, end);
+    space.freeTables(start, end);
     if (count > 0) mmu.invalidate(ALL_PAGES);
     else if (version.flushesEmptyUnmaps) mmu.invalidate(start);
     mmu.commit();

@@ -37,7 +37,7 @@ export class GuestMemory {
     this.pages = guestPages(shape, kernel, logicalPages);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
-    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape.filePages, KERNEL_VERSIONS[kernel]);
+    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, KERNEL_VERSIONS[kernel]);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.pages.setOwners(this.cache, this.anonymous);
   }
@@ -84,11 +84,21 @@ function residentPages(shape: GuestShape): number {
   return shape.kernelPages + shape.processes * shape.residentAnonymousPages + shape.residentFilePages;
 }
 
+/** Where resident pages of the image behind all guests are: the page cache comes last. */
+function imageRange(shape: GuestShape): { readonly from: number; readonly to: number } {
+  const { imagePages = 0, residentFilePages } = shape;
+  const from = residentPages(shape) - residentFilePages;
+  return { from, to: from + Math.min(imagePages, residentFilePages) };
+}
+
 /** Contents of a guest's physical memory when it is ready, one id a page. */
 export function bootContents(shape: GuestShape, ids: ContentIds): Uint32Array {
   const contents = new Uint32Array(shape.memoryPages);
   if (shape.contents === undefined) {
-    for (let ppn = 0; ppn < Math.min(residentPages(shape), contents.length); ppn++) contents[ppn] = ids.unique();
+    const image = imageRange(shape);
+    for (let ppn = 0; ppn < Math.min(residentPages(shape), contents.length); ppn++) {
+      contents[ppn] = ppn >= image.from && ppn < image.to ? ids.ofImage(ppn - image.from) : ids.unique();
+    }
   } else {
     contents.set(ids.internAll(shape.contents.subarray(0, shape.memoryPages)));
     if (shape.compressedSizes !== undefined) ids.compressed.record(contents, shape.compressedSizes);

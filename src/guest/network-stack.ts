@@ -4,20 +4,25 @@
  * packet without data, which takes the same path through the kernel.
  */
 import { cause } from "../core/ledger.ts";
-import { HEADER_BYTES, MTU } from "../machine/network-link.ts";
+import { HEADER_BYTES, MTU, SOCKET_BUFFER } from "../machine/network-link.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
+import { PacketPages } from "./packet-pages.ts";
 import type { PageWork } from "./page-work.ts";
 
 const WAIT_NETWORK = cause("wait.network");
-/** Bytes that may be on their way before the sender waits: the 128 kB socket buffers of Barham 2003, Table 6. */
-const SOCKET_BUFFER = 128 * 1024;
 const PACKETS_PER_ACKNOWLEDGEMENT = 2;
+
+function packetPagesOf({ kernelPages, network, networkPath }: GuestMachine): PacketPages | undefined {
+  if (kernelPages === undefined || networkPath.descriptors === 0) return undefined;
+  return new PacketPages(kernelPages, network.interfaces, networkPath.descriptors);
+}
 
 export class NetworkStack {
   readonly #machine: GuestMachine;
   readonly #paths: KernelPaths;
   readonly #pages: PageWork;
+  readonly #packetPages: PacketPages | undefined;
   /** When the device had the last packet that was sent: a peer that is asked answers after that. */
   #handedOver = 0;
 
@@ -25,6 +30,7 @@ export class NetworkStack {
     this.#machine = machine;
     this.#paths = paths;
     this.#pages = pages;
+    this.#packetPages = packetPagesOf(machine);
   }
 
   /** One system call that sends `bytes` in packets of at most `mtu`; waits while more than the socket buffer is on its way. */
@@ -33,6 +39,7 @@ export class NetworkStack {
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
     let unacknowledged = 0;
+    let heldSince = meter.now;
     cpu.enterKernel("system-call");
     for (let left = bytes; left > 0; left -= segment) {
       const size = Math.min(left, segment);
@@ -41,6 +48,9 @@ export class NetworkStack {
       this.#handedOver = ready;
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
+      // The interface has held acknowledgements back for long enough.
+      if (meter.now - heldSince >= network.heldCycles) unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
+      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT) heldSince = meter.now;
       unacknowledged = this.#takeAcknowledgements(
         unacknowledged + Math.ceil(size / payload),
         network.packetsPerInterrupt,
@@ -71,6 +81,7 @@ export class NetworkStack {
     if (!stream) cpu.runKernel(this.#paths["context-switch"], 1);
     cpu.enterKernel("system-call");
     this.#pages.copyBytes(bytes);
+    this.#packetPages?.takeAll();
     cpu.leaveKernel("system-call");
   }
 
@@ -91,7 +102,9 @@ export class NetworkStack {
     let waiting = unacknowledged;
     cpu.enterKernel("interrupt");
     cpu.runKernel(this.#paths.interrupt, 1);
+    this.#packetPages?.interrupt();
     for (let packet = 0; packet < packets; packet++) {
+      this.#packetPages?.receive();
       networkPath.complete(bytesEach, false);
       cpu.runKernel(this.#paths["receive-packet"], 1);
       waiting += 1;
@@ -107,6 +120,7 @@ export class NetworkStack {
   #transmit(size: number): number {
     const { cpu, networkPath } = this.#machine;
     cpu.runKernel(this.#paths["send-packet"], 1);
+    this.#packetPages?.send();
     networkPath.submit(size + HEADER_BYTES, true);
     const ready = networkPath.notify();
     if (networkPath.interruptsForSent()) {
@@ -126,10 +140,13 @@ export class NetworkStack {
       networkPath.interrupt(meter.now, count, count * HEADER_BYTES, false);
       cpu.enterKernel("interrupt");
       cpu.runKernel(this.#paths.interrupt, 1);
+      this.#packetPages?.interrupt();
       for (let packet = 0; packet < count; packet++) {
+        this.#packetPages?.receive();
         networkPath.complete(HEADER_BYTES, false);
         cpu.runKernel(this.#paths["receive-packet"], 1);
       }
+      this.#packetPages?.takeAll();
       cpu.leaveKernel("interrupt");
       left -= count * PACKETS_PER_ACKNOWLEDGEMENT;
     }

@@ -209,12 +209,20 @@ export class Processes {
     this.unmap(space, 0, this.#context.version.layout.userEnd);
   }
 
-  /** Everything a process has mapped goes, and with it, where the kernel does that, the tables but for the root. */
+  /** Everything a process has mapped goes, and with it the tables but for the root. */
   #tearDown(space: AddressSpace): void {
+    const { machine, version } = this.#context;
+    if (version.flushesEachMapping) {
+      for (const { start, end } of space.regions) {
+        this.unmap(space, start, end);
+        machine.mmu.invalidate(ALL_PAGES);
+        machine.mmu.commit();
+      }
+    }
     this.unmapAll(space);
-    if (!this.#context.version.freesTables) return;
     space.regions = [];
-    space.freeTables(0, this.#context.version.layout.userEnd);
+    space.freeTables(0, version.layout.userEnd);
+    if (version.flushesEachMapping) machine.mmu.invalidate(ALL_PAGES);
   }
 
   #newSpace(): AddressSpace {
@@ -280,6 +288,8 @@ export class Processes {
           entry = shared;
         }
         frames.share(frameOf(entry));
+        // The child has not visited it (pte_mkold in copy_page_range, mm/memory.c).
+        entry = (entry & ~Pte.Accessed) >>> 0;
       }
       child.setEntry(page, entry);
       count++;

@@ -90,6 +90,8 @@ export interface Mmu {
 export interface IoPath {
   /** Most bytes that are submitted at once where the device cuts them into packets itself; 0: packets only. */
   readonly segmentBytes: number;
+  /** Entries of the ring in which the driver posts buffers for packets; 0: nobody has looked which pages the driver visits. */
+  readonly descriptors: number;
   /** Hand one request or packet to the device. `write`: to the device, for a packet: transmit. */
   submit(bytes: number, write: boolean): void;
   /** After a burst of {@link submit}: tell the device that there is work. Returns the cycle at which the device has it. */

@@ -16,6 +16,8 @@ export const ZERO_PAGE_FINGERPRINT = 0xac869b6f32d8bbdbn;
 
 /** Ids from here on are common contents: the same number in every guest. */
 const COMMON_BASE = 0x8000_0000;
+/** And from here on, pages of the disk image behind all guests. */
+const IMAGE_BASE = 0xc000_0000;
 
 export class ContentIds {
   readonly compressed = new CompressedSizes();
@@ -43,6 +45,11 @@ export class ContentIds {
   /** The content with the given number, the same in every guest. */
   common(number: number): number {
     return COMMON_BASE + number;
+  }
+
+  /** A page of the disk image that all guests were installed from. */
+  ofImage(page: number): number {
+    return IMAGE_BASE + page;
   }
 
   /** Ids of 64-bit fingerprints, in the same order. */

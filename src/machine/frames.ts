@@ -40,7 +40,9 @@ export class MachineFrames {
   private = 0;
   shared = 0;
   overhead = 0;
-  /** Frames saved by sharing: guest pages mapped to shared frames, minus those frames. */
+  /** Frames that the VMM holds, see {@link hold}. */
+  readonly #held = new Set<number>();
+  /** Frames saved by sharing: guest pages mapped to shared frames, minus those of these frames that any is mapped to. */
   saved = 0;
 
   constructor(forVms: number) {
@@ -123,7 +125,7 @@ export class MachineFrames {
   drop(mpn: number): boolean {
     if (this.#use[mpn] > SHARED) {
       this.#setReferences(mpn, this.references(mpn) - 1);
-      this.saved--;
+      if (!this.#isOnlyHeld(mpn)) this.saved--;
       return false;
     }
     if (this.#use[mpn] === SHARED) this.shared--;
@@ -153,22 +155,26 @@ export class MachineFrames {
   hold(mpn: number): void {
     this.markShared(mpn);
     this.#setReferences(mpn, 2);
+    this.#held.add(mpn);
   }
 
   letGo(mpn: number): void {
-    if (this.references(mpn) > 1) {
-      this.markPrivate(mpn);
-    } else {
-      // It was one frame more than there were guest pages mapped to it.
-      this.saved++;
-      this.drop(mpn);
-    }
+    this.#held.delete(mpn);
+    const others = this.references(mpn) - 1;
+    if (others > 1) this.#setReferences(mpn, others);
+    else if (others === 1) this.markPrivate(mpn);
+    else this.drop(mpn);
+  }
+
+  /** No guest page maps it, only the VMM needs it. */
+  #isOnlyHeld(mpn: number): boolean {
+    return this.#use[mpn] === SHARED && this.#held.has(mpn);
   }
 
   /** One more guest page maps a shared frame. */
   addReference(mpn: number): void {
+    if (!this.#isOnlyHeld(mpn)) this.saved++;
     this.#setReferences(mpn, this.references(mpn) + 1);
-    this.saved++;
   }
 
   /** Of a shared frame. */

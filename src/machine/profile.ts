@@ -9,6 +9,13 @@ export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 
+export interface DiskProfile {
+  readonly positioningUs: number;
+  readonly megabytesPerSecond: number;
+  /** Of a disk that is done with a write when it has it: pages of 4 KiB, what a command takes, and the rate of its bus. */
+  readonly writeCache?: { readonly pages: number; readonly commandUs: number; readonly megabytesPerSecond: number };
+}
+
 export interface TlbShape {
   readonly entries: number;
   readonly ways: number;
@@ -35,11 +42,16 @@ export interface MachineProfile {
   /** Translations of guest frames that a walk of nested tables is spared, on a machine with hardware-assisted paging. */
   readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
-  readonly disk: { readonly positioningUs: number; readonly megabytesPerSecond: number };
+  readonly disk: DiskProfile;
   readonly network: {
+    /** Of all interfaces together. */
     readonly megabitsPerSecond: number;
+    /** Alike, and used in turn. */
+    readonly interfaces: number;
     /** Packets that arrive in a row before the interface interrupts. */
     readonly packetsPerInterrupt: number;
+    /** The longest that it waits for them; without it, until so many have arrived. */
+    readonly heldUs?: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
     readonly delayUs: number;
   };
@@ -68,6 +80,6 @@ export function primitiveCosts<Key extends string>(
 }
 
 /** Whole cycles in a number of microseconds. */
-export function microsecondsToCycles(profile: MachineProfile, microseconds: number): number {
+export function microsecondsToCycles(profile: Pick<MachineProfile, "megahertz">, microseconds: number): number {
   return Math.round(microseconds * profile.megahertz);
 }

@@ -6,8 +6,11 @@ import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { operationBreakdown } from "../analysis/operation-breakdown.ts";
 import { type OvercommitCurve, overcommitCurves } from "../analysis/overcommit.ts";
-import type { Results } from "../analysis/results.ts";
+import { type Results, serviceLevelOf } from "../analysis/results.ts";
+import { NONE_FINISHED } from "../analysis/service-level.ts";
 import { slowdowns } from "../analysis/slowdown.ts";
+import type { Estimate } from "../analysis/statistics.ts";
+import { vmCountCurves } from "../analysis/vm-count.ts";
 import { RESOURCES, utilizations } from "../analysis/utilization.ts";
 
 /** How each column, by its header, is read from a row. */
@@ -22,6 +25,7 @@ export function csvTables(results: Results): Map<string, string> {
     ["utilization.csv", utilizationTable(results)],
     ["hosts.csv", hostsTable(results)],
     ["overcommit.csv", overcommitTable(results)],
+    ["vm-count.csv", vmCountTable(results)],
     ["memory-control.csv", memoryControlTable(results)],
     ["not-done.csv", notDoneTable(results)],
   ] as const;
@@ -150,6 +154,39 @@ function memoryControlTable(results: Results): string | undefined {
       names.map((name) => [CONTROL_COLUMNS[name], ({ point }: CurvePoint) => rounded(point.control[name])]),
     ),
   });
+}
+
+function vmCountTable(results: Results): string | undefined {
+  const rows = vmCountCurves(results).flatMap((curve) => curve.points.map((point) => ({ curve, point })));
+  const level = serviceLevelOf(results);
+  return table(rows, {
+    block: ({ curve }) => curve.block,
+    workload: ({ curve }) => curve.workloads.join(" "),
+    machine: ({ curve }) => curve.machine,
+    host_memory_mib: ({ curve }) => curve.hostMib,
+    strategy: ({ curve }) => curve.strategy,
+    vms: ({ point }) => point.vms,
+    vms_by_workload: ({ point }) => point.work.map(({ workload, vms }) => `${workload}:${vms}`).join(","),
+    overcommit_ratio: ({ point }) => point.ratio,
+    seeds: ({ point }) => point.seeds,
+    vms_admitted: ({ point }) => point.vmsAdmitted,
+    throughput_ratio: ({ point }) => point.throughput?.estimate,
+    throughput_ci95_low: ({ point }) => point.throughput?.low,
+    throughput_ci95_high: ({ point }) => point.throughput?.high,
+    latency_p99_ms: ({ point }) => point.latencyP99Ms?.estimate,
+    latency_p99_ratio: ({ point }) => estimateOf(point.p99Factor)?.estimate,
+    latency_p99_ratio_ci95_low: ({ point }) => estimateOf(point.p99Factor)?.low,
+    latency_p99_ratio_ci95_high: ({ point }) => estimateOf(point.p99Factor)?.high,
+    roomy_throughput_per_vm_ratio: ({ point }) => point.roomy?.throughput?.estimate,
+    roomy_latency_p99_ratio: ({ point }) => estimateOf(point.roomy?.p99Factor)?.estimate,
+    service_level: () => `${level.metric} ${level.bound}`,
+    vms_kept: ({ curve }) => curve.verdict.most,
+    vms_not_ruled_out: ({ curve }) => curve.verdict.atMost,
+  });
+}
+
+function estimateOf(figure: Estimate | typeof NONE_FINISHED | undefined): Estimate | undefined {
+  return figure === NONE_FINISHED ? undefined : figure;
 }
 
 /** Units as everywhere at the end. */

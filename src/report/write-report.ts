@@ -18,6 +18,7 @@ import { overcommitSection } from "./sections/overcommit-section.ts";
 import { runSection } from "./sections/run-section.ts";
 import { slowdownSection } from "./sections/slowdown-section.ts";
 import { summarySection } from "./sections/summary-section.ts";
+import { vmCountSection } from "./sections/vm-count-section.ts";
 import { utilizationSection } from "./sections/utilization-section.ts";
 import { validationSection } from "./sections/validation-section.ts";
 import { csvTables } from "./tables.ts";
@@ -71,6 +72,7 @@ export function reportDocument(run: Run, validation: Validation): Document {
       hostsSection(run),
       isolationSection(run),
       overcommitSection(run),
+      vmCountSection(run),
       hostMemorySection(run),
       vmMemorySection(run),
       notDoneSection(run),

@@ -28,6 +28,8 @@ export interface CellSpec {
   readonly vms?: number;
   /** Sum of configured guest memory over host memory for VMs; host resolution only. */
   readonly overcommit?: number;
+  /** Host memory for VMs in pages, where a matrix gives that and the overcommit ratio follows from it, to four decimals. */
+  readonly hostPages?: number;
   /** What is particular about single VMs; host resolution only. */
   readonly settings?: readonly VmGroup[];
 }
@@ -140,6 +142,13 @@ export const METRICS: Readonly<Record<string, Metric>> = {
     unit: "pages",
     better: "lower",
   },
+  vmfs_metadata_operations: { title: "blocks that thin virtual disks have grown by", unit: "blocks" },
+  vmfs_lock_wait_ms: {
+    title: "time for which disk commands waited for a lock of the volume, all together",
+    unit: "ms",
+    better: "lower",
+  },
+  packets_lost: { title: "packets sent that found the interface's queue full", unit: "packets", better: "lower" },
   memory_reversals_per_vm_hour: {
     title: "changes of direction of a VM's memory by a twentieth of it or more",
     unit: "1/h per VM",

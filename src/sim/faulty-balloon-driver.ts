@@ -36,6 +36,10 @@ export class FaultyBalloonDriver implements BalloonPort {
     this.#allowance -= Math.abs(this.#vm.ballooned - before);
   }
 
+  calls(count: number): void {
+    if (this.#nowUs() < (this.#faults.stuckFromUs ?? Infinity)) this.#driver.calls?.(count);
+  }
+
   /** What it may move at this moment. */
   #earned(): number {
     const { pagesPerSecond = Infinity } = this.#faults;

@@ -32,10 +32,10 @@ export class FaultyStatistics implements GuestStatistics {
   }
 
   /** What is overstated as used is missing from what is free. */
-  #asTold({ atUs, unused, available, committed }: GuestFigures): GuestFigures {
+  #asTold({ unused, available, committed, ...rest }: GuestFigures): GuestFigures {
     const { overstatedPages = 0 } = this.#faults;
     return {
-      atUs,
+      ...rest,
       unused: Math.max(0, unused - overstatedPages),
       available: Math.max(0, available - overstatedPages),
       committed: committed + overstatedPages,

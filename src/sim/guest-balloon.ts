@@ -1,5 +1,6 @@
 /** The balloon driver of a guest on the host: its steps cost the guest's vCPU, and may have to wait for the disk. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
+import type { CostVector } from "../core/pending-charges.ts";
 import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -9,6 +10,7 @@ import type { Vcpu } from "./processors.ts";
 export class GuestBalloon implements BalloonPort {
   readonly #memory: GuestMemory;
   readonly #vcpu: Vcpu;
+  readonly #vmmCall: CostVector;
   readonly #around: GuestSurroundings;
   /** Submits what a step has led to, and lets the guest run. */
   readonly #afterStep: (waiter: Waiter) => void;
@@ -16,8 +18,14 @@ export class GuestBalloon implements BalloonPort {
   /** Cycles that the vCPU has run when the last step is done. */
   #doneAt = 0;
 
-  constructor(memory: GuestMemory, vcpu: Vcpu, around: GuestSurroundings, afterStep: (waiter: Waiter) => void) {
+  constructor(
+    memory: GuestMemory,
+    { vcpu, vmmCall }: { readonly vcpu: Vcpu; readonly vmmCall: CostVector },
+    around: GuestSurroundings,
+    afterStep: (waiter: Waiter) => void,
+  ) {
     this.#memory = memory;
+    this.#vmmCall = vmmCall;
     this.#vcpu = vcpu;
     this.#around = around;
     this.#afterStep = afterStep;
@@ -46,6 +54,13 @@ export class GuestBalloon implements BalloonPort {
       this.#afterStep(this.#diskWait);
     }
     host.payer = payer;
+  }
+
+  calls(count: number): void {
+    if (this.#around.building || count === 0) return;
+    this.#vcpu.pending.addVector(this.#vmmCall, count);
+    this.#doneAt = this.#vcpu.cyclesRun + this.#vcpu.owed;
+    this.#afterStep(this.#diskWait);
   }
 
   #pay({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {

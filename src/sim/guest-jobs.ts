@@ -45,13 +45,13 @@ export class GuestJobs {
     requests.clear();
     for (let i = 0; i < host.requests.length; i++) {
       const waiter = hostWaiter && this.#stall.watch(hostWaiter);
-      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i)));
+      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i), host.requests.writes(i)));
     }
     host.requests.clear();
     const packets = operations.takePackets();
     if (packets === undefined) return;
     // Written out: it is made for every message.
-    const { kind, backend, units, bytes } = packets;
+    const { kind, backend, units, bytes, endsRequest, arrives } = packets;
     jobs.push({
       kind,
       guest: this.#guest,
@@ -61,6 +61,8 @@ export class GuestJobs {
       page: 0,
       pages: 0,
       bytes,
+      endsRequest,
+      arrives,
       hostSwap: false,
     });
   }
@@ -68,11 +70,11 @@ export class GuestJobs {
   #diskJob(i: number, waiter: Waiter | undefined, running: Waiter | undefined): IoJob {
     const { requests, host } = this.#sources;
     const kind = requests.kind(i);
-    const read = kind === DiskRequestKind.FileRead || kind === DiskRequestKind.SwapRead;
+    const write = requests.writes(i);
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-    host.payer.addVector(read ? this.#prices.diskRead : this.#prices.diskWrite);
+    host.payer.addVector(write ? this.#prices.diskWrite : this.#prices.diskRead);
     const area = 1 + 2 * this.#guest + (swap ? 1 : 0);
-    const backend = read ? this.#prices.diskReadBackend : this.#prices.diskWriteBackend;
+    const backend = write ? this.#prices.diskWriteBackend : this.#prices.diskReadBackend;
     const stalls = swap && waiter !== undefined && waiter === running;
     return {
       kind: JobKind.Disk,
@@ -82,6 +84,7 @@ export class GuestJobs {
       units: 1,
       page: area * AREA_PAGES + requests.first(i),
       pages: requests.pages(i),
+      write,
       bytes: 0,
       hostSwap: false,
     };

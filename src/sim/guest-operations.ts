@@ -4,12 +4,13 @@ import type { PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import { privatePages, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
+import { endsInSmallPacket, packetsFor } from "../machine/network-link.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
-import { type IoJob, JobKind, type JobKindCode } from "./io-job.ts";
+import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
-import { endsInSmallPacket, type HostDevices, packetsFor } from "./host-devices.ts";
+import type { HostDevices } from "./host-devices.ts";
 import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
 
@@ -23,7 +24,7 @@ const STEP_CYCLES = 240_000;
 /** Most touches looked at ahead (see AnonymousMemory.lookAhead): what a processor can fetch from memory at once, and more. */
 const TOUCHES_AHEAD = 32;
 
-type PacketJob = Pick<IoJob, "kind" | "backend" | "units" | "bytes">;
+type PacketJob = Required<Pick<IoJob, "kind" | "backend" | "units" | "bytes" | "endsRequest" | "arrives">>;
 
 export interface OperationSurroundings {
   readonly host: HostMemory;
@@ -104,6 +105,9 @@ export class GuestOperations {
       case Op.Syscall:
         this.pending.addVector(this.#prices.syscall[a[at]], b[at]);
         break;
+      case Op.KernelCode:
+        this.pending.addVector(this.#prices.kernelCode, a[at]);
+        break;
       case Op.Signal:
         this.pending.addVector(this.#prices.signal[a[at]]);
         break;
@@ -114,13 +118,10 @@ export class GuestOperations {
         this.#writeFile(a[at], b[at], c[at] === 1, now);
         break;
       case Op.Send:
-        this.#packets(JobKind.Transmit, a[at], this.#prices.sendPacket);
-        // A back end or a shaper sends it when it gets to it.
-        if (this.#packetJob === undefined) this.#around.devices.transmit(a[at], now);
+        this.#send(a[at], thread.over);
         break;
       case Op.Receive:
-        this.#packets(JobKind.Receive, a[at], this.#prices.receivePacket);
-        this.#around.devices.receive(a[at], now);
+        this.#receive(a[at], now);
         break;
       default:
         this.pending.addVector(this.#prices.byOp[op[at]]);
@@ -188,14 +189,25 @@ export class GuestOperations {
     }
   }
 
-  #packets(kind: JobKindCode, bytes: number, { frontend, smallFrontend, backend }: PacketPrice): void {
-    const packets = packetsFor(bytes);
+  #send(bytes: number, endsRequest: boolean): void {
+    const { backend } = this.#prices.sendPacket;
+    this.#payPackets(bytes, this.#prices.sendPacket);
+    this.#packetJob = { kind: JobKind.Transmit, backend, units: packetsFor(bytes), bytes, endsRequest, arrives: 0 };
+  }
+
+  #receive(bytes: number, now: number): void {
+    const { backend } = this.#prices.receivePacket;
+    this.#payPackets(bytes, this.#prices.receivePacket);
+    const arrives = this.#around.devices.link.receiveAll(now, bytes);
+    if (backend.total === 0 && arrives <= now) return;
+    const units = packetsFor(bytes);
+    this.#packetJob = { kind: JobKind.Receive, backend, units, bytes: 0, endsRequest: false, arrives };
+  }
+
+  #payPackets(bytes: number, { frontend, smallFrontend }: PacketPrice): void {
     const small = endsInSmallPacket(bytes) ? 1 : 0;
-    this.pending.addVector(frontend, packets - small);
+    this.pending.addVector(frontend, packetsFor(bytes) - small);
     this.pending.addVector(smallFrontend, small);
-    const shaped = kind === JobKind.Transmit && this.#around.devices.shaped !== undefined;
-    if (backend.total === 0 && !shaped) return;
-    this.#packetJob = { kind, backend, units: packets, bytes: kind === JobKind.Transmit ? bytes : 0 };
   }
 
   #changeProcesses(thread: GuestThread, at: number): void {

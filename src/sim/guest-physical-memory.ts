@@ -38,13 +38,16 @@ export class GuestPhysicalMemory implements PhysicalMemory {
   /** Double paging: the guest chose the same page as the host, which has to read it before the guest can write it. */
   readForDisk(ppn: number): number {
     if (isSwapped(this.#vm.backing[ppn])) this.#host.doublePagedOuts++;
-    return this.read(ppn);
+    const content = this.read(ppn);
+    this.#host.diskWatcher?.writtenOut(this.#vm, ppn);
+    return content;
   }
 
   /** The host reads what the guest is about to overwrite: it cannot know. */
   writeFromDisk(ppn: number, content: number): void {
     if (isSwapped(this.#vm.backing[ppn])) this.#host.doublePagedIns++;
     this.write(ppn, content);
+    if (this.#building === undefined) this.#host.diskWatcher?.readIn(this.#vm, ppn);
   }
 
   release(ppn: number): void {

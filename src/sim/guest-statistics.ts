@@ -58,6 +58,7 @@ export class TrueStatistics implements GuestStatistics {
       available: unused + pages.replacement.filePages,
       // What processes have touched: the model's processes are promised no more than they use.
       committed: pages.replacement.anonymousPages + anonymous.swapped,
+      reserved: pages.marks.high,
     };
   }
 }

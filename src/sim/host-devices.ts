@@ -1,17 +1,20 @@
 /** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
 import type { Ledger } from "../core/ledger.ts";
 import { event } from "../core/ledger.ts";
-import { Disk } from "../machine/disk.ts";
-import { NetworkLink, PAYLOAD } from "../machine/network-link.ts";
+import { createDisk } from "../machine/disk.ts";
+import { NetworkLink, packetsFor } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
 import type { BackendVm } from "./backend-vm.ts";
+import { BusyDisk } from "./busy-disk.ts";
 import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
+import { LinkSends } from "./link-sends.ts";
 import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
 import { RequestRings, type Taken } from "./request-rings.ts";
+import { HostVolume } from "./host-volume.ts";
 import { ShapedSends } from "./shaped-sends.ts";
 import { TrafficShaper } from "./traffic-shaper.ts";
 import { TransmitCredit } from "./transmit-credit.ts";
@@ -20,68 +23,44 @@ import { TransmitCredit } from "./transmit-credit.ts";
 const RING_FULL = event("io.ring-full");
 /** A packet for which a shaper's queue has no room. */
 const SHAPER_DROP = event("io.shaper-drop");
+/** A packet for which the interface has no room. */
+const LINK_DROP = event("io.link-drop");
 /** Devices that say nothing of a ring take whatever comes, one guest's request after another's. */
 const NO_RING: DeviceQueue = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
 
-/** Packets that `bytes` of payload take. */
-export function packetsFor(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / PAYLOAD));
-}
-
-/** Whether the last of them is at most half full. */
-export function endsInSmallPacket(bytes: number): boolean {
-  return bytes - (packetsFor(bytes) - 1) * PAYLOAD <= PAYLOAD / 2;
-}
-
 const HOST_DISK = 0;
 const SWAP_DISK = 1;
-
-/** A disk and the requests at it, in order of submission: it serves one after the other. */
-class BusyDisk {
-  readonly disk: Disk;
-  readonly #requests: Taken[] = [];
-  #first = 0;
-
-  constructor(disk: Disk) {
-    this.disk = disk;
-  }
-
-  /** When the request will be done. */
-  submit(taken: Taken, now: number): number {
-    this.#requests.push(taken);
-    return this.disk.request(now, taken.page, taken.pages);
-  }
-
-  /** The oldest request is done. */
-  take(): Taken {
-    const taken = this.#requests[this.#first++];
-    if (this.#first === 1024) {
-      this.#requests.splice(0, this.#first);
-      this.#first = 0;
-    }
-    return taken;
-  }
-}
 
 export class HostDevices {
   readonly link: NetworkLink;
   /** By kind of job: disk, packets to send, packets received. */
   readonly rings: readonly RequestRings[];
   backend: BackendVm | undefined;
+  /** Packets that found no room at the interface. */
+  packetsLost = 0;
   /** Absent: guests may send as much as they like. */
   readonly shaped: ShapedSends | undefined;
+  /** Guests send straight to the link where no back end, and no shaper, is in between. */
+  readonly sends: LinkSends;
   readonly #events: EventQueue;
+  /** Messages from outside that have not arrived, by the number of their event. */
+  readonly #arriving = new Map<number, IoJob>();
+  #arrivals = 0;
+  /** What back ends have given the link, in order. */
+  readonly #leaving: Taken[] = [];
   /** The host's disk, and that of the VMM's swap space if it has one of its own. */
   readonly #disks: readonly BusyDisk[];
   /** Whose disk requests go through rings. */
   readonly #disksHaveRings: boolean;
   readonly #shares: DiskShares | undefined;
+  /** Absent: virtual disks do not grow, and no other host uses them. */
+  readonly volume: HostVolume | undefined;
   /** When the back end is to look at its rings again. */
   #backendCalledAt = Infinity;
 
   /**
    * `sharesOf`: disk shares of a guest, by its index. `swapDisk`: absent where the VMM's swap space is on the host's disk. Disk
-   * events have the number of the disk as subject.
+   * events have the number of the disk as subject. `ownRequest`: the VMM makes a request for itself, and pays for it.
    */
   constructor(
     vmm: Pick<Vmm, "disk" | "network">,
@@ -90,9 +69,10 @@ export class HostDevices {
     ledger: Ledger,
     sharesOf: (guest: number) => number,
     swapDisk?: MachineProfile["disk"],
+    ownRequest: () => void = () => {},
   ) {
-    const own = swapDisk === undefined ? [] : [new Disk({ ...profile, disk: swapDisk })];
-    this.#disks = [new Disk(profile), ...own].map((disk) => new BusyDisk(disk));
+    const disks = swapDisk === undefined ? [profile.disk] : [profile.disk, swapDisk];
+    this.#disks = disks.map((disk, i) => new BusyDisk(createDisk(profile, disk), i, events));
     this.link = new NetworkLink(profile);
     this.#events = events;
     const diskQueue = vmm.disk.definition.queueOf?.(vmm.disk.parameters);
@@ -102,9 +82,21 @@ export class HostDevices {
     if (shaping !== undefined) {
       this.shaped = new ShapedSends(new TrafficShaper(shaping, profile.megahertz), events, profile.megahertz, onDrop);
     }
+    this.sends = new LinkSends(this.link, events, profile.megahertz, () => {
+      this.packetsLost++;
+      ledger.count(LINK_DROP);
+    });
     const onFull = (): void => ledger.count(RING_FULL);
     this.#disksHaveRings = diskQueue !== undefined;
     this.#shares = diskQueue?.sharing && new DiskShares(diskQueue.sharing, sharesOf);
+    if (diskQueue?.volume !== undefined) {
+      this.volume = new HostVolume(diskQueue.volume, ledger, events, profile.megahertz, {
+        ownRequest,
+        toDisk: (job, now) =>
+          this.#toDisk({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: 0 }, now),
+        goOn: (taken, now) => this.#toShares(taken, now),
+      });
+    }
     this.rings = [
       new RequestRings(diskQueue ?? NO_RING, onFull),
       new RequestRings(networkQueue, onFull, credit),
@@ -114,30 +106,95 @@ export class HostDevices {
 
   /** Cycles that the host's disk has been busy. */
   get diskBusy(): number {
-    return this.#disks[HOST_DISK].disk.busy;
+    return this.#disks[HOST_DISK].busy;
   }
 
   submit(job: IoJob, now: number): void {
-    job.waiter?.begin();
-    if (job.guest !== NOBODY && this.backend !== undefined && job.backend.total > 0) return this.backend.enqueue(job);
-    if (job.kind === JobKind.Transmit && this.shaped !== undefined) return this.shaped.send(job, now);
-    if (job.kind === JobKind.Disk && job.guest !== NOBODY && this.#disksHaveRings) {
+    const { kind, waiter, arrives = 0 } = job;
+    if (this.#goesStraightToLink(job) && waiter !== undefined) return this.sends.send(job, waiter, now);
+    const toBackend = this.#goesToBackend(job);
+    // It has arrived while its packets were being handled.
+    if (kind === JobKind.Receive && !toBackend && arrives <= now) return;
+    waiter?.begin();
+    if (arrives > now) {
+      this.#arriving.set(++this.#arrivals, job);
+      return this.#events.add(arrives, Event.Arrival, 0, this.#arrivals);
+    }
+    if (toBackend) return this.backend?.enqueue(job);
+    if (kind === JobKind.Transmit && this.shaped !== undefined) return this.shaped.send(job, now);
+    if (kind === JobKind.Disk && job.guest !== NOBODY && this.#disksHaveRings) {
       this.rings[JobKind.Disk].put(job);
       return this.#takeFromRings(now);
     }
     this.afterBackend({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: job.bytes }, now);
   }
 
-  /** The back end has dealt with requests. */
+  #goesToBackend({ guest, backend }: IoJob): boolean {
+    return guest !== NOBODY && this.backend !== undefined && backend.total > 0;
+  }
+
+  #goesStraightToLink(job: IoJob): boolean {
+    return job.kind === JobKind.Transmit && this.shaped === undefined && !this.#goesToBackend(job);
+  }
+
+  /** An event of the devices; see {@link Event} for what subject and detail are. */
+  onEvent(kind: number, subject: number, detail: number, now: number): void {
+    switch (kind) {
+      case Event.DiskDone:
+        return this.#diskDone(subject, detail, now);
+      case Event.DiskCalled:
+        return this.#disks[subject].called(now);
+      case Event.BackEnd:
+        return this.#backEndCalled();
+      case Event.Packet:
+        return this.#onPacket(detail, now);
+      case Event.LinkSend:
+        return this.sends.onEvent(detail, now);
+      case Event.LinkDone:
+        return this.#linkDone(now);
+      case Event.OtherHost:
+        return this.volume?.otherHost(now);
+      case Event.Arrival:
+        return this.#arrived(detail, now);
+      default:
+        throw new RangeError(`event ${kind} is none of a device`);
+    }
+  }
+
+  /** A message from outside has arrived: its packets are handled now. */
+  #arrived(number: number, now: number): void {
+    const job = this.#arriving.get(number);
+    if (job === undefined) throw new RangeError(`no message arrives with event ${number}`);
+    this.#arriving.delete(number);
+    if (this.#goesToBackend(job)) this.backend?.enqueue(job);
+    else job.waiter?.done(now);
+  }
+
+  /** The back end has dealt with requests. Packets keep their places on the ring until they have left. */
   afterBackend(taken: Taken, now: number): void {
     if (taken.job.kind !== JobKind.Disk) {
-      this.transmit(taken.bytes, now);
-      this.#answer(taken, now);
-      return;
+      const { bytes } = taken;
+      const leaves = bytes > 0 ? this.link.transmitAll(now, bytes, packetsFor(bytes)) : now;
+      if (leaves <= now) return this.#answer(taken, now);
+      this.#leaving.push(taken);
+      return this.#events.add(leaves, Event.LinkDone);
     }
+    if (this.volume === undefined || taken.job.guest === NOBODY) return this.#toShares(taken, now);
+    this.volume.submit(taken, now);
+  }
+
+  #toShares(taken: Taken, now: number): void {
     if (this.#shares === undefined || this.#diskOf(taken) === SWAP_DISK) return this.#toDisk(taken, now);
     this.#shares.put(taken);
     this.#serveShares(this.#shares, now);
+  }
+
+  /** The packets that have waited for the link longest have left. */
+  #linkDone(now: number): void {
+    const taken = this.#leaving.shift();
+    if (taken === undefined) throw new RangeError("nothing waits for the link");
+    this.#answer(taken, now);
+    this.backend?.wake();
   }
 
   #serveShares(shares: DiskShares, now: number): void {
@@ -145,17 +202,16 @@ export class HostDevices {
   }
 
   #toDisk(taken: Taken, now: number): void {
-    const disk = this.#diskOf(taken);
-    this.#events.add(this.#disks[disk].submit(taken, now), Event.DiskDone, disk);
+    this.#disks[this.#diskOf(taken)].submit(taken, now);
   }
 
   #diskOf({ job }: Taken): number {
     return job.hostSwap && this.#disks.length > 1 ? SWAP_DISK : HOST_DISK;
   }
 
-  /** A disk has finished its oldest request. */
-  diskDone(disk: number, now: number): void {
-    const taken = this.#disks[disk].take();
+  /** A disk is done with a request. */
+  #diskDone(disk: number, number: number, now: number): void {
+    const taken = this.#disks[disk].take(number);
     this.#answer(taken, now);
     if (this.#shares !== undefined && disk === HOST_DISK) {
       this.#shares.done();
@@ -174,23 +230,15 @@ export class HostDevices {
   }
 
   /** The event of a packet of a guest whose traffic is shaped. */
-  onPacket(number: number, now: number): void {
+  #onPacket(number: number, now: number): void {
     const bytes = this.shaped?.onEvent(number, now) ?? -1;
     if (bytes >= 0) this.link.transmit(now, bytes);
   }
 
-  backEndCalled(): void {
+  #backEndCalled(): void {
     this.#backendCalledAt = Infinity;
     this.rings[JobKind.Transmit].forgetCredit();
     this.backend?.wake();
-  }
-
-  transmit(bytes: number, now: number): void {
-    for (let left = bytes; left > 0; left -= PAYLOAD) this.link.transmit(now, Math.min(left, PAYLOAD));
-  }
-
-  receive(bytes: number, now: number): void {
-    for (let left = bytes; left > 0; left -= PAYLOAD) this.link.receive(now, Math.min(left, PAYLOAD));
   }
 
   /** Drivers in the VMM itself take requests as soon as they are on the ring. */

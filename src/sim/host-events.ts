@@ -2,7 +2,6 @@
 export const Event = {
   /** subject: pCPU, detail: number of the event. */
   Processor: 0,
-  DiskDone: 1,
   /** subject: guest, detail: thread. */
   CallThread: 2,
   /** subject: guest. */
@@ -21,10 +20,22 @@ export const Event = {
   /** subject: VM number. */
   StartVm: 12,
   LookAgain: 13,
+  /** The first of those of devices. subject: disk, detail: number of the request. */
+  DiskDone: 32,
+  /** subject: disk. */
+  DiskCalled: 33,
   /** A guest may send again. */
-  BackEnd: 14,
+  BackEnd: 34,
   /** A packet leaves, or is sent again; detail: its number. */
-  Packet: 15,
+  Packet: 35,
+  /** Packets of a connection have left, or are sent again; detail: its number. */
+  LinkSend: 36,
+  /** Packets that a back end has sent have left. */
+  LinkDone: 37,
+  /** A message from outside has arrived; detail: its number. */
+  Arrival: 38,
+  /** Another host uses the volume with the virtual disks. */
+  OtherHost: 39,
 } as const;
 
 /** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */

@@ -5,12 +5,14 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { type CpuOwner, GuestCpu } from "./guest-cpu.ts";
 import { GuestJobs } from "./guest-jobs.ts";
 import { GuestOperations } from "./guest-operations.ts";
+import { GuestBoot } from "./guest-boot.ts";
+import { GuestDiscards } from "./guest-discards.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
@@ -65,6 +67,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   /** At least one; the first is the one that boots, and does what is not the work of a thread. */
   readonly cpus: readonly GuestCpu[];
   readonly #index: number;
+  readonly #shape: GuestShape;
   readonly #around: GuestSurroundings;
   readonly #prices: OperationPrices;
   readonly #source: RequestSource;
@@ -84,9 +87,11 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.memory = memory;
     this.vm = vm;
     this.#index = index;
+    this.#shape = workload.guest;
     this.diskShares = workload.diskShares;
     this.#around = around;
     this.vm.freeList = memory.pages;
+    this.vm.discardable = new GuestDiscards(memory);
     this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
     const stall = new MemoryStall(() => around.now(), around.megahertz);
     this.vm.pressure = stall;
@@ -114,7 +119,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
     this.#serving = this.#threads.length;
-    this.balloon = new GuestBalloon(memory, this.#boot, around, (waiter) => {
+    this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
       this.cpus[0].wake();
     });
@@ -134,6 +139,18 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   get pageFaults(): number {
     const { demandZeroFaults, swapFaults } = this.memory.anonymous;
     return demandZeroFaults + swapFaults + this.#operations.otherFaults;
+  }
+
+  /** Boot, and tell when that is done. */
+  boot(now: number, booted: (now: number) => void): void {
+    const { pending } = this.#boot;
+    const submit = (waiter: Waiter): void => {
+      this.#around.host.payer = pending;
+      this.#submitNow(waiter, this.#around.now());
+      this.cpus[0].wake();
+    };
+    const guest = { shape: this.#shape, prices: this.#prices, requests: this.memory.requests, pending, submit };
+    new GuestBoot(guest, booted).start(now);
   }
 
   /** All threads take their first request. */

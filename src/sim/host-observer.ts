@@ -7,6 +7,7 @@ import type { VmMemory } from "../vmm/vm-memory.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";
 import type { CellOutcome } from "./cell.ts";
+import { COUNTERS, type Counters, countersOf, RARE_COUNTERS } from "./host-counters.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { GroupFigures } from "./group-figures.ts";
@@ -37,22 +38,6 @@ const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {
   active_mib: ({ active }) => active,
 };
 
-/** Figures that only grow; what they grow by in the measured window counts. */
-const COUNTERS = [
-  "disk_busy",
-  "network_busy",
-  "host_swap_ins",
-  "host_swap_outs",
-  "guest_swap_ins",
-  "guest_swap_outs",
-  "guest_page_faults",
-  "guest_out_of_memory",
-  "cow_breaks",
-  "pages_scanned",
-] as const;
-/** The same, absent where there were none: most VMMs have one kind of paging only. */
-const RARE_COUNTERS = ["double_paged_outs", "double_paged_ins"] as const;
-type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
 /** Significant digits of figures that are means of samples. */
 const DIGITS = 6;
 
@@ -95,7 +80,7 @@ export class HostObserver {
     this.#groups = groups && new GroupFigures(configured, groups, profile.megahertz);
     this.#dynamics = new AllocationDynamics(host.memory);
     this.#fairness = new MemoryFairness(host.memory);
-    this.#countersAtStart = this.#counters();
+    this.#countersAtStart = countersOf(this.#host);
   }
 
   /** A request of a VM is over; latency in cycles. */
@@ -114,7 +99,7 @@ export class HostObserver {
     this.#groups?.beginWindow();
     this.#dynamics.beginWindow();
     this.#fairness.beginWindow();
-    this.#countersAtStart = this.#counters();
+    this.#countersAtStart = countersOf(this.#host);
     this.#cyclesAtStart = this.#host.ledger.cyclesByCause();
     this.#eventsAtStart = this.#host.ledger.eventsByCause();
   }
@@ -202,7 +187,7 @@ export class HostObserver {
   }
 
   #counterMetrics(window: number): Record<string, number> {
-    const { disk_busy, network_busy, ...counts } = difference(this.#counters(), this.#countersAtStart);
+    const { disk_busy, network_busy, ...counts } = difference(countersOf(this.#host), this.#countersAtStart);
     const percent = (busy = 0): number => Math.min(100, (100 * busy) / Math.max(1, window));
     return {
       disk_busy_percent: percent(disk_busy),
@@ -265,25 +250,6 @@ export class HostObserver {
 
   #vmsWithColumns(): readonly HostGuest[] {
     return this.#host.vmsDiffer ? this.#host.guests : [];
-  }
-
-  #counters(): Counters {
-    const { memory, devices, guests } = this.#host;
-    const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
-    return {
-      disk_busy: devices.diskBusy,
-      network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
-      host_swap_ins: memory.swapIns,
-      host_swap_outs: memory.swapOuts,
-      double_paged_outs: memory.doublePagedOuts,
-      double_paged_ins: memory.doublePagedIns,
-      guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
-      guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
-      guest_page_faults: total((guest) => guest.pageFaults),
-      guest_out_of_memory: total((guest) => guest.memory.pages.outOfMemory),
-      cow_breaks: memory.cowBreaks,
-      pages_scanned: memory.pagesScanned,
-    };
   }
 }
 

@@ -28,7 +28,7 @@ import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors, type Vcpu } from "./processors.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
-import { VmmWork } from "./vmm-work.ts";
+import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
@@ -102,6 +102,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.ledger,
       (guest) => diskShares(this.guests[guest].diskShares),
       this.host.slots.disk,
+      () => this.#vmm.pay(ownRequestCost(profile)),
     );
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
@@ -160,7 +161,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   comesUp(vm: number): void {
     const index = this.guests.findIndex(({ number }) => number === vm);
     this.#scheduleGuest(index, 1);
-    this.guests[index].start(this.#now);
+    this.guests[index].boot(this.#now, (now) => this.guests[index].start(now));
   }
 
   callThread(guest: number, thread: number, at: number): void {
@@ -189,7 +190,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   /** Who has finished stays so: nobody is asked twice, and the first #finished guests not again. */
   #allFinished(): boolean {
-    while (this.guests[this.#finished]?.finished === true) this.#finished++;
+    while (this.guests[this.#finished]?.finished) this.#finished++;
     return this.#finished === this.guests.length;
   }
 
@@ -224,11 +225,10 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   #handle(kind: number, subject: number, detail: number): void {
     const again = (us: number): void => this.#events.add(this.#now + this.#cycles(us), kind, subject);
+    if (kind >= Event.DiskDone) return this.devices.onEvent(kind, subject, detail, this.#now);
     switch (kind) {
       case Event.Processor:
         return this.processors.onEvent(subject, detail, this.#now);
-      case Event.DiskDone:
-        return this.devices.diskDone(subject, this.#now);
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
@@ -252,10 +252,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
-      case Event.BackEnd:
-        return this.devices.backEndCalled();
-      case Event.Packet:
-        return this.devices.onPacket(detail, this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:
@@ -287,7 +283,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const result = work();
     const { requests } = this.host;
     for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i)), this.#now);
+      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), this.#now);
     }
     requests.clear();
     if (vcpu.owed > 0) this.processors.wake(vcpu);

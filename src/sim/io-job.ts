@@ -23,15 +23,27 @@ export interface IoJob {
   /** Pages to read or write from this page of the disk on; none for packets. */
   readonly page: number;
   readonly pages: number;
+  /** Of a disk job: it writes. */
+  readonly write?: boolean;
   /** Payload to be sent. */
   readonly bytes: number;
+  /** A message with which the sender's request is over: it has to have left. */
+  readonly endsRequest?: boolean;
+  /** When a message from outside has arrived, in cycles. Absent: it has. */
+  readonly arrives?: number;
   /** It is for the VMM's swap space. */
   readonly hostSwap: boolean;
 }
 
 export const NOBODY = -1;
 
-/** A read or write of the VMM's swap space: no guest, no back end. */
-export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number): IoJob {
-  return { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, page, pages, bytes: 0, hostSwap: true };
+/** A request of the VMM's own to the disk with the VMs: no guest, no back end. */
+export function hostDiskJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
+  const common = { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, bytes: 0, hostSwap: false };
+  return { ...common, page, pages, write };
+}
+
+/** A read or write of the VMM's swap space. */
+export function hostSwapJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
+  return { ...hostDiskJob(waiter, page, pages, write), hostSwap: true };
 }

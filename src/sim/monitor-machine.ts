@@ -3,14 +3,14 @@ import type { GuestMachine } from "../guest/kernel-context.ts";
 import { KERNEL_FOOTPRINTS } from "../guest/kernel-footprints.ts";
 import { KernelPages } from "../guest/kernel-pages.ts";
 import { Cache } from "../machine/cache.ts";
-import { Disk } from "../machine/disk.ts";
+import { createDisk } from "../machine/disk.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
 import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
-import type { CpuContext, IoPath, MonitorContext } from "../vmm/monitor-contract.ts";
+import type { CpuContext, IoPath, MonitorContext, VmmEntry } from "../vmm/monitor-contract.ts";
 
 /** Guest frames in the largest large page, 4 MiB (IA-32). */
 const LARGE_PAGE = 1024;
@@ -18,6 +18,7 @@ const LARGE_PAGE = 1024;
 /** The guest's machine, and the hardware below it that the guest cannot see. */
 export interface MonitorMachine extends GuestMachine {
   readonly tlb: Tlb;
+  readonly vmmEntry: VmmEntry;
 }
 
 /** `kernelPages`: the pages that the guest kernel visits itself go through the TLB, too, where they are known. */
@@ -46,11 +47,13 @@ export function buildMachine(
     diskPath: createIoPath(vmm.disk, context),
     networkPath: createIoPath(vmm.network, context),
     cache: profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter),
-    disk: new Disk(profile),
+    disk: createDisk(profile, profile.disk),
     network: new NetworkLink(profile),
     meter,
     pageTableFormat,
     tlb: context.tlb,
+    vmmEntry: cpu,
+    ...(hardware.kernelPages && { kernelPages: hardware.kernelPages }),
   };
 }
 
@@ -85,7 +88,15 @@ function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorCont
     primitiveCost(context.profile, missing);
     throw new Error(`the machine gives ${missing} after all`);
   };
-  return { segmentBytes: 0, submit: fail, notify: fail, interrupt: fail, complete: fail, interruptsForSent: fail };
+  return {
+    segmentBytes: 0,
+    descriptors: 0,
+    submit: fail,
+    notify: fail,
+    interrupt: fail,
+    complete: fail,
+    interruptsForSent: fail,
+  };
 }
 
 function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {

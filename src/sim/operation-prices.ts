@@ -37,6 +37,8 @@ export class OperationPrices {
   readonly munmapPage: CostVector;
   readonly mprotectPage: CostVector;
   readonly timerInterrupt: CostVector;
+  /** A driver of the guest's calls the VMM, which does nothing. */
+  readonly vmmCall: CostVector;
   readonly readFilePage: CostVector;
   readonly writeFilePage: CostVector;
   readonly diskRead: CostVector;
@@ -47,6 +49,8 @@ export class OperationPrices {
   readonly receivePacket: PacketPrice;
   /** By kind, see SYSTEM_CALLS. */
   readonly syscall: readonly CostVector[];
+  /** A thousand cycles of other kernel code. */
+  readonly kernelCode: CostVector;
   /** Install a handler, handle a signal. */
   readonly signal: readonly CostVector[];
   /** By operation code, for operations that have one price, or a fixed part of it. */
@@ -69,6 +73,7 @@ export class OperationPrices {
     this.munmapPage = front("munmap-page");
     this.mprotectPage = front("mprotect-page");
     this.timerInterrupt = front("timer-interrupt");
+    this.vmmCall = front("vmm-call");
     this.readFilePage = front("read-file-page");
     this.writeFilePage = front("write-file-page");
     [this.diskRead, this.diskReadBackend] = [front("disk-read"), back("disk-read")];
@@ -76,6 +81,7 @@ export class OperationPrices {
     this.sendPacket = packetPrice(measured, "send");
     this.receivePacket = packetPrice(measured, "receive");
     this.syscall = SYSTEM_CALLS.map((kind) => front(`syscall:${kind}`));
+    this.kernelCode = front("kernel-code");
     this.signal = [front("signal-install"), front("signal-handle")];
     this.byOp = OP_NAMES.map((name) => front(name));
     this.needsBackend = Object.values(measured).some(({ backend }) => vector(backend).total > 0);

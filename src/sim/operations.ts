@@ -5,11 +5,13 @@ import type { Meter } from "../machine/meter.ts";
 import { PAYLOAD } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
+import type { VmmEntry } from "../vmm/monitor-contract.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import { Op, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
 import { meanCost, type MeasuredOperation, measuredOperation } from "./measured-operation.ts";
 import { bootGuest } from "./monitor.ts";
+import type { MonitorMachine } from "./monitor-machine.ts";
 import { measureProcesses, PROCESS_OPERATIONS } from "./process-measurement.ts";
 
 export type { MeasuredOperation } from "./measured-operation.ts";
@@ -21,6 +23,7 @@ export const BASIC_OPERATIONS: readonly string[] = [
   ...SYSTEM_CALLS.map((kind) => `syscall:${kind}`),
   ...PROCESS_OPERATIONS,
   "switch",
+  "kernel-code",
   "signal-install",
   "signal-handle",
   "read-file-page",
@@ -32,6 +35,7 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "receive-packet",
   "receive-small-packet",
   "timer-interrupt",
+  "vmm-call",
 ];
 
 /** Touches of the workload that are measured; as many before them warm the TLB and the VMM's tables. */
@@ -41,6 +45,8 @@ const REPETITIONS = 8;
 const FAULTS = 32;
 /** File pages, and packets, handled by one system call. */
 const BURST = 4;
+/** Thousands of cycles of kernel code that are measured as one call: the price is that of one thousand. */
+const CODE = 1000;
 /** A quarter of a packet: the mean of those that are at most half full. */
 const SMALL_PAYLOAD = PAYLOAD / 4;
 
@@ -56,7 +62,7 @@ export function measureOperations(
 ): Record<string, MeasuredOperation> {
   const guest = withFiles(workload.guest);
   const { kernel, machine } = bootGuest(vmm, profile, { ...workload, guest });
-  return new Measurement(kernel, machine.meter, workload.stream, guest).run();
+  return new Measurement(kernel, machine, workload.stream, guest).run();
 }
 
 /** Reading and writing files is measured even if the workload does neither. */
@@ -67,6 +73,7 @@ function withFiles(guest: GuestShape): GuestShape {
 
 class Measurement {
   readonly #kernel: GuestKernel;
+  readonly #vmmEntry: VmmEntry;
   readonly #meter: Meter;
   readonly #stream: OperationStream;
   readonly #shape: GuestShape;
@@ -74,8 +81,9 @@ class Measurement {
   /** Heap pages that the first process has mapped after the touches. */
   #mapped = 0;
 
-  constructor(kernel: GuestKernel, meter: Meter, stream: OperationStream, shape: GuestShape) {
+  constructor(kernel: GuestKernel, { meter, vmmEntry }: MonitorMachine, stream: OperationStream, shape: GuestShape) {
     this.#kernel = kernel;
+    this.#vmmEntry = vmmEntry;
     this.#meter = meter;
     this.#stream = stream;
     this.#shape = shape;
@@ -86,6 +94,8 @@ class Measurement {
     this.#calls();
     this.#processes();
     this.#io();
+    // A privileged instruction by which a driver of the guest's calls the VMM; what is called for is not part of it.
+    this.#measure("vmm-call", REPETITIONS, () => this.#vmmEntry.enter("instruction"));
     return this.#measured;
   }
 
@@ -121,6 +131,7 @@ class Measurement {
       kernel.entries.systemCall(kind, 1);
       this.#measure(`syscall:${name}`, REPETITIONS, () => kernel.entries.systemCall(kind, 1));
     });
+    this.#measure("kernel-code", CODE, (time) => time === 0 && kernel.entries.runCode(CODE));
     kernel.entries.installSignalHandler();
     this.#measure("signal-install", REPETITIONS, () => kernel.entries.installSignalHandler());
     kernel.entries.handleSignal();

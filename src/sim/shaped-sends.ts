@@ -6,7 +6,7 @@ import type { IoJob } from "./io-job.ts";
 import type { TrafficShaper } from "./traffic-shaper.ts";
 
 /** Until TCP takes a packet for lost: Linux waits no less (include/net/tcp.h, TCP_RTO_MIN). */
-const RETRANSMISSION_US = 200_000;
+export const RETRANSMISSION_US = 200_000;
 
 interface Packet {
   readonly message: { readonly job: IoJob; left: number };

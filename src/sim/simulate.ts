@@ -10,7 +10,7 @@ import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
-type Density = Pick<CellSpec, "vms" | "overcommit" | "settings">;
+type Density = Pick<CellSpec, "vms" | "overcommit" | "hostPages" | "settings">;
 
 /** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
 export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings }: Density): string | undefined {
@@ -29,10 +29,12 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
     return `${vmm.name} has the disk driver ${vmm.disk.definition.name}, which knows no disk shares`;
   }
   const mechanisms = vmm.memory.map(({ definition }) => definition);
-  const idle = mechanisms.find(
-    ({ onlyWith }) =>
-      onlyWith !== undefined && !mechanisms.some((one) => one.name === onlyWith || one.role === onlyWith),
-  );
+  const has = (wanted: string): boolean => mechanisms.some((one) => one.name === wanted || one.role === wanted);
+  const { seesWith } = vmm.allocation.definition;
+  if (seesWith !== undefined && !has(seesWith)) {
+    return `${vmm.name} allocates memory by ${name}, which goes by what only ${seesWith} shows; expected a VMM with it`;
+  }
+  const idle = mechanisms.find(({ onlyWith }) => onlyWith !== undefined && !has(onlyWith));
   if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
   if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
     if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;
@@ -51,13 +53,14 @@ export function simulate(
   vmm: Vmm,
   profile: MachineProfile,
   guests: readonly CompiledWorkload[],
-  { vms, overcommit = 1, settings }: Density,
+  { vms, overcommit = 1, hostPages, settings }: Density,
   measure?: MeasureOperations,
   watch?: HostWatch,
 ): CellOutcome {
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  return runHost(vmm, profile, guests, pagesForVms(configuredPages, overcommit), measure, watch, settings);
+  const pages = hostPages ?? pagesForVms(configuredPages, overcommit);
+  return runHost(vmm, profile, guests, pages, measure, watch, settings);
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */

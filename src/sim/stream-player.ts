@@ -14,6 +14,8 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
       return;
     case Op.Compute:
       return kernel.compute(a);
+    case Op.KernelCode:
+      return kernel.entries.runCode(a);
     case Op.Syscall:
       return kernel.entries.systemCall(a, b);
     case Op.ReadFile:

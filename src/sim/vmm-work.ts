@@ -1,8 +1,20 @@
 /** What the VMM does on its own account (scanning, paging, starting VMs): it needs CPU time like anybody else. */
-import type { CostVector } from "../core/pending-charges.ts";
+import { cause } from "../core/ledger.ts";
+import { type CostVector, costOf } from "../core/pending-charges.ts";
+import { kernelPaths } from "../guest/kernel-paths.ts";
+import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
 import type { Waiter } from "./io-job.ts";
 import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+
+const VOLUME = cause("io.vmkernel.volume");
+
+/** A disk request that the vmkernel makes for its volume: what one of a guest takes of it, from submission to interrupt (io/vmkernel.ts). */
+export function ownRequestCost(profile: MachineProfile): CostVector {
+  const driver = kernelPaths(profile)["disk-driver"].cycles;
+  const both = 2 * (primitiveCost(profile, "esx.vmkernel-request") + driver);
+  return costOf(VOLUME, both + 2 * primitiveCost(profile, "hardware.device-access"));
+}
 
 export class VmmWork implements VcpuWork {
   readonly vcpu: Vcpu;
@@ -15,11 +27,16 @@ export class VmmWork implements VcpuWork {
     this.vcpu = processors.addVcpu(this, settings);
   }
 
+  /** Nobody waits for it. */
+  pay(cost: CostVector): void {
+    this.vcpu.pending.addVector(cost);
+    this.#processors.wake(this.vcpu);
+  }
+
   run(cost: CostVector, waiter: Waiter): void {
     waiter.begin();
-    this.vcpu.pending.addVector(cost);
     this.#waiting.push(waiter);
-    this.#processors.wake(this.vcpu);
+    this.pay(cost);
   }
 
   advance(now: number): boolean {

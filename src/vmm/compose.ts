@@ -50,6 +50,7 @@ export function composeVmm(
   const draft = new Draft(base, available);
   const keys = Object.keys(changes).sort((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1));
   for (const key of keys) draft.change(key, changes[key]);
+  draft.check();
   return { vmm: draft.finish(), problems: draft.problems };
 }
 
@@ -69,6 +70,7 @@ class Draft {
   readonly #available: readonly PartDefinition[];
   readonly #parts: Map<Slot, readonly Part[]>;
   #key = "";
+  readonly #lastKeys = new Map<Slot, string>();
 
   constructor(base: Vmm, available: readonly PartDefinition[]) {
     const own = SLOTS.flatMap((slot) => partsIn(base, slot)).map((part) => part.definition);
@@ -82,12 +84,24 @@ class Draft {
     const [name = "", ...rest] = key.split(".");
     const slot = SLOTS.find((known) => known === name);
     if (slot === undefined) return this.#complain(`unknown slot "${name}"; ${suggestion(name, SLOTS)}`);
+    this.#lastKeys.set(slot, key);
     if (rest.length === 0) return this.#changeSlot(slot, value);
     if (rest.length > 2) return this.#complain("expected slot, slot.part, slot.parameter or slot.part.parameter");
     const [second = "", parameter] = rest;
     if (parameter !== undefined) return this.#changePart(slot, second, { [parameter]: value });
     if (this.#isParameter(slot, second)) return this.#changePart(slot, this.#only(slot), { [second]: value });
     this.#changePart(slot, second, value);
+  }
+
+  /** What changes have made of a part's parameters together, told at the last one that named its slot. */
+  check(): void {
+    for (const [slot, key] of this.#lastKeys) {
+      this.#key = key;
+      for (const { definition, parameters } of this.#in(slot)) {
+        const message = definition.problem?.(parameters);
+        if (message !== undefined) this.#complain(`${definition.name} ${message}`);
+      }
+    }
   }
 
   finish(): Vmm {

@@ -58,10 +58,14 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly keeps?: readonly ("reservation" | "limit")[];
   /** Memory parts: name or role of the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
+  /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */
+  readonly seesWith?: string;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
   readonly alone?: true;
   /** Allocation parts: it keeps to what is set for the memory of single VMs. */
   readonly honoursMemorySettings?: true;
+  /** What is wrong with parameters that are each right by themselves; undefined: nothing. */
+  problem?(parameters: P): string | undefined;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */

@@ -20,7 +20,7 @@ export const esx5 = defineVmm({
   memory: [largePages(), pageSharing({ passMinutes: 60 }), vmwareBalloon(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 5, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu({ coScheduling: 3 }),
-  disk: vmkernelDisk(),
+  disk: vmkernelDisk({ atomicTestAndSet: true }),
   network: vmxnet(),
   overheadPerGuest: { mib: 18.4, mibPerGib: 7.58, source: "vSphere 6.5 Resource Management Guide, table 6-1: a line" },
 });

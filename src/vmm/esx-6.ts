@@ -20,7 +20,7 @@ export const esx6 = defineVmm({
   memory: [largePages(), pageSharing({ passMinutes: 60, interVm: false }), vmwareBalloon(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 6, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu({ coScheduling: 3 }),
-  disk: vmkernelDisk(),
+  disk: vmkernelDisk({ atomicTestAndSet: true }),
   network: vmxnet(),
   overheadPerGuest: { mib: 18.4, mibPerGib: 7.58, source: "vSphere 6.5 Resource Management Guide, table 6-1: a line" },
 });

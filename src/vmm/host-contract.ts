@@ -42,6 +42,18 @@ export interface DiskSharing {
   readonly pagesPerUnit: number;
 }
 
+/** A volume of virtual disks that grow as they are written. */
+export interface VolumeSettings {
+  /** Otherwise every block is there from the beginning. */
+  readonly thin: boolean;
+  /** Pages by which a virtual disk grows. */
+  readonly blockPages: number;
+  /** A lock on disk is changed by one command; otherwise the whole disk is reserved for it. */
+  readonly atomicTestAndSet: boolean;
+  /** Locks that other hosts take or give back in a second. */
+  readonly otherHostsPerSecond: number;
+}
+
 /** What a guest's requests go through on their way to a device. */
 export interface DeviceQueue {
   /** Requests of one guest that may be under way; more wait in the guest. */
@@ -56,6 +68,8 @@ export interface DeviceQueue {
   readonly rate?: TransmitRate | undefined;
   /** Absent: a disk serves commands as they come. */
   readonly sharing?: DiskSharing | undefined;
+  /** Absent: every block of the virtual disks is there from the beginning. */
+  readonly volume?: VolumeSettings | undefined;
   /** Absent: a VM may send as much as it likes. */
   readonly shaping?: TrafficShaping | undefined;
 }

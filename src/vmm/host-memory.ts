@@ -11,15 +11,7 @@ import { MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
-import type {
-  Clairvoyance,
-  LargePageBacking,
-  PageAger,
-  PageCompressor,
-  PagePatcher,
-  PageSharer,
-  RoomMaker,
-} from "./memory-roles.ts";
+import { type Clairvoyance, MemoryRoles } from "./memory-roles.ts";
 import { Mark } from "./page-marks.ts";
 import { PinnedPage } from "./pinned-page.ts";
 import { SwapSlots } from "./swap-slots.ts";
@@ -42,7 +34,7 @@ const ALLOCATE = cause("vmm.memory.allocate");
 const BALLOON = cause("vmm.balloon");
 const SAMPLE = cause("vmm.memory.activity-sample");
 
-export class HostMemory {
+export class HostMemory extends MemoryRoles {
   /** Name of the VMM, for messages. */
   readonly vmm: string;
   readonly frames: MachineFrames;
@@ -51,13 +43,6 @@ export class HostMemory {
   readonly requests = new DiskRequests();
   /** Who pays for what happens next. */
   payer: PendingCharges;
-  sharer: PageSharer | undefined;
-  largePages: LargePageBacking | undefined;
-  compressor: PageCompressor | undefined;
-  patcher: PagePatcher | undefined;
-  ager: PageAger | undefined;
-  roomMaker: RoomMaker | undefined;
-  clairvoyance: Clairvoyance | undefined;
   /** Who wants to know what is decided about memory; usually nobody. */
   observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
@@ -77,6 +62,7 @@ export class HostMemory {
   readonly slots = new SwapSlots();
 
   constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges, vmm = "the VMM") {
+    super();
     this.vmm = vmm;
     this.frames = new MachineFrames(totalFrames);
     this.payer = payer;
@@ -153,10 +139,12 @@ export class HostMemory {
   }
 
   /**
-   * Take the frame of a mapped page, not part of a large one, that nobody else maps. The page is shared with an equal one if
-   * that is tried at all, else kept compressed, else swapped out. Returns false if there was no place for it.
+   * Take the frame of a mapped page, not part of a large one, that nobody else maps. The guest may say that it can do without;
+   * else the page is shared with an equal one if that is tried at all, else kept compressed, else swapped out. Returns false if
+   * there was no place for it.
    */
   pageOut(vm: VmMemory, ppn: number): boolean {
+    if (this.discarder?.discard(vm, ppn) === true) return true;
     if (this.sharer?.sharesOnDemand === true && this.sharer.share(vm, ppn)) return true;
     if (this.compressor?.compress(vm, ppn) === true) return true;
     if (this.slots.left <= 0) return false;
@@ -253,6 +241,7 @@ export class HostMemory {
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
     const { frames } = this;
+    vm.sharingBroken++;
     if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
     const isLast = frames.references(mpn) === 1;
     if (isLast && this.sharer?.copiesForLast !== true) {

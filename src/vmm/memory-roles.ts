@@ -26,6 +26,14 @@ export interface PageSharer {
   tune?(speed: ScanSpeed): void;
 }
 
+/** Who wants to know which guest pages are read from a disk or written to one, if anybody does. */
+export interface DiskWatcher {
+  /** The guest's disk driver has put a page of its disk there. */
+  readIn(vm: VmMemory, ppn: number): void;
+  /** What the page holds has gone to the disk. */
+  writtenOut(vm: VmMemory, ppn: number): void;
+}
+
 /** Who backs regions of 512 pages with one large page, if anybody does. */
 export interface LargePageBacking {
   /** Back the region of an unbacked page as a whole. Returns whether that could be done. */
@@ -74,4 +82,23 @@ export interface PageAger {
 export interface RoomMaker {
   /** Free at least one frame by force; returns the number freed, 0 if there is no way. */
   makeRoom(): number;
+}
+
+/** Who asks a guest whether it can do without a page that is to be swapped out, if anybody does. */
+export interface PageDiscarder {
+  /** Returns whether the page's frame was given up, its content for good. */
+  discard(vm: VmMemory, ppn: number): boolean;
+}
+
+/** Who plays which of these roles on a host. Most hosts do without some. */
+export class MemoryRoles {
+  sharer: PageSharer | undefined;
+  diskWatcher: DiskWatcher | undefined;
+  largePages: LargePageBacking | undefined;
+  compressor: PageCompressor | undefined;
+  patcher: PagePatcher | undefined;
+  discarder: PageDiscarder | undefined;
+  ager: PageAger | undefined;
+  roomMaker: RoomMaker | undefined;
+  clairvoyance: Clairvoyance | undefined;
 }

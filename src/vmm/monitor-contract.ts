@@ -11,8 +11,11 @@ import type { Tlb } from "../machine/tlb.ts";
 
 export type { Cpu, EntryChange, Instruction, IoPath, KernelEntry, Mmu } from "../guest/virtual-hardware.ts";
 
-/** What stops the guest: a page fault that belongs to the VMM, or a privileged instruction of the guest kernel. */
-export type EntryReason = "page-fault" | "instruction";
+/**
+ * What stops the guest: a page fault that belongs to the VMM, a privileged instruction of the guest kernel, or an access of
+ * it to a register of an emulated device.
+ */
+export type EntryReason = "page-fault" | "instruction" | "device-register";
 
 /** What a write does to a page-table entry: it ceases to be present, becomes present, or neither. */
 export type EntryEffect = "clear" | "set" | "unchanged";

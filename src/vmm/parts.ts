@@ -18,6 +18,7 @@ import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { hypercallbacks } from "./memory/hypercallbacks.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
 import { largePages } from "./memory/large-pages.ts";
@@ -37,8 +38,11 @@ import { waspAgent } from "./memory/policies/wasp-agent.ts";
 import { xenSelfballoon } from "./memory/policies/xen-selfballoon.ts";
 import { xenballoond } from "./memory/policies/xenballoond.ts";
 import { xl } from "./memory/policies/xl.ts";
+import { satori } from "./memory/satori.ts";
+import { uksm } from "./memory/uksm.ts";
 import { vmwareBalloon } from "./memory/vmware-balloon.ts";
 import { xenBalloon } from "./memory/xen-balloon.ts";
+import { xlh } from "./memory/xlh.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
@@ -76,6 +80,7 @@ export {
   compression,
   freePageReporting,
   hostSwap,
+  hypercallbacks,
   ksmtuned,
   momKsm,
   proxmoxKsmtuned,
@@ -101,8 +106,11 @@ export {
   xenSelfballoon,
   xenballoond,
   xl,
+  satori,
+  uksm,
   vmwareBalloon,
   xenBalloon,
+  xlh,
   bareMmu,
   directPaging,
   nestedPaging,
@@ -142,6 +150,7 @@ export const PARTS: readonly PartDefinition[] = [
   compression.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  hypercallbacks.definition,
   ksmtuned.definition,
   momKsm.definition,
   proxmoxKsmtuned.definition,
@@ -167,8 +176,11 @@ export const PARTS: readonly PartDefinition[] = [
   xenSelfballoon.definition,
   xenballoond.definition,
   xl.definition,
+  satori.definition,
+  uksm.definition,
   vmwareBalloon.definition,
   xenBalloon.definition,
+  xlh.definition,
   bareMmu.definition,
   directPaging.definition,
   nestedPaging.definition,

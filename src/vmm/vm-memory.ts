@@ -68,6 +68,8 @@ export interface BalloonPort {
   readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
   poll(target: number, most: number, step?: BalloonStep): void;
+  /** The driver calls the VMM so many times, which takes the guest's time. Absent: it takes none. */
+  calls?(count: number): void;
 }
 
 /** How long a VM has been ready to run and did not, because others did or the VMM was reading its memory back. */
@@ -85,6 +87,8 @@ export interface GuestFigures {
   readonly available: number;
   /** Memory of its processes, in memory or on its swap device. */
   readonly committed: number;
+  /** What its kernel keeps free for itself: high watermarks and lower zones' reserves (Linux, totalreserve_pages). */
+  readonly reserved: number;
 }
 
 /** A guest that says how its memory is used when it is asked. */
@@ -104,6 +108,18 @@ export interface FreeList {
   /** Pages free below which the guest begins to reclaim. */
   readonly lowWatermark: number;
   isFree(ppn: number): boolean;
+}
+
+/** What a guest makes of a page that the VMM would like to have. */
+export const Worth = { Needed: 0, Cached: 1, Free: 2 } as const;
+export type Worth = (typeof Worth)[keyof typeof Worth];
+
+/** The guest's page tables and lists, as code of its own sees them that the VMM runs. */
+export interface DiscardablePages {
+  /** Cached: a page of a file that is on the disk as it is, and that no process maps. */
+  worthOf(ppn: number): Worth;
+  /** A cached page is free from now on. */
+  drop(ppn: number): void;
 }
 
 /** What a guest is going to do, which only a model of it can tell. */
@@ -140,6 +156,8 @@ export class VmMemory {
   pressure: MemoryPressure | undefined;
   /** Absent: the guest does not show it. */
   freeList: FreeList | undefined;
+  /** Absent: the guest has no such code. */
+  discardable: DiscardablePages | undefined;
   /** Absent: nobody knows. */
   foresight: Foresight | undefined;
   /** Largest balloon, pages. */
@@ -159,6 +177,8 @@ export class VmMemory {
   patchFrames = 0;
   /** Pages that a deflating balloon gave back and that have not been touched since: promised, not yet in use. */
   returned = 0;
+  /** Writes to shared frames, each of which took a copy or the frame for itself. */
+  sharingBroken = 0;
   /** Sampled pages that were touched. */
   sampleTouched = 0;
   /** Pages below which the allocation policy makes no VM like this. */

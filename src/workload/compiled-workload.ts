@@ -27,6 +27,8 @@ export interface GuestShape {
   /** Size of the file set, and how much of it (from page 0) is in the page cache when the guest is ready. */
   readonly filePages: number;
   readonly residentFilePages: number;
+  /** How much of it (from page 0) is on one disk image behind all guests, each with its own changes; absent: nothing. */
+  readonly imagePages?: number;
   /** Size of the guest's own swap device. */
   readonly swapPages: number;
   /** Threads that serve requests side by side (clients, for a closed loop). */

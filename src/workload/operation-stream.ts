@@ -67,6 +67,8 @@ export const Op = {
   Scan: 20,
   /** Delete a file that consists of b pages of the file set from page a on. */
   DeleteFile: 21,
+  /** A system call in which the kernel runs a thousands of cycles (natively) of code that no other operation stands for. */
+  KernelCode: 22,
 } as const;
 
 /** Names by operation code, as they appear in results. */
@@ -93,6 +95,7 @@ export const OP_NAMES = [
   "write-entry",
   "scan",
   "delete-file",
+  "kernel-code",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

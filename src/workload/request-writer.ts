@@ -37,6 +37,8 @@ export class RequestWriter {
     switch (action.kind) {
       case "compute":
         return this.#writeCompute(action.cycles, into);
+      case "kernel":
+        return into.add(Op.KernelCode, Math.max(1, Math.round(this.#amount(action.cycles) / 1000)));
       case "touch":
         return this.#writeTouches(action, into);
       case "fork":

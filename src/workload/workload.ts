@@ -26,6 +26,8 @@ export type TouchContent = "unique" | "zero" | "common";
 
 export type StepAction =
   | { readonly kind: "compute"; readonly cycles: Amount }
+  /** The guest kernel computes, within a system call. */
+  | { readonly kind: "kernel"; readonly cycles: Amount }
   | {
       readonly kind: "touch";
       readonly count: number;

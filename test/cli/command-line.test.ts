@@ -84,6 +84,23 @@ describe("the command line", () => {
   const refused: readonly [string[], string][] = [
     [["overcommit", "--vmm", "kvm"], "--vmm is the VMM under the policies; expected --policy with it"],
     [["overcommit", "--precision", "0.1"], "--precision is that of a search; expected --search with it"],
+    [["overcommit", "--search", "vms"], "expected --host-memory, as in --host-memory 64GiB"],
+    [["overcommit", "--host-memory", "2GiB"], "expected --search vms with it"],
+    [["overcommit", "--search", "vm", "--host-memory", "2GiB"], 'there is no search for "vm"; did you mean "vms"?'],
+    [
+      ["overcommit", "--search", "vms", "--host-memory", "2G"],
+      '--host-memory: "2G" has the unknown unit "G"; did you mean',
+    ],
+    [
+      ["overcommit", "--search", "vms", "--host-memory", "64MiB"],
+      "--host-memory: one VM of typical-server has 256 MiB",
+    ],
+    [["overcommit", "--search", "vms", "--host-memory", "2GiB", "--ratios", "1,2"], "--ratios: with --search vms,"],
+    [["overcommit", "--search", "vms", "--host-memory", "2GiB", "--sensitivity"], "--sensitivity is about the highest"],
+    [
+      ["overcommit", "--search", "vms", "--host-memory", "2GiB", "--precision", "0.1"],
+      "--precision is that of a ratio",
+    ],
     [["overcommit", "--ratios", "1"], "--ratios: expected two ratios or more"],
     [["overcommit", "--policy", "squezed"], '--policy: there is no policy "squezed"; did you mean "squeezed"?'],
     [["overcommit", "--search", "--precision", "0"], '--precision: expected a number from 0.01 to 1; found "0"'],

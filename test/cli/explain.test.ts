@@ -96,7 +96,7 @@ describe("vmmbench explain", () => {
     [["forkproc"], 'machine "xeon-2.4-sosp03" has no operation "forkproc"; did you mean "fork-proc"?'],
     [["fork"], 'machine "xeon-2.4-sosp03" has no operation "fork"; did you mean "fork-proc" or "forkwait"?'],
     [["fork-proc", "--vmm", "native,exs"], 'there is no VMM "exs"; did you mean "esx"?'],
-    [["fork-proc", "--vmm", ","], "no VMM is named; expected one or more, like --vmm native,esx"],
+    [["fork-proc", "--vmm", ","], '--vmm: a name is empty in ","; expected names like --vmm native,esx'],
     [
       ["fork-proc", "--machine", "xeon-2.4-sosp04"],
       'there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
@@ -127,7 +127,7 @@ describe("vmmbench explain", () => {
     async (...command) => {
       const { code, stdout, stderr } = await vmmbench([...command, "--vmm", " ,"]);
       expect([code, stdout]).toEqual([2, ""]);
-      expect(stderr).toBe("no VMM is named; expected one or more, like --vmm native,esx\n");
+      expect(stderr).toBe('--vmm: a name is empty in " ,"; expected names like --vmm native,esx\n');
     },
   );
 

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OvercommitCurve } from "../../src/analysis/overcommit.ts";
+import type { VmCountCurve } from "../../src/analysis/vm-count.ts";
 import { vmmbench } from "./vmmbench.ts";
 
 /** A guest that cannot swap: its balloon does not get far, and Xen has nothing that takes the rest by force. */
@@ -31,6 +32,11 @@ const overcommit = (...options: string[]) => {
   return vmmbench(["overcommit", ...usual, "--quiet", "--no-report", ...options]);
 };
 
+const overcommitVms = (...options: string[]) => {
+  const usual = ["--workload", join(folder, "small.yaml"), "--seeds", "1", "--strategy", "xen-balloon"];
+  return vmmbench(["overcommit", ...usual, "--quiet", "--no-report", ...options]);
+};
+
 describe("vmmbench overcommit", () => {
   it("looks below a ratio at which a host cannot be simulated, and says why", { timeout: 60_000 }, async () => {
     const out = join(folder, "search");
@@ -45,6 +51,28 @@ describe("vmmbench overcommit", () => {
     expect(verdict.sentence).toContain(`; at ${failedRatios[0]}, the host cannot be simulated`);
     expect(stderr).toMatch(/failed: workload "small": xen-pv starts 2 VMs ballooned .*expected an overcommit ratio of/);
     expect(code).toBe(1);
+  });
+
+  it("finds how many VMs a host holds, and goes on where it was interrupted", { timeout: 60_000 }, async () => {
+    const out = join(folder, "vms");
+    const options = ["--search", "vms", "--host-memory", "48MiB", "--json", "--out", out];
+    const first = await overcommitVms(...options);
+    const { vmCounts } = JSON.parse(first.stdout) as { vmCounts: (VmCountCurve & { sentence: string })[] };
+    const [{ points, verdict, failedCounts = [], sentence }] = vmCounts;
+    // Three fit; half of them, and half as many more, are measured with them. Each can be ballooned to 8.4 MiB.
+    expect(points.slice(0, 3).map(({ vms }) => vms)).toEqual([1, 3, 5]);
+    expect(points.every(({ vms, ratio }) => Math.abs(ratio - (16 * vms) / 48) < 1e-4)).toBe(true);
+    expect([verdict.most, verdict.open]).toEqual([failedCounts[0] - 1, false]);
+    expect(sentence).toContain(`xen-balloon keeps ${verdict.most} VMs of 16 MiB on 48 MiB (`);
+    expect(first.code).toBe(1);
+
+    // As after a kill: some cells are not there, the search has to find its way again.
+    const cells = readdirSync(join(out, "cells"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".json"),
+    );
+    for (const name of cells.slice(0, cells.length / 2)) rmSync(join(out, "cells", name));
+    const again = await overcommitVms(...options, "--resume");
+    expect(JSON.parse(again.stdout)).toEqual(JSON.parse(first.stdout));
   });
 
   it("says so when there is nothing to compare", async () => {

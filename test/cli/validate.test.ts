@@ -52,6 +52,15 @@ it("knows the nearest source to one that is misspelt", async () => {
   expect([both.code, both.stderr.trim().split("\n").length]).toEqual([2, 2]);
 });
 
+it("does not take an empty name for a source", async () => {
+  for (const list of ["iso07,,xen03", "xen03,", ""]) {
+    const { code, stdout, stderr } = await vmmbench(["validate", `--source=${list}`]);
+    expect([code, stdout]).toEqual([2, ""]);
+    if (list !== "")
+      expect(stderr).toBe(`--source: a name is empty in "${list}"; expected names like --source xen03,iso07\n`);
+  }
+});
+
 it("ends with 1 when a row cannot be simulated, and says why", async () => {
   const lacking: ValidationSet = {
     name: "xen03",

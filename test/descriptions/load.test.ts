@@ -131,7 +131,7 @@ describe("a machine", () => {
       pageTable: "ia32",
       tlb: { entries: 64, ways: 4 },
       disk: { positioningUs: 7700, megabytesPerSecond: 60 },
-      network: { megabitsPerSecond: 1000, packetsPerInterrupt: 1, delayUs: 0 },
+      network: { megabitsPerSecond: 1000, interfaces: 1, packetsPerInterrupt: 1, delayUs: 0 },
       costs: { "hardware.trap": 1093 },
       kernelPaths: { fork: 60_000 },
     });
@@ -146,10 +146,17 @@ describe("a machine", () => {
   });
 
   test("says how its network interface interrupts", () => {
-    const interrupts = "network-interrupts: { packets: 5, delay: 70us, kind: assumed, source: S }\n";
+    const interrupts = "network-interrupts: { packets: 5, held: 50us, delay: 70us, kind: assumed, source: S }\n";
     const { profile, numbers } = loadMachine(write("m.yaml", MACHINE + interrupts));
-    expect(profile.network).toEqual({ megabitsPerSecond: 1000, packetsPerInterrupt: 5, delayUs: 70 });
-    expect(numbers.map(({ name }) => name)).toContain("network-interrupts.delay");
+    expect(profile.network).toEqual({
+      megabitsPerSecond: 1000,
+      interfaces: 1,
+      packetsPerInterrupt: 5,
+      heldUs: 50,
+      delayUs: 70,
+    });
+    const names = numbers.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["network-interrupts.held", "network-interrupts.delay"]));
   });
 
   test("takes over from its base what it does not give, and says so", () => {

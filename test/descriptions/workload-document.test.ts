@@ -73,6 +73,7 @@ describe("a workload", () => {
       - munmap: { at: 8MiB, size: 1MiB }
       - mprotect: { at: 0B, size: 4KiB, writable: false }
       - signal: deliver
+      - kernel: { mean: 900kcycles, spread: exponential }
       - read-file: { pages: 4 }
       - write-file: { pages: 1, from: 4MiB, within: 4MiB, pattern: sequential, sync: true }
       - send: { mean: 12KiB, spread: exponential }
@@ -95,6 +96,7 @@ describe("a workload", () => {
       { kind: "munmap", range: { fromPage: 2048, pages: 256 } },
       { kind: "mprotect", range: { fromPage: 0, pages: 1 }, writable: false },
       { kind: "signal", deliver: true },
+      { kind: "kernel", cycles: { mean: 900_000, spread: "exponential" } },
       { kind: "read-file", run: 4, range: { fromPage: 0, pages: 2048 }, pattern: { kind: "uniform" } },
       {
         kind: "write-file",
@@ -170,14 +172,14 @@ describe("a wrong workload is answered with place, problem and expectation", () 
       "two actions in a step",
       step("{ send: 1KiB, receive: 1KiB }"),
       [
-        "w.yaml:14:9: activities[0].request[0]: a step says several things to do: send, receive; expected exactly one of: compute, touch, syscall, exec, mmap, munmap, mprotect, switch, signal, read-file, write-file, send, receive, fork",
+        "w.yaml:14:9: activities[0].request[0]: a step says several things to do: send, receive; expected exactly one of: compute, kernel, touch, syscall, exec, mmap, munmap, mprotect, switch, signal, read-file, write-file, send, receive, fork",
       ],
     ],
     [
       "a fork in a child",
       step("fork: [{ fork: [{ exec: 4KiB }] }]"),
       [
-        'w.yaml:14:18: activities[0].request[0].fork[0]: unknown key "fork"; expected one of: compute, touch, syscall, exec, mmap, munmap, mprotect, switch, signal, read-file, write-file, send, receive, times, chance',
+        'w.yaml:14:18: activities[0].request[0].fork[0]: unknown key "fork"; expected one of: compute, kernel, touch, syscall, exec, mmap, munmap, mprotect, switch, signal, read-file, write-file, send, receive, times, chance',
       ],
     ],
     [

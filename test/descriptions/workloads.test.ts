@@ -81,6 +81,9 @@ function problemsOf({ guest, stream, durationUs }: CompiledWorkload): readonly s
       case Op.Compute:
         require(a > 0, "some cycles");
         break;
+      case Op.KernelCode:
+        require(a > 0, "some thousand cycles");
+        break;
       case Op.Touch:
         require(a < guest.anonymousPages, "touched page exists");
         break;

@@ -10,10 +10,11 @@ import { digest } from "../../src/core/digest.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
 import { overcommitMatrix } from "../../src/experiment/overcommit-matrix.ts";
+import { expandMatrix } from "../../src/experiment/cells.ts";
 import { readMatrix } from "../../src/experiment/matrix.ts";
 import { planMatrix } from "../../src/experiment/plan.ts";
 import { runCell } from "../../src/experiment/run-cell.ts";
-import type { CellResult } from "../../src/sim/cell.ts";
+import { type CellResult, workloadOf } from "../../src/sim/cell.ts";
 import { RequestSource } from "../../src/sim/request-source.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { vmmbench } from "../cli/vmmbench.ts";
@@ -181,12 +182,8 @@ describe("a mix on the command line", () => {
     fc.assert(
       fc.property(counts, (numbers) => {
         const mix = numbers.map((vms, i) => ({ workload: `w${i}`, vms }));
-        const [{ workloads, vms = [], settings = [] }] = readMatrix(overcommitMatrix(text, "m.yaml", { mix }), "m.yaml")
-          .matrix.blocks;
-        const each = Array.from(
-          { length: vms[0] },
-          (_, vm) => settings.find(({ first, last }) => first <= vm && vm <= last)?.workload ?? workloads[0],
-        );
+        const [spec] = expandMatrix(readMatrix(overcommitMatrix(text, "m.yaml", { mix }), "m.yaml").matrix);
+        const each = Array.from({ length: spec.vms ?? 0 }, (_, vm) => workloadOf(spec, vm));
         expect(each).toEqual(mix.flatMap((part) => Array<string>(part.vms).fill(part.workload)));
       }),
     );

@@ -1,8 +1,10 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { measureOperations } from "../../src/sim/operations.ts";
+import { MachineFrames } from "../../src/machine/frames.ts";
+import { HostMemory } from "../../src/vmm/host-memory.ts";
 import { reasonToSkip } from "../../src/sim/simulate.ts";
 import { clairvoyant } from "../../src/vmm/allocation/clairvoyant.ts";
 import { FurthestUse } from "../../src/vmm/allocation/furthest-use.ts";
@@ -235,5 +237,42 @@ describe("the optimum for a closed loop whose VM came late", () => {
     // Five requests in five seconds: the tenth comes five seconds later, the first of the next round six.
     expect(Math.floor(requests.expected(19, 105e6))).toBe(110e6);
     expect(Math.floor(requests.expected(1, 105e6, 1))).toBe(111e6);
+  });
+});
+
+describe.each([
+  ["desktop-pool", 7],
+  ["typical-server", 16],
+])("eight VMs of %s at %s times their memory", (name, ratio) => {
+  const loaded = loadWorkload(`workloads/${name}.yaml`);
+  const guests = compileGuests({ ...loaded, workload: { ...loaded.workload, durationUs: 2e6, warmupUs: 0 } }, 1, 8);
+  const pages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
+  const { putAside } = HostMemory.prototype;
+  const { addReference } = MachineFrames.prototype;
+  afterEach(() => {
+    HostMemory.prototype.putAside = putAside;
+    MachineFrames.prototype.addReference = addReference;
+  });
+
+  // Were all that is equal to a page moved with it each time, it would be seven times as many for the desktops.
+  it("have the optimum move out each page once, and one for each that is read back", { timeout: 120_000 }, () => {
+    let out = 0;
+    let shared = 0;
+    HostMemory.prototype.putAside = function (vm, ppn) {
+      out++;
+      return putAside.call(this, vm, ppn);
+    };
+    MachineFrames.prototype.addReference = function (mpn) {
+      shared++;
+      addReference.call(this, mpn);
+    };
+    const vmm = { ...esx, memory: [], allocation: clairvoyant() };
+    const simulation = new HostSimulation(vmm, profile, guests, Math.round(pages / ratio), measureOperations);
+    simulation.run();
+    const { swapIns } = simulation.host;
+    expect(swapIns).toBeGreaterThan(pages / 2);
+    expect(out).toBeGreaterThan(pages / 2);
+    expect(out).toBeLessThanOrEqual(pages + swapIns);
+    expect(shared).toBeLessThanOrEqual(pages);
   });
 });

@@ -221,7 +221,7 @@ describe("the log of a policy", () => {
     const host = buildHost({ ...kvm, memory: [ballooning({ pagesPerSecond })], allocation: scripted(targets)() }, 400);
     addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
     const [vm] = host.memory.vms;
-    vm.statistics = { report: (atUs) => ({ atUs, unused: 50, available: 50, committed: 0 }) };
+    vm.statistics = { report: (atUs) => ({ atUs, unused: 50, available: 50, committed: 0, reserved: 0 }) };
     host.memory.observer = log;
     for (let second = 0; second < targets.length + 20; second++) {
       if (log !== undefined) log.nowUs = second * 1e6;

@@ -7,6 +7,7 @@ import { JobKind } from "../../src/sim/io-job.ts";
 import type { Taken } from "../../src/sim/request-rings.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
+import type { MachineProfile } from "../../src/machine/profile.ts";
 import { vmkernelDisk } from "../../src/vmm/io/vmkernel.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
@@ -97,10 +98,13 @@ describe("disk shares", () => {
   });
 });
 
+const { writeCache, ...disk } = profile.disk;
+const withoutCache: MachineProfile = { ...profile, disk };
+
 /** Sixteen threads that write a page each, again and again, all over their file, for 20 s. */
-function writer(diskShares: CompiledWorkload["diskShares"]): CompiledWorkload {
+function writer(diskShares: CompiledWorkload["diskShares"], writes: number): CompiledWorkload {
   const stream = new OperationStreamBuilder();
-  for (let i = 0; i < 8000; i++) {
+  for (let i = 0; i < writes; i++) {
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.WriteFile, (i * 7919) % 20_000, 1, 1);
   }
@@ -118,9 +122,15 @@ function writer(diskShares: CompiledWorkload["diskShares"]): CompiledWorkload {
   const shares = diskShares === undefined ? {} : { diskShares };
   return { name: "writer", guest, stream: stream.finish(), durationUs: 20e6, warmupUs: 2e6, ...shares };
 }
-/** Requests that each of these writers gets done. */
-function done(vmm: Vmm, vms: readonly CompiledWorkload["diskShares"][]): number[] {
-  const { vms: table } = runHost(vmm, profile, vms.map(writer), 8192 * vms.length, () => ({}));
+/** Requests that each of these writers gets done, of so many that it has. */
+function done(
+  vmm: Vmm,
+  vms: readonly CompiledWorkload["diskShares"][],
+  machine = withoutCache,
+  writes = 8000,
+): number[] {
+  const writers = vms.map((shares) => writer(shares, writes));
+  const { vms: table } = runHost(vmm, machine, writers, 8192 * vms.length, () => ({}));
   return table?.rows.map((row) => row[table.columns.indexOf("requests_done")]) ?? [];
 }
 
@@ -128,6 +138,15 @@ describe("VMs of a host that write all the time", () => {
   it("get it by their shares on ESX: high and low are four to one", () => {
     const one: Vmm = { ...esx, disk: vmkernelDisk({ outstanding: 1 }) };
     const [high, low] = done(one, ["high", "low"]);
+    expect(high / low).toBeGreaterThan(3.8);
+    expect(high / low).toBeLessThan(4.2);
+  });
+
+  it("get a disk that caches what they write by their shares, too, once its cache is full", () => {
+    expect(writeCache).toBeDefined();
+    const one: Vmm = { ...esx, disk: vmkernelDisk({ outstanding: 1 }) };
+    const [high, low] = done(one, ["high", "low"], profile, 60_000);
+    expect(high + low).toBeGreaterThan(2 * 8000);
     expect(high / low).toBeGreaterThan(3.8);
     expect(high / low).toBeLessThan(4.2);
   });

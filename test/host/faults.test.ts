@@ -8,6 +8,7 @@ import { FaultyBalloonDriver } from "../../src/sim/faulty-balloon-driver.ts";
 import { FaultyStatistics } from "../../src/sim/faulty-statistics.ts";
 import { Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
+import { Event } from "../../src/sim/host-events.ts";
 import { HostDevices } from "../../src/sim/host-devices.ts";
 import { hostSwapJob, type IoJob } from "../../src/sim/io-job.ts";
 import { runHost } from "../../src/sim/host.ts";
@@ -80,7 +81,7 @@ describe("a faulty balloon driver", () => {
 /** A guest that has as many free pages as seconds have passed, asked at these seconds. */
 function told(faults: StatisticsFaults, seconds: readonly number[]) {
   const truth = {
-    report: (atUs: number) => ({ atUs, unused: atUs / 1e6, available: 2 * (atUs / 1e6), committed: 50 }),
+    report: (atUs: number) => ({ atUs, unused: atUs / 1e6, available: 2 * (atUs / 1e6), committed: 50, reserved: 7 }),
   };
   const statistics = new FaultyStatistics(truth, faults);
   return seconds.map((second) => statistics.report(second * 1e6));
@@ -113,8 +114,8 @@ describe("faulty statistics", () => {
 
   it("overstate what is used: less is free, more is promised to processes, and nothing is negative", () => {
     expect(told({ overstatedPages: 15 }, [10, 20])).toEqual([
-      { atUs: 1e7, unused: 0, available: 5, committed: 65 },
-      { atUs: 2e7, unused: 5, available: 25, committed: 65 },
+      { atUs: 1e7, unused: 0, available: 5, committed: 65, reserved: 7 },
+      { atUs: 2e7, unused: 5, available: 25, committed: 65, reserved: 7 },
     ]);
   });
 });
@@ -225,7 +226,7 @@ describe("a VM that says it uses more than it does", () => {
   });
 });
 
-const job = (page: number): IoJob => hostSwapJob(undefined, page, 1);
+const job = (page: number): IoJob => hostSwapJob(undefined, page, 1, false);
 
 const swapDiskOf = (parameters: Parameters<typeof hostSwap>[0]) =>
   buildHost({ ...esx, memory: [hostSwap(parameters)] }, 100).memory.slots.disk;
@@ -247,7 +248,9 @@ describe("swap space on a disk of its own", () => {
     devices.submit({ ...job(9), hostSwap: false }, 0);
     devices.submit(job(9), 0);
     const done: [number, number][] = [];
-    while (events.take()) done.push([events.subject, events.time / profile.megahertz / 1000]);
+    while (events.take()) {
+      if (events.kind === Event.DiskDone) done.push([events.subject, events.time / profile.megahertz / 1000]);
+    }
     expect(done.map(([subject]) => subject)).toEqual([0, 1]);
     expect(done[0][1]).toBeCloseTo(7.7 + 4.096 / 60, 3);
     expect(done[1][1]).toBeCloseTo(51, 6);

@@ -86,18 +86,16 @@ export function checkFrames({ frames, vms, zeroFrame, patcher }: HostMemory): vo
     const here = [count((place) => place >= 0), count((place) => place === -2)];
     return [...here, count(isCompressed), count(isPatched), count(isSwapped)];
   });
-  const held = patcher?.heldFrames() ?? [];
-  for (const mpn of held) references[mpn]++;
+  // What guests share: a frame that only patches need saves nothing.
+  const saved = references.reduce((sum, count) => sum + Math.max(0, count - 1), 0);
+  for (const mpn of patcher?.heldFrames() ?? []) references[mpn]++;
   const wrong: string[] = [];
-  let saved = 0;
   references.forEach((count, mpn) => {
     if (frames.state(mpn) === FrameState.Overhead) return;
     if (frames.references(mpn) !== count)
       wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
     if (frames.isPrivate(mpn) && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
-    if (count > 1) saved += count - 1;
   });
-  saved -= held.length;
   const counted = [frames.free, frames.private, frames.shared, frames.overhead];
   const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.patched, vm.swapped]);
   const total = counted.reduce((sum, one) => sum + one, 0);

@@ -91,7 +91,8 @@ describe("ksmtuned and its variants", () => {
   it("keeps to the range of pages, and to a threshold of 2 MiB on a tiny host", () => {
     expect(tuneKsm(KSMTUNED, host(1, 15), 1200).pagesToScan).toBe(1250);
     expect(tuneKsm(KSMTUNED, host(8, 15), 80).pagesToScan).toBe(64);
-    expect(tuneKsm(KSMTUNED, host(1, 15)).pagesToScan).toBe(364);
+    expect(tuneKsm(KSMTUNED, host(1, 15)).pagesToScan).toBe(300);
+    expect(tuneKsm(MOM_KSM, host(1, 15)).pagesToScan).toBe(400);
     const tiny = { totalKib: 8192, committedKib: 0 };
     expect(tuneKsm(KSMTUNED, { ...tiny, freeKib: 2047 }).run).toBe(true);
     expect(tuneKsm(KSMTUNED, { ...tiny, freeKib: 2049 }).run).toBe(false);

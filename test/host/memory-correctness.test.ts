@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
 import type { KernelName } from "../../src/machine/profile.ts";
+import { GuestDiscards } from "../../src/sim/guest-discards.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
@@ -13,6 +14,11 @@ import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { patching } from "../../src/vmm/memory/patching.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
+import { hypercallbacks } from "../../src/vmm/memory/hypercallbacks.ts";
+import { satori } from "../../src/vmm/memory/satori.ts";
+import { uksm } from "../../src/vmm/memory/uksm.ts";
+import { xenBalloon } from "../../src/vmm/memory/xen-balloon.ts";
+import { xlh } from "../../src/vmm/memory/xlh.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
@@ -148,7 +154,57 @@ const CASES: readonly Case[] = [
     guests: 3,
     frames: 130,
   },
+  {
+    name: "kvm ballooned, with KSM and hints for it",
+    vmm: {
+      ...kvm,
+      memory: [
+        xlh({ hints: 8 }),
+        ksm({ pagesToScan: 30, maxPageSharing: 4, smartScan: false }),
+        ballooning({ maxPercent: 65 }),
+      ],
+      allocation: staticPartition({ balloon: true }),
+    },
+    guests: 3,
+    frames: 220,
+  },
+  {
+    name: "esx with KSM, hints for it and a Linux host's swap, guests with Linux 6.1",
+    vmm: { ...esx, memory: [xlh(), ksm({ pagesToScan: 60, stableFirst: true }), ballooning(), linuxSwap()] },
+    guests: 3,
+    frames: 150,
+    kernel: "linux-6.1",
+  },
+  {
+    name: "xen-pv with Satori",
+    vmm: { ...xenPv, memory: [satori(), xenBalloon()], allocation: staticPartition({ balloon: true }) },
+    guests: 3,
+    frames: 220,
+  },
+  { name: "esx with Satori, overcommitted", vmm: { ...esx, memory: [satori(), hostSwap()] }, guests: 3, frames: 130 },
+  {
+    name: "esx with UKSM, overcommitted",
+    vmm: { ...esx, memory: [uksm({ governor: 2 }), ballooning(), hostSwap()] },
+    guests: 3,
+    frames: 150,
+  },
+  {
+    name: "esx with hypercallbacks and host swap",
+    vmm: { ...esx, memory: [hypercallbacks(), hostSwap()] },
+    guests: 3,
+    frames: 130,
+  },
+  {
+    name: "hypercallbacks and a Linux host's swap, guests with Linux 6.1",
+    vmm: { ...esx, memory: [ksm({ pagesToScan: 90 }), hypercallbacks(), linuxSwap()] },
+    guests: 3,
+    frames: 130,
+    kernel: "linux-6.1",
+  },
 ];
+
+/** Guests whose files are on one image for the most part. */
+const ON_IMAGE = { ...SHAPE, imagePages: 30 };
 
 const OVERCOMMITTED = CASES.findIndex(({ name }) => name === "esx, overcommitted");
 
@@ -207,7 +263,9 @@ class Play {
     const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free);
     expect(targets.length).toBe(guests);
     for (const target of targets) {
-      this.#guests.push(addGuest(this.#host, SHAPE, bootContents(SHAPE, this.#host.ids), target, kernel));
+      const guest = addGuest(this.#host, ON_IMAGE, bootContents(ON_IMAGE, this.#host.ids), target, kernel);
+      this.#host.memory.vms[this.#guests.length].discardable = new GuestDiscards(guest);
+      this.#guests.push(guest);
     }
     this.#guests.forEach((guest, g) => {
       for (let page = 0; page < SHAPE.residentAnonymousPages; page++) {

@@ -103,6 +103,8 @@ describe("patching", () => {
     const { shared } = memory.frames;
     memory.write(vm, writer, host.ids.unique());
     memory.discard(vm, leaver);
+    // Nobody maps either reference any more; no page is shared, and none is lost by that.
+    expect(memory.frames.saved).toBe(0);
     expect([memory.cowBreaks - breaks, memory.frames.shared]).toEqual([1, shared]);
     checkFrames(memory);
     for (let ppn = 0; ppn < 8; ppn++) memory.read(vm, ppn);

@@ -8,6 +8,7 @@ import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
+import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import { nova } from "../../src/vmm/memory/policies/admission.ts";
 import { qmemman } from "../../src/vmm/memory/policies/qmemman.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
@@ -94,6 +95,32 @@ describe("a VM that starts while the host runs", () => {
     expect(sizes.slice(0, 9)).toEqual(Array(9).fill(0));
     expect(sizes.slice(11)).toEqual(Array(sizes.length - 11).fill(PAGES / MIB));
     expect(new Set(series?.rows.map(({ length }) => length))).toEqual(new Set([series?.columns.length]));
+  });
+});
+
+/** Milliseconds from when a VM of ESX is asked for to the end of its one request, of 1 ms. */
+const firstAnswer = (shape: Partial<GuestShape>, startUs?: number): number => {
+  const stream = new OperationStreamBuilder();
+  stream.add(Op.Request, 0, 0, 1);
+  stream.add(Op.Compute, MS);
+  const late = { ...guest(startUs), guest: { ...SHAPE, ...shape }, stream: stream.finish() };
+  return run(esx, [late], 4 * PAGES).metrics.latency_mean_ms;
+};
+
+describe("a guest that starts late", () => {
+  it("reads what will be in its page cache before it serves anybody: one file after the other", () => {
+    const { positioningUs, megabytesPerSecond } = profile.disk;
+    const readMs = (pages: number): number => (positioningUs + (4096 * pages) / megabytesPerSecond) / 1000;
+    for (const pages of [1, 32, 1000]) {
+      const [with_, without] = [pages, 0].map((residentFilePages) => firstAnswer({ residentFilePages }, 10e6));
+      // The VMM cleans and maps a frame for each page besides.
+      const buildingMs = (pages * (cost("page.zero") + cost("page.map"))) / MS;
+      expect(with_ - without).toBeCloseTo(readMs(pages) + buildingMs, 1);
+    }
+  });
+
+  it("does not where it has been up since before the simulation", () => {
+    expect(firstAnswer({ residentFilePages: 1000 })).toBeCloseTo(1, 3);
   });
 });
 
@@ -219,5 +246,76 @@ describe("a boot storm", () => {
     expect(outcome).toEqual(run(vmm, guests, hostPages));
     const cycles = Object.values(outcome.cycles).reduce((sum, one) => sum + one, 0);
     expect(cycles).toBe(40e6 * profile.megahertz * profile.cores);
+  });
+});
+
+describe("the balloon driver of a VM that starts late", () => {
+  interface Seen {
+    readonly s: number;
+    readonly canBalloon: boolean;
+    readonly pages: number;
+  }
+
+  /** What a policy sees of a VM that is asked for at 10 s, with such a driver; it is to have half its memory until 20 s, then all. */
+  function seen(driver: NonNullable<GuestShape["driver"]>): readonly Seen[] {
+    const log: Seen[] = [];
+    const halving = definePolicy<Record<string, never>, number>({
+      name: "halving",
+      summary: "",
+      side: "host",
+      source: "",
+      grade: "A",
+      cadenceUs: 1e6,
+      balloons: true,
+      signals: ["vm.driver"],
+      parameters: {},
+      start: () => 0,
+      decide: (_, { vms }, state, nowUs) => {
+        const late = vms.find(({ name }) => name === "vm1");
+        if (late === undefined || nowUs < 0) return { actions: [], state };
+        log.push({ s: Math.round(nowUs / 1e6), canBalloon: late.canBalloon, pages: late.actual / 4 });
+        const kib = nowUs < 19.5e6 ? late.maximum / 2 : late.maximum;
+        return { actions: [{ kind: "target", vm: "vm1", kib, rule: "halving" }], state };
+      },
+    });
+    run(xenWith(halving()), [guest(), guest(10e6, { driver })], 2 * PAGES);
+    return log;
+  }
+
+  const sizesAt = (log: readonly Seen[], from: number, to: number): readonly number[] =>
+    log.filter(({ s }) => s >= from && s < to).map(({ pages }) => pages);
+  const all = (pages: number, count: number): number[] => Array<number>(count).fill(pages);
+
+  it("without faults takes and gives what it is told", () => {
+    const log = seen({});
+    expect(sizesAt(log, 13, 20)).toEqual(all(PAGES / 2, 7));
+    expect(sizesAt(log, 22, 40)).toEqual(all(PAGES, 18));
+  });
+
+  it("starts that long after its VM is up, and never without one", () => {
+    const log = seen({ fromUs: 4e6 });
+    const up = 10 + buildMs(PAGES) / 1000;
+    const first = log.find(({ canBalloon }) => canBalloon)?.s ?? 0;
+    expect(first).toBe(Math.ceil(up + 4));
+    expect(sizesAt(log, 11, first)).toEqual(all(PAGES, first - 11));
+    expect(sizesAt(log, first + 2, 20)).toEqual(all(PAGES / 2, 18 - first));
+    const without = seen({ fromUs: "never" });
+    expect(without.some(({ canBalloon }) => canBalloon)).toBe(false);
+    expect(sizesAt(without, 11, 40)).toEqual(all(PAGES, 29));
+  });
+
+  it("does not answer any more from when it is stuck", () => {
+    expect(sizesAt(seen({ stuckFromUs: 18e6 }), 18, 40)).toEqual(all(PAGES / 2, 22));
+    expect(sizesAt(seen({ stuckFromUs: 5e6 }), 11, 40)).toEqual(all(PAGES, 29));
+  });
+
+  it("moves no more than it can in a second", () => {
+    const sizes = sizesAt(seen({ pagesPerSecond: 100 }), 12, 40);
+    const moves = sizes.slice(1).map((pages, i) => Math.abs(pages - sizes[i]));
+    expect(Math.max(...moves)).toBeLessThanOrEqual(101);
+    // Xen's driver waits twice as long after each batch that it cannot fill: 1, 2, 4 s, of the 8 s down and the 20 s up.
+    expect(new Set(moves)).toEqual(new Set([0, 100]));
+    expect(Math.min(...sizes)).toBeLessThanOrEqual(PAGES - 300);
+    expect(sizes.at(-1)).toBeGreaterThanOrEqual(Math.min(...sizes) + 200);
   });
 });

@@ -2,12 +2,26 @@ import { describe, expect, it } from "vitest";
 import { bootContents } from "../../src/guest/memory-manager.ts";
 import { watermarks } from "../../src/guest/watermarks.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import { vmwareBalloon } from "../../src/vmm/memory/vmware-balloon.ts";
+import { vmwareBalloon, type VmwareBalloonParameters } from "../../src/vmm/memory/vmware-balloon.ts";
 import type { BalloonStep, VmMemory } from "../../src/vmm/vm-memory.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
-import { addGuest, buildHost, checkFrames, type TestHost } from "./fixtures.ts";
+import { primitiveCost } from "../../src/machine/profile.ts";
+import { runHost } from "../../src/sim/host.ts";
+import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
+import { addGuest, buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";
 
 const PAGES = 100_000;
+const SHAPE: GuestShape = {
+  memoryPages: 40_000,
+  kernelPages: 100,
+  processes: 1,
+  anonymousPages: 5000,
+  residentAnonymousPages: 5000,
+  filePages: 10_000,
+  residentFilePages: 10_000,
+  swapPages: 1000,
+  threads: 1,
+};
 
 /** How the balloon changes in each of so many polls; `before`: what happens first. */
 function polls({ mechanisms: [balloon], memory }: TestHost, count: number, before?: (poll: number) => void): number[] {
@@ -19,11 +33,19 @@ function polls({ mechanisms: [balloon], memory }: TestHost, count: number, befor
   });
 }
 
+interface Has {
+  free: number;
+  reclaimable: number;
+  busy: boolean;
+  /** Calls of the VMM so far. */
+  calls: number;
+}
+
 /** A guest that is asked for all its memory, and has so much of it free and so much that it can reclaim. */
-function guestWith(): { host: TestHost; vm: VmMemory; has: { free: number; reclaimable: number; busy: boolean } } {
-  const host = buildHost({ ...esx, memory: [vmwareBalloon({ maxPercent: 100 })] }, PAGES);
+function guestWith(parameters: Partial<VmwareBalloonParameters> = {}): { host: TestHost; vm: VmMemory; has: Has } {
+  const host = buildHost({ ...esx, memory: [vmwareBalloon({ maxPercent: 100, ...parameters })] }, PAGES);
   const vm = host.memory.addVm(PAGES);
-  const has = { free: 0, reclaimable: 0, busy: false };
+  const has = { free: 0, reclaimable: 0, busy: false, calls: 0 };
   for (let ppn = 0; ppn < PAGES; ppn++) host.memory.write(vm, ppn, 1);
   vm.size = 0;
   vm.balloon = {
@@ -37,6 +59,7 @@ function guestWith(): { host: TestHost; vm: VmMemory; has: { free: number; recla
       for (let i = 0; i < grown; i++) host.memory.release(vm, vm.ballooned);
       for (let i = 0; i < shrunk; i++) host.memory.reclaim(vm, vm.ballooned - 1, false);
     },
+    calls: (count) => void (has.calls += count),
   };
   return { host, vm, has };
 }
@@ -83,18 +106,39 @@ describe("VMware's balloon driver", () => {
   });
 });
 
+describe("calls of the VMM", () => {
+  it.each([
+    { pagesPerCall: 1, calls: [16_385, 2001, 1, 1001] },
+    { pagesPerCall: 512, calls: [33, 5, 1, 3] },
+  ])("are one for the target, and one for each $pagesPerCall pages that move", ({ pagesPerCall, calls }) => {
+    const { host, vm, has } = guestWith({ pagesPerCall });
+    has.free = 50_000;
+    const made = [16_384, 2000, 0, -1000].map((pages) => {
+      vm.size = PAGES - vm.ballooned - pages;
+      const before = has.calls;
+      polls(host, 1);
+      return has.calls - before;
+    });
+    expect(made).toEqual(calls);
+  });
+
+  it("take the guest's time, at the price of an entry of the VMM's", () => {
+    const stream = new OperationStreamBuilder().finish();
+    const guest = { ...SHAPE, memoryPages: 20_000 };
+    const outcome = (driver: GuestShape["driver"]) =>
+      runHost(
+        { ...esx, memory: [vmwareBalloon()] },
+        profile,
+        [{ name: "idle", guest: { ...guest, ...(driver && { driver }) }, stream, durationUs: 20e6, warmupUs: 0 }],
+        20_000,
+      ).cycles["vmm.translation.callout"] ?? 0;
+    const price = primitiveCost(profile, "binary-translation.callout");
+    // One a second, for the target alone.
+    expect((outcome(undefined) - outcome({ fromUs: "never" })) / price).toBe(20);
+  });
+});
+
 describe("VMware's balloon driver in a guest", () => {
-  const SHAPE: GuestShape = {
-    memoryPages: 40_000,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 5000,
-    residentAnonymousPages: 5000,
-    filePages: 10_000,
-    residentFilePages: 10_000,
-    swapPages: 1000,
-    threads: 1,
-  };
   const FREE = 40_000 - 100 - 5000 - 10_000;
   const { minimum } = watermarks("linux-2.4", SHAPE.memoryPages);
 

@@ -16,12 +16,12 @@ it("positions the disk's head except for a request that goes on where the last o
   const disk = new Disk(XEON);
   const { positioningUs, megabytesPerSecond } = XEON.disk;
   const transfer = 4096 / megabytesPerSecond;
-  const first = disk.request(0, 100, 1) / MICROSECOND;
+  const first = disk.serve(0, 100, 1) / MICROSECOND;
   expect(first).toBeCloseTo(positioningUs + transfer, 2);
-  expect(disk.request(0, 101, 2) / MICROSECOND).toBeCloseTo(first + 2 * transfer, 2);
-  expect(disk.request(0, 100, 1) / MICROSECOND).toBeCloseTo(2 * first + 2 * transfer, 2);
+  expect(disk.serve(0, 101, 2) / MICROSECOND).toBeCloseTo(first + 2 * transfer, 2);
+  expect(disk.serve(0, 100, 1) / MICROSECOND).toBeCloseTo(2 * first + 2 * transfer, 2);
   const idleUntil = 1e9;
-  expect((disk.request(idleUntil, 0, 1) - idleUntil) / MICROSECOND).toBeCloseTo(first, 2);
+  expect((disk.serve(idleUntil, 0, 1) - idleUntil) / MICROSECOND).toBeCloseTo(first, 2);
   expect(disk.busy / MICROSECOND).toBeCloseTo(3 * first + 2 * transfer, 2);
 });
 

@@ -387,7 +387,8 @@ describe("findings", () => {
     const adaptive = defineVmm({ ...esx, name: "adaptive", cpu });
     const explanation = explain(benchmark("fork-proc"), [native, adaptive], XEON);
     const events = explanation.vmms[1].events;
-    const calls = events["vmm.translation.traced-write"];
+    // One more is no write of an entry: the frame of the new root was one before, and is cleared.
+    const calls = events["vmm.translation.traced-write"] - 1;
     expect(calls).toBeGreaterThan(0);
     const sentences = findings(explanation).join("\n");
     const trapped = events["vmm.shadow.trace"] ?? 0;

@@ -1,5 +1,8 @@
 /** Simulated nanobenchmarks against Adams and Agesen 2006, section 6.3, in cycles on the Pentium 4. */
 import { describe, expect, it } from "vitest";
+import { Meter } from "../../src/machine/meter.ts";
+import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
@@ -42,6 +45,15 @@ describe.each(ROWS)("$name", ({ name, published, predicted }) => {
 
 it("an entry written as it was costs 391 cycles in translated code (and the store of 4 is counted), 12733 by exits", () => {
   expect([cycles("ptemod-unchanged", "bt"), cycles("ptemod-unchanged", "vt")]).toEqual([395, 12_733]);
+});
+
+it("an access to a register of a device is to a guest with hardware support what a read of a port is", () => {
+  const meter = new Meter();
+  const tlb = new Tlb(64, 64);
+  const context = { profile: PENTIUM_4, meter, tlb, pageTableFormat: PAGE_TABLE_FORMATS["x86-64"] };
+  const part = hardwareAssist();
+  part.definition.create(part.parameters, context).enter("device-register");
+  expect(meter.now).toBe(15_826);
 });
 
 it.each([

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
-import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { ShadowPaging, shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { CACHED_64, FREE_ENTRY, XEON } from "./machines.ts";
@@ -64,6 +64,27 @@ it("notices writes of page tables only once they have a shadow", () => {
   // The trace has filled the shadow: no fault, hidden or not.
   expect(mmu.access(9, false)).toBe(FRAMES - 1 - 81);
   expect(count("vmm.shadow.hidden-fault")).toBe(1);
+});
+
+it("learns that a table is none any more from the first write that shows it", () => {
+  const { mmu, count } = guest();
+  mmu.access(3, false);
+  mmu.reuse(50);
+  mmu.writeEntry(ROOT, 0, 0, "set");
+  expect(count("vmm.shadow.trace")).toBe(1);
+  mmu.useAsTable(TABLE, NOT_A_TABLE);
+  expect(mmu.shadows.find(TABLE)).not.toBe(-1);
+  mmu.reuse(TABLE);
+  mmu.reuse(TABLE);
+  expect(count("vmm.shadow.trace")).toBe(2);
+  expect(mmu.shadows.find(TABLE)).toBe(-1);
+  // Now it may be anything, an untraced page too.
+  mmu.useAsTable(20, 0);
+  mmu.writeEntry(20, 3, entryOf(TABLE, MAPPED), "set");
+  mmu.writeEntry(ROOT, 0, entryOf(20, MAPPED), "set");
+  expect(mmu.access(3, true)).toBe(FRAMES - 1 - TABLE);
+  expect(mmu.access(3, true)).toBe(FRAMES - 1 - TABLE);
+  expect(count("vmm.shadow.trace")).toBe(3);
 });
 
 it("follows the guest when it replaces a whole table", () => {

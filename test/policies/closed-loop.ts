@@ -47,7 +47,10 @@ export function runLoop<P extends Parameters, S>(
     if (second * 1e6 >= nextUs) {
       const reported = vms.map((vm, i) => {
         const unused = Math.max(0, vm.actual - guests[i].used);
-        return { ...vm, guest: { atUs: second * 1e6, unused, available: unused, committed: guests[i].used } };
+        return {
+          ...vm,
+          guest: { atUs: second * 1e6, unused, available: unused, committed: guests[i].used, reserved: 0 },
+        };
       });
       const seen = { host: host({ total, free, ...rest }), vms: reported };
       const decision = factory.policy.decide(all, seen, state, second * 1e6);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { crosvm, crosvmChange } from "../../src/vmm/memory/policies/crosvm.ts";
+import { crosvm, crosvmChange, type CrosvmState } from "../../src/vmm/memory/policies/crosvm.ts";
 import { decideOnce, GIB, host, MIB, parametersOf, targetsIn, vm } from "./observations.ts";
 
 const TOTAL = 16 * GIB;
@@ -12,6 +12,11 @@ const aim = (actual: number, guestMib: number, hostMib: number): number | undefi
   const seen = { host: hostWith(hostMib * MIB), vms: [guest(actual, guestMib)] };
   return targetsIn(decideOnce(crosvm, seen, critical).actions).a;
 };
+/** What is remembered after a look at a guest of so many KiB. */
+function stateAfter(actual: number, state = crosvm.policy.start(parametersOf(crosvm))): CrosvmState {
+  const seen = { host: hostWith(3000 * MIB), vms: [guest(actual, 2000)] };
+  return crosvm.policy.decide(parametersOf(crosvm), seen, state, 0).state;
+}
 
 describe("crosvm", () => {
   it("deflates by half of the imbalance", () => {
@@ -25,14 +30,18 @@ describe("crosvm", () => {
     expect(crosvmChange({ guest: -200, host: -200, bias: 0 }, 10)).toBe(0);
   });
 
-  it("leaves changes of up to 1 % of the smaller margin alone, unless that is below 1 MiB", () => {
-    expect(aim(4 * GIB, 500, 1102)).toBeUndefined();
-    expect(aim(4 * GIB, 500, 1103)).toBeCloseTo(4 * GIB + 1.5 * MIB, 3);
+  it("leaves changes below 2 % of the smaller margin alone, unless that is below 1 MiB", () => {
+    expect(aim(4 * GIB, 500, 1103)).toBeUndefined();
+    expect(aim(4 * GIB, 500, 1104)).toBeCloseTo(4 * GIB + 2 * MIB, 3);
     expect(aim(4 * GIB, 400.5, 1000.6)).toBeCloseTo(4 * GIB + 0.05 * MIB, 3);
   });
 
-  it("never makes the balloon larger than three quarters of the guest", () => {
-    expect(aim(2.1 * GIB, 4000, 1000)).toBe(2 * GIB);
+  it("takes three quarters of the guest for a full balloon, and a larger one once it has seen it", () => {
+    expect(aim(2.1 * GIB, 4000, 1000)).toBeCloseTo(2.1 * GIB - 1800 * MIB, 3);
+    const larger = stateAfter(GIB);
+    expect(larger.get("a")).toMatchObject({ fullKib: 7 * GIB, fullPercent: 100 });
+    expect(stateAfter(4.5 * GIB, larger).get("a")).toMatchObject({ fullKib: 7 * GIB, fullPercent: 50 });
+    expect(stateAfter(5 * GIB).get("a")).toMatchObject({ fullKib: 6 * GIB, fullPercent: 50 });
   });
 
   it("gives a guest its bias in proportion to its balloon", () => {
@@ -42,13 +51,20 @@ describe("crosvm", () => {
     expect(targetsIn(actions).a).toBeCloseTo(5 * GIB + 50 * MIB, 3);
   });
 
-  it("lowers the critical level of a guest that was twice below it with balloon to spare", () => {
+  it("lowers the critical level of a guest that was below it at two looks in a row with balloon to spare", () => {
     const parameters = { ...parametersOf(crosvm), ...critical };
-    let state = crosvm.policy.start(parameters);
-    for (const available of [350, 300]) {
-      const seen = { host: hostWith(3000 * MIB), vms: [guest(4 * GIB, available)] };
-      ({ state } = crosvm.policy.decide(parameters, seen, state, 0));
-    }
-    expect(state.get("a")).toEqual({ criticalKib: 350 * MIB });
+    const levelAfter = (actual: number, ...available: number[]): number => {
+      let state = crosvm.policy.start(parameters);
+      for (const mib of available) {
+        const seen = { host: hostWith(3000 * MIB), vms: [guest(actual, mib)] };
+        ({ state } = crosvm.policy.decide(parameters, seen, state, 0));
+      }
+      return (state.get("a")?.criticalKib ?? NaN) / MIB;
+    };
+    expect(levelAfter(4 * GIB, 350, 300)).toBe(350);
+    expect(levelAfter(4 * GIB, 350, 300, 340)).toBe(300);
+    expect(levelAfter(4 * GIB, 350, 450, 300)).toBe(400);
+    // A balloon of 6 GiB of 8 is full.
+    expect(levelAfter(2 * GIB, 350, 300)).toBe(400);
   });
 });

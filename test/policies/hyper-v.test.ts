@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hyperV, hyperVFloor, hyperVReport } from "../../src/vmm/memory/policies/hyper-v.ts";
-import { anyObservations, decideOnce, GIB, host, MIB, targetsIn, vm } from "./observations.ts";
+import { anyObservations, decideOnce, GIB, host, MIB, parametersOf, targetsIn, vm } from "./observations.ts";
 
 /** A VM of 4 GiB with a floor of 488 MiB: demand is the commit charge and that. */
 const machine = (name: string, actual: number, committed: number, shares = 50) =>
@@ -10,8 +10,10 @@ const machine = (name: string, actual: number, committed: number, shares = 50) =
     { actual: actual * MIB, minimum: 512 * MIB, maximum: 4 * GIB },
     { shares, committed: (committed - 488) * MIB, available: 4 * GIB },
   );
+/** Drivers that report from the start. */
+const REPORTING = { firstReportSeconds: 0 };
 const targets = (free: number, ...vms: ReturnType<typeof machine>[]) => {
-  const { actions } = decideOnce(hyperV, { host: host({ free: free * MIB }), vms });
+  const { actions } = decideOnce(hyperV, { host: host({ free: free * MIB }), vms }, REPORTING);
   return Object.fromEntries(Object.entries(targetsIn(actions)).map(([name, kib]) => [name, kib / MIB]));
 };
 
@@ -51,10 +53,23 @@ describe("Hyper-V Dynamic Memory", () => {
     expect(targets(0, tight)).toEqual({ a: 4096 - 100 });
   });
 
+  it("leaves a VM as it is until its driver has been there for 45 s", () => {
+    const seen = { host: host({ free: 4 * GIB }), vms: [machine("a", 1000, 2000)] };
+    const parameters = parametersOf(hyperV);
+    let state = hyperV.policy.start(parameters);
+    const changes: number[] = [];
+    for (let second = 10; second <= 60; second++) {
+      const decision = hyperV.policy.decide(parameters, seen, state, second * 1e6);
+      state = decision.state;
+      if (decision.actions.length > 0) changes.push(second);
+    }
+    expect(changes).toEqual([55, 56, 57, 58, 59, 60]);
+  });
+
   it("never gives more than there is", () => {
     fc.assert(
       fc.property(anyObservations, (seen) => {
-        const aims = targetsIn(decideOnce(hyperV, seen).actions);
+        const aims = targetsIn(decideOnce(hyperV, seen, REPORTING).actions);
         const claimants = seen.vms.filter(({ canBalloon, guest }) => canBalloon && guest !== undefined);
         const grown = claimants.map(({ name, actual }) => Math.max(0, (aims[name] ?? actual) - actual));
         const spare = claimants.reduce((sum, { resident, minimum }) => sum + resident - minimum, seen.host.free);

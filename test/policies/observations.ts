@@ -20,9 +20,10 @@ export function vm(
     readonly unused?: number;
     readonly available?: number;
     readonly committed?: number;
+    readonly reserved?: number;
   } = {},
 ): VmObservations {
-  const { unused = 0, available = unused, committed = 0, ...own } = rest;
+  const { unused = 0, available = unused, committed = 0, reserved = 0, ...own } = rest;
   return {
     name,
     target: sizes.actual,
@@ -32,7 +33,7 @@ export function vm(
     canBalloon: true,
     migrating: false,
     stallUs: 0,
-    guest: { atUs: 0, unused, available, committed },
+    guest: { atUs: 0, unused, available, committed, reserved },
     ...sizes,
     ...own,
   };
@@ -84,6 +85,7 @@ const anyVm = fc
       unused: free,
       available: free + cached * (actual - free),
       committed: committed * maximum,
+      reserved: unused * 16 * MIB,
     };
     const target = Math.round(minimum + aim * (maximum - minimum));
     const hostSwapped = Math.floor(swapped * actual);

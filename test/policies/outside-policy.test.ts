@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,14 +11,14 @@ const folder = mkdtempSync(join(tmpdir(), "vmmbench-policy-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A policy in a file of its own; `decide` is the body of its rule. */
-function policyFile(name: string, decide: string): void {
+function policyFile(name: string, decide: string, start = "start: () => 0"): void {
   writeFileSync(
     join(folder, `${name}.js`),
     `import { definePolicy } from "${built}";
      export const policy = definePolicy({
        name: "${name}", summary: "a user's own", side: "host", source: "here", grade: "A", cadenceUs: 1e6, balloons: true,
        signals: ["vm.actual"], parameters: { part: { summary: "of configured memory", default: 0.5 } },
-       start: () => 0,
+       ${start},
        decide({ part }, { vms }, state, nowUs) { ${decide} },
      });`,
   );
@@ -49,12 +49,18 @@ beforeAll(() => {
   policyFile("nothing", "");
   policyFile("throws", `throw new Error("no idea");`);
   policyFile("watch", WATCH);
+  policyFile("promises", "return Promise.reject(new Error('too late'));");
+  policyFile("begins", "return { actions: [] };", "start: async () => 0");
+  policyFile("stumbles", "return { actions: [] };", "start() { throw new Error('no state'); }");
   const vmms = [
     "{ xen-pv: { allocation: ./half.js } }",
     "{ xen-pv: { allocation: { ./half.js: { part: 0.75 } } }, as: quarter }",
     "{ xen-pv: { allocation: ./nan.js }, as: nan }",
     "{ xen-pv: { allocation: ./throws.js }, as: throws }",
     "{ xen-pv: { allocation: ./nothing.js }, as: nothing }",
+    "{ xen-pv: { allocation: ./promises.js }, as: promises }",
+    "{ xen-pv: { allocation: ./begins.js }, as: begins }",
+    "{ xen-pv: { allocation: ./stumbles.js }, as: stumbles }",
     "xen-pv",
   ];
   const tight = "{ name: c, vmms: [{ xen-pv: { allocation: ./watch.js }, as: watch }], workloads: [memory-spike]";
@@ -97,8 +103,55 @@ describe("a policy in a file of its user's", () => {
   it("stops its own cell only when it fails, and the cell says why", () => {
     const nan = 'policy nan, rule "later": the target of vm1 is NaN; expected a number of KiB, at least 0';
     expect(outcome("nan")).toEqual(["failed", nan]);
-    expect(outcome("throws")).toEqual(["failed", "policy throws failed: no idea"]);
-    expect(outcome("nothing")[1]).toBe("policy nothing failed: expected decide to return { actions: [...], state }");
+    expect(outcome("throws")).toEqual(["failed", "policy throws: decide failed: no idea"]);
+    expect(outcome("nothing")[1]).toBe(
+      "policy nothing: decide returns no list of actions; expected { actions: [...], state }",
+    );
+    const asynchronous = "is asynchronous; expected a function that answers at once, without async";
+    expect(outcome("promises")).toEqual(["failed", `policy promises: decide ${asynchronous}`]);
+    expect(outcome("begins")).toEqual(["failed", `policy begins: start ${asynchronous}`]);
+    expect(outcome("stumbles")).toEqual(["failed", "policy stumbles: start failed: no state"]);
     expect(outcome("xen-pv")).toEqual(["done", undefined]);
+  });
+});
+
+describe("a file that is no policy", () => {
+  const whole = 'summary: "s", side: "host", source: "x", grade: "A", cadenceUs: 1e6, balloons: true, parameters: {}';
+  const rule = "start: () => 0, decide: () => ({ actions: [] })";
+  const wrong: readonly (readonly [string, string, string])[] = [
+    ["exports nothing", "", "--policy ./wrong.js: exports no part; expected one, made with definePart or definePolicy"],
+    [
+      "is no JavaScript",
+      "export const x = ;",
+      "--policy ./wrong.js: the module cannot be loaded: Unexpected token ';'",
+    ],
+    [
+      "needs a signal that there is not",
+      `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole}, signals: ["guest.unsed"], ${rule} });`,
+      '--policy ./wrong.js: the module cannot be loaded: policy p: signals: there is no signal "guest.unsed"; did you mean "guest.unused"?',
+    ],
+    [
+      "lacks its rule",
+      `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole}, signals: [], start: () => 0 });`,
+      "--policy ./wrong.js: the module cannot be loaded: policy p: decide: expected a function that gives { actions, state }",
+    ],
+    [
+      "is another part",
+      `import { esx } from "${built}"; export const part = Object.assign(() => esx.memory[0], { definition: esx.memory[0].definition });`,
+      "--policy ./wrong.js: exports page-sharing, a part for the slot memory; expected a policy, made with definePolicy",
+    ],
+    [
+      "lies where vmmbench is not installed",
+      'import { definePolicy } from "vmmbench"; definePolicy({});',
+      "expected a file in the clone, or in a project that vmmbench is installed in",
+    ],
+  ];
+  it.each(wrong)("because it %s is told so in one sentence, by the name that the user gave it", (_, text, sentence) => {
+    writeFileSync(join(folder, "wrong.js"), text);
+    const command = [join(root, "bin/vmmbench.js"), "overcommit", "--policy", "./wrong.js", "--strategy", "esx"];
+    const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
+    expect(stderr).toContain(sentence);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(status).toBe(2);
   });
 });

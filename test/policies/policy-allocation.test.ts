@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
+import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
+import { ColdPages } from "../../src/vmm/allocation/cold-pages.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
-import { LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
+import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
@@ -14,7 +19,7 @@ import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
-import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "../host/fixtures.ts";
+import { addGuest, buildHost, checkFrames, profile, SHAPE, type TestHost } from "../host/fixtures.ts";
 
 const KIB = 4;
 
@@ -47,7 +52,7 @@ function hostWith(part: Vmm["allocation"], base: Pick<Vmm, "memory" | "scheduler
   for (let i = 0; i < 2; i++) {
     const guest = addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages);
     host.memory.vms[i].statistics = {
-      report: (atUs) => ({ atUs, unused: guest.pages.free.length, available: 0, committed: 0 }),
+      report: (atUs) => ({ atUs, unused: guest.pages.free.length, available: 0, committed: 0, reserved: 0 }),
     };
   }
   return host;
@@ -205,6 +210,12 @@ describe("a policy that is wrong", () => {
     [{ kind: "cap", vm: "vm0", rule: "test", kib: Infinity }, "the cap of vm0 is Infinity"],
     [target("vm7", 1), 'there is no VM "vm7"'],
     [{ kind: "evict", rule: "test" }, 'there is no VM "undefined"'],
+    [null, "policy scripted: an action is null; expected an object such as { kind:"],
+    ["target", "policy scripted: an action is target; expected an object"],
+    [
+      { kind: "target", vm: "vm0", kib: 1 },
+      'the action "target" on vm0 does not say by which rule; expected one like {',
+    ],
     [{ kind: "balloon", vm: "vm0", rule: "test" }, 'unknown action "balloon"; expected one of: target, '],
   ];
   for (const [action, message] of wrong) {
@@ -213,6 +224,22 @@ describe("a policy that is wrong", () => {
     });
   }
 
+  it("is told that what it is to tell a log failed, when a log is kept", () => {
+    const { part } = scripted([[target("vm0", 1)]]);
+    const { policy } = part;
+    const telling = definePolicy({
+      ...policy,
+      figures: () => {
+        throw new Error("no figure");
+      },
+    });
+    const host = hostWith(telling());
+    expect(() => run(host, 1)).not.toThrow();
+    const watched = hostWith(telling());
+    watched.memory.observer = { decided: () => undefined };
+    expect(() => run(watched, 1)).toThrow("policy scripted: figures failed: no figure");
+  });
+
   it.each([NaN, 0, -5, Infinity])("is told that it cannot be called again in %d us", (nextInUs) => {
     const { part } = scripted([], nextInUs);
     expect(() => run(hostWith(part()), 1)).toThrow(
@@ -220,10 +247,39 @@ describe("a policy that is wrong", () => {
     );
   });
 
-  it("for this host is refused with the signal that it needs", () => {
-    expect(() => hostWith(damonReclaim(), xenPv)).toThrow(
-      "policy damon-reclaim needs vm.cold, which this host does not show",
+  it("takes cold pages, the oldest first", () => {
+    const { memory } = buildHost(kvm, 100);
+    const vm = memory.addVm(50);
+    const cold = new ColdPages(memory);
+    for (let ppn = 0; ppn < 40; ppn++) memory.write(vm, ppn, ppn + 1);
+    // Pages 20 to 29 are left alone for two periods of 120 s, pages 0 to 9 for one, and the others are not.
+    const touched = [0, 1, 2, 3].map((period) => {
+      const count = cold.count(vm, period * 120e6);
+      for (let ppn = 0; ppn < 40; ppn++) {
+        const rests = (ppn >= 20 && ppn < 30 && period > 0) || (ppn < 10 && period > 1);
+        if (!rests) memory.touch(vm, ppn);
+      }
+      return count;
+    });
+    expect(touched).toEqual([0, 0, 10, 20]);
+    cold.pageOut(vm, 12);
+    const out = Array.from(vm.backing.keys()).filter((ppn) => isSwapped(vm.backing[ppn]));
+    expect(out).toEqual([0, 1, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
+  });
+
+  it("for a host that cannot page by force is no failure: the cell is skipped, with what is missing", () => {
+    const vmm = { ...xenPv, allocation: damonReclaim() };
+    expect(reasonToSkip(vmm, profile, { vms: 2 })).toBe(
+      "xen-pv allocates memory by damon-reclaim, which goes by what only host-swap shows; expected a VMM with it",
     );
+    const swapping = composeVmm(vmm, { "memory.host-swap": "on" }, PARTS);
+    expect(swapping.problems).toEqual([]);
+    expect(reasonToSkip(swapping.vmm, profile, { vms: 2 })).toBeUndefined();
+    expect(
+      reasonToSkip({ ...kvm, allocation: damonReclaim() }, loadMachine("machines/x86-64-server.yaml").profile, {
+        vms: 2,
+      }),
+    ).toBe(undefined);
   });
 });
 

@@ -44,7 +44,9 @@ function run(
 describe("wasp-agent", () => {
   it("has the limits of its documentation's node", () => {
     expect(waspLimit(NODE, 0.8) / GIB).toBeCloseTo(22.4, 12);
-    expect(waspSwapLimit(2 * GIB, NODE)).toBe(GIB);
+    expect(waspSwapLimit(3 * GIB, 2 * GIB, NODE)).toBe(GIB);
+    // What is set aside in full is not swapped.
+    expect(waspSwapLimit(2 * GIB, 2 * GIB, NODE)).toBe(0);
     expect(waspReservation(3 * GIB, 150)).toBe(2 * GIB);
   });
 

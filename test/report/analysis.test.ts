@@ -308,6 +308,25 @@ describe("overcommit", () => {
     expect(overcommitCurves({ name: "r", cells })[0].verdict.sentence).toContain("short of memory already");
   });
 
+  it("compares with a host whose policy balloons what nobody lacks, not with one that needs its balloons", () => {
+    const cells = (free: number): CellResult[] =>
+      [1, 2].flatMap((ratio) =>
+        [1, 2, 3].map((seed) =>
+          host(ratio, seed, {
+            throughput_rps: 100 + seed,
+            vms_configured: 4,
+            vms_admitted: 4,
+            host_memory_mib: 1000,
+            memory_ballooned_mib: 300,
+            memory_free_mib: free,
+          }),
+        ),
+      );
+    // Without any balloon 60 MiB would be free, or 40: more or less than a twentieth of the host.
+    expect(sentence(cells(360))).toContain("up to 2, the highest ratio measured");
+    expect(sentence(cells(340))).toContain("short of memory already");
+  });
+
   it("gives no verdict against a host that swaps before it is overcommitted", () => {
     const swaps = { ...full, host_swap_ins: 9, host_memory_mib: 1000 };
     const cells = [host(1, 1, { throughput_rps: 30, ...swaps }), host(2, 1, { throughput_rps: 30, ...swaps })];

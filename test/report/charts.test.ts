@@ -6,12 +6,13 @@ import { CHART_NAMES } from "../../src/cli/chart.ts";
 import { vmmStyles } from "../../src/report/colours.ts";
 import { compileStrictly, renderChart, renderPng, renderSvg } from "../../src/report/render-chart.ts";
 import { textWidth } from "../../src/report/text-width.ts";
-import { cell, fixture, isolationFixture, overcommitFixture, variedFixture } from "./fixture.ts";
+import { cell, fixture, isolationFixture, overcommitFixture, variedFixture, vmCountFixture } from "./fixture.ts";
 
-/** With hosts on which single VMs misbehave, and inputs that were varied. */
+/** With hosts of given memory, hosts on which single VMs misbehave, and inputs that were varied. */
 const fullRun = () => {
   const varied = variedFixture();
-  return { ...fixture(), ...varied, cells: [...fixture().cells, ...isolationFixture(), ...varied.cells] };
+  const cells = [...fixture().cells, ...vmCountFixture(), ...isolationFixture(), ...varied.cells];
+  return { ...fixture(), ...varied, cells };
 };
 const charts = CHART_KINDS.flatMap((kind) => kind.draw(fullRun()));
 

@@ -111,6 +111,29 @@ export function overcommitFixture(seeds: readonly number[] = SEEDS): CellResult[
   );
 }
 
+/** Hosts of 2 GiB, which ESX's strategies and Xen's balloon hold ever more VMs on, and ones with memory for all of them. */
+export function vmCountFixture(seeds: readonly number[] = SEEDS): CellResult[] {
+  return STRATEGIES.slice(1).flatMap((vmm, strategy) =>
+    [4, 8, 12, 14, 18].flatMap((vms) =>
+      [{ overcommit: 0.9 }, { overcommit: vms / 8, hostPages: 524_288 }].flatMap((size) =>
+        seeds.map((seed) => {
+          const slow = "hostPages" in size && vms > 8 + 4 * strategy ? (vms === 14 ? 1 + seed : 9) : 1;
+          const metrics = {
+            throughput_rps: 20 * vms,
+            latency_p99_ms: 14 * slow * (1 + seed / 100),
+            vms_configured: vms,
+            vms_admitted: vms,
+            host_memory_mib: (vms * 256) / size.overcommit,
+            cpu_busy_percent: 5 * vms,
+          };
+          const spec = { block: "host", vmm, workload: "typical-server", machine: MACHINE, seed, vms, ...size };
+          return cell(spec, { metrics });
+        }),
+      ),
+    ),
+  );
+}
+
 function hostCell(spec: CellSpec): CellResult {
   const ratio = spec.overcommit ?? 1;
   const configured = 2048;

@@ -14,8 +14,9 @@ import { loadRun } from "../../src/report/load-run.ts";
 import { escapeMarkdown } from "../../src/report/markdown.ts";
 import { newestResults } from "../../src/report/newest-results.ts";
 import { writeCharts } from "../../src/report/write-charts.ts";
+import { runSection } from "../../src/report/sections/run-section.ts";
 import { writeReport } from "../../src/report/write-report.ts";
-import { fixture, monitorFixture, overcommitFixture, writeFixture } from "./fixture.ts";
+import { fixture, monitorFixture, overcommitFixture, vmCountFixture, writeFixture } from "./fixture.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const EVIL = `<img src=x onerror="alert(1)"> | **bold** \`code\``;
@@ -159,6 +160,22 @@ describe("tables", () => {
   });
 });
 
+describe("a run that asks how many VMs a host holds", () => {
+  it("has the answer in summary, section, chart and table", async () => {
+    writeFixture(folder("count"), { name: "count", cells: vmCountFixture() });
+    await writeReport(folder("count"), folder("count-report"));
+    const text = readFileSync(folder("count-report/report.md"), "utf8");
+    expect(text.split("## How many VMs a host holds")).toHaveLength(2);
+    expect(text.match(/- xen-balloon keeps \d+ VMs of 256 MiB on 2 GiB/g)).toHaveLength(2);
+    expect(readdirSync(folder("count-report/charts"))).toContain("vm-count.svg");
+    const [header, ...rows] = readFileSync(folder("count-report/tables/vm-count.csv"), "utf8").trim().split("\n");
+    // Four strategies, five numbers of VMs.
+    expect(rows).toHaveLength(20);
+    const column = header.split(",").indexOf("vms");
+    expect(new Set(rows.map((row) => row.split(",")[column]))).toEqual(new Set(["4", "8", "12", "14", "18"]));
+  });
+});
+
 describe("runs that lack something", () => {
   it("leave sections out with a sentence", async () => {
     writeFixture(folder("monitor"), { name: "monitor", cells: monitorFixture([1]) });
@@ -183,6 +200,15 @@ describe("runs that lack something", () => {
     await expect(writeCharts(folder("wrong"), "slowdown", folder("x"))).rejects.toThrow("different operation streams");
     expect(existsSync(folder("x"))).toBe(false);
   });
+});
+
+it("a run that varies inputs describes a workload and its changed copies once", async () => {
+  const run = await loadRun(folder("full"));
+  const own = { title: "A server", summary: "It serves.", sha256: "0".repeat(64) };
+  const manifest = { ...run.manifest, workloads: { server: own, "./lower.yaml": own, "./higher.yaml": own } };
+  const text = JSON.stringify(runSection({ ...run, manifest }));
+  expect(text.split("It serves.")).toHaveLength(2);
+  expect(text).toContain("server: A server. It serves. With 2 copies that differ in one input.");
 });
 
 describe("loading", () => {

@@ -8,6 +8,7 @@ import type { Bench, VmmReference } from "../../src/analysis/validation/validati
 import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
+import { runHost } from "../../src/sim/host.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
 import { XEON } from "../monitor/machines.ts";
@@ -27,8 +28,9 @@ const BENCH: Bench = {
   },
   workload: (_, vmm, name) =>
     runMonitor(vmmOf(vmm), XEON, compileGuests(loadWorkload(`workloads/${name}.yaml`), 1, 1)[0]),
-  host: () => {
-    throw new Error("no row of these sets asks for many guests");
+  host: ({ vmm, guests: [{ workload, count }] }) => {
+    const guests = compileGuests(loadWorkload(`workloads/${workload}.yaml`), 1, count);
+    return runHost(vmmOf(vmm), XEON, guests, count * guests[0].guest.memoryPages);
   },
   memory: () => {
     throw new Error("no row of these sets has guests of its own");

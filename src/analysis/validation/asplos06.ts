@@ -24,6 +24,9 @@ const FORKWAIT =
   "540 hidden faults and 200 traced writes a fork, and by no other pair; 12 and 120 are counted: refills of shadow pages, by " +
   "process and by fork, which the paper does not describe; no cache is modelled, nor the kernel's own accesses through shadow tables";
 const COUNTS = "the paper gives neither the packets nor the system calls of a request; the counts are assumed";
+const WINDOWS =
+  "translated, what Windows does in its kernel for a connection would have to take 1.9 times as long as on the bare machine; " +
+  "from the calls and flag writes of Linux 2.4, and as few system calls, follow 1.2 times: those of Windows nobody has counted";
 
 /** Rows of one row of a table: a simulated value for each system. */
 function row(
@@ -184,16 +187,20 @@ const CALIBRATED_CLIENTS = 128;
 function apache(): ValidationRow[] {
   const servers = [
     // With one client the network's round trip counts, with 256 the server's limit on processes: neither is modelled.
-    { os: "rhel3", workload: "asplos-apache-processes", clients: [8, 32, 64, 128] },
-    { os: "win2003", workload: "asplos-apache-threads", clients: [8, 32, 64, 128, 256] },
+    { os: "rhel3", workload: "asplos-apache-processes", clients: [8, 32, 64, 128], translated: COUNTS },
+    { os: "win2003", workload: "asplos-apache-threads", clients: [8, 32, 64, 128, 256], translated: WINDOWS },
   ];
-  return servers.flatMap(({ os, workload, clients }) =>
+  return servers.flatMap(({ os, workload, clients, translated }) =>
     clients.flatMap((count) =>
       row(
         `apache.${os}.${count}`,
         (bench, system) => bench.workload(P4, VMMS[system], workload).metrics.throughput_rps * CONNECTIONS,
         count === CALIBRATED_CLIENTS ? ["native"] : [],
-        { native: "the number of clients does not matter once they keep the processor busy", bt: COUNTS, vt: COUNTS },
+        {
+          native: "the number of clients does not matter once they keep the processor busy",
+          bt: translated,
+          vt: COUNTS,
+        },
       ),
     ),
   );

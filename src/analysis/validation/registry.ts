@@ -7,11 +7,13 @@ import { esx02Allocation } from "./esx02-allocation.ts";
 import { esx02Balloon } from "./esx02-balloon.ts";
 import { esx02Sharing } from "./esx02-sharing.ts";
 import { ATC12, SPLITX11 } from "./exits.ts";
+import { hypercallbacks17 } from "./hypercallbacks17.ts";
 import { iso07 } from "./iso07.ts";
 import { ksmRuns } from "./ksm-runs.ts";
 import { ksmStages } from "./ksm-stages.ts";
 import { MENON05, MENON06 } from "./menon06.ts";
 import { nested } from "./nested.ts";
+import { satori09 } from "./satori09.ts";
 import { sosp03Applications } from "./sosp03-applications.ts";
 import { sosp03Derived } from "./sosp03-derived.ts";
 import { sosp03Isolation } from "./sosp03-isolation.ts";
@@ -24,8 +26,10 @@ import { sosp03WebServers } from "./sosp03-webservers.ts";
 import { SUGERMAN01 } from "./sugerman01.ts";
 import { touchedPages } from "./touched-pages.ts";
 import type { ValidationSet } from "./validation-set.ts";
+import { vmware07 } from "./vmware07.ts";
 import { vswapper14 } from "./vswapper14.ts";
 import { WALTERS08 } from "./walters08.ts";
+import { xlh13 } from "./xlh13.ts";
 
 export {
   agesen10,
@@ -37,12 +41,14 @@ export {
   esx02Sharing,
   ATC12,
   SPLITX11,
+  hypercallbacks17,
   iso07,
   ksmRuns,
   ksmStages,
   MENON05,
   MENON06,
   nested,
+  satori09,
   sosp03Applications,
   sosp03Derived,
   sosp03Isolation,
@@ -54,8 +60,10 @@ export {
   sosp03WebServers,
   SUGERMAN01,
   touchedPages,
+  vmware07,
   vswapper14,
   WALTERS08,
+  xlh13,
 };
 
 /** Every set of published figures. */
@@ -69,12 +77,14 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   esx02Sharing,
   ATC12,
   SPLITX11,
+  hypercallbacks17,
   iso07,
   ksmRuns,
   ksmStages,
   MENON05,
   MENON06,
   nested,
+  satori09,
   sosp03Applications,
   sosp03Derived,
   sosp03Isolation,
@@ -86,6 +96,8 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   sosp03WebServers,
   SUGERMAN01,
   touchedPages,
+  vmware07,
   vswapper14,
   WALTERS08,
+  xlh13,
 ];

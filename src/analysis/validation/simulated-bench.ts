@@ -2,7 +2,13 @@
 import { InputError } from "../../core/input-error.ts";
 import { suggestion } from "../../core/nearest-name.ts";
 import { locate } from "../../experiment/catalogue.ts";
-import { compileGuests, type LoadedMachine, loadMachine, loadWorkload } from "../../experiment/documents/load.ts";
+import {
+  compileGuests,
+  type LoadedMachine,
+  type LoadedWorkload,
+  loadMachine,
+  loadWorkload,
+} from "../../experiment/documents/load.ts";
 import { chosenBenchmarks } from "../../experiment/measure-operations.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -106,14 +112,22 @@ function compileOne(workload: string): CompiledWorkload {
 }
 
 function compileGroup(
-  { workload, count, shares }: BenchGuests,
+  { workload, count, shares, requests }: BenchGuests,
   { seconds, warmupSeconds }: BenchHost,
 ): CompiledWorkload[] {
-  return compileGuests(loadWorkload(locate("workloads", workload, ".")), SEED, count).map((compiled, i) => ({
+  const loaded = withRequests(loadWorkload(locate("workloads", workload, ".")), requests);
+  return compileGuests(loaded, SEED, count).map((compiled, i) => ({
     ...compiled,
     ...(seconds === undefined ? {} : { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),
     ...(shares === undefined ? {} : { guest: { ...compiled.guest, cpu: { ...USUAL_ENTITLEMENT, shares: shares[i] } } }),
   }));
+}
+
+function withRequests(loaded: LoadedWorkload, requests: number | undefined): LoadedWorkload {
+  const { work } = loaded.workload;
+  if (requests === undefined) return loaded;
+  if (work.kind !== "closed") throw new Error(`workload "${loaded.workload.name}" is no closed loop`);
+  return { ...loaded, workload: { ...loaded.workload, work: { ...work, requests } } };
 }
 
 function vmmOf(reference: VmmReference): Vmm {

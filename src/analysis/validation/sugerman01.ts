@@ -34,10 +34,10 @@ function percent(category: string, role: Role, causes: readonly string[], reason
 }
 
 /** Mean duration of the events of a cause. */
-function microseconds(category: string, cause: string): ValidationRow {
+function microseconds(category: string, cause: string, role: Role = "calibration"): ValidationRow {
   return {
     id: `sugerman01.us.${category}`,
-    role: "calibration",
+    role,
     simulate: (bench) => {
       const { ledger, events } = run(bench);
       return ledger[cause] / events[cause] / bench.profile(MACHINE).megahertz;
@@ -78,7 +78,7 @@ export const SUGERMAN01: ValidationSet = {
       ["io.hosted.host-receive"],
       "an acknowledgement comes for every second packet here; the source's share means one for every seventh",
     ),
-    microseconds("total-receiving-via-vmnet", "io.hosted.host-receive"),
+    microseconds("total-receiving-via-vmnet", "io.hosted.host-receive", "prediction"),
     percent("total-emulating-the-lance-transmit-path", "prediction", ["io.hosted.transmit-emulation"]),
     microseconds("total-emulating-the-lance-transmit-path", "io.hosted.transmit-emulation"),
     percent("vmm-guest-idle", "prediction", ["wait.network"]),

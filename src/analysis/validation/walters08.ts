@@ -80,7 +80,7 @@ export const WALTERS08: ValidationSet = {
     bandwidth(
       "vmware",
       SERVER,
-      "as for Barham 2003, Table 6, sending; and the host has two processors to keep in step",
+      "in cycles a packet is what it was to Workstation on the slower machine of Barham 2003, Table 6; here it would have to take twice as many, and the host has two processors to keep in step",
     ),
     latency("native", "native"),
     latency("xen", XEN, COLD),

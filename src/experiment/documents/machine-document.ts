@@ -1,7 +1,7 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
+import { type DiskProfile, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
@@ -60,11 +60,29 @@ export const machineSchema = z
     "nested-tlb": fullyAssociative.optional().meta({
       description: "Translations of guest frames that are cached, where paging is hardware-assisted; none without.",
     }),
-    disk: z.strictObject({ positioning: positiveDuration, rate: positiveBandwidth, source, kind }).optional(),
-    network: z.strictObject({ rate: positiveBandwidth, source, kind }).optional(),
-    "network-interrupts": z.strictObject({ packets: count, delay: duration.optional(), source, kind }).optional().meta({
-      description: "Packets received per interrupt in bulk, and what a lone packet is delayed. Default: 1, 0.",
-    }),
+    disk: z
+      .strictObject({
+        positioning: positiveDuration,
+        rate: positiveBandwidth,
+        "write-cache": z
+          .strictObject({ size: positiveBytes, command: duration, rate: positiveBandwidth, source, kind })
+          .optional()
+          .meta({ description: "Of a disk that is done with a write when it has it; none without." }),
+        source,
+        kind,
+      })
+      .optional(),
+    network: z
+      .strictObject({ rate: positiveBandwidth, interfaces: count.default(1), source, kind })
+      .optional()
+      .meta({ description: "Rate of all interfaces together, and how many there are." }),
+    "network-interrupts": z
+      .strictObject({ packets: count, held: positiveDuration.optional(), delay: duration.optional(), source, kind })
+      .optional()
+      .meta({
+        description:
+          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, and what a lone packet is delayed (default: 0).",
+      }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
@@ -132,13 +150,25 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     ...(cache && { cache: { bytes: cache.size, ways: cache.ways, lineBytes: cache.line } }),
     ...(pageWalkCache === undefined ? {} : { pageWalkCache: { entries: pageWalkCache.entries } }),
     ...(nestedTlb === undefined ? {} : { nestedTlb: { entries: nestedTlb.entries } }),
-    disk: { positioningUs: disk.positioning, megabytesPerSecond: disk.rate / BITS_PER_MEGABYTE },
+    disk: diskProfile(disk),
     network: {
       megabitsPerSecond: network.rate / MEGA,
+      interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
+      ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),
     kernelPaths: costsOf(document["kernel-paths"], cpu.frequency),
+  };
+}
+
+function diskProfile({ positioning, rate, "write-cache": cache }: MachineDescription["disk"]): DiskProfile {
+  const disk = { positioningUs: positioning, megabytesPerSecond: rate / BITS_PER_MEGABYTE };
+  if (cache === undefined) return disk;
+  const pages = Math.floor(cache.size / PAGE_BYTES);
+  return {
+    ...disk,
+    writeCache: { pages, commandUs: cache.command, megabytesPerSecond: cache.rate / BITS_PER_MEGABYTE },
   };
 }

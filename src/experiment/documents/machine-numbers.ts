@@ -1,5 +1,5 @@
 /** The numbers of a machine profile, for people: each with its unit, where it comes from and how far to trust it. */
-import type { MachineProfile } from "../../machine/profile.ts";
+import type { DiskProfile, MachineProfile } from "../../machine/profile.ts";
 import type { CostEntry, CostSection } from "./machine-costs.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import type { SourceKind } from "./sources.ts";
@@ -52,14 +52,31 @@ function deviceNumbers(
       : [
           sourced("disk.positioning", disk.positioning, "us", disk),
           sourced("disk.rate", profile.disk.megabytesPerSecond, "MB/s", disk),
+          ...writeCacheNumbers(disk["write-cache"], profile.disk.writeCache),
         ]),
     ...(network === undefined ? [] : [sourced("network.rate", profile.network.megabitsPerSecond, "Mb/s", network)]),
+    ...(network === undefined || network.interfaces === 1
+      ? []
+      : [sourced("network.interfaces", network.interfaces, "interfaces", network)]),
     ...(interrupts === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
+    ...(interrupts?.held === undefined ? [] : [sourced("network-interrupts.held", interrupts.held, "us", interrupts)]),
     ...(interrupts?.delay === undefined
       ? []
       : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),
+  ];
+}
+
+function writeCacheNumbers(
+  described: NonNullable<MachineDocument["disk"]>["write-cache"],
+  cache: DiskProfile["writeCache"],
+): readonly SourcedNumber[] {
+  if (described === undefined || cache === undefined) return [];
+  return [
+    sourced("disk.write-cache.size", cache.pages, "pages", described),
+    sourced("disk.write-cache.command", cache.commandUs, "us", described),
+    sourced("disk.write-cache.rate", cache.megabytesPerSecond, "MB/s", described),
   ];
 }
 

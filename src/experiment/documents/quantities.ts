@@ -51,6 +51,8 @@ export const positiveBytes = quantity(SIZE, positive);
 export const pages = quantity(SIZE, (value) =>
   value % PAGE_BYTES === 0 ? undefined : "is not a whole number of pages of 4KiB",
 ).transform((value) => value / PAGE_BYTES);
+/** The same, at least one page. */
+export const moreThanZero = pages.refine((value) => value > 0, { error: "must be more than zero" });
 /** A fraction from 0 to 1. */
 export const percent = quantity(PERCENT);
 /** Microseconds. */

@@ -57,6 +57,7 @@ const fileRun = {
 
 const actions = {
   compute: amount(positiveCycles).optional(),
+  kernel: amount(positiveCycles).optional(),
   touch: z
     .strictObject({
       pages: count,

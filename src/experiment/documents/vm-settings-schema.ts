@@ -10,7 +10,7 @@ import {
   type StatisticsFaults,
   type VmGroup,
 } from "../../workload/vm-settings.ts";
-import { duration, pages, positiveDuration } from "./quantities.ts";
+import { duration, moreThanZero, pages, positiveDuration } from "./quantities.ts";
 
 const MAX_SHARES = 1_000_000;
 const MAX_DRIVER_RATE = 1_000_000;
@@ -25,8 +25,6 @@ const vmRange = z
     return { first, last };
   })
   .meta({ description: "Number of the VM, counted from 0, or a range: 0..3." });
-
-const moreThanZero = pages.refine((value) => value > 0, { error: "must be more than zero" });
 
 const memory = z
   .strictObject({

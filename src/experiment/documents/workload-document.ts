@@ -44,6 +44,7 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     residentAnonymousPages: guest.resident ?? anonymous,
     filePages: files,
     residentFilePages: guest["cached-files"] ?? files,
+    ...(guest.image !== undefined && { imagePages: guest.image }),
     swapPages: guest.swap ?? 0,
     threads: guest.threads,
     ...(guest.vcpus > 1 && { vcpus: guest.vcpus, kernelLock: guest["kernel-lock"] ?? 0 }),
@@ -110,6 +111,7 @@ function toStep(step: StepDocument, guest: GuestPlan): Step {
 
 function toAction(step: StepDocument, guest: GuestPlan): StepAction {
   if (step.compute !== undefined) return { kind: "compute", cycles: step.compute };
+  if (step.kernel !== undefined) return { kind: "kernel", cycles: step.kernel };
   if (step.touch !== undefined) return toTouch(step.touch, guest);
   if (step.syscall !== undefined) return { kind: "syscall", call: SYSTEM_CALLS.indexOf(step.syscall) };
   if (step.exec !== undefined) return { kind: "exec", pages: step.exec };

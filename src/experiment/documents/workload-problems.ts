@@ -36,6 +36,8 @@ function guestProblems(guest: GuestDocument): readonly WorkloadProblem[] {
   const cached = guest["cached-files"] ?? files;
   if (resident > anonymous) add("resident", `${mib(resident)} is more than anonymous, ${mib(anonymous)}`);
   if (cached > files) add("cached-files", `${mib(cached)} is more than files, ${mib(files)}`);
+  const { image = 0 } = guest;
+  if (image > files) add("image", `${mib(image)} is more than files, ${mib(files)}`);
   const used = kernel + processes * resident + cached;
   if (used > memory) {
     const sum = "kernel, resident (of each process) and cached-files";

@@ -44,6 +44,9 @@ const guest = z.strictObject({
   resident: pages.optional().meta({ description: "How much of it is in memory at the start; all by default." }),
   files: pages.optional().meta({ description: "The file set on disk; none by default." }),
   "cached-files": pages.optional().meta({ description: "How much of it is cached at the start; all by default." }),
+  image: pages.optional().meta({
+    description: "How much of the files is the same in all guests: a disk image that each changes for itself.",
+  }),
   cpu: cpu.optional().meta({ description: "What a guest is entitled to of the host's CPUs; host resolution only." }),
   vcpus: count.max(MAX_VCPUS).default(1).meta({ description: "Virtual CPUs; host resolution only." }),
   "kernel-lock": percent.optional().meta({

@@ -1,7 +1,7 @@
 /** What every chart shares: its frame (title that states the content, subtitle, source line) and its fonts. */
 import type { Config, TopLevelSpec } from "vega-lite";
 import { distinct, type Results } from "../../analysis/results.ts";
-import type { CellResult } from "../../sim/cell.ts";
+import type { CellResult, CellSpec } from "../../sim/cell.ts";
 
 /** A drawn chart: a Vega-Lite specification with its values inlined. */
 export interface Chart {
@@ -169,9 +169,23 @@ export function machineNote(cells: readonly CellResult[]): string {
   return `${machines.length === 1 ? "machine" : "machines"} ${machines.join(", ")}`;
 }
 
-/** The line at the foot of every chart. */
-export function sourceNote(results: Results): string {
-  return `Source: vmmbench, results ${results.name}. The VMMs are models.`;
+/** A chart of results: `view` in its frame, with the results as its source; `told` is what it shows, in sentences. */
+export function chartOf(
+  { name }: Results,
+  { id, ...frameOf }: { readonly id: string } & Omit<Frame, "source">,
+  view: View,
+  told: string,
+): Chart {
+  const { title } = frameOf;
+  const source = `Source: vmmbench, results ${name}. The VMMs are models.`;
+  return { id, title, description: `${title}. ${told}`, spec: frame(view, { ...frameOf, source }) };
+}
+
+type HostOf = Pick<CellSpec, "block" | "workload" | "machine" | "vms" | "hostPages">;
+
+/** What tells hosts of different charts apart; on hosts of given memory, any number of VMs is in question. */
+export function hostParts({ block, workload, machine, vms, hostPages }: HostOf): string[] {
+  return [block, workload, machine, hostPages === undefined ? `${vms}-vms` : "vms"];
 }
 
 /**

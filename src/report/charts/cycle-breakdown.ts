@@ -1,6 +1,6 @@
 import { cycleBreakdown, type CycleShare, NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
-import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, machineNote, seedNote } from "./chart.ts";
 import { stackedCauses } from "./stacked-causes.ts";
 
 type Share = CycleShare & { readonly ofNative: number };
@@ -35,9 +35,7 @@ function draw(results: Results, rows: readonly Share[], id: string): Chart {
     "busy cycles, % of native",
     ".0%",
   );
-  const description = `${title}. ${totals(rows)}.`;
-  const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
-  return { id, title, description, spec };
+  return chartOf(results, { id, title, subtitle, width }, view, `${totals(rows)}.`);
 }
 
 /** The largest single cause that only virtualization brings. */

@@ -1,6 +1,6 @@
-import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
+import { distinct, groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
 import { type CellResult, workTitle } from "../../sim/cell.ts";
-import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
 
 const PANEL = 330;
 /** A series longer than this is thinned out: no eye tells the points apart. */
@@ -24,24 +24,23 @@ export const hostMemoryChart: ChartKind = {
   summary: "memory of the host over time at the highest overcommit ratio of a block, one panel per VMM",
   needs: "host cells (a block with vms)",
   draw(results) {
-    const withSeries = hostCells(results).filter((cell) => (cell.series?.rows.length ?? 0) > 1);
-    const groups = [
-      ...groupBy(withSeries, ({ spec }) =>
-        JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms]),
-      ).values(),
-    ];
+    const withSeries = hostsInQuestion(results).filter((cell) => (cell.series?.rows.length ?? 0) > 1);
+    const groups = [...groupBy(withSeries, ({ spec }) => JSON.stringify(hostParts(spec))).values()];
     const ids = chartIds(
       "host-memory",
-      groups.map(([{ spec }]) => [spec.block, spec.workload, spec.machine, `${spec.vms}-vms`]),
+      groups.map(([{ spec }]) => hostParts(spec)),
     );
     return groups.map((cells, index) => draw(results, chosen(cells), ids[index]));
   },
 };
 
-/** The highest ratio and the first seed, for every VMM that has them. */
+/** The highest ratio that most VMMs were measured at, a search has ratios of its own for each, and the first seed. */
 function chosen(cells: readonly CellResult[]): CellResult[] {
-  const ratio = Math.max(...cells.map((cell) => cell.spec.overcommit ?? 1));
-  const highest = cells.filter((cell) => (cell.spec.overcommit ?? 1) === ratio);
+  const byRatio = [...groupBy(cells, ({ spec }) => String(spec.overcommit ?? 1))];
+  const ranked = byRatio.map(([ratio, group]) => {
+    return { ratio: Number(ratio), group, vmms: distinct(group, ({ spec }) => spec.vmm.label).length };
+  });
+  const [{ group: highest }] = ranked.sort((a, b) => b.vmms - a.vmms || b.ratio - a.ratio);
   const seed = Math.min(...highest.map((cell) => cell.spec.seed));
   return highest.filter((cell) => cell.spec.seed === seed);
 }
@@ -52,8 +51,8 @@ function draw(results: Results, cells: readonly CellResult[], id: string): Chart
   const subtitle =
     "Up to the line: machine memory for VMs and what the VMM keeps besides. Above it: what guests are configured with and the host does not hold. " +
     `${vms} VMs of ${workTitle(cells[0].spec)}; one run (seed ${seed}), machine ${machine}.`;
-  const spec = frame(view(cells), { title, subtitle, source: sourceNote(results), width: 2 * PANEL + 60 });
-  return { id, title, description: `${title}. ${cells.map(describe).join(" ")}`, spec };
+  const told = cells.map(describe).join(" ");
+  return chartOf(results, { id, title, subtitle, width: 2 * PANEL + 60 }, view(cells), told);
 }
 
 /** One moment of one host: MiB by layer, and of all its frames together. */

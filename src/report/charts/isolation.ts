@@ -2,16 +2,7 @@ import { type IsolationRow, isolationRows } from "../../analysis/isolation.ts";
 import { distinct, groupBy, hostCells, type Results } from "../../analysis/results.ts";
 import { NONE_FINISHED } from "../../analysis/service-level.ts";
 import { type VmmStyle, vmmStyles } from "../colours.ts";
-import {
-  type Chart,
-  type ChartKind,
-  chartIds,
-  frame,
-  logarithmicTicks,
-  seedNote,
-  sourceNote,
-  type View,
-} from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, logarithmicTicks, seedNote, type View } from "./chart.ts";
 
 const PANEL = 280;
 const ROW = 19;
@@ -50,13 +41,8 @@ function draw(results: Results, rows: readonly IsolationRow[], id: string): Char
     "Times the p99 latency of the same VMs on the host where all VMs are alike, same seeds; lines: 95 % confidence intervals. " +
     `${vms} VMs, ${seedNote(cells)}, machine ${machine}.`;
   const marks = rows.map(markOf);
-  const spec = frame(view(marks, vmmStyles(results)), {
-    title,
-    subtitle,
-    source: sourceNote(results),
-    width: 3 * PANEL,
-  });
-  return { id, title, description: `${title}. ${marks.map(describe).join(" ")}`, spec };
+  const told = marks.map(describe).join(" ");
+  return chartOf(results, { id, title, subtitle, width: 3 * PANEL }, view(marks, vmmStyles(results)), told);
 }
 
 function markOf({ fault, vmm, against }: IsolationRow): Mark {

@@ -8,6 +8,7 @@ import { operationBreakdownChart } from "./operation-breakdown.ts";
 import { overcommitChart } from "./overcommit.ts";
 import { sensitivityChart } from "./sensitivity.ts";
 import { slowdownChart } from "./slowdown.ts";
+import { vmCountChart } from "./vm-count.ts";
 import { vmMemoryChart } from "./vm-memory.ts";
 
 export const CHART_KINDS: readonly ChartKind[] = [
@@ -15,6 +16,7 @@ export const CHART_KINDS: readonly ChartKind[] = [
   cycleBreakdownChart,
   operationBreakdownChart,
   overcommitChart,
+  vmCountChart,
   memorySourcesChart,
   sensitivityChart,
   isolationChart,

@@ -2,8 +2,8 @@ import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import type { OvercommitCurve } from "../../analysis/overcommit.ts";
 import type { Results } from "../../analysis/results.ts";
 import { SOURCE_COLOURS } from "../colours.ts";
-import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
-import { curvesByHost, hostNote, hostParts } from "./overcommit.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
+import { curvesByHost, hostNote } from "./overcommit.ts";
 
 const PANEL = 230;
 
@@ -14,7 +14,10 @@ export const memorySourcesChart: ChartKind = {
   needs: "host cells (a block with vms) at several overcommit ratios",
   draw(results) {
     const groups = curvesByHost(results);
-    const ids = chartIds("memory-sources", groups.map(hostParts));
+    const ids = chartIds(
+      "memory-sources",
+      groups.map(([curve]) => hostParts(curve)),
+    );
     return groups.map((curves, index) => draw(results, curves, ids[index]));
   },
 };
@@ -24,8 +27,7 @@ function draw(results: Results, curves: readonly OvercommitCurve[], id: string):
   const subtitle =
     "Bars: means over the measured window and seeds. Black marks: configured memory of all VMs minus host memory; " +
     `what a bar has above its mark is free on the host or used by the VMM itself. ${hostNote(results, curves[0])}.`;
-  const spec = frame(view(curves), { title, subtitle, source: sourceNote(results), width: 3 * PANEL + 60 });
-  return { id, title, description: `${title}. ${describe(curves)}`, spec };
+  return chartOf(results, { id, title, subtitle, width: 3 * PANEL + 60 }, view(curves), describe(curves));
 }
 
 function view(curves: readonly OvercommitCurve[]): View {

@@ -1,7 +1,7 @@
 import { NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { operationBreakdown, type OperationShare } from "../../analysis/operation-breakdown.ts";
 import { groupBy, isNative, monitorCells, type Results } from "../../analysis/results.ts";
-import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, machineNote, seedNote } from "./chart.ts";
 import { stackedCauses } from "./stacked-causes.ts";
 
 /** Cycles of one basic operation, by cause; every panel has its own scale, for a fork costs a thousand system calls. */
@@ -36,9 +36,7 @@ function draw(results: Results, rows: readonly OperationShare[], id: string): Ch
   const costs = [...groupBy(rows, (row) => `${row.operation} on ${row.vmm}`)].map(
     ([name, own]) => `${name}: ${Math.round(total(own))}`,
   );
-  const spec = frame(view, { title, subtitle, source: sourceNote(results), width });
-  const description = `${title}. Cycles per operation: ${costs.join("; ")}.`;
-  return { id, title, description, spec };
+  return chartOf(results, { id, title, subtitle, width }, view, `Cycles per operation: ${costs.join("; ")}.`);
 }
 
 /** The operation that a VMM makes dearest, relative to native. */

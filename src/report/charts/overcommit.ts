@@ -4,7 +4,7 @@ import { levelText, lossText } from "../../analysis/service-level.ts";
 import type { ServiceLevel } from "../../experiment/matrix.ts";
 import { vmmStyles } from "../colours.ts";
 import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
-import { type Chart, type ChartKind, chartIds, frame, machineNote, seedNote, sourceNote, type View } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, hostParts, machineNote, seedNote, type View } from "./chart.ts";
 
 /** Throughput and p99 latency over the overcommit ratio, one line per strategy, bands for the confidence intervals. */
 export const overcommitChart: ChartKind = {
@@ -13,7 +13,10 @@ export const overcommitChart: ChartKind = {
   needs: "host cells (a block with vms) at several overcommit ratios",
   draw(results) {
     const groups = curvesByHost(results).filter(hasFigures);
-    const ids = chartIds("overcommit", groups.map(hostParts));
+    const ids = chartIds(
+      "overcommit",
+      groups.map(([curve]) => hostParts(curve)),
+    );
     return groups.map((curves, index) => draw(results, curves, ids[index]));
   },
 };
@@ -24,15 +27,7 @@ function hasFigures(curves: readonly OvercommitCurve[]): boolean {
 
 /** Curves that belong into one picture: same block, workload, machine and number of guests. */
 export function curvesByHost(results: Results): OvercommitCurve[][] {
-  const keyed = groupBy(overcommitCurves(results), ({ block, workload, machine, vms }) =>
-    JSON.stringify([block, workload, machine, vms]),
-  );
-  return [...keyed.values()];
-}
-
-/** What tells the pictures of several hosts apart. */
-export function hostParts([{ block, workload, machine, vms }]: readonly OvercommitCurve[]): string[] {
-  return [block, workload, machine, `${vms}-vms`];
+  return [...groupBy(overcommitCurves(results), (curve) => JSON.stringify(hostParts(curve))).values()];
 }
 
 /** "8 VMs of typical-server; n = 3 seeds (1, 2, 3), machine m". */
@@ -51,8 +46,8 @@ function draw(results: Results, curves: readonly OvercommitCurve[], id: string):
   const subtitle =
     "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
     `interval${dashed}. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
-  const spec = frame(view(results, curves, level), { title, subtitle, source: sourceNote(results), width: WIDTH });
-  return { id, title, description: `${title}. ${curves.map((curve) => curve.verdict.sentence).join(" ")}`, spec };
+  const told = curves.map((curve) => curve.verdict.sentence).join(" ");
+  return chartOf(results, { id, title, subtitle, width: WIDTH }, view(results, curves, level), told);
 }
 
 /** Strategies without a host to compare with have a latency, but no line above. */

@@ -1,7 +1,7 @@
 import { type Sensitivity, sensitivities } from "../../analysis/sensitivity.ts";
 import type { Results } from "../../analysis/results.ts";
 import { twoDecimals } from "../../analysis/service-level.ts";
-import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, type View } from "./chart.ts";
 import { hostNote } from "./overcommit.ts";
 
 const WIDTH = 380;
@@ -32,8 +32,7 @@ function draw(results: Results, answer: Sensitivity, id: string): Chart {
     inputs[0].swing > 0
       ? `${curve.strategy}: how far it can go hangs mostly on ${inputs[0].input}`
       : `${curve.strategy}: none of the inputs varied moves how far it can go`;
-  const spec = frame(view(answer), { title, subtitle, source: sourceNote(results), width: WIDTH + 160 });
-  return { id, title, description: sentence, spec };
+  return chartOf(results, { id, title, subtitle, width: WIDTH + 160 }, view(answer), sentence);
 }
 
 function view({ limit, inputs }: Sensitivity): View {

@@ -1,16 +1,7 @@
 import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Slowdown, slowdowns } from "../../analysis/slowdown.ts";
 import { vmmStyles } from "../colours.ts";
-import {
-  type Chart,
-  type ChartKind,
-  chartIds,
-  frame,
-  logarithmicTicks,
-  machineNote,
-  seedNote,
-  sourceNote,
-} from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, logarithmicTicks, machineNote, seedNote } from "./chart.ts";
 
 const WIDTH = 560;
 const ROW = 19;
@@ -42,13 +33,8 @@ function draw(results: Results, rows: readonly Slowdown[], id: string): Chart {
   const description = rows
     .map((row) => `${row.workload} on ${row.vmm}: ${times(row.estimate)}${interval(row)}`)
     .join("; ");
-  const spec = frame(view(results, rows, [...byWorkload.keys()]), {
-    title,
-    subtitle,
-    source: sourceNote(results),
-    width: WIDTH,
-  });
-  return { id, title, description: `${title}. ${description}.`, spec };
+  const drawn = view(results, rows, [...byWorkload.keys()]);
+  return chartOf(results, { id, title, subtitle, width: WIDTH }, drawn, `${description}.`);
 }
 
 function view(results: Results, rows: readonly Slowdown[], workloads: readonly string[]): Record<string, unknown> {

@@ -1,6 +1,6 @@
-import { groupBy, hostCells, type Results } from "../../analysis/results.ts";
+import { groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
 import type { CellResult } from "../../sim/cell.ts";
-import { type Chart, type ChartKind, chartIds, frame, sourceNote, type View } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
 
 const PANEL = 168;
 /** Two minutes by the second, so that memory that goes to and fro is seen to; a longer time is thinned out. */
@@ -41,14 +41,12 @@ export const vmMemoryChart: ChartKind = {
     "memory of each VM over time at the highest overcommit ratio of a block, one chart per VMM, one panel per VM",
   needs: "watched host cells (a run with --why)",
   draw(results) {
-    const watched = hostCells(results).filter(({ timeline }) => timeline !== undefined);
-    const groups = groupBy(watched, ({ spec }) =>
-      JSON.stringify([spec.block, spec.workload, spec.machine, spec.vms, spec.vmm.label]),
-    );
+    const watched = hostsInQuestion(results).filter(({ timeline }) => timeline !== undefined);
+    const groups = groupBy(watched, ({ spec }) => JSON.stringify([...hostParts(spec), spec.vmm.label]));
     const cells = [...groups.values()].map(highestRatio);
     const ids = chartIds(
       "vm-memory",
-      cells.map(({ spec }) => [spec.block, spec.workload, spec.machine, `${spec.vms}-vms`, spec.vmm.label]),
+      cells.map(({ spec }) => [...hostParts(spec), spec.vmm.label]),
     );
     return cells.map((cell, index) => draw(results, cell, ids[index]));
   },
@@ -73,14 +71,9 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
     "Stacked: where the memory is that a VM is configured with. Lines: what it may have, and what it is taken to use." +
     `${band} ${shown} of ${workload}; one run (seed ${seed}), machine ${machine}.`;
   const columns = names.length <= 4 ? 2 : 4;
-  const spec = frame(view(moments, names, states, columns), {
-    title,
-    subtitle,
-    source: sourceNote(results),
-    width: columns * (PANEL + 40),
-    legends: ["color", "stroke", "fill"],
-  });
-  return { id, title, description: `${title}. ${names.map((name) => describe(name, moments)).join(" ")}`, spec };
+  const frameOf = { id, title, subtitle, width: columns * (PANEL + 40), legends: ["color", "stroke", "fill"] };
+  const told = names.map((name) => describe(name, moments)).join(" ");
+  return chartOf(results, frameOf, view(moments, names, states, columns), told);
 }
 
 /** One moment of one VM: MiB by layer and by line. */

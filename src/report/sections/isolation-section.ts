@@ -5,6 +5,7 @@ import type { Estimate } from "../../analysis/statistics.ts";
 import { isolationChart } from "../charts/isolation.ts";
 import { type Block, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
+import { type HostColumns, hostTable } from "./host-table.ts";
 
 /** Hosts on which single VMs are not like the others: these and their neighbours, apart. */
 export function isolationSection({ results }: Run): Section {
@@ -29,38 +30,20 @@ function tables(rows: readonly IsolationRow[]): readonly Block[] {
     rows,
     ({ block, vms, workload, machine }) => `${block}: ${vms} VMs of ${workload}, ${machine}`,
   );
-  return [...groups].map(([title, own]) => ({
-    kind: "table",
-    caption: `${title}; ${own[0].seeds === 1 ? "one seed" : `means over ${own[0].seeds} seeds`}`,
-    columns: [
-      "VMM",
-      "overcommit ratio",
-      "particular",
-      "VMs",
-      "VMs started",
-      "requests/s",
-      "mean latency, ms",
-      "p99 latency, ms",
-      "throughput lost, %",
-      "times the mean latency",
-      "times the p99 latency",
-    ],
-    rows: own.map((row) => [
-      row.vmm,
-      row.ratio,
-      row.fault,
-      row.of,
-      row.started,
-      row.throughputRps.estimate,
-      row.latencyMeanMs?.estimate ?? "",
-      row.latencyP99Ms?.estimate ?? "",
-      row.against?.lossPercent.estimate.toFixed(2) ?? "",
-      factor(row.against?.meanFactor),
-      factor(row.against?.p99Factor),
-    ]),
-    folded: true,
-  }));
+  return [...groups].map(([title, own]) => hostTable(title, own, COLUMNS, true));
 }
+
+const COLUMNS: HostColumns<IsolationRow> = {
+  particular: ({ fault }) => fault,
+  VMs: ({ of }) => of,
+  "VMs started": ({ started }) => started,
+  "requests/s": ({ throughputRps }) => throughputRps.estimate,
+  "mean latency, ms": ({ latencyMeanMs }) => latencyMeanMs?.estimate,
+  "p99 latency, ms": ({ latencyP99Ms }) => latencyP99Ms?.estimate,
+  "throughput lost, %": ({ against }) => against?.lossPercent.estimate.toFixed(2),
+  "times the mean latency": ({ against }) => factor(against?.meanFactor),
+  "times the p99 latency": ({ against }) => factor(against?.p99Factor),
+};
 
 function factor(figure: Estimate | typeof NONE_FINISHED | undefined): string {
   if (figure === undefined || figure === NONE_FINISHED) return figure ?? "";

@@ -77,9 +77,10 @@ export function limitsSection(): Section {
       list([
         "CPU caches and memory bandwidth: a cycle cost does not depend on what other guests do to the caches.",
         "Pipelines and speculation: events cost what the machine profile says, whatever surrounds them.",
-        "One vCPU per guest: no lock-holder preemption, no co-scheduling, no remote TLB shootdowns.",
+        "Remote TLB shootdowns. Guests have one vCPU unless their workload says otherwise, as smp-server does: with one, neither " +
+          "co-scheduling nor a lock holder that is taken off its pCPU can show.",
         "Device firmware, interrupt coalescing of real network cards, RAID controllers and their caches.",
-        "Pages are 4 KiB; no large pages, no NUMA.",
+        "NUMA; pages larger than 4 KiB but for hosts of VMMs with the part large-pages.",
         "At host resolution an operation costs its mean under the same VMM; its variation is left to queueing, faults and I/O.",
         "Failures other than those set for single VMs, migrations and administration: guests are started once and stay.",
         "At host resolution a sender does not wait for the link: more than it carries shows as its utilization, not as latency.",

@@ -1,5 +1,7 @@
 import { basename, isAbsolute } from "node:path";
 import { groupBy } from "../../analysis/results.ts";
+import { memoryText } from "../../analysis/vm-count.ts";
+import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { workTitle } from "../../sim/cell.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
@@ -10,7 +12,7 @@ export function runSection({ results, manifest }: Run): Section {
   const table: Block = {
     kind: "table",
     caption: "Blocks of the matrix",
-    columns: ["block", "VMMs", "workloads", "machines", "seeds", "VMs", "overcommit ratios"],
+    columns: ["block", "VMMs", "workloads", "machines", "seeds", "VMs", "overcommit ratios", "host memory"],
     rows: blocks.map((block) => [
       block.title === "" || block.title === block.name ? block.name : `${block.name}: ${block.title}`,
       block.vmms.map((vmm) => vmm.label).join(", "),
@@ -19,6 +21,7 @@ export function runSection({ results, manifest }: Run): Section {
       block.seeds.join(", "),
       block.vms?.join(", ") ?? "one guest, every trap",
       block.overcommit?.join(", ") ?? "",
+      block.hostPages?.map((pages) => memoryText(pages / PAGES_PER_MIB)).join(", ") ?? "",
     ]),
   };
   return {
@@ -30,7 +33,7 @@ export function runSection({ results, manifest }: Run): Section {
           `one seed). Every VMM replayed the same operation streams.`,
       ),
       table,
-      list(Object.entries(manifest.workloads).map(([name, { title, summary }]) => `${name}: ${title}. ${summary}`)),
+      list(workloadsOf(manifest)),
       paragraph(
         `vmmbench ${versions.vmmbench} (engine ${versions.engine.slice(0, 12)}), Node.js ${versions.node}; ` +
           `matrix ${shown(matrix.file)} (SHA-256 ${matrix.sha256.slice(0, 12)}), run ${manifest.digest.slice(0, 12)}. ` +
@@ -39,6 +42,15 @@ export function runSection({ results, manifest }: Run): Section {
       streams(results.cells),
     ],
   };
+}
+
+/** Copies of a workload of which a single input was changed say the same of themselves; blocks say what it was. */
+function workloadsOf({ workloads }: Run["manifest"]): readonly string[] {
+  const groups = groupBy(Object.entries(workloads), ([, { title, summary }]) => `${title}. ${summary}`);
+  return [...groups].map(([text, [[name], ...copies]]) => {
+    if (copies.length === 0) return `${name}: ${text}`;
+    return `${name}: ${text} With ${copies.length} ${copies.length === 1 ? "copy" : "copies"} that ${copies.length === 1 ? "differs" : "differ"} in one input.`;
+  });
 }
 
 function streams(cells: Run["results"]["cells"]): Block {

@@ -1,4 +1,5 @@
 import { overcommitCurves } from "../../analysis/overcommit.ts";
+import { vmCountCurves, vmCountSentence } from "../../analysis/vm-count.ts";
 import { groupBy, type Results } from "../../analysis/results.ts";
 import { type Slowdown, slowdowns } from "../../analysis/slowdown.ts";
 import { ratioEstimate } from "../../analysis/statistics.ts";
@@ -22,7 +23,13 @@ export function findings(results: Results): string[] {
       ? `${workload} keeps bare metal as busy as stated.`
       : `${workload} does not keep bare metal as busy as stated: ${missed.join(", ")}.`;
   });
-  return [...perVmm, ...overcommitFindings(results), ...stated, countSentence(results)];
+  return [
+    ...perVmm,
+    ...overcommitFindings(results),
+    ...vmCountCurves(results).map(vmCountSentence),
+    ...stated,
+    countSentence(results),
+  ];
 }
 
 /** A strategy may be in several blocks, with other ratios: which VMs it is about goes first. */

@@ -83,6 +83,10 @@ class RecordingIoPath implements IoPath {
     return this.#path.segmentBytes;
   }
 
+  get descriptors(): number {
+    return this.#path.descriptors;
+  }
+
   submit(bytes: number, write: boolean): void {
     const action = `submits a ${write ? "write" : "read"} to the ${this.#device}`;
     this.#recorder.call(

@@ -3,17 +3,18 @@
  * the mark away, and what is still marked 120 s later is cold. Marks are renewed every 120 s, so that a page is found to be
  * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
  */
-import { BitSet } from "../../core/bit-set.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { Mark } from "../page-marks.ts";
 import type { VmMemory } from "../vm-memory.ts";
 
 const AGE_US = 120e6;
+/** Pages older than that, half an hour, are all the same. */
+const MOST_PERIODS = 15;
 
 interface Marks {
   sinceUs: number;
-  /** 1: the page was marked for a whole period. */
-  readonly survived: BitSet;
+  /** For how many periods each page has been marked without a touch, up to {@link MOST_PERIODS}. */
+  readonly survived: Uint8Array;
 }
 
 export class ColdPages {
@@ -26,7 +27,7 @@ export class ColdPages {
 
   /** Cold pages of a VM; marks are renewed when their time is over. */
   count(vm: VmMemory, nowUs: number): number {
-    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new BitSet(vm.pages) };
+    const marks = this.#marks.get(vm) ?? { sinceUs: -Infinity, survived: new Uint8Array(vm.pages) };
     this.#marks.set(vm, marks);
     if (nowUs >= marks.sinceUs + AGE_US) this.#renew(vm, marks, nowUs);
     let cold = 0;
@@ -34,25 +35,32 @@ export class ColdPages {
     return cold;
   }
 
-  /** Page out up to `pages` cold pages of a VM; large pages are split for it. */
+  /** Page out up to `pages` cold pages of a VM, the oldest first; large pages are split for it. */
   pageOut(vm: VmMemory, pages: number): void {
     const marks = this.#marks.get(vm);
     if (marks === undefined) return;
     let left = pages;
-    for (let ppn = 0; ppn < vm.pages && left > 0; ppn++) {
-      if (!this.#isCold(vm, marks, ppn)) continue;
+    for (let age = MOST_PERIODS; age > 0 && left > 0; age--) left -= this.#pageOutOfAge(vm, marks, age, left);
+  }
+
+  /** Returns how many pages are out. */
+  #pageOutOfAge(vm: VmMemory, marks: Marks, age: number, most: number): number {
+    let out = 0;
+    for (let ppn = 0; ppn < vm.pages && out < most; ppn++) {
+      if (marks.survived[ppn] !== age || !this.#isCold(vm, marks, ppn)) continue;
       this.#memory.breakUp(vm, ppn);
       // Broken up, it may have found an equal page.
-      if (this.#isCold(vm, marks, ppn) && this.#memory.pageOut(vm, ppn)) left--;
+      if (this.#isCold(vm, marks, ppn) && this.#memory.pageOut(vm, ppn)) out++;
     }
+    return out;
   }
 
   #renew(vm: VmMemory, marks: Marks, nowUs: number): void {
     marks.sinceUs = nowUs;
     for (let ppn = 0; ppn < vm.pages; ppn++) {
       const mapped = vm.backing[ppn] >= 0;
-      if (mapped && vm.marks.has(ppn, Mark.Sampled)) marks.survived.add(ppn);
-      else marks.survived.delete(ppn);
+      const untouched = mapped && vm.marks.has(ppn, Mark.Sampled);
+      marks.survived[ppn] = untouched ? Math.min(MOST_PERIODS, marks.survived[ppn] + 1) : 0;
       if (mapped) vm.marks.add(ppn, Mark.Sampled);
       else vm.marks.clear(ppn);
     }
@@ -62,7 +70,7 @@ export class ColdPages {
   #isCold(vm: VmMemory, { survived }: Marks, ppn: number): boolean {
     const mpn = vm.backing[ppn];
     return (
-      mpn >= 0 && survived.has(ppn) && vm.marks.has(ppn, Mark.Sampled) && this.#memory.frames.references(mpn) === 1
+      mpn >= 0 && survived[ppn] !== 0 && vm.marks.has(ppn, Mark.Sampled) && this.#memory.frames.references(mpn) === 1
     );
   }
 }

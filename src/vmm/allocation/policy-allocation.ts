@@ -9,12 +9,13 @@ import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { RoomMaker } from "../memory-roles.ts";
-import type {
-  Action,
-  Decision,
-  Observations,
-  Policy,
-  PolicyHostParameters,
+import {
+  type Action,
+  COLD,
+  type Decision,
+  type Observations,
+  type Policy,
+  type PolicyHostParameters,
 } from "../memory/policies/policy-contract.ts";
 import { BALLOONED, type VmMemory } from "../vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
@@ -22,9 +23,26 @@ import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { checkAction } from "./policy-actions.ts";
 import { actionTaken, admissionRefused, type PolicyCall } from "./policy-decisions.ts";
-import { COLD, HostView, SHOWN } from "./policy-observations.ts";
+import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { equalSplit } from "./static-partition.ts";
+
+/** What a function of a policy returns. Throws an {@link InputError} that names both when it throws, or answers later. */
+function answerOf<T>(policy: string, name: string, call: () => T): T {
+  let answer: T;
+  try {
+    answer = call();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InputError(`policy ${policy}: ${name} failed: ${reason}`);
+  }
+  if (!(answer instanceof Promise)) return answer;
+  // Nobody waits for it, and nobody is to be told a second time that it failed.
+  answer.catch(() => undefined);
+  throw new InputError(
+    `policy ${policy}: ${name} is asynchronous; expected a function that answers at once, without async`,
+  );
+}
 
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
   readonly name: string;
@@ -59,17 +77,10 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.balloons = policy.balloons;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
-    const shown = this.populates ? SHOWN : [...SHOWN, COLD];
-    const hidden = policy.signals.find((signal) => !shown.includes(signal));
-    if (hidden !== undefined) {
-      throw new InputError(
-        `policy ${policy.name} needs ${hidden}, which this host does not show; it shows ${shown.join(", ")}`,
-      );
-    }
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
     this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
-    this.#state = policy.start(parameters);
+    this.#state = answerOf(this.name, "start", () => policy.start(parameters));
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
     this.#capped = {
@@ -172,14 +183,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   #decide(seen: Observations, nowUs: number): Decision<S> {
-    try {
-      const decision = this.#policy.decide(this.#parameters, seen, this.#state, nowUs);
-      if (!Array.isArray(decision?.actions)) throw new TypeError("expected decide to return { actions: [...], state }");
-      return decision;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`policy ${this.name} failed: ${reason}`, { cause: error });
-    }
+    const decision = answerOf(this.name, "decide", () =>
+      this.#policy.decide(this.#parameters, seen, this.#state, nowUs),
+    );
+    if (Array.isArray(decision?.actions)) return decision;
+    throw new InputError(`policy ${this.name}: decide returns no list of actions; expected { actions: [...], state }`);
   }
 
   #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
@@ -193,7 +201,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     // Some policies set again and again what is set already.
     if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
     const taken = action.kind === "reclaim" ? taking?.figures : undefined;
-    observer.decided(actionTaken(this.#policy, this.#parameters, call, action, taken));
+    observer.decided(
+      answerOf(this.name, "figures", () => actionTaken(this.#policy, this.#parameters, call, action, taken)),
+    );
   }
 
   #act(action: Action, vm: VmMemory): void {

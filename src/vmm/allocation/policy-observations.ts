@@ -1,35 +1,13 @@
 /** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
 import { KIB_PER_PAGE } from "../../machine/page.ts";
 import type { HostMemory } from "../host-memory.ts";
-import {
-  type GuestReport,
-  type Observations,
-  type Signal,
-  sumOf,
-  type VmObservations,
-} from "../memory/policies/policy-contract.ts";
+import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";
 
 /** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
 const SHARES = 1000;
-
-/** What any host can show a policy; the age of pages, {@link COLD}, only one that can swap. */
-export const SHOWN: readonly Signal[] = [
-  "host.free",
-  "host.reclaimable",
-  "host.swap",
-  "vm.actual",
-  "vm.driver",
-  "vm.shares",
-  "vm.stall",
-  "guest.unused",
-  "guest.available",
-  "guest.committed",
-];
-
-export const COLD: Signal = "vm.cold";
 
 export interface ViewParameters {
   readonly minimumPercent: number;
@@ -115,6 +93,7 @@ export class HostView implements VmsByName {
       unused: figures.unused * KIB_PER_PAGE,
       available: figures.available * KIB_PER_PAGE,
       committed: figures.committed * KIB_PER_PAGE,
+      reserved: figures.reserved * KIB_PER_PAGE,
     };
     this.#reports.set(vm, { askedUs: nowUs, report });
     return report;

@@ -122,7 +122,8 @@ class BinaryTranslation implements VirtualCpu {
     if (reason === "page-fault") {
       this.#meter.spend(EXCEPTION, this.#costs.hardwareTrap);
       this.#meter.spend(TRAP, this.#costs.trap);
-    } else this.#meter.spend(CALLOUT, this.#costs.callout);
+    } else if (reason === "instruction") this.#meter.spend(CALLOUT, this.#costs.callout);
+    // The emulation of a device is called by the translation of the access: the device's price of it was measured like that.
   }
 
   forwardFault(): void {

@@ -78,8 +78,7 @@ class HardwareAssist implements VirtualCpu {
   execute(instruction: Instruction): void {
     const isPort = instruction === "port-input" || instruction === "port-output";
     if (isPort || (instruction === "task-priority" && !this.#settings.priorityShadow)) {
-      this.enter();
-      this.#meter.spend(PORT, this.#costs.portAccess);
+      this.enter("device-register");
     } else if (instruction === "cpuid") {
       this.enter();
       this.#meter.spend(CPUID, primitiveCost(this.#profile, "hardware-assist.cpuid"));
@@ -94,13 +93,17 @@ class HardwareAssist implements VirtualCpu {
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
 
-  /** All reasons are exits of the same kind. A page fault that exits is not delivered, so that no trap is charged. */
-  enter(_reason?: EntryReason): void {
+  /**
+   * All reasons are exits of the same kind; an access to a device has to be decoded besides. A page fault that exits is not
+   * delivered, so that no trap is charged.
+   */
+  enter(reason?: EntryReason): void {
     this.#meter.count(EXITS);
     this.#meter.spend(WORLD_SWITCH, this.#costs.worldSwitch);
     this.#meter.spendMany(CONTROL_BLOCK, this.#settings.readsPerExit, this.#costs.read);
     this.#meter.spend(DISPATCH, this.#costs.dispatch);
     if (!this.#settings.taggedTlb) this.#tlb.flushAll();
+    if (reason === "device-register") this.#meter.spend(PORT, this.#costs.portAccess);
   }
 
   forwardFault(): void {

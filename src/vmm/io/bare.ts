@@ -12,17 +12,21 @@ const DEVICE_REGISTERS = cause("io.device-registers");
 /** Accesses to device registers: per burst of submissions, and per interrupt. */
 const ACCESSES_TO_NOTIFY = 1;
 const ACCESSES_TO_HANDLE_INTERRUPT = 1;
+/** Linux 2.6.11, driver e1000: E1000_DEFAULT_RXD. */
+export const RING_DESCRIPTORS = 256;
 /** 64 KiB, the largest IP packet, is the largest segment that an interface cuts up. */
 export const LARGEST_SEGMENT = 65_535;
 
 export class BareDevice implements IoPath {
   readonly segmentBytes: number;
+  readonly descriptors: number;
   readonly #meter: Meter;
   readonly #driver: number;
   readonly #registerAccess: number;
 
   constructor({ profile, meter }: MonitorContext, driver: "disk-driver" | "network-driver", segmentBytes: number) {
     this.segmentBytes = segmentBytes;
+    this.descriptors = driver === "network-driver" ? RING_DESCRIPTORS : 0;
     this.#meter = meter;
     this.#driver = kernelPaths(profile)[driver].cycles;
     this.#registerAccess = primitiveCost(profile, "hardware.device-access");

@@ -11,11 +11,15 @@ import type { MonitorContext } from "../monitor-contract.ts";
 import { BARE_DEVICE_COSTS, BareDevice, LARGEST_SEGMENT, segmentationOffload } from "./bare.ts";
 
 const MASK = cause("io.interrupt-mask");
-const MASK_AND_UNMASK = 2;
+/** I/O APIC, twice: the register is chosen, read, and written back with the bit changed (Xen 2.0, io_apic.c: __modify_IO_APIC_irq). */
+const ACCESSES_TO_MASK_AND_UNMASK = 2 * 3;
 
 /** What it takes that the hypervisor hands a device's interrupt to a domain, on top of the event. */
 export function interruptMaskCycles(profile: MachineProfile): number {
-  return primitiveCost(profile, "xen.hypercall") + MASK_AND_UNMASK * primitiveCost(profile, "hardware.device-access");
+  return (
+    primitiveCost(profile, "xen.hypercall") +
+    ACCESSES_TO_MASK_AND_UNMASK * primitiveCost(profile, "hardware.device-access")
+  );
 }
 
 class OwnDevice extends BareDevice {

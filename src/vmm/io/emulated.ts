@@ -27,6 +27,7 @@ interface Accesses {
 
 class EmulatedDevice implements IoPath {
   readonly segmentBytes = 0;
+  readonly descriptors = 0;
   readonly #meter: Meter;
   readonly #tlb: Tlb;
   readonly #accesses: Accesses;

@@ -5,6 +5,7 @@
 import { cause } from "../../core/ledger.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
 import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 import { SharedRing } from "./shared-ring.ts";
@@ -31,8 +32,15 @@ export interface FrontEndSettings {
   readonly device: "disk" | "network";
   readonly ringEntries: number;
   readonly segmentBytes: number;
-  /** Page-table entries of the guest that change for a received packet whose page is exchanged, each validated; 0: no exchange. */
-  readonly updatesPerPacket: number;
+  /** Of the page that a packet comes in against one of the guest's; absent: packets are copied. */
+  readonly exchange?: PageExchange;
+}
+
+export interface PageExchange {
+  /** What the guest asks the hypervisor for a packet, each request validated. */
+  readonly requests: number;
+  /** The guest has the TLB flushed when it gives up the pages that it posts; else the hypervisor sees to that, rarely. */
+  readonly flush: boolean;
 }
 
 /** A block request has up to 11 segments of a page; a network request is one packet, or one page of a larger segment. */
@@ -46,8 +54,10 @@ export const BLOCK_BACK_END = { pagesPerRequest: SEGMENTS_PER_DISK_REQUEST, inTu
 
 export class FrontEnd implements IoPath {
   readonly segmentBytes: number;
+  readonly descriptors: number;
   readonly #requestBytes: number;
   readonly #meter: Meter;
+  readonly #tlb: Tlb;
   readonly #backEnd: BackEnd;
   /** What goes out: every disk request, or packets to send. */
   readonly #out: SharedRing;
@@ -55,17 +65,23 @@ export class FrontEnd implements IoPath {
   readonly #buffers: SharedRing | undefined;
   readonly #ringRequest: number;
   readonly #hypercall: number;
-  readonly #exchange: number;
+  readonly #exchange: PageExchange | undefined;
+  readonly #exchangeCycles: number;
+  readonly #flush: number;
 
-  constructor(settings: FrontEndSettings, backEnd: BackEnd, { profile, meter }: MonitorContext) {
+  constructor(settings: FrontEndSettings, backEnd: BackEnd, { profile, meter, tlb }: MonitorContext) {
     this.segmentBytes = settings.segmentBytes;
+    this.descriptors = settings.device === "network" ? settings.ringEntries : 0;
     this.#requestBytes = PAGE_BYTES * (settings.device === "disk" ? SEGMENTS_PER_DISK_REQUEST : 1);
     this.#meter = meter;
+    this.#tlb = tlb;
     this.#backEnd = backEnd;
     this.#out = new SharedRing(settings.ringEntries);
     this.#ringRequest = primitiveCost(profile, "xen.ring-request");
     this.#hypercall = primitiveCost(profile, "xen.hypercall");
-    this.#exchange = settings.updatesPerPacket * primitiveCost(profile, "xen.validate-entry");
+    this.#flush = primitiveCost(profile, "hardware.tlb-flush");
+    this.#exchange = settings.exchange;
+    this.#exchangeCycles = (settings.exchange?.requests ?? 0) * primitiveCost(profile, "xen.validate-entry");
     if (settings.device === "disk") return;
     this.#buffers = new SharedRing(settings.ringEntries);
     for (let entry = 0; entry < settings.ringEntries; entry++) this.#buffers.putRequest(PAGE_BYTES);
@@ -95,8 +111,7 @@ export class FrontEnd implements IoPath {
     }
     const delivered = this.#backEnd.answer(at, buffers, count, bytes, this.#out);
     this.#takeSent();
-    // The pages of packets that came are given up together, and new ones posted.
-    if (this.#exchange > 0) this.#meter.spend(BUFFERS, this.#hypercall);
+    if (this.#exchange !== undefined) this.#giveUpPages(this.#exchange);
     return delivered;
   }
 
@@ -115,13 +130,21 @@ export class FrontEnd implements IoPath {
     return false;
   }
 
+  /** By one call for all that are posted (Xen 2.0, netfront.c: network_alloc_rx_buffers). */
+  #giveUpPages({ flush }: PageExchange): void {
+    this.#meter.spend(BUFFERS, this.#hypercall);
+    if (!flush) return;
+    this.#meter.spend(BUFFERS, this.#flush);
+    this.#tlb.flush();
+  }
+
   #entries(bytes: number): number {
     return Math.max(1, Math.ceil(bytes / this.#requestBytes));
   }
 
   #postBuffer(buffers: SharedRing): void {
     this.#meter.spend(RING, this.#ringRequest);
-    if (this.#exchange > 0) this.#meter.spend(BUFFERS, this.#exchange);
+    if (this.#exchange !== undefined) this.#meter.spend(BUFFERS, this.#exchangeCycles);
     buffers.putRequest(PAGE_BYTES);
     buffers.publishRequests();
   }
@@ -153,6 +176,7 @@ export const FRONT_END_COSTS = [
   "xen.ring-request",
   "xen.hypercall",
   "xen.validate-entry",
+  "hardware.tlb-flush",
   "hardware.tlb-invalidate",
   "hardware.device-access",
 ];

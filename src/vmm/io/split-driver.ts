@@ -7,16 +7,24 @@
  */
 import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
+import { PacketPages } from "../../guest/packet-pages.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
-import { LARGEST_SEGMENT } from "./bare.ts";
+import { LARGEST_SEGMENT, RING_DESCRIPTORS } from "./bare.ts";
 import { interruptMaskCycles } from "./driver-domain.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type BackEnd, BLOCK_BACK_END, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
+import {
+  type BackEnd,
+  BLOCK_BACK_END,
+  FRONT_END_COSTS,
+  FrontEnd,
+  type PageExchange,
+  ringEntries,
+} from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const PAGE_FLIP = cause("io.backend.page-flip");
@@ -27,12 +35,15 @@ const SWITCH = cause("io.backend.domain-switch");
 const DRIVER = cause("io.backend.driver");
 const REQUEST = cause("io.backend.request");
 const NOTIFY = cause("io.backend.notify");
-/** Entries that change, each validated: a page is mapped and unmapped; one is unmapped, given away, and replaced. */
-const UPDATES_PER_GRANT = 2;
-const UPDATES_PER_FLIP = 3;
-/** The guest enters the page that came and its machine address, for that of the page it gave. */
-const GUEST_UPDATES_PER_FLIP = 2;
 const MAP_AND_UNMAP = 2;
+/**
+ * What the hypervisor is asked for a page given away, each request validated (Xen 2.0, netback.c): the new page in the entry of
+ * the old one, its place in the table of machine pages, whom the old one goes to, that it goes; and the new page itself. The
+ * TLB is flushed once, at the end of the batch.
+ */
+const REQUESTS_PER_FLIP = 5;
+/** The guest (Xen 2.0, netfront.c): the page it posts is unmapped, and given up; the one that came is mapped, and entered. */
+const GUEST_EXCHANGE: PageExchange = { requests: 4, flush: true };
 /** Packets of all guests that the network back end has in hand (Linux, netback.c: MAX_PENDING_REQS). */
 const PACKETS_UNDER_WAY = 256;
 
@@ -50,6 +61,8 @@ class DriverDomain implements BackEnd {
   readonly #isNetwork: boolean;
   readonly #driver: number;
   readonly #costs: ReturnType<typeof driverDomainCosts>;
+  /** Of the real interface, on the guest's processor: on its own, its TLB holds them. */
+  readonly #packetPages: PacketPages | undefined;
   /** On a processor of its own: it is busy, or asleep, until and from this cycle. */
   #busyUntil = 0;
 
@@ -60,6 +73,7 @@ class DriverDomain implements BackEnd {
     this.#isNetwork = settings.device === "network";
     this.#driver = kernelPaths(context.profile)[`${settings.device}-driver`].cycles;
     this.#costs = driverDomainCosts(context);
+    this.#packetPages = packetPagesOf(settings, context);
   }
 
   catchUp(ring: SharedRing): void {
@@ -69,13 +83,14 @@ class DriverDomain implements BackEnd {
   takeRequests(ring: SharedRing, event: boolean): number {
     this.#begin(this.#meter.now, event);
     // Packets are mapped a batch at a time, blocks request by request.
-    if (this.#isNetwork && this.#settings.grantMap) this.#spend(BATCH, MAP_AND_UNMAP, this.#costs.hypercall);
+    if (this.#isNetwork && this.#settings.grantMap) this.#mapAndUnmap();
     while (ring.waiting > 0) this.#takeRequest(ring.takeRequest());
     return this.#end(ring);
   }
 
   answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number {
     this.#begin(at, true);
+    this.#packetPages?.interrupt();
     this.#spend(DRIVER, 1, this.#costs.interruptMask + this.#costs.deviceAccess);
     if (entries > 0) this.#spend(DRIVER, entries, this.#driver);
     if (this.#isNetwork && entries > 0) this.#receive(ring, entries, bytes);
@@ -88,17 +103,28 @@ class DriverDomain implements BackEnd {
 
   #takeRequest(bytes: number): void {
     if (this.#settings.grantMap) this.#spend(GRANT, Math.ceil(bytes / PAGE_BYTES), this.#costs.grant);
-    if (!this.#isNetwork) this.#spend(BATCH, MAP_AND_UNMAP, this.#costs.hypercall);
+    if (!this.#isNetwork) this.#mapAndUnmap();
     this.#spend(REQUEST, 1, this.#costs.request);
+    this.#packetPages?.send();
     this.#spend(DRIVER, 1, this.#driver + this.#costs.deviceAccess);
   }
 
+  /** Two calls for the pages of a batch; the second flushes the TLB. */
+  #mapAndUnmap(): void {
+    this.#spend(BATCH, MAP_AND_UNMAP, this.#costs.hypercall);
+    this.#spend(BATCH, 1, this.#costs.flush);
+  }
+
   #receive(ring: SharedRing, packets: number, bytes: number): void {
-    for (let packet = 0; packet < packets; packet++) ring.takeRequest();
+    for (let packet = 0; packet < packets; packet++) {
+      ring.takeRequest();
+      this.#packetPages?.receive();
+    }
+    this.#packetPages?.takeAll();
     this.#spend(REQUEST, packets, this.#costs.request);
     if (this.#settings.pageFlip) {
       this.#spend(PAGE_FLIP, packets, this.#costs.flip);
-      this.#spend(BATCH, 1, this.#costs.hypercall);
+      this.#spend(BATCH, 1, this.#costs.hypercall + this.#costs.flush);
     } else this.#spend(COPY, packets, Math.round((bytes * this.#costs.copyPage) / PAGE_BYTES / packets));
   }
 
@@ -109,7 +135,10 @@ class DriverDomain implements BackEnd {
 
   /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at. */
   #begin(at: number, event: boolean): void {
-    if (!this.#settings.ownProcessor) return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+    if (!this.#settings.ownProcessor) {
+      this.#tlb.flushAll();
+      return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+    }
     this.#busyUntil = Math.max(this.#busyUntil, at);
     if (event) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
   }
@@ -118,7 +147,8 @@ class DriverDomain implements BackEnd {
     if (this.#settings.ownProcessor) return this.#busyUntil;
     ring?.awaitRequests();
     this.#spend(SWITCH, 1, this.#costs.domainSwitch);
-    this.#tlb.flush();
+    // Both kernels have the same addresses: global translations go, too.
+    this.#tlb.flushAll();
     return this.#meter.now;
   }
 
@@ -130,13 +160,19 @@ class DriverDomain implements BackEnd {
   }
 }
 
+function packetPagesOf({ device, ownProcessor }: Settings, context: MonitorContext): PacketPages | undefined {
+  const { kernelPages, profile } = context;
+  if (device !== "network" || ownProcessor || kernelPages === undefined) return undefined;
+  return new PacketPages(kernelPages.ofDriverDomain(), profile.network.interfaces, RING_DESCRIPTORS);
+}
+
 function driverDomainCosts({ profile }: MonitorContext) {
   const update = primitiveCost(profile, "xen.validate-entry");
-  const invalidate = primitiveCost(profile, "hardware.tlb-invalidate");
   return {
     ring: primitiveCost(profile, "xen.ring-request"),
-    grant: UPDATES_PER_GRANT * update + invalidate,
-    flip: UPDATES_PER_FLIP * update + invalidate,
+    grant: MAP_AND_UNMAP * update,
+    flip: REQUESTS_PER_FLIP * update,
+    flush: primitiveCost(profile, "hardware.tlb-flush"),
     request: primitiveCost(profile, "xen.backend-request"),
     domainSwitch: primitiveCost(profile, "xen.domain-switch"),
     eventUpcall: primitiveCost(profile, "xen.event-upcall"),
@@ -174,7 +210,7 @@ export const splitDriverDisk = definePart<"disk", { ringEntries: number; ownProc
   queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
   create: (parameters, context) =>
     new FrontEnd(
-      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0, updatesPerPacket: 0 },
+      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0 },
       new DriverDomain({ device: "disk", pageFlip: false, grantMap: true, ...parameters }, context),
       context,
     ),
@@ -242,7 +278,7 @@ export const splitDriverNetwork = definePart<"network", NetworkParameters>({
         device: "network",
         ringEntries: parameters.ringEntries,
         segmentBytes: parameters.segmentationOffload ? LARGEST_SEGMENT : 0,
-        updatesPerPacket: parameters.pageFlip ? GUEST_UPDATES_PER_FLIP : 0,
+        ...(parameters.pageFlip && { exchange: GUEST_EXCHANGE }),
       },
       new DriverDomain({ device: "network", ...parameters }, context),
       context,

@@ -11,6 +11,7 @@ import { definePart } from "../contract.ts";
 import type { DeviceQueue, TrafficShaping } from "../host-contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 import { registerAccesses } from "./register-accesses.ts";
+import { type VmfsParameters, vmfsParameters, volumeOf } from "./vmfs.ts";
 
 const EMULATED_DEVICE = cause("io.device-emulation");
 const VMKERNEL = cause("io.vmkernel");
@@ -21,11 +22,12 @@ interface Accesses {
   readonly submitAccesses: number;
   readonly notifyAccesses: number;
   readonly interruptAccesses: number;
-  [name: string]: number;
+  [name: string]: number | boolean;
 }
 
 class VmkernelDevice implements IoPath {
   readonly segmentBytes = 0;
+  readonly descriptors = 0;
   readonly #meter: Meter;
   readonly #accesses: Accesses;
   readonly #copiesReceived: boolean;
@@ -85,7 +87,7 @@ const needs = ["esx.device-access", "esx.vmkernel-request", "hardware.device-acc
 /** There is no ring of a size of its own. */
 const UNBOUNDED = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity } as const;
 
-interface DiskParameters extends Accesses {
+interface DiskParameters extends Accesses, VmfsParameters {
   readonly outstanding: number;
   readonly inRow: number;
   readonly pagesPerUnit: number;
@@ -137,12 +139,14 @@ export const vmkernelDisk = definePart<"disk", DiskParameters>({
       min: 1,
       source: "QEMU, hw/block/virtio-blk.c: seg_max is 126, two entries less than the ring has",
     },
+    ...vmfsParameters,
   },
   needs,
-  queueOf: ({ outstanding, inRow, pagesPerUnit, ringEntries, pagesPerRequest }) => ({
+  queueOf: ({ outstanding, inRow, pagesPerUnit, ringEntries, pagesPerRequest, ...others }) => ({
     ...UNBOUNDED,
     ...(ringEntries > 0 && { entries: ringEntries, pagesPerRequest }),
     sharing: outstanding > 0 ? { outstanding, inRow, pagesPerUnit } : undefined,
+    volume: volumeOf(others),
   }),
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
 });
@@ -159,7 +163,7 @@ const shapingParameters = {
     source: "ESX Server 2.x administration guide: network shaping is off by default",
   },
   peakKilobits: {
-    summary: "most that it sends within a burst; no less than the average",
+    summary: "most that it sends within a burst; no less than the average (0: the average)",
     default: 0,
     unit: "kbit/s",
     min: 0,
@@ -182,8 +186,14 @@ const shapingParameters = {
   },
 } as const;
 
+/** Only a bucket that is filled no slower than on average lets a VM send what it may on average. */
+function shapingProblem({ averageKilobits, peakKilobits }: NetworkParameters): string | undefined {
+  if (peakKilobits === 0 || peakKilobits >= averageKilobits) return undefined;
+  return `peakKilobits: a peak of ${peakKilobits} kbit/s is less than averageKilobits, ${averageKilobits}; expected at least as much, or 0`;
+}
+
 function shapedQueue({ averageKilobits, peakKilobits, burstKilobytes, queuedPackets }: NetworkParameters): DeviceQueue {
-  const peak = Math.max(averageKilobits, peakKilobits);
+  const peak = peakKilobits === 0 ? averageKilobits : peakKilobits;
   const shaping = { averageKilobits, peakKilobits: peak, burstKilobytes, queuedPackets };
   return { ...UNBOUNDED, shaping: averageKilobits > 0 ? shaping : undefined };
 }
@@ -207,6 +217,7 @@ export const vmkernelNetwork = definePart<"network", NetworkParameters>({
     ...shapingParameters,
   },
   needs,
+  problem: shapingProblem,
   queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });
@@ -222,6 +233,7 @@ export const vmxnet = definePart<"network", NetworkParameters>({
     ...shapingParameters,
   },
   needs,
+  problem: shapingProblem,
   queueOf: shapedQueue,
   create: (parameters, context) => new VmkernelDevice("network", parameters, context),
 });

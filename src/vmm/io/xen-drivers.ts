@@ -20,6 +20,9 @@ const PAGE_EXCHANGE = cause("io.hypervisor.page-exchange");
 /** The entry that mapped the guest's page maps another one then, and the page that came gets an owner. */
 const UPDATES_PER_EXCHANGE = 2;
 
+/** The guest names the entry that is to change. */
+const EXCHANGE = { requests: 1, flush: false } as const;
+
 class HypervisorDriver implements BackEnd {
   readonly #meter: Meter;
   readonly #exchanges: boolean;
@@ -88,7 +91,7 @@ export const xenDriversDisk = definePart<"disk", { ringEntries: number }>({
   queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
   create: ({ ringEntries: entries }, context) =>
     new FrontEnd(
-      { device: "disk", ringEntries: entries, segmentBytes: 0, updatesPerPacket: 0 },
+      { device: "disk", ringEntries: entries, segmentBytes: 0 },
       new HypervisorDriver("disk", context),
       context,
     ),
@@ -102,7 +105,7 @@ export const xenDriversNetwork = definePart<"network", { ringEntries: number }>(
   needs: FRONT_END_COSTS,
   create: ({ ringEntries: entries }, context) =>
     new FrontEnd(
-      { device: "network", ringEntries: entries, segmentBytes: 0, updatesPerPacket: 1 },
+      { device: "network", ringEntries: entries, segmentBytes: 0, exchange: EXCHANGE },
       new HypervisorDriver("network", context),
       context,
     ),

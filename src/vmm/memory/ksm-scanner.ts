@@ -18,6 +18,14 @@ import { UnstableTree } from "./unstable-tree.ts";
 /** Memory of the modelled kernel for each page it tracks, on 64-bit machines (`ksm.rst`, general_profit). */
 export const ITEM_BYTES = 64;
 
+/** Pages to look at before others. */
+export interface ScanHints {
+  /** Take the next one, which is then in `vm` and `ppn`; false: there is none. */
+  take(): boolean;
+  readonly vm: VmMemory;
+  readonly ppn: number;
+}
+
 export interface KsmSettings {
   /** Most pages that share one frame; at least 2. */
   readonly maxPageSharing: number;
@@ -44,6 +52,10 @@ export class KsmScanner {
   readonly #pages: ScannedPages;
   readonly #stable: StableNodes;
   readonly #unstable: UnstableTree;
+  /** A page may have been put in the unstable tree before its turn, and so be in it at its next visit. */
+  #hinted = false;
+  /** The unstable tree is that of this pass. */
+  #begun = false;
   /** The next page to visit. */
   #vm = 0;
   #ppn = 0;
@@ -94,7 +106,7 @@ export class KsmScanner {
     const { vms } = this.#memory;
     if (vms.length === 0) return;
     if (this.#pages.meetVms()) this.#unstable.grow();
-    if (this.#vm === 0 && this.#ppn === 0) this.#unstable.clear();
+    this.#beginPass();
     const end = this.pagesScanned + most;
     while (this.pagesScanned < end) {
       if (this.#vm === vms.length) return this.#endPass();
@@ -108,6 +120,21 @@ export class KsmScanner {
   }
 
   /**
+   * Visit up to `most` pages that hints name, newest first. Such a page is not looked at twice: it is merged with the content that
+   * it has, or waits for an equal one until the pass is over.
+   */
+  scanHints(hints: ScanHints, most: number): void {
+    if (this.#pages.meetVms()) this.#unstable.grow();
+    this.#beginPass();
+    const end = this.pagesScanned + most;
+    while (this.pagesScanned < end && hints.take()) {
+      this.#hinted = true;
+      this.pagesScanned++;
+      this.#mergeNow(hints.vm, hints.ppn);
+    }
+  }
+
+  /**
    * Before the first scan: merge a page as if it had been visited with the content that it has. Returns whether it was merged.
    * Throws a RangeError once scanning has begun.
    */
@@ -115,10 +142,16 @@ export class KsmScanner {
     if (this.pagesScanned > 0 || this.fullScans > 0)
       throw new RangeError("KSM merges unvisited pages only before it scans");
     if (this.#pages.meetVms()) this.#unstable.grow();
+    if (this.#pages.isUnstable(this.#pages.pageOf(vm, ppn))) return false;
+    return this.#mergeNow(vm, ppn);
+  }
+
+  /** Of a page that has a frame of its own and is in no tree of this pass. Returns whether it was merged. */
+  #mergeNow(vm: VmMemory, ppn: number): boolean {
     const page = this.#pages.pageOf(vm, ppn);
     const mpn = vm.backing[ppn];
     const { frames } = this.#memory;
-    if (mpn < 0 || frames.isShared(mpn) || this.#pages.isUnstable(page)) return false;
+    if (mpn < 0 || frames.isShared(mpn)) return false;
     if (!this.#pages.isTracked(page)) this.#pages.track(page);
     this.#leaveTrees(page);
     const content = frames.content[mpn];
@@ -132,7 +165,15 @@ export class KsmScanner {
     this.#stable.loseFrame(this.#pages.nodeOf(this.#pages.pageOf(vm, ppn)));
   }
 
+  #beginPass(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#unstable.clear();
+    this.#hinted = false;
+  }
+
   #endPass(): void {
+    this.#begun = false;
     this.#vm = 0;
     this.#ppn = 0;
     this.fullScans++;
@@ -176,7 +217,10 @@ export class KsmScanner {
   #leaveTrees(page: number): void {
     const node = this.#pages.nodeOf(page);
     if (node >= 0) this.#stable.leave(node);
-    else if (this.#pages.isUnstable(page)) this.#pages.unstable--;
+    else if (this.#pages.isUnstable(page)) {
+      if (this.#hinted) this.#unstable.remove(page);
+      this.#pages.unstable--;
+    }
     this.#pages.putNowhere(page);
   }
 

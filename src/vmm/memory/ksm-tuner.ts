@@ -15,19 +15,32 @@ class KsmTuning implements MemoryMechanism {
   readonly #memory: HostMemory;
   /** Samples of free memory, KiB, the newest last. */
   #free: readonly number[] = [];
-  #pagesToScan: number | undefined;
+  #pagesToScan: number;
+  /** Samples still to take until the next decision. */
+  #samplesLeft = 1;
 
   constructor(tuner: KsmTuner, { memory }: HostContext) {
     this.name = tuner.name;
-    this.periodUs = tuner.periodSeconds * 1e6;
+    this.periodUs = (tuner.periodSeconds * 1e6) / tuner.samplesPerPeriod;
+    this.#pagesToScan = tuner.initialPages;
     this.#tuner = tuner;
     this.#memory = memory;
   }
 
-  /** Look at the host and decide until the next time. What that takes of the CPU is not counted: some milliseconds a minute. */
+  /**
+   * Look at free memory, and when a period is over decide until the next time. What that takes of the CPU is not counted: some
+   * milliseconds a minute.
+   */
   work(): void {
-    const { frames, sharer } = this.#memory;
+    const { frames } = this.#memory;
     this.#free = [...this.#free, frames.free * KIB_PER_PAGE].slice(-this.#tuner.freeSamples);
+    if (--this.#samplesLeft > 0) return;
+    this.#samplesLeft = this.#tuner.samplesPerPeriod;
+    this.#decide();
+  }
+
+  #decide(): void {
+    const { frames, sharer } = this.#memory;
     const freeKib = this.#free.reduce((sum, kib) => sum + kib, 0) / this.#free.length;
     const use = { totalKib: frames.forVms * KIB_PER_PAGE, freeKib, committedKib: this.#committed() * KIB_PER_PAGE };
     const tuning = tuneKsm(this.#tuner, use, this.#pagesToScan);

@@ -7,7 +7,7 @@ import type { HostMemory } from "../host-memory.ts";
 import type { PageSharer, ScanSpeed } from "../memory-roles.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { adviseKsm, INITIAL_ADVICE, type KsmAdvice } from "./ksm-advisor.ts";
-import { ITEM_BYTES, KsmScanner } from "./ksm-scanner.ts";
+import { ITEM_BYTES, KsmScanner, type ScanHints } from "./ksm-scanner.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
 const SCAN = cause("vmm.page-sharing.scan");
@@ -25,6 +25,16 @@ export interface KsmParameters extends Record<string, number | boolean> {
   advisorMaxCpu: number;
   advisorMaxPages: number;
   scannedBeforeStart: boolean;
+}
+
+/** A mechanism that says which pages to look at first, and what part of the pages scanned may be such ones. */
+export interface HintingMechanism extends MemoryMechanism {
+  readonly hints: ScanHints;
+  readonly partPercent: number;
+}
+
+function givesHints(mechanism: MemoryMechanism): mechanism is HintingMechanism {
+  return "hints" in mechanism;
 }
 
 class Ksm implements MemoryMechanism, PageSharer {
@@ -83,7 +93,7 @@ class Ksm implements MemoryMechanism, PageSharer {
     if (this.#isTuned && this.#speed?.run !== true) return;
     const scanner = this.#scanner;
     const { hashes, comparisons, remaps, pagesScanned, fullScans } = scanner;
-    scanner.scan(this.#advice.pagesToScan);
+    this.#scan(this.#advice.pagesToScan);
     this.#memory.pagesScanned += scanner.pagesScanned - pagesScanned;
     const hashing = (scanner.hashes - hashes) * this.#costs.hash;
     const merging =
@@ -94,6 +104,16 @@ class Ksm implements MemoryMechanism, PageSharer {
     this.#busyUs += this.#batchUs;
     this.#passUs += this.periodUs;
     if (scanner.fullScans > fullScans) this.#endPass();
+  }
+
+  /** Hints have their part of the pages, and what they do not use is scanned in order. */
+  #scan(pages: number): void {
+    const scanner = this.#scanner;
+    const before = scanner.pagesScanned;
+    for (const mechanism of this.#mechanisms) {
+      if (givesHints(mechanism)) scanner.scanHints(mechanism.hints, Math.floor((pages * mechanism.partPercent) / 100));
+    }
+    scanner.scan(pages - (scanner.pagesScanned - before));
   }
 
   reclaim(): number {

@@ -9,8 +9,11 @@ export interface KsmTuner {
   readonly name: string;
   /** Seconds between two decisions. */
   readonly periodSeconds: number;
-  /** Free memory is the mean of that many samples, one a period. */
+  /** Free memory is the mean of that many samples, so many of them in each period. */
   readonly freeSamples: number;
+  readonly samplesPerPeriod: number;
+  /** Pages that the first change is made to. */
+  readonly initialPages: number;
   /** What is added up for {@link HostUse.committedKib}: the memory VM processes hold, have asked for, or hold in proportion. */
   readonly committed: "resident" | "virtual" | "proportional";
   /** KSM's sleep on a host of 16 GiB; smaller hosts sleep longer in proportion. */
@@ -25,6 +28,8 @@ export const KSMTUNED: KsmTuner = {
   name: "ksmtuned",
   periodSeconds: 60,
   freeSamples: 1,
+  samplesPerPeriod: 1,
+  initialPages: 0,
   committed: "resident",
   sleepMs: 10,
   leastSleepMs: 10,
@@ -34,7 +39,10 @@ export const KSMTUNED: KsmTuner = {
 export const MOM_KSM: KsmTuner = {
   name: "mom-ksm",
   periodSeconds: 10,
+  // doc/mom-balloon+ksm.conf: monitors sample every 5 s. KSM's own default is what is found and changed.
   freeSamples: 10,
+  samplesPerPeriod: 2,
+  initialPages: 100,
   committed: "virtual",
   sleepMs: 10,
   leastSleepMs: 0,
@@ -65,8 +73,8 @@ const MOST_PAGES = 1250;
 const THRESHOLD_FRACTION = 0.2;
 const LEAST_THRESHOLD_KIB = 2048;
 
-/** What KSM does until the next decision. `pagesToScan`: what was decided last, {@link LEAST_PAGES} at first (assumption). */
-export function tuneKsm(tuner: KsmTuner, host: HostUse, pagesToScan = LEAST_PAGES): ScanSpeed {
+/** What KSM does until the next decision. `pagesToScan`: what was decided last. */
+export function tuneKsm(tuner: KsmTuner, host: HostUse, pagesToScan = tuner.initialPages): ScanSpeed {
   const threshold = Math.max(LEAST_THRESHOLD_KIB, THRESHOLD_FRACTION * host.totalKib);
   const sleepMs = sleepOf(tuner, host.totalKib);
   const plenty = host.committedKib + threshold < host.totalKib && host.freeKib > threshold;

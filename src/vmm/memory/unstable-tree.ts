@@ -66,6 +66,21 @@ export class UnstableTree {
     return page;
   }
 
+  /** The page, which is or was in the tree, has another place from now on. */
+  remove(page: number): void {
+    const bucket = this.#bucketOf(this.#pages.lastContent[page]);
+    let before = NO_PAGE;
+    let at = this.#buckets[bucket];
+    while (at !== NO_PAGE && at !== page) {
+      before = at;
+      at = this.#pages.nextUnstable(at);
+    }
+    if (at === NO_PAGE) return;
+    if (before === NO_PAGE) this.#buckets[bucket] = this.#pages.nextUnstable(page);
+    else this.#pages.linkUnstable(before, this.#pages.nextUnstable(page));
+    this.size--;
+  }
+
   #link(page: number): void {
     const bucket = this.#bucketOf(this.#pages.lastContent[page]);
     this.#pages.linkUnstable(page, this.#buckets[bucket]);

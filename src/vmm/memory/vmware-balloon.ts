@@ -2,6 +2,9 @@
  * VMware's balloon driver (Linux, drivers/misc/vmw_balloon.c, version 1.2): once a second it asks for its target and moves
  * towards it. As long as the guest hands out pages that it has free, the driver takes many; the first time it does not, the
  * driver has the guest reclaim memory for it, at a rate that halves when even that fails and climbs slowly when it does not.
+ *
+ * It speaks to the VMM through a port of its own, the backdoor: reading it stops the guest. The target is asked for by one call, and
+ * another tells of a page that is given or taken.
  */
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
@@ -18,9 +21,12 @@ export interface VmwareBalloonParameters extends Record<string, number | boolean
   rateStep: number;
   slowPolls: number;
   mostReturnedPages: number;
+  pagesPerCall: number;
 }
 
 const SECOND_US = 1e6;
+/** A call asks for the target. */
+const TARGET_CALLS = 1;
 
 /** How fast one guest's driver may be. */
 interface Rate {
@@ -51,7 +57,9 @@ class VmwareBalloon implements MemoryMechanism {
       // The next poll is a second after the end of this one, which may have to wait for the guest's disk.
       if (balloon === undefined || balloon.busy === true) continue;
       const wanted = wantedBalloon(this.#memory, vm);
+      const before = vm.ballooned;
       balloonStep(this.#memory, this.name, vm, wanted, () => this.#poll(vm, balloon, wanted));
+      balloon.calls?.(TARGET_CALLS + Math.ceil(Math.abs(vm.ballooned - before) / this.#parameters.pagesPerCall));
     }
   }
 
@@ -156,6 +164,14 @@ export const vmwareBalloon = definePart<"memory", VmwareBalloonParameters>({
       unit: "pages",
       min: 1,
       source,
+      grade: "S",
+    },
+    pagesPerCall: {
+      summary: "Pages that a call of the VMM tells of",
+      default: 1,
+      unit: "pages",
+      min: 1,
+      source: `${source}; 512 since version 1.3`,
       grade: "S",
     },
   },

@@ -2,9 +2,10 @@
  * Shadow paging (Adams and Agesen 2006, section 2.3): the hardware walks tables of the VMM's, filled on demand from those
  * of the guest. A fault that the guest's tables allow is hidden from it; any other is a true fault and is passed on. Guest
  * tables that have a shadow are write-protected (traced), so that shadows never allow more than they do; a table that is
- * written often may lose its trace until the next flush. Shadows of address spaces that are not running are kept, within a
- * bounded pool. Entries keep their global bit, so that kernel pages stay in the TLB over a switch; a large page of the
- * guest is shadowed by small ones, because its machine frames need not lie side by side.
+ * written often may lose its trace until the next flush. Nobody tells the VMM that a process has ended: shadows are kept,
+ * and tables traced, until a frame is written as no table is or a bounded pool is full. Entries keep their global bit, so
+ * that kernel pages stay in the TLB over a switch; a large page of the guest is shadowed by small ones, because its machine
+ * frames need not lie side by side.
  *
  * What it costs to get into the VMM and back depends on the cpu part (see VmmEntry); the work done there does not.
  */
@@ -13,12 +14,12 @@ import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardwar
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, isLarge, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
-import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { EntryChange, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { effectOf, lowestTable, mappingEntry, NONE, smallEntry } from "./guest-walk.ts";
 import { OutOfSyncTables } from "./out-of-sync.ts";
+import { SHADOW_COSTS, shadowCosts } from "./shadow-costs.ts";
 import { ShadowTables } from "./shadow-tables.ts";
 
 const HIDDEN_FAULT = cause("vmm.shadow.hidden-fault");
@@ -59,7 +60,7 @@ export class ShadowPaging implements Mmu {
     this.#meter = meter;
     this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
     this.#entry = vmmEntry;
-    this.#costs = shadowCosts(context);
+    this.#costs = shadowCosts(profile);
     this.#untraced = settings.outOfSync ? new OutOfSyncTables(guestPages, settings.writesAllowed) : undefined;
   }
 
@@ -76,16 +77,19 @@ export class ShadowPaging implements Mmu {
 
   useAsTable(frame: number, level: number): void {
     this.#untraced?.forget(frame);
-    if (level === NOT_A_TABLE) {
-      this.shadows.drop(frame);
-      this.guest.destroy(frame);
-    } else {
+    if (level === NOT_A_TABLE) this.guest.destroy(frame);
+    else {
       this.guest.create(frame);
       this.#levelOf[frame] = level;
     }
   }
 
-  reuse(): void {}
+  /** Written as a whole, a frame is no table any more. */
+  reuse(frame: number): void {
+    if (this.shadows.find(frame) === -1) return;
+    if (this.#entry.tracedWrite("set", "unchanged")) this.#meter.spend(TRACE, this.#costs.trace.unchanged);
+    this.shadows.drop(frame);
+  }
 
   readEntry(table: number, index: number): number {
     return this.guest.read(table, index);
@@ -240,22 +244,6 @@ export class ShadowPaging implements Mmu {
   }
 }
 
-function shadowCosts({ profile }: MonitorContext) {
-  return {
-    fault: primitiveCost(profile, "shadow.fault"),
-    fill: primitiveCost(profile, "shadow.fill"),
-    trace: {
-      unchanged: primitiveCost(profile, "shadow.trace"),
-      clear: primitiveCost(profile, "shadow.trace-clear"),
-      set: primitiveCost(profile, "shadow.trace-set"),
-    },
-    untrace: primitiveCost(profile, "shadow.untrace"),
-    resynchronize: primitiveCost(profile, "shadow.resynchronize"),
-    rootSwitch: primitiveCost(profile, "shadow.root-switch"),
-    newShadow: primitiveCost(profile, "page.zero"),
-  };
-}
-
 export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[K] }>({
   slot: "mmu",
   name: "shadow-paging",
@@ -282,18 +270,7 @@ export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[
       source: "assumed",
     },
   },
-  needs: [
-    ...TRANSLATION_COSTS,
-    "shadow.fault",
-    "shadow.fill",
-    "shadow.trace",
-    "shadow.trace-clear",
-    "shadow.trace-set",
-    "shadow.untrace",
-    "shadow.resynchronize",
-    "shadow.root-switch",
-    "page.zero",
-  ],
+  needs: [...TRANSLATION_COSTS, ...SHADOW_COSTS],
   kernelMapping: () => ({ largePages: false, global: true }),
   create: (settings, context) => new ShadowPaging(settings, context),
 });

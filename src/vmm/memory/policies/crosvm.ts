@@ -6,12 +6,20 @@ export interface CrosvmParameters extends Record<string, number | boolean> {
   guestCriticalMib: number;
   hostCriticalPercent: number;
   guestBiasMib: number;
-  maximumBalloonPercent: number;
+  fullBalloonPercent: number;
   slackMib: number;
 }
 
-/** Critical level of each guest, KiB, and what it had available when it last fell below it, if it did. */
-export type CrosvmState = ReadonlyMap<string, { readonly criticalKib: number; readonly seenKib?: number }>;
+/** What is remembered of a guest. */
+interface GuestWatch {
+  readonly criticalKib: number;
+  /** Balloon that counts as full: the largest that has been seen, and a part of the guest's memory to begin with. */
+  readonly fullKib: number;
+  /** What the guest had available at the last look, and how full its balloon was, whole percent. */
+  readonly availableKib: number;
+  readonly fullPercent: number;
+}
+export type CrosvmState = ReadonlyMap<string, GuestWatch>;
 
 /** All in KiB: what guest and host have available beyond their critical levels, the guest's less its bias. */
 export interface Margins {
@@ -20,24 +28,32 @@ export interface Margins {
   readonly bias: number;
 }
 
+/** A balloon less full than this has some to spare. */
+const SPARE_PERCENT = 95;
+
 /** By how much the balloon grows (positive) or shrinks, KiB: half of the imbalance, and neither side beyond its margin. */
 export function crosvmChange({ guest, host, bias }: Margins, slack: number): number {
   return clamp((guest - bias - host) / 2, -Math.max(0, host + slack), Math.max(0, guest + slack));
 }
 
-/** Small changes are left alone while neither side is at its critical level. */
-function isWorthwhile(change: number, { guest, host }: Margins): boolean {
-  if (guest < MIB || host < MIB) return change !== 0;
-  return Math.abs(change) > Math.min(guest, host) / 100;
+/** Small changes are left alone while neither side is at its critical level. In integers, more than 1 % is 2 % and more. */
+function isWorthwhile({ guest, host, bias }: Margins): boolean {
+  const above = guest - bias;
+  if (above < MIB || host < MIB) return true;
+  return Math.abs((above - host) / 2) >= Math.min(above, host) / 50;
 }
 
-type Watch = CrosvmState extends ReadonlyMap<string, infer W> ? W : never;
-
-/** A guest that was twice below its critical level, and had balloon to spare, was thought to need more than it does. */
-function watchGuest(watch: Watch, available: number, fullness: number): Watch {
-  if (available >= watch.criticalKib || fullness >= 0.95) return watch;
-  if (watch.seenKib === undefined) return { ...watch, seenKib: available };
-  return { criticalKib: watch.seenKib };
+/**
+ * A guest that was below its critical level at two looks in a row, and had balloon to spare, was thought to need more than it
+ * does: its level becomes what it had at the first of them.
+ */
+function watchGuest(before: GuestWatch, available: number, balloon: number): GuestWatch {
+  const fullKib = Math.max(before.fullKib, balloon);
+  const fullPercent = fullKib > 0 ? Math.floor((100 * balloon) / fullKib) : 0;
+  const isShort = (kib: number, percent: number): boolean => kib < before.criticalKib && percent < SPARE_PERCENT;
+  const twice = isShort(available, fullPercent) && isShort(before.availableKib, before.fullPercent);
+  const criticalKib = twice ? before.availableKib : before.criticalKib;
+  return { criticalKib, fullKib, availableKib: available, fullPercent };
 }
 
 export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
@@ -75,8 +91,8 @@ export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
       source: "assumption: configured per guest",
       grade: "A",
     },
-    maximumBalloonPercent: {
-      summary: "Largest balloon, of the guest's memory",
+    fullBalloonPercent: {
+      summary: "Balloon that counts as full until a larger one has been seen, of the guest's memory",
       default: 75,
       unit: "%",
       min: 1,
@@ -95,21 +111,25 @@ export const crosvm = definePolicy<CrosvmParameters, CrosvmState>({
   },
   start: () => new Map(),
   decide(parameters, { host, vms }, state) {
-    const { guestCriticalMib, guestBiasMib, maximumBalloonPercent, slackMib } = parameters;
+    const { guestCriticalMib, guestBiasMib, fullBalloonPercent, slackMib } = parameters;
     const hostMargin = marginOf(host, parameters);
     const next = new Map(state);
     const actions = vms.flatMap((vm: VmObservations): Action[] => {
       const { name, actual, minimum, maximum, guest, canBalloon } = vm;
       if (!canBalloon || guest === undefined) return [];
-      const largest = (maximum * maximumBalloonPercent) / 100;
-      const fullness = (maximum - actual) / largest;
-      const watch = watchGuest(state.get(name) ?? { criticalKib: guestCriticalMib * MIB }, guest.available, fullness);
+      const first = {
+        criticalKib: guestCriticalMib * MIB,
+        fullKib: (maximum * fullBalloonPercent) / 100,
+        availableKib: Infinity,
+        fullPercent: 0,
+      };
+      const watch = watchGuest(state.get(name) ?? first, guest.available, maximum - actual);
       next.set(name, watch);
-      const bias = guestBiasMib * MIB * fullness;
+      const bias = (guestBiasMib * MIB * watch.fullPercent) / 100;
       const margins = { guest: guest.available - watch.criticalKib, host: hostMargin, bias };
+      if (!isWorthwhile(margins)) return [];
       const change = crosvmChange(margins, slackMib * MIB);
-      if (!isWorthwhile(change, margins)) return [];
-      const kib = clamp(actual - change, Math.max(minimum, maximum - largest), maximum);
+      const kib = clamp(actual - change, minimum, maximum);
       if (kib === vm.target) return [];
       return [{ kind: "target", vm: name, kib, rule: change > 0 ? "inflate" : "deflate" }];
     });

@@ -2,7 +2,8 @@
 import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
 import { definePart, type Parameter, type Parameters, type PartFactory } from "../../contract.ts";
 import { InputError } from "../../../core/input-error.ts";
-import type { Policy, PolicyHostParameters } from "./policy-contract.ts";
+import { suggestion } from "../../../core/nearest-name.ts";
+import { COLD, type Policy, type PolicyHostParameters, SIGNALS } from "./policy-contract.ts";
 
 /** Calling it configures the part; `policy` is the rule itself. */
 export interface PolicyFactory<P extends Parameters, S> extends PartFactory<"allocation", P & PolicyHostParameters> {
@@ -60,6 +61,8 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
       P,
       S
     >["definition"]["parameters"],
+    // Only a host that can page by force looks at the age of pages.
+    ...(policy.signals.includes(COLD) && { seesWith: "host-swap" }),
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });
@@ -67,11 +70,16 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
 
 function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): void {
   const { name, cadenceUs, parameters, signals, start, decide } = policy;
+  const unknown = Array.isArray(signals) ? signals.find((signal) => !SIGNALS.includes(signal)) : undefined;
   const problems: readonly (readonly [boolean, string])[] = [
     [typeof name === "string" && name !== "", "name: expected a text"],
     [Number.isFinite(cadenceUs) && Number(cadenceUs) >= 1, "cadenceUs: expected a number of microseconds, at least 1"],
     [typeof parameters === "object", "parameters: expected an object, {} for none"],
     [Array.isArray(signals), "signals: expected a list of what the policy reads"],
+    [
+      unknown === undefined,
+      `signals: there is no signal "${String(unknown)}"; ${suggestion(String(unknown), SIGNALS)}`,
+    ],
     [typeof start === "function", "start: expected a function that gives the first state"],
     [typeof decide === "function", "decide: expected a function that gives { actions, state }"],
   ];

@@ -9,7 +9,11 @@ export interface HyperVParameters extends Record<string, number | boolean> {
   bufferPercent: number;
   hostReserveMib: number;
   stepPercent: number;
+  firstReportSeconds: number;
 }
+
+/** When each VM's driver was first seen, by name. */
+export type HyperVState = ReadonlyMap<string, number>;
 
 /** Balloons of Hyper-V are made of 2 MiB. */
 const UNIT = 2 * MIB;
@@ -75,7 +79,7 @@ function nextSize({ actual, maximum, guest }: VmObservations, wanted: number, st
   return actual - Math.floor(Math.min(actual - aim, spare) / UNIT) * UNIT;
 }
 
-export const hyperV = definePolicy<HyperVParameters, undefined>({
+export const hyperV = definePolicy<HyperVParameters, HyperVState>({
   name: "hyper-v",
   summary: "Hyper-V Dynamic Memory: every VM has its commit charge and 20 %, by weight where that does not fit.",
   side: "host",
@@ -111,6 +115,14 @@ export const hyperV = definePolicy<HyperVParameters, undefined>({
       source: "assumption: all of it, at the speed of the driver",
       grade: "A",
     },
+    firstReportSeconds: {
+      summary: "Time from when a VM's driver is there to its first report; until then the VM keeps its size",
+      default: 45,
+      unit: "s",
+      min: 0,
+      source: "Linux, drivers/hv/hv_balloon.c",
+      grade: "S",
+    },
   },
   hostParameters: {
     statisticsPeriodSeconds: {
@@ -122,9 +134,14 @@ export const hyperV = definePolicy<HyperVParameters, undefined>({
       grade: "S",
     },
   },
-  start: () => undefined,
-  decide({ bufferPercent, hostReserveMib, stepPercent }, { host, vms }) {
-    const claims = vms.map((vm) => claimOf(vm, bufferPercent)).filter((claim) => claim !== undefined);
+  start: () => new Map(),
+  decide({ bufferPercent, hostReserveMib, stepPercent, firstReportSeconds }, { host, vms }, state, nowUs) {
+    const drivers = vms.filter(({ canBalloon }) => canBalloon);
+    const since = new Map(drivers.map(({ name }) => [name, state.get(name) ?? nowUs]));
+    const reporting = drivers.filter(
+      ({ name }) => nowUs - (since.get(name) ?? nowUs) >= firstReportSeconds * SECOND_US,
+    );
+    const claims = reporting.map((vm) => claimOf(vm, bufferPercent)).filter((claim) => claim !== undefined);
     const available = host.free - hostReserveMib * MIB + sumOf(claims, ({ vm }) => vm.resident);
     const sizes = hyperVSizes(claims, available);
     const actions = claims.flatMap(({ vm }): Action[] => {
@@ -134,7 +151,7 @@ export const hyperV = definePolicy<HyperVParameters, undefined>({
         ? []
         : [{ kind: "target", vm: vm.name, kib, rule: kib < vm.actual ? "balloon" : "give back" }];
     });
-    return { actions, state: undefined };
+    return { actions, state: since };
   },
   figures({ bufferPercent }, _seen, _state, _nowUs, vm) {
     const levels = vm && claimOf(vm, bufferPercent)?.levels;

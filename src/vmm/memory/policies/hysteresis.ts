@@ -1,6 +1,6 @@
 /** How guests that balloon themselves approach a goal (xenballoond; Linux, drivers/xen/xen-selfballoon.c). */
 import type { Figures } from "../../memory-decision.ts";
-import { clamp, type Decision, MIB, type VmObservations } from "./policy-contract.ts";
+import { clamp, type Decision, type GuestReport, MIB, type VmObservations } from "./policy-contract.ts";
 
 export interface Hysteresis extends Record<string, number | boolean> {
   /** A guest goes 1 / `downHysteresis` of the way when its goal is less than it has, and 1 / `upHysteresis` when it is more. */
@@ -8,8 +8,8 @@ export interface Hysteresis extends Record<string, number | boolean> {
   upHysteresis: number;
 }
 
-/** What a guest aims at, KiB, by what its processes have been promised and its largest size. */
-export type GoalOf = (committed: number, maximum: number) => number;
+/** What a guest aims at, and its smallest size, KiB, by what it knows of itself and its largest size. */
+export type GoalOf = (guest: GuestReport, maximum: number) => { readonly goal: number; readonly floor: number };
 
 /** The next size of every guest. */
 export function sizeThemselves(
@@ -19,7 +19,8 @@ export function sizeThemselves(
 ): Decision<undefined> {
   const actions = vms.flatMap(({ name, actual, minimum, maximum, canBalloon, guest }) => {
     if (!canBalloon || guest === undefined) return [];
-    const next = towards(actual, goalOf(guest.committed, maximum), downHysteresis, upHysteresis);
+    const { goal, floor } = goalOf(guest, maximum);
+    const next = Math.max(towards(actual, goal, downHysteresis, upHysteresis), floor);
     return [{ kind: "target", vm: name, kib: clamp(next, minimum, maximum), rule: "self" } as const];
   });
   return { actions, state: undefined };
@@ -27,7 +28,9 @@ export function sizeThemselves(
 
 /** The goal of a guest that has reported, for a log of decisions. */
 export function goalFigure(goalOf: GoalOf, vm: VmObservations | undefined): Figures {
-  return vm?.guest === undefined ? {} : { goal_mib: goalOf(vm.guest.committed, vm.maximum) / MIB };
+  if (vm?.guest === undefined) return {};
+  const { goal, floor } = goalOf(vm.guest, vm.maximum);
+  return { goal_mib: Math.max(goal, floor) / MIB };
 }
 
 function towards(current: number, goal: number, down: number, up: number): number {

@@ -6,18 +6,24 @@ import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
 import type { Figures } from "../../memory-decision.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
-export type Signal =
-  | "host.free"
-  | "host.reclaimable"
-  | "host.swap"
-  | "vm.actual"
-  | "vm.driver"
-  | "vm.shares"
-  | "vm.stall"
-  | "vm.cold"
-  | "guest.unused"
-  | "guest.available"
-  | "guest.committed";
+export const SIGNALS = [
+  "host.free",
+  "host.reclaimable",
+  "host.swap",
+  "vm.actual",
+  "vm.driver",
+  "vm.shares",
+  "vm.stall",
+  "vm.cold",
+  "guest.unused",
+  "guest.available",
+  "guest.committed",
+  "guest.reserved",
+] as const;
+export type Signal = (typeof SIGNALS)[number];
+
+/** How old pages are: what only a host shows that can swap. */
+export const COLD: Signal = "vm.cold";
 
 export interface HostObservations {
   readonly total: number;
@@ -45,6 +51,8 @@ export interface GuestReport {
   readonly available: number;
   /** Memory promised to its processes. */
   readonly committed: number;
+  /** Memory that its kernel keeps free for itself (Linux, totalreserve_pages). */
+  readonly reserved: number;
 }
 
 export interface VmObservations {

@@ -36,9 +36,13 @@ export function waspReservation(memory: number, overcommitPercent: number): numb
   return (memory * 100) / overcommitPercent;
 }
 
-/** Most of the node's swap space that a VM may fill, KiB. */
-export function waspSwapLimit(reservation: number, host: Pick<HostObservations, "total" | "swapTotal">): number {
-  return (host.swapTotal * reservation) / host.total;
+/** Most of the node's swap space that a VM may fill, KiB: none where all its memory is set aside. */
+export function waspSwapLimit(
+  memory: number,
+  reservation: number,
+  host: Pick<HostObservations, "total" | "swapTotal">,
+): number {
+  return reservation < memory ? (host.swapTotal * reservation) / host.total : 0;
 }
 
 /** Memory and swap in use beyond which the node is short, KiB. */
@@ -63,7 +67,7 @@ function victim(
   const ranked = vms.map((vm) => {
     const reservation = waspReservation(vm.maximum, parameters.overcommitPercent);
     const beyond = vm.resident + vm.hostSwapped - reservation;
-    const overLimit = vm.hostSwapped > waspSwapLimit(reservation, host) ? 1 : 0;
+    const overLimit = vm.hostSwapped > waspSwapLimit(vm.maximum, reservation, host) ? 1 : 0;
     const overReservation = vm.resident > reservation ? 1 : 0;
     const last = parameters.largestFirst ? [beyond, -vm.shares] : [-vm.shares, beyond];
     return { name: vm.name, rank: [overLimit, overReservation, ...last] };

@@ -4,12 +4,15 @@ import { goalFigure, type GoalOf, type Hysteresis, sizeThemselves } from "./hyst
 import { MIB, SECOND_US } from "./policy-contract.ts";
 
 export interface XenSelfballoonParameters extends Hysteresis {
-  reserveMib: number;
+  reservedPercent: number;
 }
 
-/** Smallest size of a guest, MB, by its usable memory and reserve. The pieces do not join exactly; the source has them so. */
+/**
+ * Smallest size of a guest, MB, by its usable memory and what its kernel keeps free for itself. The pieces do not join exactly;
+ * the source has them so.
+ */
 export function selfballoonFloor(usableMb: number, reserveMb: number): number {
-  if (usableMb < 16) return usableMb;
+  if (usableMb < 16) return reserveMb + usableMb;
   if (usableMb < 64) return reserveMb + 16 + (usableMb - 16) / 2;
   if (usableMb < 512) return reserveMb + 40 + (usableMb - 40) / 8;
   return reserveMb + 99 + (usableMb - 99) / 32;
@@ -23,7 +26,7 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
   grade: "S",
   cadenceUs: 5 * SECOND_US,
   balloons: true,
-  signals: ["vm.actual", "guest.committed"],
+  signals: ["vm.actual", "guest.committed", "guest.reserved"],
   parameters: {
     downHysteresis: {
       summary: "A guest goes this part of the way down in each round: 8 is an eighth",
@@ -41,12 +44,13 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
       source: "drivers/xen/xen-selfballoon.c",
       grade: "S",
     },
-    reserveMib: {
-      summary: "Kept on top of the commit charge",
-      default: 0,
-      unit: "MiB",
+    reservedPercent: {
+      summary: "Kept on top of the commit charge and the kernel's reserve, of the guest's memory; older kernels: 0",
+      default: 10,
+      unit: "%",
       min: 0,
-      source: "drivers/xen/xen-selfballoon.c",
+      max: 100,
+      source: "drivers/xen/xen-selfballoon.c, xen_selfballoon_init: selfballoon_reserved_mb where nothing is set",
       grade: "S",
     },
   },
@@ -55,9 +59,10 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
   figures: (parameters, _seen, _state, _nowUs, vm) => goalFigure(goal(parameters), vm),
 });
 
-function goal({ reserveMib }: XenSelfballoonParameters): GoalOf {
-  return (committed, maximum) => {
-    const floor = selfballoonFloor(maximum / MIB, reserveMib) * MIB;
-    return Math.max(committed + reserveMib * MIB, floor);
-  };
+/** The guest steps towards its goal, and not below the floor. */
+function goal({ reservedPercent }: XenSelfballoonParameters): GoalOf {
+  return ({ committed, reserved }, maximum) => ({
+    goal: committed + reserved + (maximum * reservedPercent) / 100,
+    floor: selfballoonFloor((maximum - reserved) / MIB, reserved / MIB) * MIB,
+  });
 }

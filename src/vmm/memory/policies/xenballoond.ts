@@ -1,6 +1,6 @@
 /** xenballoond, mode self: a daemon in each Xen guest sizes it to what its processes have been promised. */
 import { definePolicy } from "./define-policy.ts";
-import { goalFigure, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
+import { goalFigure, type GoalOf, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
 import { MIB, SECOND_US } from "./policy-contract.ts";
 
 /** Smallest size of a guest, MB, by its largest: a straight line in each range, the lines joined. */
@@ -10,6 +10,12 @@ export function xenballoondFloor(maximumMb: number): number {
   if (maximumMb < 2000) return 104 + maximumMb / 8;
   return 296 + maximumMb / 32;
 }
+
+/** The floor is part of what is aimed at. */
+const goalOf: GoalOf = ({ committed }, maximum) => ({
+  goal: Math.max(committed, xenballoondFloor(maximum / MIB) * MIB),
+  floor: 0,
+});
 
 export const xenballoond = definePolicy<Hysteresis, undefined>({
   name: "xenballoond",
@@ -52,7 +58,3 @@ export const xenballoond = definePolicy<Hysteresis, undefined>({
   decide: (parameters, { vms }) => sizeThemselves(parameters, vms, goalOf),
   figures: (_parameters, _seen, _state, _nowUs, vm) => goalFigure(goalOf, vm),
 });
-
-function goalOf(committed: number, maximum: number): number {
-  return Math.max(committed, xenballoondFloor(maximum / MIB) * MIB);
-}

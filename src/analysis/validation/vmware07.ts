@@ -1,0 +1,52 @@
+/**
+ * VMware 2007, A Performance Comparison of Hypervisors: ESX Server 3.0.1 (binary translation) and Xen 3.0.3 (hardware assist,
+ * shadow paging), on Xeons of the Core microarchitecture. Of its tests those are simulated that there is work for: SPEC
+ * CINT2000, SPECjbb2005 and compilation, each as another source describes it. PassMark is closed, and of Netperf the source says
+ * only that Xen had no paravirtual driver.
+ */
+import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
+
+const MACHINE = "core2-asplos06";
+const COMPUTING = "asplos-spec-int";
+const TESTS = [COMPUTING, "asplos-spec-jbb", "asplos-kernel-build-core2"];
+const VMMS = { esx: "esx-3", xen: "xen-hvm" } as const;
+type System = keyof typeof VMMS;
+
+/** How much longer than on bare metal a request of a test takes, in percent. */
+function slowdown(bench: Bench, system: System, test: string): number {
+  const milliseconds = (vmm: string): number => {
+    const { elapsed_ms: elapsed, requests_done: done } = bench.workload(MACHINE, vmm, test).metrics;
+    return elapsed / done;
+  };
+  return 100 * (milliseconds(VMMS[system]) / milliseconds("native") - 1);
+}
+
+function average(system: System, reason: string): ValidationRow {
+  return {
+    id: `vmw07.avg.${system}`,
+    role: "prediction",
+    group: "vmw07 average",
+    simulate: (bench) => TESTS.reduce((sum, test) => sum + slowdown(bench, system, test), 0) / TESTS.length,
+    reason,
+  };
+}
+
+export const vmware07: ValidationSet = {
+  name: "vmw07",
+  source: "VMware 2007, A Performance Comparison of Hypervisors",
+  rows: [
+    average(
+      "esx",
+      "three tests of five, and Linux where the source's guest is Windows; what a VMM does to caches and the branch predictor, " +
+        "most of what a program that only computes loses (rows aa06.specint), is not modelled",
+    ),
+    average("xen", "three tests of five; the shadow page tables of Xen 3.0.3 are taken for VMware's"),
+    {
+      id: "vmw07.cpu.ratio",
+      role: "prediction",
+      simulate: (bench) => slowdown(bench, "xen", COMPUTING) / slowdown(bench, "esx", COMPUTING),
+      reason:
+        "a ratio of a quarter and a twelfth of a percent, for faults and interrupts alone: what else slows programs down that only compute is not modelled",
+    },
+  ],
+};

@@ -1,0 +1,143 @@
+/** How many VMs a strategy keeps on a host before users notice, and what happens with more. */
+import type { ServiceLevel } from "../experiment/matrix.ts";
+import { oscillates } from "./memory-control.ts";
+import { keepsLevel, levelText, NONE_FINISHED, serviceOf, surelyLosesLevel, twoDecimals } from "./service-level.ts";
+import type { RoomyHost, VmCountPoint } from "./vm-count.ts";
+
+export interface VmCountVerdict {
+  /** Highest number of VMs up to which the service level is kept; 0: none; absent: nothing to compare with. */
+  readonly most?: number;
+  /** Lowest number of VMs measured with which it is not kept. */
+  readonly failing?: number;
+  /** The seeds do not tell whether up to so many are kept; absent: no number measured loses the level for certain. */
+  readonly atMost?: number;
+  /** No number measured fails, so that the limit lies beyond. */
+  readonly open: boolean;
+  /** What follows the answer in a sentence. */
+  readonly reason: string;
+}
+
+/** From here on a resource has no room for more work worth speaking of. */
+const BUSY_PERCENT = 95;
+
+/** `points` by ascending number of VMs; `failed`: the lowest number with which hosts could not be simulated. */
+export function vmCountVerdict(
+  points: readonly VmCountPoint[],
+  level: ServiceLevel,
+  failed = Infinity,
+): VmCountVerdict {
+  const measured = points.filter((point) => serviceOf(level, point) !== undefined);
+  if (measured.length === 0) {
+    const reason = "no verdict: no host that has memory for all VMs, with what the VMM itself needs, to compare with";
+    return { open: true, reason };
+  }
+  const at = measured.findIndex((point) => !isKept(level, point));
+  const beyond = at === -1 ? undefined : measured[at];
+  const kept = (at === -1 ? measured : measured.slice(0, at)).filter(({ vms }) => vms < failed);
+  const most = kept.at(-1)?.vms ?? 0;
+  const lost = measured.find((point) => point.vms > most && isSurelyLost(level, point))?.vms ?? Infinity;
+  const atMost = Math.min(lost, failed) - 1;
+  const first = firstFailure(beyond, failed, level);
+  return {
+    most,
+    ...(beyond !== undefined && { failing: beyond.vms }),
+    ...(Number.isFinite(atMost) && { atMost }),
+    open: first === "",
+    reason: most === 0 ? first.replace(/^; /, "") : answered(kept, level, atMost, first),
+  };
+}
+
+function answered(kept: readonly VmCountPoint[], level: ServiceLevel, atMost: number, first: string): string {
+  const last = kept[kept.length - 1];
+  const { vms, ratio, work, seeds, roomy } = last;
+  const mix = work.length > 1 ? `${work.map((part) => `${part.vms} of ${part.workload}`).join(", ")}; ` : "";
+  const open = first === "" ? ", the most measured" : "";
+  const unsure = Number.isFinite(atMost) && atMost > vms ? `; up to ${atMost} are not ruled out` : "";
+  const sure = seeds === 1 ? "one seed, no confidence interval" : `95 % confidence${unsure}`;
+  const busy = saturated(kept[0].roomy);
+  const others = busy === undefined ? "" : `; ${busy} already with ${kept[0].vms}, so that this is about memory alone`;
+  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept)}`;
+  const stays = levelText(level, "stays ");
+  return ` (${mix}overcommit ${twoDecimals(ratio)}${open}): ${stays} (${sure})${notes}${first}${others}`;
+}
+
+function isKept(level: ServiceLevel, point: VmCountPoint): boolean {
+  return keepsLevel(level, point) && allStart(point) && !lacksOthers(level, point);
+}
+
+function isSurelyLost(level: ServiceLevel, point: VmCountPoint): boolean {
+  return surelyLosesLevel(level, point) || !allStart(point) || lacksOthers(level, point);
+}
+
+/** VMs that are left out do nothing. */
+function allStart({ vmsAdmitted, vmsConfigured }: VmCountPoint): boolean {
+  return vmsAdmitted >= vmsConfigured;
+}
+
+/** Memory for all does not help. Other VMs do other work, so that only what the seeds are sure of counts. */
+function lacksOthers(level: ServiceLevel, { roomy }: VmCountPoint): boolean {
+  return roomy !== undefined && surelyLosesLevel(level, roomy);
+}
+
+function firstFailure(beyond: VmCountPoint | undefined, failed: number, level: ServiceLevel): string {
+  if (failed < (beyond?.vms ?? Infinity)) return `; with ${failed}, the host cannot be simulated`;
+  return beyond === undefined ? "" : `; with ${beyond.vms}, ${lossOf(beyond, level)}`;
+}
+
+function lossOf(point: VmCountPoint, level: ServiceLevel): string {
+  if (!allStart(point)) return `only ${twoDecimals(point.vmsAdmitted)} start`;
+  const { roomy } = point;
+  if (roomy !== undefined && lacksOthers(level, point)) {
+    const { resource, percent } = roomy.busiest;
+    const left = figureText(level, roomy, `per VM with ${roomy.fewest}`);
+    return `${left}, with memory for all, too (${resource} ${Math.round(percent)} % busy)`;
+  }
+  const text = figureText(level, point, "with memory for all");
+  return surelyLosesLevel(level, point) ? text : `${text} on average, and the seeds differ too much to tell`;
+}
+
+function figureText(level: ServiceLevel, service: Parameters<typeof serviceOf>[1], against: string): string {
+  const figure = serviceOf(level, service);
+  if (figure === NONE_FINISHED) return NONE_FINISHED;
+  const { estimate = 0 } = figure ?? {};
+  return level.metric === "p99"
+    ? `p99 latency is ${times(estimate)} that ${against}`
+    : `throughput is ${percent(estimate)} of that ${against}`;
+}
+
+function latencyNote({ p99Factor }: VmCountPoint, level: ServiceLevel): string {
+  if (level.metric === "p99" || p99Factor === undefined || p99Factor === NONE_FINISHED) return "";
+  const { estimate } = p99Factor;
+  return estimate < 1.1
+    ? ", p99 latency as with memory for all"
+    : `, p99 latency ${times(estimate)} that with memory for all`;
+}
+
+/** What more VMs do to each other where memory is not short. */
+function roomNote(roomy: RoomyHost | undefined, level: ServiceLevel): string {
+  const factor = roomy?.p99Factor;
+  if (level.metric === "p99" || factor === undefined || factor === NONE_FINISHED || factor.estimate < 1.5) return "";
+  return `, which itself is ${times(factor.estimate)} that with ${roomy?.fewest} VMs`;
+}
+
+function saturated(roomy: RoomyHost | undefined): string | undefined {
+  if (roomy === undefined || roomy.busiest.percent < BUSY_PERCENT) return undefined;
+  return `${roomy.busiest.resource} is ${Math.round(roomy.busiest.percent)} % busy`;
+}
+
+/** Users may not notice, but the next load may meet a VM that has just been shrunk. */
+function oscillationNote(kept: readonly VmCountPoint[]): string {
+  const restless = kept.filter(({ ratio, control }) => ratio > 1 && oscillates(control));
+  if (restless.length === 0) return "";
+  const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
+  const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
+  return `, but not steadily: with ${worst.vms} a VM's memory changes direction ${perHour} times an hour`;
+}
+
+function times(factor: number): string {
+  return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+}

@@ -1,0 +1,202 @@
+/**
+ * How many VMs a host of given memory holds. Each number of VMs is held against the same VMs, on the same seeds, on a host with
+ * memory for all (what the lack of memory does), and that host against the one with the fewest VMs (what the lack of anything
+ * else does: CPU, disks, network).
+ */
+import type { ServiceLevel } from "../experiment/matrix.ts";
+import { PAGES_PER_MIB } from "../machine/page.ts";
+import { type CellResult, workloadOf } from "../sim/cell.ts";
+import { groupFigure, OTHERS } from "./group-figures.ts";
+import { factorEstimate, isShortOfMemory, type OvercommitPoint, pointOf, relativeP99 } from "./overcommit.ts";
+import { blocksOfFixedHosts, distinct, groupBy, hostCells, requireIdenticalWork } from "./results.ts";
+import { type Results, serviceLevelOf } from "./results.ts";
+import type { RelativeService } from "./service-level.ts";
+import { ratioEstimate } from "./statistics.ts";
+import { vmCountVerdict, type VmCountVerdict } from "./vm-count-verdict.ts";
+
+/** A host with memory for all its VMs, held against the one with the fewest VMs. */
+export interface RoomyHost extends RelativeService {
+  /** Number of VMs of the host that it is held against. */
+  readonly fewest: number;
+  /** Mean over seeds of the resource that is busiest. */
+  readonly busiest: { readonly resource: string; readonly percent: number };
+}
+
+export interface VmCountPoint extends OvercommitPoint {
+  readonly vms: number;
+  /** VMs by workload. */
+  readonly work: readonly { readonly workload: string; readonly vms: number }[];
+  /** Absent where no host has memory for all these VMs. */
+  readonly roomy?: RoomyHost;
+}
+
+/** One strategy on a host of one size. */
+export interface VmCountCurve {
+  readonly block: string;
+  /** Names, those of a mix in its order. */
+  readonly workloads: readonly string[];
+  readonly machine: string;
+  readonly hostMib: number;
+  /** Configured memory of a VM, where all have the same. */
+  readonly vmMib?: number;
+  readonly strategy: string;
+  /** By ascending number of VMs. */
+  readonly points: readonly VmCountPoint[];
+  /** Numbers of VMs with which hosts could not be simulated; absent: none. */
+  readonly failedCounts?: readonly number[];
+  readonly verdict: VmCountVerdict;
+}
+
+/** Curves of all blocks that give the memory of hosts. Throws an InputError if operation streams differ. */
+export function vmCountCurves(results: Results): VmCountCurve[] {
+  const blocks = blocksOfFixedHosts(results);
+  const cells = hostCells(results).filter(({ spec }) => blocks.has(spec.block));
+  requireIdenticalWork(cells);
+  const fixed = cells.filter(({ spec }) => spec.hostPages !== undefined);
+  return [...groupBy(fixed, hostKey).values()].map((group) => {
+    const roomy = cells.filter(({ spec }) => spec.hostPages === undefined && workKey(spec) === workKey(group[0].spec));
+    const failed = results.cells.filter((cell) => cell.status === "failed" && hostKey(cell) === hostKey(group[0]));
+    return curveOf(
+      group,
+      roomy,
+      distinct(failed, ({ spec }) => spec.vms ?? 1),
+      serviceLevelOf(results),
+    );
+  });
+}
+
+function workKey({ block, workload, machine, vmm }: CellResult["spec"]): string {
+  return JSON.stringify([block, workload, machine, vmm.label]);
+}
+
+function hostKey({ spec }: CellResult): string {
+  return JSON.stringify([workKey(spec), spec.hostPages]);
+}
+
+type ByCount = ReadonlyMap<number, readonly CellResult[]>;
+
+function curveOf(
+  cells: readonly CellResult[],
+  roomyCells: readonly CellResult[],
+  failed: readonly number[],
+  level: ServiceLevel,
+): VmCountCurve {
+  const { block, machine, vmm, hostPages = 0 } = cells[0].spec;
+  const roomy = byCount(roomyCells);
+  const points = [...byCount(cells)].map(([vms, group]) => pointAt(vms, group, roomy));
+  const workloads = distinct(
+    points.flatMap(({ work }) => work),
+    ({ workload }) => workload,
+  );
+  const hostMib = hostPages / PAGES_PER_MIB;
+  const { ratio, vms } = points[points.length - 1];
+  const failedCounts = failed.toSorted((a, b) => a - b);
+  return {
+    block,
+    workloads,
+    machine,
+    hostMib,
+    // Ratios have four decimals.
+    ...(workloads.length === 1 && { vmMib: Number(((ratio * hostMib) / vms).toPrecision(3)) }),
+    strategy: vmm.label,
+    points,
+    ...(failed.length > 0 && { failedCounts }),
+    verdict: vmCountVerdict(points, level, failedCounts[0]),
+  };
+}
+
+/** By ascending number of VMs. */
+function byCount(cells: readonly CellResult[]): ByCount {
+  const groups = [...groupBy(cells, ({ spec }) => String(spec.vms ?? 1))];
+  return new Map(groups.map(([vms, group]) => [Number(vms), group] as const).sort(([a], [b]) => a - b));
+}
+
+function pointAt(vms: number, cells: readonly CellResult[], roomy: ByCount): VmCountPoint {
+  const same = roomy.get(vms) ?? [];
+  const uncommitted = same.some(isShortOfMemory) ? [] : same;
+  const [[fewest, baseline] = [vms, uncommitted]] = roomy;
+  const { groups = [], ...point } = pointOf(cells[0].spec.overcommit ?? 1, cells, same, uncommitted);
+  const work = workOf(cells[0]);
+  // Which VMs run what differs with their number.
+  const named = groups.length === work.length ? groups.map((group, at) => ({ ...group, of: work[at].workload })) : [];
+  return {
+    ...point,
+    ...(named.length > 0 && { groups: named }),
+    vms,
+    work,
+    ...(uncommitted.length > 0 && { roomy: roomyHost(uncommitted, baseline, fewest) }),
+  };
+}
+
+function workOf({ spec }: CellResult): VmCountPoint["work"] {
+  const { vms = 1 } = spec;
+  const names = Array.from({ length: vms }, (_, vm) => workloadOf(spec, vm));
+  return [...groupBy(names, (name) => name)].map(([workload, of]) => ({ workload, vms: of.length }));
+}
+
+function roomyHost(cells: readonly CellResult[], baseline: readonly CellResult[], fewest: number): RoomyHost {
+  const before = new Map(baseline.map((cell) => [cell.spec.seed, cell]));
+  const throughput = cells.flatMap((cell) => throughputPerVm(cell, before.get(cell.spec.seed)) ?? []);
+  const p99Factors = cells.flatMap((cell) => relativeP99(cell, before.get(cell.spec.seed)));
+  return {
+    fewest,
+    ...(throughput.length > 0 && { throughput: ratioEstimate(throughput) }),
+    ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
+    busiest: busiestOf(cells),
+  };
+}
+
+/** What VMs do against what as many VMs of the same work would do if each did what one does on the other host. */
+function throughputPerVm(cell: CellResult, baseline: CellResult | undefined): number | undefined {
+  if (baseline === undefined) return undefined;
+  let done = 0;
+  let expected = 0;
+  for (const [workload, { vms, rps }] of throughputByWork(cell)) {
+    const before = throughputByWork(baseline).get(workload);
+    if (before === undefined || before.vms === 0) return undefined;
+    done += rps;
+    expected += (before.rps / before.vms) * vms;
+  }
+  return done > 0 && expected > 0 ? done / expected : undefined;
+}
+
+function throughputByWork(cell: CellResult): ReadonlyMap<string, { readonly vms: number; readonly rps: number }> {
+  const { workload, settings = [] } = cell.spec;
+  const { throughput_rps: rps = 0, vms_admitted: vms = 0 } = cell.metrics;
+  if (settings.length === 0) return new Map([[workload, { vms, rps }]]);
+  const groups = [OTHERS, ...settings.keys()].map((group) => {
+    const of = (figure: string): number => groupFigure(cell, group, figure) ?? 0;
+    return [settings[group]?.workload ?? workload, { vms: of("vms"), rps: of("throughput_rps") }] as const;
+  });
+  return new Map(groups.filter(([, { vms: started }]) => started > 0));
+}
+
+const RESOURCES = [
+  ["CPU", "cpu_busy_percent"],
+  ["disk", "disk_busy_percent"],
+  ["network", "network_busy_percent"],
+] as const;
+
+function busiestOf(cells: readonly CellResult[]): RoomyHost["busiest"] {
+  const busy = RESOURCES.map(([resource, metric]) => {
+    const sum = cells.reduce((all, { metrics }) => all + (metrics[metric] ?? 0), 0);
+    return { resource, percent: sum / cells.length };
+  });
+  return busy.reduce((most, one) => (one.percent > most.percent ? one : most));
+}
+
+/** "esx keeps 14 VMs of 256 MiB on 2 GiB (overcommit 1.75): ..." */
+export function vmCountSentence({ strategy, hostMib, vmMib, verdict }: VmCountCurve): string {
+  const host = memoryText(hostMib);
+  const size = vmMib === undefined ? "" : ` of ${memoryText(vmMib)}`;
+  const { most } = verdict;
+  if (most === undefined) return `${strategy} on ${host}: ${verdict.reason}.`;
+  if (most === 0) return `${strategy} keeps no VM${size} on ${host}: ${verdict.reason}.`;
+  return `${strategy} keeps ${most} VM${most === 1 ? "" : "s"}${size} on ${host}${verdict.reason}.`;
+}
+
+/** "2 GiB", "1.5 GiB", "256 MiB". */
+export function memoryText(mib: number): string {
+  const [value, unit] = mib >= 1024 ? [mib / 1024, "GiB"] : [mib, "MiB"];
+  return `${Number(value.toFixed(2))} ${unit}`;
+}

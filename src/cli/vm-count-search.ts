@@ -1,0 +1,59 @@
+/** How many VMs a host holds: a run that grows by the numbers of VMs that a search asks for. */
+import { basename } from "node:path";
+import type { VmCountQuestion, VmCountStart, WantedCount } from "../experiment/vm-count-matrix.ts";
+import { type ExecuteArguments, executePlan } from "./execute-plan.ts";
+import type { Answer, MatrixText } from "./overcommit-search.ts";
+
+/** No host is simulated with more. */
+const MOST_VMS = 4096;
+
+/** `counts`: numbers of VMs to begin with; undefined: half of what just fits, that, and half as many more. */
+export async function searchVmCounts(
+  { text, file }: MatrixText,
+  question: VmCountQuestion,
+  args: ExecuteArguments,
+  counts: readonly number[] | undefined,
+): Promise<Answer> {
+  const { HIGHEST_RATIO, nextVmCount } = await import("../analysis/overcommit-search.ts");
+  const { vmCountCurves } = await import("../analysis/vm-count.ts");
+  const { defaultFolder, planMatrix } = await import("../experiment/plan.ts");
+  const { vmCountMatrix, vmCountStart } = await import("../experiment/vm-count-matrix.ts");
+  const start = vmCountStart(text, file, question);
+  const mostOf = (workload: string): number => {
+    const { fit = 1 } = start.workloads.find((one) => one.workload === workload) ?? {};
+    return Math.min(MOST_VMS, HIGHEST_RATIO * fit);
+  };
+  const wanted = firstCounts(start, counts);
+  const begun = wanted.length;
+  let folder: string | undefined;
+  for (;;) {
+    const plan = await planMatrix(vmCountMatrix(text, file, question, wanted), file);
+    folder ??= `${defaultFolder(plan)}-search-vms`;
+    const growing = { folder, begun: wanted.length > begun };
+    const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
+    if (summary.cells === undefined) return { summary, left: [] };
+    const { serviceLevel } = plan.manifest;
+    const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel };
+    const further = vmCountCurves(results).flatMap((curve): WantedCount[] => {
+      const { strategy, workloads } = curve;
+      const [workload] = start.workloads.length === 1 ? [start.workloads[0].workload] : workloads;
+      const vms = nextVmCount(curve, mostOf(workload));
+      return vms === undefined ? [] : [{ strategy, workload, vms }];
+    });
+    const isNew = (one: WantedCount): boolean => !wanted.some((other) => isSame(one, other));
+    if (!further.some(isNew)) return { summary, results, left: [] };
+    wanted.push(...further.filter(isNew));
+  }
+}
+
+function isSame(a: WantedCount, b: WantedCount): boolean {
+  return a.strategy === b.strategy && a.workload === b.workload && a.vms === b.vms;
+}
+
+function firstCounts({ strategies, workloads }: VmCountStart, counts: readonly number[] | undefined): WantedCount[] {
+  return workloads.flatMap(({ workload, fit }) => {
+    const few = Math.max(1, Math.floor(fit / 2));
+    const first = counts ?? [...new Set([few, fit, Math.min(MOST_VMS, Math.ceil(1.5 * fit))])];
+    return strategies.flatMap((strategy) => first.map((vms) => ({ strategy, workload, vms })));
+  });
+}

@@ -1,0 +1,54 @@
+/** Figures of a host that only grow; what they grow by in the measured window counts. */
+import type { MachineProfile } from "../machine/profile.ts";
+import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostDevices } from "./host-devices.ts";
+import type { HostGuest } from "./host-guest.ts";
+
+export const COUNTERS = [
+  "disk_busy",
+  "network_busy",
+  "host_swap_ins",
+  "host_swap_outs",
+  "guest_swap_ins",
+  "guest_swap_outs",
+  "guest_page_faults",
+  "guest_out_of_memory",
+  "cow_breaks",
+  "pages_scanned",
+] as const;
+/** The same, absent where there were none. */
+export const RARE_COUNTERS = [
+  "double_paged_outs",
+  "double_paged_ins",
+  "vmfs_metadata_operations",
+  "vmfs_lock_wait_ms",
+  "packets_lost",
+] as const;
+export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
+interface CountedHost {
+  readonly profile: MachineProfile;
+  readonly memory: HostMemory;
+  readonly devices: HostDevices;
+  readonly guests: readonly HostGuest[];
+}
+
+export function countersOf({ profile, memory, devices, guests }: CountedHost): Counters {
+  const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
+  return {
+    disk_busy: devices.diskBusy,
+    network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
+    host_swap_ins: memory.swapIns,
+    host_swap_outs: memory.swapOuts,
+    double_paged_outs: memory.doublePagedOuts,
+    double_paged_ins: memory.doublePagedIns,
+    vmfs_metadata_operations: devices.volume?.metadataOperations ?? 0,
+    vmfs_lock_wait_ms: (devices.volume?.lockWait ?? 0) / (profile.megahertz * 1000),
+    packets_lost: devices.packetsLost,
+    guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
+    guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
+    guest_page_faults: total((guest) => guest.pageFaults),
+    guest_out_of_memory: total((guest) => guest.memory.pages.outOfMemory),
+    cow_breaks: memory.cowBreaks,
+    pages_scanned: memory.pagesScanned,
+  };
+}

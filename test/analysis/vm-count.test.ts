@@ -1,0 +1,178 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { nextVmCount } from "../../src/analysis/overcommit-search.ts";
+import { vmCountCurves, vmCountSentence } from "../../src/analysis/vm-count.ts";
+import type { ServiceLevel } from "../../src/experiment/matrix.ts";
+import { settingsOfMix } from "../../src/experiment/workload-mix.ts";
+import type { CellResult } from "../../src/sim/cell.ts";
+import { cell, VMMS } from "../report/fixture.ts";
+
+const SEEDS = [1, 2, 3];
+const P99: ServiceLevel = { metric: "p99", bound: 2 };
+const HOST_MIB = 2048;
+const HOST_PAGES = HOST_MIB * 256;
+const VM_MIB = 256;
+
+/** What one host of VMs does: of 10 requests a second and VM, and 10 ms at p99. */
+interface Does {
+  /** Part of the requests that are served. */
+  readonly served?: number;
+  readonly p99?: number;
+  readonly admitted?: number;
+  readonly cpu?: number;
+}
+
+/** A host of 2 GiB with so many VMs of 256 MiB, or one with memory for all of them, under every seed. */
+function host(
+  vms: number,
+  fixed: boolean,
+  { served = 1, p99 = 10, admitted = vms, cpu = 20 }: Does = {},
+): CellResult[] {
+  const size = fixed
+    ? { hostPages: HOST_PAGES, overcommit: Number(((vms * VM_MIB) / HOST_MIB).toFixed(4)) }
+    : { overcommit: 0.9 };
+  return SEEDS.map((seed) => {
+    const metrics = {
+      throughput_rps: 10 * vms * served * (1 + seed / 1e4),
+      latency_p99_ms: p99 * (1 + seed / 1000),
+      vms_configured: vms,
+      vms_admitted: admitted,
+      host_memory_mib: fixed ? HOST_MIB : (vms * VM_MIB) / 0.9,
+      cpu_busy_percent: cpu,
+    };
+    return cell({ block: "b", vmm: VMMS[1], workload: "w", machine: "m", seed, vms, ...size }, { metrics });
+  });
+}
+
+function curveOf(cells: readonly CellResult[], serviceLevel = P99) {
+  return vmCountCurves({ name: "r", cells, serviceLevel })[0];
+}
+
+const both = (vms: number, does: Does = {}, roomy: Does = {}): CellResult[] => [
+  ...host(vms, true, does),
+  ...host(vms, false, roomy),
+];
+
+describe("the number of VMs that a host keeps", () => {
+  it("is found to the VM, whatever it is, in logarithmically many steps", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 127 }), (limit) => {
+        const measure = (vms: number): CellResult[] => both(vms, { p99: vms > limit ? 30 : 10 });
+        const cells = [4, 8, 12].flatMap(measure);
+        let steps = 0;
+        for (let next = nextVmCount(curveOf(cells), 128); next !== undefined; next = nextVmCount(curveOf(cells), 128)) {
+          expect(cells.some(({ spec }) => spec.vms === next)).toBe(false);
+          cells.push(...measure(next));
+          steps++;
+        }
+        const { verdict } = curveOf(cells);
+        expect([verdict.most, verdict.failing, verdict.atMost]).toEqual([limit, limit + 1, limit]);
+        expect(steps).toBeLessThanOrEqual(6 + Math.ceil(Math.log2(43)) + 1);
+      }),
+    );
+  });
+
+  it("is more than was looked for when nothing fails", () => {
+    const { verdict } = curveOf([4, 8, 12].flatMap((vms) => both(vms)));
+    expect([verdict.most, verdict.failing, verdict.atMost, verdict.open]).toEqual([12, undefined, undefined, true]);
+    expect(nextVmCount(curveOf([4, 8, 12].flatMap((vms) => both(vms))), 12)).toBeUndefined();
+  });
+
+  it("is told in a sentence, with the host, the VMs, the ratio, and what happens with one more", () => {
+    const curve = curveOf([...both(8), ...both(14, { p99: 15 }), ...both(15, { p99: 30 })]);
+    expect(vmCountSentence(curve)).toBe(
+      "esx keeps 14 VMs of 256 MiB on 2 GiB (overcommit 1.75): p99 latency stays within 2 times the uncommitted one (95 % " +
+        "confidence); with 15, p99 latency is 3.0 times that with memory for all.",
+    );
+  });
+
+  it("does not count VMs that do not start", () => {
+    const curve = curveOf([...both(8), ...both(9, { admitted: 8 })], { metric: "throughput", bound: 0.5 });
+    expect(curve.verdict).toMatchObject({ most: 8, failing: 9, atMost: 8 });
+    expect(vmCountSentence(curve)).toContain("with 9, only 8 start.");
+  });
+
+  it("ends where CPU runs out, though the same VMs do as little with memory for all", () => {
+    const level: ServiceLevel = { metric: "throughput", bound: 0.95 };
+    const slow = { served: 0.8, cpu: 99 };
+    const curve = curveOf([...both(8), ...both(12), ...both(18, slow, slow)], level);
+    expect(curve.points[2].throughput?.estimate).toBeCloseTo(1, 6);
+    expect(curve.points[2].roomy?.throughput?.estimate).toBeCloseTo(0.8, 3);
+    expect(curve.verdict).toMatchObject({ most: 12, failing: 18 });
+    expect(vmCountSentence(curve)).toContain(
+      "with 18, throughput is 80 % of that per VM with 8, with memory for all, too (CPU 99 % busy)",
+    );
+  });
+
+  it("says so when CPU is busy with the fewest VMs already", () => {
+    const busy = { cpu: 99 };
+    expect(vmCountSentence(curveOf([...both(8, busy, busy), ...both(12, { p99: 30 })]))).toContain(
+      "; CPU is 99 % busy already with 8, so that this is about memory alone.",
+    );
+  });
+
+  it("comes with what the seeds do not rule out", () => {
+    const unsure = both(10).map((one) =>
+      one.spec.hostPages === undefined
+        ? one
+        : { ...one, metrics: { ...one.metrics, latency_p99_ms: 8 * 2 ** one.spec.seed } },
+    );
+    const curve = curveOf([...both(8), ...unsure, ...both(14, { p99: 500 })]);
+    expect(curve.verdict).toMatchObject({ most: 8, failing: 10, atMost: 13 });
+    expect(vmCountSentence(curve)).toContain("(95 % confidence; up to 13 are not ruled out); with 10, p99 latency is");
+    expect(vmCountSentence(curve)).toContain("on average, and the seeds differ too much to tell");
+  });
+
+  it("is none where one VM is too many, and unknown without a host that has memory for all", () => {
+    expect(vmCountSentence(curveOf(both(1, { p99: 30 })))).toBe(
+      "esx keeps no VM of 256 MiB on 2 GiB: with 1, p99 latency is 3.0 times that with memory for all.",
+    );
+    const swapping = host(8, false).map((one) => ({ ...one, metrics: { ...one.metrics, host_swap_ins: 1 } }));
+    const curve = curveOf([...host(8, true), ...swapping]);
+    expect(curve.verdict.most).toBeUndefined();
+    expect(vmCountSentence(curve)).toContain("esx on 2 GiB: no verdict");
+    expect(nextVmCount(curve, 100)).toBeUndefined();
+  });
+
+  it("stops below a number with which the host cannot be simulated", () => {
+    const failed = host(12, true).map((one) => ({ ...one, status: "failed" as const }));
+    const curve = curveOf([...both(8), ...failed, ...host(12, false)]);
+    expect(vmCountSentence(curve)).toContain("; with 12, the host cannot be simulated.");
+    expect(nextVmCount(curve, 100)).toBe(10);
+  });
+});
+
+describe("VMs of different work", () => {
+  const MIX = [
+    { workload: "w", vms: 3 },
+    { workload: "v", vms: 1 },
+  ];
+
+  /** Each VM of w serves 10 requests a second, each of v 100: throughput per VM depends on the proportion. */
+  const mixed = (vms: number, fixed: boolean): CellResult[] =>
+    host(vms, fixed).map((one) => {
+      const settings = settingsOfMix(MIX, vms);
+      const others = settings.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+      const rows = [[-1, vms - others, 10 * (vms - others)], ...settings.map((_, at) => [at, others, 100 * others])];
+      return {
+        ...one,
+        spec: { ...one.spec, settings },
+        metrics: { ...one.metrics, throughput_rps: rows.reduce((sum, row) => sum + row[2], 0) },
+        groups: { columns: ["group", "vms", "throughput_rps"], rows: rows.filter((row) => row[1] > 0) },
+      };
+    });
+
+  it("are held against as many VMs of the same work, whatever whole VMs make of the proportions", () => {
+    // 3 and 1; 5 and 1, as 1.5 of 6 are rounded down to what is left.
+    const curve = curveOf([4, 6].flatMap((vms) => [...mixed(vms, true), ...mixed(vms, false)]));
+    expect(curve.workloads).toEqual(["w", "v"]);
+    expect(curve.points.map(({ work }) => work.map(({ vms }) => vms))).toEqual([
+      [3, 1],
+      [5, 1],
+    ]);
+    expect(curve.points[1].roomy?.throughput?.estimate).toBeCloseTo(1, 9);
+    expect(vmCountSentence(curve)).toContain(
+      "esx keeps 6 VMs on 2 GiB (5 of w, 1 of v; overcommit 0.75, the most measured)",
+    );
+  });
+});

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import { RandomStream } from "../../src/core/random.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
+import { ScanLadder } from "../../src/vmm/memory/scan-ladder.ts";
+import { uksm, type UksmParameters } from "../../src/vmm/memory/uksm.ts";
+import { buildHost, checkFrames } from "./fixtures.ts";
+
+/** A host with a VM for each list of contents. */
+function hostWith(contents: readonly (readonly number[])[], parameters: Partial<UksmParameters> = {}) {
+  const pages = contents.reduce((sum, vm) => sum + vm.length, 0);
+  const host = buildHost({ ...kvm, memory: [uksm(parameters)] }, pages);
+  for (const vmContents of contents) {
+    const vm = host.memory.addVm(vmContents.length);
+    vmContents.forEach((content, ppn) => host.memory.write(vm, ppn, content));
+  }
+  return host;
+}
+
+const numbers = (count: number, of: (i: number) => number): number[] => Array.from({ length: count }, (_, i) => of(i));
+
+const rungs = [0.01, 0.1, 0.5].map((cpuPart) => ({ cpuPart, coverMs: 100 }));
+
+function ladderWith(thrashPercent = 50) {
+  const host = hostWith([numbers(1000, (i) => i + 1), numbers(1000, (i) => i + 1)]);
+  const ladder = new ScanLadder(rungs, { abundantPercent: 10, thrashPercent }, new RandomStream(1, "ladder"));
+  ladder.meet(host.memory.vms);
+  return { ladder, region: ladder.regionOf(host.memory.vms[0]), ...host };
+}
+
+/** Of a region of whose merged pages six in ten have been written to. */
+function rungAfterThrashing(thrash: number): number {
+  const { ladder, region } = ladderWith(thrash);
+  while (!ladder.lookedAt(region, 2));
+  region.merged = 100;
+  region.vm.sharingBroken += 60;
+  ladder.judge(region);
+  return region.rung;
+}
+
+describe("UKSM", () => {
+  it("finds all equal pages of guests that do not change, with one frame for each content in the end", () => {
+    const random = new RandomStream(3, "contents");
+    const contents = [0, 1, 2].map(() => numbers(700, () => 1 + random.below(300)));
+    const host = hostWith(contents);
+    for (let round = 0; round < 50; round++) host.mechanisms[0].work();
+    expect(host.memory.frames.saved).toBe(2100 - new Set(contents.flat()).size);
+    contents.forEach((of, i) => {
+      expect(of.map((_, ppn) => host.memory.read(host.memory.vms[i], ppn))).toEqual(of);
+    });
+    checkFrames(host.memory);
+  });
+
+  it("merges a page at its first visit once an equal one has been seen", () => {
+    const host = hostWith([numbers(64, () => 5)]);
+    while (host.memory.pagesScanned < 64) host.mechanisms[0].work();
+    expect(host.memory.frames.saved).toBe(63);
+  });
+
+  it.each([
+    { governor: 3, most: 1.5 },
+    { governor: 2, most: 21 },
+  ])("keeps to the CPU time of governor $governor: $most % at most", ({ governor, most }) => {
+    const { memory, mechanisms, megahertz } = {
+      ...hostWith([numbers(60_000, (i) => i + 1)], { governor }),
+      megahertz: 2400,
+    };
+    let us = 0;
+    const before = memory.payer.total;
+    for (let round = 0; round < 300; round++) {
+      mechanisms[0].work();
+      us += mechanisms[0].periodUs;
+    }
+    expect((100 * (memory.payer.total - before)) / megahertz / us).toBeLessThan(most);
+    expect(memory.pagesScanned).toBeGreaterThan(0);
+  });
+});
+
+describe("the ladder", () => {
+  it("samples so much of a region that all of a rung are gone through in its time", () => {
+    const { ladder, region } = ladderWith();
+    // 1 % of 100 ms at 2 us a page are 500 pages of the rung's 2000: every fourth one.
+    let looked = 1;
+    while (!ladder.lookedAt(region, 2)) looked++;
+    expect(looked).toBe(250);
+  });
+
+  it("takes a region up when a tenth of its sample was merged, down otherwise, and to the bottom when all of it was seen", () => {
+    const { ladder, region } = ladderWith();
+    const judged = (merged: number): number => {
+      while (!ladder.lookedAt(region, 2));
+      region.merged = merged * region.scanned;
+      ladder.judge(region);
+      return region.rung;
+    };
+    expect([judged(0.1), judged(0.05), judged(0.2)]).toEqual([1, 0, 1]);
+    while (region.rung > 0) judged(1);
+    expect(region.covered).toBe(0);
+    expect(ladder.on(0)).toContain(region);
+  });
+
+  it("takes a region down in which what was merged is written to again", () => {
+    expect([rungAfterThrashing(50), rungAfterThrashing(0)]).toEqual([0, 1]);
+  });
+});
