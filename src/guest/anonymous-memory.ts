@@ -78,6 +78,11 @@ export class AnonymousMemory implements PageOwner {
     return this.#swap.used;
   }
 
+  /** A logical page is in memory or on the swap device. */
+  isUsed(page: number): boolean {
+    return this.#place[page] !== NONE;
+  }
+
   /** Content of a logical page, as a process reads it; zeros when the guest is out of memory. */
   read(page: number): number {
     const ppn = this.#present(page, false);

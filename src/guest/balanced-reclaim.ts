@@ -5,14 +5,13 @@
 import { Evicted, type GuestPages, PageUse, type Replacement } from "./guest-pages.ts";
 import type { PageDescriptors } from "./page-descriptors.ts";
 import type { PageList } from "./page-list.ts";
+import { anonymousShare, mayDeactivate } from "./scan-balance.ts";
 import { type GroupLists, PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
 
 /** Most pages looked at before the other lists have their turn (SWAP_CLUSTER_MAX). */
 const BATCH = 32;
 /** Lists are scanned in parts of 2^-priority (DEF_PRIORITY). */
 const FIRST_PRIORITY = 12;
-/** vm.swappiness: cost of reading a file's page against a swapped one, of 200. */
-const SWAPPINESS = 60;
 const NONE = -1;
 
 /** What a page is worth that the scan has come to. */
@@ -127,25 +126,19 @@ export class BalancedReclaim implements Replacement {
     this.#finishWrites();
   }
 
-  /** How much to look at of either kind: by what its reclaim has cost lately (prepare_scan_count, get_scan_count). */
+  /** How much to look at of either kind. */
   #balanceKinds(priority: number): void {
     const { anonymous, files } = this.lru;
-    this.#mayDeactivateAnonymous = anonymous.activations !== anonymous.seenActivations || anonymous.inactiveIsLow;
-    this.#mayDeactivateFiles = files.activations !== files.seenActivations || files.inactiveIsLow;
-    const total = anonymous.cost + files.cost;
-    const anonymousWeight = SWAPPINESS / (total + anonymous.cost + 1);
-    const fileWeight = (200 - SWAPPINESS) / (total + files.cost + 1);
-    this.#anonymousShare = anonymousWeight / (anonymousWeight + fileWeight);
+    this.#mayDeactivateAnonymous = mayDeactivate(anonymous);
+    this.#mayDeactivateFiles = mayDeactivate(files);
+    this.#anonymousShare = anonymousShare(this.lru, priority);
     // Next to no files left: taking them would only bring them back.
     const filesAreTiny =
       files.length + this.#pages.free.length <= this.#pages.marks.high &&
       !this.#mayDeactivateAnonymous &&
       anonymous.inactive >> priority > 0;
-    // Plenty of files that nobody has come back to: they go first.
-    const filesAbound = files.inactive >> priority > 0 && !this.#mayDeactivateFiles;
     if (!this.#canSwap) this.#anonymousShare = 0;
     else if (filesAreTiny) this.#anonymousShare = 1;
-    else if (filesAbound) this.#anonymousShare = 0;
   }
 
   /** Scan the four lists of a control group in turns (shrink_lruvec). */

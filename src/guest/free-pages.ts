@@ -10,23 +10,26 @@ const NONE = -1;
 export class FreePages {
   readonly #descriptors: PageDescriptors;
   readonly #linked: PageList;
+  /** Pages from this one on are not there: they may be added while the guest runs. */
+  present: number;
   /** Pages from this one on have never been used and are not linked. */
   #fresh = 0;
 
-  /** All pages are free. */
-  constructor(descriptors: PageDescriptors) {
+  /** All pages that are there are free. */
+  constructor(descriptors: PageDescriptors, present = descriptors.pages) {
     this.#descriptors = descriptors;
+    this.present = present;
     this.#linked = new PageList(descriptors);
   }
 
   get length(): number {
-    return this.#linked.length + this.#descriptors.pages - this.#fresh;
+    return this.#linked.length + this.present - this.#fresh;
   }
 
   /** The page to use next, or -1. */
   get head(): number {
     if (this.#linked.head !== NONE) return this.#linked.head;
-    return this.#fresh < this.#descriptors.pages ? this.#fresh : NONE;
+    return this.#fresh < this.present ? this.#fresh : NONE;
   }
 
   /** The page has never been used, nor any after it. */

@@ -6,7 +6,7 @@ import { FreePages } from "./free-pages.ts";
 import { PageDescriptors } from "./page-descriptors.ts";
 import type { Watermarks } from "./watermarks.ts";
 
-export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4 } as const;
+export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4, Absent: 5 } as const;
 
 const USE_MASK = 0x07;
 const NONE = -1;
@@ -54,7 +54,7 @@ export type ReplacementOf<R extends Replacement> = (pages: GuestPages) => R;
 
 export class GuestPages<R extends Replacement = Replacement> {
   readonly total: number;
-  readonly marks: Watermarks;
+  marks: Watermarks;
   readonly replacement: R;
   readonly free: FreePages;
   readonly descriptors: PageDescriptors;
@@ -72,11 +72,12 @@ export class GuestPages<R extends Replacement = Replacement> {
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
 
-  constructor(total: number, marks: Watermarks, replacement: ReplacementOf<R>) {
+  /** `present`: pages that are there from the beginning. */
+  constructor(total: number, marks: Watermarks, replacement: ReplacementOf<R>, present = total) {
     this.total = total;
     this.marks = marks;
     this.descriptors = new PageDescriptors(total);
-    this.free = new FreePages(this.descriptors);
+    this.free = new FreePages(this.descriptors, present);
     this.replacement = replacement(this);
   }
 
@@ -99,6 +100,7 @@ export class GuestPages<R extends Replacement = Replacement> {
   }
 
   use(ppn: number): number {
+    if (ppn >= this.free.present) return PageUse.Absent;
     return this.free.isFresh(ppn) ? PageUse.Free : this.descriptors.flags[ppn] & USE_MASK;
   }
 

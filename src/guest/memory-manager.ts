@@ -9,11 +9,12 @@ import type { KernelName } from "../machine/profile.ts";
 import { AnonymousMemory } from "./anonymous-memory.ts";
 import { BalancedReclaim } from "./balanced-reclaim.ts";
 import { cacheFirstReclaim } from "./cache-first-reclaim.ts";
-import { watermarks } from "./watermarks.ts";
+import { type Watermarks, watermarks } from "./watermarks.ts";
 import { BalloonDriver } from "./balloon-driver.ts";
 import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
+import { HotAddedMemory } from "./hot-added-memory.ts";
 import { KERNEL_VERSIONS } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
@@ -22,23 +23,29 @@ export class GuestMemory {
   readonly anonymous: AnonymousMemory;
   readonly cache: FileCache;
   readonly balloon: BalloonDriver;
+  readonly hotAdded: HotAddedMemory;
   /** Disk requests that memory operations have led to since they were last cleared. */
   readonly requests = new DiskRequests();
 
-  /** `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images). */
+  /**
+   * `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images);
+   * `present`: pages that the guest boots with, if others may be added.
+   */
   constructor(
     shape: GuestShape,
     physical: PhysicalMemory,
     ids: ContentIds,
     transientPages: number,
     kernel: KernelName,
+    present = shape.memoryPages,
   ) {
     const logicalPages = shape.processes * shape.anonymousPages + transientPages;
-    this.pages = guestPages(shape, kernel, logicalPages);
+    this.pages = guestPages(shape, kernel, logicalPages, present);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
     this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, KERNEL_VERSIONS[kernel]);
     this.balloon = new BalloonDriver(this.pages, physical);
+    this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);
   }
 
@@ -65,9 +72,14 @@ export class GuestMemory {
 }
 
 /** Linux 2.4 sizes its watermarks by the memory there is, Linux 6.1 by what is left of it when it has booted. */
-function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: number): GuestPages {
-  const { memoryPages, kernelPages, filePages, swapPages } = shape;
-  if (kernel === "linux-2.4") return new GuestPages(memoryPages, watermarks(kernel, memoryPages), cacheFirstReclaim);
+function marksOf({ kernelPages }: GuestShape, kernel: KernelName, pages: number): Watermarks {
+  return watermarks(kernel, kernel === "linux-2.4" ? pages : Math.max(0, pages - kernelPages));
+}
+
+function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: number, present: number): GuestPages {
+  const { memoryPages, filePages, swapPages } = shape;
+  const marks = marksOf(shape, kernel, present);
+  if (kernel === "linux-2.4") return new GuestPages(memoryPages, marks, cacheFirstReclaim, present);
   const reclaim = {
     groups: Math.max(1, shape.processes),
     pagesEach: Math.max(1, shape.anonymousPages),
@@ -75,8 +87,7 @@ function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: numbe
     fileItems: filePages,
     canSwap: swapPages > 0,
   };
-  const marks = watermarks(kernel, Math.max(0, memoryPages - kernelPages));
-  return new GuestPages(memoryPages, marks, (pages) => new BalancedReclaim(pages, reclaim));
+  return new GuestPages(memoryPages, marks, (pages) => new BalancedReclaim(pages, reclaim), present);
 }
 
 /** Pages of kernel, resident anonymous memory and resident cache when the guest is ready. */

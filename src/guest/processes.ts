@@ -100,7 +100,6 @@ export class Processes {
       if (executed !== space) machine.mmu.retire(space.root);
       this.#tearDown(space);
       if (executed !== space) space.destroy();
-      else machine.mmu.invalidate(ALL_PAGES);
     }
     machine.mmu.commit();
     executed.regions = image.regions;
@@ -212,17 +211,15 @@ export class Processes {
   /** Everything a process has mapped goes, and with it the tables but for the root. */
   #tearDown(space: AddressSpace): void {
     const { machine, version } = this.#context;
-    if (version.flushesEachMapping) {
-      for (const { start, end } of space.regions) {
-        this.unmap(space, start, end);
-        machine.mmu.invalidate(ALL_PAGES);
-        machine.mmu.commit();
-      }
-    }
     this.unmapAll(space);
+    // One for each mapping, as it goes, one for all and one for the tables; nothing is visited in between.
+    const flushes = version.flushesEachMapping ? space.regions.length + 2 : 0;
+    for (let flush = 0; flush < flushes; flush++) {
+      machine.mmu.invalidate(ALL_PAGES);
+      machine.mmu.commit();
+    }
     space.regions = [];
     space.freeTables(0, version.layout.userEnd);
-    if (version.flushesEachMapping) machine.mmu.invalidate(ALL_PAGES);
   }
 
   #newSpace(): AddressSpace {

@@ -4,13 +4,18 @@ import { copyInto, lengthFor } from "../core/copy-into.ts";
 export class SwapSpace {
   /** Slots beyond its end have never been used. */
   #references = new Uint16Array(0);
-  readonly #slots: number;
+  slots: number;
   /** Slots are taken in ascending order and around, so that pages swapped out together lie side by side (scan_swap_map). */
   #next = 0;
   #used = 0;
 
   constructor(slots: number) {
-    this.#slots = slots;
+    this.slots = slots;
+  }
+
+  /** The device has so many slots more. */
+  grow(slots: number): void {
+    this.slots += slots;
   }
 
   get used(): number {
@@ -19,17 +24,17 @@ export class SwapSpace {
 
   /** Whether more than half of it is in use (vm_swap_full): pages in memory give up their slots then. */
   get isFull(): boolean {
-    return 2 * this.#used > this.#slots;
+    return 2 * this.#used > this.slots;
   }
 
   /** A slot with one reference, or -1 when the device is full. */
   take(): number {
-    if (this.#used === this.#slots) return -1;
+    if (this.#used === this.slots) return -1;
     while (this.#next < this.#references.length && this.#references[this.#next] > 0) this.#advance();
     const slot = this.#next;
     this.#advance();
     if (slot >= this.#references.length) {
-      const length = lengthFor(slot + 1, this.#references.length, this.#slots);
+      const length = lengthFor(slot + 1, this.#references.length, this.slots);
       this.#references = copyInto(this.#references, new Uint16Array(length));
     }
     this.#references[slot] = 1;
@@ -47,6 +52,6 @@ export class SwapSpace {
   }
 
   #advance(): void {
-    this.#next = this.#next + 1 === this.#slots ? 0 : this.#next + 1;
+    this.#next = this.#next + 1 === this.slots ? 0 : this.#next + 1;
   }
 }

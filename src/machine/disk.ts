@@ -1,3 +1,8 @@
+/** Moving a head takes milliseconds; what has none answers in less than one. */
+export function isRotating({ positioningUs }: MachineProfile["disk"]): boolean {
+  return positioningUs >= 1000;
+}
+
 /** A disk that serves one request at a time, in order of submission. */
 import { PAGE_BYTES } from "./page.ts";
 import { type DiskProfile, type MachineProfile, microsecondsToCycles } from "./profile.ts";

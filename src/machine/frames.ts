@@ -98,6 +98,12 @@ export class MachineFrames {
     this.total += pages;
   }
 
+  /** The host has `pages` more frames that are handed out like those for VMs, but are not for them. */
+  addFrames(pages: number): void {
+    this.free += pages;
+    this.total += pages;
+  }
+
   /** The host has one more frame, which the VMM maps itself and guest pages may share; it is never freed. */
   addShared(content: number): number {
     this.total++;

@@ -2,6 +2,7 @@
  * A disk that is done with a write when its cache has it. What is in the cache goes to the medium when there is nothing to read,
  * or, in turn with what is to be read, when a write finds no room. What the medium has begun is not interrupted.
  */
+import { Fifo } from "../core/fifo.ts";
 import type { Disk, DiskAnswer, DiskDevice } from "./disk.ts";
 import { PAGE_BYTES } from "./page.ts";
 import type { DiskProfile } from "./profile.ts";
@@ -26,8 +27,8 @@ export class WriteBackDisk implements DiskDevice {
   /** When the last command that did without the medium is done: they take turns on the bus. */
   #busFree = 0;
   /** For the medium, and for room in the cache. */
-  readonly #accesses: Request[] = [];
-  readonly #waiting: Request[] = [];
+  readonly #accesses = new Fifo<Request>();
+  readonly #waiting = new Fifo<Request>();
   /** Pages that are on their way from the cache to the medium. */
   #leaving = 0;
   #answers: DiskAnswer[] = [];
@@ -95,14 +96,15 @@ export class WriteBackDisk implements DiskDevice {
       this.wakeAt = Infinity;
       const destaged = this.#leaving > 0;
       this.#leaving = 0;
-      while (this.#waiting.length > 0 && this.#fits(this.#waiting[0])) this.#admit(at);
+      for (let next = this.#waiting.head; next !== undefined && this.#fits(next); next = this.#waiting.head) {
+        this.#waiting.shift();
+        this.#admit(next, at);
+      }
       this.#begin(at, destaged);
     }
   }
 
-  #admit(now: number): void {
-    const request = this.#waiting.shift();
-    if (request === undefined) return;
+  #admit(request: Request, now: number): void {
     this.#cache.add(request.page, request.pages);
     this.#answers.push({ tag: request.tag, at: this.#transfer(now, request.pages) });
   }

@@ -40,7 +40,7 @@ export function countText(decisions: readonly TimedDecision[]): string {
 
 function lineOf({ time_s, by, rule, vm, action, outcome, inputs }: TimedDecision): string {
   const time = time_s.toFixed(3).padStart(10);
-  const whom = (vm === undefined ? "host" : `vm${vm}`).padEnd(6);
+  const whom = (vm === undefined ? "host" : typeof vm === "number" ? `vm${vm}` : vm).padEnd(6);
   // Not "target: target 96.5 MiB" or "refuse: refused 2 VMs".
   const [decided, because] = [figuresText(outcome, action), figuresText(inputs)];
   const what = decided.startsWith(action) ? decided : [action, decided].filter((text) => text !== "").join(": ");

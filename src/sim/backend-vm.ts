@@ -6,7 +6,8 @@ import type { CostVector } from "../core/pending-charges.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { type IoJob, JobKind, NOBODY, type Waiter } from "./io-job.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu, VcpuWork } from "./vcpu.ts";
 import { RequestRings, type Taken } from "./request-rings.ts";
 
 /** Requests dealt with in a row before dom0 looks up: a batch of its block back end. */

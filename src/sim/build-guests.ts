@@ -6,11 +6,13 @@ import { PageUse } from "../guest/guest-pages.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
+import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { DecisionObserver } from "../vmm/memory-decision.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
-import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
+import type { Dom0 } from "./dom0.ts";
 import { RequestForesight } from "./foresight.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
@@ -33,6 +35,7 @@ export interface BuildingSite {
   /** Pages that the VMM keeps for itself for a guest with so many configured. */
   readonly overhead: (configured: number) => number;
   readonly prices: OperationPriceList;
+  readonly dom0: Dom0 | undefined;
 }
 
 /**
@@ -63,6 +66,7 @@ export function buildGuests(
   if (forcedRoom !== undefined) host.roomMaker = new BuildingRoom(host, cooperative, forcedRoom);
   const guests = started.map(([, workload], i) => buildGuest(host.vms[i], workload, site));
   host.roomMaker = forcedRoom;
+  site.dom0?.keepRest();
   host.observer = log;
   settle(allocation, cooperative, log);
   host.observer = undefined;
@@ -92,7 +96,7 @@ export function buildLateGuest(
 function toldByNumber(log: DecisionLog, numbers: readonly number[]): DecisionObserver {
   return {
     decided(decision) {
-      log.decided(decision.vm === undefined ? decision : { ...decision, vm: numbers[decision.vm] });
+      log.decided(typeof decision.vm === "number" ? { ...decision, vm: numbers[decision.vm] } : decision);
     },
   };
 }
@@ -190,16 +194,19 @@ function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite
   const contents = bootContents(shape, ids);
   const physical = new GuestPhysicalMemory(host, vm, contents, allocation.populates);
   const transient = transientPages(workload.stream);
-  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, around.kernel);
+  const present = presentAtBoot(host, shape, contents);
+  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, around.kernel, present);
   memory.boot(shape, contents);
+  // What the VM is built without is never given to it: nobody takes it away page by page.
+  const { payer } = host;
+  host.payer = new PendingCharges();
+  for (let ppn = present; ppn < shape.memoryPages; ppn++) host.release(vm, ppn);
+  vm.absent = vm.ballooned;
   if (allocation.populates) {
-    // What the VM is built without is never given to it: nobody takes it away page by page.
-    const { payer } = host;
-    host.payer = new PendingCharges();
-    memory.balloon.poll(shape.memoryPages - vm.target, shape.memoryPages);
-    host.payer = payer;
+    memory.balloon.poll(present - vm.target, shape.memoryPages);
     vm.builtWithout = vm.ballooned;
   }
+  host.payer = payer;
   // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
   const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
   const source = new RequestSource(workload.stream, around.megahertz, workload.startUs, repeatsAfterUs);
@@ -225,6 +232,14 @@ function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite
   const driverRuns = around.building && (workload.guest.driver?.fromUs ?? 0) === 0;
   if (driverRuns && cooperativeOf(site).length > 0) vm.balloon = guest.balloon;
   return guest;
+}
+
+/** A guest that uses more than it boots with, or higher pages, has been given them since. */
+function presentAtBoot({ hotAdding }: HostMemory, shape: GuestShape, contents: Uint32Array): number {
+  if (hotAdding === undefined) return shape.memoryPages;
+  let used = contents.length;
+  while (used > 0 && contents[used - 1] === ZERO_CONTENT) used--;
+  return Math.min(shape.memoryPages, Math.max(hotAdding.startupPages(shape.memoryPages), used));
 }
 
 /**

@@ -118,6 +118,13 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   start_delay_mean_ms: { title: "time from asking for a VM until it runs, mean", unit: "ms", better: "lower" },
   vms_evicted: { title: "VMs moved away or stopped by the policy", unit: "VMs", better: "lower" },
   host_memory_mib: { title: "host memory for VMs", unit: "MiB" },
+  dom0_memory_mib: { title: "memory of dom0, at the end", unit: "MiB" },
+  vmm_text_faults: {
+    title: "faults on the VMMs' own program text, read from the disk before a guest was served",
+    unit: "faults",
+    better: "lower",
+  },
+  dom0_swap_ins: { title: "pages swapped in by dom0", unit: "pages", better: "lower" },
   memory_free_mib: { title: "free host memory, mean", unit: "MiB" },
   memory_private_mib: { title: "host memory that one VM uses alone, mean", unit: "MiB" },
   memory_shared_mib: { title: "host memory that several guest pages share, mean", unit: "MiB" },
@@ -164,6 +171,11 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   jain_memory: { title: "Jain's index of memory over entitlement", unit: "1", better: "higher" },
   jain_requests: { title: "Jain's index of requests done, VMs of equal work", unit: "1", better: "higher" },
   guest_out_of_memory: { title: "times a guest had neither memory nor swap left", unit: "times", better: "lower" },
+  oom_kills: {
+    title: "processes that guests' kernels killed for want of memory and swap",
+    unit: "kills",
+    better: "lower",
+  },
   cow_breaks: { title: "copy-on-write breaks of shared pages", unit: "pages", better: "lower" },
   pages_scanned: { title: "pages scanned for sharing", unit: "pages" },
 };

@@ -40,6 +40,17 @@ export class FaultyBalloonDriver implements BalloonPort {
     if (this.#nowUs() < (this.#faults.stuckFromUs ?? Infinity)) this.#driver.calls?.(count);
   }
 
+  hotAdd(pages: number): number {
+    const { stuckFromUs = Infinity } = this.#faults;
+    const nowUs = this.#nowUs();
+    if (nowUs >= stuckFromUs) return 0;
+    this.#allowance = this.#earned();
+    this.#polledUs = nowUs;
+    const added = this.#driver.hotAdd?.(Math.min(pages, Math.floor(this.#allowance))) ?? 0;
+    this.#allowance -= added;
+    return added;
+  }
+
   /** What it may move at this moment. */
   #earned(): number {
     const { pagesPerSecond = Infinity } = this.#faults;

@@ -5,7 +5,7 @@ import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts
 import type { GuestSurroundings } from "./host-guest.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";
-import type { Vcpu } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 export class GuestBalloon implements BalloonPort {
   readonly #memory: GuestMemory;
@@ -54,6 +54,20 @@ export class GuestBalloon implements BalloonPort {
       this.#afterStep(this.#diskWait);
     }
     host.payer = payer;
+  }
+
+  /** Descriptors are initialized before the memory can be used; the kernel may have to swap for them. */
+  hotAdd(pages: number): number {
+    if (this.busy) return 0;
+    const { host, building } = this.#around;
+    const { hotAdded, requests } = this.#memory;
+    const { payer } = host;
+    if (!building) host.payer = this.#vcpu.pending;
+    const added = hotAdded.add(pages);
+    if (building) requests.clear();
+    else if (added > 0) this.#afterStep(this.#diskWait);
+    host.payer = payer;
+    return added;
   }
 
   calls(count: number): void {

@@ -5,7 +5,8 @@ import type { HeldBack } from "./held-back.ts";
 import type { IoJob } from "./io-job.ts";
 import type { KernelLock } from "./kernel-lock.ts";
 import { Outstanding } from "./outstanding.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu, VcpuWork } from "./vcpu.ts";
 
 /** The guest, as its vCPUs know it. */
 export interface CpuOwner {

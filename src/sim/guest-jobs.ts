@@ -3,11 +3,11 @@ import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { GuestOperations } from "./guest-operations.ts";
 import type { MemoryStall } from "./guest-statistics.ts";
-import { hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
+import { hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 
 /** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
-const AREA_PAGES = 2 ** 26;
+export const AREA_PAGES = 2 ** 26;
 
 /** Where what is to become a job has been recorded. */
 export interface JobSources {
@@ -41,7 +41,10 @@ export class GuestJobs {
     jobs: IoJob[],
   ): void {
     const { requests, host, operations } = this.#sources;
-    for (let i = 0; i < requests.length; i++) jobs.push(this.#diskJob(i, guestWaiter, running));
+    for (let i = 0; i < requests.length; i++) {
+      this.#readVmmText(guestWaiter, jobs);
+      jobs.push(this.#diskJob(i, guestWaiter, running));
+    }
     requests.clear();
     for (let i = 0; i < host.requests.length; i++) {
       const waiter = hostWaiter && this.#stall.watch(hostWaiter);
@@ -65,6 +68,18 @@ export class GuestJobs {
       arrives,
       hostSwap: false,
     });
+  }
+
+  /** Before the VM's process can serve a request it may have to read its own program, and the guest waits for that, too. */
+  #readVmmText(waiter: Waiter | undefined, jobs: IoJob[]): void {
+    const { vmmText, vms } = this.#sources.host;
+    if (vmmText === undefined) return;
+    vmmText.serve(vms[this.#guest]);
+    const { requests } = vmmText.text;
+    for (let i = 0; i < requests.length; i++) {
+      jobs.push(hostDiskJob(waiter, requests.first(i), requests.pages(i), false));
+    }
+    requests.clear();
   }
 
   #diskJob(i: number, waiter: Waiter | undefined, running: Waiter | undefined): IoJob {

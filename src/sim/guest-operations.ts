@@ -11,6 +11,7 @@ import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
+import type { OomKiller } from "./oom-killer.ts";
 import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
 
@@ -42,6 +43,10 @@ export class GuestOperations {
   readonly #pages: ProcessPages;
   readonly #prices: OperationPrices;
   readonly #around: OperationSurroundings;
+  /** Set when the guest is put together. */
+  killer: OomKiller | undefined;
+  /** Times that memory could not be had, which have been dealt with. */
+  #outOfMemory = 0;
   /** Packets of the latest operation that the back end has to deal with. */
   #packetJob: PacketJob | undefined;
 
@@ -71,6 +76,7 @@ export class GuestOperations {
     while (!thread.over && pending.total < STEP_CYCLES) {
       if (thread.next === ahead) ahead = this.#lookAhead(thread);
       this.#carryOut(thread, thread.next++, now);
+      if (this.#memory.pages.outOfMemory > this.#outOfMemory) this.#killSomebody(thread);
       if (guestRequests.length > 0 || hostRequests.length > 0 || this.#packetJob !== undefined) return;
     }
   }
@@ -84,6 +90,14 @@ export class GuestOperations {
     while (end < most && op[end] === Op.Touch) end++;
     if (end - next > 1) this.#memory.anonymous.lookAhead(this.#pages.logicalPage(thread, 0), a, next, end);
     return Math.max(end, next + 1);
+  }
+
+  /** The access that found no memory is made again, unless it was the victim's. */
+  #killSomebody(thread: GuestThread): void {
+    const at = thread.next - 1;
+    const killed = this.killer?.kill() === true;
+    this.#outOfMemory = this.#memory.pages.outOfMemory;
+    if (killed && !thread.over && this.#stream.op[at] === Op.Touch) thread.next = at;
   }
 
   /** Packets for the back end since the last call. */

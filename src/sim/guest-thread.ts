@@ -13,7 +13,8 @@ export class GuestThread implements Waiter {
   readonly transientBase: number;
   readonly transientPages: number;
   readonly #owner: ThreadOwner;
-  /** Next operation, and where the request ends. */
+  /** Where the request begins, its next operation, and where it ends. */
+  first = 0;
   next = 0;
   end = 0;
   /** When the request arrived, in cycles. */
@@ -36,6 +37,13 @@ export class GuestThread implements Waiter {
     this.transientBase = transientBase;
     this.transientPages = transientPages;
     this.#owner = owner;
+  }
+
+  /** If its request has begun, it is not carried out any further, and does not count as one that was. */
+  abandon(): void {
+    if (this.next === this.first) return;
+    this.next = this.end;
+    this.timed = false;
   }
 
   /** Its request has been carried out. */

@@ -1,4 +1,5 @@
 /** Figures of a host that only grow; what they grow by in the measured window counts. */
+import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -23,16 +24,22 @@ export const RARE_COUNTERS = [
   "vmfs_metadata_operations",
   "vmfs_lock_wait_ms",
   "packets_lost",
+  "dom0_swap_ins",
+  "vmm_text_faults",
+  "oom_kills",
 ] as const;
 export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
-interface CountedHost {
+
+export interface CountedHost {
   readonly profile: MachineProfile;
   readonly memory: HostMemory;
   readonly devices: HostDevices;
   readonly guests: readonly HostGuest[];
+  /** The memory of dom0; absent: it is not held against the host's. */
+  readonly dom0: GuestMemory | undefined;
 }
 
-export function countersOf({ profile, memory, devices, guests }: CountedHost): Counters {
+export function countersOf({ profile, memory, devices, guests, dom0 }: CountedHost): Counters {
   const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
   return {
     disk_busy: devices.diskBusy,
@@ -44,6 +51,9 @@ export function countersOf({ profile, memory, devices, guests }: CountedHost): C
     vmfs_metadata_operations: devices.volume?.metadataOperations ?? 0,
     vmfs_lock_wait_ms: (devices.volume?.lockWait ?? 0) / (profile.megahertz * 1000),
     packets_lost: devices.packetsLost,
+    oom_kills: total((guest) => guest.oomKills),
+    vmm_text_faults: memory.vmmText?.text.majorFaults ?? 0,
+    dom0_swap_ins: dom0?.anonymous.swapIns ?? 0,
     guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
     guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),
     guest_page_faults: total((guest) => guest.pageFaults),

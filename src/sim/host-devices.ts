@@ -1,5 +1,6 @@
 /** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
 import type { Ledger } from "../core/ledger.ts";
+import { Fifo } from "../core/fifo.ts";
 import { event } from "../core/ledger.ts";
 import { createDisk } from "../machine/disk.ts";
 import { NetworkLink, packetsFor } from "../machine/network-link.ts";
@@ -47,7 +48,7 @@ export class HostDevices {
   readonly #arriving = new Map<number, IoJob>();
   #arrivals = 0;
   /** What back ends have given the link, in order. */
-  readonly #leaving: Taken[] = [];
+  readonly #leaving = new Fifo<Taken>();
   /** The host's disk, and that of the VMM's swap space if it has one of its own. */
   readonly #disks: readonly BusyDisk[];
   /** Whose disk requests go through rings. */

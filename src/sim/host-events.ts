@@ -20,6 +20,8 @@ export const Event = {
   /** subject: VM number. */
   StartVm: 12,
   LookAgain: 13,
+  /** The service console has something to do. */
+  Console: 14,
   /** The first of those of devices. subject: disk, detail: number of the request. */
   DiskDone: 32,
   /** subject: disk. */

@@ -20,8 +20,10 @@ import { HeldBack } from "./held-back.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { IoJob, Waiter } from "./io-job.ts";
 import { KernelLock } from "./kernel-lock.ts";
+import { OomKiller } from "./oom-killer.ts";
 import type { OperationPrices } from "./operation-prices.ts";
-import type { Processors, Vcpu } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 
@@ -75,6 +77,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly #operations: GuestOperations;
   readonly #jobs: GuestJobs;
   readonly #threads: readonly GuestThread[];
+  readonly #killer: OomKiller;
   readonly #ready: GuestThread[] = [];
   /** The thread that ran last, or runs. */
   #latest: GuestThread | undefined;
@@ -118,6 +121,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       { length: workload.guest.threads },
       (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
     );
+    this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
+    this.#operations.killer = this.#killer;
     this.#serving = this.#threads.length;
     this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
@@ -139,6 +144,11 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   get pageFaults(): number {
     const { demandZeroFaults, swapFaults } = this.memory.anonymous;
     return demandZeroFaults + swapFaults + this.#operations.otherFaults;
+  }
+
+  /** Processes that its kernel has killed for want of memory. */
+  get oomKills(): number {
+    return this.#killer.kills;
   }
 
   /** Boot, and tell when that is done. */
@@ -251,7 +261,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       this.#serving--;
       return;
     }
-    thread.next = this.#source.first(request);
+    thread.first = this.#source.first(request);
+    thread.next = thread.first;
     thread.end = this.#source.end(request);
     thread.timed = this.#source.isTimed(request);
     thread.arrival = this.#source.begins(request, now);

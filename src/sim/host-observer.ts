@@ -2,13 +2,11 @@
 import type { Ledger } from "../core/ledger.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";
 import type { CellOutcome } from "./cell.ts";
-import { COUNTERS, type Counters, countersOf, RARE_COUNTERS } from "./host-counters.ts";
-import type { HostDevices } from "./host-devices.ts";
+import { COUNTERS, type CountedHost, type Counters, countersOf, RARE_COUNTERS } from "./host-counters.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { GroupFigures } from "./group-figures.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
@@ -41,11 +39,8 @@ const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {
 /** Significant digits of figures that are means of samples. */
 const DIGITS = 6;
 
-export interface ObservedHost {
+export interface ObservedHost extends CountedHost {
   readonly profile: MachineProfile;
-  readonly memory: HostMemory;
-  readonly devices: HostDevices;
-  readonly guests: readonly HostGuest[];
   readonly ledger: Ledger;
   /** VMs differ in work or settings: each has figures of its own. */
   readonly vmsDiffer: boolean;
@@ -134,6 +129,7 @@ export class HostObserver {
         ...this.#evictions(),
         ...this.#steadiness(),
         host_memory_mib: this.#host.memory.frames.forVms / PAGES_PER_MIB,
+        ...this.#dom0(),
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
@@ -165,6 +161,12 @@ export class HostObserver {
   #evictions(): Record<string, number> {
     const evicted = this.#host.memory.vms.filter((vm) => vm.evicted).length;
     return evicted > 0 ? { vms_evicted: evicted } : {};
+  }
+
+  /** What dom0 has at the end; absent where that is nobody's question. */
+  #dom0(): Record<string, number> {
+    const { driverDomain } = this.#host.memory;
+    return driverDomain === undefined ? {} : { dom0_memory_mib: driverDomain.vm.mapped / PAGES_PER_MIB };
   }
 
   #steadiness(): Record<string, number> {
@@ -216,11 +218,12 @@ export class HostObserver {
     const { memory, guests } = this.#host;
     const { frames } = memory;
     const total = (pages: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + pages(guest), 0);
+    const dom0 = memory.driverDomain?.vm.mapped ?? 0;
     const pages = [
       frames.free,
-      frames.private,
+      frames.private - dom0,
       frames.shared,
-      frames.overhead,
+      frames.overhead + dom0,
       frames.saved,
       total(({ vm }) => vm.ballooned),
       total(({ vm }) => vm.compressed + vm.patched),

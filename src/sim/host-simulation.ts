@@ -6,7 +6,7 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, MemoryMechanism, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
+import type { Allocation, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -14,6 +14,7 @@ import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
+import { dom0Of } from "./dom0.ts";
 import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
@@ -26,8 +27,10 @@ import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
-import { Processors, type Vcpu } from "./processors.ts";
+import { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
+import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
 import { ownRequestCost, VmmWork } from "./vmm-work.ts";
 
 const SECOND_US = 1e6;
@@ -48,7 +51,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   building = true;
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
-  readonly #mechanisms: readonly MemoryMechanism[];
   readonly #allocation: Allocation;
   readonly #scheduler: Scheduler;
   readonly #drivers: GuestDrivers;
@@ -56,6 +58,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
   readonly #startCost: CostVector;
+  readonly #console: ServiceConsole | undefined;
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
@@ -63,7 +66,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #warmupUs: number;
   #now = 0;
   #ended = false;
-  #finished = 0;
 
   constructor(
     vmm: Vmm,
@@ -88,13 +90,12 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
-    this.#mechanisms = parts.mechanisms;
     this.#allocation = parts.allocation;
     this.#scheduler = parts.scheduler;
-    this.#drivers = new GuestDrivers(workloads, this.#mechanisms, this.#allocation, () => this.nowUs);
-    const switches = new VcpuSwitches(profile, this.#scheduler.switchCycles);
-    const { cores } = profile;
-    this.processors = new Processors(cores, this.#scheduler, switches, this.ledger, this.#events, Event.Processor);
+    this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
+    const scheduler = parts.scheduler;
+    const switches = new VcpuSwitches(profile, scheduler.switchCycles);
+    this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
     this.devices = new HostDevices(
       vmm,
       profile,
@@ -107,7 +108,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
-    this.#site = { around: this, allocation: this.#allocation, mechanisms: this.#mechanisms, overhead, prices };
+    this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
+    if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
+    this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
@@ -115,6 +118,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
       this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
     }
+    this.#site.dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();
     this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
@@ -129,6 +133,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       equalWork: workloads.every(({ name }) => name === workloads[0].name),
       configured: workloads.length,
       starts: this.#starts,
+      dom0: this.#site.dom0?.memory,
     });
   }
 
@@ -141,8 +146,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   findMemory(vm: number): StartAnswer {
-    const request = requestFor(this.#workloads[vm]);
-    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(request, this.nowUs));
+    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
   }
 
   lookAgain(waitUs: number): void {
@@ -151,11 +155,16 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   /** Its memory is taken at once; what filling it takes is run by whoever has the control plane. */
   build(vm: number, pages: number, built: Waiter): void {
-    const builder = this.devices.backend ?? this.#vmm;
-    this.#onAccountOf(builder.vcpu, () => {
+    this.#onAccountOf(this.#controlPlane.vcpu, () => {
       this.guests.push(buildLateGuest(vm, this.#workloads[vm], pages, this.#site));
+      this.#site.dom0?.useProcesses(built);
     });
-    builder.run(this.#startCost, built);
+    this.#controlPlane.run(this.#startCost, built);
+  }
+
+  /** Whoever builds VMs. */
+  get #controlPlane(): BackendVm | VmmWork {
+    return this.devices.backend ?? this.#vmm;
   }
 
   comesUp(vm: number): void {
@@ -182,16 +191,10 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
-      if (this.durationUs === 0 && !this.#starts.pending && this.#allFinished()) break;
+      if (this.durationUs === 0 && !this.#starts.pending && this.guests.every((guest) => guest.finished)) break;
     }
     this.processors.settle(this.#now);
     return this.#observer.outcome(this.#now);
-  }
-
-  /** Who has finished stays so: nobody is asked twice, and the first #finished guests not again. */
-  #allFinished(): boolean {
-    while (this.guests[this.#finished]?.finished) this.#finished++;
-    return this.#finished === this.guests.length;
   }
 
   #schedule(): void {
@@ -204,9 +207,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads.forEach(({ startUs }, vm) => {
       if (startUs !== undefined) at(startUs, Event.StartVm, vm);
     });
-    this.#mechanisms.forEach(({ periodUs }, i) => {
-      if (periodUs > 0) at(0, Event.Mechanism, i);
-    });
+    for (const [i, { periodUs }] of this.#site.mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
     if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
   }
@@ -238,8 +239,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);
         return again(FLUSH_PERIOD_US);
       case Event.Mechanism:
-        this.#onAccountOf(this.#vmm.vcpu, () => this.#mechanisms[subject].work());
-        return again(this.#mechanisms[subject].periodUs);
+        this.#onAccountOf(this.#vmm.vcpu, () => this.#site.mechanisms[subject].work());
+        return again(this.#site.mechanisms[subject].periodUs);
       case Event.Rebalance:
         this.#rebalance();
         return again(this.#allocation.periodUs);
@@ -252,6 +253,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(SECOND_US);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
+      case Event.Console:
+        return this.#console?.onEvent(this.#now);
       case Event.StartVm:
         return this.#starts.ask(subject);
       case Event.LookAgain:

@@ -3,7 +3,8 @@
  * pCPU while it holds it lets the others spin on. Whoever of them runs when it is free takes it; nobody queues.
  */
 import { cause } from "../core/ledger.ts";
-import type { Processors, Vcpu } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 const USER = cause("guest.user");
 

@@ -156,6 +156,17 @@ export class ProcessPages {
     if (--thread.depth === 0 && this.#children[process] > 0) this.#children[process]--;
   }
 
+  /** A service process has ended, and one that has mapped nothing takes its place. */
+  endService(process: number): void {
+    for (const pages of [this.#mappedPages, this.#writablePages]) {
+      pages.deleteRange(process * this.#pagesEach, (process + 1) * this.#pagesEach);
+    }
+    this.#mappedByTable.fill(0, process * this.#tables, (process + 1) * this.#tables);
+    this.#mapped[process] = 0;
+    this.#writable[process] = 0;
+    this.#files[process] = [];
+  }
+
   mapFile(thread: GuestThread, start: number, pages: number): void {
     const files = this.#filesOf(thread);
     const region: Region = { start, end: start + pages, kind: "file", writable: true };

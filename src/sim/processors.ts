@@ -1,57 +1,13 @@
 /** Physical CPUs, and the vCPUs that a scheduler puts on them. */
 import { cause, type Ledger } from "../core/ledger.ts";
-import { PendingCharges } from "../core/pending-charges.ts";
 import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
-import type { HeldBack } from "./held-back.ts";
+import { Vcpu, type VcpuWork } from "./vcpu.ts";
 import type { VcpuSwitches } from "./vcpu-switches.ts";
 
 const IDLE = cause("idle");
 const SPIN = cause("guest.kernel.spin");
 const NOBODY = -1;
-
-/** What runs on a vCPU. */
-export interface VcpuWork {
-  /** All cycles owed have been run: carry out their consequences and incur more. False: nothing to do until woken. */
-  advance(now: number): boolean;
-  /**
-   * Pages that a VM uses over and over, which a pCPU that it is put on has to fetch again. Absent: not a VM of its own, or
-   * one whose switches are in the price of its work.
-   */
-  readonly workingPages?: number;
-  /** The vCPU has run up to its {@link Vcpu.milestone}. */
-  passed?(now: number): void;
-  /** A vCPU that spins has a pCPU: whether it gets what it spins for. */
-  endsSpinning?(): boolean;
-  /** Counts time for which it is ready and others run in its place. Absent: nobody asks. */
-  readonly heldBack?: HeldBack;
-}
-
-export class Vcpu {
-  readonly index: number;
-  readonly work: VcpuWork;
-  readonly pending = new PendingCharges();
-  /** Cycles of `pending` that have been run. */
-  executed = 0;
-  /** When it has run so much of `pending`, its work is told; Infinity: never. */
-  milestone = Infinity;
-  /** It waits for another vCPU without giving its pCPU up. */
-  spinning = false;
-  /** Cycles that it has run in all. */
-  cyclesRun = 0;
-  asleep = true;
-  /** Where it ran last. */
-  cpu = 0;
-
-  constructor(index: number, work: VcpuWork) {
-    this.index = index;
-    this.work = work;
-  }
-
-  get owed(): number {
-    return this.pending.total - this.executed;
-  }
-}
 
 export class Processors {
   readonly vcpus: Vcpu[] = [];
@@ -91,7 +47,7 @@ export class Processors {
   }
 
   addVcpu(work: VcpuWork, settings: VcpuSettings): Vcpu {
-    const vcpu = new Vcpu(this.vcpus.length, work);
+    const vcpu = new Vcpu(this.vcpus.length, work, settings.pinnedTo);
     this.vcpus.push(vcpu);
     this.#scheduler.add(settings);
     return vcpu;
@@ -132,14 +88,9 @@ export class Processors {
   /** Stop who may not go on without the other vCPUs of its VM, and start on idle pCPUs who may now. */
   #keepTogether(now: number): void {
     for (let changed = true; changed; ) {
-      changed = false;
       for (let cpu = 0; cpu < this.#cpus; cpu++) this.#account(cpu, now);
       // First who can start: those who run are not stopped for a sibling that has only just been allowed to.
-      for (let cpu = 0; cpu < this.#cpus; cpu++) {
-        if (this.#running[cpu] !== NOBODY) continue;
-        this.#dispatch(cpu, now);
-        changed ||= this.#running[cpu] !== NOBODY;
-      }
+      changed = this.#dispatchIdle(now);
       for (let cpu = 0; cpu < this.#cpus; cpu++) {
         const running = this.#running[cpu];
         if (running === NOBODY) continue;
@@ -185,24 +136,45 @@ export class Processors {
 
   /** On an idle pCPU, if it may run on one, best where it ran last; else where it takes another's place. */
   #place(index: number, now: number): void {
-    const first = this.vcpus[index].cpu;
-    for (let i = 0; i < this.#cpus; i++) {
-      const cpu = (first + i) % this.#cpus;
+    const { cpu: last, pinnedTo } = this.vcpus[index];
+    const first = pinnedTo ?? last;
+    const end = first + (pinnedTo === undefined ? this.#cpus : 1);
+    for (let i = first; i < end; i++) {
+      const cpu = i % this.#cpus;
       if (this.#running[cpu] !== NOBODY) continue;
       this.#account(cpu, now);
       this.#dispatch(cpu, now);
       if (this.#running[cpu] !== NOBODY) return;
     }
-    for (let i = 0; i < this.#cpus; i++) {
-      const cpu = (first + i) % this.#cpus;
-      if (this.#running[cpu] === NOBODY) continue;
-      this.#account(cpu, now);
-      const at = this.#scheduler.preemptsAt(index, this.#running[cpu], now);
-      if (at === Infinity) continue;
-      if (at <= now) this.#yield(cpu, now);
-      else if (at < this.#sliceEnd[cpu]) this.#shorten(cpu, at, now);
+    for (let i = first; i < end; i++) {
+      const cpu = i % this.#cpus;
+      if (this.#running[cpu] === NOBODY || !this.#takesPlace(index, cpu, now)) continue;
+      // Who has to give way there may go elsewhere.
+      if (pinnedTo !== undefined) this.#dispatchIdle(now);
       return;
     }
+  }
+
+  /** Idle pCPUs look who waits. Returns whether one of them found somebody. */
+  #dispatchIdle(now: number): boolean {
+    let found = false;
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (this.#running[cpu] !== NOBODY) continue;
+      this.#account(cpu, now);
+      this.#dispatch(cpu, now);
+      found ||= this.#running[cpu] !== NOBODY;
+    }
+    return found;
+  }
+
+  /** Whether a ready vCPU takes the place of one that runs, now or before its slice is over. */
+  #takesPlace(index: number, cpu: number, now: number): boolean {
+    this.#account(cpu, now);
+    const at = this.#scheduler.preemptsAt(index, this.#running[cpu], now);
+    if (at === Infinity) return false;
+    if (at <= now) this.#yield(cpu, now);
+    else if (at < this.#sliceEnd[cpu]) this.#shorten(cpu, at, now);
+    return true;
   }
 
   /** The running vCPU gives way earlier than was said when it was put there. */

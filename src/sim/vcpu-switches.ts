@@ -10,7 +10,7 @@
 import { cause } from "../core/ledger.ts";
 import { PAGE_BYTES } from "../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import type { Vcpu } from "./processors.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 const SWITCH = cause("vmm.vcpu-switch");
 const LINE_FILL = cause("hardware.cache-line-fill");

@@ -5,7 +5,8 @@ import { kernelPaths } from "../guest/kernel-paths.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
 import type { Waiter } from "./io-job.ts";
-import type { Processors, Vcpu, VcpuWork } from "./processors.ts";
+import type { Processors } from "./processors.ts";
+import type { Vcpu, VcpuWork } from "./vcpu.ts";
 
 const VOLUME = cause("io.vmkernel.volume");
 

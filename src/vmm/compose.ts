@@ -25,6 +25,7 @@ export interface CompositionProblem {
 
 /** Cheapest for the guest first: sharing costs it nothing, host swapping most (Waldspurger 2002, sections 3 and 4). */
 const MEMORY_ORDER = [
+  "dom0-memory",
   "large-pages",
   "page-sharing",
   "ksmtuned",
@@ -35,6 +36,7 @@ const MEMORY_ORDER = [
   "ballooning",
   "vmware-balloon",
   "xen-balloon",
+  "hv-balloon",
   "patching",
   "compression",
   "linux-swap",

@@ -5,7 +5,14 @@
 import type { KernelMapping } from "../guest/kernel-pages.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
 import type { PageTableFormatName } from "../machine/profile.ts";
-import type { Allocation, DeviceQueue, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
+import type {
+  Allocation,
+  ConsoleSettings,
+  DeviceQueue,
+  HostContext,
+  MemoryMechanism,
+  Scheduler,
+} from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
@@ -56,6 +63,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly needs?: readonly string[];
   /** Schedulers: what they keep of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
   readonly keeps?: readonly ("reservation" | "limit")[];
+  /** Schedulers: the service console that runs beside the VMs; undefined: there is none. */
+  consoleOf?(parameters: P): ConsoleSettings | undefined;
   /** Memory parts: name or role of the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
   /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */

@@ -17,7 +17,7 @@ export const esx3 = defineVmm({
   mmu: shadowPaging(),
   memory: [pageSharing({ passMinutes: 60 }), vmwareBalloon(), hostSwap()],
   allocation: proportionalShares({ release: 3, samplePeriodSeconds: 60 }),
-  scheduler: proportionalShareCpu({ coScheduling: 3 }),
+  scheduler: proportionalShareCpu({ coScheduling: 3, serviceConsole: true }),
   disk: vmkernelDisk(),
   network: vmxnet(),
   overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },

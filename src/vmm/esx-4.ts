@@ -19,7 +19,7 @@ export const esx4 = defineVmm({
   mmu: nestedPaging({ largePages: true }),
   memory: [largePages(), pageSharing({ passMinutes: 60 }), vmwareBalloon(), compression(), hostSwap()],
   allocation: proportionalShares({ release: 4.1, samplePeriodSeconds: 60 }),
-  scheduler: proportionalShareCpu({ coScheduling: 3 }),
+  scheduler: proportionalShareCpu({ coScheduling: 3, serviceConsole: true }),
   disk: vmkernelDisk(),
   network: vmxnet(),
   overheadPerGuest: {

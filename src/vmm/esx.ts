@@ -17,7 +17,7 @@ export const esx = defineVmm({
   mmu: shadowPaging(),
   memory: [pageSharing(), vmwareBalloon(), hostSwap()],
   allocation: proportionalShares({ idleMemoryTax: 0.75 }),
-  scheduler: proportionalShareCpu({ coScheduling: 2 }),
+  scheduler: proportionalShareCpu({ coScheduling: 2, serviceConsole: true }),
   disk: vmkernelDisk(),
   network: vmkernelNetwork(),
   overheadPerGuest: { mib: 32, source: "Waldspurger 2002, section 5.2: typically 32 MB per VM" },

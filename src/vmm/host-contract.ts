@@ -142,6 +142,17 @@ export interface VcpuSettings extends CpuEntitlement {
   readonly drivers: boolean;
   /** Number of its VM, where that has several vCPUs; absent: it is the only one. */
   readonly vm?: number;
+  /** The only pCPU that it may run on; absent: any. */
+  readonly pinnedTo?: number;
+}
+
+/** A Linux system beside the VMs, from which the host is managed. */
+export interface ConsoleSettings {
+  /** Weight against a VM with shares of 1, and the least of pCPU 0 that it gets if it wants it, percent. */
+  readonly shares: number;
+  readonly reservationPercent: number;
+  /** What its agents take of a pCPU, percent. */
+  readonly loadPercent: number;
 }
 
 /**

@@ -9,7 +9,6 @@ import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
-import type { DecisionObserver } from "./memory-decision.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import { type Clairvoyance, MemoryRoles } from "./memory-roles.ts";
 import { Mark } from "./page-marks.ts";
@@ -43,8 +42,6 @@ export class HostMemory extends MemoryRoles {
   readonly requests = new DiskRequests();
   /** Who pays for what happens next. */
   payer: PendingCharges;
-  /** Who wants to know what is decided about memory; usually nobody. */
-  observer: DecisionObserver | undefined;
   /** Fewer free frames than this raise the alarm: the allocation policy wants to know. */
   alarmBelow = 0;
   alarm = false;
@@ -59,22 +56,20 @@ export class HostMemory extends MemoryRoles {
   /** The VMM's own frame of zeros, on top of those for VMs, if guest pages may be merged with one. */
   zeroFrame = -1;
   #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
-  readonly slots = new SwapSlots();
+  slots = new SwapSlots();
 
   constructor(profile: MachineProfile, totalFrames: number, payer: PendingCharges, vmm = "the VMM") {
     super();
     this.vmm = vmm;
     this.frames = new MachineFrames(totalFrames);
     this.payer = payer;
-    this.#costs = {
-      map: primitiveCost(profile, "page.map"),
-      zero: primitiveCost(profile, "page.zero"),
-      cowBreak: primitiveCost(profile, "page.cow-break"),
-    };
+    const cost = (what: string): number => primitiveCost(profile, `page.${what}`);
+    this.#costs = { map: cost("map"), zero: cost("zero"), cowBreak: cost("cow-break") };
   }
 
   addVm(pages: number, settings: VmMemory["settings"] = {}, number = this.vms.length): VmMemory {
-    const vm = new VmMemory(this.vms.at(-1), pages, settings, number);
+    const firstPage = this.vms.reduce((sum, vm) => sum + vm.pages, 0);
+    const vm = new VmMemory(this.vms.length, pages, settings, number, firstPage);
     this.vms.push(vm);
     if (this.clairvoyance !== undefined) vm.marks.addAll(Mark.Sampled);
     return vm;
@@ -95,13 +90,13 @@ export class HostMemory extends MemoryRoles {
   /** A guest page is read, whatever it holds. */
   touch(vm: VmMemory, ppn: number): void {
     if (vm.backing[ppn] < 0) this.#back(vm, ppn);
-    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, false);
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, true);
     if (this.frames.isShared(mpn)) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
@@ -127,7 +122,11 @@ export class HostMemory extends MemoryRoles {
 
   /** Move a mapped page to the host's swap space. */
   swapOut(vm: VmMemory, ppn: number): void {
-    this.#write(this.putAside(vm, ppn));
+    const copy = this.slots.takeCopy(vm, ppn);
+    if (copy < 0) return this.writeOut(this.putAside(vm, ppn));
+    this.unmap(vm, ppn);
+    vm.swapped++;
+    vm.backing[ppn] = slotCode(copy);
   }
 
   /** The same of a page that has been written before, when the disk had nothing to do. Returns its slot. */
@@ -157,13 +156,7 @@ export class HostMemory extends MemoryRoles {
     if (vm.isLarge(ppn)) this.largePages?.breakUp(vm, ppn);
   }
 
-  /** Move a page from the compression cache to the host's swap space; what it is there has been decompressed. */
-  swapOutCompressed(vm: VmMemory, ppn: number): void {
-    vm.swapped++;
-    this.#write(this.slots.place(vm, ppn, this.compressor?.take(vm, cacheCode(vm.backing[ppn])) ?? 0));
-  }
-
-  #write(slot: number): void {
+  writeOut(slot: number): void {
     this.swapOuts++;
     this.requests.add(DiskRequestKind.SwapWrite, slot);
     this.payer.add(SWAP_OUT, this.#costs.map);
@@ -193,6 +186,8 @@ export class HostMemory extends MemoryRoles {
     this.#leave(vm, ppn);
     vm.backing[ppn] = UNBACKED;
     vm.mapped--;
+    const copy = this.slots.takeCopy(vm, ppn);
+    if (copy >= 0) this.slots.release(copy);
     this.ager?.unmapped(vm, ppn);
   }
 
@@ -222,20 +217,35 @@ export class HostMemory extends MemoryRoles {
     } else {
       const slot = slotCode(place);
       this.frames.content[mpn] = this.slots.content(slot);
-      this.#readSlot(vm, ppn, slot);
-      this.releaseSlot(vm, slot);
-      this.clairvoyance?.cameBack(vm, ppn);
+      vm.swapped--;
+      const reader = this.clairvoyance ?? this.swapReader;
+      if (reader === undefined) {
+        this.readIn(slot);
+        this.slots.release(slot);
+      } else reader.readBack(vm, ppn, slot);
     }
     this.ager?.mapped(vm, ppn);
     return mpn;
   }
 
-  /** Who knows the future has put pages where they can be read in one go, and reads none that is about to be overwritten. */
-  #readSlot(vm: VmMemory, ppn: number, slot: number): void {
-    if (this.clairvoyance !== undefined && vm.foresight?.overwrites(ppn) === true) return;
-    this.requests.add(DiskRequestKind.SwapRead, this.clairvoyance === undefined ? slot : this.swapIns);
+  /** A page is read from this place of the host's swap space. */
+  readIn(place: number): void {
+    this.requests.add(DiskRequestKind.SwapRead, place);
     this.swapIns++;
     this.payer.add(SWAP_IN, this.#costs.map);
+  }
+
+  /** Bring a page back from its slot, which it keeps, before anybody asks for it. Returns whether there was a frame for it. */
+  readAhead(vm: VmMemory, ppn: number, slot: number): boolean {
+    if (this.frames.free === 0 && this.#makeRoom(vm, ppn) === 0) return false;
+    const mpn = this.#allocate(vm, ppn);
+    this.frames.content[mpn] = this.slots.content(slot);
+    vm.backing[ppn] = mpn;
+    vm.mapped++;
+    vm.swapped--;
+    this.readIn(slot);
+    this.ager?.mapped(vm, ppn);
+    return true;
   }
 
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
@@ -273,10 +283,13 @@ export class HostMemory extends MemoryRoles {
     return this.pinned.during(vm, ppn, () => this.roomMaker?.makeRoom() ?? 0);
   }
 
-  #noteActivity(vm: VmMemory, ppn: number): void {
+  #noteActivity(vm: VmMemory, ppn: number, write: boolean): void {
     const sampled = vm.marks.has(ppn, Mark.Sampled);
+    const isAhead = vm.marks.has(ppn, Mark.ReadAhead);
+    const hasCopy = isAhead || vm.marks.has(ppn, Mark.SwapCopy);
     vm.marks.clear(ppn);
     if (this.clairvoyance !== undefined) return this.clairvoyance.touched(vm, ppn);
+    if (hasCopy) this.swapReader?.used(vm, ppn, isAhead, write);
     if (!sampled) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);

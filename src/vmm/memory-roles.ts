@@ -1,4 +1,7 @@
 /** What single mechanisms do for the memory of a host, where a VMM has them. */
+import type { DriverDomain } from "./driver-domain.ts";
+import type { VmmText } from "./memory/vmm-text.ts";
+import type { DecisionObserver } from "./memory-decision.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
 /** How fast to scan, as somebody outside decides. */
@@ -58,8 +61,8 @@ export interface Clairvoyance {
   freed(vm: VmMemory, ppn: number): void;
   /** Back a page with a frame that holds its content already. Returns whether there is one. */
   back(vm: VmMemory, ppn: number): boolean;
-  /** A page has been read from the swap space. */
-  cameBack(vm: VmMemory, ppn: number): void;
+  /** As {@link SwapReader}. */
+  readBack(vm: VmMemory, ppn: number, slot: number): void;
 }
 
 /** Who keeps pages as patches to similar ones, if anybody does. */
@@ -76,6 +79,26 @@ export interface PageAger {
   unmapped(vm: VmMemory, ppn: number): void;
   /** The content of a page, wherever it was, is not needed any more. */
   forgotten(vm: VmMemory, ppn: number): void;
+}
+
+/** Who reads pages back from the host's swap space, if that does more than to read the one that is needed. */
+export interface SwapReader {
+  /** A page has been given a frame and its content, and must still be read from its slot, which may then be released. */
+  readBack(vm: VmMemory, ppn: number, slot: number): void;
+  /** A page of which there is a copy, or which was read ahead, is used for the first time since it was marked so. */
+  used(vm: VmMemory, ppn: number, isAhead: boolean, write: boolean): void;
+}
+
+/** Processes of the host that serve guests, whose text may have to be read before they can. */
+export interface ServingProcesses {
+  readonly text: VmmText;
+  /** The process of a VM serves a request: what it reads for that is in the text's requests. */
+  serve(vm: VmMemory): void;
+}
+
+/** Says how much memory a VM boots with, where more is added while it runs. */
+export interface HotAdding {
+  startupPages(configured: number): number;
 }
 
 /** Frees frames when there are none left. */
@@ -97,8 +120,15 @@ export class MemoryRoles {
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
+  swapReader: SwapReader | undefined;
+  vmmText: ServingProcesses | undefined;
+  hotAdding: HotAdding | undefined;
   discarder: PageDiscarder | undefined;
   ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;
   clairvoyance: Clairvoyance | undefined;
+  /** The domain with the drivers, which is none of the VMs; absent: its memory is not held against the host's. */
+  driverDomain: DriverDomain | undefined;
+  /** Who wants to know what is decided about memory; usually nobody. */
+  observer: DecisionObserver | undefined;
 }

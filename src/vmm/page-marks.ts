@@ -13,6 +13,9 @@ export const Mark = {
   Kept: 3,
   /** The accessed bit of the entry that maps it has been cleared since. */
   NotAccessed: 4,
+  /** The host's swap space has a copy of it, which a write makes worthless; the host has read it ahead of its use. */
+  SwapCopy: 5,
+  ReadAhead: 6,
 } as const;
 export type Mark = (typeof Mark)[keyof typeof Mark];
 

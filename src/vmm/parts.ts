@@ -16,8 +16,10 @@ import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
+import { dom0Memory } from "./memory/dom0-memory.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
 import { hostSwap } from "./memory/host-swap.ts";
+import { hvBalloon } from "./memory/hv-balloon.ts";
 import { hypercallbacks } from "./memory/hypercallbacks.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "./memory/ksm-tuner.ts";
 import { ksm } from "./memory/ksm.ts";
@@ -78,8 +80,10 @@ export {
   xenDriversNetwork,
   ballooning,
   compression,
+  dom0Memory,
   freePageReporting,
   hostSwap,
+  hvBalloon,
   hypercallbacks,
   ksmtuned,
   momKsm,
@@ -148,8 +152,10 @@ export const PARTS: readonly PartDefinition[] = [
   xenDriversNetwork.definition,
   ballooning.definition,
   compression.definition,
+  dom0Memory.definition,
   freePageReporting.definition,
   hostSwap.definition,
+  hvBalloon.definition,
   hypercallbacks.definition,
   ksmtuned.definition,
   momKsm.definition,

@@ -24,8 +24,8 @@ export class SwapSlots {
 
   /** Put a page of this content into a free slot: the one freed last, else a new one. Returns the slot. */
   place(vm: VmMemory, ppn: number, content: number): number {
-    const slot = this.#free.pop() ?? this.#newSlot();
-    this.#content[slot] = content;
+    const slot = this.#free.pop() ?? this.#used++;
+    this.keep(slot, content);
     vm.backing[ppn] = slotCode(slot);
     return slot;
   }
@@ -34,8 +34,13 @@ export class SwapSlots {
     this.#free.push(slot);
   }
 
-  #newSlot(): number {
-    if (this.#used === this.#content.length) this.#content = copyInto(this.#content, new Uint32Array(this.#used * 2));
-    return this.#used++;
+  /** Give up the copy that a page in memory has in a slot. The slot, which is still taken; -1: it has none. */
+  takeCopy(_vm: VmMemory, _ppn: number): number {
+    return -1;
+  }
+
+  protected keep(slot: number, content: number): void {
+    if (slot >= this.#content.length) this.#content = copyInto(this.#content, new Uint32Array(slot * 2));
+    this.#content[slot] = content;
   }
 }

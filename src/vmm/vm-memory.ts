@@ -64,6 +64,8 @@ export interface BalloonPrice {
 
 /** The balloon driver in the guest, as the VMM reaches it. */
 export interface BalloonPort {
+  /** Give the guest up to so many pages that it has never had; returns how many it has taken. */
+  hotAdd?(pages: number): number;
   /** It has not yet run what its last step takes, or waits for the disk. */
   readonly busy?: boolean;
   /** Ask for a balloon of `target` pages; at most `most` pages move at once. */
@@ -166,6 +168,8 @@ export class VmMemory {
   balloonMayGrow = true;
   mapped = 0;
   ballooned = 0;
+  /** Of these, pages that the guest has never had: they may be added to it. */
+  absent = 0;
   swapped = 0;
   /** Pages in its compression cache. */
   compressed = 0;
@@ -198,10 +202,9 @@ export class VmMemory {
   /** It was moved away from this host. */
   evicted = false;
 
-  /** `before`: the VM built before it, if there is one. */
-  constructor(before: VmMemory | undefined, pages: number, settings: MemorySettings, number: number) {
-    this.index = before === undefined ? 0 : before.index + 1;
-    this.firstPage = before === undefined ? 0 : before.firstPage + before.pages;
+  constructor(index: number, pages: number, settings: MemorySettings, number: number, firstPage = 0) {
+    this.index = index;
+    this.firstPage = firstPage;
     this.number = number;
     this.pages = pages;
     this.settings = settings;

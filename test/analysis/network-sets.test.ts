@@ -53,6 +53,10 @@ function simulated(id: string): number {
   return row.simulate(bench);
 }
 
+function rates(direction: string, names: readonly string[]): number[] {
+  return names.map((name) => simulated(`menon06.${direction}.${name}`));
+}
+
 describe("the rows about I/O", () => {
   it("are each there once, under the name of their source", () => {
     expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
@@ -84,8 +88,6 @@ describe("the rows about I/O", () => {
   });
 
   it("predict the order of Menon 2006", () => {
-    const rates = (direction: string, names: readonly string[]): number[] =>
-      names.map((name) => simulated(`menon06.${direction}.${name}`));
     for (const order of [
       rates("tx", ["native", "driver", "guest-opt", "guest"]),
       rates("rx", ["native", "driver-opt", "driver", "guest-opt", "guest"]),

@@ -2,7 +2,8 @@
 import { cause, Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
 import { HeldBack } from "../../src/sim/held-back.ts";
-import { Processors, type Vcpu, type VcpuWork } from "../../src/sim/processors.ts";
+import { Processors } from "../../src/sim/processors.ts";
+import type { Vcpu, VcpuWork } from "../../src/sim/vcpu.ts";
 import { VcpuSwitches } from "../../src/sim/vcpu-switches.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";

@@ -70,11 +70,13 @@ export function addGuest(
 }
 
 /** The conservation law and the reference counts, recounted from scratch; one comparison, since this runs at every step. */
-export function checkFrames({ frames, vms, zeroFrame, patcher }: HostMemory): void {
+export function checkFrames({ frames, vms: guests, driverDomain, vmmText, zeroFrame, patcher }: HostMemory): void {
+  const vms = driverDomain === undefined ? guests : [...guests, driverDomain.vm];
   const byState = [0, 0, 0, 0];
   for (let mpn = 0; mpn < frames.numbered; mpn++) byState[frames.state(mpn)]++;
   // Frames without a number: those that have never been used, and those that the VMM keeps for good.
-  const numbered = frames.forVms + (zeroFrame >= 0 ? 1 : 0);
+  const numbered =
+    frames.forVms + (driverDomain?.ownPages ?? 0) + (vmmText?.text.pages ?? 0) + (zeroFrame >= 0 ? 1 : 0);
   byState[FrameState.Free] += numbered - frames.numbered;
   byState[FrameState.Overhead] += frames.total - numbered;
   const references = new Int32Array(frames.numbered);

@@ -155,9 +155,11 @@ describe.each([esx, xenPv])("guests of $name", (vmm) => {
   });
 });
 
+function sendsThenComputes(bytes: number): number {
+  return run(esx, [work(Op.Send, 1, bytes, 1, false)]).metrics.latency_mean_ms;
+}
+
 it("goes on with other things while the socket buffer holds what it has sent, and waits when it does not", () => {
-  const sendsThenComputes = (bytes: number): number =>
-    run(esx, [work(Op.Send, 1, bytes, 1, false)]).metrics.latency_mean_ms;
   expect(sendsThenComputes(SOCKET_BUFFER)).toBeLessThan(0.01);
   const over = 100_000;
   // As much as does not fit has to have left, up to the end of the window that it leaves in.

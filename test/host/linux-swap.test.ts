@@ -10,7 +10,11 @@ import { buildHost, checkFrames, type TestHost } from "./fixtures.ts";
 
 const PAGES = 1000;
 
-function hostWith(memory = [linuxSwap()], pages = PAGES, frames = 2 * pages): { host: TestHost; vm: VmMemory } {
+function hostWith(
+  memory = [linuxSwap({ textPages: 0 })],
+  pages = PAGES,
+  frames = 2 * pages,
+): { host: TestHost; vm: VmMemory } {
   const host = buildHost({ ...kvm, memory, allocation: proportionalShares() }, frames);
   const vm = host.memory.addVm(pages);
   for (let ppn = 0; ppn < PAGES; ppn++) host.memory.write(vm, ppn, ppn);
@@ -38,7 +42,7 @@ describe("a Linux host's swap", () => {
   });
 
   it.each([
-    ["spares what is in use", linuxSwap(), 0],
+    ["spares what is in use", linuxSwap({ textPages: 0 }), 0],
     ["where random victims take their part of it", hostSwap(), 60],
   ] as const)("%s", (_, part, least) => {
     const { host, vm } = hostWith([part]);
@@ -57,7 +61,7 @@ describe("a Linux host's swap", () => {
   });
 
   it("keeps a page that came back sooner than the active ones are old longer than one that is new", () => {
-    const { host, vm } = hostWith([linuxSwap()], PAGES + 1);
+    const { host, vm } = hostWith([linuxSwap({ textPages: 0 })], PAGES + 1);
     swapOut(host, vm, 1);
     for (const ppn of range(1, 301)) host.memory.read(vm, ppn);
     // The second time that these are found used, they become active; the next ones are taken.
@@ -71,7 +75,7 @@ describe("a Linux host's swap", () => {
   });
 
   it("finds whatever there is before it gives up, large pages among it", () => {
-    const { host, vm } = hostWith([largePages(), linuxSwap()], 1024, 2048);
+    const { host, vm } = hostWith([largePages(), linuxSwap({ textPages: 0 })], 1024, 2048);
     for (let ppn = 0; ppn < 1024; ppn++) host.memory.write(vm, ppn, ppn);
     expect(vm.isLarge(0)).toBe(true);
     while (vm.mapped > 0) expect(swapOut(host, vm, 100)).toBeGreaterThan(0);
@@ -82,7 +86,7 @@ describe("a Linux host's swap", () => {
 
   it("goes round the VMs and takes as large a part of each", () => {
     const allocation = harvester({ admissionRatio: 0 });
-    const host = buildHost({ ...kvm, memory: [linuxSwap()], allocation }, 5000);
+    const host = buildHost({ ...kvm, memory: [linuxSwap({ textPages: 0 })], allocation }, 5000);
     const vms = [1000, 3000, 2000].map((pages) => host.memory.addVm(pages));
     for (const vm of vms) for (let ppn = 0; ppn < vm.pages; ppn++) host.memory.write(vm, ppn, 1);
     expect(vms.reduce((sum, { swapped }) => sum + swapped, 0)).toBeGreaterThanOrEqual(1000);

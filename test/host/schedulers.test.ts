@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { cause, Ledger } from "../../src/core/ledger.ts";
 import { EventQueue } from "../../src/sim/event-queue.ts";
-import { Processors, type VcpuWork } from "../../src/sim/processors.ts";
+import { Processors } from "../../src/sim/processors.ts";
+import type { VcpuWork } from "../../src/sim/vcpu.ts";
 import { VcpuSwitches } from "../../src/sim/vcpu-switches.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import type { Scheduler } from "../../src/vmm/host-contract.ts";

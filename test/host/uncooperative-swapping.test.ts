@@ -1,8 +1,7 @@
 /**
  * What Amit et al. 2014 (VSwapper, section 3) found wrong with swapping by a host that knows nothing of its guests. None of it
  * is a rule of the model: each follows from what guest and host do, whether the host chooses at random, as ESX does, or by
- * age, as Linux does. The fifth, false page anonymity, needs pages of the VMM's own process on the host's lists; ESX has none,
- * and how many a Linux host has is not known here.
+ * age, as Linux does. The fifth, false page anonymity, is in vmm-text.test.ts; ESX has none of it.
  */
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "../../src/core/random.ts";
@@ -13,6 +12,7 @@ import type { HostMemory } from "../../src/vmm/host-memory.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
+import { Mark } from "../../src/vmm/page-marks.ts";
 import { addGuest, buildHost, SHAPE } from "./fixtures.ts";
 
 const FILE_PAGES = 1000;
@@ -69,7 +69,7 @@ function requestsForFile({ guest, memory, swapOut }: ReturnType<typeof cachedFil
 
 const HOSTS = [
   { name: "at random", part: hostSwap() },
-  { name: "by age", part: linuxSwap() },
+  { name: "by age", part: linuxSwap({ textPages: 0 }) },
 ];
 
 describe.each(HOSTS)("swapping by the host, $name", ({ part }) => {
@@ -91,8 +91,10 @@ describe.each(HOSTS)("swapping by the host, $name", ({ part }) => {
     const [{ swapIns }, { misses }] = [memory, guest.cache];
     for (let page = 900; page < FILE_PAGES; page++) guest.cache.read(page);
     expect(guest.cache.misses - misses).toBe(100);
-    // Dropping clean pages reads nothing: the only reads are those of old contents that the new ones overwrite.
-    expect(memory.swapIns - swapIns).toBe(100);
+    // Dropping clean pages reads nothing: the only reads are those of old contents that the new ones overwrite, and on Linux
+    // those of their neighbours, which nobody has used.
+    const ahead = vm.backing.filter((_, ppn) => vm.marks.has(ppn, Mark.ReadAhead)).length;
+    expect(memory.swapIns - swapIns).toBe(100 + ahead);
   });
 
   it("reads a page back only for the guest to clear it (false swap reads)", () => {
@@ -115,12 +117,13 @@ describe("what was sequential in the guest's file", () => {
   });
 
   it("is in order there by age as long as it is used in order, and then in no better order than it was used", () => {
-    const host = cachedFile(linuxSwap(), FILE_PAGES);
+    const host = cachedFile(linuxSwap({ textPages: 0 }), FILE_PAGES);
     expect(requestsForFile(host)).toBeLessThan(0.01);
     host.swapOut(host.memory.vms[0].mapped - 1);
     const random = new RandomStream(1, "order");
     const order = Array.from({ length: FILE_PAGES }, (_, page) => ({ page, at: random.below(2 ** 30) }));
     for (const { page } of order.sort((a, b) => a.at - b.at)) host.guest.cache.read(page);
-    expect(requestsForFile(host)).toBeGreaterThan(0.98);
+    // A request is for a cluster of eight pages at most, unless the next cluster happens to follow.
+    expect(requestsForFile(host)).toBeGreaterThan(1 / 8);
   });
 });

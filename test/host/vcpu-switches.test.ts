@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cause, Ledger } from "../../src/core/ledger.ts";
-import { Vcpu, type VcpuWork } from "../../src/sim/processors.ts";
+import { Vcpu, type VcpuWork } from "../../src/sim/vcpu.ts";
 import { VcpuSwitches } from "../../src/sim/vcpu-switches.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { profile } from "./fixtures.ts";

@@ -6,6 +6,8 @@ import { runHost } from "../../src/sim/host.ts";
 import type { Taken } from "../../src/sim/request-rings.ts";
 import { VmfsVolume, type VolumeRequest } from "../../src/sim/vmfs-volume.ts";
 import { ownRequestCost } from "../../src/sim/vmm-work.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { vmkernelDisk } from "../../src/vmm/io/vmkernel.ts";
 import type { VolumeSettings } from "../../src/vmm/host-contract.ts";
@@ -207,4 +209,14 @@ describe("VMs with thin disks", () => {
     expect(shared.metrics.vmfs_lock_wait_ms).toBeGreaterThan(0);
     expect(shared.metrics.elapsed_ms).toBeGreaterThan(thick.metrics.elapsed_ms);
   });
+});
+
+function problemsOf(blockMib: number): readonly string[] {
+  const changes = { "disk.thin": "on", "disk.block-mib": blockMib };
+  return composeVmm(esx, changes, PARTS).problems.map(({ message }) => message);
+}
+
+it("has blocks as VMFS has, and says so of others", () => {
+  expect([1, 2, 4, 8].flatMap(problemsOf)).toEqual([]);
+  expect(problemsOf(3)).toEqual(["vmkernel blockMib: a volume has blocks of 1, 2, 4 or 8 MiB, not 3"]);
 });

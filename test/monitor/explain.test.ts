@@ -318,7 +318,8 @@ describe("folding", () => {
           expect(sumOf(lines.filter((line) => line.cause === cause).map((line) => line.cost)), cause).toBe(cost);
         }
       }
-      expect(outline.flatMap(places).length).toBeLessThan(100);
+      // Of exec-proc's thousands of calls 102: its page tables come and go in four goes.
+      expect(outline.flatMap(places).length).toBeLessThan(105);
       expect(leftOut(explanation, outlineOf(explanation, true))).toBe(0);
     }
   });

@@ -27,6 +27,13 @@ describe("DAMON reclaim", () => {
     expect(path).toEqual([false, false, true, true, false, false, true, true, false, true]);
   });
 
+  it("divides 10 ms of CPU time a second by what is cold in each VM", () => {
+    const times = decideOnce(damonReclaim, seen(MIB)).actions.map((action) =>
+      action.kind === "reclaim" ? action.mostUs : NaN,
+    );
+    expect(times).toEqual([7500, 2500]);
+  });
+
   it("takes at most 128 MiB a second, of cold pages only", () => {
     expect(taken(64 * MIB)).toEqual([96 * MIB, 32 * MIB]);
     expect(taken(MIB)).toEqual([3 * MIB, MIB]);

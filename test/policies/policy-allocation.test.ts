@@ -6,6 +6,7 @@ import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { ColdPages } from "../../src/vmm/allocation/cold-pages.ts";
+import { primitiveCost } from "../../src/machine/profile.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
 import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
@@ -262,9 +263,12 @@ describe("a policy that is wrong", () => {
       return count;
     });
     expect(touched).toEqual([0, 0, 10, 20]);
-    cold.pageOut(vm, 12);
-    const out = Array.from(vm.backing.keys()).filter((ppn) => isSwapped(vm.backing[ppn]));
-    expect(out).toEqual([0, 1, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
+    cold.pageOut(vm, 12, Infinity);
+    const out = (): number[] => Array.from(vm.backing.keys()).filter((ppn) => isSwapped(vm.backing[ppn]));
+    expect(out()).toEqual([0, 1, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
+    // What is begun is finished: three pages where there is time for two and a half.
+    cold.pageOut(vm, 8, 2.5 * primitiveCost(profile, "page.map"));
+    expect(out()).toEqual([0, 1, 2, 3, 4, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
   });
 
   it("for a host that cannot page by force is no failure: the cell is skipped, with what is missing", () => {

@@ -25,7 +25,7 @@ const CACHED =
   "what the source's server reads while IOzone runs is not said; this one finds all but one in a hundred of its files in memory, " +
   "and waits for a write in one of seven requests";
 const LINK =
-  "the flood is short of processor before it is short of link, of which it takes 39 to 73 %; and the server beside it, as little " +
+  "the flood is short of processor before it is short of link, of which it takes 38 to 65 %; and the server beside it, as little " +
   "busy as assumed, gets what it needs of what its VM has";
 
 interface Stress {

@@ -5,10 +5,6 @@ import type { ValidationSet } from "./validation-set.ts";
 const SIGNALS =
   "cheaper flag writes, thirteen for a signal, explain 0.28 us of the 0.74 us by which the source finds Xen faster than bare " +
   "metal; it names alignment in the caches, which is not modelled";
-const FORK =
-  "VMware adds 420 us more to a fork than what is counted here costs, as much as 120 hidden faults: when it drops and refills " +
-  "shadow pages of processes that begin and end the source does not say";
-
 export const sosp03Processes: ValidationSet = {
   name: "xen03",
   source: SOURCE,
@@ -21,7 +17,7 @@ export const sosp03Processes: ValidationSet = {
     { name: "signal-install", calibrated: NATIVE },
     // lat_sig.c, bench_catch: less sending a signal that is none, kill(pid, 0), here a null call.
     { name: "signal-handle", corrections: { "null-call": -1 }, calibrated: NATIVE, reasons: { xen: SIGNALS } },
-    { name: "fork-proc", calibrated: NATIVE, reasons: { vmware: FORK } },
+    { name: "fork-proc", calibrated: NATIVE },
     { name: "exec-proc", calibrated: NATIVE },
     { name: "sh-proc", calibrated: NATIVE },
   ]),

@@ -180,13 +180,17 @@ function deviceSentences(explanation: Explanation, base: ExplainedVmm, vmm: Expl
   return parts.length === 0 ? [] : [`The devices differ, so the guest has other work; ${parts.join("; ")}.`];
 }
 
+/** What comes earlier or later on one VMM than on the other is no other work. */
 function onlyOn({ calls }: Explanation, some: ExplainedVmm, others: ExplainedVmm): string {
-  const counts = new Map<string, number>();
+  const more = new Map<string, number>();
   calls.forEach(({ action }, call) => {
-    const isOnlyHere = some.steps[call].length > 0 && others.steps[call].length === 0;
-    if (isOnlyHere) counts.set(action, (counts.get(action) ?? 0) + 1);
+    const difference = Number(some.steps[call].length > 0) - Number(others.steps[call].length > 0);
+    if (difference !== 0) more.set(action, (more.get(action) ?? 0) + difference);
   });
-  return [...counts].map(([action, count]) => `${amount(count)} x ${action}`).join(", ");
+  return [...more]
+    .filter(([, count]) => count > 0)
+    .map(([action, count]) => `${amount(count)} x ${action}`)
+    .join(", ");
 }
 
 function numberOf({ calls }: Explanation, kind: CallKind): number {

@@ -87,7 +87,10 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     return true;
   }
 
-  cameBack(vm: VmMemory, ppn: number): void {
+  /** Pages have been put where they can be read in one go, and none is read that is about to be overwritten. */
+  readBack(vm: VmMemory, ppn: number, slot: number): void {
+    if (vm.foresight?.overwrites(ppn) !== true) this.#memory.readIn(this.#memory.swapIns);
+    this.#memory.slots.release(slot);
     this.#aside.remove(this.#numberOf(vm, ppn));
     if (this.#contents !== undefined) this.#recall(vm.backing[ppn]);
   }

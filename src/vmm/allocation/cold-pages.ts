@@ -35,18 +35,23 @@ export class ColdPages {
     return cold;
   }
 
-  /** Page out up to `pages` cold pages of a VM, the oldest first; large pages are split for it. */
-  pageOut(vm: VmMemory, pages: number): void {
+  /**
+   * Page out up to `pages` cold pages of a VM, the oldest first; large pages are split for it. No more is begun when it has taken
+   * `mostCycles`.
+   */
+  pageOut(vm: VmMemory, pages: number, mostCycles: number): void {
     const marks = this.#marks.get(vm);
     if (marks === undefined) return;
+    const end = this.#memory.payer.total + mostCycles;
     let left = pages;
-    for (let age = MOST_PERIODS; age > 0 && left > 0; age--) left -= this.#pageOutOfAge(vm, marks, age, left);
+    for (let age = MOST_PERIODS; age > 0 && left > 0; age--) left -= this.#pageOutOfAge(vm, marks, age, left, end);
   }
 
-  /** Returns how many pages are out. */
-  #pageOutOfAge(vm: VmMemory, marks: Marks, age: number, most: number): number {
+  /** Until the payer owes `end` cycles. Returns how many pages are out. */
+  #pageOutOfAge(vm: VmMemory, marks: Marks, age: number, most: number, end: number): number {
+    const { payer } = this.#memory;
     let out = 0;
-    for (let ppn = 0; ppn < vm.pages && out < most; ppn++) {
+    for (let ppn = 0; ppn < vm.pages && out < most && payer.total < end; ppn++) {
       if (marks.survived[ppn] !== age || !this.#isCold(vm, marks, ppn)) continue;
       this.#memory.breakUp(vm, ppn);
       // Broken up, it may have found an equal page.

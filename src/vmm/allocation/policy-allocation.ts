@@ -56,6 +56,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly #cold: ColdPages | undefined;
   readonly #forced: readonly MemoryMechanism[];
   readonly #canBalloon: boolean;
+  readonly #megahertz: number;
   #state: S;
   #nextUs = -Infinity;
   #waitUs: number;
@@ -73,13 +74,20 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#policy = policy;
     this.#parameters = parameters;
     this.#memory = context.memory;
+    this.#megahertz = context.profile.megahertz;
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
     this.balloons = policy.balloons;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
-    this.#view = new HostView(context.memory, parameters, this.#forced.length > 0, this.#cold);
+    this.#view = new HostView(
+      context.memory,
+      parameters,
+      this.#forced.length > 0,
+      policy.signals.includes("dom0"),
+      this.#cold,
+    );
     this.#state = answerOf(this.name, "start", () => policy.start(parameters));
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
@@ -209,9 +217,13 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #act(action: Action, vm: VmMemory): void {
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
-    else if (action.kind === "reclaim") this.#cold?.pageOut(vm, Math.floor(action.kib / KIB_PER_PAGE));
+    else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
     else if (action.kind === "evict") this.#evict(vm);
     vm.target = vm.size ?? vm.target;
+  }
+
+  #reclaim(vm: VmMemory, kib: number, mostUs: number): void {
+    this.#cold?.pageOut(vm, Math.floor(kib / KIB_PER_PAGE), mostUs * this.#megahertz);
   }
 
   /** The VM leaves the host: it does not run here again, and its frames are free for others. */

@@ -1,6 +1,7 @@
 /** What is told of the decisions of a policy: its rule, and of what it saw the signals that it says it reads. */
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
+import { DOM0 } from "../driver-domain.ts";
 import type { Figures, MemoryDecision } from "../memory-decision.ts";
 import {
   type Action,
@@ -66,7 +67,7 @@ export function actionTaken<P extends Parameters, S>(
   return {
     by: policy.name,
     rule: action.rule,
-    ...(vm && { vm: Number(vm.name.slice(2)) }),
+    ...(vm && { vm: vm.name === DOM0 ? DOM0 : Number(vm.name.slice(2)) }),
     action: action.kind,
     outcome: { ...outcomeOf(action), ...taken },
     inputs: Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== undefined)) as Figures,

@@ -1,5 +1,6 @@
 /** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
 import { KIB_PER_PAGE } from "../../machine/page.ts";
+import { DOM0 } from "../driver-domain.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
@@ -19,12 +20,20 @@ export class HostView implements VmsByName {
   readonly #parameters: ViewParameters;
   readonly #hasSwapSpace: boolean;
   readonly #cold: ColdPages | undefined;
+  readonly #showsDom0: boolean;
   readonly #reports = new Map<VmMemory, { readonly askedUs: number; readonly report: GuestReport | undefined }>();
   readonly #names = new Map<string, VmMemory>();
 
   /** `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
-  constructor(memory: HostMemory, parameters: ViewParameters, hasSwapSpace: boolean, cold?: ColdPages) {
+  constructor(
+    memory: HostMemory,
+    parameters: ViewParameters,
+    hasSwapSpace: boolean,
+    showsDom0: boolean,
+    cold?: ColdPages,
+  ) {
     this.#cold = cold;
+    this.#showsDom0 = showsDom0;
     this.#memory = memory;
     this.#parameters = parameters;
     this.#hasSwapSpace = hasSwapSpace;
@@ -56,12 +65,19 @@ export class HostView implements VmsByName {
         swappedInPages: swapIns,
         swappedOutPages: swapOuts,
       },
-      vms: running.map((vm) => this.#observeVm(vm, nowUs)),
+      vms: [...this.#observeDom0(nowUs), ...running.map((vm) => this.#observeVm(`vm${vm.number}`, vm, nowUs))],
     };
   }
 
-  #observeVm(vm: VmMemory, nowUs: number): VmObservations {
-    const name = `vm${vm.number}`;
+  /** Whoever manages it has a minimum of its own for it. */
+  #observeDom0(nowUs: number): VmObservations[] {
+    const { driverDomain } = this.#memory;
+    if (!this.#showsDom0 || driverDomain === undefined) return [];
+    const { vm, fixed } = driverDomain;
+    return [{ ...this.#observeVm(DOM0, vm, nowUs), minimum: 0, fixedSize: fixed }];
+  }
+
+  #observeVm(name: string, vm: VmMemory, nowUs: number): VmObservations {
     this.#names.set(name, vm);
     // A VM has the size that it came up with until it is given another.
     vm.size ??= vm.pages - vm.ballooned;
@@ -73,6 +89,7 @@ export class HostView implements VmsByName {
       target: vm.size * KIB_PER_PAGE,
       minimum: vm.least * KIB_PER_PAGE,
       maximum: vm.pages * KIB_PER_PAGE,
+      ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
       ...(this.#cold && { cold: this.#cold.count(vm, nowUs) * KIB_PER_PAGE }),

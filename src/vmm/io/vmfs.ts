@@ -2,6 +2,8 @@
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { VolumeSettings } from "../host-contract.ts";
 
+const BLOCKS_MIB: readonly number[] = [1, 2, 4, 8];
+
 export interface VmfsParameters {
   readonly thin: boolean;
   readonly blockMib: number;
@@ -38,6 +40,13 @@ export const vmfsParameters = {
     source: "assumption: nobody else uses the volume",
   },
 } as const;
+
+/** What is wrong with the settings, or undefined. */
+export function volumeProblem({ blockMib }: VmfsParameters): string | undefined {
+  return BLOCKS_MIB.includes(blockMib)
+    ? undefined
+    : `blockMib: a volume has blocks of 1, 2, 4 or 8 MiB, not ${blockMib}`;
+}
 
 /** Undefined: nothing about the volume ever changes. */
 export function volumeOf({

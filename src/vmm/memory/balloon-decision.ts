@@ -1,12 +1,13 @@
 /** What is told of a step of a balloon: where it was to go, and how far it got. */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
+import { DOM0 } from "../driver-domain.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { Figures } from "../memory-decision.ts";
 import type { VmMemory } from "../vm-memory.ts";
 
 /** Let `step` move a VM's balloon towards `wanted` pages, and tell whoever watches the host if it has moved. */
 export function balloonStep(
-  { observer }: HostMemory,
+  { observer, driverDomain }: HostMemory,
   by: string,
   vm: VmMemory,
   wanted: number,
@@ -19,7 +20,7 @@ export function balloonStep(
   observer?.decided({
     by,
     rule: vm.size === undefined ? "to its target" : "to its size",
-    vm: vm.number,
+    vm: vm === driverDomain?.vm ? DOM0 : vm.number,
     action: vm.ballooned > pages ? "inflate" : "deflate",
     outcome: { moved_pages: Math.abs(vm.ballooned - pages), balloon_mib: vm.ballooned / PAGES_PER_MIB },
     inputs: before,

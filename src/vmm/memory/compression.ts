@@ -54,7 +54,7 @@ class Compression implements MemoryMechanism, PageCompressor {
     if (pages === 0) return false;
     while (!cache.hasRoom(pages)) {
       if (cache.length === 0 || memory.slots.left === 0) return false;
-      memory.swapOutCompressed(vm, cache.oldestPage);
+      this.#swapOut(vm, cache.oldestPage);
     }
     // Its own frame is free now, if the cache needs one.
     memory.unmap(vm, ppn);
@@ -63,6 +63,13 @@ class Compression implements MemoryMechanism, PageCompressor {
     vm.compressed++;
     memory.payer.add(COMPRESS, this.#costs.map);
     return true;
+  }
+
+  /** What was compressed is decompressed before it is written. */
+  #swapOut(vm: VmMemory, ppn: number): void {
+    const content = this.take(vm, cacheCode(vm.backing[ppn]));
+    vm.swapped++;
+    this.#memory.writeOut(this.#memory.slots.place(vm, ppn, content));
   }
 
   take(vm: VmMemory, place: number): number {

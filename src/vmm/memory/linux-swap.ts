@@ -1,21 +1,22 @@
 /**
  * Swapping by a host that is Linux (6.1, mm/vmscan.c): a guest's pages are anonymous memory of its VMM's process, in a control
  * group of its own, and reclaim ages them on an active and an inactive list by the accessed bits of the tables that map them.
- * A page found used twice becomes active, and so does one that comes back sooner than the active pages are old.
- *
- * Text of the VMM's process, which is reclaimed before anonymous memory (Amit et al. 2014, VSwapper: false page anonymity),
- * has no pages here: how many there are, and when a guest needs them, is not in the source. Nor does a fault read the pages
- * that lie next to its own on the disk.
+ * A page found used twice becomes active, and so does one that comes back sooner than the active pages are old. Text of the
+ * processes is on lists of files beside them.
  */
 import { PageDescriptors } from "../../guest/page-descriptors.ts";
 import type { PageList } from "../../guest/page-list.ts";
-import { PageFlag, type PagePool, SplitLru } from "../../guest/split-lru.ts";
+import { anonymousShare, mayDeactivate } from "../../guest/scan-balance.ts";
+import { type GroupLists, PageFlag, type PagePool, SplitLru } from "../../guest/split-lru.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { PageAger } from "../memory-roles.ts";
 import { Mark } from "../page-marks.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { LinuxSwapSlots } from "./linux-swap-slots.ts";
+import { SwappedReadahead } from "./swapped-readahead.ts";
+import { TEXT_PAGES, VmmText } from "./vmm-text.ts";
 
 /** Most pages looked at before the other list has its turn (SWAP_CLUSTER_MAX). */
 const BATCH = 32;
@@ -26,18 +27,22 @@ const ONLY_GROUP = 0;
 
 export interface LinuxSwapParameters extends Record<string, number | boolean> {
   spacePercent: number;
+  wholeClusters: boolean;
+  textPages: number;
 }
 
-/** The lists of one VM's pages. */
+/** The lists of one VM's pages, and of the text that is charged to it: a page of text comes after all of the VM's. */
 class AgedPages {
   readonly lru: SplitLru;
   readonly descriptors: PageDescriptors;
+  readonly firstText: number;
   /** Pages looked at, each as a part of all there were: how often reclaim has been round. */
   rounds = 0;
 
-  constructor(pages: number) {
-    this.descriptors = new PageDescriptors(pages, true);
-    this.lru = new SplitLru(this.descriptors, 1, pages, 0);
+  constructor(pages: number, text: number) {
+    this.firstText = pages;
+    this.descriptors = new PageDescriptors(pages + text, true);
+    this.lru = new SplitLru(this.descriptors, 1, pages, text);
   }
 
   get pool(): PagePool {
@@ -51,6 +56,16 @@ class AgedPages {
   get inactive(): PageList {
     return this.pool.groups[ONLY_GROUP].inactive;
   }
+
+  get text(): GroupLists {
+    return this.lru.files.groups[ONLY_GROUP];
+  }
+
+  addText(page: number): void {
+    const { descriptors, lru, firstText } = this;
+    descriptors.cover(firstText + page);
+    lru.add(firstText + page, lru.files, page, ONLY_GROUP);
+  }
 }
 
 class LinuxSwap implements MemoryMechanism, PageAger {
@@ -58,12 +73,19 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   readonly kind = "forced";
   readonly periodUs = 0;
   readonly #memory: HostMemory;
+  readonly #slots: LinuxSwapSlots;
+  readonly #text: VmmText;
   readonly #aged: (AgedPages | undefined)[] = [];
 
-  constructor({ spacePercent }: LinuxSwapParameters, { memory }: HostContext) {
+  constructor({ spacePercent, wholeClusters, textPages }: LinuxSwapParameters, { memory, profile }: HostContext) {
     this.#memory = memory;
-    if (spacePercent > 0) memory.slots.capacity = Math.floor((memory.frames.forVms * spacePercent) / 100);
+    const capacity = spacePercent > 0 ? Math.floor((memory.frames.forVms * spacePercent) / 100) : undefined;
+    this.#slots = new LinuxSwapSlots(capacity);
+    memory.slots = this.#slots;
+    memory.swapReader = new SwappedReadahead(memory, this.#slots, profile, wholeClusters);
     memory.ager = this;
+    this.#text = new VmmText(memory, textPages);
+    memory.vmmText = { text: this.#text, serve: (vm) => this.#serve(vm) };
   }
 
   work(): void {}
@@ -100,27 +122,38 @@ class LinuxSwap implements MemoryMechanism, PageAger {
       this.#shrink(vm, aged, Math.max(0, priority), goal);
     }
     aged.pool.seenActivations = aged.pool.activations;
+    aged.lru.files.seenActivations = aged.lru.files.activations;
     return frames.free - before;
   }
 
-  /** Scan both lists in turns (shrink_lruvec, inactive_is_low). */
+  /** Scan all lists in turns (shrink_lruvec). */
   #shrink(vm: VmMemory, aged: AgedPages, priority: number, goal: number): void {
-    const { pool } = aged;
-    const mayDeactivate = pool.activations !== pool.seenActivations || pool.inactiveIsLow;
-    let inactive = aged.inactive.length >> priority;
-    let active = mayDeactivate ? aged.active.length >> priority : 0;
-    while (inactive > 0 || active > 0) {
+    const { lru, text } = aged;
+    const share = lru.files.length === 0 ? 1 : anonymousShare(lru, priority);
+    // Close to the end of memory all of both is looked at (SCAN_EQUAL).
+    const [ofAnonymous, ofText] = priority === 0 ? [1, 1] : [share, 1 - share];
+    const part = (list: PageList, of: number): number => Math.floor((list.length >> priority) * of);
+    let inactive = part(aged.inactive, ofAnonymous);
+    let active = mayDeactivate(lru.anonymous) ? part(aged.active, ofAnonymous) : 0;
+    let inactiveText = part(text.inactive, ofText);
+    let activeText = mayDeactivate(lru.files) ? part(text.active, ofText) : 0;
+    while (inactive > 0 || active > 0 || inactiveText > 0 || activeText > 0) {
       this.#shrinkActive(vm, aged, Math.min(BATCH, active));
       this.#shrinkInactive(vm, aged, Math.min(BATCH, inactive), goal);
+      this.#shrinkActiveText(aged, Math.min(BATCH, activeText));
+      this.#shrinkInactiveText(aged, Math.min(BATCH, inactiveText), goal);
       if (this.#memory.frames.free >= goal) return;
       inactive -= Math.min(BATCH, inactive);
       active -= Math.min(BATCH, active);
+      inactiveText -= Math.min(BATCH, inactiveText);
+      activeText -= Math.min(BATCH, activeText);
     }
   }
 
   #shrinkInactive(vm: VmMemory, aged: AgedPages, pages: number, goal: number): void {
     const { lru, pool, inactive } = aged;
     const { flags } = aged.descriptors;
+    const written = this.#memory.swapOuts;
     for (let left = Math.min(pages, inactive.length); left > 0; left--) {
       if (this.#memory.frames.free >= goal) return;
       const ppn = inactive.head;
@@ -133,6 +166,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
         else lru.rotate(ppn, pool);
       } else if (!this.#evict(vm, aged, ppn)) lru.rotate(ppn, pool);
     }
+    lru.noteCost(pool, this.#memory.swapOuts - written);
   }
 
   /** All go to the inactive list, used or not (shrink_active_list: only program text in use may stay). */
@@ -142,6 +176,43 @@ class LinuxSwap implements MemoryMechanism, PageAger {
       this.#takeAccessed(vm, ppn);
       lru.deactivate(ppn, pool);
     }
+  }
+
+  /** Executable pages that were used stay, others if they were used twice (folio_check_references). */
+  #shrinkInactiveText({ lru, descriptors, text, firstText }: AgedPages, pages: number, goal: number): void {
+    const { flags } = descriptors;
+    for (let left = Math.min(pages, text.inactive.length); left > 0; left--) {
+      if (this.#memory.frames.free >= goal) return;
+      const at = text.inactive.head;
+      const page = at - firstText;
+      const wasReferenced = (flags[at] & PageFlag.Referenced) !== 0;
+      flags[at] &= ~PageFlag.Referenced;
+      if (this.#text.takeAccessed(page)) {
+        flags[at] |= PageFlag.Referenced;
+        if (wasReferenced || this.#text.isExecutable(page)) lru.activate(at, lru.files);
+        else lru.rotate(at, lru.files);
+      } else {
+        lru.evict(at, lru.files, page);
+        lru.remove(at, lru.files);
+        this.#text.evict(page);
+      }
+    }
+  }
+
+  /** Program text in use stays where it is (shrink_active_list). */
+  #shrinkActiveText({ lru, text, firstText }: AgedPages, pages: number): void {
+    for (let left = Math.min(pages, text.active.length); left > 0; left--) {
+      const at = text.active.head;
+      const used = this.#text.takeAccessed(at - firstText);
+      if (used && this.#text.isExecutable(at - firstText)) lru.rotate(at, lru.files);
+      else lru.deactivate(at, lru.files);
+    }
+  }
+
+  /** The process of a VM serves a request of its guest's. */
+  #serve(vm: VmMemory): void {
+    const aged = this.#agedOf(vm);
+    this.#text.use((page) => aged.addText(page));
   }
 
   /**
@@ -172,7 +243,10 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   #agedOf(vm: VmMemory): AgedPages {
     const known = this.#aged[vm.index];
     if (known !== undefined) return known;
-    const aged = new AgedPages(vm.pages);
+    const aged = new AgedPages(vm.pages, this.#text.pages);
+    this.#slots.makeRoomFor(vm);
+    // The first process has read the program.
+    if (this.#aged.length === 0) for (let page = 0; page < this.#text.pages; page++) aged.addText(page);
     // A VM that starts late has nothing to make up for.
     const others = this.#aged.map((other) => other?.rounds ?? Infinity);
     if (others.length > 0) aged.rounds = Math.min(...others);
@@ -195,6 +269,19 @@ export const linuxSwap = definePart<"memory", LinuxSwapParameters>({
       min: 0,
       max: 10_000,
       source: "a choice of whoever sets the host up",
+    },
+    wholeClusters: {
+      summary: "Every fault reads eight slots, used or not: kernels before 3.14",
+      default: false,
+      source: "Linux, commit ec8acf20afb8",
+      grade: "S",
+    },
+    textPages: {
+      summary: "Pages of its own program that the process of a VM uses to serve a disk request",
+      default: TEXT_PAGES,
+      unit: "pages",
+      min: 0,
+      source: "measured on QEMU 7.2, see src/vmm/memory/vmm-text.ts",
     },
   },
   needs: ["page.map"],

@@ -57,10 +57,9 @@ class XenBalloon implements MemoryMechanism {
   /** One batch of each driver that has something to do, and has done the one before. */
   work(): void {
     let moving = false;
-    for (const vm of this.#memory.vms) {
-      if (vm.evicted || vm.balloon === undefined) continue;
-      if (this.#runDriver(vm)) moving = true;
-    }
+    const { vms, driverDomain } = this.#memory;
+    for (const vm of vms) if (this.#runDriver(vm)) moving = true;
+    if (driverDomain !== undefined && this.#runDriver(driverDomain.vm)) moving = true;
     this.periodUs = moving ? BATCH_US : WATCH_US;
     this.#nowUs += this.periodUs;
   }
@@ -71,6 +70,7 @@ class XenBalloon implements MemoryMechanism {
 
   /** Whether there is more to do at once. */
   #runDriver(vm: VmMemory): boolean {
+    if (vm.evicted || vm.balloon === undefined) return false;
     const driver = this.#driverOf(vm);
     const target = this.#wanted(vm);
     // A new size wakes the driver up, whatever it waits for.

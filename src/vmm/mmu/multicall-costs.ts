@@ -7,6 +7,8 @@ const NAMES = {
   validate: "xen.validate-entry",
   convertEntry: "xen.convert-entry",
   emulatedWrite: "xen.emulated-write",
+  walkUpper: "xen.walk-upper-table",
+  walkRoot: "xen.walk-root",
   tableMapping: "xen.table-mapping",
   pin: "xen.pin-table",
   pinUpper: "xen.pin-upper-table",

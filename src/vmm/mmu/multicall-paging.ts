@@ -24,6 +24,7 @@ const EMULATED_WRITE = cause("vmm.direct.emulated-write");
 const ROOT_SWITCH = cause("vmm.direct.root-switch");
 const FLUSH = cause("vmm.direct.tlb-flush");
 const CONVERT = cause("guest.paravirtual");
+const WALK = cause("guest.paravirtual.walk");
 
 const SET_PTE = event("set_pte");
 const MODIFY_PROT_START = event("ptep_modify_prot_start");
@@ -42,6 +43,8 @@ const FLUSH_ONE = event("flush_tlb_one_user");
  */
 const CONVERSIONS_PER_FAULT = 8;
 const CONVERSIONS_PER_PROTECTION = 5;
+/** And on its way through a tree: of the entry that leads to a table, and of the entry that maps the table itself. */
+const CONVERSIONS_PER_TABLE = 2;
 
 /** No address space is loaded: the kernel runs on its own tables. */
 const NO_ROOT = -1;
@@ -266,11 +269,15 @@ export class MulticallPaging implements Mmu {
     this.#meter.spendMany(TABLE_MAPPING, copies, this.#costs.tableMapping);
   }
 
-  /** Machine frames of the tables below a root, lowest level first, the root last. */
+  /**
+   * Machine frames of the tables below a root, lowest level first, the root last. To find them the guest looks at every
+   * entry of the tables above the lowest level (__xen_pgd_walk, mmu_pv.c).
+   */
   #tree(root: number): number[] {
     const { memory, machineOf } = this.#guarded;
     const byLevel: number[][] = Array.from({ length: memory.format.levels }, () => []);
     byLevel[memory.format.levels - 1].push(machineOf[root]);
+    this.#meter.spend(WALK, this.#costs.walkRoot);
     for (let level = memory.format.levels - 1; level > 0; level--) {
       for (const table of byLevel[level]) {
         for (let index = 0; index < memory.entriesPerTable; index++) {
@@ -278,8 +285,11 @@ export class MulticallPaging implements Mmu {
           if ((entry & Pte.Present) !== 0) byLevel[level - 1].push(frameOf(entry));
         }
       }
+      if (level > 1) this.#meter.spendMany(WALK, byLevel[level - 1].length, this.#costs.walkUpper);
     }
-    return byLevel.flat();
+    const tables = byLevel.flat();
+    this.#meter.spendMany(CONVERT, tables.length * CONVERSIONS_PER_TABLE, this.#costs.convertEntry);
+    return tables;
   }
 }
 

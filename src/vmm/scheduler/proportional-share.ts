@@ -11,11 +11,17 @@ import { ReadyList } from "./ready-list.ts";
 
 /** Release of ESX. */
 const FIRST_RELAXED = 3;
+const ANYWHERE = -1;
+/** Of the service console, against the 1,000 shares of a VM: 2,000 and 8 % (ESX Server 2.x administration guide). */
+const CONSOLE_SHARES = 2;
+const CONSOLE_RESERVATION_PERCENT = 8;
 
 export interface ProportionalShareCpuParameters extends Record<string, number | boolean> {
   quantumMs: number;
   coScheduling: number;
   skewMs: number;
+  serviceConsole: boolean;
+  consoleLoadPercent: number;
 }
 
 class ProportionalShareCpu implements Scheduler {
@@ -39,6 +45,8 @@ class ProportionalShareCpu implements Scheduler {
   /** Of those that may run: when their reservations are due, and their virtual times; Infinity for the others. */
   readonly #dueKey: number[] = [];
   readonly #shareKey: number[] = [];
+  /** The only pCPU that it may run on; -1: any. */
+  readonly #pinnedTo: number[] = [];
   readonly #waiting = new ReadyList();
   /** Least virtual time of a vCPU that cannot start alone. */
   #heldBack = Infinity;
@@ -55,7 +63,8 @@ class ProportionalShareCpu implements Scheduler {
     this.#together = together;
   }
 
-  add({ shares, reservationMhz, limitMhz, vm }: VcpuSettings): void {
+  add({ shares, reservationMhz, limitMhz, vm, pinnedTo = ANYWHERE }: VcpuSettings): void {
+    this.#pinnedTo.push(pinnedTo);
     this.#together?.add(vm);
     if (vm !== undefined && this.#together !== undefined) {
       this.runsUntil = (running, now) => now + (this.#together?.left(running) ?? Infinity);
@@ -86,7 +95,7 @@ class ProportionalShareCpu implements Scheduler {
   pick(cpu: number, now: number): number {
     this.#together?.leave(cpu);
     const waiting = this.#waiting;
-    const mayRunAt = this.#whoMayRun(now);
+    const mayRunAt = this.#whoMayRun(cpu, now);
     const due = waiting.least(this.#dueKey);
     const place = due >= 0 ? due : waiting.least(this.#shareKey);
     const heldBack = due < 0 && place >= 0 && this.#heldBack < this.#shareKey[waiting.vcpus[place]];
@@ -131,16 +140,18 @@ class ProportionalShareCpu implements Scheduler {
   }
 
   /** Set the keys of all that wait. Returns when the first of those that are ahead of their limits may run. */
-  #whoMayRun(now: number): number {
+  #whoMayRun(cpu: number, now: number): number {
     let earliest = Infinity;
     this.#heldBack = Infinity;
     for (const vcpu of this.#waiting.vcpus) {
-      const allowed = this.#allowed[vcpu] <= now && this.#mayStart(vcpu);
+      const pinnedTo = this.#pinnedTo[vcpu];
+      const here = pinnedTo === ANYWHERE || pinnedTo === cpu;
+      const allowed = here && this.#allowed[vcpu] <= now && this.#mayStart(vcpu);
       this.#shareKey[vcpu] = allowed ? this.#virtualTime[vcpu] : Infinity;
       // Its siblings have just been started, or run: it is one of them.
       if (allowed && this.#together?.belongsToRunning(vcpu) === true) this.#shareKey[vcpu] = -Infinity;
       this.#dueKey[vcpu] = allowed && this.#due[vcpu] <= now ? this.#due[vcpu] : Infinity;
-      if (this.#allowed[vcpu] > now) earliest = Math.min(earliest, this.#allowed[vcpu]);
+      if (here && this.#allowed[vcpu] > now) earliest = Math.min(earliest, this.#allowed[vcpu]);
     }
     return earliest;
   }
@@ -152,6 +163,10 @@ export const proportionalShareCpu = definePart<"scheduler", ProportionalShareCpu
   summary: "CPU time by shares between reservation and limit: the vCPU with the least virtual time runs next.",
   needs: ["hardware.tlb-flush"],
   keeps: ["reservation", "limit"],
+  consoleOf: ({ serviceConsole, consoleLoadPercent: loadPercent }) =>
+    serviceConsole
+      ? { shares: CONSOLE_SHARES, reservationPercent: CONSOLE_RESERVATION_PERCENT, loadPercent }
+      : undefined,
   parameters: {
     quantumMs: {
       summary: "Longest time a vCPU runs before the next decision",
@@ -175,6 +190,20 @@ export const proportionalShareCpu = definePart<"scheduler", ProportionalShareCpu
       unit: "ms",
       min: 0.1,
       source: "assumption: VMware published that there is a limit of some milliseconds, but no number",
+      grade: "A",
+    },
+    serviceConsole: {
+      summary: "A Linux system on pCPU 0 from which the host is managed, with memory of its own",
+      default: false,
+      source: "ESX Server up to 4.1; ESXi has none (ESX Server 2.x administration guide: service console)",
+    },
+    consoleLoadPercent: {
+      summary: "What the agents in the service console take of a pCPU",
+      default: 2,
+      unit: "%",
+      min: 0,
+      max: 100,
+      source: "assumption: agents that look at the VMs now and then",
       grade: "A",
     },
   },

@@ -7,6 +7,7 @@ export interface DamonReclaimParameters extends Record<string, number | boolean>
   midPercent: number;
   lowPercent: number;
   quotaMib: number;
+  quotaMs: number;
   watermarkPeriodSeconds: number;
 }
 
@@ -43,6 +44,14 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
       source: "mm/damon/reclaim.c",
       grade: "S",
     },
+    quotaMs: {
+      summary: "Most CPU time that reclaim takes in a second",
+      default: 10,
+      unit: "ms",
+      min: 0.1,
+      source: "mm/damon/reclaim.c",
+      grade: "S",
+    },
     watermarkPeriodSeconds: {
       summary: "Time between two looks at free memory",
       default: 5,
@@ -61,7 +70,9 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
     const part = active && cold > 0 ? Math.min(1, (parameters.quotaMib * MIB) / cold) : 0;
     const actions = vms.flatMap((vm): Action[] => {
       const kib = part * (vm.cold ?? 0);
-      return kib > 0 ? [{ kind: "reclaim", vm: vm.name, kib, rule: "cold" }] : [];
+      // Each VM has its part of the time.
+      const mostUs = (1000 * parameters.quotaMs * (vm.cold ?? 0)) / cold;
+      return kib > 0 ? [{ kind: "reclaim", vm: vm.name, kib, mostUs, rule: "cold" }] : [];
     });
     return { actions, state: { active, nextCheckUs } };
   },

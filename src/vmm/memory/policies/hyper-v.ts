@@ -42,12 +42,12 @@ interface Claim {
   readonly levels: readonly [number, number, number];
 }
 
-/** The balloon is memory that the VM does not have: the host takes it out of the report again. */
+/** The balloon is memory that the VM does not have: the host takes it out of the report again. The floor is that of what it has. */
 function claimOf(vm: VmObservations, bufferPercent: number): Claim | undefined {
-  const { guest, actual, minimum, maximum } = vm;
+  const { guest, actual, minimum, maximum, present = maximum } = vm;
   if (guest === undefined || !vm.canBalloon) return undefined;
-  const ballooned = maximum - actual;
-  const demand = hyperVReport({ committed: guest.committed, ballooned, maximum }) - ballooned;
+  const ballooned = present - actual;
+  const demand = hyperVReport({ committed: guest.committed, ballooned, maximum: present }) - ballooned;
   const wanted = clamp(demand * (1 + bufferPercent / 100), minimum, maximum);
   return { vm, levels: [minimum, clamp(demand, minimum, maximum), wanted] };
 }
@@ -72,10 +72,10 @@ export function hyperVSizes(claims: readonly Claim[], available: number): Readon
 }
 
 /** The driver never lets a balloon take what the guest's floor needs. */
-function nextSize({ actual, maximum, guest }: VmObservations, wanted: number, step: number): number {
+function nextSize({ actual, maximum, present = maximum, guest }: VmObservations, wanted: number, step: number): number {
   const aim = actual + (wanted - actual) * step;
   if (aim >= actual) return actual + Math.floor((aim - actual) / UNIT) * UNIT;
-  const spare = Math.max(0, (guest?.available ?? 0) - hyperVFloor(maximum / MIB) * MIB);
+  const spare = Math.max(0, (guest?.available ?? 0) - hyperVFloor(present / MIB) * MIB);
   return actual - Math.floor(Math.min(actual - aim, spare) / UNIT) * UNIT;
 }
 

@@ -7,6 +7,8 @@ import type { Figures } from "../../memory-decision.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
 export const SIGNALS = [
+  /** The domain with the drivers, as a VM called dom0: policies that leave it alone do not see it. */
+  "dom0",
   "host.free",
   "host.reclaimable",
   "host.swap",
@@ -65,6 +67,8 @@ export interface VmObservations {
   /** Range that the administrator allows. */
   readonly minimum: number;
   readonly maximum: number;
+  /** What the guest has been given so far, its balloon included; absent: all of its maximum. */
+  readonly present?: number;
   /** Host memory that backs it. */
   readonly resident: number;
   readonly hostSwapped: number;
@@ -74,6 +78,8 @@ export interface VmObservations {
   /** A balloon driver has reported. */
   readonly canBalloon: boolean;
   readonly migrating: boolean;
+  /** dom0: the administrator gave it its size (dom0_mem). */
+  readonly fixedSize?: boolean;
   /** Time lost waiting for memory since the VM started. */
   readonly stallUs: number;
   /** Absent: no report has come yet. */
@@ -99,8 +105,8 @@ export type Action = { readonly rule: string } & (
   | { readonly kind: "cap"; readonly vm: string; readonly kib: number }
   /** Move the VM to another host, or stop it. */
   | { readonly kind: "evict"; readonly vm: string }
-  /** Take back from the VM this much of what it has not touched lately. */
-  | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number }
+  /** Take back from the VM this much of what it has not touched lately, or what can be taken in so much CPU time. */
+  | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number; readonly mostUs?: number }
   /** A judgement for the administrator to see. */
   | { readonly kind: "flag"; readonly vm: string; readonly as: string }
   /** The request is granted this much. */

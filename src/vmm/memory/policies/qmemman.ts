@@ -159,7 +159,7 @@ export const qmemman = definePolicy<QmemmanParameters, QmemmanState>({
   grade: "S",
   cadenceUs: SECOND_US,
   balloons: true,
-  signals: ["host.free", "vm.actual", "vm.driver", "guest.available"],
+  signals: ["dom0", "host.free", "vm.actual", "vm.driver", "guest.available"],
   answersRequests: true,
   parameters: {
     usedFactor: ratio("A domain prefers this many times what it uses", 1.3),

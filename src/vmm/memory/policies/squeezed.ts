@@ -28,6 +28,8 @@ const SCRUB_PAUSE_US = 0.25 * SECOND_US;
 const LOOP_PAUSE_US = SECOND_US;
 
 export interface SqueezedParameters extends Record<string, number | boolean>, SqueezedPatience {
+  manageDom0: boolean;
+  dom0LeastMib: number;
   emergencyPoolMib: number;
   extraMib: number;
   deadBandKib: number;
@@ -119,12 +121,19 @@ function answer(amount: number, enough: boolean, inactive: readonly VmObservatio
   return { kind: "refuse", reason, rule };
 }
 
+/** The domains that it decides about. */
+function managed({ manageDom0, dom0LeastMib }: SqueezedParameters, vms: readonly VmObservations[]): VmObservations[] {
+  if (!manageDom0) return vms.filter(({ name }) => name !== "dom0");
+  return vms.map((vm) => (vm.name === "dom0" ? { ...vm, minimum: Math.min(dom0LeastMib * MIB, vm.maximum) } : vm));
+}
+
 function decide(
   parameters: SqueezedParameters,
-  { host, vms, request }: Observations,
+  { host, vms: seen, request }: Observations,
   state: SqueezedState,
   nowUs: number,
 ): Decision<SqueezedState> {
+  const vms = managed(parameters, seen);
   if (host.scrubbing >= SCRUBBING) return { actions: [], state, nextInUs: SCRUB_PAUSE_US };
   const domains = new Map(vms.map((vm) => [vm.name, watchDomain(parameters, vm, state.domains.get(vm.name), nowUs)]));
   const isActive = ({ name, canBalloon }: VmObservations): boolean => canBalloon && domains.get(name)?.active === true;
@@ -157,9 +166,23 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
   grade: "S",
   cadenceUs: 10 * SECOND_US,
   balloons: true,
-  signals: ["host.free", "vm.actual", "vm.driver"],
+  signals: ["dom0", "host.free", "vm.actual", "vm.driver"],
   answersRequests: true,
   parameters: {
+    manageDom0: {
+      summary: "dom0 has a part of its range like any other domain",
+      default: false,
+      source: "ocaml/squeezed/src/squeeze_xen.ml: dom0 is left alone",
+      grade: "S",
+    },
+    dom0LeastMib: {
+      summary: "dom0's dynamic minimum, where it is managed",
+      default: 1024,
+      unit: "MiB",
+      min: 0,
+      source: "ocaml/squeezed/src/squeeze_xen.ml",
+      grade: "S",
+    },
     emergencyPoolMib: {
       summary: "Memory kept free for the hypervisor; older releases: 1 MiB",
       default: 64,
@@ -214,7 +237,7 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
   start: () => ({ domains: new Map(), looping: false }),
   decide,
   figures(parameters, { host, vms }, state, nowUs) {
-    const active = vms.filter((vm) => {
+    const active = managed(parameters, vms).filter((vm) => {
       return vm.canBalloon && watchDomain(parameters, vm, state.domains.get(vm.name), nowUs).active;
     });
     const wanted = (parameters.emergencyPoolMib + parameters.extraMib) * MIB + (state.amount ?? 0);

@@ -38,11 +38,11 @@ export const xl = definePolicy<XlParameters, XlState | undefined>({
   grade: "S",
   cadenceUs: LOOK_US,
   balloons: false,
-  signals: ["host.free"],
+  signals: ["dom0", "host.free"],
   answersRequests: true,
   parameters: {
     autoballoon: {
-      summary: "Off where dom0 has a fixed size",
+      summary: "On means auto: unless dom0 has a fixed size, or none that is held against the host's memory",
       default: true,
       source: "docs/man/xl.conf.5: auto, on or off",
       grade: "D",
@@ -72,7 +72,8 @@ export const xl = definePolicy<XlParameters, XlState | undefined>({
     const missing = need - host.free - host.scrubbing;
     if (missing <= 0) return { actions: [{ kind: "grant", kib: need, rule: RULE }], state: undefined };
     const dom0 = vms.find(({ name }) => name === "dom0");
-    if (!parameters.autoballoon || dom0 === undefined) return refuse("not enough memory is free");
+    if (!parameters.autoballoon || dom0 === undefined || dom0.fixedSize === true)
+      return refuse("not enough memory is free");
     const wait = state ?? { sinceUs: nowUs, patienceUs: PATIENCE_US, dom0: dom0.actual };
     if (dom0.actual > wait.dom0) return refuse("dom0 grows while it is to shrink");
     const progress = state === undefined || dom0.actual < wait.dom0;
