@@ -2,7 +2,7 @@
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { oscillates } from "./memory-control.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
-import { keepsLevel, levelText, NONE_FINISHED, serviceOf, twoDecimals } from "./service-level.ts";
+import { keepsLevel, levelText, NONE_FINISHED, serviceOf, surelyLosesLevel, twoDecimals } from "./service-level.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
@@ -45,7 +45,9 @@ export function overcommitVerdict(
   const first = firstFailure(beyond, failed, level);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   if (highest === undefined) {
-    const sentence = `${strategy}: no overcommit keeps ${levelText(level)} (${confidence})${first}.`;
+    const unsure = beyond !== undefined && allStart(beyond) && !surelyLosesLevel(level, beyond);
+    const verb = unsure ? "is sure to keep" : "keeps";
+    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)} (${confidence})${first}.`;
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
@@ -74,12 +76,12 @@ function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
   if (level.metric === "p99") {
     if (keepsLevel(level, point)) return started;
     if (figure <= level.bound)
-      return `it is ${times(figure)} on average, but the seeds differ too much to be sure${admitted}`;
+      return `it is ${times(figure)} on average, but the seeds differ too much to be sure; more of them would tell${admitted}`;
     return `p99 latency is ${times(figure)} the uncommitted one${admitted}`;
   }
   if (keepsLevel(level, point)) return `${started}, though these do ${percent(figure)} of the work`;
   if (figure >= level.bound)
-    return `${percent(figure)} remains on average, but the seeds differ too much to be sure${admitted}`;
+    return `${percent(figure)} remains on average, but the seeds differ too much to be sure; more of them would tell${admitted}`;
   return `${percent(figure)} of it remains${admitted}`;
 }
 

@@ -93,7 +93,9 @@ function lossOf(point: VmCountPoint, level: ServiceLevel): string {
     return `${left}, with memory for all, too (${resource} ${Math.round(percent)} % busy)`;
   }
   const text = figureText(level, point, "with memory for all");
-  return surelyLosesLevel(level, point) ? text : `${text} on average, and the seeds differ too much to tell`;
+  return surelyLosesLevel(level, point)
+    ? text
+    : `${text} on average, and the seeds differ too much to be sure; more of them would tell`;
 }
 
 function figureText(level: ServiceLevel, service: Parameters<typeof serviceOf>[1], against: string): string {

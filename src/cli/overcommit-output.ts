@@ -13,14 +13,14 @@ interface Shown {
 
 /** Nothing of a run that was interrupted. */
 export async function showAnswer(
-  { summary, results, left }: Answer,
+  { summary, results, notes }: Answer,
   shown: (results: Results) => Promise<Shown>,
   args: OutputArguments,
 ): Promise<void> {
   if (results === undefined) return;
   const { reasonsText } = await import("./run-summary.ts");
   process.stderr.write(reasonsText(summary.cells ?? []));
-  for (const reason of left) console.error(`not varied: ${reason}`);
+  for (const note of notes) console.error(note);
   const { text, json } = await shown(results);
   const logs = await decisionsOf(summary, args);
   const report = await reportOf(summary, args);

@@ -20,8 +20,8 @@ export interface Answer {
   readonly summary: RunSummary;
   /** Undefined when the run was interrupted. */
   readonly results?: Results;
-  /** Inputs that could not be varied, and why. */
-  readonly left: readonly string[];
+  /** What the user should know of it: inputs that could not be varied, and why. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -48,7 +48,7 @@ export async function searchRatios(
     folder ??= `${defaultFolder(plan)}-${args.sensitivity ? "sensitivity" : "search"}-${precision}`;
     const growing = precision === undefined ? undefined : { folder, begun: further.length > 0 || varied !== undefined };
     const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
-    if (summary.cells === undefined) return { summary, left: [] };
+    if (summary.cells === undefined) return { summary, notes: [] };
     const { serviceLevel } = plan.manifest;
     const variations = variationsOf(plan.manifest);
     const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel, variations };
@@ -63,7 +63,7 @@ export async function searchRatios(
       varied = await varyInputs(matrix, file, plan, `${summary.folder}-inputs`);
       further.push(...startingRatios(overcommitCurves(results), varied));
     } else {
-      return { summary, results, left: varied?.left ?? [] };
+      return { summary, results, notes: (varied?.left ?? []).map((reason) => `not varied: ${reason}`) };
     }
   }
 }

@@ -1,5 +1,6 @@
 /** How many VMs a host holds: a run that grows by the numbers of VMs that a search asks for. */
 import { basename } from "node:path";
+import type { VmCountCurve } from "../analysis/vm-count.ts";
 import type { VmCountQuestion, VmCountStart, WantedCount } from "../experiment/vm-count-matrix.ts";
 import { type ExecuteArguments, executePlan } from "./execute-plan.ts";
 import type { Answer, MatrixText } from "./overcommit-search.ts";
@@ -31,19 +32,30 @@ export async function searchVmCounts(
     folder ??= `${defaultFolder(plan)}-search-vms`;
     const growing = { folder, begun: wanted.length > begun };
     const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
-    if (summary.cells === undefined) return { summary, left: [] };
+    if (summary.cells === undefined) return { summary, notes: [] };
     const { serviceLevel } = plan.manifest;
     const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel };
-    const further = vmCountCurves(results).flatMap((curve): WantedCount[] => {
+    const curves = vmCountCurves(results);
+    const further = curves.flatMap((curve): WantedCount[] => {
       const { strategy, workloads } = curve;
       const [workload] = start.workloads.length === 1 ? [start.workloads[0].workload] : workloads;
       const vms = nextVmCount(curve, mostOf(workload));
       return vms === undefined ? [] : [{ strategy, workload, vms }];
     });
     const isNew = (one: WantedCount): boolean => !wanted.some((other) => isSame(one, other));
-    if (!further.some(isNew)) return { summary, results, left: [] };
+    if (!further.some(isNew)) return { summary, results, notes: copiesIn(curves, start) };
     wanted.push(...further.filter(isNew));
   }
+}
+
+/** The memory of so many guests was measured, and no more. */
+function copiesIn(curves: readonly VmCountCurve[], { contents }: VmCountStart): readonly string[] {
+  const work = curves.flatMap(({ points }) => points.flatMap((point) => point.work));
+  return [...contents].flatMap(([name, guests]) => {
+    const copied = work.some(({ workload, vms }) => workload === name && vms > guests);
+    const what = `${name} has the memory of ${guests} guests; further VMs start as copies of these`;
+    return copied ? [`note: ${what}, so that page sharing looks better than it is`] : [];
+  });
 }
 
 function isSame(a: WantedCount, b: WantedCount): boolean {

@@ -12,9 +12,9 @@ export function copyInto<T extends Uint8Array | Uint16Array | Uint32Array | Int3
 const FIRST_LENGTH = 1024;
 
 /**
- * A length with room for `needed` entries, to grow to: a quarter more than now, so that at most a fifth is empty and each
- * entry is copied four times in the end. `most`: never more than that.
+ * A length with room for `needed` entries, to grow to: an eighth more than now, so that at most a ninth is empty and
+ * each entry is copied eight times in the end. `most`: never more than that.
  */
 export function lengthFor(needed: number, length: number, most = Infinity): number {
-  return Math.min(most, Math.max(FIRST_LENGTH, needed, length + (length >> 2)));
+  return Math.min(most, Math.max(FIRST_LENGTH, needed, length + (length >> 3)));
 }

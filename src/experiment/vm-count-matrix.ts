@@ -59,6 +59,8 @@ export interface VmCountStart {
   readonly strategies: readonly string[];
   /** Of a mix, under the name of its first workload. */
   readonly workloads: readonly { readonly workload: string; readonly fit: number }[];
+  /** By workload: of how many guests it has the contents of memory, where it has any; further VMs are copies of these. */
+  readonly contents: ReadonlyMap<string, number>;
 }
 
 /** Throws an {@link InputError} when not a single VM fits. */
@@ -66,8 +68,12 @@ export function vmCountStart(text: string, file: string, question: VmCountQuesti
   const [block] = readMatrix(overcommitMatrix(text, file, question), file).matrix.blocks;
   const strategies = block.vmms.map(({ label }) => label);
   const { mix } = block;
-  const pagesOf = (name: string): number =>
-    loadWorkload(locate("workloads", name, dirname(file))).workload.guest.memoryPages;
+  const contents = new Map<string, number>();
+  const pagesOf = (name: string): number => {
+    const { guest } = loadWorkload(locate("workloads", name, dirname(file))).workload;
+    if (guest.contents.length > 0) contents.set(name, guest.contents.length);
+    return guest.memoryPages;
+  };
   const workloads = block.workloads.map((workload) => {
     const parts = (mix ?? [{ workload, vms: 1 }]).map((part) => pagesOf(part.workload));
     const pages = (vms: number): number =>
@@ -78,5 +84,5 @@ export function vmCountStart(text: string, file: string, question: VmCountQuesti
     const needed = Math.round((Math.min(...parts) * KIB_PER_PAGE) / 1024);
     throw new InputError(`--host-memory: one VM of ${workload} has ${needed} MiB; expected a host of at least that`);
   });
-  return { strategies, workloads };
+  return { strategies, workloads, contents };
 }

@@ -36,12 +36,15 @@ export class AnonymousMemory implements PageOwner {
   majorFaults = 0;
   /** Faults on pages that were in the swap cache, or had a copy on the swap device. */
   swapCacheFaults = 0;
+  /** Of no meaning: it is there so that the compiler cannot drop the loops of {@link lookAhead}. */
+  seen = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
   /** Logical page -> PPN and, in the low bits, {@link Entry}; -1: never used; below: in swap slot -(place + 2). */
   readonly #place: Int32Array;
-  readonly #slotOf: Int32Array;
+  /** Logical page in memory -> slot with a copy of it, or -1. Empty until there is one. */
+  #slotOf = new Int32Array(0);
   /** Of slots that have been in use. */
   #slotContent = new Uint32Array(0);
   readonly #swap: SwapSpace;
@@ -60,7 +63,6 @@ export class AnonymousMemory implements PageOwner {
     this.#physical = physical;
     this.#requests = requests;
     this.#place = new Int32Array(logicalPages).fill(NONE);
-    this.#slotOf = new Int32Array(logicalPages).fill(NONE);
     this.#swap = new SwapSpace(swapPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
     this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
@@ -85,6 +87,23 @@ export class AnonymousMemory implements PageOwner {
   read(page: number): number {
     const ppn = this.#present(page, false);
     return ppn === NONE ? ZERO_CONTENT : this.#physical.read(ppn);
+  }
+
+  /**
+   * Entries `from` to `to` of `pages`, counted from page `first`, are about to be used. Nothing happens to them; but what the
+   * simulator knows of them has long left the processor's caches on a host of many VMs, and comes back several at a time if
+   * it is read in loops that wait for nothing in between.
+   */
+  lookAhead(first: number, pages: Uint32Array, from: number, to: number): void {
+    const { flags } = this.#pages.descriptors;
+    const place = this.#place;
+    let seen = 0;
+    for (let i = from; i < to; i++) seen ^= place[Math.min(first + pages[i], place.length - 1)];
+    for (let i = from; i < to; i++) {
+      const ppn = place[Math.min(first + pages[i], place.length - 1)] >> ENTRY_BITS;
+      if (ppn >= 0) seen ^= flags[ppn] ^ this.#physical.place(ppn);
+    }
+    this.seen = seen;
   }
 
   /** A process reads a logical page, whatever it holds. */
@@ -121,17 +140,17 @@ export class AnonymousMemory implements PageOwner {
   }
 
   evict(ppn: number, page: number): Evicted {
-    if (this.#pages.references(ppn) > 1) return Evicted.Kept;
-    const known = this.#slotOf[page];
+    if (this.#pages.kept === ppn) return Evicted.Kept;
+    const known = this.#copyOf(page);
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
     if (known === NONE) this.#writeOut(ppn, slot);
     if (known === NONE && this.#keepsCache) {
-      this.#slotOf[page] = slot;
+      this.#setCopy(page, slot);
       this.#setEntry(page, Entry.Absent);
       return Evicted.Writing;
     }
-    this.#slotOf[page] = NONE;
+    if (known !== NONE) this.#slotOf[page] = NONE;
     this.#place[page] = -(slot + 2);
     return Evicted.Safe;
   }
@@ -200,28 +219,27 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#pages.allocate(PageUse.Anonymous, page);
     if (ppn === NONE) return NONE;
     this.#place[page] = (ppn << ENTRY_BITS) | Entry.ReadOnly;
-    this.#slotOf[page] = slot;
+    this.#setCopy(page, slot);
     this.#physical.writeFromDisk(ppn, this.#slotContent[slot]);
     this.#requests.add(DiskRequestKind.SwapRead, slot);
     this.swapIns++;
     return ppn;
   }
 
-  /** A second reference keeps the page itself where it is while others are read. */
+  /** The page itself is to stay where it is while others are read. */
   #readAround(page: number, readahead: SwapReadahead): void {
     readahead.fault(page);
     const table = page - (page % TABLE_PAGES);
     const from = Math.max(readahead.from, table);
     const to = Math.min(readahead.to, table + TABLE_PAGES, this.#place.length);
-    const ppn = this.#place[page] >> ENTRY_BITS;
-    this.#pages.share(ppn);
+    this.#pages.kept = this.#place[page] >> ENTRY_BITS;
     for (let next = from; next < to; next++) {
       const place = this.#place[next];
       if (place >= NONE) continue;
       if (this.#readSlot(next, -(place + 2)) === NONE) break;
       this.#setEntry(next, Entry.ReadAhead);
     }
-    this.#pages.release(ppn);
+    this.#pages.kept = NONE;
   }
 
   #setEntry(page: number, entry: number): void {
@@ -233,9 +251,18 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #releaseSlot(page: number): void {
-    const slot = this.#slotOf[page];
+    const slot = this.#copyOf(page);
     if (slot === NONE) return;
     this.#swap.release(slot);
     this.#slotOf[page] = NONE;
+  }
+
+  #copyOf(page: number): number {
+    return this.#slotOf.length === 0 ? NONE : this.#slotOf[page];
+  }
+
+  #setCopy(page: number, slot: number): void {
+    if (this.#slotOf.length === 0) this.#slotOf = new Int32Array(this.#place.length).fill(NONE);
+    this.#slotOf[page] = slot;
   }
 }

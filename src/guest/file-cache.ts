@@ -142,7 +142,7 @@ export class FileCache implements PageOwner {
   }
 
   evict(ppn: number, page: number): Evicted {
-    if (this.#pages.references(ppn) > 1) return Evicted.Kept;
+    if (this.#pages.kept === ppn) return Evicted.Kept;
     this.#mapped.delete(page);
     this.#marked.delete(page);
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
@@ -185,15 +185,15 @@ export class FileCache implements PageOwner {
     this.#mapAround(page, from, to, text);
   }
 
-  /** Read what is missing of a window, and mark a page of it; a second reference keeps the page of the fault where it is. */
+  /** Read what is missing of a window, and mark a page of it; the page of the fault is to stay where it is. */
   #readAhead(ppn: number, from: number, to: number, marked: number): void {
-    this.#pages.share(ppn);
+    this.#pages.kept = ppn;
     for (let page = from; page < to; page++) {
       if (this.#cache.frameOf(page) !== NONE) continue;
       if (this.#readIn(page) === NONE) break;
       if (page === marked) this.#marked.add(page);
     }
-    this.#pages.release(ppn);
+    this.#pages.kept = NONE;
   }
 
   /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */

@@ -60,6 +60,8 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly descriptors: PageDescriptors;
   /** The control group to which pages of files are charged that come into memory now: one for each service process. */
   group = 0;
+  /** A page that must stay in memory while others are read, or -1. */
+  kept = NONE;
   /** Pages in the balloon. */
   ballooned = 0;
   kernel = 0;
@@ -106,9 +108,9 @@ export class GuestPages<R extends Replacement = Replacement> {
     return this.descriptors.item[ppn];
   }
 
-  /** How many page-table entries, or others, refer to a page that is not free. */
+  /** How many page-table entries, or others, refer to a page; 0: it is free. */
   references(ppn: number): number {
-    return this.descriptors.references[ppn];
+    return this.isFree(ppn) ? 0 : this.descriptors.references(ppn);
   }
 
   /**
@@ -138,10 +140,9 @@ export class GuestPages<R extends Replacement = Replacement> {
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
     this.free.remove(ppn);
-    const { flags, item: items, references } = this.descriptors;
+    const { flags, item: items } = this.descriptors;
     flags[ppn] = use;
     items[ppn] = item;
-    references[ppn] = 1;
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.add(ppn, use === PageUse.File, item);
     else if (use === PageUse.Balloon) this.ballooned++;
     else this.kernel++;
@@ -149,14 +150,13 @@ export class GuestPages<R extends Replacement = Replacement> {
 
   /** One more reference. */
   share(ppn: number): void {
-    this.descriptors.references[ppn] += 1;
+    this.descriptors.share(ppn);
   }
 
   /** One reference less; the last one frees the page. */
   release(ppn: number): void {
-    const { references, flags } = this.descriptors;
-    references[ppn] -= 1;
-    if (references[ppn] > 0) return;
+    if (this.descriptors.unshare(ppn)) return;
+    const { flags } = this.descriptors;
     const use = this.use(ppn);
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.remove(ppn, use === PageUse.File);
     else if (use === PageUse.Balloon) this.ballooned--;

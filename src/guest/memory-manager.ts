@@ -55,6 +55,7 @@ export class GuestMemory {
    */
   boot(shape: GuestShape, contents: Uint32Array): void {
     const order = pagesInUse(shape, contents);
+    this.pages.descriptors.cover(order.reduce((last, ppn) => Math.max(last, ppn), 0));
     let next = 0;
     for (let page = 0; page < shape.kernelPages; page++) this.pages.take(order[next++], PageUse.Kernel, page);
     for (let process = 0; process < shape.processes; process++) {

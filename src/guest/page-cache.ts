@@ -2,6 +2,7 @@
  * The guest's page cache over one file set, at either resolution: which file pages are in memory, and which of them must
  * still be written.
  */
+import { BitSet } from "../core/bit-set.ts";
 import type { GuestPages } from "./guest-pages.ts";
 
 const NOWHERE = -1;
@@ -11,14 +12,14 @@ export class PageCache {
   readonly size: number;
   readonly #pages: GuestPages;
   readonly #frameOf: Int32Array;
-  readonly #dirty: Uint8Array;
+  readonly #dirty: BitSet;
   #dirtyCount = 0;
 
   constructor(pages: GuestPages, filePages: number) {
     this.size = filePages;
     this.#pages = pages;
     this.#frameOf = new Int32Array(filePages).fill(NOWHERE);
-    this.#dirty = new Uint8Array(filePages);
+    this.#dirty = new BitSet(filePages);
   }
 
   /** The frame of a file page that a system call is about to use, or -1. */
@@ -44,21 +45,23 @@ export class PageCache {
   }
 
   isDirty(page: number): boolean {
-    return this.#dirty[page] === 1;
+    return this.#dirty.has(page);
   }
 
   markDirty(page: number): void {
-    this.#dirtyCount += 1 - this.#dirty[page];
-    this.#dirty[page] = 1;
+    if (this.#dirty.has(page)) return;
+    this.#dirtyCount++;
+    this.#dirty.add(page);
   }
 
   markClean(page: number): void {
-    this.#dirtyCount -= this.#dirty[page];
-    this.#dirty[page] = 0;
+    if (!this.#dirty.has(page)) return;
+    this.#dirtyCount--;
+    this.#dirty.delete(page);
   }
 
   /** The next dirty page from `from` on, or -1. */
   nextDirty(from: number): number {
-    return this.#dirtyCount === 0 ? -1 : this.#dirty.indexOf(1, from);
+    return this.#dirtyCount === 0 ? -1 : this.#dirty.next(from);
   }
 }

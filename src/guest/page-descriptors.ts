@@ -16,8 +16,8 @@ export class PageDescriptors {
   flags = new Uint8Array(0);
   /** Which file page or which logical anonymous page a page in use holds. */
   item = new Int32Array(0);
-  /** How many page-table entries, or others, refer to a page that is not free. */
-  references = new Uint16Array(0);
+  /** References to a page beyond its first one; empty until a page has several, which without page tables none ever has. */
+  #shared = new Uint16Array(0);
 
   readonly #onlyLists: boolean;
 
@@ -36,6 +36,23 @@ export class PageDescriptors {
     this.flags = copyInto(this.flags, new Uint8Array(this.room));
     if (this.#onlyLists) return;
     this.item = copyInto(this.item, new Int32Array(this.room));
-    this.references = copyInto(this.references, new Uint16Array(this.room));
+    if (this.#shared.length > 0) this.#shared = copyInto(this.#shared, new Uint16Array(this.room));
+  }
+
+  /** How many page-table entries, or others, refer to a page that is not free. */
+  references(page: number): number {
+    return this.#shared.length === 0 ? 1 : this.#shared[page] + 1;
+  }
+
+  share(page: number): void {
+    if (this.#shared.length === 0) this.#shared = new Uint16Array(this.room);
+    this.#shared[page]++;
+  }
+
+  /** One reference less; false: it was the only one. */
+  unshare(page: number): boolean {
+    if (this.#shared.length === 0 || this.#shared[page] === 0) return false;
+    this.#shared[page]--;
+    return true;
   }
 }

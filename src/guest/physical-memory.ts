@@ -3,6 +3,8 @@
  * or a place on the host's disk, is the VMM's affair; the guest cannot tell.
  */
 export interface PhysicalMemory {
+  /** Where the page is now: for looks ahead only, since nothing follows from it for the guest. */
+  place(ppn: number): number;
   /** Content id of a page. */
   read(ppn: number): number;
   /** A page is read, whatever it holds. */

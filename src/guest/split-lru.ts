@@ -83,7 +83,8 @@ export class SplitLru {
   readonly anonymous: PagePool;
   readonly files: PagePool;
   readonly #descriptors: PageDescriptors;
-  /** By page; as long as the descriptors. */
+  readonly #hasGroups: boolean;
+  /** By page; as long as the descriptors, and empty where there is one group only. */
   #groupOf = new Uint16Array(0);
   /** Evictions and activations so far (nonresident_age), in steps: how far pages that are out have aged. */
   #age = AGE_STEP;
@@ -92,14 +93,13 @@ export class SplitLru {
     this.anonymous = new PagePool(descriptors, groups, anonymousItems);
     this.files = new PagePool(descriptors, groups, fileItems);
     this.#descriptors = descriptors;
+    this.#hasGroups = groups > 1;
   }
 
   /** A page comes into memory with the content of an item, charged to a control group. */
   add(page: number, pool: PagePool, item: number, group: number): void {
-    const { flags, room } = this.#descriptors;
-    if (page >= this.#groupOf.length) this.#groupOf = copyInto(this.#groupOf, new Uint16Array(room));
-    flags[page] &= ~OWN_BITS;
-    this.#groupOf[page] = group;
+    this.#descriptors.flags[page] &= ~OWN_BITS;
+    if (this.#hasGroups) this.#setGroup(page, group);
     const shadow = pool.shadowOf(item);
     pool.setShadow(item, NEVER);
     if (shadow !== NEVER && this.#refault(page, pool, shadow)) this.#appendActive(page, pool);
@@ -153,7 +153,7 @@ export class SplitLru {
   putFirst(page: number, pool: PagePool): void {
     this.#takeOff(page, pool);
     this.#descriptors.flags[page] &= ~PageFlag.Active;
-    pool.groups[this.#groupOf[page]].inactive.prepend(page);
+    this.#listsOf(page, pool).inactive.prepend(page);
     pool.inactive++;
   }
 
@@ -185,18 +185,18 @@ export class SplitLru {
 
   #appendActive(page: number, pool: PagePool): void {
     this.#descriptors.flags[page] |= PageFlag.Active;
-    pool.groups[this.#groupOf[page]].active.append(page);
+    this.#listsOf(page, pool).active.append(page);
     pool.active++;
   }
 
   #appendInactive(page: number, pool: PagePool): void {
     this.#descriptors.flags[page] &= ~PageFlag.Active;
-    pool.groups[this.#groupOf[page]].inactive.append(page);
+    this.#listsOf(page, pool).inactive.append(page);
     pool.inactive++;
   }
 
   #takeOff(page: number, pool: PagePool): void {
-    const lists = pool.groups[this.#groupOf[page]];
+    const lists = this.#listsOf(page, pool);
     if ((this.#descriptors.flags[page] & PageFlag.Active) !== 0) {
       lists.active.remove(page);
       pool.active--;
@@ -204,6 +204,16 @@ export class SplitLru {
       lists.inactive.remove(page);
       pool.inactive--;
     }
+  }
+
+  #listsOf(page: number, pool: PagePool): GroupLists {
+    return pool.groups[this.#hasGroups ? this.#groupOf[page] : 0];
+  }
+
+  #setGroup(page: number, group: number): void {
+    const { room } = this.#descriptors;
+    if (page >= this.#groupOf.length) this.#groupOf = copyInto(this.#groupOf, new Uint16Array(room));
+    this.#groupOf[page] = group;
   }
 
   /** A page has been evicted or activated: those that are out have become older by one. */

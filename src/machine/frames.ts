@@ -1,7 +1,7 @@
 /**
- * Machine memory: one frame per machine page number (MPN), on typed arrays. What is free comes back in turn: first what was
- * freed last, then in order what has never been used. The arrays grow with the frames in use, so that the others take no
- * memory of the simulator; nor do those that the VMM keeps for itself for good, which have no number.
+ * Machine memory: one frame per machine page number (MPN), on typed arrays, five bytes each. What is free comes back in turn:
+ * first what was freed last, then in order what has never been used. The arrays grow with the frames in use, so that the others
+ * take no memory of the simulator; nor do those that the VMM keeps for itself for good, which have no number.
  *
  * Conservation law, which tests check after every step: free + private + shared + overhead = total.
  */
@@ -9,18 +9,31 @@ import { copyInto, lengthFor } from "../core/copy-into.ts";
 
 export const FrameState = { Free: 0, Private: 1, Shared: 2, Overhead: 3 } as const;
 
-const NONE = -1;
+/** What a frame's byte says: its state, and from {@link SHARED} on how many guest pages map it, one more each. */
+const FREE = 0;
+const OVERHEAD = 1;
+const PRIVATE = 2;
+const SHARED = 3;
+/** So many and more: they are counted apart. */
+const MANY = 0xff;
+const MOST_IN_BYTE = MANY - SHARED;
+
+/** The end of the free list. */
+const END = 0xffff_ffff;
 
 export class MachineFrames {
   /** Frames for VMs; those of the VMM itself come on top. */
   readonly forVms: number;
   total: number;
-  /** Content id (see content-ids.ts) of each frame in use. Like the other arrays it grows: don't keep a reference to it. */
+  /**
+   * Content id (see content-ids.ts) of each frame in use, and of one on the free list the next one. It grows: don't keep a
+   * reference to it.
+   */
   content = new Uint32Array(0);
-  state = new Uint8Array(0);
-  /** Guest pages mapped to the frame; for a free frame, the next one on the free list. */
-  #references = new Int32Array(0);
-  #freeHead = NONE;
+  #use = new Uint8Array(0);
+  /** Guest pages mapped to frames that have {@link MANY}: few, such as that of the zero page. */
+  readonly #many = new Map<number, number>();
+  #freeHead = END;
   /** Frames from this one on have never been used, and are not on the free list. */
   #fresh = 0;
   free: number;
@@ -38,15 +51,42 @@ export class MachineFrames {
     this.free = forVms;
   }
 
-  /** Guest pages mapped to a frame in use. */
+  /** Frames that have been in use, or have room in the simulator to be; those beyond are free. */
+  get numbered(): number {
+    return this.content.length;
+  }
+
+  /** A {@link FrameState}. */
+  state(mpn: number): number {
+    const use = this.#use[mpn];
+    if (use >= SHARED) return FrameState.Shared;
+    if (use === PRIVATE) return FrameState.Private;
+    return use === FREE ? FrameState.Free : FrameState.Overhead;
+  }
+
+  isFree(mpn: number): boolean {
+    return this.#use[mpn] === FREE;
+  }
+
+  isPrivate(mpn: number): boolean {
+    return this.#use[mpn] === PRIVATE;
+  }
+
+  isShared(mpn: number): boolean {
+    return this.#use[mpn] >= SHARED;
+  }
+
+  /** Guest pages mapped to a frame of theirs; 0: it is free, or the VMM's. */
   references(mpn: number): number {
-    return this.state[mpn] === FrameState.Free ? 0 : this.#references[mpn];
+    const use = this.#use[mpn];
+    if (use <= PRIVATE) return use === PRIVATE ? 1 : 0;
+    return use < MANY ? use - SHARED + 1 : (this.#many.get(mpn) ?? 0);
   }
 
   /** A private frame with one reference and the given content. Throws a RangeError when none is free. */
   allocate(content: number): number {
     const mpn = this.#take();
-    this.state[mpn] = FrameState.Private;
+    this.#use[mpn] = PRIVATE;
     this.content[mpn] = content;
     this.private++;
     return mpn;
@@ -69,16 +109,15 @@ export class MachineFrames {
     this.total++;
     const mpn = this.#takeFresh();
     this.shared++;
-    this.state[mpn] = FrameState.Shared;
+    this.#use[mpn] = SHARED;
     this.content[mpn] = content;
-    this.#references[mpn] = 1;
     return mpn;
   }
 
   /** A frame that the VMM keeps for itself until it gives it back. Throws a RangeError when none is free. */
   takeForVmm(): number {
     const mpn = this.#take();
-    this.state[mpn] = FrameState.Overhead;
+    this.#use[mpn] = OVERHEAD;
     this.overhead++;
     return mpn;
   }
@@ -90,12 +129,12 @@ export class MachineFrames {
 
   /** One guest page less maps the frame; the last one frees it. Returns whether the frame became free. */
   drop(mpn: number): boolean {
-    if (this.#references[mpn] > 1) {
-      this.#references[mpn]--;
+    if (this.#use[mpn] > SHARED) {
+      this.#setReferences(mpn, this.references(mpn) - 1);
       if (!this.#isOnlyHeld(mpn)) this.saved--;
       return false;
     }
-    if (this.state[mpn] === FrameState.Shared) this.shared--;
+    if (this.#use[mpn] === SHARED) this.shared--;
     else this.private--;
     this.#free(mpn);
     return true;
@@ -103,14 +142,14 @@ export class MachineFrames {
 
   /** Turn a private frame into a shared, copy-on-write one. */
   markShared(mpn: number): void {
-    this.state[mpn] = FrameState.Shared;
+    this.#use[mpn] = SHARED;
     this.private--;
     this.shared++;
   }
 
   /** Turn a shared frame that one guest page maps back into a private one. */
   markPrivate(mpn: number): void {
-    this.state[mpn] = FrameState.Private;
+    this.#use[mpn] = PRIVATE;
     this.shared--;
     this.private++;
   }
@@ -121,42 +160,53 @@ export class MachineFrames {
    */
   hold(mpn: number): void {
     this.markShared(mpn);
-    this.#references[mpn]++;
+    this.#setReferences(mpn, 2);
     this.#held.add(mpn);
   }
 
   letGo(mpn: number): void {
     this.#held.delete(mpn);
-    if (this.#references[mpn] > 1) {
-      this.#references[mpn]--;
-      this.markPrivate(mpn);
-    } else this.drop(mpn);
+    const others = this.references(mpn) - 1;
+    if (others > 1) this.#setReferences(mpn, others);
+    else if (others === 1) this.markPrivate(mpn);
+    else this.drop(mpn);
   }
 
   /** No guest page maps it, only the VMM needs it. */
   #isOnlyHeld(mpn: number): boolean {
-    return this.#references[mpn] === 1 && this.#held.has(mpn);
+    return this.#use[mpn] === SHARED && this.#held.has(mpn);
   }
 
   /** One more guest page maps a shared frame. */
   addReference(mpn: number): void {
     if (!this.#isOnlyHeld(mpn)) this.saved++;
-    this.#references[mpn]++;
+    this.#setReferences(mpn, this.references(mpn) + 1);
+  }
+
+  /** Of a shared frame. */
+  #setReferences(mpn: number, count: number): void {
+    if (count <= MOST_IN_BYTE) {
+      if (this.#use[mpn] === MANY) this.#many.delete(mpn);
+      this.#use[mpn] = SHARED + count - 1;
+    } else {
+      this.#use[mpn] = MANY;
+      this.#many.set(mpn, count);
+    }
   }
 
   #free(mpn: number): void {
-    this.state[mpn] = FrameState.Free;
-    this.#references[mpn] = this.#freeHead;
+    this.#use[mpn] = FREE;
+    this.content[mpn] = this.#freeHead;
     this.#freeHead = mpn;
     this.free++;
   }
 
   #take(): number {
     if (this.free === 0) throw new RangeError("no free machine frame");
-    const mpn = this.#freeHead === NONE ? this.#takeFresh() : this.#freeHead;
-    if (mpn === this.#freeHead) this.#freeHead = this.#references[mpn];
-    this.#references[mpn] = 1;
     this.free--;
+    if (this.#freeHead === END) return this.#takeFresh();
+    const mpn = this.#freeHead;
+    this.#freeHead = this.content[mpn];
     return mpn;
   }
 
@@ -164,8 +214,7 @@ export class MachineFrames {
     if (this.#fresh === this.content.length) {
       const length = lengthFor(this.#fresh + 1, this.#fresh, this.total);
       this.content = copyInto(this.content, new Uint32Array(length));
-      this.state = copyInto(this.state, new Uint8Array(length));
-      this.#references = copyInto(this.#references, new Int32Array(length));
+      this.#use = copyInto(this.#use, new Uint8Array(length));
     }
     return this.#fresh++;
   }

@@ -89,6 +89,7 @@ export function buildLateGuest(
   host.frames.addOverhead(site.overhead(configured));
   const vm = host.addVm(configured, settings, number);
   vm.target = pages;
+  vm.building = true;
   return buildGuest(vm, workload, site);
 }
 

@@ -3,12 +3,14 @@
  * costs one unit, and more by its size (ESX Server 2.x administration guide). Start-time fair queueing (Goyal, Vin and Cheng
  * 1996, section 2) decides whose command the device gets next, with so many commands at the device.
  */
+import { BitSet } from "../core/bit-set.ts";
 import type { DiskSharing } from "../vmm/host-contract.ts";
 import { diskShares } from "../workload/vm-settings.ts";
 import type { Taken } from "./request-rings.ts";
 
 /** Requests of one VM. */
 interface Flow {
+  readonly place: number;
   readonly shares: number;
   readonly waiting: Taken[];
   /** Start tag of the first request that waits, and finish tag of the last one given to the device. */
@@ -21,6 +23,8 @@ export class DiskShares {
   readonly #sharesOf: (guest: number) => number;
   /** By guest, from the VMM's own requests (-1) on. */
   readonly #flows: Flow[] = [];
+  /** Places in {@link #flows} of those that wait. */
+  readonly #waiting = new BitSet(0);
   #virtualTime = 0;
   #atDevice = 0;
   /** Whose request was given to the device last, where it ended, and how many in a row have gone on from there. */
@@ -37,6 +41,7 @@ export class DiskShares {
     const flow = this.#flowOf(taken.job.guest);
     if (flow.waiting.length === 0) flow.start = Math.max(this.#virtualTime, flow.finish);
     flow.waiting.push(taken);
+    this.#waiting.add(flow.place);
   }
 
   /** What the device gets next; undefined: nobody waits, or it has all that it takes at once. */
@@ -45,6 +50,7 @@ export class DiskShares {
     const flow = this.#goesOn() ? this.#last : this.#least();
     const taken = flow?.waiting.shift();
     if (flow === undefined || taken === undefined) return undefined;
+    if (flow.waiting.length === 0) this.#waiting.delete(flow.place);
     this.#inRow = flow === this.#last && taken.page === this.#lastEnd ? this.#inRow + 1 : 1;
     this.#last = flow;
     this.#lastEnd = taken.page + taken.pages;
@@ -68,8 +74,9 @@ export class DiskShares {
 
   #least(): Flow | undefined {
     let least: Flow | undefined;
-    for (const flow of this.#flows) {
-      if (flow.waiting.length > 0 && (least === undefined || flow.start < least.start)) least = flow;
+    for (let place = this.#waiting.next(0); place >= 0; place = this.#waiting.next(place + 1)) {
+      const flow = this.#flows[place];
+      if (least === undefined || flow.start < least.start) least = flow;
     }
     return least;
   }
@@ -77,7 +84,8 @@ export class DiskShares {
   #flowOf(guest: number): Flow {
     for (let known = this.#flows.length - 1; known <= guest; known++) {
       const shares = known < 0 ? diskShares() : this.#sharesOf(known);
-      this.#flows.push({ shares, waiting: [], start: 0, finish: 0 });
+      this.#flows.push({ place: this.#flows.length, shares, waiting: [], start: 0, finish: 0 });
+      this.#waiting.grow(this.#flows.length);
     }
     return this.#flows[guest + 1];
   }

@@ -22,6 +22,8 @@ const GUEST_USER = cause("guest.user");
  * this is how far they may be ahead of the clock: 0.1 ms at 2.4 GHz. A single operation is never split.
  */
 const STEP_CYCLES = 240_000;
+/** Most touches looked at ahead (see AnonymousMemory.lookAhead): what a processor can fetch from memory at once, and more. */
+const TOUCHES_AHEAD = 32;
 
 type PacketJob = Required<Pick<IoJob, "kind" | "backend" | "units" | "bytes" | "endsRequest" | "arrives">>;
 
@@ -70,11 +72,24 @@ export class GuestOperations {
     const guestRequests = this.#memory.requests;
     const hostRequests = this.#around.host.requests;
     this.#memory.pages.group = thread.process;
+    let ahead = thread.next;
     while (!thread.over && pending.total < STEP_CYCLES) {
+      if (thread.next === ahead) ahead = this.#lookAhead(thread);
       this.#carryOut(thread, thread.next++, now);
       if (this.#memory.pages.outOfMemory > this.#outOfMemory) this.#killSomebody(thread);
       if (guestRequests.length > 0 || hostRequests.length > 0 || this.#packetJob !== undefined) return;
     }
+  }
+
+  /** Look at the pages that the next operations touch. Returns the operation from which on to do so again. */
+  #lookAhead(thread: GuestThread): number {
+    const { op, a } = this.#stream;
+    const { next } = thread;
+    const most = Math.min(thread.end, next + TOUCHES_AHEAD);
+    let end = next;
+    while (end < most && op[end] === Op.Touch) end++;
+    if (end - next > 1) this.#memory.anonymous.lookAhead(this.#pages.logicalPage(thread, 0), a, next, end);
+    return Math.max(end, next + 1);
   }
 
   /** The access that found no memory is made again, unless it was the victim's. */

@@ -18,6 +18,10 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     this.#populateReturned = populateReturned;
   }
 
+  place(ppn: number): number {
+    return this.#vm.backing[ppn];
+  }
+
   read(ppn: number): number {
     return this.#building === undefined ? this.#host.read(this.#vm, ppn) : this.#building[ppn];
   }

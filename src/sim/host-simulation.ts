@@ -169,6 +169,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   comesUp(vm: number): void {
     const index = this.guests.findIndex(({ number }) => number === vm);
+    this.guests[index].vm.building = false;
     this.#scheduleGuest(index, 1);
     this.guests[index].boot(this.#now, (now) => this.guests[index].start(now));
   }

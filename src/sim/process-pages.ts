@@ -2,6 +2,7 @@
  * Which pages the processes of a guest have mapped at host resolution, where there are no page tables: what forks share and
  * write-protect (copy-on-write), what a forked child has of its own, and which ranges are mappings of files.
  */
+import { BitSet } from "../core/bit-set.ts";
 import { findRegion, type Region, withoutRange, withRegion } from "../guest/regions.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
@@ -17,24 +18,25 @@ export const Fault = {
 } as const;
 export type FaultKind = (typeof Fault)[keyof typeof Fault];
 
-/** States of a page of a child. 0: as its parent has it, or not mapped if it executes an image of its own. */
-const OWN = 1;
-const UNMAPPED = 2;
-
 export class ProcessPages {
   /** Logical page that the last {@link access} has reached. */
   logical = 0;
   readonly #pagesEach: number;
   readonly #filePages: number;
-  /** Of service processes: 0 not mapped, else the fork epoch in which the page last became writable. Else: OWN, UNMAPPED. */
-  readonly #state: Uint32Array;
-  /** By service process: forks so far + 1, pages mapped, of those the ones that are writable, and children. */
-  readonly #epoch: Uint32Array;
+  /**
+   * Pages of service processes that are mapped, and of those the ones that no fork has write-protected since they were written;
+   * of a child, pages of its own, and pages that it has unmapped. Its others are as its parent has them, or not mapped if it
+   * executes an image of its own.
+   */
+  readonly #mappedPages: BitSet;
+  readonly #writablePages: BitSet;
+  readonly #unmappedByChild: BitSet;
   /** Pages mapped by page table, of service processes; used or not, of children (see {@link #use}). */
   readonly #tableBits: number;
   readonly #tables: number;
   readonly #mappedByTable: Uint32Array;
   readonly #usedTables: Uint8Array;
+  /** By service process: pages mapped, of those the ones that are writable, and children. */
   readonly #mapped: Uint32Array;
   readonly #writable: Uint32Array;
   readonly #children: Uint32Array;
@@ -44,9 +46,14 @@ export class ProcessPages {
     const { processes, anonymousPages, residentAnonymousPages } = shape;
     this.#pagesEach = anonymousPages;
     this.#filePages = shape.filePages;
-    this.#state = new Uint32Array(processes * anonymousPages + transientPages);
+    const logicalPages = processes * anonymousPages + transientPages;
+    this.#mappedPages = new BitSet(logicalPages);
+    this.#writablePages = new BitSet(logicalPages);
+    this.#unmappedByChild = this.#writablePages;
     for (let process = 0; process < processes; process++) {
-      this.#state.fill(1, process * anonymousPages, process * anonymousPages + residentAnonymousPages);
+      const first = process * anonymousPages;
+      this.#mappedPages.addRange(first, first + residentAnonymousPages);
+      this.#writablePages.addRange(first, first + residentAnonymousPages);
     }
     // Page 0 begins a page table (ANONYMOUS_START).
     this.#tableBits = format.bitsPerLevel;
@@ -56,7 +63,6 @@ export class ProcessPages {
       for (let page = 0; page < residentAnonymousPages; page++) this.#mappedByTable[this.#table(process, page)]++;
     }
     this.#usedTables = new Uint8Array(this.#tables * shape.threads);
-    this.#epoch = new Uint32Array(processes).fill(1);
     this.#mapped = new Uint32Array(processes).fill(residentAnonymousPages);
     this.#writable = new Uint32Array(processes).fill(residentAnonymousPages);
     this.#children = new Uint32Array(processes);
@@ -100,7 +106,7 @@ export class ProcessPages {
   /** Visit a page that is mapped to a file. True: for the first time. */
   mapFilePage(thread: GuestThread, page: number): boolean {
     const before = this.mapped(thread);
-    if (thread.depth > 0 || this.#state[this.#servicePage(thread, page)] === 0) this.access(thread, page, false);
+    if (thread.depth > 0 || !this.#mappedPages.has(this.#servicePage(thread, page))) this.access(thread, page, false);
     return this.mapped(thread) > before;
   }
 
@@ -110,11 +116,13 @@ export class ProcessPages {
     const { process } = thread;
     const at = process * this.#pagesEach + page;
     this.logical = at;
-    const state = this.#state[at];
-    if (state === this.#epoch[process] || (state !== 0 && !write)) return Fault.None;
-    this.#state[at] = this.#epoch[process];
+    if (this.#writablePages.has(at)) return Fault.None;
+    const mapped = this.#mappedPages.has(at);
+    if (mapped && !write) return Fault.None;
+    this.#writablePages.add(at);
     this.#writable[process]++;
-    if (state === 0) {
+    if (!mapped) {
+      this.#mappedPages.add(at);
       this.#mapped[process]++;
       this.#mappedByTable[this.#table(process, page)]++;
       return Fault.None;
@@ -125,7 +133,7 @@ export class ProcessPages {
   fork(thread: GuestThread): void {
     const { process } = thread;
     if (thread.depth++ > 0) return;
-    this.#epoch[process]++;
+    this.#writablePages.deleteRange(process * this.#pagesEach, (process + 1) * this.#pagesEach);
     this.#writable[process] = 0;
     this.#children[process]++;
     this.#inherit(thread);
@@ -150,7 +158,9 @@ export class ProcessPages {
 
   /** A service process has ended, and one that has mapped nothing takes its place. */
   endService(process: number): void {
-    this.#state.fill(0, process * this.#pagesEach, (process + 1) * this.#pagesEach);
+    for (const pages of [this.#mappedPages, this.#writablePages]) {
+      pages.deleteRange(process * this.#pagesEach, (process + 1) * this.#pagesEach);
+    }
     this.#mappedByTable.fill(0, process * this.#tables, (process + 1) * this.#tables);
     this.#mapped[process] = 0;
     this.#writable[process] = 0;
@@ -181,13 +191,14 @@ export class ProcessPages {
     const at = thread.transientBase + page;
     this.#use(thread, page);
     this.logical = at;
-    if (this.#state[at] === OWN) return Fault.None;
+    if (this.#mappedPages.has(at)) return Fault.None;
     const inherited = this.#isMapped(thread, page);
     if (inherited && !write) {
       this.logical = this.#servicePage(thread, page);
       return Fault.None;
     }
-    this.#state[at] = OWN;
+    this.#mappedPages.add(at);
+    this.#unmappedByChild.delete(at);
     if (inherited) return Fault.CopyOnWrite;
     thread.mapped++;
     thread.used++;
@@ -195,16 +206,18 @@ export class ProcessPages {
   }
 
   #isMapped(thread: GuestThread, page: number): boolean {
-    if (thread.depth === 0) return this.#state[this.#servicePage(thread, page)] !== 0;
-    const state = this.#state[thread.transientBase + page];
-    if (state !== 0) return state === OWN;
-    return thread.image === 0 && this.#state[this.#servicePage(thread, page)] !== 0;
+    const inService = this.#servicePage(thread, page);
+    if (thread.depth === 0) return this.#mappedPages.has(inService);
+    const own = thread.transientBase + page;
+    if (this.#mappedPages.has(own)) return true;
+    return thread.image === 0 && !this.#unmappedByChild.has(own) && this.#mappedPages.has(inService);
   }
 
   #unmapPage(thread: GuestThread, page: number): void {
     const mapped = this.#isMapped(thread, page);
     if (thread.depth > 0) {
-      this.#state[thread.transientBase + page] = UNMAPPED;
+      this.#mappedPages.delete(thread.transientBase + page);
+      this.#unmappedByChild.add(thread.transientBase + page);
       if (!mapped) return;
       thread.mapped--;
       thread.used -= this.#usedTables[this.#tableOf(thread, page)];
@@ -215,8 +228,9 @@ export class ProcessPages {
     const at = this.#servicePage(thread, page);
     this.#mapped[process]--;
     this.#mappedByTable[this.#table(process, page)]--;
-    if (this.#state[at] === this.#epoch[process]) this.#writable[process]--;
-    this.#state[at] = 0;
+    if (this.#writablePages.has(at)) this.#writable[process]--;
+    this.#writablePages.delete(at);
+    this.#mappedPages.delete(at);
   }
 
   /** A child visits a page: all that is mapped by its page table counts as used from now on. */
@@ -255,7 +269,8 @@ export class ProcessPages {
   }
 
   #forget(thread: GuestThread): void {
-    this.#state.fill(0, thread.transientBase, thread.transientBase + thread.transientPages);
+    this.#mappedPages.deleteRange(thread.transientBase, thread.transientBase + thread.transientPages);
+    this.#unmappedByChild.deleteRange(thread.transientBase, thread.transientBase + thread.transientPages);
     this.#usedTables.fill(0, thread.index * this.#tables, (thread.index + 1) * this.#tables);
   }
 }

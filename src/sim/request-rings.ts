@@ -2,6 +2,7 @@
  * The rings of one kind of device, one for each guest. A ring holds so many requests until they are answered; more wait in
  * the guest. Whoever serves the rings takes some requests of one guest, then some of the next.
  */
+import { BitSet } from "../core/bit-set.ts";
 import { PAYLOAD, FRAME_HEADER_BYTES } from "../machine/network-link.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
 import type { IoJob } from "./io-job.ts";
@@ -36,6 +37,8 @@ export class RequestRings {
   readonly #jobs: Queued[][] = [];
   readonly #waiting: number[] = [];
   readonly #underWay: number[] = [];
+  /** Guests that have jobs: of hundreds of guests few have any at a time. */
+  readonly #busy = new BitSet(0);
   #allUnderWay = 0;
   #allWaiting = 0;
   #guest = 0;
@@ -64,6 +67,8 @@ export class RequestRings {
       this.#waiting.push(0);
       this.#underWay.push(0);
     }
+    this.#busy.grow(this.#jobs.length);
+    this.#busy.add(job.guest);
     const requests = this.#requestsOf(job);
     this.#jobs[job.guest].push({ job, left: requests, open: requests });
     this.#waiting[job.guest] += requests;
@@ -74,12 +79,22 @@ export class RequestRings {
   /** What is served next, at most so many requests; undefined: nothing that may be taken now. */
   take(most: number, now: number): Taken | undefined {
     if (this.#allWaiting === 0 || this.#allUnderWay >= this.#queue.underWay) return undefined;
-    for (let looked = 0; looked <= this.#jobs.length; looked++) {
-      const requests = Math.min(most, this.#leftInTurn, this.#takeable(this.#guest, now));
-      if (requests > 0) return this.#takeFrom(this.#guest, requests);
-      this.#guest = (this.#guest + 1) % this.#jobs.length;
-      this.#leftInTurn = this.#queue.inTurn;
+    const turn = this.#guest;
+    const goesOn = Math.min(most, this.#leftInTurn, this.#takeable(turn, now));
+    if (goesOn > 0) return this.#takeFrom(turn, goesOn);
+    this.#leftInTurn = this.#queue.inTurn;
+    return this.#takeBetween(turn + 1, this.#jobs.length, most, now) ?? this.#takeBetween(0, turn + 1, most, now);
+  }
+
+  /** From the first of the guests `from` to below `to` of whom something may be taken; else it is the turn of the one after them. */
+  #takeBetween(from: number, to: number, most: number, now: number): Taken | undefined {
+    for (let guest = this.#busy.next(from); guest >= 0 && guest < to; guest = this.#busy.next(guest + 1)) {
+      const requests = Math.min(most, this.#leftInTurn, this.#takeable(guest, now));
+      if (requests === 0) continue;
+      this.#guest = guest;
+      return this.#takeFrom(guest, requests);
     }
+    this.#guest = to % this.#jobs.length;
     return undefined;
   }
 
@@ -109,6 +124,7 @@ export class RequestRings {
     const pages = Math.min(job.pages - firstPage, requests * this.#queue.pagesPerRequest);
     head.left -= requests;
     if (head.left === 0) this.#jobs[guest].shift();
+    if (this.#jobs[guest].length === 0) this.#busy.delete(guest);
     this.#waiting[guest] -= requests;
     this.#allWaiting -= requests;
     this.#underWay[guest] += requests;

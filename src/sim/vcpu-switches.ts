@@ -20,8 +20,11 @@ const ALL = Infinity;
 
 /** The cache of one pCPU. */
 interface CpuCache {
-  /** VMs that have run here, the latest first. */
-  readonly order: Vcpu[];
+  /** The vCPU that ran here last; undefined: none has. */
+  latest: Vcpu | undefined;
+  /** By vCPU: those that ran here last before it, and next after it. */
+  readonly earlier: (Vcpu | undefined)[];
+  readonly later: (Vcpu | undefined)[];
   /** By vCPU: lines that it has brought back or found since it came; of the first one to run, all that there can be. */
   readonly lines: number[];
 }
@@ -40,24 +43,28 @@ export class VcpuSwitches {
     this.#capacity = cache === undefined ? 0 : cache.bytes / cache.lineBytes;
     this.#linesPerPage = cache === undefined ? 0 : PAGE_BYTES / cache.lineBytes;
     this.#lineFill = cache === undefined ? 0 : primitiveCost(profile, "hardware.cache-line-fill");
-    this.#caches = Array.from({ length: cores }, () => ({ order: [], lines: [] }));
+    this.#caches = Array.from({ length: cores }, () => ({
+      latest: undefined,
+      earlier: [],
+      later: [],
+      lines: [],
+    }));
   }
 
   /** A vCPU has been put on its pCPU. */
   switchTo(vcpu: Vcpu): void {
     if (vcpu.work.workingPages === undefined) return;
-    const { order, lines } = this.#caches[vcpu.cpu];
-    if (order[0] === vcpu) return;
-    if (order.length > 0) {
+    const cache = this.#caches[vcpu.cpu];
+    const { lines } = cache;
+    if (cache.latest === vcpu) return;
+    if (cache.latest !== undefined) {
       if (this.#switchCycles > 0) vcpu.pending.add(SWITCH, this.#switchCycles);
       lines[vcpu.index] = this.#left(vcpu);
     } else {
       // The host has been up before: the first one to run finds what it left.
       lines[vcpu.index] = ALL;
     }
-    const place = order.indexOf(vcpu);
-    for (let i = place < 0 ? order.length : place; i > 0; i--) order[i] = order[i - 1];
-    order[0] = vcpu;
+    putFirst(cache, vcpu);
     if (vcpu.owed > 0) this.refill(vcpu);
   }
 
@@ -83,9 +90,9 @@ export class VcpuSwitches {
 
   /** Lines of a VM that are still there. */
   #left(vcpu: Vcpu): number {
-    const { order, lines } = this.#caches[vcpu.cpu];
+    const { latest, earlier, lines } = this.#caches[vcpu.cpu];
     let others = 0;
-    for (const other of order) {
+    for (let other = latest; other !== undefined; other = earlier[other.index]) {
       const own = lines[other.index] === ALL ? this.#most(other.work.workingPages ?? 0) : lines[other.index];
       if (other === vcpu) return Math.min(own, this.#capacity - others);
       others += own;
@@ -93,4 +100,16 @@ export class VcpuSwitches {
     }
     return 0;
   }
+}
+
+/** The vCPU runs: from wherever it is in the order, or from nowhere. */
+function putFirst(cache: CpuCache, vcpu: Vcpu): void {
+  const { latest, earlier, later } = cache;
+  const [before, after] = [earlier[vcpu.index], later[vcpu.index]];
+  if (after !== undefined) earlier[after.index] = before;
+  if (before !== undefined) later[before.index] = after;
+  earlier[vcpu.index] = latest;
+  later[vcpu.index] = undefined;
+  if (latest !== undefined) later[latest.index] = vcpu;
+  cache.latest = vcpu;
 }

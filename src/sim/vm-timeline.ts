@@ -1,5 +1,4 @@
 /** Where the memory of each VM is, second by second. What a VM is configured with is the sum of its parts at any time. */
-import { FrameState } from "../machine/frames.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
@@ -36,7 +35,7 @@ export class VmTimeline {
 
 function partsOf(vm: VmMemory, { frames }: HostMemory): Readonly<Record<VmPart, number>> {
   let shared = 0;
-  for (const place of vm.backing) if (place >= 0 && frames.state[place] === FrameState.Shared) shared++;
+  for (const place of vm.backing) if (place >= 0 && frames.isShared(place)) shared++;
   const { mapped, ballooned, compressed, patched, swapped } = vm;
   const unbacked = vm.pages - mapped - ballooned - compressed - patched - swapped;
   return { private: mapped - shared, shared, ballooned, compressed, patched, swapped, unbacked };

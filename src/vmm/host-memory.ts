@@ -7,10 +7,11 @@ import { cause } from "../core/ledger.ts";
 import type { PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
-import { FrameState, MachineFrames } from "../machine/frames.ts";
+import { MachineFrames } from "../machine/frames.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import { type Clairvoyance, MemoryRoles } from "./memory-roles.ts";
+import { Mark } from "./page-marks.ts";
 import { PinnedPage } from "./pinned-page.ts";
 import { SwapSlots } from "./swap-slots.ts";
 import {
@@ -23,7 +24,6 @@ import {
   slotCode,
   UNBACKED,
   VmMemory,
-  Watch,
 } from "./vm-memory.ts";
 
 const COW_BREAK = cause("vmm.page-sharing.cow-break");
@@ -68,9 +68,10 @@ export class HostMemory extends MemoryRoles {
   }
 
   addVm(pages: number, settings: VmMemory["settings"] = {}, number = this.vms.length): VmMemory {
-    const vm = new VmMemory(this.vms.length, pages, settings, number);
+    const firstPage = this.vms.reduce((sum, vm) => sum + vm.pages, 0);
+    const vm = new VmMemory(this.vms.length, pages, settings, number, firstPage);
     this.vms.push(vm);
-    if (this.clairvoyance !== undefined) vm.watched.fill(Watch.Sampled);
+    if (this.clairvoyance !== undefined) vm.marks.addAll(Mark.Sampled);
     return vm;
   }
 
@@ -89,14 +90,14 @@ export class HostMemory extends MemoryRoles {
   /** A guest page is read, whatever it holds. */
   touch(vm: VmMemory, ppn: number): void {
     if (vm.backing[ppn] < 0) this.#back(vm, ppn);
-    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn, false);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, false);
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
     if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.watched[ppn] !== 0) this.#noteActivity(vm, ppn, true);
-    if (this.frames.state[mpn] === FrameState.Shared) mpn = this.#breakSharing(vm, ppn, mpn);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, true);
+    if (this.frames.isShared(mpn)) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
 
@@ -192,7 +193,7 @@ export class HostMemory extends MemoryRoles {
 
   #leave(vm: VmMemory, ppn: number): void {
     const mpn = vm.backing[ppn];
-    const shared = this.frames.state[mpn] === FrameState.Shared;
+    const shared = this.frames.isShared(mpn);
     if (shared && this.frames.references(mpn) === 1) this.sharer?.forget(vm, ppn);
     this.frames.drop(mpn);
   }
@@ -283,11 +284,13 @@ export class HostMemory extends MemoryRoles {
   }
 
   #noteActivity(vm: VmMemory, ppn: number, write: boolean): void {
-    const marks = vm.watched[ppn];
-    vm.watched[ppn] = 0;
+    const sampled = vm.marks.has(ppn, Mark.Sampled);
+    const isAhead = vm.marks.has(ppn, Mark.ReadAhead);
+    const hasCopy = isAhead || vm.marks.has(ppn, Mark.SwapCopy);
+    vm.marks.clear(ppn);
     if (this.clairvoyance !== undefined) return this.clairvoyance.touched(vm, ppn);
-    if ((marks & (Watch.SwapCopy | Watch.ReadAhead)) !== 0) this.swapReader?.used(vm, ppn, marks, write);
-    if ((marks & Watch.Sampled) === 0) return;
+    if (hasCopy) this.swapReader?.used(vm, ppn, isAhead, write);
+    if (!sampled) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
   }

@@ -55,7 +55,7 @@ export interface PageCompressor {
 
 /** Who knows what guests are going to do, and moves their pages at no cost: a bound for everybody else. */
 export interface Clairvoyance {
-  /** A page is used for the first time since its marks in VmMemory.watched were set. */
+  /** A page is used for the first time since its marks in VmMemory.marks were set. */
   touched(vm: VmMemory, ppn: number): void;
   /** The guest has freed a page: nobody needs its content. */
   freed(vm: VmMemory, ppn: number): void;
@@ -85,8 +85,8 @@ export interface PageAger {
 export interface SwapReader {
   /** A page has been given a frame and its content, and must still be read from its slot, which may then be released. */
   readBack(vm: VmMemory, ppn: number, slot: number): void;
-  /** A page with these marks, SwapCopy or ReadAhead among them, is used for the first time since they were set. */
-  used(vm: VmMemory, ppn: number, marks: number, write: boolean): void;
+  /** A page of which there is a copy, or which was read ahead, is used for the first time since it was marked so. */
+  used(vm: VmMemory, ppn: number, isAhead: boolean, write: boolean): void;
 }
 
 /** Processes of the host that serve guests, whose text may have to be read before they can. */

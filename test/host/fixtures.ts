@@ -73,13 +73,13 @@ export function addGuest(
 export function checkFrames({ frames, vms: guests, driverDomain, vmmText, zeroFrame, patcher }: HostMemory): void {
   const vms = driverDomain === undefined ? guests : [...guests, driverDomain.vm];
   const byState = [0, 0, 0, 0];
-  for (const state of frames.state) byState[state]++;
+  for (let mpn = 0; mpn < frames.numbered; mpn++) byState[frames.state(mpn)]++;
   // Frames without a number: those that have never been used, and those that the VMM keeps for good.
   const numbered =
     frames.forVms + (driverDomain?.ownPages ?? 0) + (vmmText?.text.pages ?? 0) + (zeroFrame >= 0 ? 1 : 0);
-  byState[FrameState.Free] += numbered - frames.state.length;
+  byState[FrameState.Free] += numbered - frames.numbered;
   byState[FrameState.Overhead] += frames.total - numbered;
-  const references = new Int32Array(frames.state.length);
+  const references = new Int32Array(frames.numbered);
   // The VMM maps its frame of zeros itself.
   if (zeroFrame >= 0) references[zeroFrame] = 1;
   const places = vms.map((vm) => {
@@ -93,10 +93,10 @@ export function checkFrames({ frames, vms: guests, driverDomain, vmmText, zeroFr
   for (const mpn of patcher?.heldFrames() ?? []) references[mpn]++;
   const wrong: string[] = [];
   references.forEach((count, mpn) => {
-    if (frames.state[mpn] === FrameState.Overhead) return;
+    if (frames.state(mpn) === FrameState.Overhead) return;
     if (frames.references(mpn) !== count)
       wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
-    if (frames.state[mpn] === FrameState.Private && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
+    if (frames.isPrivate(mpn) && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
   });
   const counted = [frames.free, frames.private, frames.shared, frames.overhead];
   const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.patched, vm.swapped]);

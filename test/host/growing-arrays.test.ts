@@ -23,21 +23,29 @@ it("a queue of dirty pages gives them back in order, however long it gets", () =
 });
 
 it("a set of bits holds what a set of numbers does", () => {
-  const step = fc.tuple(fc.constantFrom("add", "delete"), fc.nat(99));
+  const step = fc.tuple(fc.constantFrom("add", "delete", "addRange", "deleteRange"), fc.nat(99), fc.nat(100));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const bits = new BitSet(100);
+      const bits = new BitSet(0);
+      bits.grow(100);
       const set = new Set<number>();
-      for (const [kind, number] of steps) {
-        if (kind === "add") {
-          bits.add(number);
-          set.add(number);
-        } else {
-          bits.delete(number);
-          set.delete(number);
+      for (const [kind, number, to] of steps) {
+        const range = Array.from({ length: Math.max(0, to - number) }, (_, i) => number + i);
+        if (kind === "add") bits.add(number);
+        else if (kind === "delete") bits.delete(number);
+        else bits[kind](number, to);
+        for (const one of kind.endsWith("Range") ? range : [number]) {
+          if (kind.startsWith("add")) set.add(one);
+          else set.delete(one);
         }
       }
-      for (let number = 0; number < 100; number++) expect(bits.has(number)).toBe(set.has(number));
+      const sorted = [...set].sort((a, b) => a - b);
+      for (let number = 0; number < 100; number++) {
+        expect(bits.has(number)).toBe(set.has(number));
+        expect(bits.next(number)).toBe(sorted.find((one) => one >= number) ?? -1);
+      }
+      bits.grow(1000);
+      expect([bits.next(0), bits.next(100), bits.next(5000)]).toEqual([sorted[0] ?? -1, -1, -1]);
       bits.clear();
       expect(bits.has(99)).toBe(false);
     }),

@@ -1,5 +1,4 @@
 import { PendingCharges } from "../../src/core/pending-charges.ts";
-import { FrameState } from "../../src/machine/frames.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
 import { KsmScanner, type KsmSettings } from "../../src/vmm/memory/ksm-scanner.ts";
 import { profile } from "./fixtures.ts";
@@ -50,9 +49,8 @@ export function kernelCounters({ scanner }: KsmHost) {
 /** Contents that more than one shared frame holds, and these frames: counted from memory alone. */
 export function chains({ memory: { frames, zeroFrame } }: KsmHost) {
   const framesOf = new Map<number, number>();
-  frames.state.forEach((state, mpn) => {
-    if (state !== FrameState.Shared || mpn === zeroFrame) return;
-    framesOf.set(frames.content[mpn], (framesOf.get(frames.content[mpn]) ?? 0) + 1);
+  frames.content.forEach((content, mpn) => {
+    if (frames.isShared(mpn) && mpn !== zeroFrame) framesOf.set(content, (framesOf.get(content) ?? 0) + 1);
   });
   const several = [...framesOf.values()].filter((count) => count > 1);
   return { stable_node_chains: several.length, stable_node_dups: several.reduce((sum, count) => sum + count, 0) };

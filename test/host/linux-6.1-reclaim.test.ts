@@ -36,6 +36,32 @@ function boot(shape: Partial<GuestShape> = {}): TestGuest {
   return { memory, reclaim };
 }
 
+it("a look ahead at pages changes nothing, whatever has become of them", () => {
+  const pages = fc.array(fc.nat(4499), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(fc.array(pages, { maxLength: 40 }), (rounds) => {
+      const [looking, other] = [boot(), boot()];
+      for (const [round, list] of rounds.entries()) {
+        looking.memory.anonymous.lookAhead(0, Uint32Array.from(list), 0, list.length);
+        for (const { anonymous } of [looking.memory, other.memory]) {
+          for (const page of list) anonymous.write(page, round * 10_000 + page + 1);
+        }
+        const of = ({ memory, reclaim }: TestGuest) => [
+          memory.anonymous.swapIns,
+          memory.anonymous.swapOuts,
+          memory.anonymous.demandZeroFaults,
+          memory.pages.freePages,
+          reclaim.scanned,
+        ];
+        expect(of(looking)).toEqual(of(other));
+      }
+      const contents = ({ memory: { anonymous } }: TestGuest) => rounds.flat().map((page) => anonymous.read(page));
+      expect(contents(looking)).toEqual(contents(other));
+    }),
+    { numRuns: 20 },
+  );
+});
+
 describe("watermarks", () => {
   it("of Linux 6.1 begin at the root of 16 times the memory in KiB, and keep a page in 256 of the rest for DMA", () => {
     // 223,612 KiB: min_free_kbytes = int_sqrt(16 * 223612) = 1891; a quarter more for each step.

@@ -5,7 +5,8 @@ import { ClusterReadahead } from "../../src/guest/swap-readahead.ts";
 import { harvester } from "../../src/vmm/memory/policies/admission.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { LinuxSwapSlots } from "../../src/vmm/memory/linux-swap-slots.ts";
-import { isSwapped, slotCode, type VmMemory, Watch } from "../../src/vmm/vm-memory.ts";
+import { Mark } from "../../src/vmm/page-marks.ts";
+import { isSwapped, slotCode, type VmMemory } from "../../src/vmm/vm-memory.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";
 
@@ -175,7 +176,7 @@ describe("a Linux host that reads a page back", () => {
             truth[ppn] = 0;
           }
           const { slots } = host.memory;
-          const copies = vm.watched.filter((marks, at) => (marks & Watch.SwapCopy) !== 0 && vm.backing[at] >= 0).length;
+          const copies = vm.backing.filter((place, at) => place >= 0 && vm.marks.has(at, Mark.SwapCopy)).length;
           expect(slots.left).toBeGreaterThanOrEqual(0);
           expect(slots.capacity - slots.left).toBe([...vm.backing].filter(isSwapped).length);
           expect(copies).toBeLessThanOrEqual(vm.mapped);

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "vitest";
 import { Ledger } from "../../src/core/ledger.ts";
 import { familyOf, patchBytes } from "../../src/machine/page-similarity.ts";
-import { FrameState } from "../../src/machine/frames.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { esx } from "../../src/vmm/esx.ts";
@@ -97,7 +96,7 @@ describe("patching", () => {
     const { memory } = host;
     const [vm] = memory.vms;
     passes(host, 3);
-    const owners = [...vm.backing.keys()].filter((ppn) => memory.frames.state[vm.backing[ppn]] === FrameState.Shared);
+    const owners = [...vm.backing.keys()].filter((ppn) => memory.frames.isShared(vm.backing[ppn]));
     expect(owners.length).toBeGreaterThan(1);
     const [writer, leaver] = owners;
     const breaks = memory.cowBreaks;

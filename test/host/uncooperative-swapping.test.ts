@@ -12,7 +12,7 @@ import type { HostMemory } from "../../src/vmm/host-memory.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
-import { Watch } from "../../src/vmm/vm-memory.ts";
+import { Mark } from "../../src/vmm/page-marks.ts";
 import { addGuest, buildHost, SHAPE } from "./fixtures.ts";
 
 const FILE_PAGES = 1000;
@@ -93,7 +93,7 @@ describe.each(HOSTS)("swapping by the host, $name", ({ part }) => {
     expect(guest.cache.misses - misses).toBe(100);
     // Dropping clean pages reads nothing: the only reads are those of old contents that the new ones overwrite, and on Linux
     // those of their neighbours, which nobody has used.
-    const ahead = vm.watched.filter((marks) => (marks & Watch.ReadAhead) !== 0).length;
+    const ahead = vm.backing.filter((_, ppn) => vm.marks.has(ppn, Mark.ReadAhead)).length;
     expect(memory.swapIns - swapIns).toBe(100 + ahead);
   });
 

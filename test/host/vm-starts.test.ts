@@ -1,63 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { primitiveCost } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";
 import { HostWatch } from "../../src/sim/host-watch.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
-import type { CellOutcome } from "../../src/sim/cell.ts";
-import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
-import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import { nova } from "../../src/vmm/memory/policies/admission.ts";
 import { qmemman } from "../../src/vmm/memory/policies/qmemman.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
-import { xenPv } from "../../src/vmm/xen-pv.ts";
-import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
+import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { checkFrames, profile } from "./fixtures.ts";
-
-const MS = profile.megahertz * 1000;
-const PAGES = 32_768;
-const MIB = 256;
-const SHAPE: GuestShape = {
-  memoryPages: PAGES,
-  kernelPages: 1000,
-  processes: 1,
-  anonymousPages: 2000,
-  residentAnonymousPages: 1000,
-  filePages: 2000,
-  residentFilePages: 1000,
-  swapPages: PAGES,
-  threads: 1,
-};
-
-/** A guest with one request of 1 ms, a second after its VM is to start; the run takes 40 s. */
-function guest(startUs?: number, settings: Pick<GuestShape, "memory" | "driver"> = {}): CompiledWorkload {
-  const stream = new OperationStreamBuilder();
-  stream.add(Op.Request, 1, 0, 1);
-  stream.add(Op.Compute, MS);
-  return {
-    name: "late",
-    guest: { ...SHAPE, ...settings },
-    stream: stream.finish(),
-    durationUs: 40e6,
-    warmupUs: 0,
-    ...(startUs === undefined ? {} : { startUs }),
-  };
-}
-
-function run(vmm: Vmm, guests: readonly CompiledWorkload[], hostPages: number): CellOutcome {
-  return runHost(vmm, profile, guests, hostPages, () => ({}));
-}
-
-const xenWith = (allocation: Vmm["allocation"]): Vmm => ({ ...xenPv, allocation });
-const staticXen = xenWith(staticPartition());
-const cost = (name: string): number => primitiveCost(profile, name);
-/** What it takes to build a domain of so many pages: the control plane, and every page cleaned and mapped. */
-const buildMs = (pages: number): number =>
-  (cost("xen.domain-create") + pages * (cost("page.zero") + cost("page.map"))) / MS;
+import { MS, PAGES, MIB, SHAPE, guest, run, xenWith, staticXen, cost, buildMs } from "./late-guests.ts";
 
 describe("a VM that starts while the host runs", () => {
   it("comes up when the control plane is through and its memory is clean", () => {
@@ -246,76 +201,5 @@ describe("a boot storm", () => {
     expect(outcome).toEqual(run(vmm, guests, hostPages));
     const cycles = Object.values(outcome.cycles).reduce((sum, one) => sum + one, 0);
     expect(cycles).toBe(40e6 * profile.megahertz * profile.cores);
-  });
-});
-
-describe("the balloon driver of a VM that starts late", () => {
-  interface Seen {
-    readonly s: number;
-    readonly canBalloon: boolean;
-    readonly pages: number;
-  }
-
-  /** What a policy sees of a VM that is asked for at 10 s, with such a driver; it is to have half its memory until 20 s, then all. */
-  function seen(driver: NonNullable<GuestShape["driver"]>): readonly Seen[] {
-    const log: Seen[] = [];
-    const halving = definePolicy<Record<string, never>, number>({
-      name: "halving",
-      summary: "",
-      side: "host",
-      source: "",
-      grade: "A",
-      cadenceUs: 1e6,
-      balloons: true,
-      signals: ["vm.driver"],
-      parameters: {},
-      start: () => 0,
-      decide: (_, { vms }, state, nowUs) => {
-        const late = vms.find(({ name }) => name === "vm1");
-        if (late === undefined || nowUs < 0) return { actions: [], state };
-        log.push({ s: Math.round(nowUs / 1e6), canBalloon: late.canBalloon, pages: late.actual / 4 });
-        const kib = nowUs < 19.5e6 ? late.maximum / 2 : late.maximum;
-        return { actions: [{ kind: "target", vm: "vm1", kib, rule: "halving" }], state };
-      },
-    });
-    run(xenWith(halving()), [guest(), guest(10e6, { driver })], 2 * PAGES);
-    return log;
-  }
-
-  const sizesAt = (log: readonly Seen[], from: number, to: number): readonly number[] =>
-    log.filter(({ s }) => s >= from && s < to).map(({ pages }) => pages);
-  const all = (pages: number, count: number): number[] => Array<number>(count).fill(pages);
-
-  it("without faults takes and gives what it is told", () => {
-    const log = seen({});
-    expect(sizesAt(log, 13, 20)).toEqual(all(PAGES / 2, 7));
-    expect(sizesAt(log, 22, 40)).toEqual(all(PAGES, 18));
-  });
-
-  it("starts that long after its VM is up, and never without one", () => {
-    const log = seen({ fromUs: 4e6 });
-    const up = 10 + buildMs(PAGES) / 1000;
-    const first = log.find(({ canBalloon }) => canBalloon)?.s ?? 0;
-    expect(first).toBe(Math.ceil(up + 4));
-    expect(sizesAt(log, 11, first)).toEqual(all(PAGES, first - 11));
-    expect(sizesAt(log, first + 2, 20)).toEqual(all(PAGES / 2, 18 - first));
-    const without = seen({ fromUs: "never" });
-    expect(without.some(({ canBalloon }) => canBalloon)).toBe(false);
-    expect(sizesAt(without, 11, 40)).toEqual(all(PAGES, 29));
-  });
-
-  it("does not answer any more from when it is stuck", () => {
-    expect(sizesAt(seen({ stuckFromUs: 18e6 }), 18, 40)).toEqual(all(PAGES / 2, 22));
-    expect(sizesAt(seen({ stuckFromUs: 5e6 }), 11, 40)).toEqual(all(PAGES, 29));
-  });
-
-  it("moves no more than it can in a second", () => {
-    const sizes = sizesAt(seen({ pagesPerSecond: 100 }), 12, 40);
-    const moves = sizes.slice(1).map((pages, i) => Math.abs(pages - sizes[i]));
-    expect(Math.max(...moves)).toBeLessThanOrEqual(101);
-    // Xen's driver waits twice as long after each batch that it cannot fill: 1, 2, 4 s, of the 8 s down and the 20 s up.
-    expect(new Set(moves)).toEqual(new Set([0, 100]));
-    expect(Math.min(...sizes)).toBeLessThanOrEqual(PAGES - 300);
-    expect(sizes.at(-1)).toBeGreaterThanOrEqual(Math.min(...sizes) + 200);
   });
 });

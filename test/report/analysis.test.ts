@@ -185,6 +185,21 @@ describe("operation breakdown", () => {
 
 const sentence = (of: readonly CellResult[]): string => overcommitCurves({ name: "r", cells: of })[0].verdict.sentence;
 
+/** Hosts of which 300 MiB are in balloons, and so much is free. */
+const ballooned = (free: number): CellResult[] =>
+  [1, 2].flatMap((ratio) =>
+    [1, 2, 3].map((seed) =>
+      host(ratio, seed, {
+        throughput_rps: 100 + seed,
+        vms_configured: 4,
+        vms_admitted: 4,
+        host_memory_mib: 1000,
+        memory_ballooned_mib: 300,
+        memory_free_mib: free,
+      }),
+    ),
+  );
+
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
 
@@ -216,7 +231,7 @@ describe("overcommit", () => {
     const [{ verdict, points }] = overcommitCurves({ name: "r", cells });
     expect(points[1].throughput?.estimate).toBeGreaterThan(0.95);
     expect(verdict.highestRatio).toBeUndefined();
-    expect(verdict.sentence).toContain("no overcommit keeps throughput within 5 %");
+    expect(verdict.sentence).toContain("no overcommit is sure to keep throughput within 5 %");
   });
 
   it("says that the limit lies beyond when every ratio holds, and what there is with one seed", () => {
@@ -309,22 +324,9 @@ describe("overcommit", () => {
   });
 
   it("compares with a host whose policy balloons what nobody lacks, not with one that needs its balloons", () => {
-    const cells = (free: number): CellResult[] =>
-      [1, 2].flatMap((ratio) =>
-        [1, 2, 3].map((seed) =>
-          host(ratio, seed, {
-            throughput_rps: 100 + seed,
-            vms_configured: 4,
-            vms_admitted: 4,
-            host_memory_mib: 1000,
-            memory_ballooned_mib: 300,
-            memory_free_mib: free,
-          }),
-        ),
-      );
     // Without any balloon 60 MiB would be free, or 40: more or less than a twentieth of the host.
-    expect(sentence(cells(360))).toContain("up to 2, the highest ratio measured");
-    expect(sentence(cells(340))).toContain("short of memory already");
+    expect(sentence(ballooned(360))).toContain("up to 2, the highest ratio measured");
+    expect(sentence(ballooned(340))).toContain("short of memory already");
   });
 
   it("gives no verdict against a host that swaps before it is overcommitted", () => {

@@ -14,6 +14,7 @@ import { loadRun } from "../../src/report/load-run.ts";
 import { escapeMarkdown } from "../../src/report/markdown.ts";
 import { newestResults } from "../../src/report/newest-results.ts";
 import { writeCharts } from "../../src/report/write-charts.ts";
+import { reproduceSection } from "../../src/report/sections/limits-sections.ts";
 import { runSection } from "../../src/report/sections/run-section.ts";
 import { writeReport } from "../../src/report/write-report.ts";
 import { fixture, monitorFixture, overcommitFixture, vmCountFixture, writeFixture } from "./fixture.ts";
@@ -325,3 +326,16 @@ function luminance(colour: string): number {
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
+
+it("a run of a shipped matrix that the command overcommit has changed is repeated from what the results hold", async () => {
+  const run = await loadRun(folder("full"));
+  const text = readFileSync("experiments/overcommit.yaml", "utf8");
+  const of = (matrix: string): string => {
+    const manifest = { ...run.manifest, matrix: { ...run.manifest.matrix, file: "overcommit.yaml", text: matrix } };
+    return JSON.stringify(reproduceSection({ ...run, manifest }));
+  };
+  expect(of(text)).toContain("npx vmmbench run overcommit --out results/full");
+  const changed = of(text.replace("vms: [8]", "vms: [4]"));
+  expect(changed).toContain("manifest.json').matrix.text\\\" > experiments/full.yaml");
+  expect(changed).toContain("npx vmmbench run experiments/full.yaml --out results/full-again");
+});

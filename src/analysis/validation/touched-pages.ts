@@ -56,7 +56,7 @@ function sample(bench: Bench, touched: readonly number[]): Sampled {
     sampler.advance(touched.length * PERIOD_US);
     estimates += sampler.fraction * PAGES;
     // The sample that has just begun is not the next sampler's.
-    vm.watched.fill(0);
+    for (let ppn = 0; ppn < vm.pages; ppn++) vm.marks.clear(ppn);
   }
   const count = SEEDS * touched.length;
   return { errors, meanMib: sum / count / PAGES_PER_MIB, estimateMib: estimates / SEEDS / PAGES_PER_MIB };

@@ -45,7 +45,7 @@ function seconds(bench: Bench, vmm: VmmReference): number {
 }
 
 const BALLOON: VmmReference = { esx: { "memory.vmware-balloon": { maxPercent: 90 } } };
-/** The source's host is Linux 3.7. */
+/** The source's host is Linux, of a version before 3.14 (3.7, from memory). */
 const SWAPPING: VmmReference = {
   esx: { "memory.vmware-balloon": false, "memory.linux-swap": { wholeClusters: true } },
 };

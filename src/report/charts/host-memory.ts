@@ -21,7 +21,8 @@ const FRAMES = LAYERS.slice(0, 4).map((layer) => layer.column);
 /** Memory of one host over time, one panel per VMM: machine frames up to the line, what stands in for more above it. */
 export const hostMemoryChart: ChartKind = {
   name: "host-memory",
-  summary: "memory of the host over time at the highest overcommit ratio of a block, one panel per VMM",
+  summary:
+    "memory of the host over time at the highest overcommit ratio that most VMMs of a block have, one panel per VMM",
   needs: "host cells (a block with vms)",
   draw(results) {
     const withSeries = hostsInQuestion(results).filter((cell) => (cell.series?.rows.length ?? 0) > 1);

@@ -65,7 +65,7 @@ function titleOf(curves: readonly OvercommitCurve[], level: ServiceLevel): strin
   const highest = Math.max(...able.map((curve) => curve.verdict.highestRatio ?? 0));
   const best = able.filter((curve) => curve.verdict.highestRatio === highest).map((curve) => curve.strategy);
   const some = best.length > NAMED_AT_MOST ? `${best.length} of ${curves.length} strategies` : best.join(", ");
-  const who = best.length === curves.length ? "every strategy" : some;
+  const who = best.length === curves.length && best.length > 1 ? "every strategy" : some;
   return `Overcommit with ${levelText(level, "kept ")}: up to ${highest} (${who})`;
 }
 

@@ -14,20 +14,19 @@ export const vmCountChart: ChartKind = {
   needs: "cells of hosts of given memory with several numbers of VMs (overcommit --search vms)",
   draw(results) {
     const answered = vmCountCurves(results).filter(({ verdict }) => verdict.most !== undefined);
-    const parts = ({ block, workloads, machine, hostMib }: VmCountCurve): string[] => [
-      block,
-      workloads.join("-"),
-      machine,
-      `${hostMib}-mib`,
-    ];
-    const groups = [...groupBy(answered, (curve) => JSON.stringify(parts(curve))).values()];
+    const groups = [...groupBy(answered, (curve) => JSON.stringify(partsOf(curve))).values()];
     const ids = chartIds(
       "vm-count",
-      groups.map(([curve]) => parts(curve)),
+      groups.map(([curve]) => partsOf(curve)),
     );
     return groups.map((curves, index) => draw(results, curves, ids[index]));
   },
 };
+
+/** What tells hosts of different charts apart. */
+function partsOf({ block, workloads, machine, hostMib }: VmCountCurve): string[] {
+  return [block, workloads.join("-"), machine, `${hostMib}-mib`];
+}
 
 function draw(results: Results, curves: readonly VmCountCurve[], id: string): Chart {
   const level = serviceLevelOf(results);

@@ -28,7 +28,8 @@ export function operationsSection(run: Run): Section {
 
 /** Host memory over time. */
 export function hostMemorySection(run: Run): Section {
-  const text = "One run of each VMM at the highest overcommit ratio of its block, from the boot of the guests on.";
+  const text =
+    "One run of each VMM at the highest overcommit ratio that most of its block were measured at, from the boot of the guests on.";
   return { id: "host-memory", title: "Memory of the host over time", blocks: chartBlocks(run, hostMemoryChart, text) };
 }
 

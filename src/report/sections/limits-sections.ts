@@ -1,4 +1,5 @@
-import { catalogue } from "../../experiment/catalogue.ts";
+import { catalogue, locate } from "../../experiment/catalogue.ts";
+import { readInputText } from "../../experiment/input-files.ts";
 import { groupBy } from "../../analysis/results.ts";
 import { workTitle } from "../../sim/cell.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
@@ -95,7 +96,13 @@ export function reproduceSection({ results, manifest }: Run): Section {
   const file = shown(manifest.matrix.file);
   // One that comes with the package is found by its name, wherever the command is given.
   const name = file.replace(/\.yaml$/, "");
-  const matrix = catalogue("experiments").includes(name) ? name : file;
+  const isShipped = catalogue("experiments").includes(name);
+  // What the command overcommit is asked changes a copy of the matrix, which only the results hold.
+  const isChanged = isShipped && readInputText(locate("experiments", name, "")) !== manifest.matrix.text;
+  const again = `results/${results.name}${isChanged ? "-again" : ""}`;
+  const copy = `experiments/${results.name}.yaml`;
+  const matrix = isChanged ? copy : isShipped ? name : file;
+  const extracted = `node -p "require('./results/${results.name}/manifest.json').matrix.text" > ${copy}`;
   return {
     id: "reproduce",
     title: "How to reproduce this",
@@ -107,9 +114,10 @@ export function reproduceSection({ results, manifest }: Run): Section {
       {
         kind: "code",
         lines: [
-          `npx vmmbench run ${matrix} --out results/${results.name}`,
-          `npx vmmbench report results/${results.name}`,
-          `npx vmmbench chart all --results results/${results.name} --out charts`,
+          ...(isChanged ? [extracted] : []),
+          `npx vmmbench run ${matrix} --out ${again}`,
+          `npx vmmbench report ${again}`,
+          `npx vmmbench chart all --results ${again} --out charts`,
         ],
       },
     ],

@@ -9,19 +9,29 @@ import type { Run } from "../load-run.ts";
 /** What was run: the matrix, the machine, the versions. */
 export function runSection({ results, manifest }: Run): Section {
   const { matrix, versions, blocks, host } = manifest;
+  const isFixed = blocks.some(({ hostPages }) => hostPages !== undefined);
   const table: Block = {
     kind: "table",
     caption: "Blocks of the matrix",
-    columns: ["block", "VMMs", "workloads", "machines", "seeds", "VMs", "overcommit ratios", "host memory"],
+    columns: [
+      "block",
+      "VMMs",
+      "workloads",
+      "machines",
+      "seeds",
+      "VMs",
+      "overcommit ratios",
+      ...(isFixed ? ["host memory"] : []),
+    ],
     rows: blocks.map((block) => [
       block.title === "" || block.title === block.name ? block.name : `${block.name}: ${block.title}`,
       block.vmms.map((vmm) => vmm.label).join(", "),
-      block.workloads.join(", "),
-      block.machines.join(", "),
+      block.workloads.map(shown).join(", "),
+      block.machines.map(shown).join(", "),
       block.seeds.join(", "),
       block.vms?.join(", ") ?? "one guest, every trap",
       block.overcommit?.join(", ") ?? "",
-      block.hostPages?.map((pages) => memoryText(pages / PAGES_PER_MIB)).join(", ") ?? "",
+      ...(isFixed ? [block.hostPages?.map((pages) => memoryText(pages / PAGES_PER_MIB)).join(", ") ?? ""] : []),
     ]),
   };
   return {
@@ -48,8 +58,8 @@ export function runSection({ results, manifest }: Run): Section {
 function workloadsOf({ workloads }: Run["manifest"]): readonly string[] {
   const groups = groupBy(Object.entries(workloads), ([, { title, summary }]) => `${title}. ${summary}`);
   return [...groups].map(([text, [[name], ...copies]]) => {
-    if (copies.length === 0) return `${name}: ${text}`;
-    return `${name}: ${text} With ${copies.length} ${copies.length === 1 ? "copy" : "copies"} that ${copies.length === 1 ? "differs" : "differ"} in one input.`;
+    if (copies.length === 0) return `${shown(name)}: ${text}`;
+    return `${shown(name)}: ${text} With ${copies.length} ${copies.length === 1 ? "copy" : "copies"} that ${copies.length === 1 ? "differs" : "differ"} in one input.`;
   });
 }
 
@@ -72,5 +82,5 @@ function streams(cells: Run["results"]["cells"]): Block {
 
 /** Reports show no paths of the machine they were made on. */
 export function shown(file: string): string {
-  return isAbsolute(file) ? basename(file) : file;
+  return isAbsolute(file) || file.startsWith("..") ? basename(file) : file;
 }

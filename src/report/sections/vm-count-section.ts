@@ -19,7 +19,9 @@ export function vmCountSection({ results }: Run): Section {
             `A number of VMs counts as kept when ${levelText(level)} holds at the worse end of the 95 % confidence interval and all ` +
               "VMs start, with it and with all lower numbers measured. The level is held against the same VMs, on the same seeds, " +
               "on a host with memory for all of them. More VMs also share CPU, disks and network: a number is not kept either " +
-              "when the host with memory for all surely loses the level against the one with the fewest VMs, VM by VM.",
+              "when the host with memory for all surely loses the level against the one with the fewest VMs, VM by VM. A workload " +
+              "has the measured memory of some guests at most: further VMs start as copies of these, and page sharing then looks " +
+              "better than it is.",
           ),
           list(curves.map(vmCountSentence)),
           ...vmCountChart.draw(results).map((chart): Block => ({ kind: "chart", chart })),

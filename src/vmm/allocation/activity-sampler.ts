@@ -7,7 +7,8 @@
  * that. A guest that has halted for want of work is, and its time goes on; otherwise an idle VM would never be found to be.
  */
 import type { RandomStream } from "../../core/random.ts";
-import { type VmMemory, Watch } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
+import type { VmMemory } from "../vm-memory.ts";
 
 const SAMPLE_PAGES = 100;
 /** Gains are not published. Slow: Figure 6 falls from 225 to 10 MB in 12 periods, (1 - g)^12 = 10/225. Fast: assumption. */
@@ -67,7 +68,7 @@ export class ActivitySampler {
     const first = this.#finished++ === 0;
     this.#slow = first ? touched : this.#slow + SLOW_GAIN * (touched - this.#slow);
     this.#fast = first ? touched : this.#fast + FAST_GAIN * (touched - this.#fast);
-    for (let i = 0; i < this.#sampled; i++) this.#vm.watched[this.#sample[i]] &= ~Watch.Sampled;
+    for (let i = 0; i < this.#sampled; i++) this.#vm.marks.delete(this.#sample[i], Mark.Sampled);
   }
 
   /** Ballooned and never used pages are not the VM's memory: they are not drawn. */
@@ -76,8 +77,8 @@ export class ActivitySampler {
     this.#vm.sampleTouched = 0;
     for (let draw = 0; draw < 4 * SAMPLE_PAGES && this.#sampled < SAMPLE_PAGES; draw++) {
       const ppn = this.#random.below(this.#vm.pages);
-      if (this.#vm.backing[ppn] < 0 || (this.#vm.watched[ppn] & Watch.Sampled) !== 0) continue;
-      this.#vm.watched[ppn] |= Watch.Sampled;
+      if (this.#vm.backing[ppn] < 0 || this.#vm.marks.has(ppn, Mark.Sampled)) continue;
+      this.#vm.marks.add(ppn, Mark.Sampled);
       this.#sample[this.#sampled++] = ppn;
     }
   }

@@ -11,12 +11,12 @@
  * when they are needed, not ahead.
  */
 import { copyInto } from "../../core/copy-into.ts";
-import { FrameState } from "../../machine/frames.ts";
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, VmRequest, StartAnswer } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { Clairvoyance, RoomMaker } from "../memory-roles.ts";
-import { isSwapped, slotCode, type VmMemory, Watch } from "../vm-memory.ts";
+import { isSwapped, slotCode, type VmMemory, vmOfPage } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
 import { EqualContents } from "./equal-contents.ts";
 import { FurthestUse } from "./furthest-use.ts";
 import { PagesAside } from "./pages-aside.ts";
@@ -39,8 +39,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
   /** By frame: pages whose turn to go has come, but whose frame stays for others that need it. */
   readonly #waiting = new SharerLists();
   readonly #aside = new PagesAside();
-  /** Pages of all VMs are numbered through: the first of each VM, and how many there are. */
-  readonly #first: number[] = [];
+  /** Pages of the VMs met so far. */
   #pages = 0;
   /** By page: the frame it had when it was looked up last. */
   #frameOfPage = new Int32Array(0);
@@ -118,8 +117,8 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     while (frames.free === before) {
       const page = this.#order.take();
       if (page < 0) break;
-      const vm = this.#vmOf(page);
-      const ppn = page - this.#first[vm.index];
+      const vm = vmOfPage(this.#memory.vms, page);
+      const ppn = page - vm.firstPage;
       const mpn = vm.backing[ppn];
       if (needed.is(vm, ppn)) pinned = page;
       if (mpn < 0 || page === pinned) continue;
@@ -139,12 +138,12 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
   /** The page goes, and all that waited for it. */
   #putAside(mpn: number, page: number): void {
     for (let next = page; next >= 0; next = this.#waiting.first(mpn)) {
-      const vm = this.#vmOf(next);
+      const vm = vmOfPage(this.#memory.vms, next);
       this.#waiting.remove(next);
       // What nobody needs again, such as all that is free in guests, need not come back when others with its content do.
       const isNeeded = this.#order.keyOf(next) < Infinity;
       if (this.#contents !== undefined && isNeeded) this.#aside.add(this.#memory.frames.content[mpn], next);
-      this.#memory.putAside(vm, next - this.#first[vm.index]);
+      this.#memory.putAside(vm, next - vm.firstPage);
     }
   }
 
@@ -153,8 +152,8 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     let kept = 0;
     for (let i = 0; i < this.#count; i++) {
       const page = this.#touched[i];
-      const vm = this.#vmOf(page);
-      const ppn = page - this.#first[vm.index];
+      const vm = vmOfPage(this.#memory.vms, page);
+      const ppn = page - vm.firstPage;
       let nextUse = Infinity;
       if (vm.backing[ppn] >= 0) {
         if (this.#contents !== undefined) this.#share(this.#contents, vm, ppn);
@@ -164,7 +163,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
         this.#leave(page, vm.backing[ppn]);
       }
       if (nextUse < 0 || this.#memory.pinned.is(vm, ppn)) this.#touched[kept++] = page;
-      else vm.watched[ppn] = Watch.Sampled;
+      else vm.marks.add(ppn, Mark.Sampled);
     }
     this.#count = kept;
   }
@@ -177,7 +176,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
   /** Map a page that is not in memory to a frame that holds its content for others. */
   #map(vm: VmMemory, ppn: number, mpn: number): void {
     const { frames } = this.#memory;
-    if (frames.state[mpn] === FrameState.Private) frames.markShared(mpn);
+    if (frames.isPrivate(mpn)) frames.markShared(mpn);
     frames.addReference(mpn);
     this.#memory.releaseSlot(vm, slotCode(vm.backing[ppn]));
     vm.backing[ppn] = mpn;
@@ -188,9 +187,9 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
   #recall(mpn: number): void {
     const content = this.#memory.frames.content[mpn];
     for (let page = this.#aside.first(content); page >= 0; page = this.#aside.first(content)) {
-      const vm = this.#vmOf(page);
+      const vm = vmOfPage(this.#memory.vms, page);
       this.#aside.remove(page);
-      this.#map(vm, page - this.#first[vm.index], mpn);
+      this.#map(vm, page - vm.firstPage, mpn);
       this.#order.set(page, this.#order.keyOf(page));
       this.#frameOfPage[page] = mpn;
     }
@@ -224,26 +223,16 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
   }
 
   #numberOf(vm: VmMemory, ppn: number): number {
-    while (this.#first.length <= vm.index) {
-      this.#first.push(this.#pages);
-      this.#pages += this.#memory.vms[this.#first.length - 1].pages;
+    const pages = vm.firstPage + vm.pages;
+    if (pages > this.#pages) {
+      this.#pages = pages;
       this.#order.grow(this.#pages);
       this.#waiting.grow(this.#memory.frames.forVms, this.#pages);
       this.#aside.grow(this.#pages);
       const frames = new Int32Array(this.#pages).fill(-1, this.#frameOfPage.length);
       this.#frameOfPage = copyInto(this.#frameOfPage, frames);
     }
-    return this.#first[vm.index] + ppn;
-  }
-
-  #vmOf(page: number): VmMemory {
-    let low = 0;
-    for (let high = this.#first.length; high - low > 1; ) {
-      const middle = (low + high) >> 1;
-      if (this.#first[middle] <= page) low = middle;
-      else high = middle;
-    }
-    return this.#memory.vms[low];
+    return vm.firstPage + ppn;
   }
 }
 

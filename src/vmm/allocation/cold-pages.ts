@@ -4,7 +4,8 @@
  * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
  */
 import type { HostMemory } from "../host-memory.ts";
-import { type VmMemory, Watch } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
+import type { VmMemory } from "../vm-memory.ts";
 
 const AGE_US = 120e6;
 /** Pages older than that, half an hour, are all the same. */
@@ -63,10 +64,10 @@ export class ColdPages {
     marks.sinceUs = nowUs;
     for (let ppn = 0; ppn < vm.pages; ppn++) {
       const mapped = vm.backing[ppn] >= 0;
-      const untouched = mapped && (vm.watched[ppn] & Watch.Sampled) !== 0;
+      const untouched = mapped && vm.marks.has(ppn, Mark.Sampled);
       marks.survived[ppn] = untouched ? Math.min(MOST_PERIODS, marks.survived[ppn] + 1) : 0;
-      if (mapped) vm.watched[ppn] |= Watch.Sampled;
-      else vm.watched[ppn] = 0;
+      if (mapped) vm.marks.add(ppn, Mark.Sampled);
+      else vm.marks.clear(ppn);
     }
   }
 
@@ -74,10 +75,7 @@ export class ColdPages {
   #isCold(vm: VmMemory, { survived }: Marks, ppn: number): boolean {
     const mpn = vm.backing[ppn];
     return (
-      mpn >= 0 &&
-      survived[ppn] !== 0 &&
-      (vm.watched[ppn] & Watch.Sampled) !== 0 &&
-      this.#memory.frames.references(mpn) === 1
+      mpn >= 0 && survived[ppn] !== 0 && vm.marks.has(ppn, Mark.Sampled) && this.#memory.frames.references(mpn) === 1
     );
   }
 }

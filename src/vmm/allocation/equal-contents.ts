@@ -1,6 +1,5 @@
 /** Which frame holds a content: equal pages found by looking, which no real VMM can do. */
 import { NO_CONTENT } from "../../machine/content-ids.ts";
-import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 
@@ -21,8 +20,8 @@ export class EqualContents {
   frameOf(content: number): number {
     const mpn = this.#frames.get(content);
     if (mpn === undefined) return NONE;
-    const { state, content: held } = this.#memory.frames;
-    return state[mpn] !== FrameState.Free && held[mpn] === content ? mpn : NONE;
+    const { frames } = this.#memory;
+    return !frames.isFree(mpn) && frames.content[mpn] === content ? mpn : NONE;
   }
 
   /** Back a mapped page with the frame of an equal page, if there is one; otherwise its own is the frame of that content. */
@@ -33,8 +32,8 @@ export class EqualContents {
     const found = this.frameOf(content);
     if (found === own) return;
     if (found === NONE) return this.#enter(own, content);
-    if (frames.state[own] !== FrameState.Private) return;
-    if (frames.state[found] === FrameState.Private) frames.markShared(found);
+    if (!frames.isPrivate(own)) return;
+    if (frames.isPrivate(found)) frames.markShared(found);
     this.#memory.merge(vm, ppn, found);
   }
 

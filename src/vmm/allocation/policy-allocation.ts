@@ -81,13 +81,12 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
-    this.#view = new HostView(
-      context.memory,
-      parameters,
-      this.#forced.length > 0,
-      policy.signals.includes("dom0"),
-      this.#cold,
-    );
+    this.#view = new HostView(context.memory, parameters, {
+      swapSpace: this.#forced.length > 0,
+      dom0: policy.signals.includes("dom0"),
+      scrubUs: this.#scrubUs(context),
+      cold: this.#cold,
+    });
     this.#state = answerOf(this.name, "start", () => policy.start(parameters));
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
@@ -96,6 +95,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       rule: "the VM is above its cap",
       inputs: (vm) => ({ cap_mib: (this.#caps.get(vm) ?? vm.pages) / PAGES_PER_MIB }),
     };
+  }
+
+  /** A host that cannot page by force is Xen, which cleans what a domain leaves behind before others get it. */
+  #scrubUs({ profile }: HostContext): number {
+    return this.populates ? (profile.costs["page.zero"] ?? 0) / profile.megahertz : 0;
   }
 
   /** Time until the policy is called next. */
@@ -205,7 +209,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { observer } = this.#memory;
     const taking = observer && vm && new PagesTaken(this.#memory, vm);
     const { size } = vm ?? {};
-    if (vm !== undefined) this.#act(action, vm);
+    if (vm !== undefined) this.#act(action, vm, call.nowUs);
     // Some policies set again and again what is set already.
     if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
     const taken = action.kind === "reclaim" ? taking?.figures : undefined;
@@ -214,11 +218,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     );
   }
 
-  #act(action: Action, vm: VmMemory): void {
+  #act(action: Action, vm: VmMemory, nowUs: number): void {
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
-    else if (action.kind === "evict") this.#evict(vm);
+    else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
   }
 
@@ -227,11 +231,13 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   /** The VM leaves the host: it does not run here again, and its frames are free for others. */
-  #evict(vm: VmMemory): void {
+  #evict(vm: VmMemory, nowUs: number): void {
+    const { free } = this.#memory.frames;
     vm.blocked = true;
     vm.evicted = true;
     for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.#memory.discard(vm, ppn);
     vm.returned = 0;
+    this.#view.vmHasLeft(this.populates ? this.#memory.frames.free - free : 0, nowUs);
   }
 
   /** The balloon keeps to the cap where nothing else can. */

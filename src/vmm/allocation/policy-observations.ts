@@ -15,28 +15,43 @@ export interface ViewParameters {
   readonly statisticsPeriodSeconds: number;
 }
 
+/** What is to be seen of one host and not of another. */
+export interface ShownHost {
+  readonly swapSpace: boolean;
+  /** Only to a policy that manages it. */
+  readonly dom0: boolean;
+  /** To clean a frame before somebody else gets it; 0: frames are given out as they are. */
+  readonly scrubUs: number;
+  /** Only for a policy that asks how old pages are, for looking at that has its price. */
+  readonly cold: ColdPages | undefined;
+}
+
 export class HostView implements VmsByName {
   readonly #memory: HostMemory;
   readonly #parameters: ViewParameters;
-  readonly #hasSwapSpace: boolean;
-  readonly #cold: ColdPages | undefined;
-  readonly #showsDom0: boolean;
+  readonly #shown: ShownHost;
   readonly #reports = new Map<VmMemory, { readonly askedUs: number; readonly report: GuestReport | undefined }>();
   readonly #names = new Map<string, VmMemory>();
+  /** Frames that had to be cleaned at a time. */
+  #dirtyFrames = 0;
+  #dirtySinceUs = 0;
 
-  /** `cold`: only for a policy that asks how old pages are, for looking at that has its price. */
-  constructor(
-    memory: HostMemory,
-    parameters: ViewParameters,
-    hasSwapSpace: boolean,
-    showsDom0: boolean,
-    cold?: ColdPages,
-  ) {
-    this.#cold = cold;
-    this.#showsDom0 = showsDom0;
+  constructor(memory: HostMemory, parameters: ViewParameters, shown: ShownHost) {
     this.#memory = memory;
     this.#parameters = parameters;
-    this.#hasSwapSpace = hasSwapSpace;
+    this.#shown = shown;
+  }
+
+  /** Frames of a VM that has left are cleaned by a pCPU that has nothing else to do, so that this takes nobody's time. */
+  vmHasLeft(frames: number, nowUs: number): void {
+    this.#dirtyFrames = this.#dirty(nowUs) + frames;
+    this.#dirtySinceUs = nowUs;
+  }
+
+  #dirty(nowUs: number): number {
+    if (this.#dirtyFrames === 0 || this.#shown.scrubUs === 0) return 0;
+    const clean = Math.floor((nowUs - this.#dirtySinceUs) / this.#shown.scrubUs);
+    return Math.max(0, this.#dirtyFrames - clean);
   }
 
   vmNamed(name: string): VmMemory | undefined {
@@ -45,17 +60,22 @@ export class HostView implements VmsByName {
 
   observe(nowUs: number): Observations {
     const { frames, vms, swapIns, swapOuts, slots } = this.#memory;
-    const running = vms.filter(({ evicted }) => !evicted);
+    const building = vms.filter((vm) => vm.building);
+    const running = vms.filter((vm) => !vm.evicted && !vm.building);
+    // The model gives a VM its frames at once; a host fills them one by one until the VM is up.
+    const unfilled = sumOf(building, ({ mapped }) => mapped);
+    // A frame that is needed before its turn is cleaned when it is given out.
+    const scrubbing = Math.min(frames.free, this.#dirty(nowUs));
     return {
       host: {
         total: frames.forVms * KIB_PER_PAGE,
-        free: frames.free * KIB_PER_PAGE,
-        // The model's host has no page cache, and its frames are clean as soon as they are free.
+        free: (frames.free - scrubbing + unfilled) * KIB_PER_PAGE,
+        // The model's host has no page cache.
         reclaimable: 0,
-        scrubbing: 0,
-        reserved: 0,
+        scrubbing: scrubbing * KIB_PER_PAGE,
+        reserved: sumOf(building, ({ pages, ballooned }) => pages - ballooned) * KIB_PER_PAGE,
         // Where nothing else is set, as large as it must be for every VM to fit.
-        swapTotal: this.#hasSwapSpace
+        swapTotal: this.#shown.swapSpace
           ? Math.min(
               slots.capacity,
               sumOf(vms, ({ pages }) => pages),
@@ -72,7 +92,7 @@ export class HostView implements VmsByName {
   /** Whoever manages it has a minimum of its own for it. */
   #observeDom0(nowUs: number): VmObservations[] {
     const { driverDomain } = this.#memory;
-    if (!this.#showsDom0 || driverDomain === undefined) return [];
+    if (!this.#shown.dom0 || driverDomain === undefined) return [];
     const { vm, fixed } = driverDomain;
     return [{ ...this.#observeVm(DOM0, vm, nowUs), minimum: 0, fixedSize: fixed }];
   }
@@ -92,7 +112,7 @@ export class HostView implements VmsByName {
       ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
-      ...(this.#cold && { cold: this.#cold.count(vm, nowUs) * KIB_PER_PAGE }),
+      ...(this.#shown.cold && { cold: this.#shown.cold.count(vm, nowUs) * KIB_PER_PAGE }),
       shares: SHARES,
       canBalloon: vm.balloon !== undefined,
       migrating: false,

@@ -2,9 +2,8 @@
  * Merging a page with one of equal content that was seen before: the frame table says where. Of contents that nobody shares yet
  * it keeps where they were seen last; that page may have changed since, and then the new one takes its place in the table.
  */
-import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { type VmMemory, vmOfPage } from "../vm-memory.ts";
 import { FrameTable, NO_ENTRY } from "./frame-table.ts";
 
 /** Contents are told apart without collisions. */
@@ -33,10 +32,10 @@ export class EqualFrames {
     const { frames } = this.#memory;
     const key = this.#table.keyOf(frames.content[vm.backing[ppn]]);
     const entry = this.#table.first(key, vm.index);
-    if (entry === NO_ENTRY) this.#table.addHint(key, vm.index, ppn);
+    if (entry === NO_ENTRY) this.#table.addHint(key, vm, ppn);
     else if (this.#table.isShared(entry)) return this.#join(vm, ppn, this.#table.sharedFrame(entry), undefined);
     else if (this.#table.isValidHint(entry, key)) return this.#pairUp(entry, vm, ppn);
-    else this.#table.replaceHint(entry, vm.index, ppn);
+    else this.#table.replaceHint(entry, vm, ppn);
     return false;
   }
 
@@ -48,13 +47,14 @@ export class EqualFrames {
   /** Whether the page has a frame that nobody else may have. */
   isPrivate(vm: VmMemory, ppn: number): boolean {
     const mpn = vm.backing[ppn];
-    return mpn >= 0 && this.#memory.frames.state[mpn] === FrameState.Private;
+    return mpn >= 0 && this.#memory.frames.isPrivate(mpn);
   }
 
   #pairUp(entry: number, vm: VmMemory, ppn: number): boolean {
-    const other = this.#memory.vms[this.#table.hintVm(entry)];
-    const otherPpn = this.#table.hintPpn(entry);
-    if (other === vm && otherPpn === ppn) return false;
+    const page = this.#table.hintPage(entry);
+    if (page === vm.firstPage + ppn) return false;
+    const other = vmOfPage(this.#memory.vms, page);
+    const otherPpn = page - other.firstPage;
     this.#memory.breakUp(other, otherPpn);
     const mpn = other.backing[otherPpn];
     this.#memory.frames.markShared(mpn);

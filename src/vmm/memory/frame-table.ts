@@ -4,9 +4,9 @@
  * shared within a VM only, each VM has hash chains of its own, so that a scan of one stays in few cache lines.
  */
 import { copyInto, lengthFor } from "../../core/copy-into.ts";
-import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
+import { type VmMemory, vmOfPage } from "../vm-memory.ts";
 
 export const NO_ENTRY = -1;
 const UNUSED = -(2 ** 31);
@@ -29,9 +29,7 @@ export class FrameTable {
   readonly #chained: number[] = [];
   #next = new Int32Array(0);
   #key = new Uint32Array(0);
-  /** Index of a hint's VM; if pages are shared within a VM only, that of a shared frame's, too. */
-  #vm = new Uint16Array(0);
-  /** PPN of a hint, -1 - MPN of a shared frame, or UNUSED. */
+  /** Page of a hint, numbered through all VMs; -1 - MPN of a shared frame; or UNUSED. */
   #page = new Int32Array(0);
   /** Entries that have been in use; those of them that are free are linked, the one freed last first. */
   #used = 0;
@@ -62,11 +60,12 @@ export class FrameTable {
   /** The first entry that a VM finds for a key, or NO_ENTRY. */
   first(key: number, vm: number): number {
     const buckets = this.#bucketsOf(vm);
-    return this.#match(buckets[bucketOf(key, buckets)], key, vm);
+    return this.#match(buckets[bucketOf(key, buckets)], key);
   }
 
-  next(entry: number, key: number, vm: number): number {
-    return this.#match(this.#next[entry], key, vm);
+  /** The one after it in the same chain. */
+  next(entry: number, key: number): number {
+    return this.#match(this.#next[entry], key);
   }
 
   isShared(entry: number): boolean {
@@ -77,35 +76,32 @@ export class FrameTable {
     return -1 - this.#page[entry];
   }
 
-  hintVm(entry: number): number {
-    return this.#vm[entry];
-  }
-
-  hintPpn(entry: number): number {
+  /** The page of a hint, numbered through all VMs. */
+  hintPage(entry: number): number {
     return this.#page[entry];
   }
 
   /** Whether the hint's page is still there, unshared, with a content of that hash. */
   isValidHint(entry: number, key: number): boolean {
-    const mpn = this.#memory.vms[this.#vm[entry]].backing[this.#page[entry]];
-    if (mpn < 0 || this.#memory.frames.state[mpn] === FrameState.Shared) return false;
+    const page = this.#page[entry];
+    const vm = vmOfPage(this.#memory.vms, page);
+    const mpn = vm.backing[page - vm.firstPage];
+    if (mpn < 0 || this.#memory.frames.isShared(mpn)) return false;
     return this.keyOf(this.#memory.frames.content[mpn]) === key;
   }
 
-  addHint(key: number, vm: number, ppn: number): void {
+  addHint(key: number, vm: VmMemory, ppn: number): void {
     const entry = this.#newEntry();
     // Full of valid entries: the page goes without a hint until its next visit.
     if (entry === NO_ENTRY) return;
-    const buckets = this.#bucketsWithRoom(vm);
+    const buckets = this.#bucketsWithRoom(vm.index);
     this.#key[entry] = key;
-    this.#vm[entry] = vm;
-    this.#page[entry] = ppn;
+    this.#page[entry] = vm.firstPage + ppn;
     this.#putFirst(entry, buckets);
   }
 
-  replaceHint(entry: number, vm: number, ppn: number): void {
-    this.#vm[entry] = vm;
-    this.#page[entry] = ppn;
+  replaceHint(entry: number, vm: VmMemory, ppn: number): void {
+    this.#page[entry] = vm.firstPage + ppn;
   }
 
   makeShared(entry: number, mpn: number): void {
@@ -123,7 +119,7 @@ export class FrameTable {
   /** An entry to fill, or NO_ENTRY. */
   #newEntry(): number {
     if (this.#freeEntry === NO_ENTRY && this.#used < this.#most) {
-      if (this.#used === this.#vm.length) this.#grow();
+      if (this.#used === this.#page.length) this.#grow();
       return this.#used++;
     }
     if (this.#freeEntry === NO_ENTRY) this.#dropStaleHint();
@@ -136,7 +132,6 @@ export class FrameTable {
     const capacity = lengthFor(this.#used + 1, this.#used, this.#most);
     this.#next = copyInto(this.#next, new Int32Array(capacity));
     this.#key = copyInto(this.#key, new Uint32Array(capacity));
-    this.#vm = copyInto(this.#vm, new Uint16Array(capacity));
     this.#page = copyInto(this.#page, new Int32Array(capacity));
   }
 
@@ -188,8 +183,9 @@ export class FrameTable {
     for (let looked = 0; looked < ENTRIES_LOOKED_AT; looked++) {
       const entry = this.#hand;
       this.#hand = (entry + 1) % this.#most;
-      const isHint = this.#page[entry] >= 0;
-      if (isHint && !this.isValidHint(entry, this.#key[entry])) return this.#remove(entry, this.#vm[entry]);
+      const page = this.#page[entry];
+      if (page < 0 || this.isValidHint(entry, this.#key[entry])) continue;
+      return this.#remove(entry, vmOfPage(this.#memory.vms, page).index);
     }
   }
 
@@ -209,11 +205,9 @@ export class FrameTable {
     this.#freeEntry = entry;
   }
 
-  #match(from: number, key: number, vm: number): number {
+  #match(from: number, key: number): number {
     let entry = from;
-    while (entry !== NO_ENTRY && (this.#key[entry] !== key || !(this.#interVm || this.#vm[entry] === vm))) {
-      entry = this.#next[entry];
-    }
+    while (entry !== NO_ENTRY && this.#key[entry] !== key) entry = this.#next[entry];
     return entry;
   }
 }

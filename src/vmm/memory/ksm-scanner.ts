@@ -7,7 +7,6 @@
  * that kernel also notices that everybody has left a shared frame when a search for another content comes by it.
  */
 import { ZERO_CONTENT } from "../../machine/content-ids.ts";
-import { FrameState } from "../../machine/frames.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
@@ -151,14 +150,14 @@ export class KsmScanner {
   #mergeNow(vm: VmMemory, ppn: number): boolean {
     const page = this.#pages.pageOf(vm, ppn);
     const mpn = vm.backing[ppn];
-    const { content, state } = this.#memory.frames;
-    if (mpn < 0 || state[mpn] === FrameState.Shared) return false;
+    const { frames } = this.#memory;
+    if (mpn < 0 || frames.isShared(mpn)) return false;
     if (!this.#pages.isTracked(page)) this.#pages.track(page);
     this.#leaveTrees(page);
-    this.#pages.lastContent[page] = content[mpn];
-    if (!this.#settings.stableFirst || !this.#joinStable(vm, ppn, page, content[mpn]))
-      this.#merge(vm, ppn, page, content[mpn]);
-    return state[vm.backing[ppn]] === FrameState.Shared;
+    const content = frames.content[mpn];
+    this.#pages.lastContent[page] = content;
+    if (!this.#settings.stableFirst || !this.#joinStable(vm, ppn, page, content)) this.#merge(vm, ppn, page, content);
+    return frames.isShared(vm.backing[ppn]);
   }
 
   /** The last page that maps a shared frame is about to leave it. */
@@ -184,7 +183,7 @@ export class KsmScanner {
     const mpn = vm.backing[ppn];
     const page = this.#pages.pageOf(vm, ppn);
     if (mpn < 0 || mpn === this.#memory.zeroFrame) return this.#skipUnmapped(page);
-    if (this.#memory.frames.state[mpn] === FrameState.Shared) {
+    if (this.#memory.frames.isShared(mpn)) {
       this.pagesScanned++;
       return;
     }

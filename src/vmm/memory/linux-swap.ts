@@ -12,9 +12,10 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { PageAger } from "../memory-roles.ts";
+import { Mark } from "../page-marks.ts";
+import type { VmMemory } from "../vm-memory.ts";
 import { LinuxSwapSlots } from "./linux-swap-slots.ts";
 import { SwappedReadahead } from "./swapped-readahead.ts";
-import { type VmMemory, Watch } from "../vm-memory.ts";
 import { TEXT_PAGES, VmmText } from "./vmm-text.ts";
 
 /** Most pages looked at before the other list has its turn (SWAP_CLUSTER_MAX). */
@@ -210,6 +211,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
 
   /** The process of a VM serves a request of its guest's. */
   #serve(vm: VmMemory): void {
+    if (this.#text.allInUse) return;
     const aged = this.#agedOf(vm);
     this.#text.use((page) => aged.addText(page));
   }
@@ -219,8 +221,8 @@ class LinuxSwap implements MemoryMechanism, PageAger {
    * counted: the processor sets the bit as it walks the table, and clearing it flushes nothing (ptep_clear_young_notify).
    */
   #takeAccessed(vm: VmMemory, ppn: number): boolean {
-    const accessed = (vm.watched[ppn] & Watch.NotAccessed) === 0;
-    vm.watched[ppn] |= Watch.NotAccessed;
+    const accessed = !vm.marks.has(ppn, Mark.NotAccessed);
+    vm.marks.add(ppn, Mark.NotAccessed);
     return accessed;
   }
 

@@ -1,13 +1,12 @@
 /** Content-based page sharing (Waldspurger 2002, section 4). */
 import { cause } from "../../core/ledger.ts";
 import type { RandomStream } from "../../core/random.ts";
-import { FrameState } from "../../machine/frames.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { PageSharer } from "../memory-roles.ts";
-import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
+import { LARGE_PAGE, Region, type VmMemory, vmOfPage } from "../vm-memory.ts";
 import { FrameTable, NO_ENTRY } from "./frame-table.ts";
 import { ReferenceOverflow } from "./reference-overflow.ts";
 import { ScanOrder } from "./scan-order.ts";
@@ -72,15 +71,11 @@ class PageSharing implements MemoryMechanism, PageSharer {
   share(vm: VmMemory, ppn: number): boolean {
     const mpn = vm.backing[ppn];
     const { frames } = this.#memory;
-    if (mpn < 0 || frames.state[mpn] === FrameState.Shared) return false;
+    if (mpn < 0 || frames.isShared(mpn)) return false;
     this.#memory.payer.add(SCAN, this.#costs.hash);
     const key = this.#table.keyOf(frames.content[mpn]);
     let hint = NO_ENTRY;
-    for (
-      let entry = this.#table.first(key, vm.index);
-      entry !== NO_ENTRY;
-      entry = this.#table.next(entry, key, vm.index)
-    ) {
+    for (let entry = this.#table.first(key, vm.index); entry !== NO_ENTRY; entry = this.#table.next(entry, key)) {
       if (!this.#table.isShared(entry)) {
         hint = entry;
       } else if (vm.isLarge(ppn)) {
@@ -92,7 +87,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
       }
     }
     if (hint !== NO_ENTRY) return this.#tryHint(hint, key, vm, ppn);
-    this.#table.addHint(key, vm.index, ppn);
+    this.#table.addHint(key, vm, ppn);
     return false;
   }
 
@@ -108,20 +103,21 @@ class PageSharing implements MemoryMechanism, PageSharer {
 
   /** The hint's page may have changed since: it is hashed again, and the hint replaced if the hash is another one. */
   #tryHint(entry: number, key: number, vm: VmMemory, ppn: number): boolean {
-    const hintVm = this.#memory.vms[this.#table.hintVm(entry)];
-    const hintPpn = this.#table.hintPpn(entry);
-    if (hintVm === vm && hintPpn === ppn) return false;
+    const hintPage = this.#table.hintPage(entry);
+    if (hintPage === vm.firstPage + ppn) return false;
+    const hintVm = vmOfPage(this.#memory.vms, hintPage);
+    const hintPpn = hintPage - hintVm.firstPage;
     const hintMpn = hintVm.backing[hintPpn];
     const own = vm.backing[ppn];
     this.#memory.payer.add(SCAN, this.#costs.hash);
     if (!this.#table.isValidHint(entry, key)) {
-      this.#table.replaceHint(entry, vm.index, ppn);
+      this.#table.replaceHint(entry, vm, ppn);
       return false;
     }
     if (vm.isLarge(ppn)) return this.#noteCandidate(vm, ppn);
     if (hintVm.isLarge(hintPpn)) {
       // It will find this page here when its large page is broken.
-      this.#table.replaceHint(entry, vm.index, ppn);
+      this.#table.replaceHint(entry, vm, ppn);
       return this.#noteCandidate(hintVm, hintPpn);
     }
     if (!this.#equal(own, hintMpn)) return false;

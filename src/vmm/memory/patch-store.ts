@@ -1,6 +1,6 @@
 /** Pages that are kept as a patch to a similar one, and the frames of the pages that patches refer to. */
 import { copyInto } from "../../core/copy-into.ts";
-import { FrameState, type MachineFrames } from "../../machine/frames.ts";
+import type { MachineFrames } from "../../machine/frames.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { familyOf } from "../../machine/page-similarity.ts";
 
@@ -91,8 +91,8 @@ export class PatchStore {
   #isThere(reference: number): boolean {
     if (this.#uses[reference] > 0) return true;
     const mpn = this.#mpn[reference];
-    const { state, content } = this.#machine;
-    return state[mpn] === FrameState.Private && content[mpn] === this.#referenceContent[reference];
+    const machine = this.#machine;
+    return machine.isPrivate(mpn) && machine.content[mpn] === this.#referenceContent[reference];
   }
 
   #resize(vm: number, bytes: number): void {

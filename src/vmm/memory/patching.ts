@@ -3,7 +3,6 @@
  * patch to a similar one and gives up its frame. One that is similar to none is compressed, where the VMM has a cache for that.
  */
 import { cause } from "../../core/ledger.ts";
-import { FrameState } from "../../machine/frames.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { patchBytes } from "../../machine/page-similarity.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -11,7 +10,8 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { PagePatcher } from "../memory-roles.ts";
-import { patchCode, type VmMemory, Watch } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
+import { patchCode, type VmMemory } from "../vm-memory.ts";
 import { NO_REFERENCE, PatchStore } from "./patch-store.ts";
 
 const SCAN = cause("vmm.patching.scan");
@@ -117,11 +117,11 @@ class Patching implements MemoryMechanism, PagePatcher {
   /** What was touched since the last pass has lost its marks. */
   #visit(vm: VmMemory, ppn: number): void {
     const mpn = vm.backing[ppn];
-    if (mpn < 0 || this.#memory.frames.state[mpn] !== FrameState.Private || vm.isLarge(ppn)) return;
-    const marks = vm.watched[ppn];
-    if ((marks & Watch.Untouched) === 0) vm.watched[ppn] |= Watch.Untouched;
-    else if ((marks & Watch.WithoutSimilar) === 0) this.#tryPatch(vm, ppn, mpn);
-    else if ((marks & Watch.Kept) === 0) this.#tryCompress(vm, ppn);
+    if (mpn < 0 || !this.#memory.frames.isPrivate(mpn) || vm.isLarge(ppn)) return;
+    const { marks } = vm;
+    if (!marks.has(ppn, Mark.Untouched)) marks.add(ppn, Mark.Untouched);
+    else if (!marks.has(ppn, Mark.WithoutSimilar)) this.#tryPatch(vm, ppn, mpn);
+    else if (!marks.has(ppn, Mark.Kept)) this.#tryCompress(vm, ppn);
   }
 
   #tryPatch(vm: VmMemory, ppn: number, mpn: number): void {
@@ -131,26 +131,26 @@ class Patching implements MemoryMechanism, PagePatcher {
     if (reference === NO_REFERENCE || this.#store.frameOf(reference) === mpn) {
       memory.payer.add(SCAN, this.#costs.hash);
       if (reference === NO_REFERENCE) this.#store.addReference(mpn);
-      vm.watched[ppn] |= Watch.WithoutSimilar;
+      vm.marks.add(ppn, Mark.WithoutSimilar);
       return;
     }
     memory.payer.add(PATCH, this.#costs.patch);
     const bytes = patchBytes(content, this.#store.contentOf(reference));
     if (bytes > this.#parameters.mostBytes) {
-      vm.watched[ppn] |= Watch.WithoutSimilar;
+      vm.marks.add(ppn, Mark.WithoutSimilar);
       return;
     }
     // Its own frame is free now, if patches need one.
     memory.unmap(vm, ppn);
-    vm.watched[ppn] = 0;
+    vm.marks.clear(ppn);
     vm.backing[ppn] = patchCode(this.#store.add(vm.index, content, reference, bytes));
     vm.patchFrames = this.#store.framesOf(vm.index);
     vm.patched++;
   }
 
   #tryCompress(vm: VmMemory, ppn: number): void {
-    if (this.#memory.compressor?.compress(vm, ppn) === true) vm.watched[ppn] = 0;
-    else vm.watched[ppn] |= Watch.Kept;
+    if (this.#memory.compressor?.compress(vm, ppn) === true) vm.marks.clear(ppn);
+    else vm.marks.add(ppn, Mark.Kept);
   }
 }
 

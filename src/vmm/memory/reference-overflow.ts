@@ -3,7 +3,7 @@
  * 2002, section 4.2): those of frames that more than 65,535 guest pages map, which is the frame of zeros or nobody. It takes
  * whole frames of the host, and as long as it is empty none.
  */
-import { FrameState, type MachineFrames } from "../../machine/frames.ts";
+import type { MachineFrames } from "../../machine/frames.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
 const FIRST_BEYOND = 2 ** 16;
@@ -31,10 +31,7 @@ export class ReferenceOverflow {
   /** Entries of counts that fit again are dropped; not at once, since that is looked at in the background. */
   sweep(): void {
     if (this.#entries.length === 0) return;
-    const { state } = this.#frames;
-    this.#entries = this.#entries.filter(
-      (mpn) => state[mpn] === FrameState.Shared && this.#frames.references(mpn) >= FIRST_BEYOND,
-    );
+    this.#entries = this.#entries.filter((mpn) => this.#frames.references(mpn) >= FIRST_BEYOND);
     this.#fit();
   }
 

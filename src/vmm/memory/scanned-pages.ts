@@ -4,9 +4,8 @@
  */
 import { copyInto } from "../../core/copy-into.ts";
 import { NO_CONTENT } from "../../machine/content-ids.ts";
-import { FrameState } from "../../machine/frames.ts";
 import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { type VmMemory, vmOfPage } from "../vm-memory.ts";
 
 export const NO_PAGE = -1;
 /** Places of a page besides the stable tree's nodes, which are numbers from 0. */
@@ -29,8 +28,8 @@ export class ScannedPages {
   readonly #memory: HostMemory;
   readonly #withAge: boolean;
   #place = new Int32Array(0);
-  /** First page of each VM. */
-  readonly #first: number[] = [];
+  /** VMs that there is room for. */
+  #vms = 0;
 
   constructor(memory: HostMemory, withAge: boolean) {
     this.#memory = memory;
@@ -40,12 +39,10 @@ export class ScannedPages {
   /** VMs may have been added since the last call. Returns whether there are. */
   meetVms(): boolean {
     const { vms } = this.#memory;
-    if (vms.length === this.#first.length) return false;
+    if (vms.length === this.#vms) return false;
     const known = this.count;
-    for (const vm of vms.slice(this.#first.length)) {
-      this.#first.push(this.count);
-      this.count += vm.pages;
-    }
+    for (const vm of vms.slice(this.#vms)) this.count += vm.pages;
+    this.#vms = vms.length;
     this.lastContent = copyInto(this.lastContent, new Uint32Array(this.count));
     this.#place = copyInto(this.#place, new Int32Array(this.count).fill(UNKNOWN, known));
     if (this.#withAge) this.age = copyInto(this.age, new Uint8Array(this.count));
@@ -53,30 +50,23 @@ export class ScannedPages {
   }
 
   pageOf(vm: VmMemory, ppn: number): number {
-    return this.#first[vm.index] + ppn;
+    return vm.firstPage + ppn;
   }
 
   vmOf(page: number): VmMemory {
-    let low = 0;
-    let high = this.#first.length;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if (this.#first[middle] <= page) low = middle;
-      else high = middle;
-    }
-    return this.#memory.vms[low];
+    return vmOfPage(this.#memory.vms, page);
   }
 
   ppnOf(page: number, vm: VmMemory): number {
-    return page - this.#first[vm.index];
+    return page - vm.firstPage;
   }
 
   /** Whether the page has a frame of its own with the content of its last visit. */
   isUnchanged(page: number): boolean {
     const vm = this.vmOf(page);
     const mpn = vm.backing[this.ppnOf(page, vm)];
-    const { content, state } = this.#memory.frames;
-    return mpn >= 0 && state[mpn] === FrameState.Private && content[mpn] === this.lastContent[page];
+    const { frames } = this.#memory;
+    return mpn >= 0 && frames.isPrivate(mpn) && frames.content[mpn] === this.lastContent[page];
   }
 
   isTracked(page: number): boolean {

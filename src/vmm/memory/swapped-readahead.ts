@@ -8,12 +8,15 @@ import { isRotating } from "../../machine/disk.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { HostMemory } from "../host-memory.ts";
 import type { SwapReader } from "../memory-roles.ts";
-import { isSwapped, slotCode, type VmMemory, Watch } from "../vm-memory.ts";
+import { Mark } from "../page-marks.ts";
+import { isSwapped, slotCode, type VmMemory } from "../vm-memory.ts";
 import type { LinuxSwapSlots } from "./linux-swap-slots.ts";
 
 const MINOR_FAULT = cause("vmm.host-swap.minor-fault");
 /** Nothing is read ahead beyond a page table. */
 const TABLE_PAGES = 512;
+/** Of a page that has been read ahead, and not yet used. */
+const READ_AHEAD = [Mark.SwapCopy, Mark.ReadAhead, Mark.NotAccessed] as const;
 
 export class SwappedReadahead implements SwapReader {
   readonly #memory: HostMemory;
@@ -37,15 +40,14 @@ export class SwappedReadahead implements SwapReader {
   }
 
   /** A page that was read ahead is mapped now; a write makes the copy worthless. */
-  used(vm: VmMemory, ppn: number, marks: number, write: boolean): void {
-    const isAhead = (marks & Watch.ReadAhead) !== 0;
+  used(vm: VmMemory, ppn: number, isAhead: boolean, write: boolean): void {
     if (isAhead) {
       this.#cluster?.hit();
       if (this.#cluster === undefined) this.#areaOf(vm).found(ppn, true);
     }
     if (isAhead || write) this.#memory.payer.add(MINOR_FAULT, this.#faultCost);
     if (!write && !(isAhead && this.#slots.isFull)) {
-      vm.watched[ppn] |= Watch.SwapCopy;
+      vm.marks.add(ppn, Mark.SwapCopy);
       return;
     }
     const copy = this.#slots.takeCopy(vm, ppn);
@@ -86,7 +88,7 @@ export class SwappedReadahead implements SwapReader {
     const ppn = this.#slots.pageIn(slot);
     if (!this.#memory.readAhead(owner, ppn, slot)) return;
     this.#slots.keepCopy(owner, ppn, slot);
-    owner.watched[ppn] |= Watch.SwapCopy | Watch.ReadAhead | Watch.NotAccessed;
+    for (const mark of READ_AHEAD) owner.marks.add(ppn, mark);
   }
 
   #areaOf(vm: VmMemory): SwapReadahead {

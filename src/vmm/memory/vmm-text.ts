@@ -30,8 +30,8 @@ export class VmmText {
   readonly #frames: Int32Array;
   readonly #accessed: Uint8Array;
   readonly #places: number;
-  /** Pages that are out, or that nobody has used since that was last looked at. */
-  #unused: number;
+  /** No page is out, and all have been used since that was last looked at. */
+  allInUse = true;
 
   /** It is in memory from the beginning, on top of what there is for VMs. `pages`: how many it is. */
   constructor(memory: HostMemory, pages: number) {
@@ -40,7 +40,6 @@ export class VmmText {
     this.#frames = Int32Array.from({ length: pages }, () => memory.frames.takeForVmm());
     this.#accessed = new Uint8Array(pages).fill(1);
     this.#places = Math.ceil(pages / PAGES_PER_PLACE);
-    this.#unused = 0;
   }
 
   get pages(): number {
@@ -53,10 +52,9 @@ export class VmmText {
 
   /** A request is served. `cameBack` is told of every page that has been read for it. */
   use(cameBack: (page: number) => void): void {
-    if (this.#unused === 0) return;
-    this.#unused = 0;
+    this.allInUse = true;
     for (let page = 0; page < this.pages; page++) {
-      if (this.#frames[page] === NONE && !this.#read(page % this.#places, cameBack)) this.#unused++;
+      if (this.#frames[page] === NONE && !this.#read(page % this.#places, cameBack)) this.allInUse = false;
       else this.#accessed[page] = 1;
     }
   }
@@ -65,7 +63,7 @@ export class VmmText {
   takeAccessed(page: number): boolean {
     const accessed = this.#accessed[page] === 1;
     this.#accessed[page] = 0;
-    this.#unused++;
+    this.allInUse = false;
     return accessed;
   }
 

@@ -8,6 +8,10 @@ export class PlainMemory implements PhysicalMemory {
     this.#contents = new Uint32Array(pages);
   }
 
+  place(ppn: number): number {
+    return ppn;
+  }
+
   read(ppn: number): number {
     return this.#contents[ppn];
   }
