@@ -193,8 +193,7 @@ export class HostMemory extends MemoryRoles {
 
   #leave(vm: VmMemory, ppn: number): void {
     const mpn = vm.backing[ppn];
-    const shared = this.frames.isShared(mpn);
-    if (shared && this.frames.references(mpn) === 1) this.sharer?.forget(vm, ppn);
+    if (this.frames.isShared(mpn) && this.frames.references(mpn) === 1) this.sharer?.forget(vm, ppn);
     this.frames.drop(mpn);
   }
 
@@ -250,10 +249,9 @@ export class HostMemory extends MemoryRoles {
 
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
-    const { frames } = this;
     vm.sharingBroken++;
-    if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
-    const isLast = frames.references(mpn) === 1;
+    const isLast = this.frames.references(mpn) === 1;
+    if (this.clairvoyance !== undefined && this.frames.free === 0 && !isLast) this.#makeRoom(vm, ppn);
     if (isLast && this.sharer?.copiesForLast !== true) {
       this.payer.add(COW_BREAK, this.#costs.map);
     } else {
