@@ -28,12 +28,16 @@ export interface VolumeHost {
   waited(cycles: number): void;
 }
 
-/** Places of the metadata: in front of all virtual disks, far enough from them for the head to move. */
-const LOCK_PAGE = 0;
-const JOURNAL_PAGE = 256;
+/**
+ * Places of the metadata: in front of all virtual disks, far enough from them for the head to move, and beyond what else the host
+ * has there (its swap space).
+ */
+export const METADATA_PAGE = 3 * 2 ** 24;
+const LOCK_PAGE = METADATA_PAGE;
+const JOURNAL_PAGE = METADATA_PAGE + 256;
 const JOURNAL_PAGES = 256;
-const MAP_PAGE = 1024;
-const DESCRIPTOR_PAGE = 2048;
+const MAP_PAGE = METADATA_PAGE + 1024;
+const DESCRIPTOR_PAGE = METADATA_PAGE + 2048;
 const OTHER_HOST = -1;
 
 export class VmfsVolume {

@@ -4,7 +4,7 @@ import { FREE } from "../../src/core/pending-charges.ts";
 import { JobKind } from "../../src/sim/io-job.ts";
 import { runHost } from "../../src/sim/host.ts";
 import type { Taken } from "../../src/sim/request-rings.ts";
-import { VmfsVolume, type VolumeRequest } from "../../src/sim/vmfs-volume.ts";
+import { METADATA_PAGE, VmfsVolume, type VolumeRequest } from "../../src/sim/vmfs-volume.ts";
 import { ownRequestCost } from "../../src/sim/vmm-work.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
@@ -66,15 +66,16 @@ describe("a VMFS volume", () => {
     bench.volume.submit(command(3, 5 * BLOCK, 1, true), 5);
     bench.until(Infinity);
     const steps = bench.requests.map(({ page, pages, write, at }) => [at, page, pages, write]);
+    const lock = METADATA_PAGE;
     expect(steps).toEqual([
-      [0, 0, 1, false],
-      [10, 0, 1, true],
-      [20, 257, 1, true],
-      [30, 1024, 1, true],
-      [40, 2048 + 3, 1, true],
+      [0, lock, 1, false],
+      [10, lock, 1, true],
+      [20, lock + 257, 1, true],
+      [30, lock + 1024, 1, true],
+      [40, lock + 2048 + 3, 1, true],
       [50, 5 * BLOCK, BLOCK, true],
-      [60, 0, 1, false],
-      [70, 0, 1, true],
+      [60, lock, 1, false],
+      [70, lock, 1, true],
     ]);
     expect(bench.gone.map(({ at }) => at)).toEqual([80, 80]);
     bench.volume.submit(command(3, 5 * BLOCK + 100, 3, true), 100);
