@@ -113,6 +113,19 @@ describe("a VMFS volume", () => {
     expect(atomic.gone.map(({ at }) => at)).toEqual([4]);
   });
 
+  it.each([false, true])("lets this host on however often others ask (atomic test and set: %s)", (atomicTestAndSet) => {
+    const bench = new Bench({ ...THIN, atomicTestAndSet, otherHostsPerSecond: 1 });
+    for (let now = 0; now < 300; now++) {
+      bench.until(now);
+      bench.volume.otherHost(now);
+      if (now === 4) bench.volume.submit(command(0, 10 * BLOCK, 1, true), now);
+    }
+    // It grows by its block in six steps; or in eight, between a lock of others that was there before and one that has waited.
+    expect(bench.gone.map(({ at }) => at)).toEqual([atomicTestAndSet ? 64 : 20 + 80 + 20]);
+    bench.until(Infinity);
+    expect(bench.requests.filter(({ own }) => !own).length).toBeLessThanOrEqual(300 / SERVICE);
+  });
+
   it("grows by each block once, lets every command through once and never before its blocks are there", () => {
     const write = fc.record({
       pause: fc.integer({ min: 0, max: 60 }),
