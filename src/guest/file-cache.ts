@@ -136,9 +136,9 @@ export class FileCache implements PageOwner {
     this.#onDisk[page] = content;
   }
 
-  /** The page is on the disk as it is, no process maps it, and nothing is being done with it. */
+  /** The page is on the disk as it is, no process maps it, and none faults on it. */
   isDiscardable(ppn: number, page: number): boolean {
-    return !this.#cache.isDirty(page) && !this.#mapped.has(page) && this.#pages.references(ppn) === 1;
+    return !this.#cache.isDirty(page) && !this.#mapped.has(page) && this.#pages.kept !== ppn;
   }
 
   evict(ppn: number, page: number): Evicted {

@@ -1,8 +1,3 @@
-/** Moving a head takes milliseconds; what has none answers in less than one. */
-export function isRotating({ positioningUs }: MachineProfile["disk"]): boolean {
-  return positioningUs >= 1000;
-}
-
 /** A disk that serves one request at a time, in order of submission. */
 import { PAGE_BYTES } from "./page.ts";
 import { type DiskProfile, type MachineProfile, microsecondsToCycles } from "./profile.ts";
@@ -32,6 +27,11 @@ export interface DiskDevice {
 }
 
 const NONE: readonly DiskAnswer[] = [];
+
+/** Moving a head takes milliseconds; what has none answers in less than one. */
+export function isRotating({ positioningUs }: DiskProfile): boolean {
+  return positioningUs >= 1000;
+}
 
 export class Disk implements DiskDevice {
   busy = 0;

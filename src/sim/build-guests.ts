@@ -204,7 +204,7 @@ function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite
   for (let ppn = present; ppn < shape.memoryPages; ppn++) host.release(vm, ppn);
   vm.absent = vm.ballooned;
   if (allocation.populates) {
-    memory.balloon.poll(present - vm.target, shape.memoryPages);
+    memory.balloon.poll(Math.max(0, present - vm.target), shape.memoryPages);
     vm.builtWithout = vm.ballooned;
   }
   host.payer = payer;

@@ -1,6 +1,7 @@
 import type { PhysicalMemory } from "../guest/physical-memory.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
+import type { DiskWatcher } from "../vmm/memory-roles.ts";
 import { BALLOONED, isSwapped, type VmMemory } from "../vmm/vm-memory.ts";
 
 /** A guest's physical memory, backed by the host page by page from the moment it is populated. */
@@ -8,6 +9,7 @@ export class GuestPhysicalMemory implements PhysicalMemory {
   readonly #host: HostMemory;
   readonly #vm: VmMemory;
   readonly #populateReturned: boolean;
+  readonly #watcher: DiskWatcher | undefined;
   /** Contents while the guest is being built. */
   #building: Uint32Array | undefined;
 
@@ -16,6 +18,8 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     this.#vm = vm;
     this.#building = contents;
     this.#populateReturned = populateReturned;
+    // dom0 has the driver of its disk itself: no back end sees what it reads and writes.
+    this.#watcher = vm === host.driverDomain?.vm ? undefined : host.diskWatcher;
   }
 
   place(ppn: number): number {
@@ -39,7 +43,7 @@ export class GuestPhysicalMemory implements PhysicalMemory {
   readForDisk(ppn: number): number {
     if (isSwapped(this.#vm.backing[ppn])) this.#host.doublePagedOuts++;
     const content = this.read(ppn);
-    this.#host.diskWatcher?.writtenOut(this.#vm, ppn);
+    this.#watcher?.writtenOut(this.#vm, ppn);
     return content;
   }
 
@@ -47,7 +51,7 @@ export class GuestPhysicalMemory implements PhysicalMemory {
   writeFromDisk(ppn: number, content: number): void {
     if (isSwapped(this.#vm.backing[ppn])) this.#host.doublePagedIns++;
     this.write(ppn, content);
-    if (this.#building === undefined) this.#host.diskWatcher?.readIn(this.#vm, ppn);
+    if (this.#building === undefined) this.#watcher?.readIn(this.#vm, ppn);
   }
 
   release(ppn: number): void {

@@ -28,12 +28,16 @@ export interface VolumeHost {
   waited(cycles: number): void;
 }
 
-/** Places of the metadata: in front of all virtual disks, far enough from them for the head to move. */
-const LOCK_PAGE = 0;
-const JOURNAL_PAGE = 256;
+/**
+ * Places of the metadata: in front of all virtual disks, far enough from them for the head to move, and beyond what else the host
+ * has there (its swap space).
+ */
+export const METADATA_PAGE = 3 * 2 ** 24;
+const LOCK_PAGE = METADATA_PAGE;
+const JOURNAL_PAGE = METADATA_PAGE + 256;
 const JOURNAL_PAGES = 256;
-const MAP_PAGE = 1024;
-const DESCRIPTOR_PAGE = 2048;
+const MAP_PAGE = METADATA_PAGE + 1024;
+const DESCRIPTOR_PAGE = METADATA_PAGE + 2048;
 const OTHER_HOST = -1;
 
 export class VmfsVolume {
@@ -48,6 +52,7 @@ export class VmfsVolume {
   #journal = 0;
   /** Another host has reserved the disk: commands that wait until it lets go, and since when. */
   #reserved = false;
+  #othersAsk = false;
   readonly #held: (readonly [taken: Taken, since: number])[] = [];
 
   constructor(settings: VolumeSettings, host: VolumeHost) {
@@ -72,17 +77,24 @@ export class VmfsVolume {
     this.#transact(block, taken.job.guest, now);
   }
 
-  /** Another host takes a lock on this volume, or gives it back. */
+  /** Another host takes a lock on this volume, or gives it back, unless others still wait for theirs: they ask no faster than they get. */
   otherHost(now: number): void {
-    if (this.#settings.atomicTestAndSet) return this.#changeLock(false, now, () => {});
+    if (this.#othersAsk) return;
+    this.#othersAsk = true;
+    if (this.#settings.atomicTestAndSet) return this.#changeLock(false, now, () => this.#othersAreDone());
     this.#lockOf(OTHER_HOST).take(now, (at) => {
       this.#reserved = true;
       this.#changeLock(false, at, (then) => this.#letGo(then));
     });
   }
 
+  #othersAreDone(): void {
+    this.#othersAsk = false;
+  }
+
   #letGo(now: number): void {
     this.#reserved = false;
+    this.#othersAreDone();
     this.#lockOf(OTHER_HOST).release(now);
     for (const [taken, since] of this.#held.splice(0)) {
       this.#host.waited(now - since);

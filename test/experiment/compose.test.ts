@@ -64,6 +64,17 @@ describe("changing a VMM", () => {
     ]);
   });
 
+  it("has a place in that order for every mechanism of the package: what pages by force comes last", () => {
+    const xenPv = VMMS.find(({ name }) => name === "xen-pv");
+    const mechanisms = PARTS.filter(({ slot, role }) => slot === "memory" && role !== "host-swap");
+    expect(mechanisms.length).toBeGreaterThan(15);
+    for (const { name } of mechanisms) {
+      const changes = { "memory.host-swap": "on", [`memory.${name}`]: "on" };
+      const memory = memoryOf(composeVmm(xenPv as Vmm, changes, PARTS).vmm);
+      expect([memory.includes(name), memory.at(-1)], name).toEqual([true, "host-swap"]);
+    }
+  });
+
   it("replaces a part, with its defaults or with parameters", () => {
     expect(changed(esx, { allocation: "static-partition" }).allocation.parameters).toEqual({ balloon: false });
     const { allocation } = changed(esx, { allocation: { "static-partition": { balloon: "on" } } });

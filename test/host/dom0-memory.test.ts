@@ -10,6 +10,7 @@ import { dom0Memory, type Dom0MemoryParameters } from "../../src/vmm/memory/dom0
 import { qmemman } from "../../src/vmm/memory/policies/qmemman.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
+import { satori } from "../../src/vmm/memory/satori.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
@@ -168,6 +169,15 @@ describe("xl and dom0", () => {
     expect(roomy.metrics.dom0_swap_ins).toBeUndefined();
     expect(swapping.metrics.start_delay_mean_ms).toBeGreaterThan(2 * roomy.metrics.start_delay_mean_ms);
   });
+});
+
+it("dom0's swap device is behind no back end: Satori does not see it", () => {
+  const dom0 = dom0Memory({ processesMib: 200, swapMib: 400 });
+  const vmm = { ...xenPv, memory: [dom0, satori(), ...xenPv.memory], allocation: xl() };
+  const { metrics, cycles, simulation } = run(vmm, [guest(), guest(), guest(10e6)], 2 * PAGES + 16 * MIB);
+  expect(metrics.dom0_swap_ins).toBeGreaterThan(100 * MIB);
+  expect(cycles["vmm.page-sharing.share"]).toBeUndefined();
+  expect(simulation.host.frames.shared).toBe(0);
 });
 
 describe("other policies and dom0", () => {

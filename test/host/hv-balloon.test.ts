@@ -7,6 +7,7 @@ import { watermarks } from "../../src/guest/watermarks.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
+import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
 import { hvBalloon } from "../../src/vmm/memory/hv-balloon.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
@@ -121,6 +122,23 @@ describe("Dynamic Memory with its own driver", () => {
     expect(absent).toBeGreaterThan(0);
     expect(guest.memory.balloon.size).toBe(ballooned - absent);
     expect(guest.memory.hotAdded.absent).toBe(absent);
+    checkFrames(simulation.host);
+  });
+
+  it("adds what a partition has beyond the startup memory", () => {
+    const idle = { ...spike(), stream: new OperationStreamBuilder().finish() };
+    const partitioned = { ...kvm, memory: [hvBalloon({ startupMib: 192 })], allocation: staticPartition() };
+    const simulation = new HostSimulation(partitioned, profile, [idle], MOST, () => ({}));
+    const [{ vm }] = simulation.guests;
+    expect([vm.mapped, vm.ballooned, vm.absent, vm.swapped]).toEqual([
+      192 * MIB,
+      MOST - 192 * MIB,
+      MOST - 192 * MIB,
+      0,
+    ]);
+    checkFrames(simulation.host);
+    simulation.run();
+    expect([vm.mapped, vm.ballooned, vm.absent, vm.swapped]).toEqual([MOST, 0, 0, 0]);
     checkFrames(simulation.host);
   });
 

@@ -6,7 +6,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { hypercallbacks } from "../../src/vmm/memory/hypercallbacks.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
-import { isSwapped, UNBACKED } from "../../src/vmm/vm-memory.ts";
+import { isSwapped, UNBACKED, Worth } from "../../src/vmm/vm-memory.ts";
 import { addGuest, buildHost, checkFrames, SHAPE } from "./fixtures.ts";
 
 function hostWith(swap = hostSwap()) {
@@ -55,6 +55,28 @@ describe("with hypercallbacks", () => {
     expect(guest.cache.misses - misses).toBe(3);
     expect(memory.swapIns).toBe(0);
     checkFrames(memory);
+  });
+
+  it("the page that a process faults on stays while its neighbours are read ahead and room is made for them", () => {
+    const host = buildHost({ ...esx, memory: [hypercallbacks(), hostSwap()] }, 16);
+    const guest = addGuest(host, SHAPE, bootContents(SHAPE, host.ids), SHAPE.memoryPages, "linux-6.1");
+    const discards = new GuestDiscards(guest);
+    const worthOfKept: number[] = [];
+    host.memory.vms[0].discardable = {
+      worthOf(ppn) {
+        if (guest.pages.kept === ppn) worthOfKept.push(discards.worthOf(ppn));
+        return discards.worthOf(ppn);
+      },
+      drop: (ppn) => discards.drop(ppn),
+    };
+    const { filePages } = SHAPE;
+    for (let visit = 0; visit < 400; visit++) {
+      guest.cache.visit((17 * visit) % filePages, 0, filePages, false);
+      guest.cache.unmap(0, filePages);
+    }
+    expect(worthOfKept.length).toBeGreaterThan(10);
+    expect(new Set(worthOfKept)).toEqual(new Set([Worth.Needed]));
+    checkFrames(host.memory);
   });
 
   it("each look at a page costs what such a page takes", () => {

@@ -4,7 +4,7 @@ import { FREE } from "../../src/core/pending-charges.ts";
 import { JobKind } from "../../src/sim/io-job.ts";
 import { runHost } from "../../src/sim/host.ts";
 import type { Taken } from "../../src/sim/request-rings.ts";
-import { VmfsVolume, type VolumeRequest } from "../../src/sim/vmfs-volume.ts";
+import { METADATA_PAGE, VmfsVolume, type VolumeRequest } from "../../src/sim/vmfs-volume.ts";
 import { ownRequestCost } from "../../src/sim/vmm-work.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
@@ -66,15 +66,16 @@ describe("a VMFS volume", () => {
     bench.volume.submit(command(3, 5 * BLOCK, 1, true), 5);
     bench.until(Infinity);
     const steps = bench.requests.map(({ page, pages, write, at }) => [at, page, pages, write]);
+    const lock = METADATA_PAGE;
     expect(steps).toEqual([
-      [0, 0, 1, false],
-      [10, 0, 1, true],
-      [20, 257, 1, true],
-      [30, 1024, 1, true],
-      [40, 2048 + 3, 1, true],
+      [0, lock, 1, false],
+      [10, lock, 1, true],
+      [20, lock + 257, 1, true],
+      [30, lock + 1024, 1, true],
+      [40, lock + 2048 + 3, 1, true],
       [50, 5 * BLOCK, BLOCK, true],
-      [60, 0, 1, false],
-      [70, 0, 1, true],
+      [60, lock, 1, false],
+      [70, lock, 1, true],
     ]);
     expect(bench.gone.map(({ at }) => at)).toEqual([80, 80]);
     bench.volume.submit(command(3, 5 * BLOCK + 100, 3, true), 100);
@@ -110,6 +111,19 @@ describe("a VMFS volume", () => {
     atomic.volume.otherHost(0);
     atomic.volume.submit(command(0, 10 * BLOCK, 1, true), 4);
     expect(atomic.gone.map(({ at }) => at)).toEqual([4]);
+  });
+
+  it.each([false, true])("lets this host on however often others ask (atomic test and set: %s)", (atomicTestAndSet) => {
+    const bench = new Bench({ ...THIN, atomicTestAndSet, otherHostsPerSecond: 1 });
+    for (let now = 0; now < 300; now++) {
+      bench.until(now);
+      bench.volume.otherHost(now);
+      if (now === 4) bench.volume.submit(command(0, 10 * BLOCK, 1, true), now);
+    }
+    // It grows by its block in six steps; or in eight, between a lock of others that was there before and one that has waited.
+    expect(bench.gone.map(({ at }) => at)).toEqual([atomicTestAndSet ? 64 : 20 + 80 + 20]);
+    bench.until(Infinity);
+    expect(bench.requests.filter(({ own }) => !own).length).toBeLessThanOrEqual(300 / SERVICE);
   });
 
   it("grows by each block once, lets every command through once and never before its blocks are there", () => {

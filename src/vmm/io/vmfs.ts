@@ -33,7 +33,7 @@ export const vmfsParameters = {
       "VMFS-5 on disks that support it; VMFS-2 and -3 make SCSI reservations (VMware, vSphere Storage: VMFS locking)",
   },
   otherHostsPerSecond: {
-    summary: "locks that other hosts on the same volume take or give back in a second",
+    summary: "locks that other hosts on the same volume take or give back in a second, if the disk is that fast",
     default: 0,
     unit: "1/s",
     min: 0,

@@ -6,7 +6,7 @@
 import { copyInto, lengthFor } from "../../core/copy-into.ts";
 import { SwapSpace } from "../../guest/swap-space.ts";
 import { SwapSlots } from "../swap-slots.ts";
-import { isSwapped, slotCode, type VmMemory } from "../vm-memory.ts";
+import { slotCode, type VmMemory } from "../vm-memory.ts";
 
 const NONE = -1;
 
@@ -96,9 +96,9 @@ export class LinuxSwapSlots extends SwapSlots {
     for (;;) {
       this.#hand = (this.#hand + 1) % this.#space.slots;
       const vm = this.#owners[this.#hand];
-      if (vm !== undefined && !isSwapped(vm.backing[this.#pages[this.#hand]])) {
-        return this.release(this.takeCopy(vm, this.#pages[this.#hand]));
-      }
+      // None of a page that is being read back: it is in memory, but its slot is no copy.
+      const copy = vm === undefined ? NONE : this.takeCopy(vm, this.#pages[this.#hand]);
+      if (copy !== NONE) return this.release(copy);
     }
   }
 }
