@@ -249,15 +249,13 @@ export class HostMemory extends MemoryRoles {
 
   /** A sharer gets a copy; the last one keeps the frame, and pays for a copy if the VMM does not look whether it is the last. */
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
+    const { frames } = this;
     vm.sharingBroken++;
-    const isLast = this.frames.references(mpn) === 1;
-    if (this.clairvoyance !== undefined && this.frames.free === 0 && !isLast) this.#makeRoom(vm, ppn);
-    if (isLast && this.sharer?.copiesForLast !== true) {
-      this.payer.add(COW_BREAK, this.#costs.map);
-    } else {
-      this.cowBreaks++;
-      this.payer.add(COW_BREAK, this.#costs.cowBreak);
-    }
+    if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
+    const isLast = frames.references(mpn) === 1;
+    const copies = !isLast || this.sharer?.copiesForLast === true;
+    if (copies) this.cowBreaks++;
+    this.payer.add(COW_BREAK, copies ? this.#costs.cowBreak : this.#costs.map);
     if (isLast) {
       this.sharer?.forget(vm, ppn);
       this.frames.markPrivate(mpn);
