@@ -16,6 +16,8 @@ export class KernelEntries {
   /** Kernel code of which only the length is known is taken for the network layer's, a packet each way. */
   readonly #code: readonly KernelPath[];
   readonly #codeCycles: number;
+  /** Cycles of code asked for that no run has taken yet; below zero: that the last one took too many. */
+  #codeOwed = 0;
 
   constructor(machine: GuestMachine, paths: KernelPaths, profile: MachineProfile) {
     this.#machine = machine;
@@ -38,10 +40,12 @@ export class KernelEntries {
     }
   }
 
-  /** A system call that takes so many thousand cycles natively, in whole runs of the code: one or more. */
+  /** A system call that takes so many thousand cycles natively, in whole runs of the code: what is over goes to the next one. */
   runCode(thousands: number): void {
     const { cpu } = this.#machine;
-    const times = Math.max(1, Math.round((1000 * thousands) / this.#codeCycles));
+    this.#codeOwed += 1000 * thousands;
+    const times = Math.max(0, Math.round(this.#codeOwed / this.#codeCycles));
+    this.#codeOwed -= times * this.#codeCycles;
     cpu.enterKernel("system-call");
     for (const path of this.#code) cpu.runKernel(path, times);
     cpu.leaveKernel("system-call");

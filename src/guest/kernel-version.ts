@@ -13,7 +13,7 @@ export interface KernelVersion {
   readonly copiesRegions: boolean;
   /** Page tables that are not needed any more are kept for the next process, not freed. */
   readonly keepsTables: boolean;
-  /** The end of an address space flushes the TLB for each of its mappings, and twice more: for all of it, and for the tables. */
+  /** The end of an address space flushes the TLB for each of its mappings, and once more when the tables are gone. */
   readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
@@ -82,7 +82,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
     keepsTables: true, // see PageTableFrames
-    // zap_page_range (tlb_finish_mmu) and clear_page_tables (flush_tlb_pgtables), mm/memory.c; exit_mmap, mm/mmap.c
+    // tlb_finish_mmu in zap_page_range, mm/memory.c; flush_tlb_mm in exit_mmap, mm/mmap.c (2.4.22; clear_page_tables flushes nothing)
     flushesEachMapping: true,
     flushesEmptyUnmaps: false,
     singlePageInvalidations: 1,

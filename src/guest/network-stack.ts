@@ -38,6 +38,7 @@ export class NetworkStack {
     const { cpu, network, networkPath, meter } = this.#machine;
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
+    const perInterrupt = network.packetsPerInterrupt * PACKETS_PER_ACKNOWLEDGEMENT;
     let unacknowledged = 0;
     let heldSince = meter.now;
     cpu.enterKernel("system-call");
@@ -50,11 +51,9 @@ export class NetworkStack {
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
       // The interface has held acknowledgements back for long enough.
       if (meter.now - heldSince >= network.heldCycles) unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
-      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT) heldSince = meter.now;
-      unacknowledged = this.#takeAcknowledgements(
-        unacknowledged + Math.ceil(size / payload),
-        network.packetsPerInterrupt,
-      );
+      const waiting = unacknowledged + Math.ceil(size / payload);
+      if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT || waiting >= perInterrupt) heldSince = meter.now;
+      unacknowledged = this.#takeAcknowledgements(waiting, network.packetsPerInterrupt);
       meter.waitUntil(WAIT_NETWORK, sent - network.wireCycles(SOCKET_BUFFER));
     }
     this.#takeAcknowledgements(unacknowledged, 1);
@@ -72,9 +71,10 @@ export class NetworkStack {
     const from = stream
       ? meter.now - network.wireCycles(SOCKET_BUFFER)
       : Math.max(meter.now, this.#handedOver) + network.delayCycles;
+    const together = stream ? network.packetsHeld(payload) : 1;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
-      const size = Math.min(left, payload * (stream ? network.packetsPerInterrupt : 1));
+      const size = Math.min(left, payload * together);
       unacknowledged = this.#packetsArrive(from, size, payload, unacknowledged);
       left -= size;
     }

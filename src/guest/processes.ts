@@ -210,16 +210,20 @@ export class Processes {
 
   /** Everything a process has mapped goes, and with it the tables but for the root. */
   #tearDown(space: AddressSpace): void {
-    const { machine, version } = this.#context;
+    const { version } = this.#context;
     this.unmapAll(space);
-    // One for each mapping, as it goes, one for all and one for the tables; nothing is visited in between.
-    const flushes = version.flushesEachMapping ? space.regions.length + 2 : 0;
-    for (let flush = 0; flush < flushes; flush++) {
-      machine.mmu.invalidate(ALL_PAGES);
-      machine.mmu.commit();
-    }
+    // One for each mapping, as it goes: nothing is visited in between.
+    const flushes = version.flushesEachMapping ? space.regions.length : 0;
+    for (let flush = 0; flush < flushes; flush++) this.#flush();
     space.regions = [];
     space.freeTables(0, version.layout.userEnd);
+    if (version.flushesEachMapping) this.#flush();
+  }
+
+  #flush(): void {
+    const { mmu } = this.#context.machine;
+    mmu.invalidate(ALL_PAGES);
+    mmu.commit();
   }
 
   #newSpace(): AddressSpace {

@@ -32,7 +32,7 @@ export class NetworkLink {
   busyReceive = 0;
   /** Network interfaces that share the traffic. */
   readonly interfaces: number;
-  /** Packets of a stream that share one interrupt. */
+  /** Packets that share one interrupt, at most. */
   readonly packetsPerInterrupt: number;
   /** Longest that the first of them waits for the others; infinite where only their number counts. */
   readonly heldCycles: number;
@@ -92,6 +92,11 @@ export class NetworkLink {
     let arrival = now;
     for (let left = bytes; left > 0; left -= PAYLOAD) arrival = this.receive(from, Math.min(left, PAYLOAD));
     return arrival;
+  }
+
+  /** Packets of a stream, of `bytes` payload each, that one interrupt announces: those that come while the first is held back. */
+  packetsHeld(bytes: number): number {
+    return Math.min(this.packetsPerInterrupt, 1 + Math.floor(this.heldCycles / this.wireCycles(bytes)));
   }
 
   /** How long a packet of `bytes` payload occupies the wire. */

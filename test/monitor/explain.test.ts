@@ -318,8 +318,8 @@ describe("folding", () => {
           expect(sumOf(lines.filter((line) => line.cause === cause).map((line) => line.cost)), cause).toBe(cost);
         }
       }
-      // Of exec-proc's thousands of calls 102: its page tables come and go in four goes.
-      expect(outline.flatMap(places).length).toBeLessThan(105);
+      // Of thousands of calls. Where page tables come and go in four goes, with a flush in between, they fold into more.
+      expect(outline.flatMap(places).length).toBeLessThan(name === "exec-proc" ? 105 : 60);
       expect(leftOut(explanation, outlineOf(explanation, true))).toBe(0);
     }
   });

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BASIC_OPERATIONS, measureOperations } from "../../src/sim/operations.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";
@@ -103,6 +104,25 @@ it("kernel code takes as long natively as it says; translated, its calls and fla
   const runs = 1 / (7.862 + 4.259 + 115 * 0.011 + 24 * 0.06);
   expect(Math.abs(kernelCode(esx)["guest.kernel"] - runs * (7862 + 4259 + 115 * 11))).toBeLessThan(10);
   expect(Math.abs(kernelCode(esx)["vmm.translation"] - runs * (115 * 40 + 24 * 4))).toBeLessThan(5);
+});
+
+/** Cycles of kernel code that runs for steps of so many thousand cycles. */
+function kernelCodeOf(steps: readonly number[]): number {
+  const stream = workload((builder) => {
+    for (const thousands of steps) builder.add(Op.KernelCode, thousands);
+  });
+  return runMonitor(native, XEON, stream).operations?.["kernel-code"].cycles["guest.kernel"] ?? 0;
+}
+
+it("kernel code asked for bit by bit takes as long as all of it at once", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }), (steps) => {
+      const asked = 1000 * steps.reduce((sum, thousands) => sum + thousands, 0);
+      // Whole runs of less than 16,000 cycles: at most half a run is over.
+      expect(Math.abs(kernelCodeOf(steps) - asked)).toBeLessThanOrEqual(8000);
+    }),
+    { numRuns: 20 },
+  );
 });
 
 it("measures what a driver domain does on a processor of its own as its work, too", () => {

@@ -5,7 +5,7 @@ import type { MachineProfile } from "../../src/machine/profile.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { GuestKernel } from "../../src/guest/kernel.ts";
 import { PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../../src/guest/program-image.ts";
-import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
+import { ALL_PAGES, type Mmu, NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { buildMachine } from "../../src/sim/monitor-machine.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
@@ -17,6 +17,7 @@ const TABLE = 1024;
 
 interface Watched {
   readonly kernel: GuestKernel;
+  readonly mmu: Mmu;
   readonly meter: Meter;
   /** Frames that became page tables, and that ceased to be. */
   readonly made: number[];
@@ -32,7 +33,7 @@ function watch(vmm: Vmm, profile: MachineProfile, shape: Partial<typeof SMALL_GU
   const meter = new Meter();
   const machine = buildMachine(vmm, profile, guest.memoryPages, meter);
   const kernel = new GuestKernel(machine, profile, guest);
-  const watched: Watched = { kernel, meter, made: [], ended: [], written: [], unaccessed: [] };
+  const watched: Watched = { kernel, mmu: machine.mmu, meter, made: [], ended: [], written: [], unaccessed: [] };
   const { mmu } = machine;
   const [useAsTable, writeEntry] = [mmu.useAsTable.bind(mmu), mmu.writeEntry.bind(mmu)];
   mmu.useAsTable = (frame, level, root) => {
@@ -96,6 +97,40 @@ it("keeps 50 empty tables, and of more 25", () => {
   // The 51st table that is given back makes them too many.
   expect([watched.made.length, watched.ended.length]).toEqual([51, 51 - 25]);
   expect(watched.kernel.frames.kernel).toBe(kernelFrames + 1 - (51 - 25));
+});
+
+/** What the end of a process with so many mappings of its own does, in order: entries cleared, and the TLB flushed. */
+function endOf(mappings: number): string[] {
+  const { kernel, mmu } = watch(native, XEON, { anonymousPages: 8 * TABLE });
+  kernel.fork();
+  for (let table = 1; table <= mappings; table++) kernel.map(table * TABLE, 1, false);
+  const acts: string[] = [];
+  const [invalidate, writeEntry] = [mmu.invalidate.bind(mmu), mmu.writeEntry.bind(mmu)];
+  mmu.invalidate = (page) => {
+    if (page === ALL_PAGES) acts.push("flush");
+    invalidate(page);
+  };
+  mmu.writeEntry = (table, index, entry, change) => {
+    if (entry === 0) acts.push("clear");
+    writeEntry(table, index, entry, change);
+  };
+  kernel.exit();
+  return acts;
+}
+
+function flushesIn(acts: readonly string[]): number {
+  return acts.filter((act) => act === "flush").length;
+}
+
+it("flushes the TLB for each mapping of a process of Linux 2.4 that ends, and once more when its tables are gone", () => {
+  const acts = endOf(0);
+  expect(acts.lastIndexOf("flush")).toBeGreaterThan(acts.lastIndexOf("clear"));
+  // All but the last one before the tables go.
+  expect(
+    acts.slice(acts.indexOf("flush")).filter((act, i, all) => act === "flush" && all[i + 1] === "clear"),
+  ).toHaveLength(1);
+  // None of the others was ever visited: that does not matter.
+  expect(flushesIn(endOf(5)) - flushesIn(acts)).toBe(5);
 });
 
 it("gives a forked child pages that it has not accessed", () => {

@@ -49,10 +49,22 @@ function computingRows(): ValidationRow[] {
   );
 }
 
+interface Database {
+  readonly workload: string;
+  readonly seconds: number;
+  /** Why the sum over domains of unequal weights misses. */
+  readonly weightsCost?: string;
+}
+
 /** The databases of Figure 5 as the ids call them, and for how long those with weights run: no domain comes to its end. */
-const DATABASES: Readonly<Record<string, { readonly workload: string; readonly seconds: number }>> = {
+const DATABASES: Readonly<Record<string, Database>> = {
   ir: { workload: "sosp03-osdb-ir", seconds: 8 },
-  oltp: { workload: "sosp03-osdb-oltp", seconds: 4 },
+  oltp: {
+    workload: "sosp03-osdb-oltp",
+    seconds: 4,
+    weightsCost:
+      "eight domains of unequal weights do a fifth less together than eight equal ones in the source, which does not say why; here as much",
+  },
 };
 const INSTANCES = [1, 2, 4, 8];
 /**
@@ -85,18 +97,20 @@ function percentOf(bench: Bench, database: string, weight: number): number {
 
 function databaseRows(database: string): ValidationRow[] {
   const id = `xen03.f5.${database}`;
+  const { workload, weightsCost: reason } = DATABASES[database];
   return [
     ...INSTANCES.map(
       (count): ValidationRow => ({
         id: `${id}.${count}`,
         role: "prediction",
-        simulate: (bench) => aggregate(bench, DATABASES[database].workload, count),
+        simulate: (bench) => aggregate(bench, workload, count),
       }),
     ),
     {
       id: `${id}.8-diff`,
       role: "prediction",
       simulate: (bench) => weighted(bench, database).metrics.throughput_rps,
+      ...(reason === undefined ? {} : { reason }),
     },
     ...WEIGHTS.map(
       (weight): ValidationRow => ({

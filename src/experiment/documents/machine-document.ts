@@ -12,6 +12,8 @@ const BITS_PER_MEGABYTE = 8 * MEGA;
 const MAX_TLB_ENTRIES = 65_536;
 
 const count = z.int().min(1);
+/** More than a machine has; their rings have room in the memory of the kernel (see PacketPages). */
+const MAX_INTERFACES = 64;
 
 /** A small cache of the memory management unit. */
 const fullyAssociative = z.strictObject({ entries: count.max(MAX_TLB_ENTRIES), source, kind });
@@ -73,7 +75,7 @@ export const machineSchema = z
       })
       .optional(),
     network: z
-      .strictObject({ rate: positiveBandwidth, interfaces: count.default(1), source, kind })
+      .strictObject({ rate: positiveBandwidth, interfaces: count.max(MAX_INTERFACES).default(1), source, kind })
       .optional()
       .meta({ description: "Rate of all interfaces together, and how many there are." }),
     "network-interrupts": z
