@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
@@ -14,7 +15,7 @@ import { satori } from "../../src/vmm/memory/satori.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { checkFrames, profile } from "./fixtures.ts";
+import { buildHost, checkFrames, profile } from "./fixtures.ts";
 
 const MIB = 256;
 const PAGES = 128 * MIB;
@@ -104,6 +105,27 @@ describe("dom0's memory", () => {
     expect(own).toBeLessThan(64 + 10 + 8192 / 64 + 16);
   });
 });
+
+it.each(["linux-2.4", "linux-6.1"] as const)(
+  "dom0 with %s fits its kernel in, however little else there is",
+  (kernel) => {
+    const sizes = fc.record({
+      forVms: fc.integer({ min: 1, max: 400 * MIB }),
+      leastMib: fc.integer({ min: 1, max: 200 }),
+      kernelMib: fc.integer({ min: 1, max: 400 }),
+      processesMib: fc.integer({ min: 0, max: 200 }),
+    });
+    fc.assert(
+      fc.property(sizes, ({ forVms, ...dom0 }) => {
+        const vmm = { memory: [dom0Memory(dom0)], allocation: staticPartition(), scheduler: xenPv.scheduler };
+        const { driverDomain } = buildHost(vmm, forVms, { ...profile, kernel }).memory;
+        const { ownPages = 0, kernelPages = 0, processPages = 0, vm } = driverDomain ?? {};
+        expect(ownPages).toBeGreaterThanOrEqual(Math.max(dom0.leastMib * MIB, kernelPages + processPages));
+        expect(vm?.pages).toBe(forVms + ownPages);
+      }),
+    );
+  },
+);
 
 describe("xl and dom0", () => {
   it("shrinks dom0 by what a VM lacks: its memory and 1 MiB, in steps of 2 MiB", () => {

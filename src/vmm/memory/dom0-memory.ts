@@ -66,7 +66,7 @@ function ownOf(parameters: Dom0MemoryParameters, kernel: KernelName, forVms: num
   for (;;) {
     const booted = forVms + own;
     const kernelPages = kernelOf(parameters, booted);
-    const free = watermarks(kernel, booted - kernelPages).high + 1;
+    const free = watermarks(kernel, Math.max(0, booted - kernelPages)).high + 1;
     const needed = kernelPages + toPages(parameters.processesMib) + free;
     if (needed <= own) return own;
     own = needed;
