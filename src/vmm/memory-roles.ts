@@ -51,6 +51,8 @@ export interface PageCompressor {
   compress(vm: VmMemory, ppn: number): boolean;
   /** Take a page out of the cache; its content. */
   take(vm: VmMemory, place: number): number;
+  /** Swap out what has been compressed longest, until a frame is free or nothing is left. */
+  shrink(vm: VmMemory): void;
 }
 
 /** Who knows what guests are going to do, and moves their pages at no cost: a bound for everybody else. */

@@ -12,7 +12,7 @@ import { CompressionCache, pagesPerFrame } from "../../src/vmm/memory/compressio
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { isCompressed, isSwapped } from "../../src/vmm/vm-memory.ts";
-import { buildHost, profile, type TestHost } from "./fixtures.ts";
+import { buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";
 
 /** A VM of `pages` pages, each with a content of its own that compresses to so many units of 32 bytes. */
 function hostWith(units: readonly number[], memory = [compression({ maxPercent: 25 }), hostSwap()]): TestHost {
@@ -64,6 +64,23 @@ describe("the compression cache", () => {
 });
 
 describe("compressing", () => {
+  it("gives up what it has kept when the VM has nothing else: a host can be smaller than the cache", () => {
+    const host = hostWith(Array<number>(16).fill(10), [compression({ maxPercent: 100 }), hostSwap()]);
+    const { memory } = host;
+    const [vm] = memory.vms;
+    const swapSpace = host.mechanisms[1];
+    // The frames of its pages come first, then the four that hold 16 compressed ones.
+    while (vm.mapped > 0) swapSpace.reclaim(vm, 1);
+    expect([vm.mapped, vm.compressed, vm.cacheFrames]).toEqual([0, 16, 4]);
+    for (let left = 3; left >= 0; left--) {
+      expect(swapSpace.reclaim(vm, 1)).toBe(1);
+      expect([vm.compressed, vm.swapped, vm.cacheFrames]).toEqual([4 * left, 16 - 4 * left, left]);
+    }
+    expect(swapSpace.reclaim(vm, 1)).toBe(0);
+    expect(memory.frames.free).toBe(400);
+    checkFrames(memory);
+  });
+
   it("comes before swapping for what shrinks to a half, and after sharing", () => {
     // Sizes of 1, 2 and 3 KiB, and two pages of equal content.
     const host = hostWith(

@@ -65,6 +65,13 @@ class Compression implements MemoryMechanism, PageCompressor {
     return true;
   }
 
+  shrink(vm: VmMemory): void {
+    const cache = this.#cacheOf(vm);
+    const { frames } = cache;
+    while (cache.frames === frames && cache.length > 0 && this.#memory.slots.left > 0)
+      this.#swapOut(vm, cache.oldestPage);
+  }
+
   /** What was compressed is decompressed before it is written. */
   #swapOut(vm: VmMemory, ppn: number): void {
     const content = this.take(vm, cacheCode(vm.backing[ppn]));

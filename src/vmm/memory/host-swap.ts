@@ -39,7 +39,10 @@ class HostSwap implements MemoryMechanism {
 
   work(): void {}
 
-  /** Victims are random, which avoids the worst case of guessing against the guest's own policy. */
+  /**
+   * Victims are random, which avoids the worst case of guessing against the guest's own policy. Of a VM that has no page in
+   * memory any more, its compression cache shrinks.
+   */
   reclaim(vm: VmMemory, pages: number): number {
     const freeBefore = this.#memory.frames.free;
     const picks = PICKS_PER_PAGE * pages;
@@ -47,6 +50,7 @@ class HostSwap implements MemoryMechanism {
       this.#evict(vm, this.#random.below(vm.pages));
     }
     for (let ppn = 0; ppn < vm.pages && this.#memory.frames.free === freeBefore; ppn++) this.#evict(vm, ppn);
+    if (this.#memory.frames.free === freeBefore) this.#memory.compressor?.shrink(vm);
     return this.#memory.frames.free - freeBefore;
   }
 
