@@ -120,10 +120,24 @@ function usageSentence(message: string, words: readonly string[], parser: Argv):
     const names = [...choices.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
     return `unknown "${given}"; ${suggestion(given, names)}`;
   }
-  const [, unknown] = /^Unknown arguments?: ([^,\s]+)/.exec(line) ?? [];
+  return unknownOptions(line, parser) ?? line;
+}
+
+/** The options that there are not, each as it was written: yargs names one of several words twice, the second time in camel case. */
+function unknownOptions(line: string, parser: Argv): string | undefined {
+  const [, list] = /^Unknown arguments?: (.+)$/.exec(line) ?? [];
+  if (list === undefined) return undefined;
+  const given = list.split(", ");
+  const twins = new Set(given.filter((name) => name.includes("-")).map(camelCase));
+  const unknown = given.filter((name) => !twins.has(name));
   const { key } = knownOptions(parser);
-  const nearest = unknown === undefined ? undefined : nearestName(unknown, Object.keys(key));
-  return nearest === undefined ? line : `${line}; did you mean --${nearest}?`;
+  const nearest = nearestName(unknown[0] ?? "", Object.keys(key));
+  const sentence = `Unknown argument${unknown.length === 1 ? "" : "s"}: ${unknown.join(", ")}`;
+  return nearest === undefined ? sentence : `${sentence}; did you mean --${nearest}?`;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-+(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** The word that is no command: the second one after a command with subcommands. */

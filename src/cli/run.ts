@@ -63,7 +63,7 @@ async function show(plan: Plan, summary: RunSummary, args: RunArguments): Promis
   const { matrix, serviceLevel } = plan.manifest;
   process.stdout.write(runSummaryText({ name: matrix.title, cells, serviceLevel }));
   const resumed = progress.resumed > 0 ? `, ${progress.resumed} of them from an earlier run` : "";
-  console.log(`${progress.total} cells${resumed}, ${seconds.toFixed(1)} s`);
+  console.log(`${progress.total} cell${progress.total === 1 ? "" : "s"}${resumed}, ${seconds.toFixed(1)} s`);
   console.log(`results: ${folder}`);
   process.stdout.write(decisionsListing(await decisionsOf(summary, args)));
   const index = await reportOf(summary, args);

@@ -60,6 +60,8 @@ describe("the command line", () => {
     [[], "expected a command"],
     [["rnu"], 'unknown command "rnu"; did you mean "run"?'],
     [["run", "--wrokers", "2"], "Unknown argument: wrokers; did you mean --workers?"],
+    [["overcommit", "--host-memry", "2GiB"], "Unknown argument: host-memry; did you mean --host-memory?"],
+    [["overcommit", "--host-memry", "2GiB", "--wrokers", "2"], "Unknown arguments: host-memry, wrokers; did you mean"],
     [["run", "a", "b"], "Unknown argument: b"],
     [["run", "--out"], "Not enough arguments following: out"],
     [["list", "vms"], 'unknown "vms"; did you mean "vmms"?'],
