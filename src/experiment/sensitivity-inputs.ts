@@ -2,15 +2,15 @@
  * The inputs of an overcommit answer that are least certain, each halved and doubled: blocks of a matrix that differ from the one
  * in question by a changed VMM parameter, or by a changed copy of its workload or machine.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { parseSize } from "../core/units.ts";
 import { KIB_PER_PAGE, PAGE_BYTES } from "../machine/page.ts";
 import type { DiskProfile } from "../machine/profile.ts";
-import { isPath, locate } from "./catalogue.ts";
-import { loadMachine, loadWorkload } from "./documents/load.ts";
+import { locate } from "./catalogue.ts";
+import { fileOfBase, loadMachine, loadWorkload } from "./documents/load.ts";
 import { readInputText } from "./input-files.ts";
 import type { Manifest } from "./manifest.ts";
 import type { MatrixBlock, Variation } from "./matrix.ts";
@@ -98,10 +98,9 @@ function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: string)
   const [machine] = block.machines;
   const file = locate("machines", machine, matrixFolder);
   const { positioningUs, megabytesPerSecond, writeCache } = loadMachine(file).profile.disk;
+  copyBases(file, folder);
   return SIDES.map(([side, factor]) => {
     const document = parse(readInputText(file)) as Record<string, unknown>;
-    const base = document.base;
-    if (typeof base === "string" && isPath(base)) document.base = `./${relative(folder, resolve(dirname(file), base))}`;
     const positioning = `${Math.round(positioningUs * factor)}us`;
     const source = `sensitivity: ${factor} times the ${milliseconds(positioningUs)} of ${machine}`;
     const disk = (document.disk as object | undefined) ?? {
@@ -113,6 +112,16 @@ function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: string)
     const [from, to] = [milliseconds(positioningUs), milliseconds(positioningUs * factor)];
     return varied(block, { input: "disk latency", side, from, to }, { machines: [path] });
   });
+}
+
+/** What a machine is based on, into the folder of its changed copies: a base is looked for beside a machine. */
+function copyBases(file: string, folder: string): void {
+  const { base } = parse(readInputText(file)) as { base?: string };
+  if (base === undefined) return;
+  const path = fileOfBase(file, base);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(path, join(folder, `${base}.yaml`));
+  copyBases(path, folder);
 }
 
 function writtenCache(cache: NonNullable<DiskProfile["writeCache"]>, source: string): object {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -41,6 +41,25 @@ const named = (name: string): MatrixBlock => {
   if (found === undefined) throw new Error(`no block ${name}`);
   return found;
 };
+
+it("changes the disk of a machine that is based on another one of the user's own", async () => {
+  const text = "name: mine\ntitle: Mine\nbase: ours\nkernel: linux-2.4\ncosts: {}\nkernel-paths: {}\n";
+  const cpu = 'cpu: { frequency: 2000MHz, cores: 2, kind: assumed, source: "R" }\npage-table: ia32\n';
+  const tlb = 'tlb: { entries: 64, ways: 64, kind: assumed, source: "R" }\n';
+  writeFileSync(join(folder, "mine.yaml"), text + cpu + tlb);
+  writeFileSync(
+    join(folder, "ours.yaml"),
+    text.replace("mine", "ours").replace("ours\nkernel", "xeon-2.4-sosp03\nkernel") + cpu + tlb,
+  );
+  const matrix = TEXT.replace("xeon-2.4-sosp03", "./mine.yaml");
+  const plan = await planMatrix(matrix, join(folder, "m.yaml"));
+  const [block] = readMatrix(matrix, "m.yaml").matrix.blocks;
+  const varied = variedBlocks(block, plan.manifest.blocks[0], folder, join(folder, "based"));
+  const [machine] = varied.blocks.find(({ name }) => name === "disk-latency-higher")?.machines ?? [];
+  const before = loadMachine(join(folder, "mine.yaml")).profile;
+  const after = loadMachine(join(folder, machine)).profile;
+  expect(after).toEqual({ ...before, disk: { ...before.disk, positioningUs: 2 * before.disk.positioningUs } });
+});
 
 describe("blocks with one input changed", () => {
   it("halve and double VMM parameters where a strategy has the part", () => {

@@ -171,6 +171,17 @@ describe("a machine", () => {
     expect(loadMachine(file).digest, "it is another machine when its base changes").not.toBe(digest);
   });
 
+  test("may be based on a machine of the package, unless one of that name is beside it", () => {
+    const text = MACHINE.replace("title: M", "title: M\nbase: xeon-2.4-sosp03");
+    const file = write("m.yaml", text.replace("hardware.trap: { value: 1093", "hardware.interrupt: { value: 7"));
+    const packaged = loadMachine("machines/xeon-2.4-sosp03.yaml").profile.costs;
+    expect(packaged["xen.validate-entry"]).toBeGreaterThan(0);
+    expect(loadMachine(file).profile.costs).toEqual({ ...packaged, "hardware.interrupt": 7 });
+    const beside = write("xeon-2.4-sosp03.yaml", MACHINE.replace("name: m", "name: xeon-2.4-sosp03"));
+    expect(loadMachine(file).profile.costs).toEqual({ "hardware.trap": 1093, "hardware.interrupt": 7 });
+    rmSync(beside);
+  });
+
   test("scales what it takes over, by its base or by the base of that", () => {
     const scale = "base-scale: { value: 0.304, kind: calibrated, source: R }";
     write("first.yaml", MACHINE.replace("name: m", "name: first"));

@@ -1,5 +1,6 @@
 /** Descriptions and the real inputs they name, from disk. */
-import { dirname, join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { digest } from "../../core/digest.ts";
 import { InputError } from "../../core/input-error.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -9,6 +10,7 @@ import { parseFingerprints } from "../../workload/readers/fingerprints.ts";
 import { readTrace } from "../../workload/readers/trace.ts";
 import { traceToStream } from "../../workload/trace-stream.ts";
 import type { Workload } from "../../workload/workload.ts";
+import { catalogue, locate } from "../catalogue.ts";
 import { type InputFile, inputText, readInputFile } from "../input-files.ts";
 import { settleNativeFigures } from "../native-figures.ts";
 import { RecentlyUsed } from "../recently-used.ts";
@@ -184,16 +186,18 @@ function numbersOfBase(
   });
 }
 
+/** Of the base of the machine in `file`: beside it, or else a machine of this package. */
+export function fileOfBase(file: string, base: string): string {
+  const beside = resolve(dirname(file), `${base}.yaml`);
+  return existsSync(beside) || !catalogue("machines").includes(base) ? beside : resolve(locate("machines", base, ""));
+}
+
 function loadBase(file: string, document: YamlDocument<MachineDocument>, above: readonly string[]): KnownMachine {
   const inputs = new NamedInputs(file, document);
-  const { base, unit, kernel, "base-scale": scale } = document.data;
+  const { base = "", unit, kernel, "base-scale": scale } = document.data;
   const expected = scale?.unit === "cycles/instruction" ? "instructions" : unit;
-  const path = join(dirname(file), `${base}.yaml`);
-  const found = inputs.read(
-    `${base}.yaml`,
-    ["base"],
-    (input) => readDocument(inputText(input), path, machineSchema).data,
-  );
+  const path = fileOfBase(file, base);
+  const found = inputs.read(path, ["base"], (input) => readDocument(inputText(input), path, machineSchema).data);
   if (found?.base !== undefined && above.includes(found.name)) {
     inputs.complain(["base"], `"${base}" is based on this machine itself; expected another one`);
   }
