@@ -1,5 +1,5 @@
 /** Hosts with several guests side by side: what ran, how fast, and how the memory was held. Means over seeds. */
-import { workTitle } from "../sim/cell.ts";
+import { type CellResult, workTitle } from "../sim/cell.ts";
 import { distinct, hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
 import { type Estimate, meanEstimate } from "./statistics.ts";
 
@@ -16,6 +16,21 @@ export const HOST_FIGURES = {
 } as const;
 export type HostFigure = keyof typeof HOST_FIGURES;
 
+/** Figures by metric that a host has only where there is something to tell; the first two are no counts. */
+export const OCCASIONAL_FIGURES = [
+  "start_delay_mean_ms",
+  "dom0_memory_mib",
+  "dom0_swap_ins",
+  "vms_evicted",
+  "vmm_text_faults",
+  "oom_kills",
+  "vmfs_metadata_operations",
+  "vmfs_lock_wait_ms",
+  "packets_lost",
+] as const;
+export type OccasionalFigure = (typeof OCCASIONAL_FIGURES)[number];
+const NO_COUNTS: readonly OccasionalFigure[] = ["start_delay_mean_ms", "dom0_memory_mib"];
+
 export interface HostRow {
   readonly block: string;
   /** What the VMs run, see {@link workTitle}. */
@@ -27,6 +42,13 @@ export interface HostRow {
   readonly seeds: number;
   readonly admitted: number;
   readonly figures: Readonly<Record<HostFigure, Estimate>>;
+  /** Means over seeds; what is absent was never counted. */
+  readonly occasional: Readonly<Partial<Record<OccasionalFigure, number>>>;
+}
+
+/** "1 VM of compute", "8 VMs of typical-server". */
+export function vmsOf(vms: number, workload: string): string {
+  return `${vms} VM${vms === 1 ? "" : "s"} of ${workload}`;
 }
 
 /** One row for each VMM and density, in the order of the cells. Throws an InputError if operation streams differ. */
@@ -41,6 +63,18 @@ export function hostRows(results: Results): HostRow[] {
     const figures = Object.fromEntries(names.map((name) => [name, of(name)])) as HostRow["figures"];
     const seeds = distinct(group, ({ spec }) => spec.seed).length;
     const admitted = of("vms_admitted").estimate;
-    return { block, workload, machine, vmm: vmm.label, vms, ratio: overcommit, seeds, admitted, figures };
+    const occasional = occasionalFigures(group);
+    return { block, workload, machine, vmm: vmm.label, vms, ratio: overcommit, seeds, admitted, figures, occasional };
   });
+}
+
+/** A count that a seed lacks is none; a mean that it lacks is of nothing. */
+function occasionalFigures(group: readonly CellResult[]): HostRow["occasional"] {
+  const means = OCCASIONAL_FIGURES.flatMap((name) => {
+    const values = group.flatMap(({ metrics }) => metrics[name] ?? []);
+    if (values.length === 0) return [];
+    const cells = NO_COUNTS.includes(name) ? values.length : group.length;
+    return [[name, values.reduce((sum, value) => sum + value, 0) / cells] as const];
+  });
+  return Object.fromEntries(means);
 }

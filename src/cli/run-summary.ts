@@ -1,5 +1,5 @@
 /** The short table at the end of a run; the report has the rest. */
-import { hostRows } from "../analysis/hosts.ts";
+import { hostRows, vmsOf } from "../analysis/hosts.ts";
 import { type IsolationRow, isolationRows } from "../analysis/isolation.ts";
 import { overcommitCurves } from "../analysis/overcommit.ts";
 import { vmCountCurves, vmCountSentence } from "../analysis/vm-count.ts";
@@ -36,7 +36,7 @@ function slowdown(rows: readonly Slowdown[], vmm: string): string {
 
 /** Hosts of one size; for a range of sizes there are verdicts. Where VMs differ, the others of a host have figures of their own. */
 function hostTables(results: Results): readonly string[] {
-  const groups = groupBy(hostRows(results), ({ block, workload, vms }) => `${block}: ${vms} VMs of ${workload}`);
+  const groups = groupBy(hostRows(results), ({ block, workload, vms }) => `${block}: ${vmsOf(vms, workload)}`);
   const neighbours = isolationRows(results).filter((row) => row.neighbours);
   return [...groups].flatMap(([name, rows]) => {
     const ratios = distinct(rows, ({ ratio }) => ratio);
@@ -72,7 +72,7 @@ function timesAlike(row: IsolationRow | undefined): string {
 }
 
 function verdicts(results: Results): readonly string[] {
-  const groups = groupBy(overcommitCurves(results), ({ block, work, vms }) => `${block}: ${vms} VMs of ${work}`);
+  const groups = groupBy(overcommitCurves(results), ({ block, work, vms }) => `${block}: ${vmsOf(vms, work)}`);
   const ratios = [...groups].map(([name, curves]) => {
     return `${name}\n${curves.map((curve) => `  ${curve.verdict.sentence}\n`).join("")}`;
   });
