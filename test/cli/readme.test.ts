@@ -9,8 +9,8 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 const folder = mkdtempSync(join(root, ".readme-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const block = (language: string): string => {
-  const [, text] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme) ?? [];
+const block = (language: string, begin = ""): string => {
+  const [, text] = new RegExp(`\`\`\`${language}\\n(${begin}[\\s\\S]*?)\`\`\``).exec(readme) ?? [];
   return text ?? "";
 };
 const vmmbench = (...words: string[]): string =>
@@ -48,4 +48,21 @@ it("has an example of a policy that runs as printed", () => {
   expect(results.map(({ status }) => status)).toEqual(["done"]);
   // Idle guests of 256 MiB have far more than a quarter free, and give it up.
   expect(results[0].metrics.memory_ballooned_mib).toBeGreaterThan(100);
+});
+
+it("has examples of a workload and a machine that run as printed", () => {
+  writeFileSync(join(folder, "mail-server.yaml"), block("yaml", "name: mail-server"));
+  writeFileSync(join(folder, "my-host.yaml"), block("yaml", "name: my-host"));
+  const vmms = "[xen-pv, { xen-pv: { memory.satori: on } }]";
+  const blocks = `[{ name: b, vmms: ${vmms}, workloads: [./mail-server.yaml], vms: [2], overcommit: [1] }]`;
+  writeFileSync(join(folder, "own.yaml"), `name: own\nmachines: [./my-host.yaml]\nseeds: [1]\nblocks: ${blocks}\n`);
+  vmmbench("run", "own.yaml", "--out", "own", "--no-report", "--quiet");
+  const cells = readFileSync(join(folder, "own/cells.ndjson"), "utf8").trim().split("\n");
+  const results = cells.map((line) => JSON.parse(line) as { status: string; metrics: Record<string, number> });
+  expect(results.map(({ status }) => status)).toEqual(["done", "done"]);
+  // The second guest's copy of the image, 60 MiB, is all that can be saved: by Satori, and by nothing without it.
+  const [least, most] = results.map(({ metrics }) => metrics.memory_shared_saved_mib).sort((a, b) => a - b);
+  expect(least).toBe(0);
+  expect(most).toBeGreaterThan(5);
+  expect(most).toBeLessThanOrEqual(60);
 });
