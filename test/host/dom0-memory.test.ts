@@ -6,12 +6,14 @@ import { HostWatch } from "../../src/sim/host-watch.ts";
 import type { MeasureOperations } from "../../src/sim/operation-prices.ts";
 import { measureOperations } from "../../src/sim/operations.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { dom0Memory, type Dom0MemoryParameters } from "../../src/vmm/memory/dom0-memory.ts";
 import { qmemman } from "../../src/vmm/memory/policies/qmemman.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
 import { satori } from "../../src/vmm/memory/satori.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
@@ -224,4 +226,19 @@ describe("other policies and dom0", () => {
     expect(metrics.dom0_memory_mib).toBeGreaterThan(1.3 * used + 350);
     expect(metrics.dom0_memory_mib).toBeLessThan(2048);
   });
+});
+
+function problemsOf(memMib: number): readonly string[] {
+  return composeVmm(xenPv, { "memory.dom0-memory.mem-mib": memMib }, PARTS).problems.map(({ message }) => message);
+}
+
+it("is refused a size in which its kernel and processes do not fit, and boots with the least that is not", () => {
+  expect(problemsOf(0)).toEqual([]);
+  for (const memMib of [1, 75]) {
+    expect(problemsOf(memMib)).toEqual([expect.stringContaining("dom0's kernel and processes take 76 MiB")]);
+    expect(() => run(xenWith(staticPartition(), { memMib }), [guest()], PAGES)).toThrow("cannot hold");
+  }
+  expect(problemsOf(76)).toEqual([]);
+  expect(run(xenWith(staticPartition(), { memMib: 76 }), [guest()], PAGES).metrics.vms_admitted).toBe(1);
+  expect(problemsOf(2 ** 40)).toEqual([expect.stringContaining("a number of MiB from 0 to 65536")]);
 });

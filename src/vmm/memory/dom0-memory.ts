@@ -73,6 +73,17 @@ function ownOf(parameters: Dom0MemoryParameters, kernel: KernelName, forVms: num
   }
 }
 
+/** What is wrong with the sizes, or undefined. Of a page with a descriptor, so much is left for what dom0 holds. */
+function sizeProblem({ memMib, kernelMib, processesMib }: Dom0MemoryParameters): string | undefined {
+  const held = toPages(kernelMib) + toPages(processesMib);
+  const least = Math.ceil(held / (1 - DESCRIPTOR_BYTES / PAGE_BYTES) / PAGES_PER_MIB);
+  return memMib === 0 || memMib >= least
+    ? undefined
+    : `memMib: dom0's kernel and processes take ${least} MiB; expected at least that, or 0 for all memory, not ${memMib}`;
+}
+
+/** dom0 is simulated page by page: the largest in the field have some ten GiB. */
+const MOST_MIB = 65536;
 const IDLE_GUEST = "/proc/meminfo of an idle Debian 12 guest, see the workload idle-debian";
 
 export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
@@ -87,6 +98,7 @@ export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
       default: 0,
       unit: "MiB",
       min: 0,
+      max: MOST_MIB,
       source: "Xen, docs/misc/xen-command-line: without dom0_mem dom0 has all memory",
       grade: "D",
     },
@@ -96,6 +108,7 @@ export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
       default: 128,
       unit: "MiB",
       min: 1,
+      max: MOST_MIB,
       source: "LIBXL_MIN_DOM0_MEM, tools/libs/light/libxl_internal.h",
       grade: "S",
     },
@@ -104,6 +117,7 @@ export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
       default: 64,
       unit: "MiB",
       min: 1,
+      max: MOST_MIB,
       source: IDLE_GUEST,
     },
     processesMib: {
@@ -111,6 +125,7 @@ export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
       default: 10,
       unit: "MiB",
       min: 0,
+      max: MOST_MIB,
       source: `${IDLE_GUEST}; that all of it is used is an assumption`,
       grade: "A",
     },
@@ -119,8 +134,10 @@ export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
       default: 0,
       unit: "MiB",
       min: 0,
+      max: MOST_MIB,
       source: "a choice of whoever sets the host up",
     },
   },
+  problem: sizeProblem,
   create: (parameters, context) => new Dom0Memory(parameters, context),
 });

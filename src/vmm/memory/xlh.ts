@@ -102,6 +102,7 @@ export const xlh = definePart<"memory", XlhParameters>({
       default: 8192,
       unit: "1",
       min: 1,
+      max: 1048576,
       source: "assumption: the source says that the stack is bounded",
       grade: "A",
     },
