@@ -11,7 +11,7 @@ import { hypercallbacks } from "../../vmm/memory/hypercallbacks.ts";
 import { Worth } from "../../vmm/vm-memory.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
-const MACHINE = "x86-64-server";
+const MACHINE = "core2-asplos06";
 
 /** Cycles of the guest's code for a page that it says this of. */
 function callback(bench: Bench, worth: Worth): number {

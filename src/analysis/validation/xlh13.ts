@@ -10,7 +10,8 @@ import { kernelBuilds } from "./kernel-build.ts";
 import { mean, rowsOf } from "./host-series.ts";
 import type { Bench, ValidationSet, VmmReference } from "./validation-set.ts";
 
-const MACHINE = "x86-64-server";
+/** Not named in the abstract: the one with hardware support and a disk that rotates that is nearest in time. */
+const MACHINE = "core2-asplos06";
 const VMS = 2;
 const VM_MIB = 512;
 const MINUTES_TO_FIND = 5;
