@@ -12,7 +12,7 @@ import { vmkernelDisk } from "../../src/vmm/io/vmkernel.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { profile } from "./fixtures.ts";
+import { profile, SMALL_GUEST } from "./fixtures.ts";
 
 const SHARING = { outstanding: 1, inRow: 8, pagesPerUnit: 16 };
 /** What a command costs its VM: one unit, and one more for 64 KiB. */
@@ -108,17 +108,7 @@ function writer(diskShares: CompiledWorkload["diskShares"], writes: number): Com
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.WriteFile, (i * 7919) % 20_000, 1, 1);
   }
-  const guest = {
-    memoryPages: 8192,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 100,
-    residentAnonymousPages: 50,
-    filePages: 20_000,
-    residentFilePages: 0,
-    swapPages: 100,
-    threads: 16,
-  };
+  const guest = { ...SMALL_GUEST, memoryPages: 8192, filePages: 20_000, threads: 16 };
   const shares = diskShares === undefined ? {} : { diskShares };
   return { name: "writer", guest, stream: stream.finish(), durationUs: 20e6, warmupUs: 2e6, ...shares };
 }

@@ -18,6 +18,7 @@ import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, checkFrames, profile } from "./fixtures.ts";
+import { SHAPE } from "./late-guests.ts";
 
 const MIB = 256;
 const PAGES = 128 * MIB;
@@ -30,17 +31,7 @@ function guest(startUs?: number): CompiledWorkload {
   stream.add(Op.Compute, MS);
   return {
     name: "domain",
-    guest: {
-      memoryPages: PAGES,
-      kernelPages: 1000,
-      processes: 1,
-      anonymousPages: 2000,
-      residentAnonymousPages: 1000,
-      filePages: 2000,
-      residentFilePages: 1000,
-      swapPages: PAGES,
-      threads: 1,
-    },
+    guest: SHAPE,
     stream: stream.finish(),
     durationUs: 60e6,
     warmupUs: 0,

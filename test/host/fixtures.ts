@@ -28,6 +28,19 @@ export const SHAPE: GuestShape = {
   threads: 1,
 };
 
+/** A guest that needs next to nothing of a host. */
+export const SMALL_GUEST: GuestShape = {
+  memoryPages: 2048,
+  kernelPages: 100,
+  processes: 1,
+  anonymousPages: 100,
+  residentAnonymousPages: 50,
+  filePages: 100,
+  residentFilePages: 0,
+  swapPages: 100,
+  threads: 1,
+};
+
 /** The memory side of a host: the parts of a VMM, put together as the simulation does it, without CPUs and devices. */
 export interface TestHost extends HostParts {
   readonly memory: HostMemory;

@@ -11,7 +11,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { profile } from "./fixtures.ts";
+import { profile, SMALL_GUEST } from "./fixtures.ts";
 
 /** A gigabit link: eight nanoseconds a byte, with 90 bytes of headers and framing about each packet's payload. */
 const NS_PER_BYTE = 8;
@@ -114,17 +114,7 @@ function work(
     stream.add(op, bytes);
     if (!last) stream.add(Op.Compute, 1);
   }
-  const guest = {
-    memoryPages: 4096,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 100,
-    residentAnonymousPages: 50,
-    filePages: 100,
-    residentFilePages: 0,
-    swapPages: 100,
-    threads,
-  };
+  const guest = { ...SMALL_GUEST, memoryPages: 4096, threads };
   return { name: "talker", guest, stream: stream.finish(), durationUs, warmupUs: 0 };
 }
 const run = (vmm: Vmm, guests: readonly ReturnType<typeof work>[]) =>

@@ -12,7 +12,7 @@ import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { MS, runCpus } from "./cpu-host.ts";
-import { profile } from "./fixtures.ts";
+import { profile, SMALL_GUEST } from "./fixtures.ts";
 
 /** Computes all the time, in requests of a millisecond. */
 function hog(name = "hog"): CompiledWorkload {
@@ -21,17 +21,7 @@ function hog(name = "hog"): CompiledWorkload {
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.Compute, MS);
   }
-  const guest = {
-    memoryPages: 2048,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 100,
-    residentAnonymousPages: 50,
-    filePages: 100,
-    residentFilePages: 0,
-    swapPages: 100,
-    threads: 1,
-  };
+  const guest = SMALL_GUEST;
   return { name, guest, stream: stream.finish(), durationUs: 2e6, warmupUs: 0 };
 }
 const withConsole = (consoleLoadPercent: number): Vmm => ({

@@ -8,7 +8,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { vmxnet } from "../../src/vmm/io/vmkernel.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { profile } from "./fixtures.ts";
+import { profile, SMALL_GUEST } from "./fixtures.ts";
 
 /** Of one cycle a microsecond: 8000 kbit/s are a byte in each cycle. */
 const MHZ = 1;
@@ -21,17 +21,7 @@ function sender(messages: number, packets: number): CompiledWorkload {
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.Send, packets * PAYLOAD);
   }
-  const guest = {
-    memoryPages: 4096,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 100,
-    residentAnonymousPages: 50,
-    filePages: 100,
-    residentFilePages: 0,
-    swapPages: 100,
-    threads: 1,
-  };
+  const guest = { ...SMALL_GUEST, memoryPages: 4096 };
   return { name: "sender", guest, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 const shaped = (averageKilobits: number): Vmm => ({ ...esx, network: vmxnet({ averageKilobits }) });

@@ -13,7 +13,7 @@ import { vmkernelDisk } from "../../src/vmm/io/vmkernel.ts";
 import type { VolumeSettings } from "../../src/vmm/host-contract.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { profile } from "./fixtures.ts";
+import { profile, SMALL_GUEST } from "./fixtures.ts";
 
 const BLOCK = 256;
 const SERVICE = 10;
@@ -177,17 +177,7 @@ function grower(): CompiledWorkload {
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.WriteFile, i * BLOCK, 1, 1);
   }
-  const guest = {
-    memoryPages: 2048,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 100,
-    residentAnonymousPages: 50,
-    filePages: BLOCKS * BLOCK,
-    residentFilePages: 0,
-    swapPages: 100,
-    threads: 1,
-  };
+  const guest = { ...SMALL_GUEST, filePages: BLOCKS * BLOCK };
   return { name: "grower", guest, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 const run = (parameters: Parameters<typeof vmkernelDisk>[0], vms = 3) => {

@@ -7,7 +7,7 @@ import { runHost } from "../../src/sim/host.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { profile } from "./fixtures.ts";
+import { profile, SMALL_GUEST } from "./fixtures.ts";
 
 /** A cycle is a microsecond, a page takes 100 to or from the medium and 10 to or from the cache. */
 const MEGAHERTZ = 1;
@@ -152,17 +152,7 @@ function log(writes: number): CompiledWorkload {
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.WriteFile, i, 1, 1);
   }
-  const guest = {
-    memoryPages: 2048,
-    kernelPages: 100,
-    processes: 1,
-    anonymousPages: 100,
-    residentAnonymousPages: 50,
-    filePages: 1000,
-    residentFilePages: 0,
-    swapPages: 100,
-    threads: 1,
-  };
+  const guest = { ...SMALL_GUEST, filePages: 1000 };
   return { name: "log", guest, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 
