@@ -53,16 +53,22 @@ export function executeOptions<T>(yargs: Argv<T>): Argv<T & ExecuteArguments> {
   >;
 }
 
+/** Where a run that is extended step by step has its results, and whether it has begun. */
+export interface GrowingRun {
+  readonly folder: string;
+  readonly begun: boolean;
+}
+
 /**
  * Run with a progress display. The first Ctrl-C ends the run in order, a second one at once; `command` is what an
- * interrupted user is told to repeat. Failed cells set the exit code. `growing`: of a run that is extended step
- * by step, its folder, unless the user names another one, and whether it has had its first step.
+ * interrupted user is told to repeat. Failed cells set the exit code. The folder of a growing run is another one if the user
+ * names one.
  */
 export async function executePlan(
   plan: Plan,
   args: ExecuteArguments,
   command: string,
-  growing?: { readonly folder: string; readonly begun: boolean },
+  growing?: GrowingRun,
 ): Promise<RunSummary> {
   const { defaultFolder } = await import("../experiment/plan.ts");
   const workers = parseWorkers(args.workers);

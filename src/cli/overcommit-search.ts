@@ -8,7 +8,7 @@ import type { Plan } from "../experiment/plan.ts";
 import type { VariedBlocks } from "../experiment/sensitivity-inputs.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { CellSpec } from "../sim/cell.ts";
-import { type ExecuteArguments, executePlan } from "./execute-plan.ts";
+import { type ExecuteArguments, executePlan, type GrowingRun } from "./execute-plan.ts";
 
 /** A matrix, and the file that its paths and messages refer to. */
 export interface MatrixText {
@@ -24,6 +24,20 @@ export interface Answer {
   readonly notes: readonly string[];
 }
 
+/** A round of a run that may grow. No results when it was interrupted. */
+export async function executeRound(
+  plan: Plan,
+  args: ExecuteArguments,
+  growing: GrowingRun | undefined,
+): Promise<Omit<Answer, "notes">> {
+  const { variationsOf } = await import("../experiment/manifest.ts");
+  const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
+  if (summary.cells === undefined) return { summary };
+  const { serviceLevel } = plan.manifest;
+  const variations = variationsOf(plan.manifest);
+  return { summary, results: { name: basename(summary.folder), cells: summary.cells, serviceLevel, variations } };
+}
+
 /**
  * `precision`: to which the limits are searched, each round adding ratios to one run; undefined: the matrix only. Once the limits
  * are known, blocks with changed inputs are added if asked for, and theirs are searched from where these were found.
@@ -36,7 +50,6 @@ export async function searchRatios(
 ): Promise<Answer> {
   const { allOvercommitCurves, overcommitCurves } = await import("../analysis/overcommit.ts");
   const { nextRatio } = await import("../analysis/overcommit-search.ts");
-  const { variationsOf } = await import("../experiment/manifest.ts");
   const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
   const { defaultFolder, planMatrix } = await import("../experiment/plan.ts");
   const further: FurtherRatio[] = [];
@@ -47,11 +60,8 @@ export async function searchRatios(
     const plan = await planMatrix(matrix, file);
     folder ??= `${defaultFolder(plan)}-${args.sensitivity ? "sensitivity" : "search"}-${precision}`;
     const growing = precision === undefined ? undefined : { folder, begun: further.length > 0 || varied !== undefined };
-    const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
-    if (summary.cells === undefined) return { summary, notes: [] };
-    const { serviceLevel } = plan.manifest;
-    const variations = variationsOf(plan.manifest);
-    const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel, variations };
+    const { summary, results } = await executeRound(plan, args, growing);
+    if (results === undefined) return { summary, notes: [] };
     const curves = allOvercommitCurves(results);
     const next =
       precision === undefined ? [] : curves.flatMap((curve) => furtherOf(curve, nextRatio(curve, precision)));

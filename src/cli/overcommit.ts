@@ -3,6 +3,7 @@ import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
 import { InputError } from "../core/input-error.ts";
 import type { OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
+import { MAX_VMS } from "../workload/vm-settings.ts";
 import { type ExecuteArguments, executeOptions } from "./execute-plan.ts";
 import { parseNumberList } from "./number-list.ts";
 import {
@@ -26,7 +27,7 @@ interface OvercommitArguments extends ExecuteArguments, SearchArguments {
 }
 
 const RATIOS = { least: 0.1, most: 100, whole: false };
-const VMS = { least: 1, most: 4096, whole: true };
+const VMS = { least: 1, most: MAX_VMS, whole: true };
 const DEFAULT_VMM = "xen-pv";
 const SEEDS = { least: 0, most: 0xffff_ffff, whole: true };
 

@@ -1,12 +1,9 @@
 /** How many VMs a host holds: a run that grows by the numbers of VMs that a search asks for. */
-import { basename } from "node:path";
 import type { VmCountCurve } from "../analysis/vm-count.ts";
 import type { VmCountQuestion, VmCountStart, WantedCount } from "../experiment/vm-count-matrix.ts";
-import { type ExecuteArguments, executePlan } from "./execute-plan.ts";
-import type { Answer, MatrixText } from "./overcommit-search.ts";
-
-/** No host is simulated with more. */
-const MOST_VMS = 4096;
+import { MAX_VMS } from "../workload/vm-settings.ts";
+import type { ExecuteArguments } from "./execute-plan.ts";
+import { type Answer, executeRound, type MatrixText } from "./overcommit-search.ts";
 
 /** `counts`: numbers of VMs to begin with; undefined: half of what just fits, that, and half as many more. */
 export async function searchVmCounts(
@@ -22,7 +19,7 @@ export async function searchVmCounts(
   const start = vmCountStart(text, file, question);
   const mostOf = (workload: string): number => {
     const { fit = 1 } = start.workloads.find((one) => one.workload === workload) ?? {};
-    return Math.min(MOST_VMS, HIGHEST_RATIO * fit);
+    return Math.min(MAX_VMS, HIGHEST_RATIO * fit);
   };
   const wanted = firstCounts(start, counts);
   const begun = wanted.length;
@@ -31,10 +28,8 @@ export async function searchVmCounts(
     const plan = await planMatrix(vmCountMatrix(text, file, question, wanted), file);
     folder ??= `${defaultFolder(plan)}-search-vms`;
     const growing = { folder, begun: wanted.length > begun };
-    const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
-    if (summary.cells === undefined) return { summary, notes: [] };
-    const { serviceLevel } = plan.manifest;
-    const results = { name: basename(summary.folder), cells: summary.cells, serviceLevel };
+    const { summary, results } = await executeRound(plan, args, growing);
+    if (results === undefined) return { summary, notes: [] };
     const curves = vmCountCurves(results);
     const further = curves.flatMap((curve): WantedCount[] => {
       const { strategy, workloads } = curve;
@@ -65,7 +60,7 @@ function isSame(a: WantedCount, b: WantedCount): boolean {
 function firstCounts({ strategies, workloads }: VmCountStart, counts: readonly number[] | undefined): WantedCount[] {
   return workloads.flatMap(({ workload, fit }) => {
     const few = Math.max(1, Math.floor(fit / 2));
-    const first = counts ?? [...new Set([few, fit, Math.min(MOST_VMS, Math.ceil(1.5 * fit))])];
+    const first = counts ?? [...new Set([few, fit, Math.min(MAX_VMS, Math.ceil(1.5 * fit))])];
     return strategies.flatMap((strategy) => first.map((vms) => ({ strategy, workload, vms })));
   });
 }

@@ -33,34 +33,28 @@ export class BitSet {
 
   /** Add all numbers from `from` to below `to`. */
   addRange(from: number, to: number): void {
-    if (from >= to) return;
-    const words = this.#words;
-    const first = from >>> 5;
-    const last = (to - 1) >>> 5;
-    const begin = ALL << (from & 31);
-    const end = ALL >>> (31 - ((to - 1) & 31));
-    if (first === last) words[first] |= begin & end;
-    else {
-      words[first] |= begin;
-      words.fill(ALL, first + 1, last);
-      words[last] |= end;
-    }
+    this.#fillRange(from, to, ALL);
   }
 
   /** Delete all numbers from `from` to below `to`. */
   deleteRange(from: number, to: number): void {
+    this.#fillRange(from, to, 0);
+  }
+
+  #fillRange(from: number, to: number, bits: number): void {
     if (from >= to) return;
-    const words = this.#words;
     const first = from >>> 5;
     const last = (to - 1) >>> 5;
     const begin = ALL << (from & 31);
     const end = ALL >>> (31 - ((to - 1) & 31));
-    if (first === last) words[first] &= ~(begin & end);
-    else {
-      words[first] &= ~begin;
-      words.fill(0, first + 1, last);
-      words[last] &= ~end;
-    }
+    if (first === last) return this.#fillWord(first, begin & end, bits);
+    this.#fillWord(first, begin, bits);
+    this.#words.fill(bits, first + 1, last);
+    this.#fillWord(last, end, bits);
+  }
+
+  #fillWord(word: number, mask: number, bits: number): void {
+    this.#words[word] = (this.#words[word] & ~mask) | (bits & mask);
   }
 
   /** The least number in the set from `from` on, or -1. */

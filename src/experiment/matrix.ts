@@ -4,7 +4,7 @@ import { z } from "zod";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
-import type { VmGroup } from "../workload/vm-settings.ts";
+import { MAX_VMS, type VmGroup } from "../workload/vm-settings.ts";
 import { isPath } from "./catalogue.ts";
 import { moreThanZero, name } from "./documents/quantities.ts";
 import { groupProblems } from "./documents/vm-settings-problems.ts";
@@ -12,7 +12,6 @@ import { vmGroupSchema } from "./documents/vm-settings-schema.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./documents/yaml-document.ts";
 import type { WorkloadMix } from "./workload-mix.ts";
 
-const MAX_VMS = 4096;
 const MAX_SEEDS = 10_000;
 
 /** Values of the axes; a cell is excluded when it matches one of the values of every axis named. */

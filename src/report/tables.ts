@@ -5,7 +5,7 @@ import { HOST_FIGURES, type HostFigure, hostRows } from "../analysis/hosts.ts";
 import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { operationBreakdown } from "../analysis/operation-breakdown.ts";
-import { type OvercommitCurve, overcommitCurves } from "../analysis/overcommit.ts";
+import { type OvercommitCurve, type OvercommitPoint, overcommitCurves } from "../analysis/overcommit.ts";
 import { type Results, serviceLevelOf } from "../analysis/results.ts";
 import { NONE_FINISHED } from "../analysis/service-level.ts";
 import { slowdowns } from "../analysis/slowdown.ts";
@@ -126,16 +126,21 @@ const POINT_COLUMNS = {
   overcommit_ratio: ({ point }: CurvePoint) => point.ratio,
 };
 
+/** What was measured there. */
+const MEASURED_COLUMNS = {
+  seeds: ({ point }: { point: OvercommitPoint }) => point.seeds,
+  vms_admitted: ({ point }: { point: OvercommitPoint }) => point.vmsAdmitted,
+  throughput_ratio: ({ point }: { point: OvercommitPoint }) => point.throughput?.estimate,
+  throughput_ci95_low: ({ point }: { point: OvercommitPoint }) => point.throughput?.low,
+  throughput_ci95_high: ({ point }: { point: OvercommitPoint }) => point.throughput?.high,
+  latency_p99_ms: ({ point }: { point: OvercommitPoint }) => point.latencyP99Ms?.estimate,
+};
+
 function overcommitTable(results: Results): string | undefined {
   const rows = pointsOf(results);
   return table(rows, {
     ...POINT_COLUMNS,
-    seeds: ({ point }) => point.seeds,
-    vms_admitted: ({ point }) => point.vmsAdmitted,
-    throughput_ratio: ({ point }) => point.throughput?.estimate,
-    throughput_ci95_low: ({ point }) => point.throughput?.low,
-    throughput_ci95_high: ({ point }) => point.throughput?.high,
-    latency_p99_ms: ({ point }) => point.latencyP99Ms?.estimate,
+    ...MEASURED_COLUMNS,
     latency_p99_ci95_low_ms: ({ point }) => point.latencyP99Ms?.low,
     latency_p99_ci95_high_ms: ({ point }) => point.latencyP99Ms?.high,
     missing_mib: ({ point }) => point.sources.missingMib,
@@ -168,12 +173,7 @@ function vmCountTable(results: Results): string | undefined {
     vms: ({ point }) => point.vms,
     vms_by_workload: ({ point }) => point.work.map(({ workload, vms }) => `${workload}:${vms}`).join(","),
     overcommit_ratio: ({ point }) => point.ratio,
-    seeds: ({ point }) => point.seeds,
-    vms_admitted: ({ point }) => point.vmsAdmitted,
-    throughput_ratio: ({ point }) => point.throughput?.estimate,
-    throughput_ci95_low: ({ point }) => point.throughput?.low,
-    throughput_ci95_high: ({ point }) => point.throughput?.high,
-    latency_p99_ms: ({ point }) => point.latencyP99Ms?.estimate,
+    ...MEASURED_COLUMNS,
     latency_p99_ratio: ({ point }) => estimateOf(point.p99Factor)?.estimate,
     latency_p99_ratio_ci95_low: ({ point }) => estimateOf(point.p99Factor)?.low,
     latency_p99_ratio_ci95_high: ({ point }) => estimateOf(point.p99Factor)?.high,

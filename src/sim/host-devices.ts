@@ -1,7 +1,6 @@
 /** The way of an I/O request through the host: its ring, the back end if the VMM has one, then the device. */
-import type { Ledger } from "../core/ledger.ts";
 import { Fifo } from "../core/fifo.ts";
-import { event } from "../core/ledger.ts";
+import { event, type Ledger } from "../core/ledger.ts";
 import { createDisk } from "../machine/disk.ts";
 import { NetworkLink, packetsFor } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
@@ -14,7 +13,7 @@ import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
 import { LinkSends } from "./link-sends.ts";
 import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
-import { RequestRings, type Taken } from "./request-rings.ts";
+import { RequestRings, type Taken, withoutRing } from "./request-rings.ts";
 import { HostVolume } from "./host-volume.ts";
 import { ShapedSends } from "./shaped-sends.ts";
 import { TrafficShaper } from "./traffic-shaper.ts";
@@ -93,8 +92,7 @@ export class HostDevices {
     if (diskQueue?.volume !== undefined) {
       this.volume = new HostVolume(diskQueue.volume, ledger, events, profile.megahertz, {
         ownRequest,
-        toDisk: (job, now) =>
-          this.#toDisk({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: 0 }, now),
+        toDisk: (job, now) => this.#toDisk(withoutRing(job), now),
         goOn: (taken, now) => this.#toShares(taken, now),
       });
     }
@@ -127,7 +125,7 @@ export class HostDevices {
       this.rings[JobKind.Disk].put(job);
       return this.#takeFromRings(now);
     }
-    this.afterBackend({ job, ring: undefined, requests: 1, page: job.page, pages: job.pages, bytes: job.bytes }, now);
+    this.afterBackend(withoutRing(job), now);
   }
 
   #goesToBackend({ guest, backend }: IoJob): boolean {

@@ -21,6 +21,12 @@ export interface Taken {
   readonly bytes: number;
 }
 
+/** A job that goes to its device as it is. */
+export function withoutRing(job: IoJob): Taken {
+  const { page, pages, bytes } = job;
+  return { job, ring: undefined, requests: 1, page, pages, bytes };
+}
+
 /** A job on its way. */
 export interface Queued {
   readonly job: IoJob;

@@ -1,7 +1,9 @@
+import { Fifo } from "../core/fifo.ts";
+
 /** A lock on disk: one holder; who waits for it gets it in order of arrival. */
 export class VolumeLock {
   #held = false;
-  readonly #waiting: ((now: number) => void)[] = [];
+  readonly #waiting = new Fifo<(now: number) => void>();
 
   /** `then` runs when the lock is held: at once, or when those before have given it back. */
   take(now: number, then: (now: number) => void): void {

@@ -1,6 +1,9 @@
 /** What an administrator sets for one VM, apart from its configured size, and what is wrong inside its guest. */
 import { PAGES_PER_MIB } from "../machine/page.ts";
 
+/** No host is simulated with more. */
+export const MAX_VMS = 4096;
+
 export const SHARE_LEVELS = ["high", "normal", "low"] as const;
 export type ShareLevel = (typeof SHARE_LEVELS)[number];
 
