@@ -30,9 +30,9 @@ describe("crosvm", () => {
     expect(crosvmChange({ guest: -200, host: -200, bias: 0 }, 10)).toBe(0);
   });
 
-  it("leaves changes below 2 % of the smaller margin alone, unless that is below 1 MiB", () => {
-    expect(aim(4 * GIB, 500, 1103)).toBeUndefined();
-    expect(aim(4 * GIB, 500, 1104)).toBeCloseTo(4 * GIB + 2 * MIB, 3);
+  it("leaves changes of up to 1 % of the smaller margin alone, unless that is below 1 MiB", () => {
+    expect(aim(4 * GIB, 500, 1102)).toBeUndefined();
+    expect(aim(4 * GIB, 500, 1103)).toBeCloseTo(4 * GIB + 1.5 * MIB, 3);
     expect(aim(4 * GIB, 400.5, 1000.6)).toBeCloseTo(4 * GIB + 0.05 * MIB, 3);
   });
 

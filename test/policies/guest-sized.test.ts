@@ -3,8 +3,6 @@ import { selfballoonFloor, xenSelfballoon } from "../../src/vmm/memory/policies/
 import { xenballoond, xenballoondFloor } from "../../src/vmm/memory/policies/xenballoond.ts";
 import { decideOnce, GIB, host, MIB, targetsIn, vm } from "./observations.ts";
 
-/** Kernels that reserve nothing where nothing is set. */
-const OLDER = { reservedPercent: 0 };
 const sized = (actual: number, committed: number, reserved = 0) => ({
   host: host({}),
   vms: [vm("a", { actual, minimum: 0, maximum: 4 * GIB }, { committed, reserved })],
@@ -39,24 +37,24 @@ describe("xen-selfballoon", () => {
     });
   });
 
-  it("keeps the kernel's reserve and a tenth of memory on top of the commit charge, and shrinks by an eighth of the way", () => {
-    const { actions } = decideOnce(xenSelfballoon, sized(3 * GIB, GIB, 112 * MIB));
+  it("keeps the kernel's reserve and what is set, here a tenth of memory, on top of the commit charge, and shrinks by an eighth of the way", () => {
+    const { actions } = decideOnce(xenSelfballoon, sized(3 * GIB, GIB, 112 * MIB), { reservedPercent: 10 });
     expect(targetsIn(actions).a).toBeCloseTo(3 * GIB - (2 * GIB - 112 * MIB - 0.4 * GIB) / 8, 3);
-    expect(targetsIn(decideOnce(xenSelfballoon, sized(GIB, 2 * GIB), OLDER).actions)).toEqual({ a: 2 * GIB });
+    expect(targetsIn(decideOnce(xenSelfballoon, sized(GIB, 2 * GIB)).actions)).toEqual({ a: 2 * GIB });
   });
 
   it("steps towards its goal and not to the floor, which adds the kernel's reserve", () => {
     // An eighth of the way from 1 GiB to 64 MiB is above the floor.
-    expect(targetsIn(decideOnce(xenSelfballoon, sized(GIB, 64 * MIB), OLDER).actions)).toEqual({ a: 904 * MIB });
+    expect(targetsIn(decideOnce(xenSelfballoon, sized(GIB, 64 * MIB)).actions)).toEqual({ a: 904 * MIB });
     // From 240 MiB it is 218 MiB; 67 MiB are reserved, so that 4029 MiB are usable and the floor is 67 + 99 + 3930 / 32 = 288.8.
-    const { a } = targetsIn(decideOnce(xenSelfballoon, sized(240 * MIB, 0, 67 * MIB), OLDER).actions);
+    const { a } = targetsIn(decideOnce(xenSelfballoon, sized(240 * MIB, 0, 67 * MIB)).actions);
     expect(a / MIB).toBeCloseTo(288.8125, 6);
   });
 
   it("is nine tenths of the way down after 90 s", () => {
     let actual = 4 * GIB;
     for (let round = 0; round < 18; round++) {
-      actual = targetsIn(decideOnce(xenSelfballoon, sized(actual, GIB), OLDER).actions).a;
+      actual = targetsIn(decideOnce(xenSelfballoon, sized(actual, GIB)).actions).a;
     }
     expect((4 * GIB - actual) / (3 * GIB)).toBeGreaterThan(0.9);
   });

@@ -36,11 +36,11 @@ export function crosvmChange({ guest, host, bias }: Margins, slack: number): num
   return clamp((guest - bias - host) / 2, -Math.max(0, host + slack), Math.max(0, guest + slack));
 }
 
-/** Small changes are left alone while neither side is at its critical level. In integers, more than 1 % is 2 % and more. */
+/** Changes of up to 1 % of the smaller margin are left alone while neither side is at its critical level. */
 function isWorthwhile({ guest, host, bias }: Margins): boolean {
   const above = guest - bias;
   if (above < MIB || host < MIB) return true;
-  return Math.abs((above - host) / 2) >= Math.min(above, host) / 50;
+  return Math.abs((above - host) / 2) > Math.min(above, host) / 100;
 }
 
 /**
