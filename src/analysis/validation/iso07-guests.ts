@@ -29,6 +29,7 @@ export function servers(hog: Hog | undefined): readonly CompiledWorkload[] {
   const guests = Array.from({ length: SERVERS }, (_, index) => ({
     ...compileGuest(during, SEED, index),
     durationUs: ARRIVALS_US + GOOD_US,
+    goodUs: GOOD_US,
     warmupUs: 0,
   }));
   const last = guests[SERVERS - 1];
