@@ -222,7 +222,8 @@ export const hostedDisk = definePart<"disk", DiskParameters>({
       unit: "requests",
       min: 1,
       max: 256,
-      source: "Sugerman 2001, section 2.2: an access becomes a read() of the VMApp; that it makes one call after the other is assumed",
+      source:
+        "Sugerman 2001, section 2.2: an access becomes a read() of the VMApp; that it makes one call after the other is assumed",
     },
   },
   needs,
