@@ -26,6 +26,7 @@ import type { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
+import { WriteBackThread } from "./write-back-thread.ts";
 
 /** What a guest needs of the host. */
 export interface GuestSurroundings {
@@ -78,6 +79,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly #jobs: GuestJobs;
   readonly #threads: readonly GuestThread[];
   readonly #killer: OomKiller;
+  readonly #writeBack: WriteBackThread;
   readonly #ready: GuestThread[] = [];
   /** The thread that ran last, or runs. */
   #latest: GuestThread | undefined;
@@ -123,6 +125,11 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     );
     this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
     this.#operations.killer = this.#killer;
+    this.#writeBack = new WriteBackThread(memory.cache, (waiter) => {
+      around.host.payer = this.#boot.pending;
+      this.#submitNow(waiter, around.now());
+      this.cpus[0].wake();
+    });
     this.#serving = this.#threads.length;
     this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
@@ -191,6 +198,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#operations.pending = cpu.vcpu.pending;
     this.#operations.run(thread, now);
     this.#jobs.collect(thread, cpu.hostWait, thread, cpu.outbox);
+    this.#writeBack.wake();
   }
 
   submit(jobs: readonly IoJob[], now: number): void {

@@ -9,7 +9,7 @@ const SERVER = "typical-server";
 const SERVERS = 4;
 const SEED = 1;
 /** Requests arrive for so long; what is answered until the last of them has had its time counts. */
-const ARRIVALS_US = 10e6;
+const ARRIVALS_US = 60e6;
 /** SPECweb2005 (from memory): a page is good up to 3 s after it was asked for. */
 const GOOD_US = 3e6;
 
