@@ -67,6 +67,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly balloon: BalloonPort;
   readonly vm: VmMemory;
   readonly diskShares: CompiledWorkload["diskShares"];
+  readonly goodUs: CompiledWorkload["goodUs"];
   /** At least one; the first is the one that boots, and does what is not the work of a thread. */
   readonly cpus: readonly GuestCpu[];
   readonly #index: number;
@@ -94,6 +95,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#index = index;
     this.#shape = workload.guest;
     this.diskShares = workload.diskShares;
+    this.goodUs = workload.goodUs;
     this.#around = around;
     this.vm.freeList = memory.pages;
     this.vm.discardable = new GuestDiscards(memory);
