@@ -59,7 +59,7 @@ export const vmware07: ValidationSet = {
       role: "prediction",
       simulate: netperf,
       reason:
-        "figure from memory: some 340 us a packet of full size, against the 12 us of processor time that device model and guest take here; " +
+        "figure from memory: some 340 us a packet of full size, against the 15 us of processor time that guest, hypervisor and device model take here; " +
         "how long a connection waits until dom0 and the process in it get to run is not modelled, nor the Windows driver",
     },
   ],
