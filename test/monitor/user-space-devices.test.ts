@@ -52,3 +52,13 @@ it("takes as many instructions on Linux 6.1 as were counted with QEMU, whatever 
   const total = execute(kvm.cpu, ICOUNT, "port-input").now;
   for (const counted of Object.values(COUNTED)) expect(Math.abs(total / counted - 1)).toBeLessThan(0.002);
 });
+
+it("takes KVM as long between two system calls of the process as was measured on an AMD server: 2528 cycles (Roth 2020, linux-kernel)", () => {
+  const server = loadMachine("machines/x86-64-server.yaml").profile;
+  const cycles = execute(kvm.cpu, server, "port-input").ledger.cyclesByCause();
+  const ofKernel = ["world-switch", "control-block", "dispatch", "user-space-switch"].map(
+    (what) => cycles[`vmm.exit.${what}`] ?? 0,
+  );
+  const total = ofKernel.reduce((sum, each) => sum + each, 0);
+  expect(Math.abs(total / 2528 - 1)).toBeLessThan(0.1);
+});
