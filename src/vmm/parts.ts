@@ -7,6 +7,7 @@ import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
+import { tracedProcess } from "./cpu/traced-process.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
 import { driverDomainDisk, driverDomainNetwork } from "./io/driver-domain.ts";
 import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
@@ -47,6 +48,7 @@ import { xenBalloon } from "./memory/xen-balloon.ts";
 import { xlh } from "./memory/xlh.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
+import { hostMappings } from "./mmu/host-mappings.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
@@ -63,6 +65,7 @@ export {
   binaryTranslation,
   hardwareAssist,
   paravirtual,
+  tracedProcess,
   bareDisk,
   bareNetwork,
   driverDomainDisk,
@@ -117,6 +120,7 @@ export {
   xlh,
   bareMmu,
   directPaging,
+  hostMappings,
   nestedPaging,
   shadowPaging,
   unsyncShadowPaging,
@@ -135,6 +139,7 @@ export const PARTS: readonly PartDefinition[] = [
   binaryTranslation.definition,
   hardwareAssist.definition,
   paravirtual.definition,
+  tracedProcess.definition,
   bareDisk.definition,
   bareNetwork.definition,
   driverDomainDisk.definition,
@@ -189,6 +194,7 @@ export const PARTS: readonly PartDefinition[] = [
   xlh.definition,
   bareMmu.definition,
   directPaging.definition,
+  hostMappings.definition,
   nestedPaging.definition,
   shadowPaging.definition,
   unsyncShadowPaging.definition,

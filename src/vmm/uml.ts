@@ -1,0 +1,22 @@
+import { staticPartition } from "./allocation/static-partition.ts";
+import { defineVmm } from "./contract.ts";
+import { tracedProcess } from "./cpu/traced-process.ts";
+import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
+import { linuxSwap } from "./memory/linux-swap.ts";
+import { hostMappings } from "./mmu/host-mappings.ts";
+import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+
+/** User-Mode Linux with separate kernel address space (skas3), what Barham et al. 2003 measured: a Linux of its own on a host's. */
+export const uml = defineVmm({
+  name: "uml",
+  title: "User-Mode Linux",
+  summary: "guest kernel is a process of the host, which traces another one for all of its own",
+  cpu: tracedProcess(),
+  mmu: hostMappings(),
+  memory: [linuxSwap()],
+  allocation: staticPartition(),
+  scheduler: proportionalShareCpu(),
+  disk: hostedDisk(),
+  network: hostedNetwork(),
+  overheadPerGuest: { mib: 8, source: "assumed: three processes of the host, and its page tables for the guest's" },
+});
