@@ -19,3 +19,8 @@ export function hostSwitch(profile: MachineProfile): number {
 export function hostSignal(profile: MachineProfile): number {
   return hostCall(profile, "signal-handle");
 }
+
+/** Cycles of a poll of a few files: about as much as a stat. */
+export function hostPoll(profile: MachineProfile): number {
+  return hostCall(profile, "syscall-stat");
+}

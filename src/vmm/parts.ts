@@ -13,6 +13,8 @@ import { driverDomainDisk, driverDomainNetwork } from "./io/driver-domain.ts";
 import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
 import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
+import { tapNetwork } from "./io/tap.ts";
+import { ubdDisk } from "./io/ubd.ts";
 import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
@@ -76,6 +78,8 @@ export {
   hostedNetwork,
   splitDriverDisk,
   splitDriverNetwork,
+  tapNetwork,
+  ubdDisk,
   vmkernelDisk,
   vmkernelNetwork,
   vmxnet,
@@ -150,6 +154,8 @@ export const PARTS: readonly PartDefinition[] = [
   hostedNetwork.definition,
   splitDriverDisk.definition,
   splitDriverNetwork.definition,
+  tapNetwork.definition,
+  ubdDisk.definition,
   vmkernelDisk.definition,
   vmkernelNetwork.definition,
   vmxnet.definition,

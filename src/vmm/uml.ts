@@ -1,7 +1,8 @@
 import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { tracedProcess } from "./cpu/traced-process.ts";
-import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
+import { tapNetwork } from "./io/tap.ts";
+import { ubdDisk } from "./io/ubd.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { hostMappings } from "./mmu/host-mappings.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
@@ -16,7 +17,7 @@ export const uml = defineVmm({
   memory: [linuxSwap()],
   allocation: staticPartition(),
   scheduler: proportionalShareCpu(),
-  disk: hostedDisk(),
-  network: hostedNetwork(),
+  disk: ubdDisk(),
+  network: tapNetwork(),
   overheadPerGuest: { mib: 8, source: "assumed: three processes of the host, and its page tables for the guest's" },
 });

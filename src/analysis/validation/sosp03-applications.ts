@@ -17,7 +17,7 @@ interface Application {
   readonly reasons?: Partial<Readonly<Record<System, string>>>;
 }
 
-const SYSTEM_IDS: Readonly<Record<System, string>> = { native: "linux", xen: "xen", vmware: "vmw" };
+const SYSTEM_IDS: Readonly<Record<System, string>> = { native: "linux", xen: "xen", vmware: "vmw", uml: "uml" };
 
 /** Reference times of the twelve programs of SPEC CINT2000 (SPEC, CPU2000 run rules), and the part that is simulated. */
 const SPEC_INT_REFERENCE_SECONDS = 19_100;

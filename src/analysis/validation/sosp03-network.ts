@@ -1,12 +1,9 @@
-/**
- * Barham et al., SOSP 2003, Table 6: ttcp. VMware is Workstation 3.2, Xen is 1.x with the drivers in the hypervisor. User-Mode
- * Linux, the fourth system of the table, has no model here.
- */
+/** Barham et al., SOSP 2003, Table 6: ttcp. VMware is Workstation 3.2, Xen is 1.x with the drivers in the hypervisor. */
 import { megabitsPerSecond } from "../../sim/microbenchmarks/tcp.ts";
 import { MACHINE, SOURCE } from "./sosp03-systems.ts";
 import type { Role, ValidationRow, ValidationSet } from "./validation-set.ts";
 
-const SYSTEMS = { linux: "native", xen: "xen-pv-1", vmw: "workstation" } as const;
+const SYSTEMS = { linux: "native", xen: "xen-pv-1", vmw: "workstation", uml: "uml" } as const;
 type System = keyof typeof SYSTEMS;
 const DIRECTIONS = { tx: "transmit", rx: "receive" } as const;
 type Direction = keyof typeof DIRECTIONS;
@@ -42,5 +39,9 @@ export const SOSP03_NETWORK: ValidationSet = {
     row("vmw", "rx", 1500, "prediction"),
     row("vmw", "tx", 500, "prediction"),
     row("vmw", "rx", 500, "prediction"),
+    row("uml", "tx", 1500, "prediction"),
+    row("uml", "rx", 1500, "prediction"),
+    row("uml", "tx", 500, "prediction"),
+    row("uml", "rx", 500, "prediction"),
   ],
 };

@@ -87,6 +87,8 @@ class TracedProcess implements VirtualCpu {
     } else {
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
       this.#meter.spend(SIGNAL, this.#costs.signal);
+      // sig_handler_common_skas lets SIGUSR1 through again.
+      this.#meter.spend(SIGNAL_MASK, this.#costs.call);
     }
   }
 
