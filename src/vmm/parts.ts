@@ -7,7 +7,7 @@ import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
-import { tracedProcess } from "./cpu/traced-process.ts";
+import { processTracing } from "./cpu/process-tracing.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
 import { driverDomainDisk, driverDomainNetwork } from "./io/driver-domain.ts";
 import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
@@ -67,7 +67,7 @@ export {
   binaryTranslation,
   hardwareAssist,
   paravirtual,
-  tracedProcess,
+  processTracing,
   bareDisk,
   bareNetwork,
   driverDomainDisk,
@@ -143,7 +143,7 @@ export const PARTS: readonly PartDefinition[] = [
   binaryTranslation.definition,
   hardwareAssist.definition,
   paravirtual.definition,
-  tracedProcess.definition,
+  processTracing.definition,
   bareDisk.definition,
   bareNetwork.definition,
   driverDomainDisk.definition,

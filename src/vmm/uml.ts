@@ -1,6 +1,6 @@
 import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
-import { tracedProcess } from "./cpu/traced-process.ts";
+import { processTracing } from "./cpu/process-tracing.ts";
 import { tapNetwork } from "./io/tap.ts";
 import { ubdDisk } from "./io/ubd.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
@@ -12,7 +12,7 @@ export const uml = defineVmm({
   name: "uml",
   title: "User-Mode Linux",
   summary: "guest kernel is a process of the host, which traces another one for all of its own",
-  cpu: tracedProcess(),
+  cpu: processTracing(),
   mmu: hostMappings(),
   memory: [linuxSwap()],
   allocation: staticPartition(),

@@ -63,7 +63,9 @@ export class HostMappings implements Mmu {
   readonly #host: VmmEntry;
   readonly #costs: ReturnType<typeof mappingCosts>;
   readonly #userEnd: number;
-  #root = 0;
+  /** Of every address space. */
+  readonly #roots = new Set<number>();
+  #root = NONE;
   /** The page whose fault the guest handles. */
   #faulting = NONE;
 
@@ -107,9 +109,14 @@ export class HostMappings implements Mmu {
       if (level === NOT_A_TABLE) tables.destroy(frame);
       else tables.create(frame);
     }
-    if (level === NOT_A_TABLE) return;
+    if (level === NOT_A_TABLE) {
+      this.#roots.delete(frame);
+      return;
+    }
     this.#levelOf[frame] = level;
-    if (level === this.guest.format.levels - 1) this.#meter.spend(NEW_SPACE, this.#costs.newSpace);
+    if (level < this.guest.format.levels - 1) return;
+    this.#roots.add(frame);
+    this.#meter.spend(NEW_SPACE, this.#costs.newSpace);
   }
 
   reuse(): void {}
@@ -127,13 +134,17 @@ export class HostMappings implements Mmu {
     }
     if ((before & Pte.Present) !== 0) this.#empty(frameOf(before));
     this.hardware.write(table, index, 0);
+    this.#tlb.forgetWalks();
     this.mapped.write(table, index, (entry & Pte.Present) === 0 ? MARKED : 0);
   }
 
-  /** Of a range the guest kernel goes through no more than that; what is marked elsewhere is not there to be found. */
+  /**
+   * Of a range the guest kernel goes through no more than that; what is marked elsewhere is not there to be found. A page may
+   * have been changed in other address spaces, too, as when it is swapped out.
+   */
   invalidate(page: number): void {
-    if (page === ALL_PAGES) this.#fixTable(this.#root, this.guest.format.levels - 1, 0, false);
-    else this.#fixPage(page);
+    if (page !== ALL_PAGES) for (const root of this.#roots) this.#fixPage(root, page);
+    else if (this.#root !== NONE) this.#fixTable(this.#root, this.guest.format.levels - 1, 0, false);
   }
 
   beginBatch(): void {}
@@ -150,7 +161,7 @@ export class HostMappings implements Mmu {
     if ((entry & Pte.Present) === 0) return;
     const used = (entry & Pte.Writable) === 0 ? entry | Pte.Accessed : entry | Pte.Accessed | Pte.Dirty;
     if (used >>> 0 !== entry) this.writeEntry(table, index, used >>> 0);
-    this.#fixPage(this.#faulting);
+    this.#fixPage(this.#root, this.#faulting);
   }
 
   /** The new process runs (fork_handler), or the program that it has executed (flush_thread). */
@@ -200,8 +211,8 @@ export class HostMappings implements Mmu {
     }
   }
 
-  #fixPage(page: number): void {
-    let table = this.#root;
+  #fixPage(root: number, page: number): void {
+    let table = root;
     for (let level = this.guest.format.levels - 1; ; level--) {
       const index = this.guest.indexAt(page, level);
       const entry = this.guest.read(table, index);

@@ -27,12 +27,12 @@ const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("hardware.trap");
 const INSTRUCTION = cause("hardware.instruction");
-const STOP = cause("vmm.process.stop");
-const SWITCH = cause("vmm.process.switch");
-const PTRACE = cause("vmm.process.ptrace");
-const SIGNAL = cause("vmm.process.signal");
-const SIGNAL_MASK = cause("vmm.process.signal-mask");
-const CALL = cause("vmm.process.host-call");
+const STOP = cause("vmm.tracing.stop");
+const SWITCH = cause("vmm.tracing.switch");
+const PTRACE = cause("vmm.tracing.ptrace");
+const SIGNAL = cause("vmm.tracing.signal");
+const SIGNAL_MASK = cause("vmm.tracing.signal-mask");
+const CALL = cause("vmm.tracing.host-call");
 
 /** What happens between the traced process and the first instruction of the guest kernel's handler. */
 interface Way {
@@ -59,7 +59,7 @@ const CALLS_PER_FLAG_WRITE = 2;
 /** switch_threads: sigsetjmp and siglongjmp with the signal mask. */
 const CALLS_PER_SWITCH = 2;
 
-class TracedProcess implements VirtualCpu {
+class ProcessTracing implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #kernelPages: KernelPages | undefined;
@@ -101,6 +101,7 @@ class TracedProcess implements VirtualCpu {
     this.#meter.spendMany(PTRACE, calls, this.#costs.call);
     this.#meter.spendMany(SWITCH, switches, this.#costs.switch);
     this.#tlb.flush();
+    this.#tlb.forgetWalks();
   }
 
   switchTask(): void {
@@ -147,12 +148,12 @@ function processCosts(profile: MachineProfile) {
   };
 }
 
-export const tracedProcess = definePart({
+export const processTracing = definePart({
   slot: "cpu",
-  name: "traced-process",
+  name: "process-tracing",
   summary: "guest kernel is a process of a host Linux and traces another, in which its own processes run",
   parameters: {},
   needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.tlb-flush", "uml.stop"],
   kernelRing: { ia32: "3", "ia32-pae": "3", "x86-64": "3" },
-  create: (_, context) => new TracedProcess(context),
+  create: (_, context) => new ProcessTracing(context),
 });
