@@ -229,7 +229,10 @@ export class HostMappings implements Mmu {
   #fix(table: number, index: number, level: number, page: number): void {
     this.#request(UNMAP);
     this.mapped.write(table, index, 0);
-    if (level > 0) return;
+    if (level > 0) {
+      this.#tlb.flush();
+      return;
+    }
     this.hardware.write(table, index, 0);
     this.#tlb.invalidate(page);
     const entry = this.guest.read(table, index);
