@@ -9,6 +9,10 @@ const DIRECTIONS = { tx: "transmit", rx: "receive" } as const;
 type Direction = keyof typeof DIRECTIONS;
 
 const WIRE = "the wire is the limit: 941 Mb/s of payload; what kept the real machines at 897 is not modelled";
+const BYTES =
+  "with 1000 bytes more, a packet takes 12 us longer to send and 18 us longer to receive on User-Mode Linux, thirty cycles a byte, " +
+  "of which copying takes three; what a sent packet takes besides is 20 us more than all calls that the driver makes: how it was " +
+  "connected to the network the source does not say";
 
 function row(system: System, direction: Direction, mtu: 1500 | 500, role: Role, reason?: string): ValidationRow {
   return {
@@ -39,9 +43,9 @@ export const SOSP03_NETWORK: ValidationSet = {
     row("vmw", "rx", 1500, "prediction"),
     row("vmw", "tx", 500, "prediction"),
     row("vmw", "rx", 500, "prediction"),
-    row("uml", "tx", 1500, "prediction"),
-    row("uml", "rx", 1500, "prediction"),
-    row("uml", "tx", 500, "prediction"),
+    row("uml", "tx", 1500, "prediction", BYTES),
+    row("uml", "rx", 1500, "prediction", BYTES),
+    row("uml", "tx", 500, "prediction", BYTES),
     row("uml", "rx", 500, "prediction"),
   ],
 };
