@@ -152,13 +152,13 @@ it("allows after a walk what the guest's tables allow, and no more", () => {
   );
 });
 
-describe("the guest kernel", () => {
-  function boot() {
-    const meter = new Meter();
-    const machine = buildMachine(uml, XEON, SMALL_GUEST.memoryPages, meter);
-    return { kernel: new GuestKernel(machine, XEON, SMALL_GUEST), machine, meter };
-  }
+function boot() {
+  const meter = new Meter();
+  const machine = buildMachine(uml, XEON, SMALL_GUEST.memoryPages, meter);
+  return { kernel: new GuestKernel(machine, XEON, SMALL_GUEST), machine, meter };
+}
 
+describe("the guest kernel", () => {
   it("has the traced process stop twice for a system call, and asks nine times for its registers", () => {
     const { kernel, meter } = boot();
     const events = eventsOf(meter);

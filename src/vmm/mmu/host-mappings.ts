@@ -8,7 +8,8 @@
  *
  * A new process, and one that has executed a program, goes through all of them, marked or not: then each entry of each table
  * is unmapped, the empty ones too, and each table that is not there (force_flush_all, called by fork_handler and
- * flush_thread). A flush of a whole address space goes through the kernel's own mappings besides.
+ * flush_thread); that of a vfork, which does the same to its parent's, is not counted. A flush of a whole address space goes
+ * through the kernel's own mappings besides.
  *
  * The host makes its own entry at the first access to what it has mapped, by a fault that the guest does not see. It shows
  * nobody what is accessed or written: the guest kernel marks an entry so when a fault leads to it (handle_page_fault).
