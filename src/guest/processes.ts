@@ -101,6 +101,8 @@ export class Processes {
       this.#tearDown(space);
       if (executed !== space) space.destroy();
     }
+    // Emptied, the same address space begins anew.
+    if (executed === space) machine.mmu.activate(space.root);
     machine.mmu.commit();
     executed.regions = image.regions;
     if (executed !== space) this.#moveArguments(executed, image);
