@@ -27,7 +27,7 @@ import { largePages } from "./memory/large-pages.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { patching } from "./memory/patching.ts";
-import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
+import { harvester, nova, onDemand, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
@@ -95,6 +95,7 @@ export {
   patching,
   harvester,
   nova,
+  onDemand,
   opendc,
   openshift,
   ovirt,
@@ -167,6 +168,7 @@ export const PARTS: readonly PartDefinition[] = [
   patching.definition,
   harvester.definition,
   nova.definition,
+  onDemand.definition,
   opendc.definition,
   openshift.definition,
   ovirt.definition,

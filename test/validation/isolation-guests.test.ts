@@ -7,7 +7,8 @@ import { loadPublishedFigures } from "../../src/analysis/validation/published-fi
 import { compileGuest, loadWorkload } from "../../src/experiment/documents/load.ts";
 import { Op, type OperationStream } from "../../src/workload/operation-stream.ts";
 
-const alone = servers(undefined);
+const SECONDS = 10;
+const alone = servers(SECONDS, undefined);
 
 type Operation = readonly [number, number, number, number];
 
@@ -23,11 +24,11 @@ function counts(all: readonly Operation[]): ReadonlyMap<string, number> {
 }
 
 describe.each([
-  { workload: "disk-hog", requests: 200 },
+  { workload: "disk-hog", requests: 20 },
   { workload: "fork-bomb", requests: 410 },
   { workload: "network-receiver", requests: 30 },
 ])("servers, one with $requests requests of $workload", (hog) => {
-  const beside = servers(hog);
+  const beside = servers(SECONDS, hog);
   const file = loadWorkload(`workloads/${hog.workload}.yaml`);
   const { work } = file.workload;
   if (work.kind !== "closed") throw new Error("no closed loop");
@@ -66,6 +67,22 @@ describe.each([
   });
 });
 
+describe("servers beside an activity of a hog", () => {
+  it("read if it is reading, and write if it is writing, as much as all of its requests", () => {
+    for (const [activity, op] of [
+      ["read", Op.ReadFile],
+      ["write", Op.WriteFile],
+    ] as const) {
+      const { length } = alone[3].stream;
+      const beside = servers(SECONDS, { workload: "disk-hog", activity, requests: 20 })[3].stream;
+      const added = operations(beside).slice(0, beside.length - length);
+      const done = added.filter(([each]) => each !== Op.Request && each !== Op.Switch);
+      expect(done).toHaveLength(20 * 4352);
+      expect(done.every(([each, , pages, sync]) => each === op && pages === 16 && sync === 0)).toBe(true);
+    }
+  });
+});
+
 function row(id: string) {
   return iso07.rows.find((each) => each.id === `iso07.${id}`);
 }
@@ -74,11 +91,12 @@ function refuse(): never {
   throw new Error("no row asks for that");
 }
 
-/** A host on which VMs have answered so many requests, by whether one of them misbehaves. */
-function benchOf(calm: readonly number[], hogged: readonly number[]): Bench {
+/** A host on which VMs have answered so many requests, by whether one of them misbehaves, and how; then so many of each come too late. */
+function benchOf(calm: readonly number[], hogged: readonly number[], reading = hogged, late = 0): Bench {
   const memory: Bench["memory"] = (name) => {
-    const done = name.endsWith("undefined") ? calm : hogged;
-    const vms = { columns: ["vm", "requests_done"], rows: done.map((requests, vm) => [vm, requests]) };
+    const done = name.includes("and undefined") ? calm : name.endsWith("read") ? reading : hogged;
+    const columns = ["vm", "requests_done", "requests_good"];
+    const vms = { columns, rows: done.map((requests, vm) => [vm, requests, requests - (done === calm ? 0 : late)]) };
     return { metrics: {}, cycles: {}, events: {}, series: { columns: [], rows: [] }, vms };
   };
   return { profile: refuse, operation: refuse, workload: refuse, host: refuse, once: refuse, memory };
@@ -89,6 +107,16 @@ describe("losses of good responses", () => {
     const bench = benchOf([100, 200, 100, 50], [100, 180, 80, 10]);
     expect(row("disk-10-x-iozone.xen-3-0.good")?.simulate(bench)).toBeCloseTo(10);
     expect(row("disk-10-x-iozone.xen-3-0.bad")?.simulate(bench)).toBeCloseTo(80);
+  });
+
+  it("are the mean of what is lost while IOzone writes, and while it reads", () => {
+    const bench = benchOf([100, 200, 100, 50], [100, 200, 100, 10], [100, 200, 100, 40]);
+    expect(row("disk-10-x-iozone.xen-3-0.bad")?.simulate(bench)).toBeCloseTo((80 + 20) / 2);
+  });
+
+  it("count responses that come, but come too late", () => {
+    const bench = benchOf([100, 100, 100, 50], [100, 100, 100, 50], undefined, 10);
+    expect(row("cpu.xen-3-0.bad")?.simulate(bench)).toBeCloseTo(20);
   });
 
   it("are not told when the hog has come to its end, and counts as a request", () => {
