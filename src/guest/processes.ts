@@ -233,15 +233,15 @@ export class Processes {
   }
 
   /**
-   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap and the
-   * data where there is a heap, otherwise from the data.
+   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap if there
+   * is one, and the data.
    */
   privatePages(space: AddressSpace, first: number, count: number): number[] {
-    const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
+    const { anonymousStart, stackEnd } = this.#context.version.layout;
     const own = space.regions.filter(
       ({ kind, end, writable }) => kind === "anonymous" && writable && (end < anonymousStart || end === stackEnd),
     );
-    const inTurn = heapGap === 0 ? own.slice(0, 1) : own.toReversed();
+    const inTurn = own.toReversed();
     const pages: number[] = [];
     for (let i = first; i < first + count; i++) {
       const region = inTurn[i % inTurn.length];
