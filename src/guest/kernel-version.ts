@@ -1,5 +1,5 @@
 /** What differs between the guest kernels, as data. */
-import type { KernelName } from "../machine/profile.ts";
+import type { KernelBuild, KernelName, MachineProfile } from "../machine/profile.ts";
 
 export interface KernelVersion {
   readonly layout: Layout;
@@ -155,3 +155,29 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     startCpuids: 33,
   },
 };
+
+/**
+ * Red Hat Enterprise Linux 3 for x86-64, the same from 2.4.21-4.EL to -63.EL: include/asm-x86_64/pgalloc.h has no quick
+ * lists, so that a table is freed as soon as it is empty and a new one zeroed, and a process's parts lie in three entries
+ * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
+ * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h).
+ */
+const RHEL_3: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  layout: {
+    textStart: 0x400,
+    heapGap: 0,
+    hasSegments: false,
+    stackEnd: 0x7fc0000,
+    userEnd: 0x7fc0000,
+    anonymousStart: 0x2a95600,
+  },
+  keepsTables: false,
+};
+
+const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = { "rhel-3": RHEL_3 };
+
+/** The kernel of the guests on a machine. */
+export function kernelVersion({ kernel, kernelBuild }: Pick<MachineProfile, "kernel" | "kernelBuild">): KernelVersion {
+  return kernelBuild === undefined ? KERNEL_VERSIONS[kernel] : BUILDS[kernelBuild];
+}

@@ -238,6 +238,16 @@ describe("a machine", () => {
     );
   });
 
+  test("has the build of a kernel only with what is known of it", () => {
+    const built = MACHINE.replace("kernel: linux-2.4", "kernel: linux-2.4\nkernel-build: rhel-3");
+    const [problem] = problems(() => loadMachine(write("m.yaml", built)));
+    expect(problem).toContain(
+      "kernel-build: rhel-3 is known as linux-2.4 with page-table x86-64 only, not as linux-2.4 with ia32",
+    );
+    const machine = write("m.yaml", built.replace("page-table: ia32", "page-table: x86-64"));
+    expect(loadMachine(machine).profile.kernelBuild).toBe("rhel-3");
+  });
+
   test("gives costs by rules, in time, and for what its base leaves open", () => {
     const rules = `
   hardware.interrupt: { as: hardware.trap, source: R }

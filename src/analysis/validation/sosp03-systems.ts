@@ -7,14 +7,19 @@ export const MACHINE = "xeon-2.4-sosp03";
 /** The VMM that stands for VMware Workstation 3.2; that for Xen has its drivers in the hypervisor, as Xen 1.x had. */
 const VMWARE: VmmReference = "workstation";
 
-/** Native Linux on one processor, XenLinux, VMware. There is no model of User-Mode Linux. */
-export const SYSTEMS = ["native", "xen", "vmware"] as const;
+/** Native Linux on one processor, XenLinux, VMware, User-Mode Linux. */
+export const SYSTEMS = ["native", "xen", "vmware", "uml"] as const;
 export type System = (typeof SYSTEMS)[number];
 
-export const VMMS: Readonly<Record<System, VmmReference>> = { native: "native", xen: "xen-pv-1", vmware: VMWARE };
+export const VMMS: Readonly<Record<System, VmmReference>> = {
+  native: "native",
+  xen: "xen-pv-1",
+  vmware: VMWARE,
+  uml: "uml",
+};
 
 /** As the ids of tables 3 to 5 call them. */
-const COLUMNS: Readonly<Record<System, string>> = { native: "l-up", xen: "xen", vmware: "vmw" };
+const COLUMNS: Readonly<Record<System, string>> = { native: "l-up", xen: "xen", vmware: "vmw", uml: "uml" };
 
 /** One row of a table of lmbench figures, in microseconds. */
 export interface TableRow {
@@ -30,6 +35,7 @@ export interface TableRow {
 }
 
 export const ALL: readonly System[] = SYSTEMS;
+export const BUT_UML: readonly System[] = ["native", "xen", "vmware"];
 export const NATIVE: readonly System[] = ["native"];
 export const NONE: readonly System[] = [];
 
