@@ -28,6 +28,8 @@ export interface MachineProfile {
   readonly unit: "cycles" | "instructions";
   /** The guest kernel whose path lengths it gives. */
   readonly kernel: KernelName;
+  /** The guest kernel is compiled for several processors: it executes its locks (Linux 2.4 only). */
+  readonly smpKernel: boolean;
   readonly megahertz: number;
   /** Physical CPUs. */
   readonly cores: number;

@@ -45,6 +45,10 @@ export const machineSchema = z
       .enum(KERNEL_NAMES)
       .default("linux-2.4")
       .meta({ description: "The guest kernel whose path lengths are given." }),
+    "smp-kernel": z.boolean().default(false).meta({
+      description:
+        "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
+    }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
@@ -95,6 +99,11 @@ export const machineSchema = z
       }
     }
   })
+  .superRefine(({ kernel, "smp-kernel": smp }, context) => {
+    if (!smp || kernel === "linux-2.4") return;
+    const message = `the locks of ${kernel} are not counted; expected smp-kernel on a machine with linux-2.4`;
+    context.addIssue({ code: "custom", path: ["smp-kernel"], message });
+  })
   .superRefine(({ base, "base-scale": scale }, context) => {
     if (scale === undefined || base !== undefined) return;
     context.addIssue({ code: "custom", path: ["base-scale"], message: "needs a base, whose costs it scales" });
@@ -144,6 +153,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     title: document.title,
     unit: document.unit,
     kernel: document.kernel,
+    smpKernel: document["smp-kernel"],
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],
