@@ -139,7 +139,7 @@ export function requireKernelPaths(profile: MachineProfile, simulatedCycles: num
 
 /** The paths with their lengths on a machine. */
 export function kernelPaths(profile: MachineProfile): KernelPaths {
-  const locked = profile.smpKernel ? primitiveCost(profile, LOCKED_INSTRUCTION) : 0;
+  const locked = profile.smpKernel === true ? primitiveCost(profile, LOCKED_INSTRUCTION) : 0;
   const entries = KERNEL_PATH_NAMES.map((name, id) => {
     const cycles = (profile.kernelPaths[name] ?? Number.NaN) + locked * LOCKED_INSTRUCTIONS[name];
     const path: KernelPath = { id, name, cycles, ...PATH_EVENTS[name] };

@@ -28,8 +28,8 @@ export interface MachineProfile {
   readonly unit: "cycles" | "instructions";
   /** The guest kernel whose path lengths it gives. */
   readonly kernel: KernelName;
-  /** The guest kernel is compiled for several processors: it executes its locks (Linux 2.4 only). */
-  readonly smpKernel: boolean;
+  /** The guest kernel is compiled for several processors and executes its locks (Linux 2.4 only). */
+  readonly smpKernel?: true;
   readonly megahertz: number;
   /** Physical CPUs. */
   readonly cores: number;

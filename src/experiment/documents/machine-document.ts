@@ -153,7 +153,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     title: document.title,
     unit: document.unit,
     kernel: document.kernel,
-    smpKernel: document["smp-kernel"],
+    ...(document["smp-kernel"] && { smpKernel: true }),
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],
