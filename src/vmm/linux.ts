@@ -3,7 +3,7 @@ import { defineVmm } from "./contract.ts";
 import { bareCpu } from "./cpu/bare.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
 import { bareMmu } from "./mmu/bare.ts";
-import { linux24Cpu } from "./scheduler/linux-2.4.ts";
+import { goodness } from "./scheduler/goodness.ts";
 
 /**
  * No VMM either, but many guests: each is a group of processes of one Linux 2.4. What every guest has of its own all the same
@@ -17,7 +17,7 @@ export const linux = defineVmm({
   mmu: bareMmu(),
   memory: [],
   allocation: staticPartition(),
-  scheduler: linux24Cpu(),
+  scheduler: goodness(),
   disk: bareDisk(),
   network: bareNetwork(),
   overheadPerGuest: { mib: 0, source: "there is no VMM" },

@@ -52,7 +52,7 @@ import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { bvt } from "./scheduler/bvt.ts";
 import { credit } from "./scheduler/credit.ts";
-import { linux24Cpu } from "./scheduler/linux-2.4.ts";
+import { goodness } from "./scheduler/goodness.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 import { sedf } from "./scheduler/sedf.ts";
 
@@ -123,7 +123,7 @@ export {
   unsyncShadowPaging,
   bvt,
   credit,
-  linux24Cpu,
+  goodness,
   proportionalShareCpu,
   sedf,
 };
@@ -196,7 +196,7 @@ export const PARTS: readonly PartDefinition[] = [
   unsyncShadowPaging.definition,
   bvt.definition,
   credit.definition,
-  linux24Cpu.definition,
+  goodness.definition,
   proportionalShareCpu.definition,
   sedf.definition,
 ];

@@ -21,8 +21,8 @@ const NICE_PER_TICK = 4;
 const SAME_CPU = 15;
 const NOBODY = -1;
 
-class LinuxCounters implements Scheduler {
-  readonly name = "linux-2.4";
+class Goodness implements Scheduler {
+  readonly name = "goodness";
   readonly tickCycles: number;
   readonly switchCycles: number;
   readonly until = Infinity;
@@ -118,18 +118,20 @@ class LinuxCounters implements Scheduler {
 function switchCyclesOf(profile: MachineProfile): number {
   const path = kernelPaths(profile)["context-switch"];
   if (Number.isNaN(path.cycles)) {
-    throw new InputError(`machine "${profile.name}" gives no kernel-paths.context-switch, which linux-2.4 needs`);
+    throw new InputError(
+      `machine "${profile.name}" gives no kernel-paths.context-switch, which the scheduler goodness needs`,
+    );
   }
   return nativeCycles(path, profile) + primitiveCost(profile, "hardware.tlb-flush");
 }
 
-export const linux24Cpu = definePart({
+export const goodness = definePart({
   slot: "scheduler",
-  name: "linux-2.4",
+  name: "goodness",
   summary: "The scheduler of Linux 2.4: whoever has most ticks left runs, best where it ran last; there is no VMM.",
   isGuestKernel: true,
   needs: ["hardware.call-return", "hardware.flag-write", "hardware.tlb-flush"],
   parameters: {},
   create: (_, { profile }: HostContext) =>
-    new LinuxCounters(microsecondsToCycles(profile, TICK_US), switchCyclesOf(profile)),
+    new Goodness(microsecondsToCycles(profile, TICK_US), switchCyclesOf(profile)),
 });
