@@ -95,7 +95,14 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     // Minor faults of one fork + exit of an IA-32 program that is linked dynamically (glibc 2.36), by address, as Linux 6.18
     // counts them: the child reads 12 pages of text and writes 8 private ones, its parent 2.
-    fork: { parentWrites: 0, kernelWrites: 0, childReads: 12, childWrites: 8, parentWritesAfter: 2, childReadsBeforeExec: 0 },
+    fork: {
+      parentWrites: 0,
+      kernelWrites: 0,
+      childReads: 12,
+      childWrites: 8,
+      parentWritesAfter: 2,
+      childReadsBeforeExec: 0,
+    },
     vforkParentWakes: false,
     execKernelWrites: 0,
     forkCalls: 0, // in the paths of fork, exec and exit

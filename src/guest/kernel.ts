@@ -218,7 +218,7 @@ export class GuestKernel {
   unhandledFault(page: number): void {
     const { mmu } = this.#machine;
     if (mmu.access(this.#anonymousStart + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
-    mmu.raiseFault();
+    mmu.raiseFault(false);
     this.entries.enterAndLeave("page-fault");
   }
 
@@ -235,7 +235,7 @@ export class GuestKernel {
   #runStart(space: AddressSpace, relocated: number): void {
     const data = space.regions.find(({ ofFile }) => ofFile);
     if (data !== undefined) {
-      this.#visitAll(visitsOfRelocation(data));
+      this.#visitAll(visitsOfRelocation(data, relocated));
       this.#mappings.protect(space, data.start, Math.min(data.start + relocated, data.end), false);
     }
     for (const region of space.regions) this.#visitAll(visitsOfRegion(region, region.start === data?.end));

@@ -37,9 +37,11 @@ export class PageFaults {
   handle(space: AddressSpace, page: number, write: boolean, byKernel: boolean): boolean {
     const { cpu, mmu, meter } = this.#context.machine;
     meter.count(byKernel ? KERNEL_FAULT : USER_FAULT);
-    mmu.raiseFault();
+    const region = findRegion(space.regions, page);
+    const isWritable = region === undefined || region.writable;
+    mmu.raiseFault(!write || isWritable);
     cpu.enterKernel("page-fault");
-    const allowed = this.#resolve(space, page, write);
+    const allowed = (!write || isWritable) && this.#resolve(space, page, region, write);
     if (!allowed) cpu.runKernel(this.#context.paths["protection-fault"], 1);
     mmu.commit();
     cpu.leaveKernel("page-fault");
@@ -54,13 +56,10 @@ export class PageFaults {
     cpu.leaveKernel("system-call");
   }
 
-  #resolve(space: AddressSpace, page: number, write: boolean): boolean {
-    const region = findRegion(space.regions, page);
+  #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {
     const entry = space.entry(page);
-    const isWritable = region === undefined || region.writable;
-    if (write && !isWritable) return false;
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
-    const flags = isWritable ? WRITTEN : READABLE;
+    const flags = region === undefined || region.writable ? WRITTEN : READABLE;
     if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry), flags);
     else if (region !== undefined && (region.kind !== "anonymous" || (region.ofFile && !write))) {
       this.#mapFilePages(space, page, region, write);

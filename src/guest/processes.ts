@@ -130,6 +130,7 @@ export class Processes {
     mmu.beginBatch();
     space.setEntry(from, entry, "protect");
     mmu.endBatch();
+    if (mmu.marksGlobal) mmu.invalidate(from);
     mmu.beginBatch();
     space.setEntry(from, 0, "modify");
     space.setEntry(image.stack.end - 1, entry);
@@ -231,7 +232,7 @@ export class Processes {
 
   /**
    * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap and the
-   * data where there is a heap, otherwise from the data.
+   * data, that of the file from its end, where there is a heap, otherwise from the data.
    */
   privatePages(space: AddressSpace, first: number, count: number): number[] {
     const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
@@ -244,7 +245,8 @@ export class Processes {
       const region = inTurn[i % inTurn.length];
       const offset = Math.floor(i / inTurn.length);
       if (offset >= region.end - region.start) continue;
-      pages.push(region.end === stackEnd ? region.end - 1 - offset : region.start + offset);
+      const isFromEnd = region.end === stackEnd || region.ofFile;
+      pages.push(isFromEnd ? region.end - 1 - offset : region.start + offset);
     }
     return pages;
   }

@@ -66,7 +66,9 @@ function imageOf(textPages: number, privateCount: number, layout: Layout, reloca
   const heapStart = dataStart + dataPages + heapGap;
   const codeEnd = textStart + HEADER_PAGES + Math.floor((textPages - HEADER_PAGES) * CODE_SHARE);
   const text = hasSegments ? [textStart + HEADER_PAGES, codeEnd] : [];
-  const bssStart = hasSegments ? Math.min(dataStart + relocated + INITIALIZED_DATA_PAGES, dataStart + dataPages) : dataStart;
+  const bssStart = hasSegments
+    ? Math.min(dataStart + relocated + INITIALIZED_DATA_PAGES, dataStart + dataPages)
+    : dataStart;
   const stack: Region = { start: stackEnd - stackPages, end: stackEnd, kind: "anonymous", writable: true };
   const parts = [
     ...cut(textStart, dataStart, text, { kind: "text", writable: false }),

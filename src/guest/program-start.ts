@@ -11,14 +11,21 @@ export interface Visit {
   readonly write: boolean;
 }
 
-/** Pages of the data that are written before any is read; the kernel has written the first. */
-const WRITTEN_FIRST = 3;
-
-/** Until the data that is relocated becomes read-only: a read maps what else the file has there, of which half is copied later. */
-export function visitsOfRelocation({ start, end }: Region): Visit[] {
-  const read = Math.min(start + WRITTEN_FIRST, end);
-  const copied = Math.min(read + ((end - read) >> 1), end);
-  return [...visits(start, read, true), ...visits(read, Math.min(read + 1, end), false), ...visits(read, copied, true)];
+/**
+ * Until the data that is relocated becomes read-only, its first `relocated` pages. The kernel has written the last page. The one
+ * before it and the last of those that are relocated are written; a read maps what else the file has there; the pages on
+ * either side of those that were written, of which both programs have two, are copied later. The others are only read.
+ */
+export function visitsOfRelocation({ start, end }: Region, relocated: number): Visit[] {
+  const last = start + relocated - 1;
+  const all = [
+    { page: end - 2, write: true },
+    { page: last, write: true },
+    { page: start, write: false },
+    { page: last - 1, write: true },
+    { page: last + 1, write: true },
+  ];
+  return all.filter(({ page }) => page >= start && page < end);
 }
 
 /** All of a region, once more; of data without contents the latter half is read before it is written. */
