@@ -17,6 +17,8 @@ export interface KernelVersion {
   readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
+  /** mprotect invalidates its whole range, whatever is written there. */
+  readonly flushesUnchanged: boolean;
   /** mprotect invalidates up to so many pages one by one. */
   readonly singlePageInvalidations: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -89,6 +91,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // tlb_finish_mmu in zap_page_range, mm/memory.c; flush_tlb_mm in exit_mmap, mm/mmap.c (2.4.22; clear_page_tables flushes nothing)
     flushesEachMapping: true,
     flushesEmptyUnmaps: false,
+    flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 1,
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -132,6 +135,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // free_p4d_range sets freed_tables where a mapping is alone in its 512 GB, as half of those placed at random are, though
     // with four levels there is nothing to free (p4d_free_tlb): one tlb_flush of one page in the trace of real events.
     flushesEmptyUnmaps: true,
+    flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c

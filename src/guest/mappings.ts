@@ -65,7 +65,8 @@ export class Mappings {
   }
 
   #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): void {
-    const { cpu, mmu } = this.#context.machine;
+    const { machine, version } = this.#context;
+    const { cpu, mmu } = machine;
     const written: Written = { entries: 0, first: end, last: start };
     for (const piece of space.pieces(start, end)) {
       mmu.beginBatch();
@@ -73,7 +74,8 @@ export class Mappings {
       mmu.endBatch();
     }
     cpu.runKernel(this.#context.paths["protect-entry"], written.entries);
-    if (written.first <= written.last) this.#invalidate(written.first, written.last + 1);
+    if (version.flushesUnchanged && written.entries > 0) this.#invalidate(start, end);
+    else if (written.first <= written.last) this.#invalidate(written.first, written.last + 1);
   }
 }
 
