@@ -33,6 +33,8 @@ export interface MachineProfile {
   readonly kernel: KernelName;
   /** Whose build of it; without it, the kernel as its developers released it. */
   readonly kernelBuild?: KernelBuild;
+  /** The guest kernel is compiled for several processors and executes its locks (Linux 2.4 only). */
+  readonly smpKernel?: true;
   readonly megahertz: number;
   /** Physical CPUs. */
   readonly cores: number;

@@ -145,6 +145,20 @@ describe("a machine", () => {
     });
   });
 
+  test("has an SMP kernel only where the locks are counted and priced", () => {
+    const smp = MACHINE.replace("kernel: linux-2.4", "kernel: linux-2.4\nsmp-kernel: true");
+    const price = "  hardware.locked-instruction: { value: 120, unit: cycles, kind: published, source: S }\n";
+    expect(problems(() => loadMachine(write("m.yaml", smp)))[0]).toContain(
+      "smp-kernel: needs costs.hardware.locked-instruction, which is not given",
+    );
+    const priced = smp.replace("kernel-paths:", `${price}kernel-paths:`);
+    expect(loadMachine(write("m.yaml", priced)).profile.smpKernel).toBe(true);
+    const other = priced.replace("kernel: linux-2.4", "kernel: linux-6.1");
+    expect(problems(() => loadMachine(write("m.yaml", other)))[0]).toContain(
+      "smp-kernel: the locks of linux-6.1 are not counted",
+    );
+  });
+
   test("says how its network interface interrupts", () => {
     const interrupts = "network-interrupts: { packets: 5, held: 50us, delay: 70us, kind: assumed, source: S }\n";
     const { profile, numbers } = loadMachine(write("m.yaml", MACHINE + interrupts));

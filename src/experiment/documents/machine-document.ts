@@ -48,6 +48,10 @@ export const machineSchema = z
     "kernel-build": z.enum(KERNEL_BUILDS).optional().meta({
       description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
     }),
+    "smp-kernel": z.boolean().default(false).meta({
+      description:
+        "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
+    }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
@@ -97,6 +101,11 @@ export const machineSchema = z
         context.addIssue({ code: "custom", path: [section, key, "unit"], message });
       }
     }
+  })
+  .superRefine(({ kernel, "smp-kernel": smp }, context) => {
+    if (!smp || kernel === "linux-2.4") return;
+    const message = `the locks of ${kernel} are not counted; expected smp-kernel on a machine with linux-2.4`;
+    context.addIssue({ code: "custom", path: ["smp-kernel"], message });
   })
   .superRefine(({ base, "base-scale": scale }, context) => {
     if (scale === undefined || base !== undefined) return;
@@ -153,6 +162,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     unit: document.unit,
     kernel: document.kernel,
     ...(kernelBuild && { kernelBuild }),
+    ...(document["smp-kernel"] && { smpKernel: true }),
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],
