@@ -56,6 +56,7 @@ import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { bvt } from "./scheduler/bvt.ts";
 import { credit } from "./scheduler/credit.ts";
+import { goodness } from "./scheduler/goodness.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 import { sedf } from "./scheduler/sedf.ts";
 
@@ -131,6 +132,7 @@ export {
   unsyncShadowPaging,
   bvt,
   credit,
+  goodness,
   proportionalShareCpu,
   sedf,
 };
@@ -208,6 +210,7 @@ export const PARTS: readonly PartDefinition[] = [
   unsyncShadowPaging.definition,
   bvt.definition,
   credit.definition,
+  goodness.definition,
   proportionalShareCpu.definition,
   sedf.definition,
 ];
