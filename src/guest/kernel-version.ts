@@ -1,5 +1,5 @@
 /** What differs between the guest kernels, as data. */
-import type { KernelName } from "../machine/profile.ts";
+import type { KernelBuild, KernelName, MachineProfile } from "../machine/profile.ts";
 
 export interface KernelVersion {
   readonly layout: Layout;
@@ -23,6 +23,8 @@ export interface KernelVersion {
   readonly clearsBeforeCopy: boolean;
   /** exec builds a new address space and drops the old one; otherwise it empties and uses the one there is. */
   readonly execsIntoNewSpace: boolean;
+  /** When dirty pages of files are written back. */
+  readonly dirty: DirtyShares;
   /** Between clone and exit of a child that does nothing else, with a C library. */
   readonly fork: ForkVisits;
   /** The parent of a vfork runs as soon as its child has an address space of its own, until it waits for the child's end. */
@@ -37,6 +39,17 @@ export interface KernelVersion {
   readonly startCalls: number;
   /** CPUID instructions of the C library when a program starts. */
   readonly startCpuids: number;
+}
+
+/** Dirty pages, in percent of the memory that may be dirty. */
+export interface DirtyShares {
+  /** Above it they are written in the background, until no more than `stop` are left. */
+  readonly background: number;
+  readonly stop: number;
+  /** Above it whoever makes more of them waits. */
+  readonly throttle: number;
+  /** They are shares of all memory, not only of what is free or holds pages of files. */
+  readonly ofAllMemory: boolean;
 }
 
 /** Where the parts of a process lie, in pages of virtual memory. */
@@ -87,6 +100,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: false,
     singlePageInvalidations: 1,
     clearsBeforeCopy: false,
+    // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
+    dirty: { background: 30, stop: 20, throttle: 60, ofAllMemory: true },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     // Minor faults of one fork + exit of an IA-32 program that is linked dynamically (glibc 2.36), by address, as Linux 6.18
     // counts them: the child reads 12 pages of text and writes 8 private ones, its parent 2.
@@ -123,6 +138,9 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
+    // vm.dirty_background_ratio 10 and vm.dirty_ratio 20, of global_dirtyable_memory; waits begin half-way between the two
+    // (dirty_freerun_ceiling; mm/page-writeback.c)
+    dirty: { background: 10, stop: 10, throttle: 15, ofAllMemory: false },
     // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
     // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
     // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
@@ -137,3 +155,29 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     startCpuids: 33,
   },
 };
+
+/**
+ * Red Hat Enterprise Linux 3 for x86-64, the same from 2.4.21-4.EL to -63.EL: include/asm-x86_64/pgalloc.h has no quick
+ * lists, so that a table is freed as soon as it is empty and a new one zeroed, and a process's parts lie in three entries
+ * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
+ * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h).
+ */
+const RHEL_3: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  layout: {
+    textStart: 0x400,
+    heapGap: 0,
+    hasSegments: false,
+    stackEnd: 0x7fc0000,
+    userEnd: 0x7fc0000,
+    anonymousStart: 0x2a95600,
+  },
+  keepsTables: false,
+};
+
+const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = { "rhel-3": RHEL_3 };
+
+/** The kernel of the guests on a machine. */
+export function kernelVersion({ kernel, kernelBuild }: Pick<MachineProfile, "kernel" | "kernelBuild">): KernelVersion {
+  return kernelBuild === undefined ? KERNEL_VERSIONS[kernel] : BUILDS[kernelBuild];
+}

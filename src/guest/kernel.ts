@@ -14,7 +14,7 @@ import { watermarks } from "./watermarks.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
 import { KernelEntries } from "./kernel-entries.ts";
 import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
-import { KERNEL_VERSIONS } from "./kernel-version.ts";
+import { kernelVersion } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageFaults } from "./page-faults.ts";
@@ -65,7 +65,7 @@ export class GuestKernel {
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
   constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
-    const version = KERNEL_VERSIONS[profile.kernel];
+    const version = kernelVersion(profile);
     const most = mostAnonymousPages(version.layout);
     if (shape.anonymousPages > most) {
       throw new Error(`a process has ${shape.anonymousPages} anonymous pages, at most ${most} have room`);

@@ -33,9 +33,10 @@ export class Mappings {
     cpu.runKernel(this.#context.paths.munmap, 1);
     const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
+    if (count > 0 && version.flushesEachMapping) mmu.invalidate(ALL_PAGES);
     space.freeTables(start, end);
-    if (count > 0) mmu.invalidate(ALL_PAGES);
-    else if (version.flushesEmptyUnmaps) mmu.invalidate(start);
+    if (count > 0 && !version.flushesEachMapping) mmu.invalidate(ALL_PAGES);
+    else if (version.flushesEmptyUnmaps && count === 0) mmu.invalidate(start);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }

@@ -101,6 +101,8 @@ export class Processes {
       this.#tearDown(space);
       if (executed !== space) space.destroy();
     }
+    // Emptied, the same address space begins anew.
+    if (executed === space) machine.mmu.activate(space.root);
     machine.mmu.commit();
     executed.regions = image.regions;
     if (executed !== space) this.#moveArguments(executed, image);
@@ -231,15 +233,15 @@ export class Processes {
   }
 
   /**
-   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap and the
-   * data where there is a heap, otherwise from the data.
+   * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap if there
+   * is one, and the data.
    */
   privatePages(space: AddressSpace, first: number, count: number): number[] {
-    const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
+    const { anonymousStart, stackEnd } = this.#context.version.layout;
     const own = space.regions.filter(
       ({ kind, end, writable }) => kind === "anonymous" && writable && (end < anonymousStart || end === stackEnd),
     );
-    const inTurn = heapGap === 0 ? own.slice(0, 1) : own.toReversed();
+    const inTurn = own.toReversed();
     const pages: number[] = [];
     for (let i = first; i < first + count; i++) {
       const region = inTurn[i % inTurn.length];

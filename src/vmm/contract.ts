@@ -38,6 +38,8 @@ export interface Parameter<T extends number | boolean = number | boolean> {
   readonly unit?: string;
   readonly min?: number;
   readonly max?: number;
+  /** The only numbers that it can be. */
+  readonly choices?: readonly number[];
   readonly source?: string;
   /** How well the default is known; absent where `source` says it in words. */
   readonly grade?: EvidenceGrade;

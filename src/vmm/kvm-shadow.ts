@@ -1,9 +1,9 @@
-import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
+import { onDemand } from "./memory/policies/admission.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -15,7 +15,7 @@ export const kvmShadow = defineVmm({
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: unsyncShadowPaging(),
   memory: [ballooning(), linuxSwap()],
-  allocation: staticPartition(),
+  allocation: onDemand(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
   network: vmxnet(),

@@ -1,10 +1,10 @@
-import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { ksm } from "./memory/ksm.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
+import { onDemand } from "./memory/policies/admission.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -16,7 +16,7 @@ export const kvm = defineVmm({
   cpu: hardwareAssist({ taggedTlb: true }),
   mmu: nestedPaging(),
   memory: [ksm(), ballooning(), linuxSwap()],
-  allocation: staticPartition(),
+  allocation: onDemand(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
   network: vmxnet(),

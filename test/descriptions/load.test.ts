@@ -247,7 +247,19 @@ describe("a machine", () => {
       '"base" counts cycles of linux-6.1, expected cycles of linux-2.4',
     );
     const missing = MACHINE.replace("title: M", "title: M\nbase: bose");
-    expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(/m\.yaml:3:7: base: .*bose\.yaml/);
+    expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(
+      /m\.yaml:3:7: base: there is no machine "bose" here; did you mean "base"\?$/,
+    );
+  });
+
+  test("has the build of a kernel only with what is known of it", () => {
+    const built = MACHINE.replace("kernel: linux-2.4", "kernel: linux-2.4\nkernel-build: rhel-3");
+    const [problem] = problems(() => loadMachine(write("m.yaml", built)));
+    expect(problem).toContain(
+      "kernel-build: rhel-3 is known as linux-2.4 with page-table x86-64 only, not as linux-2.4 with ia32",
+    );
+    const machine = write("m.yaml", built.replace("page-table: ia32", "page-table: x86-64"));
+    expect(loadMachine(machine).profile.kernelBuild).toBe("rhel-3");
   });
 
   test("gives costs by rules, in time, and for what its base leaves open", () => {

@@ -9,11 +9,16 @@ export const SMP_MACHINE = "xeon-2.4-sosp03-smp";
 /** The VMM that stands for VMware Workstation 3.2; that for Xen has its drivers in the hypervisor, as Xen 1.x had. */
 const VMWARE: VmmReference = "workstation";
 
-/** Native Linux compiled for one processor, XenLinux, VMware. There is no model of User-Mode Linux. */
-export const SYSTEMS = ["native", "xen", "vmware"] as const;
+/** Native Linux compiled for one processor, XenLinux, VMware, User-Mode Linux. */
+export const SYSTEMS = ["native", "xen", "vmware", "uml"] as const;
 export type System = (typeof SYSTEMS)[number];
 
-export const VMMS: Readonly<Record<System, VmmReference>> = { native: "native", xen: "xen-pv-1", vmware: VMWARE };
+export const VMMS: Readonly<Record<System, VmmReference>> = {
+  native: "native",
+  xen: "xen-pv-1",
+  vmware: VMWARE,
+  uml: "uml",
+};
 
 /** A column of tables 3 to 5, as the ids call it. No number is derived from that of the SMP kernel. */
 interface Column {
@@ -28,6 +33,7 @@ const COLUMNS: readonly Column[] = [
   { id: "l-up", machine: MACHINE, vmm: VMMS.native, system: "native" },
   { id: "xen", machine: MACHINE, vmm: VMMS.xen, system: "xen" },
   { id: "vmw", machine: MACHINE, vmm: VMMS.vmware, system: "vmware" },
+  { id: "uml", machine: MACHINE, vmm: VMMS.uml, system: "uml" },
 ];
 
 /** One row of a table of lmbench figures, in microseconds. */
@@ -44,6 +50,7 @@ export interface TableRow {
 }
 
 export const ALL: readonly System[] = SYSTEMS;
+export const BUT_UML: readonly System[] = ["native", "xen", "vmware"];
 export const NATIVE: readonly System[] = ["native"];
 export const NONE: readonly System[] = [];
 

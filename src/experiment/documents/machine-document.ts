@@ -1,7 +1,7 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type DiskProfile, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
+import { type DiskProfile, KERNEL_BUILDS, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
@@ -48,6 +48,9 @@ export const machineSchema = z
     "smp-kernel": z.boolean().default(false).meta({
       description:
         "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
+    }),
+    "kernel-build": z.enum(KERNEL_BUILDS).optional().meta({
+      description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
     }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
@@ -115,6 +118,11 @@ export const machineSchema = z
       context.addIssue({ code: "custom", path: [key], message: "is missing; expected it on a machine without a base" });
     }
   })
+  .superRefine(({ kernel, "kernel-build": build, "page-table": pageTable }, context) => {
+    if (build === undefined || (kernel === "linux-2.4" && pageTable === "x86-64")) return;
+    const message = `${build} is known as linux-2.4 with page-table x86-64 only, not as ${kernel} with ${pageTable}`;
+    context.addIssue({ code: "custom", path: ["kernel-build"], message });
+  })
   .superRefine((document, context) => {
     for (const key of ["tlb", "instruction-tlb"] as const) {
       const tlb = document[key];
@@ -147,13 +155,14 @@ export interface MachineDescription extends MachineDocument {
 /** A cost that is a native figure, not yet settled, is left out. */
 export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
-  const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb } = document;
+  const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb, "kernel-build": kernelBuild } = document;
   return {
     name: document.name,
     title: document.title,
     unit: document.unit,
     kernel: document.kernel,
     ...(document["smp-kernel"] && { smpKernel: true }),
+    ...(kernelBuild && { kernelBuild }),
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],
