@@ -30,7 +30,6 @@ const SYSTEMS: Readonly<Record<string, System>> = {
       2:
         "a request executes a thousand locked instructions here, 7 % of its time; 403 of them are those of select, which is lmbench's, " +
         "on 100 descriptors, where Apache waits for one",
-      8: "the source does not say what makes eight servers on one kernel 16 % slower than two; only their switches and caches are here",
     },
   },
   xen: { machine: MACHINE, vmm: "xen-pv-1", processors: 1, reasons: {} },
