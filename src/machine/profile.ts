@@ -31,10 +31,10 @@ export interface MachineProfile {
   readonly unit: "cycles" | "instructions";
   /** The guest kernel whose path lengths it gives. */
   readonly kernel: KernelName;
-  /** The guest kernel is compiled for several processors and executes its locks (Linux 2.4 only). */
-  readonly smpKernel?: true;
   /** Whose build of it; without it, the kernel as its developers released it. */
   readonly kernelBuild?: KernelBuild;
+  /** The guest kernel is compiled for several processors and executes its locks (Linux 2.4 only). */
+  readonly smpKernel?: true;
   readonly megahertz: number;
   /** Physical CPUs. */
   readonly cores: number;

@@ -45,12 +45,12 @@ export const machineSchema = z
       .enum(KERNEL_NAMES)
       .default("linux-2.4")
       .meta({ description: "The guest kernel whose path lengths are given." }),
+    "kernel-build": z.enum(KERNEL_BUILDS).optional().meta({
+      description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
+    }),
     "smp-kernel": z.boolean().default(false).meta({
       description:
         "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
-    }),
-    "kernel-build": z.enum(KERNEL_BUILDS).optional().meta({
-      description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
     }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
@@ -161,8 +161,8 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
     title: document.title,
     unit: document.unit,
     kernel: document.kernel,
-    ...(document["smp-kernel"] && { smpKernel: true }),
     ...(kernelBuild && { kernelBuild }),
+    ...(document["smp-kernel"] && { smpKernel: true }),
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],

@@ -1,7 +1,16 @@
 /** What is done under each cause of the ledger, and by whom. A part that brings a cause adds a line here. */
 
 /** In the order in which they are shown, from the least to the most privileged. */
-export const ACTORS = ["user code", "guest kernel", "hardware", "VMM", "dom0", "host", "device"] as const;
+export const ACTORS = [
+  "user code",
+  "guest kernel",
+  "hardware",
+  "VMM",
+  "dom0",
+  "host process",
+  "host",
+  "device",
+] as const;
 export type Actor = (typeof ACTORS)[number];
 
 export interface Work {
@@ -46,6 +55,9 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.exit.dispatch": { actor: "VMM", action: "finds out why the guest was left" },
   "vmm.exit.cpuid": { actor: "VMM", action: "answers CPUID" },
   "vmm.exit.port-access": { actor: "VMM", action: "emulates the access to a port" },
+  "vmm.exit.user-space-crossing": { actor: "hardware", action: "to user mode and back" },
+  "vmm.exit.user-space-switch": { actor: "VMM", action: "gives up the virtual CPU, and takes it again" },
+  "vmm.exit.device-model": { actor: "host process", action: "answers for the device" },
   "vmm.nested.fill": { actor: "VMM", action: "fills a nested entry" },
   "vmm.direct.validate": { actor: "VMM", action: "checks what entries map" },
   "vmm.direct.update": { actor: "VMM", action: "makes an update of an entry" },
@@ -103,9 +115,8 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.hypervisor.driver": { actor: "VMM", action: "driver of the real device, in the hypervisor" },
   "io.hypervisor.page-check": { actor: "VMM", action: "checks that a page is the guest's" },
   "io.hypervisor.page-exchange": { actor: "VMM", action: "exchanges a page with the guest" },
-  "io.emulated.exit": { actor: "hardware", action: "out of guest mode for an access to registers, and back" },
   "io.backend.domain-switch": { actor: "VMM", action: "switches to the driver domain, or back" },
-  "io.backend.device-model": { actor: "dom0", action: "wakes the device model" },
+  "io.backend.device-model": { actor: "dom0", action: "wakes the device model, and makes its system calls" },
   "io.backend.driver": { actor: "dom0", action: "driver of the real device" },
   "io.backend.request": { actor: "dom0", action: "back end: takes and answers requests" },
   "io.backend.batch": { actor: "dom0", action: "hypercall to map, unmap or exchange pages" },
