@@ -26,6 +26,7 @@ import type { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
+import type { TimersOf } from "./timers.ts";
 import { WriteBackThread } from "./write-back-thread.ts";
 
 /** What a guest needs of the host. */
@@ -238,10 +239,11 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     return this.#prices.needsBackend;
   }
 
-  /** `ticks` timer interrupts of each vCPU; unless the VMM is `tickless`, they come when it is idle, too. */
-  timerInterrupts(ticks: number, tickless: boolean): void {
+  /** `ticks` timer interrupts of each vCPU that gets any. */
+  timerInterrupts(ticks: number, to: TimersOf): void {
     for (const cpu of this.cpus) {
-      if (tickless && cpu.vcpu.asleep) continue;
+      if (to === "awake" && cpu.vcpu.asleep) continue;
+      if (to === "running" && !this.#around.processors.runs(cpu.vcpu)) continue;
       cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
       cpu.wake();
     }

@@ -67,6 +67,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly keeps?: readonly ("reservation" | "limit")[];
   /** Schedulers: the service console that runs beside the VMs; undefined: there is none. */
   consoleOf?(parameters: P): ConsoleSettings | undefined;
+  /** Schedulers: it belongs to the guests' own kernel, which they have in common: its timer interrupts whoever runs. */
+  readonly isGuestKernel?: true;
   /** Memory parts: name or role of the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
   /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */

@@ -423,13 +423,32 @@ describe("hosted I/O", () => {
 });
 
 it("an emulated device leaves the guest for every access: two switches of domain and a process woken up each", () => {
-  const { events } = use(emulatedNetwork({ submitAccesses: 2, interruptAccesses: 3 }), (path) => {
-    send(path, 1);
-    receive(path, 1);
+  let entries = 0;
+  const meter = new Meter();
+  const part = emulatedNetwork({ submitAccesses: 2, interruptAccesses: 3 });
+  const path = part.definition.create(part.parameters, {
+    ...contextOn(meter),
+    vmmEntry: { ...FREE_ENTRY, enter: () => void entries++ },
   });
+  send(path, 1);
+  receive(path, 1);
+  const events = meter.ledger.eventsByCause();
   // The interrupt itself wakes the device model, too.
-  expect([events["io.emulated.exit"], events["io.backend.device-model"]]).toEqual([5, 6]);
+  expect([entries, events["io.backend.device-model"]]).toEqual([5, 6]);
   expect(events["io.backend.domain-switch"]).toBe(12);
+});
+
+it("the process of an emulated device makes four system calls for an access, one of them a hypercall", () => {
+  const cost = (name: string): number => primitiveCost(XEON, name);
+  const cycles = (submitAccesses: number): number =>
+    use(emulatedNetwork({ submitAccesses, interruptAccesses: 0 }), (path) => path.submit(PACKET, true)).cycles[
+      "io.backend.device-model"
+    ];
+  // select, read, write, ioctl; select() waits as long as a stat() takes.
+  const calls = 4 * (cost("hardware.system-call") + cost("xen.fast-system-call"));
+  const paths = XEON.kernelPaths;
+  const kernel = paths["syscall-stat"] + 3 * paths["syscall-null-io"] + paths["context-switch"];
+  expect(cycles(2) - cycles(1)).toBe(calls + kernel + cost("xen.hypercall") + cost("xen.event-upcall"));
 });
 
 it("a bare device is told once of a burst", () => {

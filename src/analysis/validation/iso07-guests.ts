@@ -39,6 +39,12 @@ export function servers(seconds: number, hog: Hog | undefined): readonly Compile
   return [...guests.slice(0, -1), beside];
 }
 
+/** A VM with a hog and nothing else, each of whose threads does one request. */
+export function alone(hog: Hog): CompiledWorkload {
+  const loaded = named(hog.workload);
+  return compileGuest(endless(loaded, { ...hog, requests: loaded.workload.guest.threads }), SEED, SERVERS - 1);
+}
+
 function named(workload: string): LoadedWorkload {
   return loadWorkload(locate("workloads", workload, "."));
 }
@@ -48,7 +54,7 @@ function withHog(server: CompiledWorkload, hogOf: Hog): Pick<CompiledWorkload, "
   return { guest: together(server.guest, hog.guest), stream: besideHog(server, hog) };
 }
 
-export function endless(loaded: LoadedWorkload, { activity, requests }: Hog): LoadedWorkload {
+function endless(loaded: LoadedWorkload, { activity, requests }: Hog): LoadedWorkload {
   const { workload } = loaded;
   const { work } = workload;
   if (work.kind !== "closed") throw new Error(`${workload.name} does not send its requests one after the other`);

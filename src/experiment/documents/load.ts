@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { digest } from "../../core/digest.ts";
 import { InputError } from "../../core/input-error.ts";
 import { suggestion } from "../../core/nearest-name.ts";
+import { LOCKED_INSTRUCTION } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { compileWorkload, contentsOfGuest, type TraceWork } from "../../workload/compile.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
@@ -153,6 +154,9 @@ function settled(document: YamlDocument<MachineDocument>, description: MachineDe
   };
   for (const section of COST_SECTIONS) {
     for (const [name, message] of ruleProblems(description[section])) complain(section, name, message);
+  }
+  if (description["smp-kernel"] && !(LOCKED_INSTRUCTION in description.costs)) {
+    problems.push(document.problem(["smp-kernel"], `needs costs.${LOCKED_INSTRUCTION}, which is not given`));
   }
   if (problems.length > 0) throw new InputError(problems);
   const result = settleNativeFigures(description, complain);
