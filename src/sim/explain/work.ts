@@ -1,7 +1,16 @@
 /** What is done under each cause of the ledger, and by whom. A part that brings a cause adds a line here. */
 
 /** In the order in which they are shown, from the least to the most privileged. */
-export const ACTORS = ["user code", "guest kernel", "hardware", "VMM", "dom0", "host process", "host", "device"] as const;
+export const ACTORS = [
+  "user code",
+  "guest kernel",
+  "hardware",
+  "VMM",
+  "dom0",
+  "host process",
+  "host",
+  "device",
+] as const;
 export type Actor = (typeof ACTORS)[number];
 
 export interface Work {

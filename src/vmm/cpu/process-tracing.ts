@@ -11,7 +11,7 @@
  * it calls the host each time. An interrupt is taken to find the guest kernel at work or idle.
  */
 import { cause } from "../../core/ledger.ts";
-import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import { GUEST_KERNEL, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -56,6 +56,28 @@ const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
  * by themselves take one.
  */
 const CALLS_PER_FLAG_WRITE = 2;
+/**
+ * Copies between the guest kernel and the memory of its processes, on each path: every one is guarded by sigsetjmp, which asks
+ * the host for the signal mask (buffer_op, arch/um/kernel/skas/uaccess.c; setjmp_wrapper). Those of packets and of exec, and the
+ * one of every second call of null I/O, are not counted.
+ */
+const COPIES: Partial<Readonly<Record<KernelPathName, number>>> = {
+  // A name; stat's answer.
+  "syscall-stat": 2,
+  "syscall-open-close": 1,
+  "syscall-create-file": 1,
+  "syscall-delete-file": 1,
+  // The timeout's halves and a set of descriptors, there and back.
+  "syscall-select": 6,
+  "syscall-pipe": 2,
+  "signal-install": 1,
+  // setup_signal_stack_sc: seven; sigreturn: four. And the floating-point registers, by a ptrace call each way.
+  "signal-handle": 13,
+  "protection-fault": 13,
+  "read-file-page": 1,
+  // generic_file_write touches both ends of what it is going to copy.
+  "write-file-page": 3,
+};
 /** switch_threads: sigsetjmp and siglongjmp with the signal mask. */
 const CALLS_PER_SWITCH = 2;
 
@@ -66,6 +88,8 @@ class ProcessTracing implements VirtualCpu {
   readonly #tlb: Tlb;
   readonly #costs: ReturnType<typeof processCosts>;
   readonly #pathCycles: readonly number[];
+  /** Host calls for the signal mask, by number of path. */
+  readonly #maskCalls: readonly number[];
 
   constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
@@ -74,6 +98,9 @@ class ProcessTracing implements VirtualCpu {
     this.#tlb = tlb;
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, 0);
+    this.#maskCalls = Object.values(kernelPaths(profile)).map(
+      ({ name, flagWrites }) => CALLS_PER_FLAG_WRITE * flagWrites + (COPIES[name] ?? 0),
+    );
   }
 
   enterKernel(entry: KernelEntry): void {
@@ -119,7 +146,7 @@ class ProcessTracing implements VirtualCpu {
     if (times === 0) return;
     this.#kernelPages?.run(path, times);
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
-    const calls = CALLS_PER_FLAG_WRITE * path.flagWrites * times;
+    const calls = times * this.#maskCalls[path.id];
     if (calls > 0) this.#meter.spendMany(SIGNAL_MASK, calls, this.#costs.call);
   }
 
