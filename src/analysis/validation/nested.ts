@@ -38,7 +38,7 @@ const MICROBENCHMARKS: readonly Readonly<Record<string, number>>[] = [
 ];
 const SWITCHES =
   "the largest gain is that of a process switch, and what one costs with shadow page tables is known from VMware Workstation of " +
-  "2003 alone; that of a fork is 84 % with binary translation and 624 % with VT-x";
+  "2003 alone; forks and faults stay below the source's largest";
 
 /**
  * The sources' benchmarks, as far as there is work of the kind: compilation (of Apache there), SQL Server and orders entered
