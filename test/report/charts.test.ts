@@ -1,6 +1,6 @@
 import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { chartIds, logarithmicTicks, wrap } from "../../src/report/charts/chart.ts";
+import { chartIds, logarithmicTicks, panelOf, wrap } from "../../src/report/charts/chart.ts";
 import { CHART_KINDS } from "../../src/report/charts/kinds.ts";
 import { CHART_NAMES } from "../../src/cli/chart.ts";
 import { vmmStyles } from "../../src/report/colours.ts";
@@ -86,6 +86,37 @@ describe("charts", () => {
     for (const chart of CHART_KINDS.flatMap((kind) => kind.draw({ name, cells: renamed }))) {
       expect(await renderSvg(chart.spec)).not.toContain("<script");
     }
+  });
+});
+
+describe("systems", () => {
+  it("stand in the order of the matrix, whatever their names", () => {
+    const order = ["workstation", "native", "esx"];
+    const of = (vmm: string): number => order.indexOf(vmm);
+    const cells = fixture()
+      .cells.filter(({ spec }) => spec.vms === undefined)
+      .map((one) => {
+        const { label } = one.spec.vmm;
+        if (label !== "xen-pv") return one;
+        return { ...one, spec: { ...one.spec, vmm: { base: "workstation", set: {}, label: "workstation" } } };
+      })
+      .toSorted((a, b) => of(a.spec.vmm.label) - of(b.spec.vmm.label));
+    const [chart] = CHART_KINDS.filter(({ name }) => name === "slowdown").flatMap((kind) =>
+      kind.draw({ ...fixture(), cells }),
+    );
+    const domains = [...JSON.stringify(chart.spec).matchAll(/"domain":(\["[^\]]*\])/g)].map(([, domain]) => domain);
+    expect(new Set(domains)).toEqual(new Set([JSON.stringify(["workstation", "esx"])]));
+  });
+
+  it("with long names have them above their panels in lines about as wide as these", () => {
+    const names = ["kvm (allocation: static-partition, memory.ksm: off)", "esx"];
+    const { header } = panelOf("VMM", names, 150) as { header: { labelExpr: string } };
+    const lines = JSON.parse(header.labelExpr.replace("[datum.value]", "")) as Record<string, readonly string[]>;
+    for (const name of names) {
+      expect(lines[name].join(" ")).toBe(name);
+      for (const line of lines[name]) expect(textWidth(line, 12, true)).toBeLessThan(230);
+    }
+    expect(lines[names[0]].length).toBeGreaterThan(1);
   });
 });
 

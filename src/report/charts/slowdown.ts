@@ -1,4 +1,4 @@
-import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
+import { distinct, groupBy, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Slowdown, slowdowns } from "../../analysis/slowdown.ts";
 import { vmmStyles } from "../colours.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, logarithmicTicks, machineNote, seedNote } from "./chart.ts";
@@ -39,7 +39,7 @@ function draw(results: Results, rows: readonly Slowdown[], id: string): Chart {
 
 function view(results: Results, rows: readonly Slowdown[], workloads: readonly string[]): Record<string, unknown> {
   const styles = vmmStyles(results);
-  const vmms = [...styles.keys()].filter((vmm) => rows.some((row) => row.vmm === vmm));
+  const vmms = distinct(rows, (row) => row.vmm);
   const values = rows.map((row) => ({
     workload: row.workload,
     VMM: row.vmm,
