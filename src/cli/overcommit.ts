@@ -2,6 +2,7 @@
 import { dirname, relative } from "node:path";
 import type { CommandModule } from "yargs";
 import { InputError } from "../core/input-error.ts";
+import type { Kind } from "../experiment/catalogue.ts";
 import type { OvercommitQuestion } from "../experiment/overcommit-matrix.ts";
 import { MAX_VMS } from "../workload/vm-settings.ts";
 import { type ExecuteArguments, executeOptions } from "./execute-plan.ts";
@@ -124,8 +125,11 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     // In a matrix, paths are relative to its file; on the command line, to where the user stands.
     const fromMatrix = (name: string): string => (isPath(name) ? relativePath(dirname(file), name) : name);
     const search = parseSearch(args);
-    const mix = parseMix(workload)?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
+    const parts = parseMix(workload);
+    const mix = parts?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
     requireFittingMix(mix, args, search);
+    await requireFiles("--workload", "workloads", parts?.map((part) => part.workload) ?? workload);
+    await requireFiles("--machine", "machines", machine === undefined ? [] : [machine]);
     const question: OvercommitQuestion = {
       ...(mix ? { mix } : workload && { workloads: workload.map(fromMatrix) }),
       ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
@@ -153,6 +157,20 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     await showAnswer(answer, (results) => ratiosShown(results, args.sensitivity), args);
   },
 };
+
+/** That they are there is asked while they are still called what the user calls them, and not yet part of a matrix. */
+async function requireFiles(option: string, kind: Kind, names: readonly string[] = []): Promise<void> {
+  const { locate } = await import("../experiment/catalogue.ts");
+  const { readInputFile } = await import("../experiment/input-files.ts");
+  for (const name of names) {
+    try {
+      readInputFile(locate(kind, name, ""));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      throw new InputError(`${option}: ${error.message}`);
+    }
+  }
+}
 
 /** Files, while they are still called what the user calls them. */
 async function requirePolicies(policies: readonly string[] = []): Promise<void> {

@@ -15,7 +15,7 @@ const EXAMPLE = "typical-server:6,file-server:2";
  * {@link InputError} for a mix that is not one, or does not stand alone.
  */
 export function parseMix(values: readonly string[] | undefined): readonly MixPart[] | undefined {
-  const mix = values?.find((value) => /:[0-9]+(,|$)/.test(value));
+  const mix = values?.find((value) => /:-?[0-9]+(\.[0-9]+)?(,|$)/.test(value));
   if (values === undefined || mix === undefined) return undefined;
   if (values.length > 1) {
     throw new InputError(

@@ -87,6 +87,19 @@ describe("vmmbench overcommit", () => {
     expect(code).toBe(2);
   });
 
+  it.each([
+    [["--workload", "none-such-at-all"], '--workload: there is no workload "none-such-at-all"; expected one of: '],
+    [["--workload", "typical-server:1,./none.yaml:1"], "--workload: none.yaml: no such file"],
+    [
+      ["--machine", "xeon-2.4-sosp04"],
+      '--machine: there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
+    ],
+  ])("says which option names what there is not: %j", async (options, sentence) => {
+    const { code, stderr } = await vmmbench(["overcommit", ...options]);
+    expect(stderr.startsWith(sentence)).toBe(true);
+    expect(code).toBe(2);
+  });
+
   it("refuses more than one precision", async () => {
     const { code, stderr } = await overcommit("--search", "--precision", "0.05,0.1");
     expect(stderr).toContain('--precision: expected a number from 0.01 to 1; found "0.05,0.1"');

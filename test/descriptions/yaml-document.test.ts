@@ -35,6 +35,22 @@ describe("a document", () => {
   });
 });
 
+describe("what is no YAML", () => {
+  test("is told by its first problems, for the others follow from them", () => {
+    const prose = Array.from({ length: 40 }, (_, i) => `k${i}: \`x\`\n`).join("");
+    const told = problems(prose);
+    expect(told).toHaveLength(6);
+    for (const sentence of told.slice(0, 5)) expect(sentence).toMatch(/^a\.yaml:\d+:\d+: not valid YAML: /);
+    expect(told[5]).toMatch(/^a\.yaml: \d\d more of this kind$/);
+  });
+
+  test("may be two documents in one file", () => {
+    expect(problems("name: a\n---\nname: b\n")).toEqual([
+      "a.yaml:2:1: a second YAML document begins here; expected one in a file",
+    ]);
+  });
+});
+
 describe("a wrong document gets one sentence per problem, all at once", () => {
   const cases: readonly (readonly [string, string, readonly string[]])[] = [
     [

@@ -167,6 +167,8 @@ describe("a mix on the command line", () => {
   it.each([
     [["a:6,b"], 'expected a workload and how many VMs run it, as in typical-server:6,file-server:2; found "b"'],
     [["a:6,b:0"], 'found "b:0"'],
+    [["a:2.5"], 'expected a workload and how many VMs run it, as in typical-server:6,file-server:2; found "a:2.5"'],
+    [["a:-1"], 'found "a:-1"'],
     [["a:6,"], 'found ""'],
     [["a:6,a:2"], '"a" is there twice in "a:6,a:2"'],
     [["a:6", "b"], 'a mix of workloads, "a:6", makes up the whole host; expected no other workload'],

@@ -83,4 +83,11 @@ describe("the chart of the validation", () => {
     expect(svg).not.toContain("A Title");
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
   });
+
+  it("names every author that a source is cited by", async () => {
+    const svg = await renderSvg(
+      chartOf(rowsOf([1]).map((row) => ({ ...row, source: "Amit, Wei and Tu 2017, Calls" }))).spec,
+    );
+    expect(svg).toContain(">Amit, Wei and Tu 2017<");
+  });
 });

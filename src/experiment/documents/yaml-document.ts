@@ -7,6 +7,9 @@ import type { z } from "zod";
 import { InputError } from "../../core/input-error.ts";
 import { issueSentence, issuesToProblems, type Problem } from "./issues.ts";
 
+/** One slip in the syntax leads to others, and a file of another kind to hundreds. */
+const MOST_SYNTAX_ERRORS = 5;
+
 export type DocumentPath = readonly (string | number)[];
 
 /** A document that fits its schema. */
@@ -63,15 +66,20 @@ function parse(text: string, file: string): ParsedText {
 function rejectSyntaxErrors(document: Document.Parsed, text: string, file: string, lines: LineCounter): void {
   const errors = [...document.errors, ...document.warnings];
   if (errors.length > 0) {
-    throw new InputError(
-      errors.map(({ code, message, pos }) => {
-        const { line, col } = lines.linePos(pos[0]);
-        const what = code === "DUPLICATE_KEY" ? `duplicate key ${keyAt(text, pos[0])}` : `not valid YAML: ${message}`;
-        return `${file}:${line}:${col}: ${what}`;
-      }),
-    );
+    const sentences = errors.slice(0, MOST_SYNTAX_ERRORS).map(({ code, message, pos }) => {
+      const { line, col } = lines.linePos(pos[0]);
+      return `${file}:${line}:${col}: ${syntaxProblem(code, message, keyAt(text, pos[0]))}`;
+    });
+    const more = errors.length - sentences.length;
+    throw new InputError(more === 0 ? sentences : [...sentences, `${file}: ${more} more of this kind`]);
   }
   if (document.contents === null) throw new InputError(`${file}:1:1: the file is empty; expected a YAML mapping`);
+}
+
+function syntaxProblem(code: string, message: string, key: string): string {
+  if (code === "DUPLICATE_KEY") return `duplicate key ${key}`;
+  if (code === "MULTIPLE_DOCS") return "a second YAML document begins here; expected one in a file";
+  return `not valid YAML: ${message}`;
 }
 
 function keyAt(text: string, offset: number): string {
