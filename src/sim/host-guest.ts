@@ -128,7 +128,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     );
     this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
     this.#operations.killer = this.#killer;
-    this.#writeBack = new WriteBackThread(memory.cache, (waiter) => {
+    this.#writeBack = new WriteBackThread(memory.cache, vm, (waiter) => {
       around.host.payer = this.#boot.pending;
       this.#submitNow(waiter, around.now());
       this.cpus[0].wake();
@@ -251,7 +251,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
-    if (this.vm.evicted) return;
+    if (this.vm.blocked) return;
     this.#around.host.payer = this.#boot.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);

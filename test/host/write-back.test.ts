@@ -128,7 +128,7 @@ describe("the thread that writes back", () => {
     const waiting: number[] = [];
     const written: number[] = [];
     let most = 0;
-    const thread = new WriteBackThread(cache, (waiter) => {
+    const thread = new WriteBackThread(cache, { blocked: false }, (waiter) => {
       for (let i = 0; i < requests.length; i++) {
         for (let page = 0; page < requests.pages(i); page++) written.push(requests.first(i) + page);
         waiting.push(i);
