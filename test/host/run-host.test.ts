@@ -128,13 +128,13 @@ describe("time", () => {
   });
 
   it("that a response may take to be good, in microseconds, has some of those count that come late, and not all", () => {
-    const work = workload((stream) => {
-      for (let i = 0; i < 10; i++) {
-        stream.add(Op.Request, 0, 1000 * i, 1);
-        stream.add(Op.Compute, 3 * MS);
-      }
-    });
-    const goods = (goodUs?: number): unknown => {
+    const goods = (goodUs?: number, us = 3000): unknown => {
+      const work = workload((stream) => {
+        for (let i = 0; i < 10; i++) {
+          stream.add(Op.Request, 0, 1000 * i, 1);
+          stream.add(Op.Compute, (us * MS) / 1000);
+        }
+      });
       const beside = { ...work, name: "beside", ...(goodUs !== undefined && { goodUs }) };
       const { vms } = runHost(single, profile, [beside, work], 4096, free);
       return vms && [vms.columns.at(-1), vms.rows.map((row) => row.at(-1))];
@@ -144,6 +144,8 @@ describe("time", () => {
     expect(goods(3000)).toEqual(["requests_good", [1, 10]]);
     expect(goods(11_500)).toEqual(["requests_good", [5, 10]]);
     expect(goods(21_000)).toEqual(["requests_good", [10, 10]]);
+    // 2.007 ms are a little more than 2007 us to a computer that divides.
+    expect(goods(2007, 2007)).toEqual(["requests_good", [1, 10]]);
     expect(goods()).not.toContain("requests_good");
   });
 
