@@ -17,9 +17,9 @@ export interface KernelVersion {
   readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
-  /** mprotect invalidates its whole range, whatever is written there. */
+  /** mprotect invalidates its whole range, whatever is written there, and if nothing is. */
   readonly flushesUnchanged: boolean;
-  /** mprotect invalidates up to so many pages one by one. */
+  /** mprotect invalidates up to so many pages one by one, more of them by a flush. */
   readonly singlePageInvalidations: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
   readonly mapsZeroPage: boolean;
@@ -105,7 +105,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEachMapping: true,
     flushesEmptyUnmaps: false,
     flushesUnchanged: true, // change_protection, mm/mprotect.c
-    singlePageInvalidations: 1,
+    singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
     // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
