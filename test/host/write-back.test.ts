@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DirtyLimits, WRITE_BACK_BATCH } from "../../src/guest/dirty-limits.ts";
+import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { runHost } from "../../src/sim/host.ts";
@@ -94,27 +95,48 @@ describe("limits of dirty pages", () => {
     expect(all - half).toBeCloseTo(0.15 * 1500, -1);
   });
 
-  it("hold whatever is written, read and given up, and count what is dirty", () => {
+  it("hold whatever is written, read and given up: what is dirty is counted, keeps its content, and is written once", () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ write: fc.nat(FILES - 100), pages: fc.integer({ min: 1, max: 99 }) }) },
       { weight: 2, arbitrary: fc.record({ sync: fc.nat(FILES - 1) }) },
       { weight: 2, arbitrary: fc.record({ read: fc.nat(FILES - 200) }) },
       { weight: 1, arbitrary: fc.record({ anonymous: fc.nat(1400) }) },
       { weight: 1, arbitrary: fc.record({ oldest: fc.constant(true) }) },
+      { weight: 1, arbitrary: fc.record({ before: fc.nat(120) }) },
+      { weight: 1, arbitrary: fc.record({ balloon: fc.nat(PAGES) }) },
     );
     const most = Math.floor((60 * (PAGES - HIGH_24)) / 100);
     fc.assert(
       fc.property(fc.array(step, { minLength: 60, maxLength: 120 }), (steps) => {
         const guest = guestOf("linux-2.4");
-        for (const each of steps) {
-          if ("write" in each) for (let i = 0; i < each.pages; i++) guest.cache.write(each.write + i, 7, false, 0);
-          else if ("sync" in each) guest.cache.write(each.sync, 7, true, 0);
-          else if ("read" in each) for (let i = 0; i < 200; i++) guest.cache.read(each.read + i);
-          else if ("anonymous" in each) for (let i = 0; i < 100; i++) guest.anonymous.write(each.anonymous + i, 7);
-          else guest.cache.writeOldest();
-          expect(guest.cache.dirtyPages).toBeLessThanOrEqual(most);
+        const { cache, requests } = guest;
+        const contents = new Map<number, number>();
+        let [toWrite, content] = [0, 1];
+        const write = (page: number, sync: boolean, now: number): void => {
+          if (!cache.isDirty(page)) toWrite++;
+          contents.set(page, ++content);
+          cache.write(page, content, sync, now);
+        };
+        for (const [now, each] of steps.entries()) {
+          if ("write" in each) for (let i = 0; i < each.pages; i++) write(each.write + i, false, now);
+          else if ("sync" in each) write(each.sync, true, now);
+          else if ("read" in each) {
+            for (let page = each.read; page < each.read + 200; page++) {
+              const found = cache.read(page);
+              if (found !== (contents.get(page) ?? found)) expect([page, found]).toEqual([page, contents.get(page)]);
+            }
+          } else if ("anonymous" in each) for (let i = 0; i < 100; i++) guest.anonymous.write(each.anonymous + i, 7);
+          else if ("before" in each) cache.writeBack(each.before);
+          else if ("balloon" in each) guest.balloon.poll(each.balloon, 1000);
+          else cache.writeOldest();
+          expect(cache.dirtyPages).toBeLessThanOrEqual(most);
         }
-        expect(guest.cache.dirtyPages).toBe(dirtyPages(guest).length);
+        expect(cache.dirtyPages).toBe(dirtyPages(guest).length);
+        let written = 0;
+        for (let i = 0; i < requests.length; i++) {
+          if (requests.kind(i) === DiskRequestKind.FileWrite) written += requests.pages(i);
+        }
+        expect(written + cache.dirtyPages).toBe(toWrite);
       }),
       { numRuns: 20 },
     );
