@@ -16,7 +16,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
-import { KERNEL_VERSIONS } from "../../guest/kernel-version.ts";
+import { kernelVersion } from "../../guest/kernel-version.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
@@ -83,7 +83,7 @@ export class HostMappings implements Mmu {
     this.#walker = new PageWalker(this.hardware, tlb, meter, profile);
     this.#host = vmmEntry;
     this.#costs = mappingCosts(profile);
-    this.#userEnd = KERNEL_VERSIONS[profile.kernel].layout.userEnd;
+    this.#userEnd = kernelVersion(profile).layout.userEnd;
   }
 
   access(page: number, write: boolean): number {
