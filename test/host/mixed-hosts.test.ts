@@ -23,7 +23,7 @@ import { checkFrames, profile, SMALL_GUEST } from "./fixtures.ts";
 
 const SECOND_US = 1e6;
 /** Far longer than any of these hosts needs. */
-const LONG_US = 40 * SECOND_US;
+const LONG_US = 100 * SECOND_US;
 
 /** Moves the first VM away at a time. */
 const evicting = definePolicy<{ atMs: number }, boolean>({
@@ -97,7 +97,7 @@ const hosts = fc.record({
   vmm: fc.nat(VMMS.length - 1),
   machine: fc.nat(MACHINES.length - 1),
   guests: fc.array(guests, { minLength: 1, maxLength: 3 }),
-  percent: fc.integer({ min: 40, max: 110 }),
+  percent: fc.integer({ min: 50, max: 110 }),
 });
 type Host = typeof hosts extends fc.Arbitrary<infer T> ? T : never;
 
@@ -142,7 +142,7 @@ it("does all work, accounts for every cycle, and does the same again", () => {
     fc.property(hosts, (description) => {
       const [outcome, host] = run(description, LONG_US);
       checkFrames(host.host);
-      expect(host.guests.filter(({ finished }) => !finished)).toEqual([]);
+      expect(host.guests.every(({ finished }) => finished)).toBe(true);
       const cycles = Object.values(host.ledger.cyclesByCause());
       expect(cycles.filter((each) => !Number.isInteger(each))).toEqual([]);
       const { megahertz, cores } = MACHINES[description.machine];
