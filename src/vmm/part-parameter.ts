@@ -31,6 +31,7 @@ const COUNTED: ReadonlySet<string> = new Set([
   "packets",
   "pages",
   "reads",
+  "requests",
   "tables",
   "translation units",
   "updates",

@@ -4,9 +4,9 @@
  * those that sleep keep half of what they had.
  */
 import { InputError } from "../../core/input-error.ts";
-import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
-import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
+import { type MachineProfile, microsecondsToCycles } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
+import { hostSwitch } from "../host-calls.ts";
 import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
 
 /** HZ is 100 on IA-32. */
@@ -114,22 +114,19 @@ class Goodness implements Scheduler {
   }
 }
 
-/** The kernel's own switch from one process to another. */
 function switchCyclesOf(profile: MachineProfile): number {
-  const path = kernelPaths(profile)["context-switch"];
-  if (Number.isNaN(path.cycles)) {
-    throw new InputError(
-      `machine "${profile.name}" gives no kernel-paths.context-switch, which the scheduler goodness needs`,
-    );
-  }
-  return nativeCycles(path, profile) + primitiveCost(profile, "hardware.tlb-flush");
+  const cycles = hostSwitch(profile);
+  if (!Number.isNaN(cycles)) return cycles;
+  throw new InputError(
+    `machine "${profile.name}" gives no kernel-paths.context-switch, which the scheduler goodness needs`,
+  );
 }
 
 export const goodness = definePart({
   slot: "scheduler",
   name: "goodness",
   summary: "The scheduler of Linux 2.4: whoever has most ticks left runs, best where it ran last; there is no VMM.",
-  isGuestKernel: true,
+  ofKernel: "linux-2.4",
   needs: ["hardware.call-return", "hardware.flag-write", "hardware.tlb-flush"],
   parameters: {},
   create: (_, { profile }: HostContext) =>
