@@ -91,10 +91,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
     const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
-    this.#allocation = parts.allocation;
-    this.#scheduler = parts.scheduler;
+    const { scheduler } = parts;
+    [this.#allocation, this.#scheduler] = [parts.allocation, scheduler];
     this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
-    const scheduler = parts.scheduler;
     const switches = new VcpuSwitches(profile, scheduler.switchCycles);
     this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
     this.devices = new HostDevices(
