@@ -19,6 +19,8 @@ const MOST_TICKS = 11;
 const NICE_PER_TICK = 4;
 /** PROC_CHANGE_PENALTY (include/asm-i386/smp.h): what staying on a CPU is worth. */
 const SAME_CPU = 15;
+/** What it is worth that its page tables are loaded; here it is taken that no two share them. */
+const LOADED = 1;
 const NOBODY = -1;
 
 class Goodness implements Scheduler {
@@ -30,6 +32,8 @@ class Goodness implements Scheduler {
   readonly #ticks: number[] = [];
   readonly #counter: number[] = [];
   readonly #cpu: number[] = [];
+  /** By CPU: who ran there last. */
+  readonly #latest: number[] = [];
   /** Place in the run queue; who has just woken up comes first. */
   readonly #order: number[] = [];
   #first = 0;
@@ -66,6 +70,7 @@ class Goodness implements Scheduler {
     const last = waiting.pop() as number;
     if (place < waiting.length) waiting[place] = last;
     this.#cpu[process] = cpu;
+    this.#latest[cpu] = process;
     return process;
   }
 
@@ -104,7 +109,8 @@ class Goodness implements Scheduler {
   #goodness(process: number, cpu: number): number {
     const counter = this.#counter[process];
     if (counter === 0) return 0;
-    return counter + NICE_PER_TICK * (this.#ticks[process] - 1) + (this.#cpu[process] === cpu ? SAME_CPU : 0);
+    const stays = (this.#cpu[process] === cpu ? SAME_CPU : 0) + (this.#latest[cpu] === process ? LOADED : 0);
+    return counter + NICE_PER_TICK * (this.#ticks[process] - 1) + stays;
   }
 
   #refill(): void {
