@@ -115,6 +115,20 @@ export class FileCache implements PageOwner {
     this.#toWrite.add(page, now);
   }
 
+  /**
+   * The file that the page belongs to is deleted: it leaves the cache, and nobody writes it back. One that is written again
+   * within the age at which pages are written back keeps its place in the queue for that.
+   */
+  delete(page: number): void {
+    const ppn = this.#cache.frameOf(page);
+    this.#onDisk[page] = UNSEEN;
+    if (ppn === NONE) return;
+    this.#mapped.delete(page);
+    this.#marked.delete(page);
+    this.#cache.remove(page);
+    this.#pages.release(ppn);
+  }
+
   /** The page is in the cache, and newer than what is on the disk. */
   isDirty(page: number): boolean {
     return this.#cache.isDirty(page);

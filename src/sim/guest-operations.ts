@@ -131,6 +131,9 @@ export class GuestOperations {
       case Op.WriteFile:
         this.#writeFile(a[at], b[at], c[at] === 1, now);
         break;
+      case Op.DeleteFile:
+        this.#deleteFile(a[at], b[at]);
+        break;
       case Op.Send:
         this.#send(a[at], thread.over);
         break;
@@ -201,6 +204,12 @@ export class GuestOperations {
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now);
     }
+  }
+
+  #deleteFile(first: number, pages: number): void {
+    this.pending.addVector(this.#prices.byOp[Op.DeleteFile]);
+    this.pending.addVector(this.#prices.deleteFilePage, pages);
+    for (let page = first; page < first + pages; page++) this.#memory.cache.delete(page);
   }
 
   #send(bytes: number, endsRequest: boolean): void {

@@ -5,7 +5,7 @@ import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workl
 import { Op, OperationStreamBuilder } from "../../workload/operation-stream.ts";
 import type { MemorySettings } from "../../workload/vm-settings.ts";
 
-const SHAPE: GuestShape = {
+export const LINUX_SHAPE: GuestShape = {
   memoryPages: 256 * MIB,
   kernelPages: 12 * MIB,
   processes: 1,
@@ -27,7 +27,7 @@ export function guest(
   const stream = new OperationStreamBuilder();
   fill(stream);
   const durationUs = seconds * 1e6;
-  return { name, guest: { ...SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: durationUs / 2 };
+  return { name, guest: { ...LINUX_SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: durationUs / 2 };
 }
 
 /** Booted Windows: all memory in use; services wake once a second and go round 8 MB in half a minute. */
