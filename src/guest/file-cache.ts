@@ -13,6 +13,8 @@ import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
+/** Pages that are written back before it is looked again whether that is enough (ndirty, fs/buffer.c of Linux 2.4.0). */
+const BATCH = 64;
 const UNSEEN = 0xffff_ffff;
 
 export class FileCache implements PageOwner {
@@ -136,11 +138,28 @@ export class FileCache implements PageOwner {
 
   /** Write pages back that became dirty at or before `before`; one disk request per run of neighbours. */
   writeBack(before: number): void {
-    while (this.#toWrite.length > 0 && this.#toWrite.oldest <= before) {
-      const page = this.#toWrite.take();
-      this.#queued.delete(page);
-      if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
-    }
+    while (this.#toWrite.length > 0 && this.#toWrite.oldest <= before) this.#writeBackOldest();
+  }
+
+  /** Write the oldest pages back as long as more are dirty than may be; `writer`: somebody who makes them dirty does it. */
+  writeBackExcess(writer: boolean): void {
+    const { background, limit } = this.#version.dirtyPercent;
+    const most = ((writer ? limit : background) * this.#dirtyable()) / 100;
+    while (this.#toWrite.length > 0 && this.#cache.dirtyPages > most) this.#writeBackBatch();
+  }
+
+  #dirtyable(): number {
+    return this.#pages.freePages + this.#pages.replacement.dirtyablePages;
+  }
+
+  #writeBackBatch(): void {
+    for (let i = 0; i < BATCH && this.#toWrite.length > 0; i++) this.#writeBackOldest();
+  }
+
+  #writeBackOldest(): void {
+    const page = this.#toWrite.take();
+    this.#queued.delete(page);
+    if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
   }
 
   /** The page is in the cache already, at `ppn`, with `content`: how a guest looks when it is ready. */

@@ -7,6 +7,8 @@ export interface KernelVersion {
   readonly faultAroundPages: number;
   /** Pages that a fault of a mapped file reads at once, around the one that is missing. */
   readonly readAroundPages: number;
+  /** Percent of free and dirtyable pages that may be dirty before they are written back, and before writers have to do so. */
+  readonly dirtyPercent: { readonly background: number; readonly limit: number };
   /** Fork copies entries of mappings that have no private pages, too; otherwise the child faults them in again. */
   readonly copiesFileMappings: boolean;
   /** Fork and exit take time for each private mapping of a process, apart from its pages (anon_vma_fork, mm/rmap.c). */
@@ -79,6 +81,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     },
     faultAroundPages: 1,
     readAroundPages: 1,
+    dirtyPercent: { background: 30, limit: 60 }, // bdf_prm: nfract, nfract_sync (fs/buffer.c of 2.4.0)
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
     keepsTables: true, // see PageTableFrames
@@ -113,6 +116,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // fault_around_bytes is 64 KiB (Linux 6.1, mm/memory.c).
     faultAroundPages: 16,
     readAroundPages: 32, // read_ahead_kb is 128 (do_sync_mmap_readahead, mm/filemap.c)
+    dirtyPercent: { background: 10, limit: 20 }, // vm.dirty_background_ratio, vm.dirty_ratio
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
     keepsTables: false,

@@ -60,6 +60,10 @@ export class PageCache {
     this.#dirty.delete(page);
   }
 
+  get dirtyPages(): number {
+    return this.#dirtyCount;
+  }
+
   /** The next dirty page from `from` on, or -1. */
   nextDirty(from: number): number {
     return this.#dirtyCount === 0 ? -1 : this.#dirty.next(from);

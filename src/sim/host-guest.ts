@@ -191,6 +191,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#operations.pending = cpu.vcpu.pending;
     this.#operations.run(thread, now);
     this.#jobs.collect(thread, cpu.hostWait, thread, cpu.outbox);
+    this.memory.cache.writeBackExcess(false);
+    if (this.memory.requests.length > 0) this.#submitNow(undefined, now);
   }
 
   submit(jobs: readonly IoJob[], now: number): void {
