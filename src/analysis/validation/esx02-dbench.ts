@@ -3,6 +3,7 @@
  * from that file (client.txt of October 2001, 96,535 lines), in pages of 4 KiB. A client fills a directory with files, then
  * goes round the programs of an office seven times and a bit more, and deletes everything.
  */
+import { RandomStream } from "../../core/random.ts";
 import { PAGES_PER_MIB as MIB } from "../../machine/page.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../workload/operation-stream.ts";
@@ -48,7 +49,7 @@ const RUN_PAGES = 8;
 /** The load file itself, which all clients read as they go. */
 const LOAD_FILE_PAGES = 1006;
 /** User code for a run. Derived from Figure 2 at 256 MB, 17.79 MB/s. */
-const RUN_MS = 1.1;
+const RUN_MS = 1.13;
 
 /** One run of pages, or the deletion of a file; pages are counted from the first of the client's. */
 interface Step {
@@ -151,6 +152,8 @@ const CLIENT_PAGES = RUNS.reduce((sum, [{ pages }]) => sum + pages, 0);
 export const MEGABYTES_A_RUN = (CLIENT_PAGES * 4096) / RUNS.length / 1e6;
 
 export interface Dbench {
+  /** In which order the clients come to their turns differs from one to the next. */
+  readonly seed?: number;
   /** Of the machine it runs on. */
   readonly megahertz: number;
   /** Configured memory; a kernel has tables for all of it. */
@@ -159,7 +162,7 @@ export interface Dbench {
 }
 
 /** Until all of it is done, from an empty page cache. */
-export function dbench({ megahertz, mib = 256, memory }: Dbench): CompiledWorkload {
+export function dbench({ megahertz, mib = 256, memory, seed = 1 }: Dbench): CompiledWorkload {
   const shape = {
     ...LINUX_SHAPE,
     memoryPages: mib * MIB,
@@ -170,10 +173,13 @@ export function dbench({ megahertz, mib = 256, memory }: Dbench): CompiledWorklo
     threads: CLIENTS,
     ...(memory === undefined ? {} : { memory }),
   };
+  const random = new RandomStream(seed, "dbench");
+  const clients = Uint32Array.from({ length: CLIENTS }, (_, client) => client);
   const stream = new OperationStreamBuilder();
   RUNS.forEach((steps, run) => {
     const loaded = Math.floor((run * LOAD_FILE_PAGES) / RUNS.length);
-    for (let client = 0; client < CLIENTS; client++) {
+    shuffle(clients, random);
+    for (const client of clients) {
       stream.add(Op.Request, 0, 0, 0);
       stream.add(Op.ReadFile, CLIENTS * LAYOUT.pages + loaded, 1);
       for (const { op, first, pages } of steps) stream.add(op, client * LAYOUT.pages + first, pages, 0);
@@ -181,6 +187,14 @@ export function dbench({ megahertz, mib = 256, memory }: Dbench): CompiledWorklo
     }
   });
   return { name: "dbench", guest: shape, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
+}
+
+/** Fisher and Yates. */
+function shuffle(numbers: Uint32Array, random: RandomStream): void {
+  for (let i = numbers.length - 1; i > 0; i--) {
+    const other = random.below(i + 1);
+    [numbers[i], numbers[other]] = [numbers[other], numbers[i]];
+  }
 }
 
 /** Linux 2.4.7 (from memory): a struct page of 64 bytes and hash tables of 14 for each page of memory. */
