@@ -9,7 +9,14 @@ import type { VmmEntry } from "../vmm/monitor-contract.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import { Op, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
-import { type Cost, costPerPage, costWithout, meanCost, type MeasuredOperation, measuredOperation } from "./measured-operation.ts";
+import {
+  type Cost,
+  costPerPage,
+  costWithout,
+  meanCost,
+  type MeasuredOperation,
+  measuredOperation,
+} from "./measured-operation.ts";
 import { bootGuest } from "./monitor.ts";
 import type { MonitorMachine } from "./monitor-machine.ts";
 import { measureProcesses, PROCESS_OPERATIONS } from "./process-measurement.ts";
@@ -169,7 +176,10 @@ class Measurement {
     const { files } = this.#kernel;
     const [small, large] = [1, BURST].map((pages): Cost => {
       files.write(0, pages, false);
-      return meanCost(this.#ledgerOf(() => files.delete(0, pages)), 1);
+      return meanCost(
+        this.#ledgerOf(() => files.delete(0, pages)),
+        1,
+      );
     });
     const perPage = costPerPage(small, large, BURST - 1);
     this.#measured["delete-file"] = measuredOperation(costWithout(small, perPage, 1));

@@ -3,13 +3,11 @@
  * left. One number of the work is derived from it: the time for a run of 32 KiB, from the VM with 256 MB.
  */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
-import { dbench } from "./esx02-guests.ts";
+import { dbench, MEGABYTES_A_RUN } from "./esx02-dbench.ts";
 import { MACHINE, SOURCE } from "./esx02-machine.ts";
 import type { Bench, Role, ValidationRow, ValidationSet } from "./validation-set.ts";
 
-const SECONDS = 80;
 const CONFIGURED_MIB = 256;
-const RUN_MB = 32 / 1024;
 const BALLOONED = [128, 160, 192, 224];
 
 const FRAGMENTED =
@@ -24,14 +22,13 @@ function megabytesPerSecond(bench: Bench, configured: number, limit: number): nu
     mib: 2 * CONFIGURED_MIB,
     guests: () => [
       dbench({
-        seconds: SECONDS,
         megahertz,
         mib: configured,
         memory: { limitPages: limit * PAGES_PER_MIB },
       }),
     ],
   });
-  return metrics.throughput_rps * RUN_MB;
+  return metrics.throughput_rps * MEGABYTES_A_RUN;
 }
 
 function row(kind: "static" | "balloon", mib: number, role: Role): ValidationRow {

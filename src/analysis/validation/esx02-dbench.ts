@@ -149,6 +149,8 @@ function clientRuns(): readonly (readonly Step[])[] {
 
 const RUNS = clientRuns();
 const CLIENT_PAGES = RUNS.reduce((sum, [{ pages }]) => sum + pages, 0);
+/** All clients together. */
+export const DBENCH_RUNS = CLIENTS * RUNS.length;
 export const MEGABYTES_A_RUN = (CLIENT_PAGES * 4096) / RUNS.length / 1e6;
 
 export interface Dbench {

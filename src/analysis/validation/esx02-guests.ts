@@ -46,57 +46,6 @@ export function idleWindows(seconds: number): CompiledWorkload {
   });
 }
 
-const CLIENTS = 40;
-const RUN_PAGES = 8;
-const CLIENT_PAGES = 6 * MIB;
-/** User code for a run of 32 KiB. Derived from Figure 2 at 256 MB, 17.79 MB/s with nearly all in memory: 1.76 ms a run in all. */
-const RUN_MS = 1.56;
-
-/** The file that a client has in hand: assumed. */
-const HAND_PAGES = MIB / 2;
-/** Linux 2.4.7 (from memory): a struct page of 64 bytes and hash tables of 14 for each page of memory. */
-const KERNEL_BYTES_A_PAGE = 78;
-
-export interface Dbench {
-  readonly seconds: number;
-  /** Of the machine it runs on. */
-  readonly megahertz: number;
-  /** Configured memory; a kernel has tables for all of it. */
-  readonly mib?: number;
-  readonly memory?: MemorySettings;
-}
-
-function kernelPages(mib: number): number {
-  return 12 * MIB - Math.round(((256 - mib) * MIB * KERNEL_BYTES_A_PAGE) / 4096);
-}
-
-/** dbench, 40 clients: each writes the file that it has in hand, in runs of 32 KiB, and reads any of its own, 6 MB in all. */
-export function dbench({ seconds, megahertz, mib = 256, memory }: Dbench): CompiledWorkload {
-  const random = new RandomStream(1, "dbench");
-  const shape = {
-    memoryPages: mib * MIB,
-    kernelPages: kernelPages(mib),
-    anonymousPages: 4 * MIB,
-    residentAnonymousPages: 4 * MIB,
-    filePages: CLIENTS * CLIENT_PAGES,
-    residentFilePages: (mib - 36) * MIB,
-    threads: CLIENTS,
-    ...(memory === undefined ? {} : { memory }),
-  };
-  return guest("dbench", seconds, shape, (stream) => {
-    for (let request = 0; request < seconds * 600; request++) {
-      stream.add(Op.Request, 0, 0, 0);
-      const client = random.below(CLIENTS);
-      const writes = request % 3 === 0;
-      const pages = writes ? HAND_PAGES : CLIENT_PAGES;
-      const first = client * CLIENT_PAGES + RUN_PAGES * random.below(pages / RUN_PAGES);
-      if (writes) stream.add(Op.WriteFile, first, RUN_PAGES, 0);
-      else stream.add(Op.ReadFile, first, RUN_PAGES);
-      stream.add(Op.Compute, Math.round(RUN_MS * 1000 * megahertz));
-    }
-  });
-}
-
 /** Less than the 30 s of a sample, so that all of it is in each. */
 const ROUND_SECONDS = 20;
 
