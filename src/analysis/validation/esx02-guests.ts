@@ -125,18 +125,18 @@ export function bootingWindows(
 
 const SERVERS: readonly (readonly [name: string, mib: number, system: number, active: number])[] = [
   ["exchange", 256, 150, 60],
-  ["exchange-clients", 320, 130, 40],
+  ["exchange-clients", 256, 130, 40],
   ["citrix", 320, 170, 90],
-  ["citrix-clients", 256, 120, 40],
+  ["citrix-clients", 320, 120, 40],
   ["sql-server", 320, 150, 20],
 ];
 
-/** Figure 8: five servers boot, without balloon drivers at first; the last one is guaranteed 160 MB. */
+/** Figure 8: five servers boot, without balloon drivers at first; each is guaranteed half of its memory. */
 export function bootingServers(seconds: number, cached = 0): readonly CompiledWorkload[] {
   const driver = { fromUs: 45e6 };
   return SERVERS.map(([name, mib, system, active]) => {
     const workload = bootingWindows(name, mib, system, active, seconds, cached);
-    const memory: MemorySettings = name === "sql-server" ? { reservationPages: 160 * MIB } : {};
+    const memory: MemorySettings = { reservationPages: (mib / 2) * MIB };
     return { ...workload, guest: { ...workload.guest, memory, driver } };
   });
 }
