@@ -199,8 +199,11 @@ function shuffle(numbers: Uint32Array, random: RandomStream): void {
   }
 }
 
-/** Linux 2.4.7 (from memory): a struct page of 64 bytes and hash tables of 14 for each page of memory. */
-const KERNEL_BYTES_A_PAGE = 78;
+/**
+ * Linux 2.4.0 for one processor, by its sources: a struct page of 64 bytes for each page of memory; hash tables for the page
+ * cache (4), names (4) and inodes (2), buffers (1), connections and ports (2 and 2) and routes (1/4).
+ */
+const KERNEL_BYTES_A_PAGE = 79.25;
 
 function kernelPages(mib: number): number {
   return 12 * MIB - Math.round(((256 - mib) * MIB * KERNEL_BYTES_A_PAGE) / 4096);
