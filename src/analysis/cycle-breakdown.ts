@@ -9,7 +9,7 @@ export const CAUSE_GROUPS = [
   { name: "hardware: traps, TLB misses", prefixes: ["hardware"] },
   { name: "VMM: traps, translation", prefixes: ["vmm"] },
   { name: "VMM: hypercalls, events", prefixes: ["vmm.hypercall", "vmm.event-channel", "vmm.event"] },
-  { name: "VMM: page tables", prefixes: ["vmm.shadow", "vmm.direct", "vmm.nested"] },
+  { name: "VMM: page tables", prefixes: ["vmm.shadow", "vmm.direct", "vmm.nested", "vmm.mapping"] },
   {
     name: "VMM: host memory",
     prefixes: [

@@ -56,11 +56,6 @@ export class BalancedReclaim implements Replacement {
     this.lru = new SplitLru(pages.descriptors, groups, shape.anonymousItems, fileItems);
   }
 
-  /** All pages of files (global_dirtyable_memory, mm/page-writeback.c). */
-  get dirtyablePages(): number {
-    return this.filePages;
-  }
-
   get filePages(): number {
     return this.lru.files.length;
   }

@@ -30,12 +30,6 @@ export class CacheFirstReclaim implements Replacement {
     return this.anonymous.length;
   }
 
-  /** The inactive pages, and one in sixteen of the active ones (nr_free_buffer_pages, mm/page_alloc.c of Linux 2.4.0). */
-  get dirtyablePages(): number {
-    const active = this.cached.active.length + this.anonymous.active.length;
-    return this.cached.inactive.length + this.anonymous.inactive.length + (active >> 4);
-  }
-
   add(ppn: number, isFile: boolean): void {
     (isFile ? this.cached : this.anonymous).add(ppn);
   }

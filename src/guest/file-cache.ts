@@ -4,6 +4,7 @@
  */
 import { BitSet } from "../core/bit-set.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
+import { DirtyLimits, WRITE_BACK_BATCH } from "./dirty-limits.ts";
 import { DirtyQueue } from "./dirty-queue.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
@@ -13,8 +14,6 @@ import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
-/** Pages that are written back before it is looked again whether that is enough (ndirty, fs/buffer.c of Linux 2.4.0). */
-const BATCH = 64;
 const UNSEEN = 0xffff_ffff;
 
 export class FileCache implements PageOwner {
@@ -37,6 +36,7 @@ export class FileCache implements PageOwner {
   /** Pages to be written back, each at most once, and which they are. */
   readonly #toWrite = new DirtyQueue();
   readonly #queued: BitSet;
+  readonly #limits: DirtyLimits;
   /** Pages that a process maps. */
   readonly #mapped: BitSet;
   /** Pages a fault on which asks for more to be read ahead (PG_readahead). */
@@ -57,6 +57,7 @@ export class FileCache implements PageOwner {
     this.#requests = requests;
     this.#ids = ids;
     this.#cache = new PageCache(pages, filePages);
+    this.#limits = new DirtyLimits(pages, version.dirty);
     this.#onDisk = new Uint32Array(filePages).fill(UNSEEN);
     this.#queued = new BitSet(filePages);
     this.#mapped = new BitSet(filePages);
@@ -97,7 +98,10 @@ export class FileCache implements PageOwner {
     }
   }
 
-  /** Overwrite a whole file page at simulated time `now`. `sync` writes it to the disk at once. */
+  /**
+   * Overwrite a whole file page at simulated time `now`. `sync` writes it to the disk at once; where there are too many dirty
+   * pages, others that have been dirty for longer are written, for which the writer waits.
+   */
   write(page: number, content: number, sync: boolean, now: number): void {
     let ppn = this.#cache.find(page);
     if (ppn === NONE) {
@@ -112,9 +116,11 @@ export class FileCache implements PageOwner {
       return;
     }
     this.#cache.markDirty(page);
-    if (this.#queued.has(page)) return;
-    this.#queued.add(page);
-    this.#toWrite.add(page, now);
+    if (!this.#queued.has(page)) {
+      this.#queued.add(page);
+      this.#toWrite.add(page, now);
+    }
+    if (this.#limits.exceedsThrottle(this.#cache.dirtyCount)) this.writeOldest();
   }
 
   /**
@@ -131,6 +137,20 @@ export class FileCache implements PageOwner {
     this.#pages.release(ppn);
   }
 
+  get dirtyPages(): number {
+    return this.#cache.dirtyCount;
+  }
+
+  /** There are so many dirty pages that they are to be written in the background. */
+  get writesBack(): boolean {
+    return this.#limits.exceedsBackground(this.#cache.dirtyCount);
+  }
+
+  /** There are still so many that writing in the background is to go on. */
+  get goesOnWriting(): boolean {
+    return this.#limits.exceedsStop(this.#cache.dirtyCount);
+  }
+
   /** The page is in the cache, and newer than what is on the disk. */
   isDirty(page: number): boolean {
     return this.#cache.isDirty(page);
@@ -138,28 +158,13 @@ export class FileCache implements PageOwner {
 
   /** Write pages back that became dirty at or before `before`; one disk request per run of neighbours. */
   writeBack(before: number): void {
-    while (this.#toWrite.length > 0 && this.#toWrite.oldest <= before) this.#writeBackOldest();
+    while (this.#toWrite.length > 0 && this.#toWrite.oldest <= before) this.#writeHead();
   }
 
-  /** Write the oldest pages back as long as more are dirty than may be; `writer`: somebody who makes them dirty does it. */
-  writeBackExcess(writer: boolean): void {
-    const { background, limit } = this.#version.dirtyPercent;
-    const most = ((writer ? limit : background) * this.#dirtyable()) / 100;
-    while (this.#toWrite.length > 0 && this.#cache.dirtyPages > most) this.#writeBackBatch();
-  }
-
-  #dirtyable(): number {
-    return this.#pages.freePages + this.#pages.replacement.dirtyablePages;
-  }
-
-  #writeBackBatch(): void {
-    for (let i = 0; i < BATCH && this.#toWrite.length > 0; i++) this.#writeBackOldest();
-  }
-
-  #writeBackOldest(): void {
-    const page = this.#toWrite.take();
-    this.#queued.delete(page);
-    if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
+  /** Write back those pages that have been dirty for longest, as many as are written at a time. */
+  writeOldest(): void {
+    const left = Math.max(0, this.#cache.dirtyCount - WRITE_BACK_BATCH);
+    while (this.#toWrite.length > 0 && this.#cache.dirtyCount > left) this.#writeHead();
   }
 
   /** The page is in the cache already, at `ppn`, with `content`: how a guest looks when it is ready. */
@@ -181,6 +186,12 @@ export class FileCache implements PageOwner {
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
+  }
+
+  #writeHead(): void {
+    const page = this.#toWrite.take();
+    this.#queued.delete(page);
+    if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
   }
 
   #readIn(page: number): number {

@@ -33,8 +33,6 @@ export interface Replacement {
   /** How many pages of files and of anonymous memory there are. */
   readonly filePages: number;
   readonly anonymousPages: number;
-  /** Pages of which a part may be dirty before pages are written back for their number; free ones are not among them. */
-  readonly dirtyablePages: number;
   add(ppn: number, isFile: boolean, item: number): void;
   remove(ppn: number, isFile: boolean): void;
   /** A process uses a page that it has mapped: only the accessed bit of the page-table entry tells. */

@@ -10,6 +10,7 @@
 import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import { LOCKED_INSTRUCTIONS } from "./kernel-locks.ts";
 
 interface PathEvents {
   /** Call/return pairs and indirect jumps. */
@@ -105,6 +106,9 @@ const PATH_EVENTS = {
   reclaim: { calls: 10, flagWrites: SECTION },
 } as const satisfies Record<string, PathEvents>;
 
+/** What an SMP kernel needs besides: what the prefix LOCK adds to an instruction. */
+export const LOCKED_INSTRUCTION = "hardware.locked-instruction";
+
 export type KernelPathName = keyof typeof PATH_EVENTS;
 
 /** Every path a machine profile must give the length of. */
@@ -115,8 +119,9 @@ export interface KernelPath extends PathEvents {
   readonly id: number;
   readonly name: KernelPathName;
   /**
-   * Native cycles of the code itself; what {@link PathEvents} cost natively comes on top. NaN where the machine profile
-   * does not give it: a simulation that runs the path has no result then ({@link requireKernelPaths}).
+   * Native cycles of the code itself, the locked instructions of an SMP kernel among them, which no VMM changes; what
+   * {@link PathEvents} cost natively comes on top. NaN where the machine profile does not give it: a simulation that runs
+   * the path has no result then ({@link requireKernelPaths}).
    */
   readonly cycles: number;
 }
@@ -134,8 +139,10 @@ export function requireKernelPaths(profile: MachineProfile, simulatedCycles: num
 
 /** The paths with their lengths on a machine. */
 export function kernelPaths(profile: MachineProfile): KernelPaths {
+  const locked = profile.smpKernel === true ? primitiveCost(profile, LOCKED_INSTRUCTION) : 0;
   const entries = KERNEL_PATH_NAMES.map((name, id) => {
-    const path: KernelPath = { id, name, cycles: profile.kernelPaths[name] ?? Number.NaN, ...PATH_EVENTS[name] };
+    const cycles = (profile.kernelPaths[name] ?? Number.NaN) + locked * LOCKED_INSTRUCTIONS[name];
+    const path: KernelPath = { id, name, cycles, ...PATH_EVENTS[name] };
     return [name, path] as const;
   });
   return Object.fromEntries(entries) as unknown as KernelPaths;

@@ -1,5 +1,5 @@
 /** What differs between the guest kernels, as data. */
-import type { KernelName } from "../machine/profile.ts";
+import type { KernelBuild, KernelName, MachineProfile } from "../machine/profile.ts";
 
 export interface KernelVersion {
   readonly layout: Layout;
@@ -7,8 +7,6 @@ export interface KernelVersion {
   readonly faultAroundPages: number;
   /** Pages that a fault of a mapped file reads at once, around the one that is missing. */
   readonly readAroundPages: number;
-  /** Percent of free and dirtyable pages that may be dirty before they are written back, and before writers have to do so. */
-  readonly dirtyPercent: { readonly background: number; readonly limit: number };
   /** Fork copies entries of mappings that have no private pages, too; otherwise the child faults them in again. */
   readonly copiesFileMappings: boolean;
   /** Fork and exit take time for each private mapping of a process, apart from its pages (anon_vma_fork, mm/rmap.c). */
@@ -19,12 +17,18 @@ export interface KernelVersion {
   readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
+  /** mprotect invalidates its whole range, whatever is written there. */
+  readonly flushesUnchanged: boolean;
   /** mprotect invalidates up to so many pages one by one. */
   readonly singlePageInvalidations: number;
+  /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
+  readonly mapsZeroPage: boolean;
   /** A copy-on-write fault clears and invalidates the old entry before it sets the new one. */
   readonly clearsBeforeCopy: boolean;
   /** exec builds a new address space and drops the old one; otherwise it empties and uses the one there is. */
   readonly execsIntoNewSpace: boolean;
+  /** When dirty pages of files are written back. */
+  readonly dirty: DirtyShares;
   /** Between clone and exit of a child that does nothing else, with a C library. */
   readonly fork: ForkVisits;
   /** The parent of a vfork runs as soon as its child has an address space of its own, until it waits for the child's end. */
@@ -39,6 +43,17 @@ export interface KernelVersion {
   readonly startCalls: number;
   /** CPUID instructions of the C library when a program starts. */
   readonly startCpuids: number;
+}
+
+/** Dirty pages, in percent of the memory that may be dirty. */
+export interface DirtyShares {
+  /** Above it they are written in the background, until no more than `stop` are left. */
+  readonly background: number;
+  readonly stop: number;
+  /** Above it whoever makes more of them waits. */
+  readonly throttle: number;
+  /** They are shares of all memory, not only of what is free or holds pages of files. */
+  readonly ofAllMemory: boolean;
 }
 
 /** Where the parts of a process lie, in pages of virtual memory. */
@@ -66,6 +81,8 @@ export interface ForkVisits {
   readonly childWrites: number;
   /** Private pages from 0 that the parent writes after the wait. */
   readonly parentWritesAfter: number;
+  /** Text pages that a child that execs has run through by then: more than those of {@link childReads}. */
+  readonly childReadsBeforeExec: number;
 }
 
 export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
@@ -81,19 +98,29 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     },
     faultAroundPages: 1,
     readAroundPages: 1,
-    dirtyPercent: { background: 30, limit: 60 }, // bdf_prm: nfract, nfract_sync (fs/buffer.c of 2.4.0)
     copiesFileMappings: true,
     copiesRegions: false, // part of the path of fork
     keepsTables: true, // see PageTableFrames
     // tlb_finish_mmu in zap_page_range, mm/memory.c; flush_tlb_mm in exit_mmap, mm/mmap.c (2.4.22; clear_page_tables flushes nothing)
     flushesEachMapping: true,
     flushesEmptyUnmaps: false,
+    flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 1,
+    mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
+    // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
+    dirty: { background: 30, stop: 20, throttle: 60, ofAllMemory: true },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     // Minor faults of one fork + exit of an IA-32 program that is linked dynamically (glibc 2.36), by address, as Linux 6.18
     // counts them: the child reads 12 pages of text and writes 8 private ones, its parent 2.
-    fork: { parentWrites: 0, kernelWrites: 0, childReads: 12, childWrites: 8, parentWritesAfter: 2 },
+    fork: {
+      parentWrites: 0,
+      kernelWrites: 0,
+      childReads: 12,
+      childWrites: 8,
+      parentWritesAfter: 2,
+      childReadsBeforeExec: 0,
+    },
     vforkParentWakes: false,
     execKernelWrites: 0,
     forkCalls: 0, // in the paths of fork, exec and exit
@@ -116,7 +143,6 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // fault_around_bytes is 64 KiB (Linux 6.1, mm/memory.c).
     faultAroundPages: 16,
     readAroundPages: 32, // read_ahead_kb is 128 (do_sync_mmap_readahead, mm/filemap.c)
-    dirtyPercent: { background: 10, limit: 20 }, // vm.dirty_background_ratio, vm.dirty_ratio
     copiesFileMappings: false, // vma_needs_copy, mm/memory.c
     copiesRegions: true,
     keepsTables: false,
@@ -124,13 +150,26 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // free_p4d_range sets freed_tables where a mapping is alone in its 512 GB, as half of those placed at random are, though
     // with four levels there is nothing to free (p4d_free_tlb): one tlb_flush of one page in the trace of real events.
     flushesEmptyUnmaps: true,
+    flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
+    mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
+    // vm.dirty_background_ratio 10 and vm.dirty_ratio 20, of global_dirtyable_memory; waits begin half-way between the two
+    // (dirty_freerun_ceiling; mm/page-writeback.c)
+    dirty: { background: 10, stop: 10, throttle: 15, ofAllMemory: false },
     // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
     // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
     // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
-    fork: { parentWrites: 1, kernelWrites: 1, childReads: 32, childWrites: 4, parentWritesAfter: 0 },
+    // One window more before an exec: 16 set_pte and one fault that vfork_exec has not, whose child uses its parent's entries.
+    fork: {
+      parentWrites: 1,
+      kernelWrites: 1,
+      childReads: 32,
+      childWrites: 4,
+      parentWritesAfter: 0,
+      childReadsBeforeExec: 48,
+    },
     vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,
     forkCalls: 2,
@@ -141,3 +180,29 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     startCpuids: 33,
   },
 };
+
+/**
+ * Red Hat Enterprise Linux 3 for x86-64, the same from 2.4.21-4.EL to -63.EL: include/asm-x86_64/pgalloc.h has no quick
+ * lists, so that a table is freed as soon as it is empty and a new one zeroed, and a process's parts lie in three entries
+ * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
+ * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h).
+ */
+const RHEL_3: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  layout: {
+    textStart: 0x400,
+    heapGap: 0,
+    hasSegments: false,
+    stackEnd: 0x7fc0000,
+    userEnd: 0x7fc0000,
+    anonymousStart: 0x2a95600,
+  },
+  keepsTables: false,
+};
+
+const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = { "rhel-3": RHEL_3 };
+
+/** The kernel of the guests on a machine. */
+export function kernelVersion({ kernel, kernelBuild }: Pick<MachineProfile, "kernel" | "kernelBuild">): KernelVersion {
+  return kernelBuild === undefined ? KERNEL_VERSIONS[kernel] : BUILDS[kernelBuild];
+}

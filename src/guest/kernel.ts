@@ -14,14 +14,15 @@ import { watermarks } from "./watermarks.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
 import { KernelEntries } from "./kernel-entries.ts";
 import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
-import { KERNEL_VERSIONS } from "./kernel-version.ts";
+import { kernelVersion } from "./kernel-version.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageFaults } from "./page-faults.ts";
 import { PageTableFrames } from "./page-table-frames.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
-import { mostAnonymousPages, PROGRAM_TEXT_PAGES } from "./program-image.ts";
+import { mostAnonymousPages, PROGRAM_TEXT_PAGES, programImage, RELOCATED_PAGES } from "./program-image.ts";
+import { type Visit, visitsOfRegion, visitsOfRelocation } from "./program-start.ts";
 import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
@@ -65,7 +66,7 @@ export class GuestKernel {
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
   constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
-    const version = KERNEL_VERSIONS[profile.kernel];
+    const version = kernelVersion(profile);
     const most = mostAnonymousPages(version.layout);
     if (shape.anonymousPages > most) {
       throw new Error(`a process has ${shape.anonymousPages} anonymous pages, at most ${most} have room`);
@@ -158,10 +159,15 @@ export class GuestKernel {
     this.#enterChild(this.#processes.vfork(this.#current));
   }
 
-  /** Replace the current process by an image of so many pages, so many of them private, and visit all of them. */
-  exec(pages: number, privatePages?: number): void {
+  /**
+   * Replace the current process by an image of so many pages, so many of them private, and visit all of them; so many of the
+   * private ones are read-only once they are relocated.
+   */
+  exec(pages: number, privatePages?: number, relocated = RELOCATED_PAGES): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
-    const space = this.#processes.exec(this.#current, pages, privatePages, isBorrowed);
+    if (this.#running.length > 1 && !isBorrowed) this.#readText(this.#context.version.fork.childReadsBeforeExec);
+    const image = programImage(pages, this.#context.version.layout, privatePages, relocated);
+    const space = this.#processes.exec(this.#current, image, isBorrowed);
     const isService = this.#running.length === 1;
     if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
     this.#running[this.#running.length - 1] = space;
@@ -170,10 +176,7 @@ export class GuestKernel {
     this.#writePrivate(0, execKernelWrites, true);
     this.entries.emptyCalls(startCalls);
     for (let time = 0; time < startCpuids; time++) this.#machine.cpu.execute("cpuid");
-    this.#protectRelocated(space);
-    for (const { start, end, writable } of space.regions.filter(({ kind }) => kind !== "special")) {
-      for (let page = start; page < end; page++) this.#visit(page, writable);
-    }
+    this.#runStart(space, relocated);
   }
 
   /** The current forked process ends, and its parent goes on. A service process does not end. */
@@ -215,7 +218,7 @@ export class GuestKernel {
   unhandledFault(page: number): void {
     const { mmu } = this.#machine;
     if (mmu.access(this.#anonymousStart + page, true) !== GUEST_FAULT) throw new Error(`page ${page} does not fault`);
-    mmu.raiseFault();
+    mmu.raiseFault(false);
     this.entries.enterAndLeave("page-fault");
   }
 
@@ -228,13 +231,18 @@ export class GuestKernel {
     this.#machine.mmu.commit();
   }
 
-  /** The C library makes the data read-only that it has relocated (_dl_protect_relro). */
-  #protectRelocated(space: AddressSpace): void {
-    const relocated = this.#processes.relocatedData(space);
-    if (relocated === undefined) return;
-    const { start, end } = relocated;
-    for (let page = start; page < end; page++) this.#visit(page, true);
-    this.#mappings.protect(space, start, end, false);
+  /** Until the program is up; the C library makes the data read-only that it has relocated (_dl_protect_relro). */
+  #runStart(space: AddressSpace, relocated: number): void {
+    const data = space.regions.find(({ ofFile }) => ofFile);
+    if (data !== undefined) {
+      this.#visitAll(visitsOfRelocation(data, relocated));
+      this.#mappings.protect(space, data.start, Math.min(data.start + relocated, data.end), false);
+    }
+    for (const region of space.regions) this.#visitAll(visitsOfRegion(region, region.start === data?.end));
+  }
+
+  #visitAll(visits: readonly Visit[]): void {
+    for (const { page, write } of visits) this.#visit(page, write);
   }
 
   #enterChild(child: AddressSpace): void {

@@ -33,9 +33,10 @@ export class Mappings {
     cpu.runKernel(this.#context.paths.munmap, 1);
     const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
+    if (count > 0 && version.flushesEachMapping) mmu.invalidate(ALL_PAGES);
     space.freeTables(start, end);
-    if (count > 0) mmu.invalidate(ALL_PAGES);
-    else if (version.flushesEmptyUnmaps) mmu.invalidate(start);
+    if (count > 0 && !version.flushesEachMapping) mmu.invalidate(ALL_PAGES);
+    else if (version.flushesEmptyUnmaps && count === 0) mmu.invalidate(start);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }
@@ -45,9 +46,7 @@ export class Mappings {
     cpu.enterKernel("system-call");
     cpu.runKernel(this.#context.paths.mprotect, 1);
     this.#protectRegions(space, start, end, writable);
-    const changed = this.#protectEntries(space, start, end, writable);
-    cpu.runKernel(this.#context.paths["protect-entry"], changed);
-    if (changed > 0) this.#invalidate(start, end);
+    this.#protectEntries(space, start, end, writable);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }
@@ -66,26 +65,40 @@ export class Mappings {
     space.regions = regions;
   }
 
-  #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): number {
-    const { mmu } = this.#context.machine;
-    let changed = 0;
+  #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): void {
+    const { machine, version } = this.#context;
+    const { cpu, mmu } = machine;
+    const written: Written = { entries: 0, first: end, last: start };
     for (const piece of space.pieces(start, end)) {
       mmu.beginBatch();
-      changed += protectPiece(space, piece, writable);
+      protectPiece(space, piece, writable, mmu.marksGlobal === true, written);
       mmu.endBatch();
     }
-    return changed;
+    cpu.runKernel(this.#context.paths["protect-entry"], written.entries);
+    if (version.flushesUnchanged && written.entries > 0) this.#invalidate(start, end);
+    else if (written.first <= written.last) this.#invalidate(written.first, written.last + 1);
   }
 }
 
-function protectPiece(space: AddressSpace, { start, end }: Piece, writable: boolean): number {
-  let changed = 0;
+/** Entries that have been written, and the first and the last page that must be invalidated. */
+interface Written {
+  entries: number;
+  first: number;
+  last: number;
+}
+
+/** Entries that allow what they did before need no invalidation (pte_needs_flush, arch/x86/include/asm/tlbflush.h). */
+function protectPiece(space: AddressSpace, piece: Piece, writable: boolean, always: boolean, written: Written): void {
+  const { start, end } = piece;
   for (let page = space.nextUsed(start, end); page !== -1; page = space.nextUsed(page + 1, end)) {
     const entry = space.entry(page);
     if ((entry & Pte.Present) === 0) continue;
     const allowed = writable && (entry & Pte.CopyOnWrite) === 0;
-    space.setEntry(page, (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0, "protect");
-    changed++;
+    const next = (allowed ? entry | Pte.Writable : entry & ~Pte.Writable) >>> 0;
+    space.setEntry(page, next, "protect");
+    written.entries++;
+    if (next === entry && !always) continue;
+    written.first = Math.min(written.first, page);
+    written.last = Math.max(written.last, page);
   }
-  return changed;
 }

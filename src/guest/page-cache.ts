@@ -10,10 +10,11 @@ const NOWHERE = -1;
 export class PageCache {
   /** Pages of the file set. */
   readonly size: number;
+  /** Pages that must still be written. */
+  dirtyCount = 0;
   readonly #pages: GuestPages;
   readonly #frameOf: Int32Array;
   readonly #dirty: BitSet;
-  #dirtyCount = 0;
 
   constructor(pages: GuestPages, filePages: number) {
     this.size = filePages;
@@ -50,22 +51,18 @@ export class PageCache {
 
   markDirty(page: number): void {
     if (this.#dirty.has(page)) return;
-    this.#dirtyCount++;
+    this.dirtyCount++;
     this.#dirty.add(page);
   }
 
   markClean(page: number): void {
     if (!this.#dirty.has(page)) return;
-    this.#dirtyCount--;
+    this.dirtyCount--;
     this.#dirty.delete(page);
-  }
-
-  get dirtyPages(): number {
-    return this.#dirtyCount;
   }
 
   /** The next dirty page from `from` on, or -1. */
   nextDirty(from: number): number {
-    return this.#dirtyCount === 0 ? -1 : this.#dirty.next(from);
+    return this.dirtyCount === 0 ? -1 : this.#dirty.next(from);
   }
 }

@@ -10,6 +10,7 @@ import type { Region } from "./regions.ts";
 import type { FileIo } from "./file-io.ts";
 import type { SwapSpace } from "./swap-space.ts";
 
+const NONE = -1;
 const USER_FAULT = event("page_fault_user");
 const KERNEL_FAULT = event("page_fault_kernel");
 const READABLE = Pte.Present | Pte.User | Pte.Accessed;
@@ -20,6 +21,8 @@ export class PageFaults {
   readonly #context: KernelContext;
   readonly #files: FileIo;
   readonly #swap: SwapSpace;
+  /** Taken when it is first needed. */
+  #zeroFrame = NONE;
 
   constructor(context: KernelContext, files: FileIo, swap: SwapSpace) {
     this.#context = context;
@@ -34,9 +37,11 @@ export class PageFaults {
   handle(space: AddressSpace, page: number, write: boolean, byKernel: boolean): boolean {
     const { cpu, mmu, meter } = this.#context.machine;
     meter.count(byKernel ? KERNEL_FAULT : USER_FAULT);
-    mmu.raiseFault();
+    const region = findRegion(space.regions, page);
+    const isWritable = region === undefined || region.writable;
+    mmu.raiseFault(!write || isWritable);
     cpu.enterKernel("page-fault");
-    const allowed = this.#resolve(space, page, write);
+    const allowed = (!write || isWritable) && this.#resolve(space, page, region, write);
     if (!allowed) cpu.runKernel(this.#context.paths["protection-fault"], 1);
     mmu.commit();
     cpu.leaveKernel("page-fault");
@@ -51,17 +56,37 @@ export class PageFaults {
     cpu.leaveKernel("system-call");
   }
 
-  #resolve(space: AddressSpace, page: number, write: boolean): boolean {
-    const region = findRegion(space.regions, page);
+  #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {
     const entry = space.entry(page);
-    const isWritable = region === undefined || region.writable;
-    if (write && !isWritable) return false;
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
-    const flags = isWritable ? WRITTEN : READABLE;
+    const flags = region === undefined || region.writable ? WRITTEN : READABLE;
     if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry), flags);
-    else if (region === undefined || region.kind === "anonymous") this.#demandZero(space, page, flags);
-    else this.#mapFilePages(space, page, region, write);
+    else if (region !== undefined && (region.kind !== "anonymous" || (region.ofFile && !write))) {
+      this.#mapFilePages(space, page, region, write);
+    } else if (region?.ofFile) this.#copyFilePage(space, page, region);
+    else if (!write && this.#context.version.mapsZeroPage) this.#mapZeroPage(space, page);
+    else this.#demandZero(space, page, flags);
     return true;
+  }
+
+  /** A write to data that nobody has read: the page is copied from the file's at once (do_cow_fault, mm/memory.c). */
+  #copyFilePage(space: AddressSpace, page: number, region: Region): void {
+    const { machine, paths, pages } = this.#context;
+    machine.cpu.runKernel(paths["page-fault"], 1);
+    const frame = this.#context.takeFrame(PageUse.Anonymous, page);
+    pages.copy(frameOfProgram(region, page), frame);
+    space.setEntry(page, entryOf(frame, WRITTEN));
+  }
+
+  #mapZeroPage(space: AddressSpace, page: number): void {
+    const { machine, paths, frames, pages } = this.#context;
+    machine.cpu.runKernel(paths["file-fault"], 1);
+    if (this.#zeroFrame === NONE) {
+      this.#zeroFrame = this.#context.takeFrame(PageUse.Kernel, page);
+      pages.zero(this.#zeroFrame);
+    }
+    frames.share(this.#zeroFrame);
+    space.setEntry(page, entryOf(this.#zeroFrame, READABLE | Pte.CopyOnWrite));
   }
 
   #resolvePresent(space: AddressSpace, page: number, entry: number): boolean {
@@ -99,15 +124,15 @@ export class PageFaults {
   }
 
   #isInMemory(region: Region, page: number): boolean {
-    return region.kind === "text" || this.#files.cache.frameOf(this.#files.filePage(page - region.start)) !== -1;
+    return isProgram(region) || this.#files.cache.frameOf(this.#files.filePage(page - region.start)) !== -1;
   }
 
   #mapFilePage(space: AddressSpace, page: number, region: Region, write: boolean): void {
     const { frames } = this.#context;
-    if (region.kind === "text") {
-      const text = (page - region.start) % PROGRAM_TEXT_PAGES;
-      frames.share(text);
-      space.setEntry(page, entryOf(text, READABLE));
+    if (isProgram(region)) {
+      const frame = frameOfProgram(region, page);
+      frames.share(frame);
+      space.setEntry(page, entryOf(frame, region.ofFile ? READABLE | Pte.CopyOnWrite : READABLE));
       return;
     }
     const filePage = this.#files.filePage(page - region.start);
@@ -128,7 +153,8 @@ export class PageFaults {
         frames.release(frame);
         return;
       }
-      pages.copy(shared, frame);
+      if (shared === this.#zeroFrame) pages.zero(frame);
+      else pages.copy(shared, frame);
       frames.release(shared);
     }
     if (!version.clearsBeforeCopy) {
@@ -152,4 +178,13 @@ export class PageFaults {
     this.#swap.release(slot);
     space.setEntry(page, entryOf(frame, flags));
   }
+}
+
+/** Text, or data that has not been written. */
+function isProgram(region: Region): boolean {
+  return region.kind === "text" || region.ofFile === true;
+}
+
+function frameOfProgram(region: Region, page: number): number {
+  return (page - region.start) % PROGRAM_TEXT_PAGES;
 }

@@ -2,7 +2,7 @@
  * Where the kernel takes the frames of page tables from, and gives them back to. Linux 2.4 keeps tables that it needs no
  * more, empty as they are, for the next process (pte_quicklist, include/asm-i386/pgalloc.h; on x86-64 those of every level
  * below the root, include/asm-x86_64/pgalloc.h): the last one kept is the first one taken. No VMM is told that such a
- * frame is out of use, nor that it is in use again: it stays what it was, traced or pinned.
+ * frame is out of use, nor that it is in use again: it stays what it was, traced or pinned. Red Hat's kernel keeps none.
  */
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";

@@ -4,7 +4,7 @@ import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace, type Piece } from "./address-space.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { type ProgramImage, programImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
+import { type ProgramImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
 import { findRegion, isPrivate, type Region, withRegion } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
 import { ALL_PAGES } from "./virtual-hardware.ts";
@@ -80,14 +80,13 @@ export class Processes {
   }
 
   /**
-   * Give a process the image of a program of so many pages, so many of them private; none of them is mapped yet. Returns
-   * its address space: emptied or new, as the kernel does it. `isBorrowed`: the old one goes on belonging to the parent.
+   * Give a process the image of a program; none of its pages is mapped yet. Returns its address space: emptied or new, as the
+   * kernel does it. `isBorrowed`: the old one goes on belonging to the parent.
    */
-  exec(space: AddressSpace, pages: number, privatePages: number | undefined, isBorrowed: boolean): AddressSpace {
+  exec(space: AddressSpace, image: ProgramImage, isBorrowed: boolean): AddressSpace {
     const { machine, paths, version } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.exec, 1);
-    const image = programImage(pages, version.layout, privatePages);
     const executed = version.execsIntoNewSpace || isBorrowed ? this.#newSpaceWithArguments() : space;
     // The parent of a vfork is woken by exec_mm_release, before the new address space is used: all three still share one.
     if (isBorrowed && version.vforkParentWakes) {
@@ -101,6 +100,8 @@ export class Processes {
       this.#tearDown(space);
       if (executed !== space) space.destroy();
     }
+    // Emptied, the same address space begins anew.
+    if (executed === space) machine.mmu.activate(space.root);
     machine.mmu.commit();
     executed.regions = image.regions;
     if (executed !== space) this.#moveArguments(executed, image);
@@ -131,6 +132,7 @@ export class Processes {
     mmu.beginBatch();
     space.setEntry(from, entry, "protect");
     mmu.endBatch();
+    if (mmu.marksGlobal) mmu.invalidate(from);
     mmu.beginBatch();
     space.setEntry(from, 0, "modify");
     space.setEntry(image.stack.end - 1, entry);
@@ -232,28 +234,23 @@ export class Processes {
 
   /**
    * Private pages of a process's program, from number `first` on: taken in turn from the top of the stack, the heap and the
-   * data where there is a heap, otherwise from the data.
+   * data, that of the file from its end, where there is a heap, otherwise from the data.
    */
   privatePages(space: AddressSpace, first: number, count: number): number[] {
-    const { anonymousStart, stackEnd, heapGap } = this.#context.version.layout;
+    const { anonymousStart, stackEnd } = this.#context.version.layout;
     const own = space.regions.filter(
       ({ kind, end, writable }) => kind === "anonymous" && writable && (end < anonymousStart || end === stackEnd),
     );
-    const inTurn = heapGap === 0 ? own.slice(0, 1) : own.toReversed();
+    const inTurn = own.toReversed();
     const pages: number[] = [];
     for (let i = first; i < first + count; i++) {
       const region = inTurn[i % inTurn.length];
       const offset = Math.floor(i / inTurn.length);
       if (offset >= region.end - region.start) continue;
-      pages.push(region.end === stackEnd ? region.end - 1 - offset : region.start + offset);
+      const isFromEnd = region.end === stackEnd || region.ofFile;
+      pages.push(isFromEnd ? region.end - 1 - offset : region.start + offset);
     }
     return pages;
-  }
-
-  /** The part of a program's data that becomes read-only once it is relocated, if its parts are mappings of their own. */
-  relocatedData(space: AddressSpace): Region | undefined {
-    if (!this.#context.version.layout.hasSegments) return undefined;
-    return space.regions.find(({ kind }) => kind === "anonymous");
   }
 
   /** Whether fork copies the entries of a page; see {@link KernelVersion.copiesFileMappings}. */

@@ -10,13 +10,17 @@ export const PROGRAM_PRIVATE_PAGES = 24;
 const STACK_ROOM = 1024;
 
 /**
- * How a static program of glibc 2.36 is cut into mappings of its own (readelf -l): headers, code, constants; data that
- * becomes read-only, data, data without contents. Above the stack lie the kernel's two: what it shares, and its code.
+ * How a static program of glibc 2.36 is cut into mappings of its own (readelf -l): headers, code, constants; data that its
+ * file has, the first pages of which become read-only; data without contents. Above the stack lie the kernel's two: what it
+ * shares, and its code.
  */
 const HEADER_PAGES = 1;
-const CODE_SHARE = 0.8;
-const READ_ONLY_DATA_PAGES = 4;
+const CODE_SHARE = 0.79;
+/** Of a small C program. */
+export const RELOCATED_PAGES = 4;
 const INITIALIZED_DATA_PAGES = 3;
+/** Pages that a program uses of its heap and of its stack while it starts. */
+const START_PAGES = 2;
 const SHARED_BY_KERNEL = { gap: 64, pages: 4, codePages: 1 };
 
 export interface ProgramImage {
@@ -31,16 +35,21 @@ export function mostAnonymousPages({ stackEnd, anonymousStart }: Layout): number
 }
 
 /**
- * The image of a program that visits `pages` pages, `privatePages` of them private (without a number: a fourth). Half of
- * these are data, half stack; of a program with a heap each a fifth is stack and heap.
+ * The image of a program that visits `pages` pages, `ownPages` of them private (without a number: a fourth), `relocated` of
+ * those read-only once they are relocated. Without segments half of the private ones are data, half stack.
  */
-export function programImage(pages: number, layout: Layout, ownPages = privatePages(pages)): ProgramImage {
-  return imageOf(pages - ownPages, ownPages, layout);
+export function programImage(
+  pages: number,
+  layout: Layout,
+  ownPages = privatePages(pages),
+  relocated = RELOCATED_PAGES,
+): ProgramImage {
+  return imageOf(pages - ownPages, ownPages, layout, relocated);
 }
 
 /** The image of a service process. */
 export function serviceImage(layout: Layout): ProgramImage {
-  return imageOf(PROGRAM_TEXT_PAGES, PROGRAM_PRIVATE_PAGES, layout);
+  return imageOf(PROGRAM_TEXT_PAGES, PROGRAM_PRIVATE_PAGES, layout, RELOCATED_PAGES);
 }
 
 /** Private pages of a program of so many pages, if nothing else is said. */
@@ -48,22 +57,23 @@ export function privatePages(pages: number): number {
   return Math.ceil(pages / 4);
 }
 
-function imageOf(textPages: number, privateCount: number, layout: Layout): ProgramImage {
+function imageOf(textPages: number, privateCount: number, layout: Layout, relocated: number): ProgramImage {
   const { textStart, heapGap, stackEnd, hasSegments } = layout;
-  const stackPages = Math.floor(privateCount / (hasSegments ? 5 : 2));
-  const heapPages = heapGap > 0 ? stackPages : 0;
+  const stackPages = hasSegments ? Math.min(START_PAGES, privateCount) : Math.floor(privateCount / 2);
+  const heapPages = heapGap > 0 ? Math.min(START_PAGES, privateCount - stackPages) : 0;
   const dataPages = privateCount - stackPages - heapPages;
   const dataStart = textStart + textPages;
   const heapStart = dataStart + dataPages + heapGap;
   const codeEnd = textStart + HEADER_PAGES + Math.floor((textPages - HEADER_PAGES) * CODE_SHARE);
   const text = hasSegments ? [textStart + HEADER_PAGES, codeEnd] : [];
-  const data = hasSegments
-    ? [dataStart + READ_ONLY_DATA_PAGES, dataStart + READ_ONLY_DATA_PAGES + INITIALIZED_DATA_PAGES]
-    : [];
+  const bssStart = hasSegments
+    ? Math.min(dataStart + relocated + INITIALIZED_DATA_PAGES, dataStart + dataPages)
+    : dataStart;
   const stack: Region = { start: stackEnd - stackPages, end: stackEnd, kind: "anonymous", writable: true };
   const parts = [
     ...cut(textStart, dataStart, text, { kind: "text", writable: false }),
-    ...cut(dataStart, dataStart + dataPages, data, { kind: "anonymous", writable: true }),
+    ...cut(dataStart, bssStart, [], { kind: "anonymous", writable: true, ofFile: true }),
+    ...cut(bssStart, dataStart + dataPages, [], { kind: "anonymous", writable: true }),
     ...cut(heapStart, heapStart + heapPages, [], { kind: "anonymous", writable: true }),
     stack,
     ...(hasSegments ? sharedByKernel(stackEnd) : []),
@@ -72,7 +82,7 @@ function imageOf(textPages: number, privateCount: number, layout: Layout): Progr
 }
 
 /** [start, end) cut at borders, as far as they lie within. */
-function cut(start: number, end: number, borders: number[], what: Pick<Region, "kind" | "writable">): Region[] {
+function cut(start: number, end: number, borders: number[], what: Omit<Region, "start" | "end">): Region[] {
   const edges = [start, ...borders.filter((border) => border > start && border < end), end];
   return edges.slice(1).map((edge, i) => ({ start: edges[i], end: edge, ...what }));
 }

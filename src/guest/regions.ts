@@ -9,6 +9,8 @@ export interface Region {
    */
   readonly kind: "anonymous" | "text" | "file" | "special";
   readonly writable: boolean;
+  /** Private memory that is filled from the program's file, always in memory: a page is the file's until it is written. */
+  readonly ofFile?: true;
 }
 
 export function findRegion(regions: readonly Region[], page: number): Region | undefined {

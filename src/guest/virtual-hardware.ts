@@ -55,10 +55,15 @@ export type EntryChange = "set" | "protect" | "modify";
  * be queued: what was written takes effect, and is read back, after {@link commit} at the latest.
  */
 export interface Mmu {
+  /** Set: entries of user memory come back with the global bit, which the kernel has not set, and so takes for a change of its own. */
+  readonly marksGlobal?: true;
   /** User code visits a virtual page. Returns the machine frame, or {@link GUEST_FAULT}. */
   access(page: number, write: boolean): number;
-  /** Raise the fault that {@link access} has just reported; {@link Cpu.enterKernel} follows. */
-  raiseFault(): void;
+  /**
+   * Raise the fault that {@link access} has just reported; {@link Cpu.enterKernel} follows. `walks`: its handler will go through
+   * the tables to the entry, since the access is allowed.
+   */
+  raiseFault(walks: boolean): void;
   /**
    * Make an empty page table of a frame, to be used at a level (0 = lowest) in the tree of a root (a root in its own), or
    * ordinary memory of it again.

@@ -7,6 +7,9 @@ import type { CacheShape } from "./cache.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
+/** Kernels of distributions that treat address spaces otherwise than the one of that version does. */
+export const KERNEL_BUILDS = ["rhel-3"] as const;
+export type KernelBuild = (typeof KERNEL_BUILDS)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 
 export interface DiskProfile {
@@ -28,6 +31,10 @@ export interface MachineProfile {
   readonly unit: "cycles" | "instructions";
   /** The guest kernel whose path lengths it gives. */
   readonly kernel: KernelName;
+  /** Whose build of it; without it, the kernel as its developers released it. */
+  readonly kernelBuild?: KernelBuild;
+  /** The guest kernel is compiled for several processors and executes its locks (Linux 2.4 only). */
+  readonly smpKernel?: true;
   readonly megahertz: number;
   /** Physical CPUs. */
   readonly cores: number;

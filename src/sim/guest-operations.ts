@@ -204,7 +204,6 @@ export class GuestOperations {
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now);
     }
-    this.#memory.cache.writeBackExcess(true);
   }
 
   #deleteFile(first: number, pages: number): void {

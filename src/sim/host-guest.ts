@@ -26,6 +26,8 @@ import type { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
+import type { TimersOf } from "./timers.ts";
+import { WriteBackThread } from "./write-back-thread.ts";
 
 /** What a guest needs of the host. */
 export interface GuestSurroundings {
@@ -66,6 +68,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly balloon: BalloonPort;
   readonly vm: VmMemory;
   readonly diskShares: CompiledWorkload["diskShares"];
+  readonly goodUs: CompiledWorkload["goodUs"];
   /** At least one; the first is the one that boots, and does what is not the work of a thread. */
   readonly cpus: readonly GuestCpu[];
   readonly #index: number;
@@ -78,6 +81,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   readonly #jobs: GuestJobs;
   readonly #threads: readonly GuestThread[];
   readonly #killer: OomKiller;
+  readonly #writeBack: WriteBackThread;
   readonly #ready: GuestThread[] = [];
   /** The thread that ran last, or runs. */
   #latest: GuestThread | undefined;
@@ -92,6 +96,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#index = index;
     this.#shape = workload.guest;
     this.diskShares = workload.diskShares;
+    this.goodUs = workload.goodUs;
     this.#around = around;
     this.vm.freeList = memory.pages;
     this.vm.discardable = new GuestDiscards(memory);
@@ -123,6 +128,11 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     );
     this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
     this.#operations.killer = this.#killer;
+    this.#writeBack = new WriteBackThread(memory.cache, (waiter) => {
+      around.host.payer = this.#boot.pending;
+      this.#submitNow(waiter, around.now());
+      this.cpus[0].wake();
+    });
     this.#serving = this.#threads.length;
     this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
@@ -191,8 +201,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#operations.pending = cpu.vcpu.pending;
     this.#operations.run(thread, now);
     this.#jobs.collect(thread, cpu.hostWait, thread, cpu.outbox);
-    this.memory.cache.writeBackExcess(false);
-    if (this.memory.requests.length > 0) this.#submitNow(undefined, now);
+    this.#writeBack.wake();
   }
 
   submit(jobs: readonly IoJob[], now: number): void {
@@ -230,10 +239,11 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     return this.#prices.needsBackend;
   }
 
-  /** `ticks` timer interrupts of each vCPU; unless the VMM is `tickless`, they come when it is idle, too. */
-  timerInterrupts(ticks: number, tickless: boolean): void {
+  /** `ticks` timer interrupts of each vCPU that gets any. */
+  timerInterrupts(ticks: number, to: TimersOf): void {
     for (const cpu of this.cpus) {
-      if (tickless && cpu.vcpu.asleep) continue;
+      if (to === "awake" && cpu.vcpu.asleep) continue;
+      if (to === "running" && !this.#around.processors.runs(cpu.vcpu)) continue;
       cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
       cpu.wake();
     }

@@ -22,6 +22,7 @@ import { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type Waiter } from "./io-job.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
 import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
+import { type TimersOf, timersOf } from "./timers.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
@@ -62,7 +63,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #starts: VmStarts;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
-  readonly #tickless: boolean;
+  readonly #timersOf: TimersOf;
   readonly #warmupUs: number;
   #now = 0;
   #ended = false;
@@ -81,7 +82,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads = workloads;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
-    this.#tickless = vmm.cpu.definition.tickless === true;
+    this.#timersOf = timersOf(vmm);
     this.kernel = profile.kernel;
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
@@ -234,7 +235,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
-        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE, this.#tickless);
+        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE, this.#timersOf);
         return again(TIMER_PERIOD_US * TIMERS_AT_ONCE);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);

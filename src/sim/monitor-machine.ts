@@ -40,13 +40,19 @@ export function buildMachine(
   };
   // The processor comes first: through it the other parts enter the VMM.
   const cpu = create(vmm.cpu, hardware);
-  const context: MonitorContext = { ...hardware, machineFrames: machineFrames(guestPages), vmmEntry: cpu };
+  const cache = profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter);
+  const context: MonitorContext = {
+    ...hardware,
+    machineFrames: machineFrames(guestPages),
+    vmmEntry: cpu,
+    ...(cache && { cache }),
+  };
   return {
     cpu,
     mmu: create(vmm.mmu, context),
     diskPath: createIoPath(vmm.disk, context),
     networkPath: createIoPath(vmm.network, context),
-    cache: profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter),
+    cache,
     disk: createDisk(profile, profile.disk),
     network: new NetworkLink(profile),
     meter,

@@ -1,7 +1,7 @@
 /** Monitor resolution: one guest on one VMM, every event. Replays an operation stream. */
 import { cause, Ledger } from "../core/ledger.ts";
 import { requireBootMemory } from "../guest/boot-memory.ts";
-import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
+import { kernelVersion } from "../guest/kernel-version.ts";
 import { kernelPaths, requireKernelPaths } from "../guest/kernel-paths.ts";
 import type { GuestMachine } from "../guest/kernel-context.ts";
 import { GuestKernel } from "../guest/kernel.ts";
@@ -44,7 +44,7 @@ export function bootOn(machine: GuestMachine, profile: MachineProfile, workload:
     workload.name,
     workload.guest,
     PAGE_TABLE_FORMATS[profile.pageTable],
-    KERNEL_VERSIONS[profile.kernel].layout,
+    kernelVersion(profile).layout,
   );
   const kernel = new GuestKernel(machine, profile, workload.guest);
   const paths = kernelPaths(profile);

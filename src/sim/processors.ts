@@ -53,6 +53,11 @@ export class Processors {
     return vcpu;
   }
 
+  /** Whether a vCPU has a pCPU. */
+  runs(vcpu: Vcpu): boolean {
+    return this.#running[vcpu.cpu] === vcpu.index;
+  }
+
   /** There is something to do for a vCPU. Takes effect with {@link placeWoken}, when the current event is over. */
   wake(vcpu: Vcpu): void {
     if (!vcpu.asleep) return;

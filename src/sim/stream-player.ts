@@ -38,7 +38,7 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.Fork:
       return a === 1 ? kernel.vfork() : kernel.fork();
     case Op.Exec:
-      return b === 0 ? kernel.exec(a) : kernel.exec(a, b);
+      return b === 0 ? kernel.exec(a) : kernel.exec(a, b, stream.c[i] || undefined);
     case Op.Exit:
       return kernel.exit();
     case Op.Mmap:

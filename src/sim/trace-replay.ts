@@ -4,7 +4,7 @@
  * walks, faults, and what the VMM does about them. What the instructions themselves take is no part of a trace.
  */
 import { InputError } from "../core/input-error.ts";
-import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
+import { kernelVersion } from "../guest/kernel-version.ts";
 import { mostAnonymousPages } from "../guest/program-image.ts";
 import { Meter } from "../machine/meter.ts";
 import { NOT_IN_TLB } from "../machine/tlb.ts";
@@ -57,7 +57,7 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
   boot.kernel.onFault = (begins) => {
     if (begins) guestPageFaults++;
   };
-  replayReferences(boot, trace, pages, KERNEL_VERSIONS[profile.kernel].layout.anonymousStart);
+  replayReferences(boot, trace, pages, kernelVersion(profile).layout.anonymousStart);
   const { ledger } = boot.machine.meter;
   const events = ledger.eventsByCause();
   const references = referenceCount(trace);
@@ -76,7 +76,7 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
 /** A guest whose process has the pages of a trace ({@link packAreas}), none of them in memory yet. */
 export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Array): Boot {
   const anonymousPages = pages.reduce((highest, page) => Math.max(highest, page + 1), 0);
-  const most = mostAnonymousPages(KERNEL_VERSIONS[profile.kernel].layout);
+  const most = mostAnonymousPages(kernelVersion(profile).layout);
   if (anonymousPages > most) {
     throw new InputError(
       `the pages of the trace, by areas of 4 MiB, span ${anonymousPages} pages; a process has room for ${most}`,

@@ -13,6 +13,9 @@ export const VM_COLUMNS = [
   "latency_sd_ms",
 ] as const;
 
+/** One more where a VM says when a response is good. */
+export const GOOD_COLUMN = "requests_good";
+
 /** VMs that have different work or settings have figures of their own. */
 export function vmsDiffer(workloads: readonly CompiledWorkload[]): boolean {
   return workloads.some(
@@ -29,6 +32,7 @@ export class VmFigures {
   readonly #guests: readonly HostGuest[];
   readonly #cyclesPerMs: number;
   readonly #done: Float64Array;
+  readonly #good: Float64Array;
   /** Sums of latencies and of their squares, ms. */
   readonly #latency: Float64Array;
   readonly #squares: Float64Array;
@@ -39,6 +43,7 @@ export class VmFigures {
     this.#guests = guests;
     this.#cyclesPerMs = megahertz * 1000;
     this.#done = new Float64Array(most);
+    this.#good = new Float64Array(most);
     this.#latency = new Float64Array(most);
     this.#squares = new Float64Array(most);
     this.#cyclesAtStart = new Float64Array(most);
@@ -50,10 +55,11 @@ export class VmFigures {
     this.#done[vm]++;
     this.#latency[vm] += ms;
     this.#squares[vm] += ms * ms;
+    if (1000 * ms <= (this.#guests[vm].goodUs ?? Infinity)) this.#good[vm]++;
   }
 
   beginWindow(): void {
-    for (const sums of [this.#done, this.#latency, this.#squares]) sums.fill(0);
+    for (const sums of [this.#done, this.#good, this.#latency, this.#squares]) sums.fill(0);
     this.#guests.forEach(({ cyclesRun }, vm) => {
       this.#cyclesAtStart[vm] = cyclesRun;
     });
@@ -66,7 +72,9 @@ export class VmFigures {
 
   /** One row a VM; a VM that has completed no request has latency 0. */
   table(windowMs: number): NonNullable<CellOutcome["vms"]> {
-    return { columns: VM_COLUMNS, rows: this.#guests.map((guest, vm) => this.#row(guest, vm, windowMs)) };
+    const rows = this.#guests.map((guest, vm) => this.#row(guest, vm, windowMs));
+    if (this.#guests.every(({ goodUs }) => goodUs === undefined)) return { columns: VM_COLUMNS, rows };
+    return { columns: [...VM_COLUMNS, GOOD_COLUMN], rows: rows.map((row, vm) => [...row, this.#good[vm]]) };
   }
 
   #row({ cyclesRun, number }: HostGuest, vm: number, windowMs: number): readonly number[] {

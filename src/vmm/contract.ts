@@ -38,6 +38,8 @@ export interface Parameter<T extends number | boolean = number | boolean> {
   readonly unit?: string;
   readonly min?: number;
   readonly max?: number;
+  /** The only numbers that it can be. */
+  readonly choices?: readonly number[];
   readonly source?: string;
   /** How well the default is known; absent where `source` says it in words. */
   readonly grade?: EvidenceGrade;
@@ -65,6 +67,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly keeps?: readonly ("reservation" | "limit")[];
   /** Schedulers: the service console that runs beside the VMs; undefined: there is none. */
   consoleOf?(parameters: P): ConsoleSettings | undefined;
+  /** Schedulers: it belongs to the guests' own kernel, which they have in common: its timer interrupts whoever runs. */
+  readonly isGuestKernel?: true;
   /** Memory parts: name or role of the mechanism that it works on behalf of, without which it does nothing. */
   readonly onlyWith?: string;
   /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */

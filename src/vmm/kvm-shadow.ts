@@ -1,21 +1,21 @@
-import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
+import { onDemand } from "./memory/policies/admission.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
-/** KVM without nested paging: on processors that lack it, or with it switched off. Devices are served in the host's kernel. */
+/** KVM without nested paging: on processors that lack it, or with it switched off. Devices as those of `kvm`. */
 export const kvmShadow = defineVmm({
   name: "kvm-shadow",
   title: "KVM, shadow paging",
   summary: "hardware assist, shadow page tables that go out of sync, rings served by the host's kernel",
-  cpu: hardwareAssist({ taggedTlb: true }),
+  cpu: hardwareAssist({ taggedTlb: true, userSpaceDevices: true }),
   mmu: unsyncShadowPaging(),
   memory: [ballooning(), linuxSwap()],
-  allocation: staticPartition(),
+  allocation: onDemand(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
   network: vmxnet(),

@@ -1,22 +1,22 @@
-import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { ksm } from "./memory/ksm.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
+import { onDemand } from "./memory/policies/admission.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
-/** KVM with nested paging and KSM. Devices are served in the host's kernel. */
+/** KVM with nested paging and KSM. Rings of devices are served in the host's kernel, I/O ports by a process of the host. */
 export const kvm = defineVmm({
   name: "kvm",
   title: "KVM",
   summary: "hardware assist, nested paging, KSM, rings served by the host's kernel",
-  cpu: hardwareAssist({ taggedTlb: true }),
+  cpu: hardwareAssist({ taggedTlb: true, userSpaceDevices: true }),
   mmu: nestedPaging(),
   memory: [ksm(), ballooning(), linuxSwap()],
-  allocation: staticPartition(),
+  allocation: onDemand(),
   scheduler: proportionalShareCpu(),
   disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
   network: vmxnet(),

@@ -4,6 +4,7 @@
  */
 import type { Cpu, EntryChange } from "../guest/virtual-hardware.ts";
 import type { KernelPages } from "../guest/kernel-pages.ts";
+import type { Cache } from "../machine/cache.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { MachineProfile } from "../machine/profile.ts";
@@ -53,4 +54,6 @@ export interface MonitorContext extends CpuContext {
   readonly machineFrames: Uint32Array;
   /** Of the cpu part that the guest runs on. */
   readonly vmmEntry: VmmEntry;
+  /** The second-level cache, absent where the machine profile describes none. */
+  readonly cache?: Cache;
 }

@@ -15,15 +15,48 @@ export function readParameter(parameter: Parameter, value: unknown): ParameterRe
     return state === undefined ? { problem: `expected on or off, not ${show(value)}` } : { value: state };
   }
   const number = typeof value === "string" ? quantity(value, parameter.unit ?? "1") : value;
-  const { min = -Infinity, max = Infinity } = parameter;
-  const fits = typeof number === "number" && Number.isFinite(number) && number >= min && number <= max;
+  const fits = typeof number === "number" && Number.isFinite(number) && allows(parameter, number);
   return fits ? { value: number } : { problem: `expected ${describeRange(parameter)}, not ${show(value)}` };
 }
 
-/** `a number from 0 to 1`, `a number of pages/s, at least 1`. */
+/** Units of what is counted: there is no half of one. */
+const COUNTED: ReadonlySet<string> = new Set([
+  "accesses",
+  "bits",
+  "bytes",
+  "commands",
+  "entries",
+  "faults",
+  "hints",
+  "packets",
+  "pages",
+  "reads",
+  "tables",
+  "translation units",
+  "updates",
+  "words",
+  "writes",
+]);
+
+function isCounted({ unit = "1" }: Parameter): boolean {
+  return COUNTED.has(unit);
+}
+
+function allows(parameter: Parameter, number: number): boolean {
+  const { min = -Infinity, max = Infinity, choices } = parameter;
+  if (choices !== undefined) return choices.includes(number);
+  return number >= min && number <= max && (!isCounted(parameter) || Number.isInteger(number));
+}
+
+/** `a number from 0 to 1`, `a whole number of pages, at least 1`, `1, 2, 4 or 8 MiB`. */
 export function describeRange(parameter: Parameter): string {
-  const { unit = "1", min, max } = parameter;
-  const number = unit === "1" ? "a number" : `a number of ${unit}`;
+  const { unit = "1", min, max, choices } = parameter;
+  if (choices !== undefined) {
+    const listed = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+    return unit === "1" ? listed : `${listed} ${unit}`;
+  }
+  const kind = isCounted(parameter) ? "a whole number" : "a number";
+  const number = unit === "1" ? kind : `${kind} of ${unit}`;
   if (min !== undefined && max !== undefined) return `${number} from ${min} to ${max}`;
   if (min !== undefined) return `${number}, at least ${min}`;
   if (max !== undefined) return `${number}, at most ${max}`;

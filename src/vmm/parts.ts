@@ -7,11 +7,14 @@ import { bareCpu } from "./cpu/bare.ts";
 import { binaryTranslation } from "./cpu/binary-translation.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
 import { paravirtual } from "./cpu/paravirtual.ts";
+import { processTracing } from "./cpu/process-tracing.ts";
 import { bareDisk, bareNetwork } from "./io/bare.ts";
 import { driverDomainDisk, driverDomainNetwork } from "./io/driver-domain.ts";
 import { emulatedDisk, emulatedNetwork } from "./io/emulated.ts";
 import { hostedDisk, hostedNetwork } from "./io/hosted.ts";
 import { splitDriverDisk, splitDriverNetwork } from "./io/split-driver.ts";
+import { tapNetwork } from "./io/tap.ts";
+import { ubdDisk } from "./io/ubd.ts";
 import { vmkernelDisk, vmkernelNetwork, vmxnet } from "./io/vmkernel.ts";
 import { xenDriversDisk, xenDriversNetwork } from "./io/xen-drivers.ts";
 import { ballooning } from "./memory/ballooning.ts";
@@ -27,7 +30,7 @@ import { largePages } from "./memory/large-pages.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { pageSharing } from "./memory/page-sharing.ts";
 import { patching } from "./memory/patching.ts";
-import { harvester, nova, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
+import { harvester, nova, onDemand, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
@@ -47,11 +50,13 @@ import { xenBalloon } from "./memory/xen-balloon.ts";
 import { xlh } from "./memory/xlh.ts";
 import { bareMmu } from "./mmu/bare.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
+import { hostMappings } from "./mmu/host-mappings.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { bvt } from "./scheduler/bvt.ts";
 import { credit } from "./scheduler/credit.ts";
+import { goodness } from "./scheduler/goodness.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 import { sedf } from "./scheduler/sedf.ts";
 
@@ -63,6 +68,7 @@ export {
   binaryTranslation,
   hardwareAssist,
   paravirtual,
+  processTracing,
   bareDisk,
   bareNetwork,
   driverDomainDisk,
@@ -73,6 +79,8 @@ export {
   hostedNetwork,
   splitDriverDisk,
   splitDriverNetwork,
+  tapNetwork,
+  ubdDisk,
   vmkernelDisk,
   vmkernelNetwork,
   vmxnet,
@@ -95,6 +103,7 @@ export {
   patching,
   harvester,
   nova,
+  onDemand,
   opendc,
   openshift,
   ovirt,
@@ -117,11 +126,13 @@ export {
   xlh,
   bareMmu,
   directPaging,
+  hostMappings,
   nestedPaging,
   shadowPaging,
   unsyncShadowPaging,
   bvt,
   credit,
+  goodness,
   proportionalShareCpu,
   sedf,
 };
@@ -135,6 +146,7 @@ export const PARTS: readonly PartDefinition[] = [
   binaryTranslation.definition,
   hardwareAssist.definition,
   paravirtual.definition,
+  processTracing.definition,
   bareDisk.definition,
   bareNetwork.definition,
   driverDomainDisk.definition,
@@ -145,6 +157,8 @@ export const PARTS: readonly PartDefinition[] = [
   hostedNetwork.definition,
   splitDriverDisk.definition,
   splitDriverNetwork.definition,
+  tapNetwork.definition,
+  ubdDisk.definition,
   vmkernelDisk.definition,
   vmkernelNetwork.definition,
   vmxnet.definition,
@@ -167,6 +181,7 @@ export const PARTS: readonly PartDefinition[] = [
   patching.definition,
   harvester.definition,
   nova.definition,
+  onDemand.definition,
   opendc.definition,
   openshift.definition,
   ovirt.definition,
@@ -189,11 +204,13 @@ export const PARTS: readonly PartDefinition[] = [
   xlh.definition,
   bareMmu.definition,
   directPaging.definition,
+  hostMappings.definition,
   nestedPaging.definition,
   shadowPaging.definition,
   unsyncShadowPaging.definition,
   bvt.definition,
   credit.definition,
+  goodness.definition,
   proportionalShareCpu.definition,
   sedf.definition,
 ];

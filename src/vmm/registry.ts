@@ -7,13 +7,15 @@ import { esx6 } from "./esx-6.ts";
 import { esx } from "./esx.ts";
 import { kvmShadow } from "./kvm-shadow.ts";
 import { kvm } from "./kvm.ts";
+import { linux } from "./linux.ts";
 import { native } from "./native.ts";
+import { uml } from "./uml.ts";
 import { workstation } from "./workstation.ts";
 import { xenHvm } from "./xen-hvm.ts";
 import { xenPv1 } from "./xen-pv-1.ts";
 import { xenPv } from "./xen-pv.ts";
 
-export { native, esx3, esx4, esx5, esx6, esx, kvmShadow, kvm, workstation, xenHvm, xenPv1, xenPv };
+export { native, esx3, esx4, esx5, esx6, esx, kvmShadow, kvm, linux, uml, workstation, xenHvm, xenPv1, xenPv };
 
 /** Every VMM of the package. */
 export const VMMS: readonly Vmm[] = [
@@ -25,6 +27,8 @@ export const VMMS: readonly Vmm[] = [
   esx,
   kvmShadow,
   kvm,
+  linux,
+  uml,
   workstation,
   xenHvm,
   xenPv1,

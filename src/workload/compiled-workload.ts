@@ -64,6 +64,8 @@ export interface CompiledWorkload {
   readonly warmupUs: number;
   /** Disk shares of its VM; absent: normal. */
   readonly diskShares?: ShareLevel | number;
+  /** A request that takes longer has no good response, microseconds. Absent: good responses are not counted. */
+  readonly goodUs?: number;
   /** When its VM is to start; absent: it is up before the simulation begins. The stream begins then, too. */
   readonly startUs?: number;
 }

@@ -145,6 +145,20 @@ describe("a machine", () => {
     });
   });
 
+  test("has an SMP kernel only where the locks are counted and priced", () => {
+    const smp = MACHINE.replace("kernel: linux-2.4", "kernel: linux-2.4\nsmp-kernel: true");
+    const price = "  hardware.locked-instruction: { value: 120, unit: cycles, kind: published, source: S }\n";
+    expect(problems(() => loadMachine(write("m.yaml", smp)))[0]).toContain(
+      "smp-kernel: needs costs.hardware.locked-instruction, which is not given",
+    );
+    const priced = smp.replace("kernel-paths:", `${price}kernel-paths:`);
+    expect(loadMachine(write("m.yaml", priced)).profile.smpKernel).toBe(true);
+    const other = priced.replace("kernel: linux-2.4", "kernel: linux-6.1");
+    expect(problems(() => loadMachine(write("m.yaml", other)))[0]).toContain(
+      "smp-kernel: the locks of linux-6.1 are not counted",
+    );
+  });
+
   test("says how its network interface interrupts", () => {
     const interrupts = "network-interrupts: { packets: 5, held: 50us, delay: 70us, kind: assumed, source: S }\n";
     const { profile, numbers } = loadMachine(write("m.yaml", MACHINE + interrupts));
@@ -233,7 +247,19 @@ describe("a machine", () => {
       '"base" counts cycles of linux-6.1, expected cycles of linux-2.4',
     );
     const missing = MACHINE.replace("title: M", "title: M\nbase: bose");
-    expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(/m\.yaml:3:7: base: .*bose\.yaml/);
+    expect(problems(() => loadMachine(write("m.yaml", missing)))[0]).toMatch(
+      /m\.yaml:3:7: base: there is no machine "bose" here; did you mean "base"\?$/,
+    );
+  });
+
+  test("has the build of a kernel only with what is known of it", () => {
+    const built = MACHINE.replace("kernel: linux-2.4", "kernel: linux-2.4\nkernel-build: rhel-3");
+    const [problem] = problems(() => loadMachine(write("m.yaml", built)));
+    expect(problem).toContain(
+      "kernel-build: rhel-3 is known as linux-2.4 with page-table x86-64 only, not as linux-2.4 with ia32",
+    );
+    const machine = write("m.yaml", built.replace("page-table: ia32", "page-table: x86-64"));
+    expect(loadMachine(machine).profile.kernelBuild).toBe("rhel-3");
   });
 
   test("gives costs by rules, in time, and for what its base leaves open", () => {

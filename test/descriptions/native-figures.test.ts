@@ -31,6 +31,16 @@ function problems(contents: string): string {
 }
 
 describe("native figures", () => {
+  test("of an SMP kernel contain its locks, which are no part of the length of a path", () => {
+    const smp = readFileSync("machines/xeon-2.4-sosp03-smp.yaml", "utf8");
+    const figure = "kernel-paths:\n  syscall-null: { native: 0.53us, operation: null-call, source: S }";
+    const { profile } = loadMachine(write(smp.replace("kernel-paths: {}", figure)));
+    const before = loadMachine("machines/xeon-2.4-sosp03.yaml").profile;
+    // 0.08 us are 192 cycles, and a null call has one barrier of 120.
+    expect(profile.kernelPaths["syscall-null"] - before.kernelPaths["syscall-null"]).toBe(192 - 120);
+    expect(profile.kernelPaths["syscall-null-io"]).toBe(before.kernelPaths["syscall-null-io"]);
+  });
+
   test("leave the lengths of the kernel paths, whatever they are", () => {
     const doubled = XEON.replace("native: 1.28us", "native: 2.56us").replace("native: 66us", "native: 99us");
     const before = loadMachine("machines/xeon-2.4-sosp03.yaml").profile;

@@ -9,7 +9,9 @@ const part = (slot: Slot, name: string, parameters = {}, role?: string) =>
   definePart({ slot, name, summary: name, parameters, ...(role && { role }), create: () => ({}) as never });
 const pagesPerSecond = { summary: "", default: 200, unit: "pages/s", min: 1, max: 1000 };
 const interVm = { summary: "", default: true };
-const sharing = part("memory", "page-sharing", { pagesPerSecond, interVm }, "page sharing");
+const batch = { summary: "", default: 32, unit: "pages", min: 1 };
+const block = { summary: "", default: 1, unit: "MiB", choices: [1, 2, 4, 8] };
+const sharing = part("memory", "page-sharing", { pagesPerSecond, interVm, batch, block }, "page sharing");
 const ksm = part("memory", "ksm", {}, "page sharing");
 const ballooning = part("memory", "ballooning");
 const swap = part("memory", "host-swap");
@@ -90,7 +92,7 @@ describe("changing a VMM", () => {
     ];
     for (const way of ways) expect(changed(esx, way).allocation.parameters).toEqual({ idleMemoryTax: 0 });
     const { memory } = changed(esx, { "memory.page-sharing": { pagesPerSecond: "100 pages/s" } });
-    expect(memory[0].parameters).toEqual({ pagesPerSecond: 100, interVm: true });
+    expect(memory[0].parameters).toEqual({ pagesPerSecond: 100, interVm: true, batch: 32, block: 1 });
   });
 
   it("replaces all mechanisms or takes them away", () => {
@@ -141,6 +143,8 @@ describe("changing a VMM", () => {
     ],
     [{ "memory.page-sharing": { pagesPerSecond: -1 } }, "expected a number of pages/s from 1 to 1000, not -1"],
     [{ "memory.page-sharing": { pagesPerSecond: "10 pages" } }, 'from 1 to 1000, not "10 pages"'],
+    [{ "memory.page-sharing": { batch: 1.5 } }, "expected a whole number of pages, at least 1, not 1.5"],
+    [{ "memory.page-sharing": { block: 3 } }, "expected 1, 2, 4 or 8 MiB, not 3"],
     [{ "memory.page-sharing": { interVm: 1 } }, "expected on or off, not 1"],
     [{ "memory.page-sharing": 5 }, "expected on, off or { parameter: value }, not 5"],
     [{ "memory.ballooning": { x: 1 } }, 'ballooning has no parameter "x"; it takes none'],

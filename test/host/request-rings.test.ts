@@ -14,6 +14,7 @@ import { kvm } from "../../src/vmm/kvm.ts";
 import { native } from "../../src/vmm/native.ts";
 import { splitDriverDisk, splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
 import { xenDriversDisk } from "../../src/vmm/io/xen-drivers.ts";
+import { workstation } from "../../src/vmm/workstation.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
@@ -68,6 +69,9 @@ describe("rings of block requests", () => {
     // virtio: 128 requests of 126 pages, and nobody between ring and disk.
     const virtio = { entries: 128, pagesPerRequest: 126, underWay: Infinity, sharing: undefined };
     expect(kvm.disk.definition.queueOf?.(kvm.disk.parameters)).toMatchObject(virtio);
+    // A process that calls its host, and has an answer when the call is over.
+    const hosted = { entries: 1, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
+    expect(workstation.disk.definition.queueOf?.(workstation.disk.parameters)).toEqual(hosted);
     const network = splitDriverNetwork();
     expect(network.definition.queueOf?.(network.parameters)).toMatchObject({ entries: 256, inTurn: 1 });
   });
@@ -332,6 +336,27 @@ describe("a host whose guests share rings and dom0", () => {
     const [queued] = latencies(runHost({ ...native, maxGuests: 2 }, profile, [reader, writer], 40_000, prices(0)));
     expect(ringed).toBeLessThan(2 * boundMs);
     expect(queued).toBeGreaterThan(4000 * pageMs);
+  });
+
+  it("has a process of VMware Workstation ask for one thing after the other, so that a neighbour waits for one of them", () => {
+    const { writeCache: _, ...disk } = profile.disk;
+    const scattered = workload(
+      "scattered",
+      (stream) => {
+        for (let i = 0; i < 200; i++) {
+          stream.add(Op.Request, 0, 0, 0);
+          stream.add(Op.WriteFile, 20 * i, 1, 1);
+        }
+      },
+      8,
+    );
+    const accesses = (vmm: Vmm): number => {
+      const [mine] = latencies(runHost(vmm, { ...profile, disk }, [reader, scattered], 40_000, prices(0)));
+      return (1000 * mine) / disk.positioningUs;
+    };
+    // Its own access, and one of the other's at most; else one of each of the other's threads, but for the first of six.
+    expect(accesses({ ...workstation, memory: [] })).toBeLessThan(2.1);
+    expect(accesses({ ...native, maxGuests: 2 })).toBeGreaterThan((1 + 5 * 9) / 6);
   });
 
   it("lets a guest of KVM have 128 requests of 126 pages on its ring, and the next when one is answered", () => {

@@ -127,6 +127,26 @@ describe("time", () => {
     expect(metrics.requests_done).toBe(50);
   });
 
+  it("that a response may take to be good, in microseconds, has some of those count that come late, and not all", () => {
+    const work = workload((stream) => {
+      for (let i = 0; i < 10; i++) {
+        stream.add(Op.Request, 0, 1000 * i, 1);
+        stream.add(Op.Compute, 3 * MS);
+      }
+    });
+    const goods = (goodUs?: number): unknown => {
+      const beside = { ...work, name: "beside", ...(goodUs !== undefined && { goodUs }) };
+      const { vms } = runHost(single, profile, [beside, work], 4096, free);
+      return vms && [vms.columns.at(-1), vms.rows.map((row) => row.at(-1))];
+    };
+    // The i-th of either guest takes 3 (i + 1) - i ms; each has a processor. The other says nothing: all of its responses are good.
+    expect(goods(2999)).toEqual(["requests_good", [0, 10]]);
+    expect(goods(3000)).toEqual(["requests_good", [1, 10]]);
+    expect(goods(11_500)).toEqual(["requests_good", [5, 10]]);
+    expect(goods(21_000)).toEqual(["requests_good", [10, 10]]);
+    expect(goods()).not.toContain("requests_good");
+  });
+
   it("of requests that come too fast is spent in the queue", () => {
     const work = workload((stream) => {
       for (let i = 0; i < 10; i++) {

@@ -2,10 +2,12 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { credit } from "../../src/vmm/scheduler/credit.ts";
+import { goodness } from "../../src/vmm/scheduler/goodness.ts";
 import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share.ts";
 import { sedf } from "../../src/vmm/scheduler/sedf.ts";
-import { type CpuHost, fluidRates, MS, runCpus, type TestVcpu } from "./cpu-host.ts";
-import { profile } from "./fixtures.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { type CpuHost, fluidRates, MS, runCpus, settings, type TestVcpu } from "./cpu-host.ts";
+import { buildHost, profile } from "./fixtures.ts";
 
 const RUNS = { numRuns: 40 };
 const shares = fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 12 });
@@ -17,6 +19,7 @@ const SCHEDULERS = [
   { name: "sedf", part: sedf(), partitioned: true },
   { name: "credit", part: credit(), partitioned: false },
   { name: "proportional-share", part: proportionalShareCpu(), partitioned: false },
+  { name: "goodness", part: goodness(), partitioned: false },
 ];
 
 /** What every vCPU gets from its own pCPU, where vCPUs stay where they are put: the i-th on pCPU i mod n. */
@@ -363,5 +366,74 @@ describe("proportional-share", () => {
     const { used } = runCpus({ part: proportionalShareCpu(), cpus: 1, vcpus, cycles: 20_000 * MS });
     // 20 % at the limit; a third of the rest would be less than the second one's reservation.
     [0.2, 0.5, 0.3].forEach((rate, i) => expect(lastOf(used)[i] / (20_000 * MS)).toBeCloseTo(rate, 1));
+  });
+});
+
+describe("goodness", () => {
+  const TICK = 10 * MS;
+
+  it("gives equals turns of six ticks, one after the other", () => {
+    for (const count of [2, 5]) {
+      const vcpus = Array.from({ length: count }, () => ({}));
+      const { used } = runCpus({ part: goodness(), cpus: 1, vcpus, cycles: 6 * count * TICK * 4, sampleEvery: TICK });
+      const runners = used.map((sample, k) => sample.findIndex((cycles, i) => cycles > (used[k - 1]?.[i] ?? 0)));
+      for (let turn = 0; turn < runners.length; turn += 6) {
+        expect(new Set(runners.slice(turn, turn + 6)).size).toBe(1);
+      }
+      // In each round everybody has one turn.
+      for (let round = 0; round < runners.length; round += 6 * count) {
+        expect(new Set(runners.slice(round, round + 6 * count)).size).toBe(count);
+      }
+    }
+  });
+
+  // Otherwise it does not: counters are filled again as soon as nobody who waits has ticks left, also of who runs elsewhere,
+  // whose turn then has no end.
+  it("gives equals equal time, to some turns, where each CPU can have as many", () => {
+    fc.assert(
+      fc.property(cpus, fc.integer({ min: 1, max: 6 }), (count, each) => {
+        const vcpus = Array.from({ length: count * each }, () => ({}));
+        const { used } = runCpus({ part: goodness(), cpus: count, vcpus, cycles: 10_000 * MS });
+        for (const cycles of lastOf(used)) {
+          expect(Math.abs(cycles - (10_000 * MS) / each)).toBeLessThanOrEqual(24 * TICK);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it("divides a CPU by the ticks that shares stand for", () => {
+    const vcpus: TestVcpu[] = [{ shares: 0.5 }, { shares: 1 }, { shares: 1.5 }];
+    const { used } = runCpus({ part: goodness(), cpus: 1, vcpus, cycles: 18 * 50 * TICK });
+    expect(lastOf(used)).toEqual([150 * TICK, 300 * TICK, 450 * TICK]);
+  });
+
+  it("lets who has slept run at once: it has kept half of its ticks on top of new ones", () => {
+    const vcpus: TestVcpu[] = [{}, {}, {}, { runs: MS / 10, every: 11 * MS }];
+    const { delays } = runCpus({ part: goodness(), cpus: 1, vcpus, cycles: 5000 * MS });
+    const atOnce = delays[3].filter((delay) => delay === MS / 10);
+    expect(atOnce.length / delays[3].length).toBeGreaterThan(0.9);
+  });
+
+  it("lets four processes each go on where they ran before, as long as two CPUs are enough for that", () => {
+    const { scheduler } = buildHost({ ...esx, memory: [], scheduler: goodness() }, 1, { ...profile, cores: 2 });
+    for (let process = 0; process < 4; process++) {
+      scheduler.add(settings());
+      scheduler.ready(process, true, 0);
+    }
+    const running = [0, 1].map((cpu) => scheduler.pick(cpu, 0));
+    const homes = [0, 1, 2, 3].map(() => new Set<number>());
+    for (let now = TICK; now < 600 * TICK; now += TICK) {
+      for (const [cpu, process] of running.entries()) {
+        homes[process].add(cpu);
+        scheduler.tick(process);
+      }
+      for (const [cpu, process] of running.entries()) {
+        if (!scheduler.mustYield(process)) continue;
+        scheduler.ready(process, false, now);
+        running[cpu] = scheduler.pick(cpu, now);
+      }
+    }
+    expect(homes.map(({ size }) => size)).toEqual([1, 1, 1, 1]);
   });
 });

@@ -222,5 +222,5 @@ function problemsOf(blockMib: number): readonly string[] {
 
 it("has blocks as VMFS has, and says so of others", () => {
   expect([1, 2, 4, 8].flatMap(problemsOf)).toEqual([]);
-  expect(problemsOf(3)).toEqual(["vmkernel blockMib: a volume has blocks of 1, 2, 4 or 8 MiB, not 3"]);
+  expect(problemsOf(3)).toEqual(["vmkernel block-mib: expected 1, 2, 4 or 8 MiB, not 3"]);
 });

@@ -423,13 +423,34 @@ describe("hosted I/O", () => {
 });
 
 it("an emulated device leaves the guest for every access: two switches of domain and a process woken up each", () => {
-  const { events } = use(emulatedNetwork({ submitAccesses: 2, interruptAccesses: 3 }), (path) => {
-    send(path, 1);
-    receive(path, 1);
+  let entries = 0;
+  const meter = new Meter();
+  const part = emulatedNetwork({ submitAccesses: 2, interruptAccesses: 3 });
+  const path = part.definition.create(part.parameters, {
+    ...contextOn(meter),
+    vmmEntry: { ...FREE_ENTRY, enter: () => void entries++ },
   });
+  send(path, 1);
+  receive(path, 1);
+  const events = meter.ledger.eventsByCause();
   // The interrupt itself wakes the device model, too.
-  expect([events["io.emulated.exit"], events["io.backend.device-model"]]).toEqual([5, 6]);
+  expect([entries, events["io.backend.device-model"]]).toEqual([5, 6]);
   expect(events["io.backend.domain-switch"]).toBe(12);
+});
+
+it("the process of an emulated device makes four system calls for an access, one of them a hypercall", () => {
+  const [one, two] = [1, 2].map((submitAccesses) => {
+    const { cycles } = use(emulatedNetwork({ submitAccesses, interruptAccesses: 0 }), (path) =>
+      path.submit(PACKET, true),
+    );
+    return cycles["io.backend.device-model"];
+  });
+  // select, read, write, ioctl; select() takes as long as a stat().
+  const paths = XEON.kernelPaths;
+  const calls = 4 * (primitiveCost(XEON, "hardware.system-call") + primitiveCost(XEON, "xen.fast-system-call"));
+  const kernel = paths["syscall-stat"] + 3 * paths["syscall-null-io"] + paths["context-switch"];
+  const hypervisor = primitiveCost(XEON, "xen.hypercall") + primitiveCost(XEON, "xen.event-upcall");
+  expect(two - one).toBe(calls + kernel + hypervisor);
 });
 
 it("a bare device is told once of a burst", () => {

@@ -6,6 +6,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { nestedPaging } from "../../src/vmm/mmu/nested-paging.ts";
 import { native } from "../../src/vmm/native.ts";
 import type { VmmEntry } from "../../src/vmm/monitor-contract.ts";
+import { uml } from "../../src/vmm/uml.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 
@@ -37,7 +38,7 @@ export const CACHED_64 = { ...XEON_64, pageWalkCache: { entries: 3 }, nestedTlb:
 /** Nested paging by itself: the guest runs on a bare CPU. */
 export const nested: Vmm = { ...native, name: "nested", mmu: nestedPaging() };
 
-export const VMMS: readonly Vmm[] = [native, esx, xenPv, nested];
+export const VMMS: readonly Vmm[] = [native, esx, xenPv, nested, uml];
 
 /** For parts that are tried without a cpu part: entering the VMM costs nothing. */
 export const FREE_ENTRY: VmmEntry = { enter: () => {}, forwardFault: () => {}, tracedWrite: () => true };

@@ -145,7 +145,7 @@ describe("the VMM is entered", () => {
     mmu.activate(0);
     mmu.retire(0);
     expect(meter.now).toBe(before);
-    mmu.raiseFault();
+    mmu.raiseFault(true);
     mmu.invalidate(9);
     mmu.invalidate(ALL_PAGES);
     mmu.switchRoot(0);

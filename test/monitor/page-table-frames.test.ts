@@ -10,7 +10,7 @@ import { buildMachine } from "../../src/sim/monitor-machine.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { native } from "../../src/vmm/native.ts";
-import { LINUX_6_1, SMALL_GUEST, VMMS, XEON, XEON_64 } from "./machines.ts";
+import { LINUX_6_1, PENTIUM_4, SMALL_GUEST, VMMS, XEON, XEON_64 } from "./machines.ts";
 
 /** Pages below one page table of IA-32. */
 const TABLE = 1024;
@@ -76,6 +76,20 @@ it("makes them all anew for one of Linux 6.1", () => {
   expect(watched.ended.length).toBe(first);
   forkAndExit(watched, 1);
   expect(watched.made.length).toBe(2 * first);
+});
+
+it("makes and frees them all for one of Red Hat Enterprise Linux 3, in three places of its second level", () => {
+  for (const vmm of [native, esx]) {
+    const { kernel, made, ended } = watch(vmm, PENTIUM_4);
+    const frames = kernel.frames.kernel;
+    kernel.fork();
+    // Root and second level; on each of the two below: program, heap in the area of mappings, stack.
+    expect([vmm.name, made.length, ended.length]).toEqual([vmm.name, 2 + 3 + 3, 0]);
+    kernel.exit();
+    expect(new Set(ended)).toEqual(new Set(made));
+    expect(ended.length).toBe(made.length);
+    expect(kernel.frames.kernel).toBe(frames);
+  }
 });
 
 it("keeps 50 empty tables, and of more 25", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Cache } from "../../src/machine/cache.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -12,17 +13,22 @@ const ROOT = 0;
 const TABLE = 1;
 const MAPPED = Pte.Present | Pte.User | Pte.Writable;
 
-function guest(more: Parameters<typeof shadowPaging>[0] = {}): {
+/** `cachePages`: size of a cache in which any page may lie anywhere. */
+function guest(
+  more: Parameters<typeof shadowPaging>[0] = {},
+  cachePages?: number,
+): {
   mmu: ShadowPaging;
   count: (cause: string) => number;
 } {
   const meter = new Meter();
+  const cache = cachePages && new Cache({ bytes: cachePages * 4096, ways: cachePages, lineBytes: 64 }, 1, meter);
   const hardware = { profile: XEON, meter, tlb: new Tlb(64, 64), pageTableFormat: PAGE_TABLE_FORMATS.ia32 };
   const machineFrames = Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame);
   const { definition, parameters } = binaryTranslation();
   const vmmEntry = definition.create(parameters, hardware);
   const settings = { shadowTables: 16, outOfSync: false, writesAllowed: 3, ...more };
-  const mmu = new ShadowPaging(settings, { ...hardware, machineFrames, vmmEntry });
+  const mmu = new ShadowPaging(settings, { ...hardware, machineFrames, vmmEntry, ...(cache && { cache }) });
   mmu.useAsTable(ROOT, 1);
   mmu.useAsTable(TABLE, 0);
   mmu.writeEntry(ROOT, 0, entryOf(TABLE, MAPPED), "set");
@@ -189,6 +195,45 @@ describe("a table that is written often", () => {
     mmu.invalidate(3);
     expect(mmu.access(3, false)).toBe(GUEST_FAULT);
     expect(count("vmm.shadow.resynchronize")).toBe(0);
+  });
+});
+
+describe("a switch to another address space", () => {
+  const OTHER_ROOT = 2;
+  const OTHER_TABLE = 3;
+  /** Each has a root, a table and a shadow of either: 4 pages of 64 lines. */
+  const LINES = 4 * 64;
+
+  function linesPerSwitch(cachePages: number): number[] {
+    const { mmu, count } = guest({}, cachePages);
+    mmu.useAsTable(OTHER_ROOT, 1);
+    mmu.useAsTable(OTHER_TABLE, 0);
+    mmu.writeEntry(OTHER_ROOT, 0, entryOf(OTHER_TABLE, MAPPED), "set");
+    mmu.writeEntry(OTHER_TABLE, 3, entryOf(88, MAPPED), "set");
+    // A large page has no table to read.
+    mmu.writeEntry(OTHER_ROOT, 1, entryOf(0, MAPPED | Pte.LargePage), "set");
+    mmu.access(3, false);
+    mmu.switchRoot(OTHER_ROOT);
+    mmu.access(3, false);
+    return [ROOT, OTHER_ROOT, ROOT, OTHER_ROOT, ROOT].map((root) => {
+      const before = count("hardware.cache-line-fill");
+      mmu.switchRoot(root);
+      return count("hardware.cache-line-fill") - before;
+    });
+  }
+
+  it("finds its tables and their shadows in a cache that holds those of both", () => {
+    expect(linesPerSwitch(8).slice(2)).toEqual([0, 0, 0]);
+  });
+
+  it("fills all of them in again where the cache is one page smaller", () => {
+    expect(linesPerSwitch(7).slice(2)).toEqual([LINES, LINES, LINES]);
+  });
+
+  it("reads nothing where the machine describes no cache", () => {
+    const { mmu, count } = guest();
+    mmu.switchRoot(ROOT);
+    expect(count("hardware.cache-line-fill")).toBe(0);
   });
 });
 

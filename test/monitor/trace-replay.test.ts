@@ -6,7 +6,7 @@ import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
-import { KERNEL_VERSIONS } from "../../src/guest/kernel-version.ts";
+import { kernelVersion } from "../../src/guest/kernel-version.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { bootForTrace, replayReferences, replayTrace, type TraceReplay } from "../../src/sim/trace-replay.ts";
 import type { Part, Vmm } from "../../src/vmm/contract.ts";
@@ -78,7 +78,7 @@ function outcome(vmm: Vmm, machine: MachineProfile, trace: ReferenceTrace, fork:
     for (const page of pages) kernel.touch(page, true, 0);
     kernel.fork();
   }
-  const { anonymousStart } = KERNEL_VERSIONS[machine.kernel].layout;
+  const { anonymousStart } = kernelVersion(machine).layout;
   if (fast) replayReferences(boot, trace, pages, anonymousStart);
   else {
     for (let i = 0; i < trace.length; i++) kernel.touch(pages[trace.page[i]], (trace.kind[i] & 2) !== 0, 0);

@@ -8,9 +8,7 @@ import { Op, type OperationStream, OperationStreamBuilder } from "../../workload
 const SERVER = "typical-server";
 const SERVERS = 4;
 const SEED = 1;
-/** Requests arrive for so long; what is answered until the last of them has had its time counts. */
-const ARRIVALS_US = 10e6;
-/** SPECweb2005 (from memory): a page is good up to 3 s after it was asked for. */
+/** SPECweb2005, workloads Ecommerce and Support (from memory): a page is good up to 3 s after it was asked for. */
 const GOOD_US = 3e6;
 
 /** The second process of its guest: a server does not touch memory of the hog. */
@@ -19,16 +17,20 @@ const HOG_PROCESS = 1;
 /** What takes all it can get: a workload, and requests of it that are more than can be done in the time. */
 export interface Hog {
   readonly workload: string;
+  /** The only activity of the workload that it has; absent: all of them. */
+  readonly activity?: string;
   readonly requests: number;
 }
 
-/** Four servers, the last of which has the hog beside it, if there is one. */
-export function servers(hog: Hog | undefined): readonly CompiledWorkload[] {
+/** Four servers that are asked for something for so long, the last of which has the hog beside it, if there is one. */
+export function servers(seconds: number, hog: Hog | undefined): readonly CompiledWorkload[] {
   const loaded = named(SERVER);
-  const during = { ...loaded, workload: { ...loaded.workload, durationUs: ARRIVALS_US } };
+  const arrivalsUs = 1e6 * seconds;
+  const during = { ...loaded, workload: { ...loaded.workload, durationUs: arrivalsUs } };
   const guests = Array.from({ length: SERVERS }, (_, index) => ({
     ...compileGuest(during, SEED, index),
-    durationUs: ARRIVALS_US + GOOD_US,
+    durationUs: arrivalsUs + GOOD_US,
+    goodUs: GOOD_US,
     warmupUs: 0,
   }));
   const last = guests[SERVERS - 1];
@@ -37,20 +39,27 @@ export function servers(hog: Hog | undefined): readonly CompiledWorkload[] {
   return [...guests.slice(0, -1), beside];
 }
 
+/** A VM with a hog and nothing else, each of whose threads does one request. */
+export function alone(hog: Hog): CompiledWorkload {
+  const loaded = named(hog.workload);
+  return compileGuest(endless(loaded, { ...hog, requests: loaded.workload.guest.threads }), SEED, SERVERS - 1);
+}
+
 function named(workload: string): LoadedWorkload {
   return loadWorkload(locate("workloads", workload, "."));
 }
 
-function withHog(server: CompiledWorkload, { workload, requests }: Hog): Pick<CompiledWorkload, "guest" | "stream"> {
-  const hog = compileGuest(endless(named(workload), requests), SEED, SERVERS - 1);
+function withHog(server: CompiledWorkload, hogOf: Hog): Pick<CompiledWorkload, "guest" | "stream"> {
+  const hog = compileGuest(endless(named(hogOf.workload), hogOf), SEED, SERVERS - 1);
   return { guest: together(server.guest, hog.guest), stream: besideHog(server, hog) };
 }
 
-function endless(loaded: LoadedWorkload, requests: number): LoadedWorkload {
+function endless(loaded: LoadedWorkload, { activity, requests }: Hog): LoadedWorkload {
   const { workload } = loaded;
   const { work } = workload;
   if (work.kind !== "closed") throw new Error(`${workload.name} does not send its requests one after the other`);
-  return { ...loaded, workload: { ...workload, work: { ...work, requests } } };
+  const activities = work.activities.filter(({ name }) => activity === undefined || name === activity);
+  return { ...loaded, workload: { ...workload, work: { ...work, activities, requests } } };
 }
 
 /**

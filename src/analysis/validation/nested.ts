@@ -4,57 +4,90 @@
  *
  * The Core 2 stands for the machines, whose processors cache no part of a walk in the model and had no nested paging: it is
  * the only one for which binary translation, shadow paging and exits are all priced from measurements of one source.
+ *
+ * Software MMU means something else on either machine. AMD's processors have segment limits in long mode again, so that
+ * translated code can be kept out of the VMM: ESX runs all guests by binary translation there. Intel's have none, and a 64-bit
+ * guest runs on VT-x in any case (VMware 2009, ESX Monitor Modes; the blog entry on EPT names Xeons of the series 5500). Those
+ * are Nehalems, whose exits are short and leave the TLB alone.
+ *
+ * Not held against: the gain from caching both dimensions of a walk (Bhargava et al. 2008), which is as large as the share of
+ * time that a program waits for its TLB, and nobody has given that of its programs; and agile paging (Gandhi et al. 2016).
  */
 import type { Bench, ValidationRow, ValidationSet, VmmReference } from "./validation-set.ts";
 
 const MACHINE = "core2-asplos06";
-const SOFTWARE_MMU: VmmReference = "esx-3";
-const HARDWARE_MMU: VmmReference = "esx-4";
-
-const SWITCHES =
-  "the largest gain is that of a process switch, and what one costs with shadow page tables is known from VMware Workstation of 2003 alone";
+const NEHALEM = { taggedTlb: true, exitCycles: 1009 };
+const COMPARISONS = {
+  rvi: { software: "esx-3", hardware: "esx-4" },
+  ept: {
+    software: { "esx-3": { cpu: { "hardware-assist": NEHALEM } } },
+    hardware: { "esx-4": { cpu: { "hardware-assist": NEHALEM } } },
+  },
+} as const satisfies Record<string, Record<"software" | "hardware", VmmReference>>;
+type Processor = keyof typeof COMPARISONS;
 
 /**
  * As VMware's, by what they are made of: a fault that becomes a signal (segv), a process made and ended (pcd, fw), a switch by a
- * pipe, which is written and read (nps); the names are from memory.
+ * pipe, which is written and read (nps); the names are from memory. Both take 2.09 us on a Pentium 4 of 1.9 GHz, and two null
+ * I/Os 1.86 (lmbench on Linux 2.4.18, Nakajima 2002, linux-kernel).
  */
 const MICROBENCHMARKS: readonly Readonly<Record<string, number>>[] = [
   { "prot-fault": 1 },
   { "fork-proc": 1 },
   { "2p/0K": 1, "null-io": 2 },
 ];
+const SWITCHES =
+  "the largest gain is that of a process switch, and what one costs with shadow page tables is known from VMware Workstation of " +
+  "2003 alone; forks and faults stay below the source's largest";
+
+/**
+ * The sources' benchmarks, as far as there is work of the kind: compilation (of Apache there), SQL Server and orders entered
+ * into a database. A server of Windows desktops is missing.
+ */
+const BENCHMARKS = ["asplos-kernel-build-core2", "sosp03-osdb-ir", "sosp03-osdb-oltp"];
+const SLOWED_TOO_LITTLE =
+  "shadow paging slows a compilation down too little, as in the rows aa06.kcompile, and this one, of a kernel, starts fewer " +
+  "processes than that of Apache by libtool";
 
 function referencesPerMiss(bench: Bench, vmm: VmmReference): number {
   const { events } = bench.operation(MACHINE, vmm, "tlb-miss");
   return events["page-walk-reference"] / events["hardware.tlb-miss"];
 }
 
-/** How much faster, in per cent. */
-function gain(software: number, hardware: number): number {
-  return 100 * (software / hardware - 1);
+/** How much faster the hardware MMU is at what takes longest by comparison without it, in per cent. */
+function largestGain<T>(
+  processor: Processor,
+  works: readonly T[],
+  cost: (vmm: VmmReference, work: T) => number,
+): number {
+  const { software, hardware } = COMPARISONS[processor];
+  return Math.max(...works.map((work) => 100 * (cost(software, work) / cost(hardware, work) - 1)));
 }
 
-function largestGain(bench: Bench): number {
-  const cost = (vmm: VmmReference, parts: Readonly<Record<string, number>>): number =>
-    Object.entries(parts).reduce((sum, [name, times]) => sum + times * bench.operation(MACHINE, vmm, name).cost, 0);
-  return Math.max(...MICROBENCHMARKS.map((parts) => gain(cost(SOFTWARE_MMU, parts), cost(HARDWARE_MMU, parts))));
+function microbenchmarkGain(bench: Bench, processor: Processor): number {
+  return largestGain(processor, MICROBENCHMARKS, (vmm, parts) =>
+    Object.entries(parts).reduce((sum, [name, times]) => sum + times * bench.operation(MACHINE, vmm, name).cost, 0),
+  );
 }
 
-const COMPILATION =
-  "the source's largest gain is of one of Apache's compilation, XenApp and SQL Server; shadow paging slows a compilation down too " +
-  "little here, as in the rows aa06.kcompile, and this one, of a kernel, starts fewer processes than that of Apache by libtool";
-
-/** Of a compilation, the benchmark of both sources that starts most processes. */
-function compilationGain(bench: Bench): number {
-  const elapsed = (vmm: VmmReference): number =>
-    bench.workload(MACHINE, vmm, "asplos-kernel-build-core2").metrics.elapsed_ms;
-  return gain(elapsed(SOFTWARE_MMU), elapsed(HARDWARE_MMU));
+function benchmarkGain(bench: Bench, processor: Processor): number {
+  return largestGain(processor, BENCHMARKS, (vmm, work) => bench.workload(MACHINE, vmm, work).metrics.elapsed_ms);
 }
 
-function comparison(processor: "rvi" | "ept"): ValidationRow[] {
+function comparison(processor: Processor): ValidationRow[] {
   return [
-    { id: `nested.${processor}.micro`, role: "prediction", simulate: largestGain, reason: SWITCHES },
-    { id: `nested.${processor}.bench`, role: "prediction", simulate: compilationGain, reason: COMPILATION },
+    {
+      id: `nested.${processor}.micro`,
+      role: "prediction",
+      simulate: (bench) => microbenchmarkGain(bench, processor),
+      reason: SWITCHES,
+    },
+    {
+      id: `nested.${processor}.bench`,
+      role: "prediction",
+      simulate: (bench) => benchmarkGain(bench, processor),
+      reason: SLOWED_TOO_LITTLE,
+    },
   ];
 }
 

@@ -112,14 +112,18 @@ function compileOne(workload: string): CompiledWorkload {
 }
 
 function compileGroup(
-  { workload, count, shares, requests }: BenchGuests,
+  { workload, count, shares, vcpus, requests }: BenchGuests,
   { seconds, warmupSeconds }: BenchHost,
 ): CompiledWorkload[] {
   const loaded = withRequests(loadWorkload(locate("workloads", workload, ".")), requests);
   return compileGuests(loaded, SEED, count).map((compiled, i) => ({
     ...compiled,
     ...(seconds === undefined ? {} : { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),
-    ...(shares === undefined ? {} : { guest: { ...compiled.guest, cpu: { ...USUAL_ENTITLEMENT, shares: shares[i] } } }),
+    guest: {
+      ...compiled.guest,
+      ...(vcpus === undefined ? {} : { vcpus }),
+      ...(shares === undefined ? {} : { cpu: { ...USUAL_ENTITLEMENT, shares: shares[i] } }),
+    },
   }));
 }
 

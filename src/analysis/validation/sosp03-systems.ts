@@ -3,18 +3,38 @@ import type { Bench, ValidationRow, VmmReference } from "./validation-set.ts";
 
 export const SOURCE = "Barham et al. 2003, Xen and the Art of Virtualization";
 export const MACHINE = "xeon-2.4-sosp03";
+/** The same with a kernel that is compiled for both processors. */
+export const SMP_MACHINE = "xeon-2.4-sosp03-smp";
 
 /** The VMM that stands for VMware Workstation 3.2; that for Xen has its drivers in the hypervisor, as Xen 1.x had. */
 const VMWARE: VmmReference = "workstation";
 
-/** Native Linux on one processor, XenLinux, VMware. There is no model of User-Mode Linux. */
-export const SYSTEMS = ["native", "xen", "vmware"] as const;
+/** Native Linux compiled for one processor, XenLinux, VMware, User-Mode Linux. */
+export const SYSTEMS = ["native", "xen", "vmware", "uml"] as const;
 export type System = (typeof SYSTEMS)[number];
 
-export const VMMS: Readonly<Record<System, VmmReference>> = { native: "native", xen: "xen-pv-1", vmware: VMWARE };
+export const VMMS: Readonly<Record<System, VmmReference>> = {
+  native: "native",
+  xen: "xen-pv-1",
+  vmware: VMWARE,
+  uml: "uml",
+};
 
-/** As the ids of tables 3 to 5 call them. */
-const COLUMNS: Readonly<Record<System, string>> = { native: "l-up", xen: "xen", vmware: "vmw" };
+/** A column of tables 3 to 5, as the ids call it. No number is derived from that of the SMP kernel. */
+interface Column {
+  readonly id: string;
+  readonly machine: string;
+  readonly vmm: VmmReference;
+  readonly system?: System;
+}
+
+const COLUMNS: readonly Column[] = [
+  { id: "l-smp", machine: SMP_MACHINE, vmm: "native" },
+  { id: "l-up", machine: MACHINE, vmm: VMMS.native, system: "native" },
+  { id: "xen", machine: MACHINE, vmm: VMMS.xen, system: "xen" },
+  { id: "vmw", machine: MACHINE, vmm: VMMS.vmware, system: "vmware" },
+  { id: "uml", machine: MACHINE, vmm: VMMS.uml, system: "uml" },
+];
 
 /** One row of a table of lmbench figures, in microseconds. */
 export interface TableRow {
@@ -30,22 +50,23 @@ export interface TableRow {
 }
 
 export const ALL: readonly System[] = SYSTEMS;
+export const BUT_UML: readonly System[] = ["native", "xen", "vmware"];
 export const NATIVE: readonly System[] = ["native"];
 export const NONE: readonly System[] = [];
 
-/** The rows of table `table` (`t3`), one for each system. */
+/** The rows of table `table` (`t3`), one for each column. */
 export function tableRows(table: string, rows: readonly TableRow[]): ValidationRow[] {
   return rows.flatMap(({ name, operation = name, corrections = {}, calibrated, reasons = {} }) =>
-    SYSTEMS.map((system): ValidationRow => {
-      const reason = reasons[system];
+    COLUMNS.map(({ id, machine, vmm, system }): ValidationRow => {
+      const reason = system && reasons[system];
       const terms = Object.entries<number>({ [operation]: 1, ...corrections });
-      const cost = (bench: Bench, of: string): number => bench.operation(MACHINE, VMMS[system], of).cost;
+      const cost = (bench: Bench, of: string): number => bench.operation(machine, vmm, of).cost;
       return {
-        id: `xen03.${table}.${COLUMNS[system]}.${name}`,
-        role: calibrated.includes(system) ? "calibration" : "prediction",
+        id: `xen03.${table}.${id}.${name}`,
+        role: system !== undefined && calibrated.includes(system) ? "calibration" : "prediction",
         group: `${table}.${name}`,
         simulate: (bench) =>
-          terms.reduce((sum, [of, sign]) => sum + sign * cost(bench, of), 0) / bench.profile(MACHINE).megahertz,
+          terms.reduce((sum, [of, sign]) => sum + sign * cost(bench, of), 0) / bench.profile(machine).megahertz,
         ...(reason === undefined ? {} : { reason }),
       };
     }),

@@ -14,6 +14,8 @@ export interface BenchGuests {
   readonly count: number;
   /** Of each of them; 1 by default. */
   readonly shares?: readonly number[];
+  /** Of each of them; 1 by default. */
+  readonly vcpus?: number;
   /** How many requests the clients of a closed loop send; absent: as the workload says. */
   readonly requests?: number;
 }

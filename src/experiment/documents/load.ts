@@ -1,8 +1,10 @@
 /** Descriptions and the real inputs they name, from disk. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { digest } from "../../core/digest.ts";
 import { InputError } from "../../core/input-error.ts";
+import { suggestion } from "../../core/nearest-name.ts";
+import { LOCKED_INSTRUCTION } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import { compileWorkload, contentsOfGuest, type TraceWork } from "../../workload/compile.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
@@ -153,6 +155,9 @@ function settled(document: YamlDocument<MachineDocument>, description: MachineDe
   for (const section of COST_SECTIONS) {
     for (const [name, message] of ruleProblems(description[section])) complain(section, name, message);
   }
+  if (description["smp-kernel"] && !(LOCKED_INSTRUCTION in description.costs)) {
+    problems.push(document.problem(["smp-kernel"], `needs costs.${LOCKED_INSTRUCTION}, which is not given`));
+  }
   if (problems.length > 0) throw new InputError(problems);
   const result = settleNativeFigures(description, complain);
   for (const section of COST_SECTIONS) {
@@ -197,6 +202,11 @@ function loadBase(file: string, document: YamlDocument<MachineDocument>, above: 
   const { base = "", unit, kernel, "base-scale": scale } = document.data;
   const expected = scale?.unit === "cycles/instruction" ? "instructions" : unit;
   const path = fileOfBase(file, base);
+  if (!existsSync(path)) {
+    const beside = readdirSync(dirname(file)).flatMap((name) => (name.endsWith(".yaml") ? [name.slice(0, -5)] : []));
+    const message = `there is no machine "${base}" here; ${suggestion(base, [...beside, ...catalogue("machines")])}`;
+    throw new InputError(document.problem(["base"], message));
+  }
   const found = inputs.read(path, ["base"], (input) => readDocument(inputText(input), path, machineSchema).data);
   if (found?.base !== undefined && above.includes(found.name)) {
     inputs.complain(["base"], `"${base}" is based on this machine itself; expected another one`);

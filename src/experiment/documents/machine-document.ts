@@ -1,7 +1,7 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type DiskProfile, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
+import { type DiskProfile, KERNEL_BUILDS, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
@@ -45,6 +45,13 @@ export const machineSchema = z
       .enum(KERNEL_NAMES)
       .default("linux-2.4")
       .meta({ description: "The guest kernel whose path lengths are given." }),
+    "kernel-build": z.enum(KERNEL_BUILDS).optional().meta({
+      description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
+    }),
+    "smp-kernel": z.boolean().default(false).meta({
+      description:
+        "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
+    }),
     cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
@@ -95,6 +102,11 @@ export const machineSchema = z
       }
     }
   })
+  .superRefine(({ kernel, "smp-kernel": smp }, context) => {
+    if (!smp || kernel === "linux-2.4") return;
+    const message = `the locks of ${kernel} are not counted; expected smp-kernel on a machine with linux-2.4`;
+    context.addIssue({ code: "custom", path: ["smp-kernel"], message });
+  })
   .superRefine(({ base, "base-scale": scale }, context) => {
     if (scale === undefined || base !== undefined) return;
     context.addIssue({ code: "custom", path: ["base-scale"], message: "needs a base, whose costs it scales" });
@@ -105,6 +117,11 @@ export const machineSchema = z
       if (document[key] !== undefined) continue;
       context.addIssue({ code: "custom", path: [key], message: "is missing; expected it on a machine without a base" });
     }
+  })
+  .superRefine(({ kernel, "kernel-build": build, "page-table": pageTable }, context) => {
+    if (build === undefined || (kernel === "linux-2.4" && pageTable === "x86-64")) return;
+    const message = `${build} is known as linux-2.4 with page-table x86-64 only, not as ${kernel} with ${pageTable}`;
+    context.addIssue({ code: "custom", path: ["kernel-build"], message });
   })
   .superRefine((document, context) => {
     for (const key of ["tlb", "instruction-tlb"] as const) {
@@ -138,12 +155,14 @@ export interface MachineDescription extends MachineDocument {
 /** A cost that is a native figure, not yet settled, is left out. */
 export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
-  const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb } = document;
+  const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb, "kernel-build": kernelBuild } = document;
   return {
     name: document.name,
     title: document.title,
     unit: document.unit,
     kernel: document.kernel,
+    ...(kernelBuild && { kernelBuild }),
+    ...(document["smp-kernel"] && { smpKernel: true }),
     megahertz: cpu.frequency,
     cores: cpu.cores,
     pageTable: document["page-table"],

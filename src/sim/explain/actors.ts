@@ -46,6 +46,8 @@ export function ringOf(actor: Actor, { kernel, format }: Rings): string | null {
     case "dom0":
       // Its kernel is paravirtual, whatever the guests are.
       return paravirtual.definition.kernelRing?.[format] ?? null;
+    case "host process":
+      return guestMode ? "3, host mode" : "3";
     case "host":
       return guestMode ? "0, host mode" : "0";
     case "hardware":

@@ -6,6 +6,7 @@ import type { Recorder } from "./recorder.ts";
 const UNKNOWN_LEVEL = -1;
 
 export class RecordingMmu implements Mmu {
+  readonly marksGlobal?: true;
   readonly #mmu: Mmu;
   readonly #recorder: Recorder;
   readonly #topLevel: number;
@@ -18,6 +19,7 @@ export class RecordingMmu implements Mmu {
 
   constructor(mmu: Mmu, format: PageTableFormat, recorder: Recorder) {
     this.#mmu = mmu;
+    if (mmu.marksGlobal) this.marksGlobal = true;
     this.#topLevel = format.levels - 1;
     this.#recorder = recorder;
   }
@@ -33,11 +35,11 @@ export class RecordingMmu implements Mmu {
     );
   }
 
-  raiseFault(): void {
+  raiseFault(walks: boolean): void {
     this.#recorder.call(
       "fault",
       () => ["raises the fault"],
-      () => this.#mmu.raiseFault(),
+      () => this.#mmu.raiseFault(walks),
     );
   }
 

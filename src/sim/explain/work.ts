@@ -1,7 +1,16 @@
 /** What is done under each cause of the ledger, and by whom. A part that brings a cause adds a line here. */
 
 /** In the order in which they are shown, from the least to the most privileged. */
-export const ACTORS = ["user code", "guest kernel", "hardware", "VMM", "dom0", "host", "device"] as const;
+export const ACTORS = [
+  "user code",
+  "guest kernel",
+  "hardware",
+  "VMM",
+  "dom0",
+  "host process",
+  "host",
+  "device",
+] as const;
 export type Actor = (typeof ACTORS)[number];
 
 export interface Work {
@@ -46,6 +55,9 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.exit.dispatch": { actor: "VMM", action: "finds out why the guest was left" },
   "vmm.exit.cpuid": { actor: "VMM", action: "answers CPUID" },
   "vmm.exit.port-access": { actor: "VMM", action: "emulates the access to a port" },
+  "vmm.exit.user-space-crossing": { actor: "hardware", action: "to user mode and back" },
+  "vmm.exit.user-space-switch": { actor: "VMM", action: "gives up the virtual CPU, and takes it again" },
+  "vmm.exit.device-model": { actor: "host process", action: "answers for the device" },
   "vmm.nested.fill": { actor: "VMM", action: "fills a nested entry" },
   "vmm.direct.validate": { actor: "VMM", action: "checks what entries map" },
   "vmm.direct.update": { actor: "VMM", action: "makes an update of an entry" },
@@ -69,6 +81,17 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.shadow.emulated-write": { actor: "VMM", action: "emulates a write to a tracked table" },
   "vmm.shadow.zap": { actor: "VMM", action: "gives a shadow table up" },
   "vmm.shadow.invalidate": { actor: "VMM", action: "drops or renews an entry" },
+  "vmm.tracing.stop": { actor: "VMM", action: "stops the traced process, and lets it go on" },
+  "vmm.tracing.switch": { actor: "VMM", action: "goes on with another process of the host" },
+  "vmm.tracing.ptrace": { actor: "VMM", action: "reads or writes registers of the traced process, or waits for it" },
+  "vmm.tracing.signal": { actor: "VMM", action: "delivers a signal to the guest kernel" },
+  "vmm.tracing.signal-mask": { actor: "VMM", action: "changes the signal mask, the guest kernel's interrupt flag" },
+  "vmm.tracing.host-call": { actor: "VMM", action: "called by the guest kernel" },
+  "vmm.mapping.request": { actor: "VMM", action: "maps or unmaps a page of an address space" },
+  "vmm.mapping.fault": { actor: "VMM", action: "makes its own entry for what it has mapped" },
+  "vmm.mapping.table": { actor: "VMM", action: "makes a page table" },
+  "vmm.mapping.new-space": { actor: "VMM", action: "makes an address space" },
+  "vmm.mapping.switch-space": { actor: "VMM", action: "gives the traced process another address space" },
   "vmm.page-sharing": { actor: "VMM", action: "looks for pages with equal contents, or parts them" },
   "vmm.host-swap": { actor: "VMM", action: "swaps pages of guests" },
   "vmm.start": { actor: "dom0", action: "the control plane makes a domain" },
@@ -92,9 +115,8 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.hypervisor.driver": { actor: "VMM", action: "driver of the real device, in the hypervisor" },
   "io.hypervisor.page-check": { actor: "VMM", action: "checks that a page is the guest's" },
   "io.hypervisor.page-exchange": { actor: "VMM", action: "exchanges a page with the guest" },
-  "io.emulated.exit": { actor: "hardware", action: "out of guest mode for an access to registers, and back" },
   "io.backend.domain-switch": { actor: "VMM", action: "switches to the driver domain, or back" },
-  "io.backend.device-model": { actor: "dom0", action: "wakes the device model" },
+  "io.backend.device-model": { actor: "dom0", action: "wakes the device model, and makes its system calls" },
   "io.backend.driver": { actor: "dom0", action: "driver of the real device" },
   "io.backend.request": { actor: "dom0", action: "back end: takes and answers requests" },
   "io.backend.batch": { actor: "dom0", action: "hypercall to map, unmap or exchange pages" },
@@ -111,6 +133,16 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.hosted.transmit-emulation": { actor: "VMM", action: "emulates the register that starts a request" },
   "io.hosted.device-access": { actor: "VMM", action: "emulates accesses to the device's registers" },
   "io.hosted.interrupt-controller": { actor: "VMM", action: "emulates accesses to the interrupt controller" },
+  "io.ubd.pipe": { actor: "host", action: "passes a request, or its answer, through a pipe" },
+  "io.ubd.switch": { actor: "host", action: "switches to the thread that does the I/O, or back" },
+  "io.ubd.file": { actor: "host", action: "reads or writes a page of the file that is the disk" },
+  "io.ubd.host-request": { actor: "host", action: "makes a request of its own to the disk" },
+  "io.ubd.signal": { actor: "host", action: "signals that a page is done, and is asked which file it is" },
+  "io.tap.write": { actor: "host", action: "takes a packet from the guest kernel" },
+  "io.tap.read": { actor: "host", action: "gives the guest kernel a packet, or says that there is none" },
+  "io.tap.poll": { actor: "host", action: "is asked which file has something" },
+  "io.tap.bridge": { actor: "host", action: "passes a packet from one interface to the other" },
+  "io.tap.host-driver": { actor: "host", action: "driver of the real device" },
   wait: { actor: "device", action: "the guest waits for the device" },
   idle: { actor: "device", action: "nothing to do" },
 };
@@ -130,6 +162,9 @@ export const COUNTED: Readonly<Record<string, Work>> = {
   "translation.cache-flush": { actor: "VMM", action: "empties the translation cache" },
   exits: { actor: "hardware", action: "leaves guest mode" },
   "vmm.nested.violation": { actor: "hardware", action: "finds no nested entry" },
+  uml_map: { actor: "guest kernel", action: "has a page mapped by the host" },
+  uml_unmap: { actor: "guest kernel", action: "has a page, or all that a table maps, unmapped by the host" },
+  uml_kernel_unmap: { actor: "guest kernel", action: "unmaps a page of its own" },
   set_pte: { actor: "guest kernel", action: "paravirtual write of an entry" },
   ptep_modify_prot_start: { actor: "guest kernel", action: "reads an entry whose protection is to change" },
   ptep_modify_prot_commit: { actor: "guest kernel", action: "paravirtual change of permissions" },

@@ -18,6 +18,7 @@ import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
+import { UserSpaceDevices } from "./user-space-devices.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
@@ -39,6 +40,7 @@ interface Settings {
   readonly priorityShadow: boolean;
   readonly taggedTlb: boolean;
   readonly exitCycles: number;
+  readonly userSpaceDevices: boolean;
 }
 
 class HardwareAssist implements VirtualCpu {
@@ -49,6 +51,8 @@ class HardwareAssist implements VirtualCpu {
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof exitCosts>;
   readonly #pathCycles: readonly number[];
+  /** Made for the first access: not every machine that a guest runs on knows what one takes. */
+  #userSpaceDevices: UserSpaceDevices | undefined;
 
   constructor(settings: Settings, { profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
@@ -77,7 +81,12 @@ class HardwareAssist implements VirtualCpu {
 
   execute(instruction: Instruction): void {
     const isPort = instruction === "port-input" || instruction === "port-output";
-    if (isPort || (instruction === "task-priority" && !this.#settings.priorityShadow)) {
+    if (isPort && this.#settings.userSpaceDevices) {
+      this.enter();
+      this.#userSpaceDevices ??= new UserSpaceDevices(this.#profile, this.#meter);
+      this.#userSpaceDevices.access();
+    } else if (isPort || (instruction === "task-priority" && !this.#settings.priorityShadow)) {
+      // The interrupt controller, which has the priority, is the VMM's own in any case.
       this.enter("device-register");
     } else if (instruction === "cpuid") {
       this.enter();
@@ -167,6 +176,12 @@ export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Setting
       min: 0,
       source:
         "Agesen et al. 2012, Table 1 (from memory, medium confidence): Prescott 3963, Merom 1579, Penryn 1266, Nehalem 1009, Westmere 761, Sandy Bridge 784",
+    },
+    userSpaceDevices: {
+      summary: "what answers at an I/O port is emulated by a process of the host, not by the VMM",
+      default: false,
+      source:
+        "Linux, Documentation/virt/kvm/api.rst: KVM_RUN returns with KVM_EXIT_IO for the process to do the access",
     },
   },
   needs: [

@@ -204,14 +204,37 @@ const registersInVmm = {
   source: "Sugerman 2001, section 3.4: not in Workstation 2.0",
 };
 
-export const hostedDisk = definePart<"disk", { registersInVmm: boolean }>({
+interface DiskParameters {
+  registersInVmm: boolean;
+  outstanding: number;
+  [name: string]: number | boolean;
+}
+
+export const hostedDisk = definePart<"disk", DiskParameters>({
   slot: "disk",
   name: "hosted",
   summary: "emulated SCSI controller, I/O by a process of the host",
-  parameters: { registersInVmm },
+  parameters: {
+    registersInVmm,
+    outstanding: {
+      summary: "disk requests of a VM that its VMApp makes of the host at a time; more wait in the guest",
+      default: 1,
+      unit: "requests",
+      min: 1,
+      max: 256,
+      source:
+        "Sugerman 2001, section 2.2: an access becomes a read() of the VMApp; that it makes one call after the other is assumed",
+    },
+  },
   needs,
-  create: (parameters, context) =>
-    new HostedDevice({ device: "disk", combinedSends: 0, sharedMemoryNotification: true, ...parameters }, context),
+  queueOf: ({ outstanding }) => ({
+    entries: outstanding,
+    pagesPerRequest: Infinity,
+    inTurn: 1,
+    underWay: Infinity,
+  }),
+  create: ({ registersInVmm }, context) =>
+    new HostedDevice({ device: "disk", combinedSends: 0, sharedMemoryNotification: true, registersInVmm }, context),
 });
 
 interface NetworkParameters {

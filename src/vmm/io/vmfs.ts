@@ -2,8 +2,6 @@
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { VolumeSettings } from "../host-contract.ts";
 
-const BLOCKS_MIB: readonly number[] = [1, 2, 4, 8];
-
 export interface VmfsParameters {
   readonly thin: boolean;
   readonly blockMib: number;
@@ -22,8 +20,7 @@ export const vmfsParameters = {
     summary: "block of the volume, by which thin disks grow",
     default: 1,
     unit: "MiB",
-    min: 1,
-    max: 8,
+    choices: [1, 2, 4, 8],
     source: "VMFS-3: 1, 2, 4 or 8 MiB, chosen when the volume is made, 1 by default; VMFS-5: 1 MiB",
   },
   atomicTestAndSet: {
@@ -37,16 +34,10 @@ export const vmfsParameters = {
     default: 0,
     unit: "1/s",
     min: 0,
+    max: 10_000,
     source: "assumption: nobody else uses the volume",
   },
 } as const;
-
-/** What is wrong with the settings, or undefined. */
-export function volumeProblem({ blockMib }: VmfsParameters): string | undefined {
-  return BLOCKS_MIB.includes(blockMib)
-    ? undefined
-    : `blockMib: a volume has blocks of 1, 2, 4 or 8 MiB, not ${blockMib}`;
-}
 
 /** Undefined: nothing about the volume ever changes. */
 export function volumeOf({

@@ -11,7 +11,7 @@ import { definePart } from "../contract.ts";
 import type { DeviceQueue, TrafficShaping } from "../host-contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
 import { registerAccesses } from "./register-accesses.ts";
-import { type VmfsParameters, vmfsParameters, volumeOf, volumeProblem } from "./vmfs.ts";
+import { type VmfsParameters, vmfsParameters, volumeOf } from "./vmfs.ts";
 
 const EMULATED_DEVICE = cause("io.device-emulation");
 const VMKERNEL = cause("io.vmkernel");
@@ -148,7 +148,6 @@ export const vmkernelDisk = definePart<"disk", DiskParameters>({
     sharing: outstanding > 0 ? { outstanding, inRow, pagesPerUnit } : undefined,
     volume: volumeOf(others),
   }),
-  problem: volumeProblem,
   create: (parameters, context) => new VmkernelDevice("disk", parameters, context),
 });
 

@@ -45,7 +45,7 @@ export interface UksmParameters extends Record<string, number | boolean> {
 }
 
 function rungsOf(governor: number): readonly Rung[] {
-  const { ratios, coverMs, maxCpuPercent } = GOVERNORS[Math.round(governor)];
+  const { ratios, coverMs, maxCpuPercent } = GOVERNORS[governor];
   return ratios.map((ratio, i) => ({
     cpuPart: (ratio > 0 ? ratio : (-ratio * maxCpuPercent) / 100) / 10_000,
     coverMs: coverMs[i],
@@ -151,8 +151,7 @@ export const uksm = definePart<"memory", UksmParameters>({
       summary: "CPU time that it may take: 0 full (95 %), 1 medium (50 %), 2 low (20 %), 3 quiet (below 1 %)",
       default: 0,
       unit: "1",
-      min: 0,
-      max: 3,
+      choices: [0, 1, 2, 3],
       source: "UKSM's kernel patch, uksm_cpu_preset",
       grade: "S",
     },
@@ -168,7 +167,7 @@ export const uksm = definePart<"memory", UksmParameters>({
     hashWords: {
       summary: "Words of 32 bits of a page that are hashed",
       default: 64,
-      unit: "1",
+      unit: "words",
       min: 1,
       max: 1024,
       source: "UKSM's kernel patch, hash_strength at the start; it adapts between 1 and 1034",

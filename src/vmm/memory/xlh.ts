@@ -100,7 +100,7 @@ export const xlh = definePart<"memory", XlhParameters>({
     hints: {
       summary: "Hints kept; the oldest is lost when another comes",
       default: 8192,
-      unit: "1",
+      unit: "hints",
       min: 1,
       max: 1048576,
       source: "assumption: the source says that the stack is bounded",

@@ -50,6 +50,7 @@ const CONVERSIONS_PER_TABLE = 2;
 const NO_ROOT = -1;
 
 export class MulticallPaging implements Mmu {
+  readonly marksGlobal = true; // adjust_guest_l1e, Xen 4.17
   readonly #guarded: ValidatedTables;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
@@ -84,9 +85,9 @@ export class MulticallPaging implements Mmu {
     return frame === NOT_TRANSLATED ? GUEST_FAULT : frame;
   }
 
-  raiseFault(): void {
+  raiseFault(walks: boolean): void {
     this.#walker.raiseFault();
-    this.#meter.spendMany(CONVERT, CONVERSIONS_PER_FAULT, this.#costs.convertEntry);
+    if (walks) this.#meter.spendMany(CONVERT, CONVERSIONS_PER_FAULT, this.#costs.convertEntry);
   }
 
   /** In a tree that is pinned already, a new table is pinned at once, and an old one unpinned. */

@@ -21,6 +21,7 @@ import { effectOf, lowestTable, mappingEntry, NONE, smallEntry } from "./guest-w
 import { OutOfSyncTables } from "./out-of-sync.ts";
 import { SHADOW_COSTS, shadowCosts } from "./shadow-costs.ts";
 import { ShadowTables } from "./shadow-tables.ts";
+import { TableReads } from "./table-reads.ts";
 
 const HIDDEN_FAULT = cause("vmm.shadow.hidden-fault");
 const TRUE_FAULT = cause("vmm.shadow.true-fault");
@@ -48,10 +49,11 @@ export class ShadowPaging implements Mmu {
   readonly #entry: VmmEntry;
   readonly #costs: ReturnType<typeof shadowCosts>;
   readonly #untraced: OutOfSyncTables | undefined;
+  readonly #tableReads: TableReads | undefined;
   #root = 0;
 
   constructor(settings: Settings, context: MonitorContext) {
-    const { profile, meter, tlb, pageTableFormat, machineFrames, vmmEntry } = context;
+    const { profile, meter, tlb, pageTableFormat, machineFrames, vmmEntry, cache } = context;
     const guestPages = machineFrames.length;
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
     this.shadows = new ShadowTables(pageTableFormat, guestPages, settings.shadowTables);
@@ -62,6 +64,7 @@ export class ShadowPaging implements Mmu {
     this.#entry = vmmEntry;
     this.#costs = shadowCosts(profile);
     this.#untraced = settings.outOfSync ? new OutOfSyncTables(guestPages, settings.writesAllowed) : undefined;
+    this.#tableReads = cache && new TableReads(this.guest, this.shadows, machineFrames, cache);
   }
 
   access(page: number, write: boolean): number {
@@ -135,6 +138,7 @@ export class ShadowPaging implements Mmu {
     this.#resynchronizeAll();
     this.#root = root;
     this.#walker.loadRoot(this.#shadowOf(root));
+    this.#tableReads?.read(root);
   }
 
   #handleFault(page: number, write: boolean): number {

@@ -1,6 +1,6 @@
 /**
- * Admission by a ratio alone: VMs start while what they are configured with stays below a multiple of the host's memory, and
- * nothing is done about it afterwards. Any other policy takes the same two parameters, so that ratio and mechanism can be
+ * Admission by a ratio alone, or by none: VMs start while what they are configured with stays below a multiple of the host's
+ * memory, and nothing is done about it afterwards. Any other policy takes the same two parameters, so that ratio and mechanism can be
  * combined freely.
  */
 import type { EvidenceGrade, Parameters } from "../../contract.ts";
@@ -57,6 +57,16 @@ function byRatio({
     decide: () => ({ actions: [], state: undefined }),
   });
 }
+
+export const onDemand = byRatio({
+  name: "on-demand",
+  summary:
+    "A Linux host with nobody in charge: VMs get memory as they touch it, and the host swaps when it has no more.",
+  ratio: 0,
+  reserveMib: 0,
+  source: "Linux KVM API: a VM's memory is that of a process, which the host maps as it is touched and can swap",
+  grade: "D",
+});
 
 export const nova = byRatio({
   name: "nova",

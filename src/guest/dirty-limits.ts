@@ -1,0 +1,41 @@
+/**
+ * How many pages of files may wait to be written to the disk before a guest kernel does something about it: it begins to
+ * write them in the background, and at last lets whoever makes more of them wait.
+ */
+import type { GuestPages } from "./guest-pages.ts";
+import type { DirtyShares } from "./kernel-version.ts";
+
+/** Pages that are written at a time: NRSYNC of Linux 2.4.22, fs/buffer.c. That Linux 6.1 writes as many is assumed. */
+export const WRITE_BACK_BATCH = 32;
+
+export class DirtyLimits {
+  readonly #pages: GuestPages;
+  readonly #shares: DirtyShares;
+
+  constructor(pages: GuestPages, shares: DirtyShares) {
+    this.#pages = pages;
+    this.#shares = shares;
+  }
+
+  /** So many dirty pages have writing begin in the background. */
+  exceedsBackground(dirty: number): boolean {
+    return 100 * dirty > this.#shares.background * this.#dirtyable;
+  }
+
+  /** Writing in the background, once it has begun, goes on. */
+  exceedsStop(dirty: number): boolean {
+    return 100 * dirty > this.#shares.stop * this.#dirtyable;
+  }
+
+  /** Whoever makes more of them waits. */
+  exceedsThrottle(dirty: number): boolean {
+    return 100 * dirty > this.#shares.throttle * this.#dirtyable;
+  }
+
+  /** Pages of which the limits are shares. */
+  get #dirtyable(): number {
+    const { free, freePages, replacement, marks } = this.#pages;
+    const pages = this.#shares.ofAllMemory ? free.present : freePages + replacement.filePages;
+    return Math.max(0, pages - marks.high);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * User-Mode Linux with separate kernel address space (skas): the guest kernel is a process of a host Linux, and all of its
+ * processes run in one other process of the host, which it traces (Dike 2001; Dike's patch skas3 for the host; Linux 2.4
+ * for um, arch/um/kernel/skas/process.c).
+ *
+ * What the traced process does stops it, and the host goes on with the one that is the guest kernel. For a system call there
+ * are two stops: at its entry the guest kernel puts getpid in its place, and lets it run to its end. Each stop and each step
+ * on is a switch between processes with different page tables, and every register is moved by a system call of its own.
+ *
+ * The guest kernel runs as any process does. Its interrupts are signals, and its interrupt flag is its signal mask, for which
+ * it calls the host each time. An interrupt is taken to find the guest kernel at work or idle.
+ */
+import { cause } from "../../core/ledger.ts";
+import { GUEST_KERNEL, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
+import type { KernelPages } from "../../guest/kernel-pages.ts";
+import type { KernelPath } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { primitiveCost } from "../../machine/profile.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
+import type { Tlb } from "../../machine/tlb.ts";
+import { definePart } from "../contract.ts";
+import { hostCall, hostSignal, hostSwitch } from "../host-calls.ts";
+import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
+import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
+
+const SYSTEM_CALL = cause("hardware.system-call");
+const INTERRUPT = cause("hardware.interrupt");
+const TRAP = cause("hardware.trap");
+const INSTRUCTION = cause("hardware.instruction");
+const STOP = cause("vmm.tracing.stop");
+const SWITCH = cause("vmm.tracing.switch");
+const PTRACE = cause("vmm.tracing.ptrace");
+const SIGNAL = cause("vmm.tracing.signal");
+const SIGNAL_MASK = cause("vmm.tracing.signal-mask");
+const CALL = cause("vmm.tracing.host-call");
+
+/** What happens between the traced process and the first instruction of the guest kernel's handler. */
+interface Way {
+  readonly stops: number;
+  readonly switches: number;
+  /** System calls of the guest kernel's process for it. */
+  readonly calls: number;
+}
+
+/** GETREGS, GETFPXREGS, POKEUSR, SYSCALL, wait4: up to the second stop, that at the end of getpid. */
+const SYSTEM_CALL_WAY: Way = { stops: 2, switches: 3, calls: 5 };
+/** GETREGS, GETFPXREGS, FAULTINFO. */
+const FAULT_WAY: Way = { stops: 1, switches: 1, calls: 3 };
+/** GETREGS, GETFPXREGS. */
+const EXCEPTION_WAY: Way = { stops: 1, switches: 1, calls: 2 };
+/** SETREGS, SETFPXREGS, SYSCALL, wait4. */
+const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
+/**
+ * Host calls for one write of the interrupt flag: local_irq_save and local_irq_restore are set_signals, which unblocks some
+ * signals and blocks others (include/asm-um/system-generic.h, arch/um/kernel/signal_user.c). The few cli and sti that stand
+ * by themselves take one.
+ */
+const CALLS_PER_FLAG_WRITE = 2;
+/**
+ * Copies between the guest kernel and the memory of its processes, on each path: every one is guarded by sigsetjmp, which asks
+ * the host for the signal mask (buffer_op, arch/um/kernel/skas/uaccess.c; setjmp_wrapper). Those of packets and of exec, and the
+ * one of every second call of null I/O, are not counted.
+ */
+const COPIES: Partial<Readonly<Record<KernelPathName, number>>> = {
+  // A name; stat's answer.
+  "syscall-stat": 2,
+  "syscall-open-close": 1,
+  "syscall-create-file": 1,
+  "syscall-delete-file": 1,
+  // The timeout's halves and a set of descriptors, there and back.
+  "syscall-select": 6,
+  "syscall-pipe": 2,
+  "signal-install": 1,
+  // setup_signal_stack_sc: seven; sigreturn: four. And the floating-point registers, by a ptrace call each way.
+  "signal-handle": 13,
+  "protection-fault": 13,
+  "read-file-page": 1,
+  // generic_file_write touches both ends of what it is going to copy.
+  "write-file-page": 3,
+};
+/** switch_threads: sigsetjmp and siglongjmp with the signal mask. */
+const CALLS_PER_SWITCH = 2;
+
+class ProcessTracing implements VirtualCpu {
+  readonly #profile: MachineProfile;
+  readonly #meter: Meter;
+  readonly #kernelPages: KernelPages | undefined;
+  readonly #tlb: Tlb;
+  readonly #costs: ReturnType<typeof processCosts>;
+  readonly #pathCycles: readonly number[];
+  /** Host calls for the signal mask, by number of path. */
+  readonly #maskCalls: readonly number[];
+
+  constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
+    this.#profile = profile;
+    this.#meter = meter;
+    this.#kernelPages = kernelPages;
+    this.#tlb = tlb;
+    this.#costs = processCosts(profile);
+    this.#pathCycles = kernelPathCycles(profile, 0);
+    this.#maskCalls = Object.values(kernelPaths(profile)).map(
+      ({ name, flagWrites }) => CALLS_PER_FLAG_WRITE * flagWrites + (COPIES[name] ?? 0),
+    );
+  }
+
+  enterKernel(entry: KernelEntry): void {
+    if (entry === "system-call") {
+      this.#meter.spend(SYSTEM_CALL, this.#costs.systemCall);
+      this.#go(SYSTEM_CALL_WAY);
+    } else if (entry === "page-fault") this.#go(FAULT_WAY);
+    else if (entry === "exception") {
+      this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+      this.#go(EXCEPTION_WAY);
+    } else {
+      this.#meter.spend(INTERRUPT, this.#costs.interrupt);
+      this.#meter.spend(SIGNAL, this.#costs.signal);
+      // sig_handler_common_skas lets SIGUSR1 through again.
+      this.#meter.spend(SIGNAL_MASK, this.#costs.call);
+    }
+  }
+
+  leaveKernel(entry: KernelEntry): void {
+    if (entry !== "interrupt") this.#go(WAY_BACK);
+  }
+
+  #go({ stops, switches, calls }: Way): void {
+    if (stops > 0) this.#meter.spendMany(STOP, stops, this.#costs.stop);
+    this.#meter.spendMany(PTRACE, calls, this.#costs.call);
+    this.#meter.spendMany(SWITCH, switches, this.#costs.switch);
+    this.#tlb.flush();
+    this.#tlb.forgetWalks();
+  }
+
+  switchTask(): void {
+    this.#meter.spendMany(SIGNAL_MASK, CALLS_PER_SWITCH, this.#costs.call);
+  }
+
+  execute(instruction: Instruction): void {
+    // What is not privileged runs as it does natively; of the others a process of the host has none.
+    const free = instruction === "call-return" || instruction === "cpuid" || instruction === "segment-load";
+    const name = free ? `hardware.${instruction}` : `uml.${instruction}`;
+    this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, name));
+  }
+
+  runKernel(path: KernelPath, times: number): void {
+    if (times === 0) return;
+    this.#kernelPages?.run(path, times);
+    this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
+    const calls = times * this.#maskCalls[path.id];
+    if (calls > 0) this.#meter.spendMany(SIGNAL_MASK, calls, this.#costs.call);
+  }
+
+  enter(reason: EntryReason): void {
+    if (reason === "page-fault") this.#meter.spend(TRAP, this.#costs.trap);
+    else this.#meter.spend(CALL, this.#costs.call);
+  }
+
+  forwardFault(): void {}
+
+  tracedWrite(): boolean {
+    this.enter("page-fault");
+    return true;
+  }
+}
+
+function processCosts(profile: MachineProfile) {
+  return {
+    systemCall: primitiveCost(profile, "hardware.system-call"),
+    interrupt: primitiveCost(profile, "hardware.interrupt"),
+    trap: primitiveCost(profile, "hardware.trap"),
+    stop: primitiveCost(profile, "uml.stop"),
+    call: hostCall(profile),
+    switch: hostSwitch(profile),
+    signal: hostSignal(profile),
+  };
+}
+
+export const processTracing = definePart({
+  slot: "cpu",
+  name: "process-tracing",
+  summary: "guest kernel is a process of a host Linux and traces another, in which its own processes run",
+  parameters: {},
+  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.tlb-flush", "uml.stop"],
+  kernelRing: { ia32: "3", "ia32-pae": "3", "x86-64": "3" },
+  create: (_, context) => new ProcessTracing(context),
+});

@@ -1,0 +1,103 @@
+/**
+ * Disk of User-Mode Linux: a file of the host. The driver (ubd) hands what it wants to a thread of its own through a pipe, and
+ * the thread reads or writes the file, and answers through the pipe, which is a signal to the guest kernel. A request goes
+ * there buffer by buffer, of a page at most, each when the one before it is done (do_ubd_request, ubd_finish,
+ * arch/um/drivers/ubd_kern.c, Linux 2.4 for um).
+ *
+ * The file is in the host's page cache as well. That the guest may find there what it reads, and need not wait for what it
+ * writes, is not simulated; nor that the disk may go elsewhere between two buffers. The host's own requests are taken to be as
+ * many as the guest's: it reads ahead, and writes what is dirty together.
+ */
+import { cause } from "../../core/ledger.ts";
+import { GUEST_KERNEL, kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
+import type { Meter } from "../../machine/meter.ts";
+import { PAGE_BYTES } from "../../machine/page.ts";
+import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import { hostCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
+import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+
+const PIPE = cause("io.ubd.pipe");
+const SWITCH = cause("io.ubd.switch");
+const FILE = cause("io.ubd.file");
+const HOST_REQUEST = cause("io.ubd.host-request");
+const SIGNAL = cause("io.ubd.signal");
+
+class UbdDisk implements IoPath {
+  readonly segmentBytes = 0;
+  readonly descriptors = 0;
+  readonly #meter: Meter;
+  readonly #costs: ReturnType<typeof diskCosts>;
+
+  constructor({ profile, meter }: MonitorContext) {
+    this.#meter = meter;
+    this.#costs = diskCosts(profile);
+  }
+
+  submit(bytes: number): void {
+    const buffers = buffersOf(bytes);
+    this.#meter.spend(GUEST_KERNEL, this.#costs.driver);
+    this.#meter.spendMany(PIPE, buffers, this.#costs.pipe);
+    this.#meter.spendMany(SWITCH, buffers, this.#costs.switch);
+    this.#meter.spendMany(FILE, buffers, this.#costs.file);
+    this.#meter.spend(HOST_REQUEST, this.#costs.request);
+  }
+
+  notify(): number {
+    return this.#meter.now;
+  }
+
+  /** The signal for the last buffer is the guest's interrupt. */
+  interrupt(_at: number, count: number, bytes: number): number {
+    const buffers = count * buffersOf(bytes / count);
+    this.#meter.spendMany(HOST_REQUEST, count, this.#costs.completion);
+    this.#meter.spendMany(PIPE, buffers, this.#costs.pipe);
+    this.#meter.spendMany(SWITCH, buffers, this.#costs.switch);
+    this.#meter.spendMany(SIGNAL, buffers, this.#costs.poll);
+    if (buffers > 1) this.#meter.spendMany(SIGNAL, buffers - 1, this.#costs.signal);
+    return this.#meter.now;
+  }
+
+  complete(): void {
+    this.#meter.spend(GUEST_KERNEL, this.#costs.driver);
+  }
+
+  interruptsForSent(): boolean {
+    return false;
+  }
+}
+
+function buffersOf(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / PAGE_BYTES));
+}
+
+function diskCosts(profile: MachineProfile) {
+  const paths = kernelPaths(profile);
+  const register = primitiveCost(profile, "hardware.device-access");
+  const lookUp = nativeCycles(paths["read-file-page"], profile);
+  return {
+    driver: paths["disk-driver"].cycles,
+    // One writes, the other reads.
+    pipe: hostCall(profile, "syscall-pipe", 2),
+    switch: hostSwitch(profile),
+    // lseek; read or write.
+    file: hostCall(profile) + hostCall(profile, "syscall-null-io") + lookUp + primitiveCost(profile, "page.copy"),
+    request: nativeCycles(paths["disk-request"], profile) + nativeCycles(paths["disk-driver"], profile) + register,
+    completion:
+      nativeCycles(paths["disk-completion"], profile) +
+      nativeCycles(paths["disk-driver"], profile) +
+      nativeCycles(paths.interrupt, profile) +
+      register,
+    poll: hostPoll(profile),
+    signal: hostSignal(profile),
+  };
+}
+
+export const ubdDisk = definePart({
+  slot: "disk",
+  name: "ubd",
+  summary: "a file of the host, read and written page by page by a thread at the other end of a pipe",
+  parameters: {},
+  needs: ["hardware.device-access", "hardware.system-call", "hardware.tlb-flush", "page.copy"],
+  create: (_, context) => new UbdDisk(context),
+});

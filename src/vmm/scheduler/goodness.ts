@@ -1,0 +1,137 @@
+/**
+ * The scheduler of Linux 2.4 (2.4.22, kernel/sched.c), for what runs as processes of one kernel: each has a counter of ticks
+ * left, and whoever is worth most runs, on any CPU. When nobody who waits has ticks left, all counters are filled again;
+ * those that sleep keep half of what they had.
+ */
+import { InputError } from "../../core/input-error.ts";
+import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
+import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
+
+/** HZ is 100 on IA-32. */
+const TICK_US = 10_000;
+/** NICE_TO_TICKS of nice 0, 19 and -20. */
+const USUAL_TICKS = 6;
+const LEAST_TICKS = 1;
+const MOST_TICKS = 11;
+/** A tick is worth four steps of the nice value (TICK_SCALE). */
+const NICE_PER_TICK = 4;
+/** PROC_CHANGE_PENALTY (include/asm-i386/smp.h): what staying on a CPU is worth. */
+const SAME_CPU = 15;
+const NOBODY = -1;
+
+class Goodness implements Scheduler {
+  readonly name = "goodness";
+  readonly tickCycles: number;
+  readonly switchCycles: number;
+  readonly until = Infinity;
+  /** By process: ticks of a full counter, ticks left, the CPU it ran on last. */
+  readonly #ticks: number[] = [];
+  readonly #counter: number[] = [];
+  readonly #cpu: number[] = [];
+  /** Place in the run queue; who has just woken up comes first. */
+  readonly #order: number[] = [];
+  #first = 0;
+  readonly #waiting: number[] = [];
+
+  constructor(tickCycles: number, switchCycles: number) {
+    this.tickCycles = tickCycles;
+    this.switchCycles = switchCycles;
+  }
+
+  /** Shares stand for the nice value whose counter is nearest to so many times the usual one. */
+  add({ shares }: VcpuSettings): void {
+    const ticks = Math.min(MOST_TICKS, Math.max(LEAST_TICKS, Math.round(USUAL_TICKS * shares)));
+    this.#ticks.push(ticks);
+    this.#counter.push(ticks);
+    this.#cpu.push(NOBODY);
+    this.#order.push(0);
+  }
+
+  ready(process: number, woken: boolean): void {
+    if (woken) this.#order[process] = --this.#first;
+    this.#waiting.push(process);
+  }
+
+  pick(cpu: number): number {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return NOBODY;
+    let place = this.#best(cpu);
+    if (this.#counter[waiting[place]] === 0) {
+      this.#refill();
+      place = this.#best(cpu);
+    }
+    const process = waiting[place];
+    const last = waiting.pop() as number;
+    if (place < waiting.length) waiting[place] = last;
+    this.#cpu[process] = cpu;
+    return process;
+  }
+
+  ran(): void {}
+
+  /** preemption_goodness */
+  preemptsAt(ready: number, running: number, now: number): number {
+    const cpu = this.#cpu[running];
+    return this.#goodness(ready, cpu) > this.#goodness(running, cpu) ? now : Infinity;
+  }
+
+  tick(running: number): void {
+    this.#counter[running] = Math.max(0, this.#counter[running] - 1);
+  }
+
+  account(): void {}
+
+  mustYield(running: number): boolean {
+    return this.#counter[running] === 0;
+  }
+
+  #best(cpu: number): number {
+    const waiting = this.#waiting;
+    let best = 0;
+    let most = -1;
+    for (let place = 0; place < waiting.length; place++) {
+      const goodness = this.#goodness(waiting[place], cpu);
+      const isEarlier = this.#order[waiting[place]] < this.#order[waiting[best]];
+      if (goodness < most || (goodness === most && !isEarlier)) continue;
+      best = place;
+      most = goodness;
+    }
+    return best;
+  }
+
+  #goodness(process: number, cpu: number): number {
+    const counter = this.#counter[process];
+    if (counter === 0) return 0;
+    return counter + NICE_PER_TICK * (this.#ticks[process] - 1) + (this.#cpu[process] === cpu ? SAME_CPU : 0);
+  }
+
+  #refill(): void {
+    for (let process = 0; process < this.#counter.length; process++) {
+      this.#counter[process] = (this.#counter[process] >> 1) + this.#ticks[process];
+    }
+  }
+}
+
+/** The kernel's own switch from one process to another. */
+function switchCyclesOf(profile: MachineProfile): number {
+  const path = kernelPaths(profile)["context-switch"];
+  if (Number.isNaN(path.cycles)) {
+    throw new InputError(
+      `machine "${profile.name}" gives no kernel-paths.context-switch, which the scheduler goodness needs`,
+    );
+  }
+  return nativeCycles(path, profile) + primitiveCost(profile, "hardware.tlb-flush");
+}
+
+export const goodness = definePart({
+  slot: "scheduler",
+  name: "goodness",
+  summary: "The scheduler of Linux 2.4: whoever has most ticks left runs, best where it ran last; there is no VMM.",
+  isGuestKernel: true,
+  needs: ["hardware.call-return", "hardware.flag-write", "hardware.tlb-flush"],
+  parameters: {},
+  create: (_, { profile }: HostContext) =>
+    new Goodness(microsecondsToCycles(profile, TICK_US), switchCyclesOf(profile)),
+});
