@@ -49,11 +49,8 @@ const CLIENTS = 40;
 const RUN_PAGES = 8;
 /** The load file itself, which all clients read as they go. */
 const LOAD_FILE_PAGES = 1006;
-/**
- * User code for a run, without the kernel's. Derived from Figure 2 at 256 MB, 17.79 MB/s, where it hardly matters: the disk
- * decides (twice as much costs 2 %).
- */
-const RUN_MS = 0.5;
+/** User code for a run, without the kernel's. Derived from Figure 2 at 256 MB, 17.79 MB/s. */
+const RUN_MS = 0.94;
 
 /** One run of pages, or the deletion of a file; pages are counted from the first of the client's. */
 interface Step {
