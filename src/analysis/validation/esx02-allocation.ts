@@ -127,8 +127,8 @@ const IDLE_TAX: readonly ValidationRow[] = [
     role: "prediction",
     simulate: (bench) => 100 * (taxed(bench, 0).seconds / taxed(bench, TAX).seconds - 1),
     reason:
-      "the source says at least 30; dbench does what its load file says, but the disk is assumed, and replacement is that of later versions " +
-      "of Linux 2.4, which keep what was read once by the side of what is read again (without the files that are read as a whole only once: 23)",
+      "the source says at least 30; dbench does what its load file says, but the disk is assumed, and pages are replaced as in later " +
+      "versions of Linux 2.4",
   },
   { id: "esx02.f7.balance", role: "prediction", simulate: (bench) => paid(bench, 0) / paid(bench, 1) },
 ];
