@@ -16,12 +16,14 @@ function* ofFirstClient(): Generator<{ readonly op: number; readonly first: numb
   }
 }
 
+/** Megabytes that the operations of one kind go over. */
+function moved(kind: number): number {
+  let pages = 0;
+  for (const step of ofFirstClient()) if (step.op === kind) pages += step.pages;
+  return (pages * 4096) / 1e6;
+}
+
 it("moves as many bytes a client as dbench.c says: 132 MB, 37.1 of them read (client.txt)", () => {
-  const moved = (kind: number): number => {
-    let pages = 0;
-    for (const step of ofFirstClient()) if (step.op === kind) pages += step.pages;
-    return (pages * 4096) / 1e6;
-  };
   expect(Math.abs((MEGABYTES_A_RUN * DBENCH_RUNS) / CLIENTS / 132 - 1)).toBeLessThan(0.03);
   expect(moved(Op.ReadFile) + moved(Op.WriteFile)).toBeCloseTo((MEGABYTES_A_RUN * DBENCH_RUNS) / CLIENTS, 6);
   // What is read of new files, which are in memory, is written here.
