@@ -113,10 +113,16 @@ export class BalancedReclaim implements Replacement {
       this.#ageAnonymous();
       this.#pass(priority);
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
-      if (this.scanned - scanned < marks.high || this.stolen === stolen) priority--;
+      if (this.scanned - scanned < this.#wanted || this.stolen === stolen) priority--;
     }
     anonymous.seenActivations = anonymous.activations;
     files.seenActivations = files.activations;
+  }
+
+  /** The high watermarks of all zones: so much is enough for a pass, and files are few below it (kswapd_shrink_node). */
+  get #wanted(): number {
+    const { high, reserve } = this.#pages.marks;
+    return high - reserve;
   }
 
   #ageAnonymous(): void {
@@ -142,7 +148,7 @@ export class BalancedReclaim implements Replacement {
     this.#anonymousShare = anonymousShare(this.lru, priority);
     // Next to no files left: taking them would only bring them back.
     const filesAreTiny =
-      files.length + this.#pages.free.length <= this.#pages.marks.high &&
+      files.length + this.#pages.free.length <= this.#wanted &&
       !this.#mayDeactivateAnonymous &&
       anonymous.inactive >> priority > 0;
     if (!this.#canSwap) this.#anonymousShare = 0;
@@ -157,7 +163,7 @@ export class BalancedReclaim implements Replacement {
     let activeAnonymous = Math.floor((anonymous.active.length >> priority) * share);
     let inactiveFiles = Math.floor((files.inactive.length >> priority) * (1 - share));
     let activeFiles = Math.floor((files.active.length >> priority) * (1 - share));
-    const enough = this.stolen + this.#pages.marks.high;
+    const enough = this.stolen + this.#wanted;
     while (inactiveAnonymous > 0 || inactiveFiles > 0 || activeFiles > 0) {
       this.#shrinkInactive(lru.anonymous, anonymous, Math.min(BATCH, inactiveAnonymous));
       if (this.#mayDeactivateAnonymous) {

@@ -40,7 +40,10 @@ export class KernelEntries {
     }
   }
 
-  /** A system call that takes so many thousand cycles natively, in whole runs of the code: what is over goes to the next one. */
+  /**
+   * A system call that takes so many thousand cycles natively, locks of an SMP kernel among them, in whole runs of the code: what
+   * is over goes to the next one.
+   */
   runCode(thousands: number): void {
     const { cpu } = this.#machine;
     this.#codeOwed += 1000 * thousands;

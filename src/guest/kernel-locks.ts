@@ -201,16 +201,16 @@ export const LOCKED_INSTRUCTIONS = {
     (2 * SPIN + PAIR) +
     (2 * ATOMIC + LRU_ADD + SPIN + 3 * ATOMIC + UNLOCK_PAGE + SPIN) +
     Math.round((ALLOCATION + HANDLE + 2 * MARK_INODE_DIRTY) / 3),
-  // __make_request: io_request_lock (two); a buffer: BH_Lock, BH_Req, BH_Launder, BH_Wait_IO, its count, its page locked
-  "disk-request": 2 * SPIN + 6 * ATOMIC,
+  // __make_request: io_request_lock (two); a buffer: BH_Lock, BH_Sync, BH_Req, BH_Launder, its count, a barrier; its page locked
+  "disk-request": 2 * SPIN + 5 * ATOMIC + 1 + ATOMIC,
   // io_request_lock (three), unlock_buffer and its count, page_uptodate_lock, the page's flags, a wake-up
   "disk-completion": 3 * SPIN + 4 * ATOMIC + SPIN + ATOMIC + UNLOCK_PAGE + SPIN,
-  // lock_sock and release_sock, sk_wmem and its end, skb_clone and the clone's end (three counts), the route's count (two),
-  // queue_lock (two), xmit_lock, mod_timer, fs-wide counts of the call
-  "send-packet": 2 * SPIN + 2 * ATOMIC + 3 * ATOMIC + 2 * ATOMIC + 3 * SPIN + SPIN + DESCRIPTOR,
-  // dev_hold and dev_put, br_read_lock (two), the route's lock and count (two), tcp_v4_lookup with its count (two),
-  // bh_lock_sock, sk_rmem (two), callback_lock, a wake-up, mod_timer, the buffer's counts (two), lock_sock and release_sock
-  "receive-packet": 2 * ATOMIC + 2 * PAIR + PAIR + 2 * ATOMIC + PAIR + 2 * ATOMIC + SPIN + 2 * ATOMIC + PAIR + 6 * SPIN,
+  // lock_sock and release_sock; the clone: socket and wmem_alloc up and down, its end in the interrupt; dataref up and twice down;
+  // the route up and down, hh_lock; queue_lock (two), xmit_lock (an xchg in this kernel alone), mod_timer
+  "send-packet": 2 * SPIN + 5 * ATOMIC + 3 * ATOMIC + 2 * ATOMIC + PAIR + 2 * SPIN + 1 + SPIN,
+  // ip_route_input: the bucket's lock, the route up and down; tcp_v4_lookup: the same for the socket; bh_lock_sock, rmem_alloc up
+  // and down; sock_def_readable: callback_lock, a wake-up; mod_timer; lock_sock and release_sock
+  "receive-packet": PAIR + 2 * ATOMIC + PAIR + 2 * ATOMIC + SPIN + 2 * ATOMIC + PAIR + 2 * SPIN + 2 * SPIN,
   "disk-driver": SPIN,
   // tg3: tp->lock, or the share of a packet in a poll
   "network-driver": SPIN,

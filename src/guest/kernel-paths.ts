@@ -5,7 +5,8 @@
  * Lengths come from the machine profile. The counts below are those of Linux 2.4 on one processor; `select` is that of
  * lmbench, on 100 TCP descriptors, three calls each (fget, sock_poll, tcp_poll). Calls are estimated from the path through
  * the source; those of the plain system calls were settled with the VMware row of Barham 2003, Table 3, in view. Flag
- * writes are counted in the source of Linux 2.4.22, configured for one processor and without debugging.
+ * writes are counted in the source of Linux 2.4.22, configured for one processor and without debugging; what it executes
+ * besides when it is configured for several: kernel-locks.ts.
  */
 import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";

@@ -7,6 +7,8 @@ export interface Watermarks {
   readonly minimum: number;
   readonly low: number;
   readonly high: number;
+  /** Of each: what is held back in a zone for those who can use no other, and no mark of any zone. */
+  readonly reserve: number;
 }
 
 /** Linux 2.4, mm/page_alloc.c: pages_min is a zone's size / 128 within 20 and 255; low and high are 2 and 3 times that. */
@@ -26,7 +28,7 @@ const SCALE_FACTOR = 10;
 export function watermarks(kernel: KernelName, managed: number): Watermarks {
   if (kernel === "linux-2.4") {
     const minimum = Math.min(MOST, Math.max(Math.min(LEAST, managed >> 3), Math.floor(managed / RATIO)));
-    return { minimum, low: 2 * minimum, high: 3 * minimum };
+    return { minimum, low: 2 * minimum, high: 3 * minimum, reserve: 0 };
   }
   const kib = Math.floor(Math.sqrt(16 * managed * KIB_PER_PAGE));
   const minimum = Math.floor(Math.min(MOST_KIB, Math.max(LEAST_KIB, kib)) / KIB_PER_PAGE);
@@ -36,5 +38,6 @@ export function watermarks(kernel: KernelName, managed: number): Watermarks {
     minimum: minimum + reserve,
     low: minimum + distance + reserve,
     high: minimum + 2 * distance + reserve,
+    reserve,
   };
 }

@@ -20,6 +20,7 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   kvm: ["#009e73", "#00543d", "#7fd1b8"],
   workstation: ["#b59f00", "#6b5e00", "#f0e442"],
   uml: ["#7f3b08", "#c58a5a", "#3f1d04"],
+  linux: ["#999933", "#5f5f20", "#cccc99"],
 };
 /** For VMMs from outside the project. */
 const SPARE: readonly (readonly string[])[] = [

@@ -7,7 +7,7 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, Scheduler, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
+import type { Allocation, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
@@ -55,7 +55,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
   readonly #allocation: Allocation;
-  readonly #scheduler: Scheduler;
   readonly #drivers: GuestDrivers;
   readonly #vmm: VmmWork;
   readonly #workloads: readonly CompiledWorkload[];
@@ -95,7 +94,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
     this.#allocation = parts.allocation;
-    this.#scheduler = parts.scheduler;
     this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
     const scheduler = parts.scheduler;
     const switches = new VcpuSwitches(profile, scheduler.switchCycles);
@@ -214,7 +212,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     });
     for (const [i, { periodUs }] of this.#site.mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
     if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
-    if (this.#scheduler.tickCycles > 0) this.#events.add(this.#scheduler.tickCycles, Event.SchedulerTick);
+    if (this.processors.tickCycles > 0) this.#events.add(this.processors.tickCycles, Event.SchedulerTick);
   }
 
   /**
@@ -251,7 +249,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return again(this.#allocation.periodUs);
       case Event.SchedulerTick:
         this.processors.tick(this.#now);
-        return this.#events.add(this.#now + this.#scheduler.tickCycles, kind);
+        return this.#events.add(this.#now + this.processors.tickCycles, kind);
       case Event.Second:
         this.#observer.sample(this.#now);
         this.#sampleVms();

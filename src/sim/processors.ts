@@ -53,6 +53,11 @@ export class Processors {
     return vcpu;
   }
 
+  /** Period of {@link tick} in cycles; 0: the scheduler wants no ticks. */
+  get tickCycles(): number {
+    return this.#scheduler.tickCycles;
+  }
+
   /** Whether a vCPU has a pCPU. */
   runs(vcpu: Vcpu): boolean {
     return this.#running[vcpu.cpu] === vcpu.index;

@@ -70,12 +70,13 @@ describe("watermarks", () => {
       minimum: 472 + reserve,
       low: 590 + reserve,
       high: 708 + reserve,
+      reserve,
     });
   });
 
   it("of Linux 2.4 are a 128th of memory, and two and three times that", () => {
-    expect(watermarks("linux-2.4", 4096)).toEqual({ minimum: 32, low: 64, high: 96 });
-    expect(watermarks("linux-2.4", 1_000_000)).toEqual({ minimum: 255, low: 510, high: 765 });
+    expect(watermarks("linux-2.4", 4096)).toEqual({ minimum: 32, low: 64, high: 96, reserve: 0 });
+    expect(watermarks("linux-2.4", 1_000_000)).toEqual({ minimum: 255, low: 510, high: 765, reserve: 0 });
   });
 });
 

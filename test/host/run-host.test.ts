@@ -13,6 +13,7 @@ import { HostMemory } from "../../src/vmm/host-memory.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";
+import { linux } from "../../src/vmm/linux.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
@@ -251,6 +252,26 @@ it("an idle guest gets timer interrupts, but not from Xen, which sends them to d
   // 100 a second.
   expect(kernel(esx)).toBe(200 * 1000);
   expect(kernel(xenPv)).toBe(0);
+});
+
+it("processes of one kernel get the timer interrupts of its processors, however many they are", () => {
+  const busy = workload(
+    (stream) => {
+      for (let i = 0; i < 1300; i++) {
+        stream.add(Op.Request, 0, 0, 0);
+        stream.add(Op.Compute, 10 * MS);
+      }
+    },
+    {},
+    12e6,
+  );
+  for (const count of [1, 2, 6, 20]) {
+    const guests = Array.from({ length: count }, () => busy);
+    const { cycles } = runHost(linux, profile, guests, count * 2048, timerPriced);
+    const interrupts = cycles["guest.kernel"] / 1000;
+    // 100 a second and processor, ten at a time.
+    expect(Math.abs(interrupts / (1200 * Math.min(count, profile.cores)) - 1), `${count}`).toBeLessThan(0.1);
+  }
 });
 
 const OVERCOMMITTED: readonly Vmm[] = [

@@ -48,6 +48,44 @@ function dirtyPages({ cache }: GuestMemory): number[] {
   return Array.from({ length: FILES }, (_, page) => page).filter((page) => cache.isDirty(page));
 }
 
+/** Dirty pages that a guest of Linux 6.1 has when its next write waits, where processes have so many pages. */
+function dirtyUntilThrottled(anonymous: number): number {
+  const guest = guestOf("linux-6.1");
+  for (let page = 0; page < anonymous; page++) guest.anonymous.write(page, 7);
+  let page = 0;
+  while (write(guest, page) === 0) page++;
+  return page;
+}
+
+/** Plays the thread against a disk that answers requests one at a time, `pick` says which. */
+function play(guest: GuestMemory, dirty: readonly number[], pick: (underWay: number) => number) {
+  const { cache, requests } = guest;
+  const waiting: number[] = [];
+  const written: number[] = [];
+  let most = 0;
+  const thread = new WriteBackThread(cache, (waiter) => {
+    for (let i = 0; i < requests.length; i++) {
+      for (let page = 0; page < requests.pages(i); page++) written.push(requests.first(i) + page);
+      waiting.push(i);
+      waiter.begin();
+    }
+    requests.clear();
+    most = Math.max(most, waiting.length);
+  });
+  const lengths: number[] = [];
+  for (const page of dirty) {
+    cache.write(page, 7, false, 0);
+    expect(requests.length).toBe(0);
+    thread.wake();
+    lengths.push(waiting.length);
+  }
+  while (waiting.length > 0) {
+    waiting.splice(pick(waiting.length), 1);
+    thread.done();
+  }
+  return { written, most, lengths };
+}
+
 describe("limits of dirty pages", () => {
   it("are 20, 30 and 60 % of all memory but the high watermark in Linux 2.4", () => {
     const limits = new DirtyLimits(guestOf("linux-2.4").pages, {
@@ -80,13 +118,6 @@ describe("limits of dirty pages", () => {
   });
 
   it("are shares of what is free or caches files in Linux 6.1, so that memory of processes makes them lower", () => {
-    const dirtyUntilThrottled = (anonymous: number): number => {
-      const guest = guestOf("linux-6.1");
-      for (let page = 0; page < anonymous; page++) guest.anonymous.write(page, 7);
-      let page = 0;
-      while (write(guest, page) === 0) page++;
-      return page;
-    };
     const [all, half] = [dirtyUntilThrottled(0), dirtyUntilThrottled(1500)];
     // 15 %: half-way between 10 and 20. min_free_kbytes is 505, the root of 16 times 15,984; the high watermark half of that more.
     const high = 126 + 2 * 31;
@@ -122,35 +153,6 @@ describe("limits of dirty pages", () => {
 });
 
 describe("the thread that writes back", () => {
-  /** Plays it against a disk that answers requests one at a time, `pick` says which. */
-  function play(guest: GuestMemory, dirty: readonly number[], pick: (underWay: number) => number) {
-    const { cache, requests } = guest;
-    const waiting: number[] = [];
-    const written: number[] = [];
-    let most = 0;
-    const thread = new WriteBackThread(cache, (waiter) => {
-      for (let i = 0; i < requests.length; i++) {
-        for (let page = 0; page < requests.pages(i); page++) written.push(requests.first(i) + page);
-        waiting.push(i);
-        waiter.begin();
-      }
-      requests.clear();
-      most = Math.max(most, waiting.length);
-    });
-    const lengths: number[] = [];
-    for (const page of dirty) {
-      cache.write(page, 7, false, 0);
-      expect(requests.length).toBe(0);
-      thread.wake();
-      lengths.push(waiting.length);
-    }
-    while (waiting.length > 0) {
-      waiting.splice(pick(waiting.length), 1);
-      thread.done();
-    }
-    return { written, most, lengths };
-  }
-
   const dirtyable = PAGES - HIGH_24;
 
   it("begins above 30 % of memory, and writes those that have been dirty for longest until 20 % are left", () => {

@@ -110,6 +110,10 @@ function events(name: string): Readonly<Record<string, number>> {
   return simulate(name, xenPv).events;
 }
 
+function faults(counted: Readonly<Record<string, number>>): number {
+  return counted["page_fault_user"] + counted["page_fault_kernel"];
+}
+
 /**
  * Events on Xen counted by hand: the hooks that mm/ and kernel/ of Linux 6.1 call, and what arch/x86/xen/mmu_pv.c makes of
  * each. An address space has three mappings of text, three of data, heap, stack and two of the kernel; those of the program
@@ -248,7 +252,6 @@ describe("against the measurements that were repeated", () => {
 
   it.each(["fork_exec", "vfork_exec", "fork_sh"])("%s sets the entries that were traced on Xen", (name) => {
     const { ops, events: traced } = repeated.xen_pv_events[name];
-    const faults = (of: Readonly<Record<string, number>>): number => of["page_fault_user"] + of["page_fault_kernel"];
     expect(Math.abs((events(name)["set_pte"] * ops) / traced["set_pte"] - 1)).toBeLessThan(0.01);
     expect(Math.abs(faults(events(name)) - faults(traced) / ops)).toBeLessThan(1);
     expect(Math.abs(events(name)["flush_tlb_one_user"] - traced["flush_tlb_one_user"] / ops)).toBeLessThanOrEqual(1);

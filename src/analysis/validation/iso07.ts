@@ -124,8 +124,11 @@ function loss(bench: Bench, vmm: string, { hogs, seconds = USUAL_SECONDS }: Stre
   });
   if (losses.length === 1) return losses[0];
   const times = hogs.map((hog) => duration(bench, vmm, hog));
-  const sum = (each: readonly number[]): number => each.reduce((total, one) => total + one, 0);
   return sum(losses.map((lost, i) => lost * times[i])) / sum(times);
+}
+
+function sum(all: readonly number[]): number {
+  return all.reduce((total, one) => total + one, 0);
 }
 
 /** How long a hog takes for one request of each of its threads, with nothing beside it, ms. */

@@ -38,8 +38,13 @@ export class Multicalls {
     this.#queueFlush = primitiveCost(profile, "xen.queue-flush");
   }
 
-  /** A hypercall with a list of page-table updates that does not go through the queue. */
+  /** A hypercall for one page-table update, for which the guest finds out as much as for one of many (virt_to_machine, pte_val_ma). */
   update(): void {
+    this.queueUpdate();
+    this.#callWithList();
+  }
+
+  #callWithList(): void {
     this.#meter.spend(HYPERCALL, this.#hypercall + this.#updateList);
   }
 
@@ -47,7 +52,7 @@ export class Multicalls {
   callOnce(isUpdate: boolean): void {
     this.countEntry();
     this.#meter.count(MC_FLUSH);
-    if (isUpdate) this.update();
+    if (isUpdate) this.#callWithList();
     else this.#meter.spend(HYPERCALL, this.#hypercall);
   }
 
@@ -68,7 +73,7 @@ export class Multicalls {
   /** Make the hypercall with the updates queued so far; the end of a batch looks even when there are none. */
   flushUpdates(count: number): void {
     this.#meter.count(MC_FLUSH);
-    if (count > 0) this.update();
+    if (count > 0) this.#callWithList();
   }
 
   /** Queue entries of a multicall; a full one is issued. */
