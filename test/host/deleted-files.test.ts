@@ -58,7 +58,7 @@ describe.each(["linux-2.4", "linux-6.1"] as const)("dirty pages of %s", (kernel)
             if (kind === "write") dirty.add(page);
             if (kind === "write") memory.cache.write(page, 1000 * now + page + 1, false, now);
             if (kind === "read") memory.cache.read(page);
-            if (kind === "delete") memory.cache.delete(page);
+            if (kind === "delete") memory.cache.delete(page, 1);
             if (kind === "delete") dirty.delete(page);
             // A page that is evicted for another one of the run may be written twice.
             for (const gone of written(memory)) expect(dirty.delete(gone)).toBe(true);
@@ -77,11 +77,11 @@ describe.each(["linux-2.4", "linux-6.1"] as const)("dirty pages of %s", (kernel)
     const memory = boot(kernel);
     for (let page = 0; page < 2000; page++) memory.cache.write(page, page + 1, false, 0);
     expect(memory.cache.read(7)).toBe(8);
-    memory.cache.delete(7);
-    memory.cache.delete(1999);
+    memory.cache.delete(7, 1);
+    memory.cache.delete(1999, 1);
     expect(memory.cache.isDirty(1999)).toBe(false);
     const free = memory.pages.freePages;
-    memory.cache.delete(1999);
+    memory.cache.delete(1999, 1);
     expect(memory.pages.freePages).toBe(free);
     for (const page of [7, 1999]) expect(memory.cache.read(page)).not.toBe(page + 1);
   });
