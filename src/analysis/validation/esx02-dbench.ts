@@ -160,6 +160,8 @@ export const DBENCH_RUNS = CLIENTS * RUNS.length;
 export const MEGABYTES_A_RUN = (CLIENT_PAGES * 4096) / RUNS.length / 1e6;
 
 export interface Dbench {
+  /** Of the order in which clients get on. */
+  readonly seed?: number;
   /** Of the machine it runs on. */
   readonly megahertz: number;
   /** Configured memory; a kernel has tables for all of it. */
@@ -168,7 +170,7 @@ export interface Dbench {
 }
 
 /** Until all of it is done, from an empty page cache; clients get on alike, in a different order each time. */
-export function dbench({ megahertz, mib = 256, memory }: Dbench): CompiledWorkload {
+export function dbench({ seed = 1, megahertz, mib = 256, memory }: Dbench): CompiledWorkload {
   const shape = {
     ...LINUX_SHAPE,
     memoryPages: mib * MIB,
@@ -179,7 +181,7 @@ export function dbench({ megahertz, mib = 256, memory }: Dbench): CompiledWorklo
     threads: CLIENTS,
     ...(memory === undefined ? {} : { memory }),
   };
-  const random = new RandomStream(1, "dbench");
+  const random = new RandomStream(seed, "dbench");
   const clients = Uint32Array.from({ length: CLIENTS }, (_, client) => client);
   const stream = new OperationStreamBuilder();
   RUNS.forEach((steps, run) => {
