@@ -1,4 +1,5 @@
 /** One guest of the host simulation: its threads take requests from the stream and carry out their operations. */
+import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
@@ -38,6 +39,7 @@ export interface GuestSurroundings {
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
+  readonly kernelVersion: KernelVersion;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
   /** Simulated time of the run, microseconds; 0: until all work is done. */

@@ -1,4 +1,5 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
+import { type KernelVersion, kernelVersion } from "../guest/kernel-version.ts";
 import { Ledger } from "../core/ledger.ts";
 import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
@@ -47,6 +48,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
+  readonly kernelVersion: KernelVersion;
   readonly guests: HostGuest[];
   readonly durationUs: number;
   building = true;
@@ -83,6 +85,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#timersOf = timersOf(vmm);
     this.kernel = profile.kernel;
+    this.kernelVersion = kernelVersion(profile);
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     this.host.observer = watch?.log;

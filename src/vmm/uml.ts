@@ -1,9 +1,9 @@
-import { staticPartition } from "./allocation/static-partition.ts";
 import { defineVmm } from "./contract.ts";
 import { processTracing } from "./cpu/process-tracing.ts";
 import { tapNetwork } from "./io/tap.ts";
 import { ubdDisk } from "./io/ubd.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
+import { onDemand } from "./memory/policies/admission.ts";
 import { hostMappings } from "./mmu/host-mappings.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
 
@@ -15,7 +15,7 @@ export const uml = defineVmm({
   cpu: processTracing(),
   mmu: hostMappings(),
   memory: [linuxSwap()],
-  allocation: staticPartition(),
+  allocation: onDemand(),
   scheduler: proportionalShareCpu(),
   disk: ubdDisk(),
   network: tapNetwork(),

@@ -387,6 +387,32 @@ describe("goodness", () => {
     }
   });
 
+  it("lets the last one of a round begin the next one: its page tables are loaded", () => {
+    const vcpus = Array.from({ length: 3 }, () => ({}));
+    const { used } = runCpus({ part: goodness(), cpus: 1, vcpus, cycles: 18 * TICK * 4, sampleEvery: 6 * TICK });
+    const turns = used.map((sample, k) => sample.findIndex((cycles, i) => cycles > (used[k - 1]?.[i] ?? 0)));
+    for (let round = 3; round < turns.length; round += 3) expect(turns[round]).toBe(turns[round - 1]);
+  });
+
+  it("lets who wakes up take the place of another if it is worth more by two", () => {
+    for (const [ticksLess, takes] of [
+      [0, false],
+      [1, false],
+      [2, true],
+    ] as const) {
+      const { scheduler } = buildHost({ ...esx, memory: [], scheduler: goodness() }, 1, { ...profile, cores: 1 });
+      for (let process = 0; process < 2; process++) scheduler.add(settings());
+      // Both have run on this CPU.
+      scheduler.ready(1, true, 0);
+      scheduler.pick(0, 0);
+      scheduler.ready(0, true, 0);
+      scheduler.pick(0, 0);
+      for (let tick = 0; tick < ticksLess; tick++) scheduler.tick(0);
+      scheduler.ready(1, true, 0);
+      expect(scheduler.preemptsAt(1, 0, TICK)).toBe(takes ? TICK : Infinity);
+    }
+  });
+
   // Otherwise it does not: counters are filled again as soon as nobody who waits has ticks left, also of who runs elsewhere,
   // whose turn then has no end.
   it("gives equals equal time, to some turns, where each CPU can have as many", () => {

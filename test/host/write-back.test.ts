@@ -93,7 +93,7 @@ describe("limits of dirty pages", () => {
       background: 30,
       stop: 20,
       throttle: 60,
-      ofAllMemory: true,
+      of: "memory",
     });
     const of = PAGES - HIGH_24;
     for (const [share, exceeds] of [
