@@ -185,8 +185,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
  * Red Hat Enterprise Linux 3 for x86-64, the same from 2.4.21-4.EL to -63.EL: include/asm-x86_64/pgalloc.h has no quick
  * lists, so that a table is freed as soon as it is empty and a new one zeroed, and a process's parts lie in three entries
  * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
- * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h). Where files are written back, at host resolution, guests
- * run the kernel as it was released: this one begins, and stops, at 50 % of dirty pages, and waits at 80 (bdf_prm, fs/buffer.c).
+ * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h). Writing back begins, and stops, with more dirty pages
+ * (bdf_prm, fs/buffer.c).
  */
 const RHEL_3: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
@@ -199,6 +199,7 @@ const RHEL_3: KernelVersion = {
     anonymousStart: 0x2a95600,
   },
   keepsTables: false,
+  dirty: { background: 50, stop: 50, throttle: 80, of: "memory" },
 };
 
 /**

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DirtyLimits, WRITE_BACK_BATCH } from "../../src/guest/dirty-limits.ts";
 import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
+import { kernelVersion } from "../../src/guest/kernel-version.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { runHost } from "../../src/sim/host.ts";
@@ -104,6 +105,22 @@ describe("limits of dirty pages", () => {
       const most = Math.floor((share * of) / 100);
       expect([exceeds(most), exceeds(most + 1)]).toEqual([false, true]);
     }
+  });
+
+  it("are 50 and 80 % with the kernel of Red Hat Enterprise Linux 3", () => {
+    const version = kernelVersion({ kernel: "linux-2.4", kernelBuild: "rhel-3" });
+    const guest = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, "linux-2.4", PAGES, version);
+    guest.boot(SHAPE, new Uint32Array(PAGES));
+    const [background, throttle] = [0.5, 0.8].map((share) => Math.floor(share * (PAGES - HIGH_24)));
+    for (let page = 0; page < throttle; page++) {
+      expect(write(guest, page)).toBe(0);
+      expect([page, guest.cache.writesBack, guest.cache.goesOnWriting]).toEqual([
+        page,
+        page >= background,
+        page >= background,
+      ]);
+    }
+    expect(write(guest, throttle)).toBe(WRITE_BACK_BATCH);
   });
 
   it("have a writer write 32 of those that have been dirty for longest once there are too many", () => {
