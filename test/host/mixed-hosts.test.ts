@@ -83,6 +83,7 @@ const operation = fc.oneof(
   fc.record({ op: fc.constant("scatter"), page: fc.nat(1000), pages: fc.integer({ min: 400, max: 800 }) }),
   fc.record({ op: fc.constant("read"), page: fc.nat(1800), pages: fc.integer({ min: 1, max: 190 }) }),
   fc.record({ op: fc.constant("touch"), page: fc.nat(300), pages: fc.integer({ min: 1, max: 90 }) }),
+  fc.record({ op: fc.constant("delete"), page: fc.nat(1800), pages: fc.integer({ min: 1, max: 800 }) }),
   fc.record({ op: fc.constant("compute"), page: fc.nat(3e6) }),
 );
 const guests = fc.record({
@@ -107,6 +108,7 @@ function workloadOf({ memoryPages, vcpus, threads, swapPages, goodUs, requests }
     stream.add(Op.Request, 0, 0, 0);
     for (const each of operations) {
       if (each.op === "compute") stream.add(Op.Compute, each.page);
+      else if ("pages" in each && each.op === "delete") stream.add(Op.DeleteFile, each.page, each.pages);
       else if ("pages" in each && each.op === "touch") {
         for (let page = each.page; page < each.page + each.pages; page++) stream.add(Op.Touch, page, 1, 0);
       } else if ("pages" in each && each.op === "scatter") {
