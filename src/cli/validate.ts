@@ -32,7 +32,7 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
     const { validate } = await import("../analysis/validation/validation.ts");
     const { validationText } = await import("./validation-text.ts");
     const sets = setsOf(namesIn("--source", "xen03,iso07", source ?? []), VALIDATION_SETS);
-    const validation = validate(sets, loadPublishedFigures(), sayProgress);
+    const validation = validate(sets, loadPublishedFigures(), progressOver(sets));
     process.stdout.write(
       json ? `${JSON.stringify(validation, undefined, 2)}\n` : validationText(validation, inColour()),
     );
@@ -50,8 +50,15 @@ function setsOf(sources: readonly string[], all: readonly ValidationSet[]): read
   return sources.length === 0 ? all : all.filter(({ name }) => sources.includes(name));
 }
 
-function sayProgress({ name, source, rows }: ValidationSet): void {
-  console.error(`${name}: ${rows.length} ${rows.length === 1 ? "figure" : "figures"} of ${source}`);
+/** Says a source when the first of its sets is begun: several of them may have figures of one. */
+function progressOver(sets: readonly ValidationSet[]): (set: ValidationSet) => void {
+  const said = new Set<string>();
+  return ({ name, source }) => {
+    if (said.has(source)) return;
+    said.add(source);
+    const figures = sets.reduce((sum, { source: of, rows }) => sum + (of === source ? rows.length : 0), 0);
+    console.error(`${name}: ${figures} ${figures === 1 ? "figure" : "figures"} of ${source}`);
+  };
 }
 
 /** Only on a terminal, and not where the user has asked for none (no-color.org). */

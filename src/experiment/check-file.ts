@@ -1,6 +1,5 @@
 /** Checking one file of any kind that the program reads. */
 import { statSync } from "node:fs";
-import { parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { parseFingerprints } from "../workload/readers/fingerprints.ts";
 import { parseTouchedPages } from "../workload/readers/touched-pages.ts";
@@ -8,6 +7,7 @@ import { readTrace } from "../workload/readers/trace.ts";
 import { isBinaryTrace } from "../workload/readers/trace-binary.ts";
 import { referenceCount } from "../workload/reference-trace.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
+import { plainData } from "./documents/yaml-document.ts";
 import { inputText, readInputFile } from "./input-files.ts";
 import { planRun } from "./plan.ts";
 import { skippedCells } from "./skipped-cells.ts";
@@ -35,7 +35,7 @@ export async function checkFile(file: string): Promise<string> {
 
 /** The kind of a description shows in the keys that only this kind has. */
 async function checkDescription(file: string, text: string): Promise<string> {
-  const keys = new Set(topLevelKeys(text));
+  const keys = new Set(Object.keys(plainData(text, file) ?? {}));
   if (keys.has("blocks")) return checkMatrix(file);
   if (keys.has("costs") || keys.has("kernel-paths") || keys.has("cpu")) {
     return `machine with ${countOf(loadMachine(file).numbers.length, "figure")}`;
@@ -60,14 +60,6 @@ async function checkMatrix(file: string): Promise<string> {
   }
   const title = `matrix of ${countOf(all, "cell")}`;
   return without === 0 ? title : `${title}, ${without} of which would be skipped: ${reasons.join("; ")}`;
-}
-
-function topLevelKeys(text: string): readonly string[] {
-  try {
-    return Object.keys((parseDocument(text).toJS() as object | null) ?? {});
-  } catch {
-    return [];
-  }
 }
 
 /** "1 cell", "3 cells". */

@@ -5,7 +5,7 @@ export const STYLE = `
   :root { --ink: #e6e6e6; --quiet: #b0b0b0; --ground: #181a1b; --line: #44484a; --stripe: #222526; --link: #8ecbff; --missed: #ff9a94; }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem; max-width: 68rem; color: var(--ink); background: var(--ground);
+body { margin: 0 auto; padding: 1.5rem; max-width: 75rem; color: var(--ink); background: var(--ground);
   font: 16px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .75rem; padding-top: .5rem; border-top: 1px solid var(--line); }

@@ -34,7 +34,8 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
   if (seesWith !== undefined && !has(seesWith)) {
     return `${vmm.name} allocates memory by ${name}, which goes by what only ${seesWith} shows; expected a VMM with it`;
   }
-  const idle = mechanisms.find(({ onlyWith }) => onlyWith !== undefined && !has(onlyWith));
+  const parts = [vmm.allocation.definition, ...mechanisms];
+  const idle = parts.find(({ onlyWith }) => onlyWith !== undefined && !has(onlyWith));
   if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
   if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
     if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;

@@ -72,7 +72,7 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
    * with another kernel rejects the cell.
    */
   readonly ofKernel?: KernelName;
-  /** Memory parts: name or role of the mechanism that it works on behalf of, without which it does nothing. */
+  /** Memory and allocation parts: name or role of the memory part without which it does nothing; a VMM without it rejects the cell. */
   readonly onlyWith?: string;
   /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */
   readonly seesWith?: string;

@@ -25,6 +25,14 @@ it("prints one JSON object and nothing else on standard output", async () => {
   expect(stderr).toMatch(/^aa06: \d+ figures of Adams/);
 });
 
+it("names a source once, whatever it is divided into, with the number of its figures", async () => {
+  const { stdout, stderr } = await vmmbench(["validate", "--source", "ksm", "--json"]);
+  const { rows } = JSON.parse(stdout) as { rows: unknown[] };
+  expect(stderr.trim().split("\n")).toEqual([
+    `ksm: ${rows.length} figures of Measured: KSM of Linux 6.18, on the memory of real guests`,
+  ]);
+});
+
 it("prints a table without colours into a pipe", async () => {
   const { code, stdout } = await vmmbench(["validate", "--source", "aa06"]);
   expect(code).toBe(0);

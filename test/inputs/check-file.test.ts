@@ -56,3 +56,76 @@ describe("a matrix", () => {
     );
   });
 });
+
+describe("a description", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vmmbench-check-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const check = (text: string): Promise<string> => {
+    const file = join(folder, "d.yaml");
+    writeFileSync(file, text);
+    return checkFile(file);
+  };
+
+  it("that is no YAML is told so, and where, before it is told what it might be", async () => {
+    await expect(check("name: [unclosed\n")).rejects.toThrow(/d\.yaml:2:1: not valid YAML: Flow sequence/);
+    await expect(check("name: a\nname: b\n")).rejects.toThrow('d.yaml:2:1: duplicate key "name"');
+    await expect(check("just text\n")).rejects.toThrow("neither a matrix, a machine nor a workload");
+  });
+});
+
+describe("a machine", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vmmbench-check-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const check = (changes: Readonly<Record<string, string>>): Promise<string> => {
+    const assumed = "kind: assumed, source: a test";
+    const lines: Readonly<Record<string, string>> = {
+      name: "m",
+      title: "M",
+      base: "xeon-2.4-sosp03",
+      cpu: `{ frequency: 2400MHz, cores: 2, ${assumed} }`,
+      "page-table": "ia32",
+      tlb: `{ entries: 64, ways: 64, ${assumed} }`,
+      costs: "{}",
+      "kernel-paths": "{}",
+      ...changes,
+    };
+    const file = join(folder, "m.yaml");
+    writeFileSync(
+      file,
+      Object.entries(lines)
+        .map(([key, value]) => `${key}: ${value}\n`)
+        .join(""),
+    );
+    return checkFile(file);
+  };
+  const rest = "kind: assumed, source: a test";
+  const cpu = (frequency: string, cores: number): { cpu: string } => ({
+    cpu: `{ frequency: ${frequency}, cores: ${cores}, ${rest} }`,
+  });
+  const cache = (size: string): { disk: string } => ({
+    disk: `{ positioning: 6ms, rate: 80MB/s, write-cache: { size: ${size}, command: 30us, rate: 160MB/s, ${rest} }, ${rest} }`,
+  });
+  const cost = (value: string): { costs: string } => ({ costs: `{ uml.stop: { value: ${value}, ${rest} } }` });
+
+  it("may be as large as machines are", async () => {
+    for (const changes of [{}, cpu("100GHz", 8192), cache("64GiB"), cache("4KiB"), cost("10000000000, unit: cycles")]) {
+      expect(await check(changes)).toMatch(/^machine with \d+ figures$/);
+    }
+  });
+
+  it("is wrong where the simulation would find no room or lose exactness", async () => {
+    await expect(check(cpu("2400MHz", 9007199254740991))).rejects.toThrow("cpu.cores: 9007199254740991 is too large");
+    await expect(check(cpu("101GHz", 2))).rejects.toThrow('"101GHz" is more than any processor has; expected at most');
+    await expect(check(cache("1B"))).rejects.toThrow('"1B" is no size of such a cache; expected 4KiB to 64GiB');
+    await expect(check(cache("8000TiB"))).rejects.toThrow('"8000TiB" is no size of such a cache');
+    await expect(check(cost("10000000001, unit: cycles"))).rejects.toThrow(
+      "is too large; expected at most 10000000000",
+    );
+  });
+
+  it("is told which choices there are where one is missing", async () => {
+    await expect(check(cost("20"))).rejects.toThrow(
+      "costs.uml.stop.unit: is missing; expected one of: cycles, instructions, ns",
+    );
+  });
+});

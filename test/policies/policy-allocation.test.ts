@@ -8,7 +8,7 @@ import { PARTS } from "../../src/vmm/parts.ts";
 import { ColdPages } from "../../src/vmm/allocation/cold-pages.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
-import { harvester, nova, opendc } from "../../src/vmm/memory/policies/admission.ts";
+import { harvester, nova, onDemand, opendc } from "../../src/vmm/memory/policies/admission.ts";
 import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
@@ -19,6 +19,9 @@ import type { Action, Observations } from "../../src/vmm/memory/policies/policy-
 import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
+import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
+import { linux } from "../../src/vmm/linux.ts";
+import { uml } from "../../src/vmm/uml.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { addGuest, buildHost, checkFrames, profile, SHAPE, type TestHost } from "../host/fixtures.ts";
 
@@ -269,6 +272,17 @@ describe("a policy that is wrong", () => {
     // What is begun is finished: three pages where there is time for two and a half.
     cold.pageOut(vm, 8, 2.5 * primitiveCost(profile, "page.map"));
     expect(out()).toEqual([0, 1, 2, 3, 4, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
+  });
+
+  it("that leaves a full host to swapping is skipped where there is none", () => {
+    expect(reasonToSkip({ ...linux, allocation: onDemand() }, profile, { vms: 2 })).toBe(
+      "linux has on-demand without host-swap, which is what makes use of it",
+    );
+    expect(reasonToSkip({ ...linux, allocation: onDemand(), memory: [linuxSwap()] }, profile, { vms: 2 })).toBe(
+      undefined,
+    );
+    expect(reasonToSkip(uml, profile, { vms: 2 })).toBeUndefined();
+    expect(uml.allocation.definition.name).toBe("on-demand");
   });
 
   it("for a host that cannot page by force is no failure: the cell is skipped, with what is missing", () => {

@@ -28,6 +28,7 @@ export function issueSentence(issue: z.core.$ZodRawIssue): string {
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownKey(key, keysOf(issue.inst))).join("\n");
     case "invalid_value":
+      if (issue.input === undefined) return `is missing; ${expectedOneOf(issue.values.map(String))}`;
       return wrongName(issue.input, issue.values.map(String));
     case "too_small":
       return `${size(issue)} is too small; expected ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
@@ -118,6 +119,10 @@ function wrongName(found: unknown, known: readonly string[]): string {
 function nearestOrAll(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   if (nearest !== undefined) return meant(nearest);
+  return expectedOneOf(known);
+}
+
+function expectedOneOf(known: readonly string[]): string {
   return known.length === 1 ? `expected ${known[0]}` : `expected one of: ${known.join(", ")}`;
 }
 

@@ -9,8 +9,10 @@ import { source, sourceKind } from "./sources.ts";
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
   error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
 });
+/** Seconds in one event; sums over all events of an operation stay exact. */
+const MAX_COST = 10_000_000_000;
 const cost = z.strictObject({
-  value: z.int().min(0),
+  value: z.int().min(0).max(MAX_COST),
   unit: z
     .enum(["cycles", "instructions", "ns"])
     .meta({ description: "ns: takes its time at any frequency, as a bus does; taken over from a base as it is." }),

@@ -1,9 +1,10 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
+import { FREQUENCY, SIZE } from "../../core/units.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type DiskProfile, KERNEL_BUILDS, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
-import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, positiveFrequency } from "./quantities.ts";
+import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, quantity } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
 
 const MEGA = 1e6;
@@ -12,6 +13,21 @@ const BITS_PER_MEGABYTE = 8 * MEGA;
 const MAX_TLB_ENTRIES = 65_536;
 
 const count = z.int().min(1);
+/** As many processors as Linux can be compiled for at most on x86 (NR_CPUS_RANGE_END, arch/x86/Kconfig). */
+const MAX_CORES = 8192;
+/** Far beyond any processor, and far below where simulated times in cycles would no longer be exact. */
+const MAX_MEGAHERTZ = 100_000;
+const frequency = quantity(FREQUENCY, (megahertz) => {
+  if (megahertz <= 0) return "must be more than zero";
+  return megahertz <= MAX_MEGAHERTZ ? undefined : "is more than any processor has; expected at most 100GHz";
+});
+/** A cache holds whole pages, and the simulated disk has room for the number of each. */
+const MAX_WRITE_CACHE_BYTES = 64 * 2 ** 30;
+const cacheBytes = quantity(SIZE, (bytes) =>
+  bytes >= PAGE_BYTES && bytes <= MAX_WRITE_CACHE_BYTES
+    ? undefined
+    : "is no size of such a cache; expected 4KiB to 64GiB",
+);
 /** More than a machine has; their rings have room in the memory of the kernel (see PacketPages). */
 const MAX_INTERFACES = 64;
 
@@ -32,7 +48,7 @@ export const machineSchema = z
     title: z.string().min(1),
     base: name.optional().meta({
       description:
-        "A machine in the same folder whose costs, kernel paths, disk and network hold where none are given here.",
+        "A machine in the same folder, or one of the package, whose costs, kernel paths, disk and network hold where none are given here.",
     }),
     "base-scale": z
       .strictObject({ value: z.number().positive(), unit: scaleUnit.optional(), source, kind })
@@ -52,7 +68,7 @@ export const machineSchema = z
       description:
         "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
     }),
-    cpu: z.strictObject({ frequency: positiveFrequency, cores: count, source, kind }),
+    cpu: z.strictObject({ frequency, cores: count.max(MAX_CORES), source, kind }),
     "page-table": z.enum(["ia32", "ia32-pae", "x86-64"]),
     tlb: z.strictObject({ entries: count, ways: count, source, kind }),
     "instruction-tlb": z.strictObject({ entries: count, ways: count, source, kind }).optional().meta({
@@ -74,7 +90,7 @@ export const machineSchema = z
         positioning: positiveDuration,
         rate: positiveBandwidth,
         "write-cache": z
-          .strictObject({ size: positiveBytes, command: duration, rate: positiveBandwidth, source, kind })
+          .strictObject({ size: cacheBytes, command: duration, rate: positiveBandwidth, source, kind })
           .optional()
           .meta({ description: "Of a disk that is done with a write when it has it; none without." }),
         source,

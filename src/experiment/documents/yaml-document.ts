@@ -22,14 +22,7 @@ export interface YamlDocument<T> {
  * Throws an {@link InputError} with one sentence per problem.
  */
 export function readDocument<T>(text: string, file: string, schema: z.ZodType<T>): YamlDocument<T> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-    logLevel: "error",
-  });
-  rejectSyntaxErrors(document, text, file, lines);
+  const { document, lines } = parse(text, file);
   const value = toPlainData(document, file);
   const result = schema.safeParse(value, { error: issueSentence, reportInput: true });
   const place = (problem: Problem): number => offsetOf(document, problem.path, problem.at);
@@ -43,6 +36,28 @@ export function readDocument<T>(text: string, file: string, schema: z.ZodType<T>
   const located = issuesToProblems(result.error.issues).map((found) => ({ found, offset: place(found) }));
   located.sort((a, b) => a.offset - b.offset);
   throw new InputError(located.map(({ found, offset }) => sentence(file, lines.linePos(offset), found)));
+}
+
+interface ParsedText {
+  readonly document: Document.Parsed;
+  readonly lines: LineCounter;
+}
+
+/** What a document says, whatever kind it is. Throws an {@link InputError} with one sentence per place that is no YAML. */
+export function plainData(text: string, file: string): object | null {
+  return toPlainData(parse(text, file).document, file) as object | null;
+}
+
+function parse(text: string, file: string): ParsedText {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: "error",
+  });
+  rejectSyntaxErrors(document, text, file, lines);
+  return { document, lines };
 }
 
 function rejectSyntaxErrors(document: Document.Parsed, text: string, file: string, lines: LineCounter): void {

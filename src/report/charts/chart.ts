@@ -156,6 +156,13 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
+/** One panel a name, in the order given; names longer than a panel of `width` pixels is wide take several lines. */
+export function panelOf(field: string, names: readonly string[], width: number): View {
+  const lines = Object.fromEntries(names.map((name) => [name, wrap(name, width / 7.5)]));
+  const header = { labelExpr: `${JSON.stringify(lines)}[datum.value]` };
+  return { field, type: "nominal", sort: names, title: null, header };
+}
+
 /** "n = 3 seeds (1, 2, 3)". */
 export function seedNote(cells: readonly CellResult[]): string {
   const seeds = distinct(cells, (cell) => cell.spec.seed).sort((a, b) => a - b);

@@ -1,6 +1,6 @@
 import { distinct, groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
 import { type CellResult, workTitle } from "../../sim/cell.ts";
-import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, hostParts, panelOf, type View } from "./chart.ts";
 
 const PANEL = 330;
 /** A series longer than this is thinned out: no eye tells the points apart. */
@@ -71,7 +71,7 @@ function view(cells: readonly CellResult[]): View {
   const order = cells.map((cell) => cell.spec.vmm.label);
   return {
     data: { values },
-    facet: { field: "VMM", type: "nominal", sort: order, title: null },
+    facet: panelOf("VMM", order, PANEL),
     columns: 2,
     spacing: { row: 24, column: 30 },
     spec: {

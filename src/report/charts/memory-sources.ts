@@ -2,7 +2,7 @@ import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import type { OvercommitCurve } from "../../analysis/overcommit.ts";
 import type { Results } from "../../analysis/results.ts";
 import { SOURCE_COLOURS } from "../colours.ts";
-import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
+import { type Chart, chartIds, type ChartKind, chartOf, hostParts, panelOf, type View } from "./chart.ts";
 import { curvesByHost, hostNote } from "./overcommit.ts";
 
 const PANEL = 230;
@@ -49,7 +49,11 @@ function view(curves: readonly OvercommitCurve[]): View {
   const range = shown.map(({ key }) => SOURCE_COLOURS[key]);
   return {
     data: { values: values.filter((row) => shown.some(({ title }) => title === row.source)) },
-    facet: { field: "strategy", type: "nominal", sort: curves.map((curve) => curve.strategy), title: null },
+    facet: panelOf(
+      "strategy",
+      curves.map((curve) => curve.strategy),
+      PANEL,
+    ),
     columns: 3,
     spacing: { row: 24, column: 24 },
     spec: {

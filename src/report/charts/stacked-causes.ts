@@ -27,7 +27,9 @@ export function stackedCauses(rows: readonly StackedRow[], axisTitle: string, fo
   const panels = distinct(rows, (row) => row.panel);
   const groups = CAUSE_GROUPS.map((group) => group.name).filter((name) => rows.some((row) => row.group === name));
   const y = { field: "VMM", type: "nominal", sort: vmms, title: null, axis: { ticks: false, domain: false } };
-  const x = { type: "quantitative", axis: { title: axisTitle, tickCount: 5, format }, scale: { nice: false } };
+  // Panels have their own scales: where labels would touch, every other one is left out.
+  const axis = { title: axisTitle, tickCount: 5, format, labelOverlap: "parity", labelSeparation: 6 };
+  const x = { type: "quantitative", axis, scale: { nice: false } };
   const [columns, width] = panels.length > MANY_PANELS ? [3, 205] : [2, 300];
   const view = {
     data: { values: rows.map((row) => ({ ...row, VMM: row.vmm, stack: groups.indexOf(row.group) })) },

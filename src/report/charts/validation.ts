@@ -199,9 +199,9 @@ function laneAxis(lanes: readonly PlacedLane[]): View {
   };
 }
 
-/** "Barham et al. 2003" of a citation with a title. */
+/** "Barham et al. 2003" of a citation with a title, "Amit, Wei and Tu 2017" of one with several names; without a year, what is before a comma. */
 function citation(source: string): string {
-  return source.split(",")[0];
+  return /^.*?\d{4}(?=, )/.exec(source)?.[0] ?? source.split(",")[0];
 }
 
 function sourcesOf(rows: readonly ValidatedRow[]): string {

@@ -49,7 +49,7 @@ export class RecordingMmu implements Mmu {
     if (gone) this.#levels.delete(frame);
     else this.#levels.set(frame, level);
     this.#tables.set(frame, new Map());
-    const action = gone ? `a ${what} becomes ordinary memory again` : `a page becomes a ${what}`;
+    const action = gone ? `turns a ${what} into ordinary memory again` : `turns a page into a ${what}`;
     this.#recorder.call(
       "use-as-table",
       () => [action, `frame ${frame}`],
@@ -133,7 +133,7 @@ export class RecordingMmu implements Mmu {
   }
 
   activate(root: number): void {
-    const action = "an address space is complete";
+    const action = "completes an address space";
     this.#recorder.call(
       "activate",
       () => [action, `root ${root}`],
@@ -142,7 +142,7 @@ export class RecordingMmu implements Mmu {
   }
 
   retire(root: number): void {
-    const action = "an address space will not run again";
+    const action = "is done with an address space";
     this.#recorder.call(
       "retire",
       () => [action, `root ${root}`],

@@ -14,6 +14,7 @@ interface AdmissionRule {
   readonly reserveMib: number;
   readonly source: string;
   readonly grade: EvidenceGrade;
+  readonly countsOnSwap?: true;
 }
 
 function byRatio({
@@ -23,6 +24,7 @@ function byRatio({
   reserveMib,
   source,
   grade,
+  countsOnSwap,
 }: AdmissionRule): PolicyFactory<Parameters, undefined> {
   return definePolicy<Parameters, undefined>({
     name,
@@ -34,6 +36,7 @@ function byRatio({
     cadenceUs: 3600 * SECOND_US,
     balloons: false,
     signals: [],
+    ...(countsOnSwap && { countsOnSwap }),
     parameters: {},
     hostParameters: {
       admissionRatio: {
@@ -66,6 +69,7 @@ export const onDemand = byRatio({
   reserveMib: 0,
   source: "Linux KVM API: a VM's memory is that of a process, which the host maps as it is touched and can swap",
   grade: "D",
+  countsOnSwap: true,
 });
 
 export const nova = byRatio({

@@ -63,6 +63,7 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
     >["definition"]["parameters"],
     // Only a host that can page by force looks at the age of pages.
     ...(policy.signals.includes(COLD) && { seesWith: "host-swap" }),
+    ...(policy.countsOnSwap === true && { onlyWith: "host-swap" }),
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });

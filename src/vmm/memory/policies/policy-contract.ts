@@ -144,6 +144,8 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   /** Whether it moves balloons; VMs have no driver under a policy that does not. */
   readonly balloons: boolean;
   readonly signals: readonly Signal[];
+  /** It leaves a host that is full to paging by force; a VMM that cannot do that rejects the cell. */
+  readonly countsOnSwap?: true;
   /** It answers requests for memory of VMs that are to start. Default: a VM gets what is free, or does not start. */
   readonly answersRequests?: boolean;
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
