@@ -64,6 +64,14 @@ export class BalancedReclaim implements Replacement {
     return this.lru.anonymous.length;
   }
 
+  get activePages(): number {
+    return this.lru.files.active + this.lru.anonymous.active;
+  }
+
+  get inactivePages(): number {
+    return this.lru.files.inactive + this.lru.anonymous.inactive;
+  }
+
   add(ppn: number, isFile: boolean, item: number): void {
     const group = isFile ? this.#pages.group : Math.min(this.#lastGroup, Math.floor(item / this.#pagesEach));
     this.lru.add(ppn, this.#pool(isFile), item, group);

@@ -30,6 +30,14 @@ export class CacheFirstReclaim implements Replacement {
     return this.anonymous.length;
   }
 
+  get activePages(): number {
+    return this.cached.active.length + this.anonymous.active.length;
+  }
+
+  get inactivePages(): number {
+    return this.cached.inactive.length + this.anonymous.inactive.length;
+  }
+
   add(ppn: number, isFile: boolean): void {
     (isFile ? this.cached : this.anonymous).add(ppn);
   }

@@ -35,7 +35,8 @@ export class DirtyLimits {
   /** Pages of which the limits are shares. */
   get #dirtyable(): number {
     const { free, freePages, replacement, marks } = this.#pages;
-    const pages = this.#shares.ofAllMemory ? free.present : freePages + replacement.filePages;
+    if (this.#shares.of === "inactive") return freePages + replacement.inactivePages + (replacement.activePages >> 4);
+    const pages = this.#shares.of === "memory" ? free.present : freePages + replacement.filePages;
     return Math.max(0, pages - marks.high);
   }
 }

@@ -123,6 +123,22 @@ export class FileCache implements PageOwner {
     if (this.#limits.exceedsThrottle(this.#cache.dirtyCount)) this.writeOldest();
   }
 
+  /**
+   * The file that these pages belong to is deleted: they leave the cache, and nobody writes them back. One that is written
+   * again within the age at which pages are written back keeps its place in the queue for that.
+   */
+  delete(first: number, pages: number): void {
+    for (let page = first; page < first + pages; page++) {
+      const ppn = this.#cache.frameOf(page);
+      this.#onDisk[page] = UNSEEN;
+      if (ppn === NONE) continue;
+      this.#mapped.delete(page);
+      this.#marked.delete(page);
+      this.#cache.remove(page);
+      this.#pages.release(ppn);
+    }
+  }
+
   get dirtyPages(): number {
     return this.#cache.dirtyCount;
   }

@@ -33,6 +33,9 @@ export interface Replacement {
   /** How many pages of files and of anonymous memory there are. */
   readonly filePages: number;
   readonly anonymousPages: number;
+  /** How many of both are on active lists, and how many on inactive ones. */
+  readonly activePages: number;
+  readonly inactivePages: number;
   add(ppn: number, isFile: boolean, item: number): void;
   remove(ppn: number, isFile: boolean): void;
   /** A process uses a page that it has mapped: only the accessed bit of the page-table entry tells. */

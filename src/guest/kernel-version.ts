@@ -17,9 +17,9 @@ export interface KernelVersion {
   readonly flushesEachMapping: boolean;
   /** munmap invalidates one page even if nothing was mapped in the range. */
   readonly flushesEmptyUnmaps: boolean;
-  /** mprotect invalidates its whole range, whatever is written there. */
+  /** mprotect invalidates its whole range, whatever is written there, and if nothing is. */
   readonly flushesUnchanged: boolean;
-  /** mprotect invalidates up to so many pages one by one. */
+  /** mprotect invalidates up to so many pages one by one, more of them by a flush. */
   readonly singlePageInvalidations: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
   readonly mapsZeroPage: boolean;
@@ -52,8 +52,8 @@ export interface DirtyShares {
   readonly stop: number;
   /** Above it whoever makes more of them waits. */
   readonly throttle: number;
-  /** They are shares of all memory, not only of what is free or holds pages of files. */
-  readonly ofAllMemory: boolean;
+  /** They are shares of all memory, of what is free or holds pages of files, or of what is free or inactive. */
+  readonly of: "memory" | "files" | "inactive";
 }
 
 /** Where the parts of a process lie, in pages of virtual memory. */
@@ -105,11 +105,11 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEachMapping: true,
     flushesEmptyUnmaps: false,
     flushesUnchanged: true, // change_protection, mm/mprotect.c
-    singlePageInvalidations: 1,
+    singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
     // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
-    dirty: { background: 30, stop: 20, throttle: 60, ofAllMemory: true },
+    dirty: { background: 30, stop: 20, throttle: 60, of: "memory" },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     // Minor faults of one fork + exit of an IA-32 program that is linked dynamically (glibc 2.36), by address, as Linux 6.18
     // counts them: the child reads 12 pages of text and writes 8 private ones, its parent 2.
@@ -157,7 +157,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     execsIntoNewSpace: true,
     // vm.dirty_background_ratio 10 and vm.dirty_ratio 20, of global_dirtyable_memory; waits begin half-way between the two
     // (dirty_freerun_ceiling; mm/page-writeback.c)
-    dirty: { background: 10, stop: 10, throttle: 15, ofAllMemory: false },
+    dirty: { background: 10, stop: 10, throttle: 15, of: "files" },
     // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
     // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
     // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
@@ -185,7 +185,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
  * Red Hat Enterprise Linux 3 for x86-64, the same from 2.4.21-4.EL to -63.EL: include/asm-x86_64/pgalloc.h has no quick
  * lists, so that a table is freed as soon as it is empty and a new one zeroed, and a process's parts lie in three entries
  * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
- * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h).
+ * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h). Writing back begins, and stops, with more dirty pages
+ * (bdf_prm, fs/buffer.c).
  */
 const RHEL_3: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
@@ -198,9 +199,19 @@ const RHEL_3: KernelVersion = {
     anonymousStart: 0x2a95600,
   },
   keepsTables: false,
+  dirty: { background: 50, stop: 50, throttle: 80, of: "memory" },
 };
 
-const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = { "rhel-3": RHEL_3 };
+/**
+ * Red Hat 7.2 has Linux 2.4.7, which writes back as 2.4.0 does: bdflush stops where it begins (fs/buffer.c, nfract), and limits
+ * are shares of what is free or inactive, and of a sixteenth of the active pages (nr_free_buffer_pages, mm/page_alloc.c).
+ */
+const RED_HAT_7_2: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  dirty: { background: 30, stop: 30, throttle: 60, of: "inactive" },
+};
+
+const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = { "rhel-3": RHEL_3, "redhat-7.2": RED_HAT_7_2 };
 
 /** The kernel of the guests on a machine. */
 export function kernelVersion({ kernel, kernelBuild }: Pick<MachineProfile, "kernel" | "kernelBuild">): KernelVersion {

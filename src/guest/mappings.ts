@@ -75,7 +75,7 @@ export class Mappings {
       mmu.endBatch();
     }
     cpu.runKernel(this.#context.paths["protect-entry"], written.entries);
-    if (version.flushesUnchanged && written.entries > 0) this.#invalidate(start, end);
+    if (version.flushesUnchanged) this.#invalidate(start, end);
     else if (written.first <= written.last) this.#invalidate(written.first, written.last + 1);
   }
 }

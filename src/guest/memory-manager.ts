@@ -15,7 +15,7 @@ import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import { HotAddedMemory } from "./hot-added-memory.ts";
-import { KERNEL_VERSIONS } from "./kernel-version.ts";
+import { KERNEL_VERSIONS, type KernelVersion } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 export class GuestMemory {
@@ -29,7 +29,7 @@ export class GuestMemory {
 
   /**
    * `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images);
-   * `present`: pages that the guest boots with, if others may be added.
+   * `present`: pages that the guest boots with, if others may be added; `version`: absent, the kernel as it was released.
    */
   constructor(
     shape: GuestShape,
@@ -38,12 +38,13 @@ export class GuestMemory {
     transientPages: number,
     kernel: KernelName,
     present = shape.memoryPages,
+    version: KernelVersion = KERNEL_VERSIONS[kernel],
   ) {
     const logicalPages = shape.processes * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
-    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, KERNEL_VERSIONS[kernel]);
+    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, version);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);

@@ -8,7 +8,7 @@ import type { CacheShape } from "./cache.ts";
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
 /** Kernels of distributions that treat address spaces otherwise than the one of that version does. */
-export const KERNEL_BUILDS = ["rhel-3"] as const;
+export const KERNEL_BUILDS = ["rhel-3", "redhat-7.2"] as const;
 export type KernelBuild = (typeof KERNEL_BUILDS)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 

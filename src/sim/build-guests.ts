@@ -196,7 +196,8 @@ function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite
   const physical = new GuestPhysicalMemory(host, vm, contents, allocation.populates);
   const transient = transientPages(workload.stream);
   const present = presentAtBoot(host, shape, contents);
-  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, around.kernel, present);
+  const { kernel, kernelVersion: version } = around;
+  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, kernel, present, version);
   memory.boot(shape, contents);
   // What the VM is built without is never given to it: nobody takes it away page by page.
   const { payer } = host;

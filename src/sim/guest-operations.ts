@@ -68,12 +68,11 @@ export class GuestOperations {
 
   /** Carry out operations of the thread's request until one has to wait for a device, or it is time to look up. */
   run(thread: GuestThread, now: number): void {
-    const pending = this.pending;
     const guestRequests = this.#memory.requests;
     const hostRequests = this.#around.host.requests;
     this.#memory.pages.group = thread.process;
     let ahead = thread.next;
-    while (!thread.over && pending.total < STEP_CYCLES) {
+    while (!thread.over && this.pending.total < STEP_CYCLES) {
       if (thread.next === ahead) ahead = this.#lookAhead(thread);
       this.#carryOut(thread, thread.next++, now);
       if (this.#memory.pages.outOfMemory > this.#outOfMemory) this.#killSomebody(thread);
@@ -139,7 +138,7 @@ export class GuestOperations {
         break;
       default:
         this.pending.addVector(this.#prices.byOp[op[at]]);
-        this.#changeProcesses(thread, at);
+        this.#byPage(thread, at);
     }
   }
 
@@ -224,7 +223,7 @@ export class GuestOperations {
     this.pending.addVector(smallFrontend, small);
   }
 
-  #changeProcesses(thread: GuestThread, at: number): void {
+  #byPage(thread: GuestThread, at: number): void {
     const { op, a, b, c } = this.#stream;
     const pending = this.pending;
     const prices = this.#prices;
@@ -244,14 +243,16 @@ export class GuestOperations {
         pages.exit(thread);
         break;
       case Op.Mmap:
-        this.#unmap(thread, a[at], b[at]);
-        if (c[at] === 1) pages.mapFile(thread, a[at], b[at]);
-        break;
       case Op.Munmap:
         this.#unmap(thread, a[at], b[at]);
+        if (op[at] === Op.Mmap && c[at] === 1) pages.mapFile(thread, a[at], b[at]);
         break;
       case Op.Mprotect:
         pending.addVector(prices.mprotectPage, pages.mappedIn(thread, a[at], b[at]));
+        break;
+      case Op.DeleteFile:
+        pending.addVector(prices.deleteFilePage, b[at]);
+        this.#memory.cache.delete(a[at], b[at]);
         break;
       case Op.Switch:
         thread.process = a[at];

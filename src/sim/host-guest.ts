@@ -1,4 +1,5 @@
 /** One guest of the host simulation: its threads take requests from the stream and carry out their operations. */
+import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
@@ -38,6 +39,7 @@ export interface GuestSurroundings {
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
+  readonly kernelVersion: KernelVersion;
   /** The host is being built: what happens costs nothing and takes no time. */
   readonly building: boolean;
   /** Simulated time of the run, microseconds; 0: until all work is done. */
@@ -128,7 +130,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     );
     this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
     this.#operations.killer = this.#killer;
-    this.#writeBack = new WriteBackThread(memory.cache, (waiter) => {
+    this.#writeBack = new WriteBackThread(memory.cache, vm, (waiter) => {
       around.host.payer = this.#boot.pending;
       this.#submitNow(waiter, around.now());
       this.cpus[0].wake();
@@ -251,7 +253,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
-    if (this.vm.evicted) return;
+    if (this.vm.blocked) return;
     this.#around.host.payer = this.#boot.pending;
     this.memory.cache.writeBack(before);
     this.#submitNow(undefined, now);

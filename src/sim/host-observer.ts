@@ -3,6 +3,7 @@ import type { Ledger } from "../core/ledger.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";
 import type { CellOutcome } from "./cell.ts";
@@ -11,7 +12,7 @@ import type { HostGuest } from "./host-guest.ts";
 import { GroupFigures } from "./group-figures.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { MemoryFairness } from "./memory-fairness.ts";
-import { VmFigures } from "./vm-figures.ts";
+import { VmFigures, vmsDiffer } from "./vm-figures.ts";
 import type { VmStarts } from "./vm-starts.ts";
 
 const MEMORY_COLUMNS = [
@@ -42,21 +43,20 @@ const DIGITS = 6;
 export interface ObservedHost extends CountedHost {
   readonly profile: MachineProfile;
   readonly ledger: Ledger;
-  /** VMs differ in work or settings: each has figures of its own. */
-  readonly vmsDiffer: boolean;
+  /** Of the VMs that were asked for. Where they differ in work or settings, each has figures of its own. */
+  readonly workloads: readonly CompiledWorkload[];
   /** VMs with something particular about them; undefined: none has. */
   readonly groups: readonly VmGroup[] | undefined;
-  /** VMs that were asked for. */
-  readonly configured: number;
   /** VMs that have come up while the host ran. */
   readonly starts: Pick<VmStarts, "started" | "delayUs">;
-  /** VMs do the same work, whatever is set for them. */
-  readonly equalWork: boolean;
 }
 
 export class HostObserver {
   readonly #host: ObservedHost;
   readonly #latencies = new LatencyHistogram();
+  readonly #vmsDiffer: boolean;
+  /** VMs do the same work, whatever is set for them. */
+  readonly #equalWork: boolean;
   readonly #vms: VmFigures;
   readonly #groups: GroupFigures | undefined;
   readonly #dynamics: AllocationDynamics;
@@ -70,9 +70,11 @@ export class HostObserver {
 
   constructor(host: ObservedHost) {
     this.#host = host;
-    const { guests, groups, profile, configured } = host;
-    this.#vms = new VmFigures(guests, profile.megahertz, configured);
-    this.#groups = groups && new GroupFigures(configured, groups, profile.megahertz);
+    const { guests, groups, profile, workloads } = host;
+    this.#vmsDiffer = groups !== undefined || vmsDiffer(workloads);
+    this.#equalWork = workloads.every(({ name }) => name === workloads[0].name);
+    this.#vms = new VmFigures(guests, profile.megahertz, workloads.length);
+    this.#groups = groups && new GroupFigures(workloads.length, groups, profile.megahertz);
     this.#dynamics = new AllocationDynamics(host.memory);
     this.#fairness = new MemoryFairness(host.memory);
     this.#countersAtStart = countersOf(this.#host);
@@ -123,7 +125,7 @@ export class HostObserver {
         cpu_busy_percent: 100 * busyShare,
         ...this.#counterMetrics(now - this.#windowStart),
         ...this.#memoryMetrics(),
-        vms_configured: this.#host.configured,
+        vms_configured: this.#host.workloads.length,
         vms_admitted: this.#host.guests.length,
         ...this.#startMetrics(),
         ...this.#evictions(),
@@ -133,7 +135,7 @@ export class HostObserver {
       },
       cycles,
       events: difference(ledger.eventsByCause(), this.#eventsAtStart),
-      ...(this.#host.vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
+      ...(this.#vmsDiffer ? { vms: this.#vms.table(windowMs) } : {}),
       ...(this.#groups && {
         groups: this.#groups.table(
           windowMs,
@@ -170,7 +172,7 @@ export class HostObserver {
   }
 
   #steadiness(): Record<string, number> {
-    const requests = this.#host.equalWork ? { jain_requests: this.#vms.jainRequests } : {};
+    const requests = this.#equalWork ? { jain_requests: this.#vms.jainRequests } : {};
     const figures = { ...this.#dynamics.metrics, ...this.#fairness.metrics, ...requests };
     return Object.fromEntries(Object.entries(figures).map(([name, of]) => [name, Number(of.toPrecision(DIGITS))]));
   }
@@ -252,7 +254,7 @@ export class HostObserver {
   }
 
   #vmsWithColumns(): readonly HostGuest[] {
-    return this.#host.vmsDiffer ? this.#host.guests : [];
+    return this.#vmsDiffer ? this.#host.guests : [];
   }
 }
 

@@ -1,4 +1,5 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
+import { type KernelVersion, kernelVersion } from "../guest/kernel-version.ts";
 import { Ledger } from "../core/ledger.ts";
 import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
@@ -26,13 +27,13 @@ import { type TimersOf, timersOf } from "./timers.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
-import { vmsDiffer } from "./vm-figures.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
 import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
 import { ownRequestCost, VmmWork } from "./vmm-work.ts";
+import { WorkEnd } from "./work-end.ts";
 
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
@@ -47,6 +48,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
+  readonly kernelVersion: KernelVersion;
   readonly guests: HostGuest[];
   readonly durationUs: number;
   building = true;
@@ -60,10 +62,10 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #startCost: CostVector;
   readonly #console: ServiceConsole | undefined;
   readonly #starts: VmStarts;
+  readonly #workEnd: WorkEnd;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
   readonly #timersOf: TimersOf;
-  readonly #warmupUs: number;
   #now = 0;
   #ended = false;
 
@@ -83,8 +85,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#timersOf = timersOf(vmm);
     this.kernel = profile.kernel;
+    this.kernelVersion = kernelVersion(profile);
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
-    this.#warmupUs = Math.max(0, ...workloads.map(({ warmupUs }) => warmupUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     this.host.observer = watch?.log;
     const seed = workloads.map(({ stream }) => stream.digest).join("/");
@@ -121,16 +123,15 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();
     this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
+    this.#workEnd = new WorkEnd(this.guests, this.#starts);
     this.#observer = new HostObserver({
       profile,
       memory: this.host,
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
-      vmsDiffer: groups !== undefined || vmsDiffer(workloads),
+      workloads,
       groups,
-      equalWork: workloads.every(({ name }) => name === workloads[0].name),
-      configured: workloads.length,
       starts: this.#starts,
       dom0: this.#site.dom0?.memory,
     });
@@ -191,7 +192,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
-      if (this.durationUs === 0 && !this.#starts.pending && this.guests.every((guest) => guest.finished)) break;
+      if (this.durationUs === 0 && this.#workEnd.reached) break;
     }
     this.processors.settle(this.#now);
     return this.#observer.outcome(this.#now);
@@ -200,7 +201,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   #schedule(): void {
     const at = (us: number, kind: number, subject = 0): void => this.#events.add(this.#cycles(us), kind, subject);
     if (this.durationUs > 0) at(this.durationUs, Event.End);
-    at(this.#warmupUs, Event.WindowBegins);
+    at(Math.max(0, ...this.#workloads.map(({ warmupUs }) => warmupUs)), Event.WindowBegins);
     at(SECOND_US, Event.Second);
     // Not all in the same instant: guests were not started in the same instant either.
     this.guests.forEach((_, i) => this.#scheduleGuest(i, (i + 1) / (this.guests.length + 1)));

@@ -41,6 +41,8 @@ export class OperationPrices {
   readonly vmmCall: CostVector;
   readonly readFilePage: CostVector;
   readonly writeFilePage: CostVector;
+  /** Per page, on top of the price of the operation. */
+  readonly deleteFilePage: CostVector;
   readonly diskRead: CostVector;
   readonly diskReadBackend: CostVector;
   readonly diskWrite: CostVector;
@@ -76,6 +78,7 @@ export class OperationPrices {
     this.vmmCall = front("vmm-call");
     this.readFilePage = front("read-file-page");
     this.writeFilePage = front("write-file-page");
+    this.deleteFilePage = front("delete-file-page");
     [this.diskRead, this.diskReadBackend] = [front("disk-read"), back("disk-read")];
     [this.diskWrite, this.diskWriteBackend] = [front("disk-write"), back("disk-write")];
     this.sendPacket = packetPrice(measured, "send");

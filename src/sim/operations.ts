@@ -9,7 +9,14 @@ import type { VmmEntry } from "../vmm/monitor-contract.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import { Op, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
-import { meanCost, type MeasuredOperation, measuredOperation } from "./measured-operation.ts";
+import {
+  type Cost,
+  costPerPage,
+  costWithout,
+  meanCost,
+  type MeasuredOperation,
+  measuredOperation,
+} from "./measured-operation.ts";
 import { bootGuest } from "./monitor.ts";
 import type { MonitorMachine } from "./monitor-machine.ts";
 import { measureProcesses, PROCESS_OPERATIONS } from "./process-measurement.ts";
@@ -28,6 +35,8 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "signal-handle",
   "read-file-page",
   "write-file-page",
+  "delete-file",
+  "delete-file-page",
   "disk-read",
   "disk-write",
   "send-packet",
@@ -153,6 +162,7 @@ class Measurement {
     const { files, blocks, network } = this.#kernel;
     this.#measure("read-file-page", BURST, (page) => page === 0 && files.read(0, BURST));
     this.#measure("write-file-page", BURST, (page) => page === 0 && files.write(0, BURST, false));
+    this.#deletion();
     this.#measure("disk-read", REPETITIONS, () => blocks.withoutDevice(1, false));
     this.#measure("disk-write", REPETITIONS, () => blocks.withoutDevice(1, true));
     this.#measure("send-packet", BURST, (packet) => packet === 0 && network.send(BURST * PAYLOAD));
@@ -161,13 +171,36 @@ class Measurement {
     this.#measure("receive-small-packet", REPETITIONS, () => network.receive(SMALL_PAYLOAD));
   }
 
+  /** Of files of one page and of several. */
+  #deletion(): void {
+    const { files } = this.#kernel;
+    const [small, large] = [1, BURST].map((pages): Cost => {
+      files.write(0, pages, false);
+      return meanCost(
+        this.#ledgerOf(() => files.delete(0, pages)),
+        1,
+      );
+    });
+    const perPage = costPerPage(small, large, BURST - 1);
+    this.#measured["delete-file"] = measuredOperation(costWithout(small, perPage, 1));
+    this.#measured["delete-file-page"] = measuredOperation(perPage);
+  }
+
   #measure(name: string, times: number, action: (time: number) => unknown): void {
+    const ledger = this.#ledgerOf(() => {
+      for (let time = 0; time < times; time++) action(time);
+    });
+    this.#record(name, ledger, times);
+  }
+
+  /** What an action costs, wherever it is charged. */
+  #ledgerOf(action: () => void): Ledger {
     const ledger = new Ledger();
     this.#meter.ledger = ledger;
     this.#meter.elsewhere = new Ledger();
-    for (let time = 0; time < times; time++) action(time);
+    action();
     ledger.add(this.#meter.elsewhere);
-    this.#record(name, ledger, times);
+    return ledger;
   }
 
   #record(name: string, ledger: Ledger, times: number): void {

@@ -40,6 +40,10 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings 
   if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
     if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;
   }
+  const { name: scheduler, ofKernel } = vmm.scheduler.definition;
+  if (vms !== undefined && ofKernel !== undefined && ofKernel !== profile.kernel) {
+    return `${vmm.name} has ${scheduler}, the scheduler of ${ofKernel}, and machine ${profile.name} has ${profile.kernel}`;
+  }
   const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
   const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
   const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);

@@ -5,6 +5,6 @@ import type { Vmm } from "../vmm/contract.ts";
 export type TimersOf = "all" | "awake" | "running";
 
 export function timersOf(vmm: Vmm): TimersOf {
-  if (vmm.scheduler.definition.isGuestKernel === true) return "running";
+  if (vmm.scheduler.definition.ofKernel !== undefined) return "running";
   return vmm.cpu.definition.tickless === true ? "awake" : "all";
 }

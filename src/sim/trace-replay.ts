@@ -29,7 +29,20 @@ const SPARE_PAGES = 1024;
 const NONE = -1;
 
 /** Causes of which each event takes the processor from the guest to the VMM. */
-const EXITS = ["vmm.trap", "vmm.hypercall", "vmm.exit", "vmm.exit.world-switch", "vmm.translation.callout"];
+const EXITS = [
+  "vmm.trap",
+  "vmm.hypercall",
+  "vmm.exit",
+  "vmm.exit.world-switch",
+  "vmm.translation.callout",
+  // The host's kernel is what the VMM is to User-Mode Linux.
+  "vmm.tracing.stop",
+  "vmm.tracing.ptrace",
+  "vmm.tracing.signal-mask",
+  "vmm.tracing.host-call",
+  "vmm.mapping.fault",
+];
+const HIDDEN_FAULTS = ["vmm.shadow.hidden-fault", "vmm.mapping.fault"];
 
 /** What a trace led to on one VMM. */
 export interface TraceReplay {
@@ -60,14 +73,15 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
   replayReferences(boot, trace, pages, kernelVersion(profile).layout.anonymousStart);
   const { ledger } = boot.machine.meter;
   const events = ledger.eventsByCause();
+  const sumOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + (events[name] ?? 0), 0);
   const references = referenceCount(trace);
   return {
     references,
     tlbMisses: events["hardware.tlb-miss"] ?? 0,
     walkReferences: events["event.page-walk-reference"] ?? 0,
     guestPageFaults,
-    hiddenFaults: events["vmm.shadow.hidden-fault"] ?? 0,
-    exits: EXITS.reduce((sum, name) => sum + (events[name] ?? 0), 0),
+    hiddenFaults: sumOf(HIDDEN_FAULTS),
+    exits: sumOf(EXITS),
     cycles: ledger.cyclesByCause(),
     cyclesPerReference: ledger.total / references,
   };

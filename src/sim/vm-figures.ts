@@ -55,7 +55,8 @@ export class VmFigures {
     this.#done[vm]++;
     this.#latency[vm] += ms;
     this.#squares[vm] += ms * ms;
-    if (1000 * ms <= (this.#guests[vm].goodUs ?? Infinity)) this.#good[vm]++;
+    // In whole numbers: one that takes just as long as it may is good.
+    if (1000 * latency <= (this.#guests[vm].goodUs ?? Infinity) * this.#cyclesPerMs) this.#good[vm]++;
   }
 
   beginWindow(): void {

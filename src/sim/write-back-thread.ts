@@ -3,6 +3,7 @@
  * Linux 2.4, pdflush and its successors. Nobody waits for it, but its requests stand in the queues before those of others.
  */
 import type { FileCache } from "../guest/file-cache.ts";
+import type { VmMemory } from "../vmm/vm-memory.ts";
 import type { Waiter } from "./io-job.ts";
 
 /**
@@ -14,6 +15,7 @@ const BATCH_REQUESTS = 32;
 
 export class WriteBackThread implements Waiter {
   readonly #cache: Pick<FileCache, "writesBack" | "goesOnWriting" | "writeOldest">;
+  readonly #vm: Pick<VmMemory, "blocked">;
   readonly #submit: (waiter: Waiter) => void;
   #awake = false;
   #underWay = 0;
@@ -21,9 +23,11 @@ export class WriteBackThread implements Waiter {
   /** `submit`: make disk requests of what the page cache has asked for, and tell the waiter when they are done. */
   constructor(
     cache: Pick<FileCache, "writesBack" | "goesOnWriting" | "writeOldest">,
+    vm: Pick<VmMemory, "blocked">,
     submit: (waiter: Waiter) => void,
   ) {
     this.#cache = cache;
+    this.#vm = vm;
     this.#submit = submit;
   }
 
@@ -45,7 +49,8 @@ export class WriteBackThread implements Waiter {
 
   #write(): void {
     while (this.#underWay < QUEUE_REQUESTS) {
-      this.#awake = this.#cache.goesOnWriting;
+      // Requests of a VM that has been stopped, or moved away, come back to it; its pages may be gone.
+      this.#awake = !this.#vm.blocked && this.#cache.goesOnWriting;
       if (!this.#awake) return;
       this.#cache.writeOldest();
       this.#submit(this);

@@ -4,7 +4,7 @@
  */
 import type { KernelMapping } from "../guest/kernel-pages.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
-import type { PageTableFormatName } from "../machine/profile.ts";
+import type { KernelName, PageTableFormatName } from "../machine/profile.ts";
 import type {
   Allocation,
   ConsoleSettings,
@@ -67,8 +67,11 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly keeps?: readonly ("reservation" | "limit")[];
   /** Schedulers: the service console that runs beside the VMs; undefined: there is none. */
   consoleOf?(parameters: P): ConsoleSettings | undefined;
-  /** Schedulers: it belongs to the guests' own kernel, which they have in common: its timer interrupts whoever runs. */
-  readonly isGuestKernel?: true;
+  /**
+   * Schedulers: it is that of the guests' own kernel, which they have in common: its timer interrupts whoever runs. A machine
+   * with another kernel rejects the cell.
+   */
+  readonly ofKernel?: KernelName;
   /** Memory and allocation parts: name or role of the memory part without which it does nothing; a VMM without it rejects the cell. */
   readonly onlyWith?: string;
   /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */

@@ -15,24 +15,29 @@ afterEach(() => {
 });
 
 it("prints one JSON object and nothing else on standard output", async () => {
-  const { code, stdout, stderr } = await vmmbench(["validate", "--source", "xen03", "--json"]);
+  const { code, stdout, stderr } = await vmmbench(["validate", "--source", "aa06", "--json"]);
   expect(code).toBe(0);
   const { rows, summary } = JSON.parse(stdout) as { rows: Record<string, unknown>[]; summary: object };
-  expect(rows.find(({ id }) => id === "xen03.t3.l-up.null-call")).toMatchObject({ published: 0.45, unit: "us" });
+  expect(rows.find(({ id }) => id === "aa06.nano.syscall.native")).toMatchObject({ published: 242, unit: "cycles" });
   // Differences that the collection derives from a source are rows of that source.
-  expect(rows.every(({ id }) => /^(xen03|derived)\./.test(String(id)))).toBe(true);
+  expect(rows.every(({ id }) => /^(aa06|derived)\./.test(String(id)))).toBe(true);
   expect(Object.keys(summary)).toEqual(["roles", "orderings", "freeParameters"]);
-  // One line for the source, whatever it is divided into, with the number of its figures.
+  expect(stderr).toMatch(/^aa06: \d+ figures of Adams/);
+});
+
+it("names a source once, whatever it is divided into, with the number of its figures", async () => {
+  const { stdout, stderr } = await vmmbench(["validate", "--source", "ksm", "--json"]);
+  const { rows } = JSON.parse(stdout) as { rows: unknown[] };
   expect(stderr.trim().split("\n")).toEqual([
-    `xen03: ${rows.length} figures of Barham et al. 2003, Xen and the Art of Virtualization`,
+    `ksm: ${rows.length} figures of Measured: KSM of Linux 6.18, on the memory of real guests`,
   ]);
 });
 
 it("prints a table without colours into a pipe", async () => {
-  const { code, stdout } = await vmmbench(["validate", "--source", "xen03"]);
+  const { code, stdout } = await vmmbench(["validate", "--source", "aa06"]);
   expect(code).toBe(0);
   expect(stdout).not.toContain(ESCAPE);
-  expect(stdout).toMatch(/xen03\.t3\.l-up\.null-call +lmbench null call, latency +0\.450 +0\.\d+ +us /);
+  expect(stdout).toMatch(/aa06\.nano\.syscall\.native +nanobenchmark syscall, cost +242 +\d+ +cycles /);
   expect(stdout).toMatch(/The profiles of .+ have \d+ free parameters, \d+ numbers from sources and \d+ that follow/);
 });
 

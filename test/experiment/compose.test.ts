@@ -195,6 +195,17 @@ describe("every VMM takes every part", () => {
     }
   }
 
+  it("takes halves of what is measured, and of nothing that is counted", () => {
+    const measured = ["%", "1", "1/s", "KiB", "MB/s", "MiB", "kB", "kbit/s", "min", "ms", "pages/s", "s", "us"];
+    for (const { name, parameters } of PARTS) {
+      for (const [parameter, { summary, unit = "1", choices }] of Object.entries(parameters)) {
+        if (choices !== undefined) continue;
+        const { value } = { value: undefined, ...readParameter({ summary, default: 1, unit }, 1.5) };
+        expect(value, `${name} ${parameter}`).toBe(measured.includes(unit) ? 1.5 : undefined);
+      }
+    }
+  });
+
   it("has defaults within the ranges that the parts state", () => {
     for (const { name, parameters } of PARTS) {
       for (const [parameter, stated] of Object.entries(parameters)) {

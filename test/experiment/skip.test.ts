@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { linux } from "../../src/vmm/linux.ts";
 import { native } from "../../src/vmm/native.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 
@@ -12,4 +13,13 @@ it("costs that only a host needs are no reason to skip one guest alone", () => {
   expect(reasonToSkip(vmm, { ...profile, costs }, { vms: 1 })).toContain("gives no cost of xen.domain-switch");
   expect(reasonToSkip(vmm, profile, { vms: 1 })).toBeUndefined();
   expect(reasonToSkip(vmm, profile, { vms: 2 })).toBe("native runs at most 1 guest, not 2");
+});
+
+it("guests on one kernel are skipped on a machine with another kernel than its scheduler is of, unless there is only one", () => {
+  const { profile } = loadMachine("machines/x86-64-server.yaml");
+  expect(reasonToSkip(linux, profile, { vms: 2 })).toBe(
+    "linux has goodness, the scheduler of linux-2.4, and machine x86-64-server has linux-6.1",
+  );
+  expect(reasonToSkip(linux, profile, {})).toBeUndefined();
+  expect(reasonToSkip(linux, loadMachine("machines/xeon-2.4-sosp03.yaml").profile, { vms: 2 })).toBeUndefined();
 });

@@ -4,6 +4,7 @@ import { minFundingTargets } from "../../src/vmm/allocation/min-funding.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import { esx } from "../../src/vmm/esx.ts";
+import { VMMS } from "../../src/vmm/registry.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
@@ -131,5 +132,19 @@ describe("admission", () => {
     const { allocation } = buildHost({ ...esx, memory: [ballooning()] }, 10);
     expect(allocation.admit(requests, 8000)).toEqual(Array(8).fill(1000));
     expect(allocation.admit(requests, 7999)).toEqual(Array(7).fill(1000));
+  });
+});
+
+describe("a VMM of the package that takes memory by force", () => {
+  const hosts = VMMS.map((vmm) => ({ name: vmm.name, host: buildHost(vmm, 100) }));
+  const forced = hosts.filter(({ host }) => host.mechanisms.some(({ kind }) => kind === "forced"));
+
+  it.each(forced)("has not set aside all memory of its VMs before: $name", ({ host }) => {
+    expect(host.allocation.populates).toBe(false);
+  });
+
+  it("is that of VMware, or one whose host is Linux", () => {
+    const names = ["esx-3", "esx-4", "esx-5", "esx-6", "esx", "kvm-shadow", "kvm", "uml", "workstation"];
+    expect(forced.map(({ name }) => name)).toEqual(names);
   });
 });

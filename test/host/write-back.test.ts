@@ -2,6 +2,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DirtyLimits, WRITE_BACK_BATCH } from "../../src/guest/dirty-limits.ts";
+import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
+import { kernelVersion } from "../../src/guest/kernel-version.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { runHost } from "../../src/sim/host.ts";
@@ -63,7 +65,7 @@ function play(guest: GuestMemory, dirty: readonly number[], pick: (underWay: num
   const waiting: number[] = [];
   const written: number[] = [];
   let most = 0;
-  const thread = new WriteBackThread(cache, (waiter) => {
+  const thread = new WriteBackThread(cache, { blocked: false }, (waiter) => {
     for (let i = 0; i < requests.length; i++) {
       for (let page = 0; page < requests.pages(i); page++) written.push(requests.first(i) + page);
       waiting.push(i);
@@ -92,7 +94,7 @@ describe("limits of dirty pages", () => {
       background: 30,
       stop: 20,
       throttle: 60,
-      ofAllMemory: true,
+      of: "memory",
     });
     const of = PAGES - HIGH_24;
     for (const [share, exceeds] of [
@@ -103,6 +105,22 @@ describe("limits of dirty pages", () => {
       const most = Math.floor((share * of) / 100);
       expect([exceeds(most), exceeds(most + 1)]).toEqual([false, true]);
     }
+  });
+
+  it("are 50 and 80 % with the kernel of Red Hat Enterprise Linux 3", () => {
+    const version = kernelVersion({ kernel: "linux-2.4", kernelBuild: "rhel-3" });
+    const guest = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, "linux-2.4", PAGES, version);
+    guest.boot(SHAPE, new Uint32Array(PAGES));
+    const [background, throttle] = [0.5, 0.8].map((share) => Math.floor(share * (PAGES - HIGH_24)));
+    for (let page = 0; page < throttle; page++) {
+      expect(write(guest, page)).toBe(0);
+      expect([page, guest.cache.writesBack, guest.cache.goesOnWriting]).toEqual([
+        page,
+        page >= background,
+        page >= background,
+      ]);
+    }
+    expect(write(guest, throttle)).toBe(WRITE_BACK_BATCH);
   });
 
   it("have a writer write 32 of those that have been dirty for longest once there are too many", () => {
@@ -125,27 +143,48 @@ describe("limits of dirty pages", () => {
     expect(all - half).toBeCloseTo(0.15 * 1500, -1);
   });
 
-  it("hold whatever is written, read and given up, and count what is dirty", () => {
+  it("hold whatever is written, read and given up: what is dirty is counted, keeps its content, and is written once", () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ write: fc.nat(FILES - 100), pages: fc.integer({ min: 1, max: 99 }) }) },
       { weight: 2, arbitrary: fc.record({ sync: fc.nat(FILES - 1) }) },
       { weight: 2, arbitrary: fc.record({ read: fc.nat(FILES - 200) }) },
       { weight: 1, arbitrary: fc.record({ anonymous: fc.nat(1400) }) },
       { weight: 1, arbitrary: fc.record({ oldest: fc.constant(true) }) },
+      { weight: 1, arbitrary: fc.record({ before: fc.nat(120) }) },
+      { weight: 1, arbitrary: fc.record({ balloon: fc.nat(PAGES) }) },
     );
     const most = Math.floor((60 * (PAGES - HIGH_24)) / 100);
     fc.assert(
       fc.property(fc.array(step, { minLength: 60, maxLength: 120 }), (steps) => {
         const guest = guestOf("linux-2.4");
-        for (const each of steps) {
-          if ("write" in each) for (let i = 0; i < each.pages; i++) guest.cache.write(each.write + i, 7, false, 0);
-          else if ("sync" in each) guest.cache.write(each.sync, 7, true, 0);
-          else if ("read" in each) for (let i = 0; i < 200; i++) guest.cache.read(each.read + i);
-          else if ("anonymous" in each) for (let i = 0; i < 100; i++) guest.anonymous.write(each.anonymous + i, 7);
-          else guest.cache.writeOldest();
-          expect(guest.cache.dirtyPages).toBeLessThanOrEqual(most);
+        const { cache, requests } = guest;
+        const contents = new Map<number, number>();
+        let [toWrite, content] = [0, 1];
+        const write = (page: number, sync: boolean, now: number): void => {
+          if (!cache.isDirty(page)) toWrite++;
+          contents.set(page, ++content);
+          cache.write(page, content, sync, now);
+        };
+        for (const [now, each] of steps.entries()) {
+          if ("write" in each) for (let i = 0; i < each.pages; i++) write(each.write + i, false, now);
+          else if ("sync" in each) write(each.sync, true, now);
+          else if ("read" in each) {
+            for (let page = each.read; page < each.read + 200; page++) {
+              const found = cache.read(page);
+              if (found !== (contents.get(page) ?? found)) expect([page, found]).toEqual([page, contents.get(page)]);
+            }
+          } else if ("anonymous" in each) for (let i = 0; i < 100; i++) guest.anonymous.write(each.anonymous + i, 7);
+          else if ("before" in each) cache.writeBack(each.before);
+          else if ("balloon" in each) guest.balloon.poll(each.balloon, 1000);
+          else cache.writeOldest();
+          expect(cache.dirtyPages).toBeLessThanOrEqual(most);
         }
-        expect(guest.cache.dirtyPages).toBe(dirtyPages(guest).length);
+        expect(cache.dirtyPages).toBe(dirtyPages(guest).length);
+        let written = 0;
+        for (let i = 0; i < requests.length; i++) {
+          if (requests.kind(i) === DiskRequestKind.FileWrite) written += requests.pages(i);
+        }
+        expect(written + cache.dirtyPages).toBe(toWrite);
       }),
       { numRuns: 20 },
     );

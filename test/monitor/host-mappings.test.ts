@@ -104,6 +104,23 @@ describe("a page that is mapped", () => {
     expect(mmu.access(5, true)).toBe(machineOf(8));
   });
 
+  it("is marked written by a fault that allows it, and not by one that is refused", () => {
+    const dirtied = [true, false].map((allowed) => {
+      const { mmu } = mappings();
+      mmu.writeEntry(TABLES[0], 5, entryOf(8, Pte.Present | Pte.User | Pte.Accessed));
+      mmu.invalidate(5);
+      expect(mmu.access(5, true)).toBe(GUEST_FAULT);
+      mmu.raiseFault(allowed);
+      mmu.commit();
+      // mprotect, before anybody has tried again
+      mmu.writeEntry(TABLES[0], 5, entryOf(8, UPPER | Pte.Accessed));
+      mmu.invalidate(5);
+      mmu.commit();
+      return (mmu.readEntry(TABLES[0], 5) & Pte.Dirty) !== 0;
+    });
+    expect(dirtied).toEqual([true, false]);
+  });
+
   it("of another address space is unmapped with it: it may have been swapped out of both", () => {
     const { mmu } = mappings();
     mmu.writeEntry(TABLES[0], 5, entryOf(8, WRITTEN));
@@ -210,5 +227,28 @@ describe("the guest kernel", () => {
     // The last one is the interrupt itself; the file that has something is asked for each time.
     expect(events("io.ubd.signal")).toBe(16 + 15);
     expect(events("io.ubd.host-request")).toBe(2);
+  });
+
+  it("has as many pages signalled as there are, of requests that are done together", () => {
+    const { machine, meter } = boot();
+    const events = eventsOf(meter);
+    machine.diskPath.interrupt(meter.now, 2, 3 * 4096, false);
+    expect(events("io.ubd.pipe")).toBe(3);
+    expect(events("io.ubd.host-request")).toBe(2);
+  });
+
+  it("is interrupted by the hardware once for a packet, and once for a disk request: a signal is no such interrupt", () => {
+    const cost = "hardware.interrupt";
+    const [usual, dearer] = [0, 1000].map((more) => {
+      const profile = { ...XEON, costs: { ...XEON.costs, [cost]: XEON.costs[cost] + more } };
+      const meter = new Meter();
+      const machine = buildMachine(uml, profile, SMALL_GUEST.memoryPages, meter);
+      const kernel = new GuestKernel(machine, profile, SMALL_GUEST);
+      kernel.network.receive(1000);
+      kernel.blocks.withoutDevice(1, false);
+      const cycles = Object.entries(meter.ledger.cyclesByCause()).filter(([name]) => !name.startsWith("wait"));
+      return cycles.reduce((sum, [, some]) => sum + some, 0);
+    });
+    expect(dearer - usual).toBe(2 * 1000);
   });
 });

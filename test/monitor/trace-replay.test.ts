@@ -15,6 +15,7 @@ import { shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { native } from "../../src/vmm/native.ts";
 import { VMMS as REGISTERED } from "../../src/vmm/registry.ts";
+import { uml } from "../../src/vmm/uml.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { parseLackey } from "../../src/workload/readers/lackey.ts";
 import { ReferenceTraceBuilder } from "../../src/workload/reference-trace.ts";
@@ -193,6 +194,9 @@ it("counts what a page costs under each scheme, worked by hand", () => {
   expect(counts(esx)).toEqual([5, 10, 2, 1, 2 + 1 + 1 + 1]);
   // Walks that fault: root, upper entry not present: 2 + 1; then, with a table, 2 * 2 + 2 for the second page; others 8.
   expect(counts(nested)).toEqual([4, 3 + 8 + 6 + 8, 2, 0, 0]);
+  // The restart faults once more, in the host, which makes its entry, not dirty: the first write walks again. For each page one
+  // stop, seven calls for registers and to go on, two requests, two calls for each of five writes of the interrupt flag.
+  expect(counts(uml)).toEqual([4 + 2 + 2, 2 * 8, 2, 2, 2 * (1 + 7 + 2 + 2 * 5 + 1)]);
 });
 
 it("says when the pages of a trace don't fit an address space", () => {

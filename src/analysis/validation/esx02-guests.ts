@@ -5,7 +5,7 @@ import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workl
 import { Op, OperationStreamBuilder } from "../../workload/operation-stream.ts";
 import type { MemorySettings } from "../../workload/vm-settings.ts";
 
-const SHAPE: GuestShape = {
+export const LINUX_SHAPE: GuestShape = {
   memoryPages: 256 * MIB,
   kernelPages: 12 * MIB,
   processes: 1,
@@ -27,7 +27,7 @@ export function guest(
   const stream = new OperationStreamBuilder();
   fill(stream);
   const durationUs = seconds * 1e6;
-  return { name, guest: { ...SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: durationUs / 2 };
+  return { name, guest: { ...LINUX_SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: durationUs / 2 };
 }
 
 /** Booted Windows: all memory in use; services wake once a second and go round 8 MB in half a minute. */
@@ -42,57 +42,6 @@ export function idleWindows(seconds: number): CompiledWorkload {
     for (let second = 0; second < seconds; second++) {
       stream.add(Op.Request, second, 500_000, 1);
       for (let i = 0; i < 68; i++) stream.add(Op.Touch, (second * 68 + i) % (8 * MIB), (2000 << 1) | 1, 0);
-    }
-  });
-}
-
-const CLIENTS = 40;
-const RUN_PAGES = 8;
-const CLIENT_PAGES = 6 * MIB;
-/** User code for a run of 32 KiB. Derived from Figure 2 at 256 MB, 17.79 MB/s with nearly all in memory: 1.76 ms a run in all. */
-const RUN_MS = 1.56;
-
-/** The file that a client has in hand: assumed. */
-const HAND_PAGES = MIB / 2;
-/** Linux 2.4.7 (from memory): a struct page of 64 bytes and hash tables of 14 for each page of memory. */
-const KERNEL_BYTES_A_PAGE = 78;
-
-export interface Dbench {
-  readonly seconds: number;
-  /** Of the machine it runs on. */
-  readonly megahertz: number;
-  /** Configured memory; a kernel has tables for all of it. */
-  readonly mib?: number;
-  readonly memory?: MemorySettings;
-}
-
-function kernelPages(mib: number): number {
-  return 12 * MIB - Math.round(((256 - mib) * MIB * KERNEL_BYTES_A_PAGE) / 4096);
-}
-
-/** dbench, 40 clients: each writes the file that it has in hand, in runs of 32 KiB, and reads any of its own, 6 MB in all. */
-export function dbench({ seconds, megahertz, mib = 256, memory }: Dbench): CompiledWorkload {
-  const random = new RandomStream(1, "dbench");
-  const shape = {
-    memoryPages: mib * MIB,
-    kernelPages: kernelPages(mib),
-    anonymousPages: 4 * MIB,
-    residentAnonymousPages: 4 * MIB,
-    filePages: CLIENTS * CLIENT_PAGES,
-    residentFilePages: (mib - 36) * MIB,
-    threads: CLIENTS,
-    ...(memory === undefined ? {} : { memory }),
-  };
-  return guest("dbench", seconds, shape, (stream) => {
-    for (let request = 0; request < seconds * 600; request++) {
-      stream.add(Op.Request, 0, 0, 0);
-      const client = random.below(CLIENTS);
-      const writes = request % 3 === 0;
-      const pages = writes ? HAND_PAGES : CLIENT_PAGES;
-      const first = client * CLIENT_PAGES + RUN_PAGES * random.below(pages / RUN_PAGES);
-      if (writes) stream.add(Op.WriteFile, first, RUN_PAGES, 0);
-      else stream.add(Op.ReadFile, first, RUN_PAGES);
-      stream.add(Op.Compute, Math.round(RUN_MS * 1000 * megahertz));
     }
   });
 }
@@ -176,18 +125,18 @@ export function bootingWindows(
 
 const SERVERS: readonly (readonly [name: string, mib: number, system: number, active: number])[] = [
   ["exchange", 256, 150, 60],
-  ["exchange-clients", 320, 130, 40],
+  ["exchange-clients", 256, 130, 40],
   ["citrix", 320, 170, 90],
-  ["citrix-clients", 256, 120, 40],
+  ["citrix-clients", 320, 120, 40],
   ["sql-server", 320, 150, 20],
 ];
 
-/** Figure 8: five servers boot, without balloon drivers at first; the last one is guaranteed 160 MB. */
+/** Figure 8: five servers boot, without balloon drivers at first; each is guaranteed half of its memory. */
 export function bootingServers(seconds: number, cached = 0): readonly CompiledWorkload[] {
   const driver = { fromUs: 45e6 };
   return SERVERS.map(([name, mib, system, active]) => {
     const workload = bootingWindows(name, mib, system, active, seconds, cached);
-    const memory: MemorySettings = name === "sql-server" ? { reservationPages: 160 * MIB } : {};
+    const memory: MemorySettings = { reservationPages: (mib / 2) * MIB };
     return { ...workload, guest: { ...workload.guest, memory, driver } };
   });
 }

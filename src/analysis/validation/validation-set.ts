@@ -36,6 +36,8 @@ export interface BenchMemory {
   readonly vmm: VmmReference;
   readonly mib: number;
   readonly guests: () => readonly CompiledWorkload[];
+  /** The guests run the kernel as it was released, whatever build of it the machine's own source had. */
+  readonly asReleased?: true;
 }
 
 /** Runs simulations, each at most once. Machines, operations and workloads are named as on the command line. */

@@ -135,8 +135,10 @@ export const machineSchema = z
     }
   })
   .superRefine(({ kernel, "kernel-build": build, "page-table": pageTable }, context) => {
-    if (build === undefined || (kernel === "linux-2.4" && pageTable === "x86-64")) return;
-    const message = `${build} is known as linux-2.4 with page-table x86-64 only, not as ${kernel} with ${pageTable}`;
+    if (build === undefined) return;
+    const known = build === "rhel-3" ? "x86-64" : "ia32";
+    if (kernel === "linux-2.4" && pageTable === known) return;
+    const message = `${build} is known as linux-2.4 with page-table ${known} only, not as ${kernel} with ${pageTable}`;
     context.addIssue({ code: "custom", path: ["kernel-build"], message });
   })
   .superRefine((document, context) => {

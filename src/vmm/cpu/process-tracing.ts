@@ -11,12 +11,10 @@
  * it calls the host each time. An interrupt is taken to find the guest kernel at work or idle.
  */
 import { cause } from "../../core/ledger.ts";
-import { GUEST_KERNEL, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
-import type { KernelPath } from "../../guest/kernel-paths.ts";
+import { GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { primitiveCost } from "../../machine/profile.ts";
-import type { MachineProfile } from "../../machine/profile.ts";
+import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import { hostCall, hostSignal, hostSwitch } from "../host-calls.ts";

@@ -53,7 +53,7 @@ class TapNetwork implements IoPath {
     return this.#meter.now;
   }
 
-  /** The guest's interrupt is the signal. */
+  /** The guest's interrupt is the signal, and what the hardware takes for the one behind it is charged there. */
   interrupt(_at: number, count: number): number {
     this.#meter.spend(HOST_DRIVER, this.#costs.interrupt + this.#costs.register);
     this.#meter.spendMany(HOST_DRIVER, count, this.#costs.driver);
@@ -88,7 +88,7 @@ function networkCosts(profile: MachineProfile) {
     copyPage: primitiveCost(profile, "page.copy"),
     bridge: nativeCycles(paths["receive-packet"], profile),
     driver: nativeCycles(paths["network-driver"], profile),
-    interrupt: primitiveCost(profile, "hardware.interrupt") + nativeCycles(paths.interrupt, profile),
+    interrupt: nativeCycles(paths.interrupt, profile),
     register: primitiveCost(profile, "hardware.device-access"),
   };
 }
@@ -98,6 +98,6 @@ export const tapNetwork = definePart({
   name: "tap",
   summary: "a virtual interface of the host, read and written packet by packet",
   parameters: {},
-  needs: ["hardware.device-access", "hardware.interrupt", "hardware.system-call", "page.copy"],
+  needs: ["hardware.device-access", "hardware.system-call", "page.copy"],
   create: (_, context) => new TapNetwork(context),
 });

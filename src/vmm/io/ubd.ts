@@ -49,7 +49,7 @@ class UbdDisk implements IoPath {
 
   /** The signal for the last buffer is the guest's interrupt. */
   interrupt(_at: number, count: number, bytes: number): number {
-    const buffers = count * buffersOf(bytes / count);
+    const buffers = Math.max(count, buffersOf(bytes));
     this.#meter.spendMany(HOST_REQUEST, count, this.#costs.completion);
     this.#meter.spendMany(PIPE, buffers, this.#costs.pipe);
     this.#meter.spendMany(SWITCH, buffers, this.#costs.switch);

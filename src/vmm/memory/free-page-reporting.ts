@@ -93,8 +93,7 @@ export const freePageReporting = definePart<"memory", FreePageReportingParameter
       summary: "Smallest block that is reported, as a power of two of pages; 9: 2 MiB. Newer kernels can change it",
       default: 9,
       unit: "1",
-      min: 0,
-      max: 10,
+      choices: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
       source: "Linux, include/linux/page_reporting.h: pageblock_order on x86-64",
       grade: "S",
     },
@@ -109,7 +108,7 @@ export const freePageReporting = definePart<"memory", FreePageReportingParameter
     batchBlocks: {
       summary: "Blocks in a batch; a guest that has not as much free above its low watermark reports none",
       default: 32,
-      unit: "1",
+      unit: "blocks",
       min: 1,
       source: "Linux, include/linux/page_reporting.h",
       grade: "S",

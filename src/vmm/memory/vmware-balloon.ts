@@ -153,7 +153,7 @@ export const vmwareBalloon = definePart<"memory", VmwareBalloonParameters>({
     slowPolls: {
       summary: "Polls for which the driver is slow after the guest had no page free",
       default: 4,
-      unit: "1",
+      unit: "polls",
       min: 0,
       source,
       grade: "S",

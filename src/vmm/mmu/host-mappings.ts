@@ -16,7 +16,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
-import { KERNEL_VERSIONS } from "../../guest/kernel-version.ts";
+import { kernelVersion } from "../../guest/kernel-version.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
@@ -44,10 +44,10 @@ const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 /** What the guest's entry must have for the host's mapping to be writable. */
 const WRITTEN = Pte.Writable | Pte.Dirty | Pte.Accessed;
 /**
- * Entries of the kernel's own mappings that a flush unmaps one by one although they are empty: the table of the fixed
- * mappings is there from the start (paging_init), and all of it but the last four pages lies below VMALLOC_END.
+ * A flush unmaps the entries of the kernel's own mappings one by one although they are empty: the table of the fixed mappings
+ * is there from the start (paging_init), and all of it but so many pages at its end lies below VMALLOC_END.
  */
-const KERNEL_ENTRIES = 1020;
+const PAGES_BEHIND_VMALLOC = 4;
 
 export class HostMappings implements Mmu {
   /** The guest's own tables. */
@@ -83,7 +83,7 @@ export class HostMappings implements Mmu {
     this.#walker = new PageWalker(this.hardware, tlb, meter, profile);
     this.#host = vmmEntry;
     this.#costs = mappingCosts(profile);
-    this.#userEnd = KERNEL_VERSIONS[profile.kernel].layout.userEnd;
+    this.#userEnd = kernelVersion(profile).layout.userEnd;
   }
 
   access(page: number, write: boolean): number {
@@ -100,7 +100,9 @@ export class HostMappings implements Mmu {
     return this.#walker.translate(page, write);
   }
 
-  raiseFault(): void {
+  /** An access that is refused changes no entry. */
+  raiseFault(walks: boolean): void {
+    if (!walks) this.#faulting = NONE;
     this.#walker.raiseFault();
   }
 
@@ -250,8 +252,9 @@ export class HostMappings implements Mmu {
   }
 
   #flushKernel(): void {
-    this.#meter.countMany(KERNEL_UNMAP, KERNEL_ENTRIES);
-    for (let entry = 0; entry < KERNEL_ENTRIES; entry++) this.#host.enter("instruction");
+    const entries = this.guest.entriesPerTable - PAGES_BEHIND_VMALLOC;
+    this.#meter.countMany(KERNEL_UNMAP, entries);
+    for (let entry = 0; entry < entries; entry++) this.#host.enter("instruction");
   }
 
   /** A lower table leaves the tree, and everything below it with it. */

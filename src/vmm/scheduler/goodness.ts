@@ -4,9 +4,9 @@
  * those that sleep keep half of what they had.
  */
 import { InputError } from "../../core/input-error.ts";
-import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
-import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
+import { type MachineProfile, microsecondsToCycles } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
+import { hostSwitch } from "../host-calls.ts";
 import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
 
 /** HZ is 100 on IA-32. */
@@ -19,6 +19,8 @@ const MOST_TICKS = 11;
 const NICE_PER_TICK = 4;
 /** PROC_CHANGE_PENALTY (include/asm-i386/smp.h): what staying on a CPU is worth. */
 const SAME_CPU = 15;
+/** What it is worth that its page tables are loaded; here it is taken that no two share them. */
+const LOADED = 1;
 const NOBODY = -1;
 
 class Goodness implements Scheduler {
@@ -30,6 +32,8 @@ class Goodness implements Scheduler {
   readonly #ticks: number[] = [];
   readonly #counter: number[] = [];
   readonly #cpu: number[] = [];
+  /** By CPU: who ran there last. */
+  readonly #latest: number[] = [];
   /** Place in the run queue; who has just woken up comes first. */
   readonly #order: number[] = [];
   #first = 0;
@@ -66,6 +70,7 @@ class Goodness implements Scheduler {
     const last = waiting.pop() as number;
     if (place < waiting.length) waiting[place] = last;
     this.#cpu[process] = cpu;
+    this.#latest[cpu] = process;
     return process;
   }
 
@@ -104,7 +109,8 @@ class Goodness implements Scheduler {
   #goodness(process: number, cpu: number): number {
     const counter = this.#counter[process];
     if (counter === 0) return 0;
-    return counter + NICE_PER_TICK * (this.#ticks[process] - 1) + (this.#cpu[process] === cpu ? SAME_CPU : 0);
+    const stays = (this.#cpu[process] === cpu ? SAME_CPU : 0) + (this.#latest[cpu] === process ? LOADED : 0);
+    return counter + NICE_PER_TICK * (this.#ticks[process] - 1) + stays;
   }
 
   #refill(): void {
@@ -114,22 +120,19 @@ class Goodness implements Scheduler {
   }
 }
 
-/** The kernel's own switch from one process to another. */
 function switchCyclesOf(profile: MachineProfile): number {
-  const path = kernelPaths(profile)["context-switch"];
-  if (Number.isNaN(path.cycles)) {
-    throw new InputError(
-      `machine "${profile.name}" gives no kernel-paths.context-switch, which the scheduler goodness needs`,
-    );
-  }
-  return nativeCycles(path, profile) + primitiveCost(profile, "hardware.tlb-flush");
+  const cycles = hostSwitch(profile);
+  if (!Number.isNaN(cycles)) return cycles;
+  throw new InputError(
+    `machine "${profile.name}" gives no kernel-paths.context-switch, which the scheduler goodness needs`,
+  );
 }
 
 export const goodness = definePart({
   slot: "scheduler",
   name: "goodness",
   summary: "The scheduler of Linux 2.4: whoever has most ticks left runs, best where it ran last; there is no VMM.",
-  isGuestKernel: true,
+  ofKernel: "linux-2.4",
   needs: ["hardware.call-return", "hardware.flag-write", "hardware.tlb-flush"],
   parameters: {},
   create: (_, { profile }: HostContext) =>

@@ -87,7 +87,7 @@ export const mom = definePolicy<MomParameters, MomState>({
     samples: {
       summary: "Samples that means are taken over",
       default: 10,
-      unit: "1",
+      unit: "samples",
       min: 1,
       source: "doc/mom-balloon+ksm.conf",
       grade: "S",
