@@ -123,6 +123,14 @@ describe("a machine", () => {
     );
   });
 
+  it("is wrong where it gives the length of a path that no kernel has", async () => {
+    const length = `{ value: 20, unit: cycles, ${rest} }`;
+    expect(await check({ "kernel-paths": `{ fork: ${length} }` })).toMatch(/^machine with/);
+    await expect(check({ "kernel-paths": `{ forkk: ${length} }` })).rejects.toThrow(
+      'kernel-paths.forkk: there is no such path of a kernel; did you mean "fork"?',
+    );
+  });
+
   it("is told which choices there are where one is missing", async () => {
     await expect(check(cost("20"))).rejects.toThrow(
       "costs.uml.stop.unit: is missing; expected one of: cycles, instructions, ns",

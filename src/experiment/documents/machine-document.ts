@@ -1,6 +1,8 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
+import { suggestion } from "../../core/nearest-name.ts";
 import { FREQUENCY, SIZE } from "../../core/units.ts";
+import { KERNEL_PATH_NAMES } from "../../guest/kernel-paths.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type DiskProfile, KERNEL_BUILDS, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
@@ -116,6 +118,13 @@ export const machineSchema = z
       for (const [key, message] of unitProblems(document.unit, document[section])) {
         context.addIssue({ code: "custom", path: [section, key, "unit"], message });
       }
+    }
+  })
+  .superRefine((document, context) => {
+    for (const name of Object.keys(document["kernel-paths"])) {
+      if ((KERNEL_PATH_NAMES as readonly string[]).includes(name)) continue;
+      const message = `there is no such path of a kernel; ${suggestion(name, KERNEL_PATH_NAMES)}`;
+      context.addIssue({ code: "custom", path: ["kernel-paths", name], message });
     }
   })
   .superRefine(({ kernel, "smp-kernel": smp }, context) => {
