@@ -50,10 +50,13 @@ function withoutEmptyPaths(svg: string): string {
   return svg.replace(/<path class="(?:background|foreground)"(?![^>]* (?:fill|stroke)=)[^>]*\/>/g, "");
 }
 
+/** What holds without being said, in a still picture that hears no mouse. */
+const DEFAULTS = / (?:(?:opacity|stroke-width)="1"|text-anchor="start"|pointer-events="none")(?=[^<]*>)/g;
+
 /** Vega writes the font on every text, which can inherit it, and values that hold anyhow: a tenth of the file. */
 function withoutRepetition(svg: string): string {
   const [font = ""] = / font-family="[^"]*"/.exec(svg) ?? [];
-  const lean = svg.replaceAll(font, "").replace(/ (?:opacity|stroke-width)="1"(?=[^<]*>)/g, "");
+  const lean = svg.replaceAll(font, "").replace(DEFAULTS, "");
   return lean.replace("<svg", `<svg${font}`);
 }
 
