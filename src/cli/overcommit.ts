@@ -162,28 +162,25 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
 async function requireFiles(option: string, kind: Kind, names: readonly string[] = []): Promise<void> {
   const { locate } = await import("../experiment/catalogue.ts");
   const { readInputFile } = await import("../experiment/input-files.ts");
-  for (const name of names) {
-    try {
-      readInputFile(locate(kind, name, ""));
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      throw new InputError(`${option}: ${error.message}`);
-    }
-  }
+  for (const name of names) await blaming(`${option}: `, () => readInputFile(locate(kind, name, "")));
 }
 
-/** Files, while they are still called what the user calls them. */
+/** As {@link requireFiles}. */
 async function requirePolicies(policies: readonly string[] = []): Promise<void> {
   const { isPath } = await import("../experiment/catalogue.ts");
   const { requirePolicyModule } = await import("../experiment/load-vmm.ts");
-  for (const name of policies) {
-    if (!isPath(name)) continue;
-    try {
-      await requirePolicyModule(name, process.cwd());
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      throw new InputError(`--policy ${error.message}`);
-    }
+  for (const name of policies.filter(isPath)) {
+    await blaming("--policy ", () => requirePolicyModule(name, process.cwd()));
+  }
+}
+
+/** What is wrong is told with the option before it. */
+async function blaming(option: string, check: () => unknown): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${option}${error.message}`);
   }
 }
 
