@@ -33,10 +33,12 @@ export class Mappings {
     cpu.runKernel(this.#context.paths.munmap, 1);
     const count = this.#processes.unmap(space, start, end);
     space.regions = withoutRange(space.regions, start, end);
-    if (count > 0 && version.flushesEachMapping) mmu.invalidate(ALL_PAGES);
+    // Linux 2.4 flushes what it has cleared before it frees tables (zap_page_range, mm/memory.c), 6.1 both together (tlb_finish_mmu).
+    const flushesFirst = version.flushesEachMapping;
+    if (flushesFirst && count > 0) mmu.invalidate(ALL_PAGES);
     space.freeTables(start, end);
-    if (count > 0 && !version.flushesEachMapping) mmu.invalidate(ALL_PAGES);
-    else if (version.flushesEmptyUnmaps && count === 0) mmu.invalidate(start);
+    if (!flushesFirst && count > 0) mmu.invalidate(ALL_PAGES);
+    if (version.flushesEmptyUnmaps && count === 0) mmu.invalidate(start);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }

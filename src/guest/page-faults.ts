@@ -38,10 +38,10 @@ export class PageFaults {
     const { cpu, mmu, meter } = this.#context.machine;
     meter.count(byKernel ? KERNEL_FAULT : USER_FAULT);
     const region = findRegion(space.regions, page);
-    const isWritable = region === undefined || region.writable;
-    mmu.raiseFault(!write || isWritable);
+    const isPermitted = !write || isWritable(region);
+    mmu.raiseFault(isPermitted);
     cpu.enterKernel("page-fault");
-    const allowed = (!write || isWritable) && this.#resolve(space, page, region, write);
+    const allowed = isPermitted && this.#resolve(space, page, region, write);
     if (!allowed) cpu.runKernel(this.#context.paths["protection-fault"], 1);
     mmu.commit();
     cpu.leaveKernel("page-fault");
@@ -59,7 +59,7 @@ export class PageFaults {
   #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {
     const entry = space.entry(page);
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
-    const flags = region === undefined || region.writable ? WRITTEN : READABLE;
+    const flags = isWritable(region) ? WRITTEN : READABLE;
     if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry), flags);
     else if (region !== undefined && (region.kind !== "anonymous" || (region.ofFile && !write))) {
       this.#mapFilePages(space, page, region, write);
@@ -178,6 +178,11 @@ export class PageFaults {
     this.#swap.release(slot);
     space.setEntry(page, entryOf(frame, flags));
   }
+}
+
+/** Memory that no region describes may be written. */
+function isWritable(region: Region | undefined): boolean {
+  return region === undefined || region.writable;
 }
 
 /** Text, or data that has not been written. */

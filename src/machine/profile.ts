@@ -7,10 +7,13 @@ import type { CacheShape } from "./cache.ts";
 
 export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
-/** Kernels of distributions that treat address spaces otherwise than the one of that version does. */
-export const KERNEL_BUILDS = ["rhel-3", "redhat-7.2"] as const;
-export type KernelBuild = (typeof KERNEL_BUILDS)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
+/** Linux 2.4 of distributions, which treat memory otherwise than it did as released, and the page tables with which each is known. */
+export const KERNEL_BUILDS = {
+  "rhel-3": "x86-64",
+  "redhat-7.2": "ia32",
+} as const satisfies Readonly<Record<string, PageTableFormatName>>;
+export type KernelBuild = keyof typeof KERNEL_BUILDS;
 
 export interface DiskProfile {
   readonly positioningUs: number;

@@ -4,7 +4,13 @@ import { suggestion } from "../../core/nearest-name.ts";
 import { FREQUENCY, SIZE } from "../../core/units.ts";
 import { KERNEL_PATH_NAMES } from "../../guest/kernel-paths.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type DiskProfile, KERNEL_BUILDS, KERNEL_NAMES, type MachineProfile } from "../../machine/profile.ts";
+import {
+  type DiskProfile,
+  KERNEL_BUILDS,
+  KERNEL_NAMES,
+  type KernelBuild,
+  type MachineProfile,
+} from "../../machine/profile.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, quantity } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
@@ -63,9 +69,12 @@ export const machineSchema = z
       .enum(KERNEL_NAMES)
       .default("linux-2.4")
       .meta({ description: "The guest kernel whose path lengths are given." }),
-    "kernel-build": z.enum(KERNEL_BUILDS).optional().meta({
-      description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
-    }),
+    "kernel-build": z
+      .enum(Object.keys(KERNEL_BUILDS) as KernelBuild[])
+      .optional()
+      .meta({
+        description: "The distribution that built it, where that matters; without it, the kernel as it was released.",
+      }),
     "smp-kernel": z.boolean().default(false).meta({
       description:
         "The guest kernel is compiled for several processors and executes its locks, on one processor, too; they are counted in Linux 2.4. Path lengths of a base are those without locks where its own kernel has none.",
@@ -145,7 +154,7 @@ export const machineSchema = z
   })
   .superRefine(({ kernel, "kernel-build": build, "page-table": pageTable }, context) => {
     if (build === undefined) return;
-    const known = build === "rhel-3" ? "x86-64" : "ia32";
+    const known = KERNEL_BUILDS[build];
     if (kernel === "linux-2.4" && pageTable === known) return;
     const message = `${build} is known as linux-2.4 with page-table ${known} only, not as ${kernel} with ${pageTable}`;
     context.addIssue({ code: "custom", path: ["kernel-build"], message });
