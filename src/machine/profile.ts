@@ -16,7 +16,10 @@ export const KERNEL_BUILDS = {
 export type KernelBuild = keyof typeof KERNEL_BUILDS;
 
 export interface DiskProfile {
+  /** Mean over all pairs of places, half a turn included. */
   readonly positioningUs: number;
+  /** From one end to the other, and pages of 4 KiB from there to there; absent: wherever to, it takes the mean. */
+  readonly stroke?: { readonly positioningUs: number; readonly pages: number };
   readonly megabytesPerSecond: number;
   /** Of a disk that is done with a write when it has it: pages of 4 KiB, what a command takes, and the rate of its bus. */
   readonly writeCache?: { readonly pages: number; readonly commandUs: number; readonly megabytesPerSecond: number };
