@@ -1,10 +1,10 @@
 /**
  * The process in dom0 that emulates the devices of a fully virtualized Xen guest (HVM), the device model (qemu-dm). It waits
- * in select(). For an access of the guest it reads from the device of event channels which of them it is, writes there that
- * the next one may come, and has the guest go on by an ioctl that is a hypercall; an interrupt of the guest's is a bit that
- * it sets in a page shared with the hypervisor, and the same ioctl (Xen 3.0.3, tools/ioemu: vl.c, main_loop_wait;
- * target-i386-dm: helper2.c, i8259-dm.c). What its own code takes is not known. It runs on the guest's processor: the guest
- * waits for it in any case.
+ * in select(), and afterwards asks for the time twice, for its two kinds of timers. For an access of the guest it reads from
+ * the device of event channels which of them it is, writes there that the next one may come, asks for the time once more, and
+ * has the guest go on by an ioctl that is a hypercall; an interrupt of the guest's is a bit that it sets in a page shared with
+ * the hypervisor, and the same ioctl (Xen 3.0.3, tools/ioemu: vl.c, main_loop_wait; target-i386-dm: helper2.c, i8259-dm.c).
+ * What its own code takes is not known. It runs on the guest's processor: the guest waits for it in any case.
  */
 import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
@@ -24,6 +24,10 @@ const COPY = cause("io.backend.copy");
  * (Xen 3.0.3, xen/arch/x86/hvm/i8259.c).
  */
 const CONTROLLER_ACCESSES = 5;
+/** System calls besides select() in a round of the loop: the time, twice. */
+const CALLS_OF_ROUND = 2;
+/** For an access: read, write, and the time. */
+const CALLS_FOR_ACCESS = 3;
 
 export class DeviceModel {
   /** A system call of dom0 without what it does in the kernel. */
@@ -33,7 +37,7 @@ export class DeviceModel {
   readonly #vmmEntry: VmmEntry;
   readonly #domainSwitch: number;
   readonly #readOrWrite: number;
-  readonly #select: number;
+  readonly #round: number;
   readonly #notify: number;
   readonly #wakeUp: number;
   readonly #copyPage: number;
@@ -47,19 +51,26 @@ export class DeviceModel {
     this.systemCall = primitiveCost(profile, "hardware.system-call") + primitiveCost(profile, "xen.fast-system-call");
     this.#readOrWrite = this.systemCall + paths["syscall-null-io"].cycles;
     // select() of a few descriptors: about as much as a stat().
-    this.#select = this.systemCall + paths["syscall-stat"].cycles;
+    this.#round = this.systemCall + paths["syscall-stat"].cycles + CALLS_OF_ROUND * this.#readOrWrite;
     this.#notify = this.#readOrWrite + primitiveCost(profile, "xen.hypercall");
     this.#wakeUp = primitiveCost(profile, "xen.event-upcall") + paths["context-switch"].cycles;
     this.#copyPage = primitiveCost(profile, "page.copy");
   }
 
-  /** The guest accesses registers so many times: out of the guest, to the device model, and back, for each of them. */
-  access(count: number): void {
+  /**
+   * The guest accesses registers so many times: out of the guest, to the device model, and back, for each of them. The processor
+   * says which port an instruction wants; one that goes to memory has to be decoded (handle_mmio, xen/arch/x86/hvm/platform.c).
+   */
+  access(count: number, registers: "ports" | "memory"): void {
     if (count === 0) return;
-    // The hypervisor finds out what the access is; it emulates nothing itself.
-    for (let access = 0; access < count; access++) this.#vmmEntry.enter("instruction");
+    const reason = registers === "ports" ? "instruction" : "device-register";
+    for (let access = 0; access < count; access++) this.#vmmEntry.enter(reason);
     this.switchDomains(count);
-    this.#meter.spendMany(MODEL, count, this.#wakeUp + this.#select + 2 * this.#readOrWrite + this.#notify);
+    this.#meter.spendMany(
+      MODEL,
+      count,
+      this.#wakeUp + this.#round + CALLS_FOR_ACCESS * this.#readOrWrite + this.#notify,
+    );
   }
 
   /** To dom0 and back, a number of times. */
@@ -71,7 +82,7 @@ export class DeviceModel {
   /** Something comes, or is done, while dom0 runs: the process is woken up, and then goes round its loop once for each. */
   interrupt(times: number): void {
     this.#meter.spend(MODEL, this.#wakeUp);
-    this.#meter.spendMany(MODEL, times, this.#select + this.#notify);
+    this.#meter.spendMany(MODEL, times, this.#round + this.#notify);
   }
 
   /** It gets a packet from the kernel's interface by read(), or gives it one by write(). */

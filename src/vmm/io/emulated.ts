@@ -45,7 +45,7 @@ class EmulatedDisk implements IoPath {
 
   submit(bytes: number, write: boolean): void {
     this.#meter.spend(GUEST_KERNEL, this.#driver);
-    this.#model.access(this.#accesses.submitAccesses);
+    this.#model.access(this.#accesses.submitAccesses, "ports");
     if (write) this.#model.copy(bytes);
     // The last access made the device model hand the data to dom0's kernel.
     this.#meter.spend(DRIVER, this.#model.systemCall + this.#driver + this.#register);
@@ -61,7 +61,7 @@ class EmulatedDisk implements IoPath {
     this.#meter.spendMany(DRIVER, count, this.#model.systemCall + this.#driver);
     if (!write) this.#model.copy(bytes);
     this.#model.controllerAccesses();
-    this.#model.access(this.#accesses.interruptAccesses);
+    this.#model.access(this.#accesses.interruptAccesses, "ports");
     return this.#meter.now;
   }
 
@@ -111,7 +111,7 @@ class EmulatedNetwork implements IoPath {
 
   submit(bytes: number): void {
     this.#meter.spend(GUEST_KERNEL, this.#driver);
-    this.#model.access(this.#accesses.submitAccesses);
+    this.#model.access(this.#accesses.submitAccesses, "memory");
     // One of them made the device model send the packet before it answered.
     this.#passPacket(bytes);
     this.#meter.spend(DRIVER, this.#driver + this.#register);
@@ -130,7 +130,7 @@ class EmulatedNetwork implements IoPath {
     for (let packet = 0; packet < count; packet++) this.#passPacket(bytes / count);
     this.#model.controllerAccesses();
     const { interruptAccesses, receiveAccesses } = this.#accesses;
-    this.#model.access(interruptAccesses + count * receiveAccesses + ACCESSES_TO_FIND_NOTHING);
+    this.#model.access(interruptAccesses + count * receiveAccesses + ACCESSES_TO_FIND_NOTHING, "memory");
     return this.#meter.now;
   }
 
@@ -142,7 +142,7 @@ class EmulatedNetwork implements IoPath {
   interruptsForSent(): boolean {
     if (this.#sent === 0) return false;
     this.#model.controllerAccesses();
-    this.#model.access(this.#accesses.interruptAccesses + this.#sent * this.#accesses.sentAccesses);
+    this.#model.access(this.#accesses.interruptAccesses + this.#sent * this.#accesses.sentAccesses, "memory");
     this.#sent = 0;
     return true;
   }
