@@ -77,19 +77,14 @@ it("maps those pages of files that have got the high memory there is, each time"
       for (const { kind, start, pages } of actions) {
         for (let i = 0; i < pages; i++) {
           const page = (start + i) % FILES;
-          if (kind === "delete") cached.delete(page);
-          else {
-            // A read brings in, first, all that it misses up to the next page that is there, or the end of the file set.
-            if (kind === "write" && !cached.has(page)) cached.set(page, free() > 0);
-            for (
-              let next = page;
-              kind === "read" && next < Math.min(FILES, page + pages - i) && !cached.has(next);
-              next++
-            ) {
-              cached.set(next, free() > 0);
-            }
-            if (cached.get(page)) expected++;
+          if (kind === "delete") {
+            cached.delete(page);
+            continue;
           }
+          // A read brings in, first, all that it misses up to the next page that is there, or the end of the file set.
+          const end = kind === "read" ? Math.min(FILES, page + pages - i) : page + 1;
+          for (let next = page; next < end && !cached.has(next); next++) cached.set(next, free() > 0);
+          if (cached.get(page) === true) expected++;
         }
         if (kind === "write") kernel.files.write(start, pages, false);
         else kernel.files[kind as "read" | "delete"](start, pages);
@@ -121,22 +116,25 @@ describe.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ vmm }
     page = 0;
     kernel.switchTo(1);
     kernel.files.read(0, 3);
-    expect(seen).toEqual(new Array(FILES + 5 + 7 + 3).fill(true));
+    expect(seen).toEqual(Array.from({ length: FILES + 5 + 7 + 3 }, () => true));
   });
 });
 
+/** Hypercalls and validations of ten pages that are read from memory. */
+function callsToRead(vmm: Vmm): number[] {
+  const { kernel, meter, machine } = boot(vmm, FEDORA, shapeWith(100));
+  kernel.files.read(0, FILES);
+  machine.mmu.commit();
+  const counts = (): number[] =>
+    ["vmm.hypercall", "vmm.direct.validate"].map((name) => meter.ledger.eventsByCause()[name] ?? 0);
+  const before = counts();
+  kernel.files.read(0, 10);
+  return counts().map((count, i) => count - before[i]);
+}
+
 it("takes Xen's guest two hypercalls a page, to map it and to forget it, and three validations, and bare metal none", () => {
-  const events = (vmm: Vmm) => {
-    const { kernel, meter, machine } = boot(vmm, FEDORA, shapeWith(100));
-    kernel.files.read(0, FILES);
-    machine.mmu.commit();
-    const count = (name: string): number => meter.ledger.eventsByCause()[name] ?? 0;
-    const before = [count("vmm.hypercall"), count("vmm.direct.validate")];
-    kernel.files.read(0, 10);
-    return [count("vmm.hypercall") - before[0], count("vmm.direct.validate") - before[1]];
-  };
   // Entry and invalidation to map it, the entry to forget it.
-  expect([events(xenPv), events(native)]).toEqual([
+  expect([callsToRead(xenPv), callsToRead(native)]).toEqual([
     [20, 30],
     [0, 0],
   ]);
