@@ -480,7 +480,7 @@ describe("an emulated device", () => {
   });
 
   it("of a disk is told by ports", () => {
-    expect(exits(emulatedDisk(), (path) => transfer(path, 4096, true))).toEqual({ ports: 8 + 3, decoded: 5 });
+    expect(exits(emulatedDisk(), (path) => transfer(path, 4096, true))).toEqual({ ports: 17 + 6, decoded: 5 });
   });
 
   it("is woken up once for packets that come together, and goes round its loop for each", () => {

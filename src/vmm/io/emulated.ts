@@ -154,6 +154,7 @@ class EmulatedNetwork implements IoPath {
   }
 }
 
+/** The driver of Linux 2.4, drivers/ide, with DMA: ide-io.c, ide-iops.c, ide-disk.c, ide-dma.c. */
 export const emulatedDisk = definePart<"disk", DiskAccesses>({
   slot: "disk",
   name: "emulated",
@@ -161,10 +162,14 @@ export const emulatedDisk = definePart<"disk", DiskAccesses>({
   parameters: {
     submitAccesses: registerAccesses(
       "request",
-      8,
-      "ATA: drive, count, four address registers, command; bus-master start",
+      17,
+      "drive (1), its status (2), control (1), feature, count and address (6); table, direction and status for the bus master (4), command (1), start (2)",
     ),
-    interruptAccesses: registerAccesses("interrupt", 3, "ATA: bus-master status twice, status of the drive"),
+    interruptAccesses: registerAccesses(
+      "interrupt",
+      6,
+      "is it the bus master's (1), stop it and clear its status (4), status of the drive (1)",
+    ),
   },
   needs: DEVICE_MODEL_COSTS,
   create: (parameters, context) => new EmulatedDisk(parameters, context),
