@@ -233,7 +233,7 @@ static void run(const char *test, long rows, int users, double time)
 	}
 	printf("%s, %d users: %ld tuples, %.1f a second", test, users, sum.tuples, sum.tuples / time);
 	for (k = 0; k < KINDS; k++)
-		printf("\n  %-20s %8.3f user %8.3f server", names[k], (double) sum.user[k] / sum.tuples, (double) sum.server[k] / sum.tuples);
+		printf("\n  %-20s %8.4f user %8.4f server", names[k], (double) sum.user[k] / sum.tuples, (double) sum.server[k] / sum.tuples);
 	printf("\n");
 	while (wait(NULL) > 0)
 		;
