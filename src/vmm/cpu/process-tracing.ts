@@ -55,6 +55,11 @@ const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
  */
 const CALLS_PER_FLAG_WRITE = 2;
 /**
+ * Those of an interrupt. The handlers of the devices do without sti before them (SA_INTERRUPT); there are the cli after them
+ * and, of do_softirq, local_irq_save, sti, cli and local_irq_restore (arch/um/kernel/irq.c, kernel/softirq.c).
+ */
+const CALLS_PER_INTERRUPT = 7;
+/**
  * Copies between the guest kernel and the memory of its processes, on each path: every one is guarded by sigsetjmp, which asks
  * the host for the signal mask (buffer_op, arch/um/kernel/skas/uaccess.c; setjmp_wrapper). Those of packets and of exec, and the
  * one of every second call of null I/O, are not counted.
@@ -96,8 +101,8 @@ class ProcessTracing implements VirtualCpu {
     this.#tlb = tlb;
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, 0);
-    this.#maskCalls = Object.values(kernelPaths(profile)).map(
-      ({ name, flagWrites }) => CALLS_PER_FLAG_WRITE * flagWrites + (COPIES[name] ?? 0),
+    this.#maskCalls = Object.values(kernelPaths(profile)).map(({ name, flagWrites }) =>
+      name === "interrupt" ? CALLS_PER_INTERRUPT : CALLS_PER_FLAG_WRITE * flagWrites + (COPIES[name] ?? 0),
     );
   }
 
