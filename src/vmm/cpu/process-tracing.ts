@@ -61,8 +61,8 @@ const CALLS_PER_FLAG_WRITE = 2;
 const CALLS_PER_INTERRUPT = 7;
 /**
  * Calls of a path besides: the floating-point registers of a signal's frame, there and back (skas/sys-i386/sigcontext.c). A copy
- * from or to a process and a switch of the guest kernel's threads ask the host for nothing: they are guarded and made by setjmp,
- * which leaves the signal mask alone; that they should keep it (sigsetjmp) was a change of 2004.
+ * from or to a process asks the host for nothing, nor does a switch of the guest kernel's threads: setjmp and longjmp leave the
+ * signal mask alone. That they keep it (sigsetjmp) is a change of 2004.
  */
 const OTHER_CALLS: Partial<Readonly<Record<KernelPathName, number>>> = { "signal-handle": 2, "protection-fault": 2 };
 
