@@ -11,8 +11,8 @@ export interface KsmHost {
 const UNLIMITED: KsmSettings = { maxPageSharing: 1e6, useZeroPages: false, smartScan: false, stableFirst: false };
 
 /** Host memory with VMs of the given contents, and KSM over it without a part around it. */
-export function ksmHost(contents: readonly Uint32Array[], settings: Partial<KsmSettings> = {}): KsmHost {
-  const pages = contents.reduce((sum, vm) => sum + vm.length, 0);
+export function ksmHost(contents: readonly Uint32Array[], settings: Partial<KsmSettings> = {}, room = 0): KsmHost {
+  const pages = room + contents.reduce((sum, vm) => sum + vm.length, 0);
   const memory = new HostMemory(profile, pages, new PendingCharges());
   const scanner = new KsmScanner(memory, { ...UNLIMITED, ...settings });
   memory.sharer = {
