@@ -3,8 +3,7 @@
  *
  * It visits the pages of all VMs in order, pass after pass. A page that has kept its content since the last visit is looked
  * for among the shared frames (the stable tree), then among the pages of this pass (the unstable tree). On the memory of real
- * guests, the counters are those of a real kernel after the same number of pages scanned (workloads/data/ksm-runs.json); but
- * that kernel also notices that everybody has left a shared frame when a search for another content comes by it.
+ * guests, the counters are those of a real kernel after the same number of pages scanned (workloads/data/ksm-runs.json).
  */
 import { ZERO_CONTENT } from "../../machine/content-ids.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
@@ -12,11 +11,15 @@ import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { NO_PAGE, ScannedPages } from "./scanned-pages.ts";
 import { afterPass, isLeftOut } from "./smart-scan.ts";
-import { NO_NODE, StableNodes } from "./stable-nodes.ts";
+import { NO_NODE } from "./stable-contents.ts";
+import { StableNodes } from "./stable-nodes.ts";
 import { UnstableTree } from "./unstable-tree.ts";
 
 /** Memory of the modelled kernel for each page it tracks, on 64-bit machines (`ksm.rst`, general_profit). */
 export const ITEM_BYTES = 64;
+
+/** How often the modelled kernel looks at all shared frames of one content (Linux, ksm.rst, stable_node_chains_prune_millisecs). */
+export const CHAINS_PRUNE_MS = 2000;
 
 /** Pages to look at before others. */
 export interface ScanHints {
@@ -35,6 +38,8 @@ export interface KsmSettings {
   readonly smartScan: boolean;
   /** Look among the shared frames before looking whether the page has changed, as kernels before about 6.11 do. */
   readonly stableFirst: boolean;
+  /** How often all shared frames of one content are looked at, where there are several. */
+  readonly chainsPruneMs: number;
 }
 
 export class KsmScanner {
@@ -65,9 +70,14 @@ export class KsmScanner {
     this.#memory = memory;
     this.#settings = settings;
     this.#pages = new ScannedPages(memory, settings.smartScan);
-    this.#stable = new StableNodes(memory.frames, settings.maxPageSharing);
+    this.#stable = new StableNodes(memory.frames, settings.maxPageSharing, settings.chainsPruneMs);
     this.#unstable = new UnstableTree(this.#pages);
     if (settings.useZeroPages) memory.zeroFrame = memory.frames.addShared(ZERO_CONTENT);
+  }
+
+  /** How long it has been scanning, sleep included. */
+  set timeMs(time: number) {
+    this.#stable.timeMs = time;
   }
 
   /** Shared frames in use. A page that has left its frame counts with it until its next visit. */

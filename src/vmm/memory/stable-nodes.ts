@@ -8,107 +8,25 @@
  */
 import { copyInto } from "../../core/copy-into.ts";
 import type { MachineFrames } from "../../machine/frames.ts";
-import { ContentTree, NO_ENTRY } from "./content-tree.ts";
+import { NO_ENTRY } from "./content-tree.ts";
+import { NO_NODE, StableContents } from "./stable-contents.ts";
 
-export const NO_NODE = -1;
 /** In place of the frame: it has been freed, and nobody has noticed. */
 const FREED = -1;
 /** The same, and the node no longer counts. */
 const PRUNED = -2;
 const FIRST_CAPACITY = 1024;
 
-/** Nodes of a content: one, or from the second on a chain, which stays when nodes go. */
-class Contents {
-  readonly tree = new ContentTree();
-  content = new Uint32Array(FIRST_CAPACITY);
-  /** Its nodes, in the order in which they are tried. */
-  first = new Int32Array(FIRST_CAPACITY);
-  /** How many of them have room. */
-  withRoom = new Int32Array(FIRST_CAPACITY);
-  isChain = new Uint8Array(FIRST_CAPACITY);
-  /** The next one in its bucket; of an unused entry, the next unused one. */
-  #next = new Int32Array(FIRST_CAPACITY);
-  /** By content; as many buckets as entries. */
-  #buckets = new Int32Array(FIRST_CAPACITY);
-  #entries = 1;
-  #unused = NO_ENTRY;
-
-  constructor() {
-    this.tree.grow(FIRST_CAPACITY);
-  }
-
-  find(content: number): number {
-    let entry = this.#buckets[this.#bucketOf(content)];
-    while (entry !== NO_ENTRY && this.content[entry] !== content) entry = this.#next[entry];
-    return entry;
-  }
-
-  add(content: number): number {
-    const entry = this.#newEntry();
-    this.content[entry] = content;
-    this.first[entry] = NO_NODE;
-    this.withRoom[entry] = 0;
-    this.isChain[entry] = 0;
-    this.#link(entry);
-    this.tree.insert(entry, content);
-    return entry;
-  }
-
-  remove(entry: number): void {
-    const bucket = this.#bucketOf(this.content[entry]);
-    let at = this.#buckets[bucket];
-    if (at === entry) this.#buckets[bucket] = this.#next[entry];
-    else {
-      while (this.#next[at] !== entry) at = this.#next[at];
-      this.#next[at] = this.#next[entry];
-    }
-    this.tree.remove(entry);
-    this.#next[entry] = this.#unused;
-    this.#unused = entry;
-  }
-
-  #link(entry: number): void {
-    const bucket = this.#bucketOf(this.content[entry]);
-    this.#next[entry] = this.#buckets[bucket];
-    this.#buckets[bucket] = entry;
-  }
-
-  #newEntry(): number {
-    if (this.#unused === NO_ENTRY) {
-      if (this.#entries === this.content.length) this.#grow();
-      return this.#entries++;
-    }
-    const entry = this.#unused;
-    this.#unused = this.#next[entry];
-    return entry;
-  }
-
-  /** There is no unused entry. */
-  #grow(): void {
-    const capacity = 2 * this.#entries;
-    this.content = copyInto(this.content, new Uint32Array(capacity));
-    this.first = copyInto(this.first, new Int32Array(capacity));
-    this.withRoom = copyInto(this.withRoom, new Int32Array(capacity));
-    this.isChain = copyInto(this.isChain, new Uint8Array(capacity));
-    this.#next = new Int32Array(capacity);
-    this.#buckets = new Int32Array(capacity);
-    this.tree.grow(capacity);
-    for (let entry = this.#entries - 1; entry > 0; entry--) this.#link(entry);
-  }
-
-  /** Ids of contents are handed out in order: unmixed they spread evenly, and pages visited in a row share cache lines. */
-  #bucketOf(content: number): number {
-    return content & (this.#buckets.length - 1);
-  }
-}
-
 export class StableNodes {
   /** Nodes, and the pages merged into them beyond the first: what is saved. */
   shared = 0;
   sharing = 0;
+  /** The time, for chains to be looked through now and then. */
+  timeMs = 0;
   readonly #frames: MachineFrames;
   readonly #maxPages: number;
-  readonly #contents = new Contents();
+  readonly #pruneMs: number;
+  readonly #contents = new StableContents();
   /** Nodes whose frames have been freed, and chains that have no nodes any more, which nobody has noticed. */
   #unnoticed = 0;
   /** MPN, or what is said above. */
@@ -123,25 +41,17 @@ export class StableNodes {
   #nodes = 0;
   #unused = NO_NODE;
 
-  constructor(frames: MachineFrames, maxPageSharing: number) {
+  constructor(frames: MachineFrames, maxPageSharing: number, pruneMs: number) {
     this.#frames = frames;
     this.#maxPages = maxPageSharing;
+    this.#pruneMs = pruneMs;
   }
 
-  /** A node of that content with room for a page: the first one of a chain, where it then is. */
+  /** A node of that content with room for a page; NO_NODE: there is none. */
   find(content: number): number {
-    if (this.#unnoticed > 0) this.#comeBy(content);
-    const contents = this.#contents;
-    const entry = contents.find(content);
-    if (entry === NO_ENTRY || contents.withRoom[entry] === 0) return NO_NODE;
-    let node = contents.first[entry];
-    while (!this.#hasRoom(node)) node = this.#next[node];
-    // Not if it is full with this page (Linux, mm/ksm.c, stable_node_dup).
-    if (node !== contents.first[entry] && this.#pages[node] + 1 < this.#maxPages) {
-      this.#takeOut(node);
-      this.#putFirst(node);
-    }
-    return node;
+    if (this.#unnoticed > 0) this.#comeBy(content, true);
+    const entry = this.#contents.find(content);
+    return entry === NO_ENTRY ? NO_NODE : this.#choose(entry, this.#mustPrune(entry));
   }
 
   frameOf(node: number): number {
@@ -151,11 +61,14 @@ export class StableNodes {
   /** A shared frame that two pages have just been merged into. */
   add(mpn: number): number {
     const content = this.#frames.content[mpn];
-    if (this.#unnoticed > 0) this.#comeBy(content);
+    if (this.#unnoticed > 0) this.#comeBy(content, false);
     const contents = this.#contents;
     const known = contents.find(content);
     const entry = known === NO_ENTRY ? contents.add(content) : known;
-    if (known !== NO_ENTRY) contents.isChain[entry] = 1;
+    if (known !== NO_ENTRY && contents.isChain[entry] === 0) {
+      contents.isChain[entry] = 1;
+      contents.prunedAt[entry] = this.timeMs;
+    }
     const node = this.#newNode();
     this.#frame[node] = mpn;
     this.#pages[node] = 2;
@@ -194,33 +107,55 @@ export class StableNodes {
     return this.#frame[node] >= 0 && this.#pages[node] < this.#maxPages;
   }
 
-  /** What a search for a content notices on its way through the tree; it begins anew where the tree has changed for that. */
-  #comeBy(content: number): void {
-    const { tree } = this.#contents;
-    let entry = tree.root;
-    while (entry !== NO_ENTRY) entry = this.#lookThrough(entry) ? tree.next(entry, content) : tree.root;
+  /** Nodes of a chain are looked at until one has room, from time to time all of them. */
+  #mustPrune(entry: number): boolean {
+    const { isChain, prunedAt } = this.#contents;
+    return isChain[entry] === 1 && this.timeMs >= prunedAt[entry] + this.#pruneMs;
   }
 
-  /** Look at nodes until one has room (Linux, mm/ksm.c, stable_node_dup). Returns whether the content is still in the tree. */
-  #lookThrough(entry: number): boolean {
-    const contents = this.#contents;
-    let node = contents.first[entry];
-    if (node === NO_NODE) {
-      this.#unnoticed--;
-      contents.remove(entry);
-      return false;
-    }
-    if (contents.isChain[entry] === 0) {
-      if (this.#frame[node] !== FREED) return true;
-      this.#prune(node);
-      return false;
-    }
-    while (node !== NO_NODE && !this.#hasRoom(node)) {
+  /** The first node with room, of all of them the fullest, which then is the first (Linux, mm/ksm.c, stable_node_dup). */
+  #choose(entry: number, all: boolean): number {
+    const { first, withRoom, isChain, prunedAt } = this.#contents;
+    if (all) prunedAt[entry] = this.timeMs;
+    else if (withRoom[entry] === 0 && this.#unnoticed === 0) return NO_NODE;
+    let [found, count] = [NO_NODE, 0];
+    for (let node = first[entry]; node !== NO_NODE && (all || found === NO_NODE); ) {
       const next = this.#next[node];
       if (this.#frame[node] === FREED) this.#prune(node);
+      else count++;
+      if (this.#hasRoom(node) && (found === NO_NODE || this.#pages[node] > this.#pages[found])) found = node;
       node = next;
     }
-    return contents.first[entry] !== NO_NODE || this.#lookThrough(entry);
+    if (found === NO_NODE) return NO_NODE;
+    if (all && count === 1) isChain[entry] = 0;
+    // Not if it is full with this page.
+    else if (found !== first[entry] && this.#pages[found] + 1 < this.#maxPages) {
+      this.#takeOut(found);
+      this.#putFirst(found);
+    }
+    return found;
+  }
+
+  /** What a search for a content notices on its way through the tree; it begins anew where the tree has changed for that. */
+  #comeBy(content: number, prunes: boolean): void {
+    const { tree } = this.#contents;
+    let entry = tree.root;
+    while (entry !== NO_ENTRY) entry = this.#isGone(entry, prunes) ? tree.root : tree.next(entry, content);
+  }
+
+  #isGone(entry: number, prunes: boolean): boolean {
+    const contents = this.#contents;
+    const node = contents.first[entry];
+    if (contents.isChain[entry] === 0) {
+      if (this.#frame[node] !== FREED) return false;
+      this.#prune(node);
+      return true;
+    }
+    if (node !== NO_NODE) this.#choose(entry, prunes && this.#mustPrune(entry));
+    if (contents.first[entry] !== NO_NODE) return false;
+    this.#unnoticed--;
+    contents.remove(entry);
+    return true;
   }
 
   /** A node without a frame goes, and with it what is counted there; its pages are found to have left one by one. */
