@@ -121,12 +121,17 @@ export class NaiveKsm {
       this.scanned++;
       return true;
     }
-    this.#leaveTrees(page);
     page.item ??= { last: undefined, node: undefined, unstable: false, age: 0, skips: 0 };
     const { item } = page;
-    if (this.#settings.smartScan && this.#isSkipped(item)) return false;
+    const isSkipped = this.#settings.smartScan && this.#isSkipped(item);
+    const node = this.#settings.stableFirst && !isSkipped ? this.#findStable(page) : undefined;
+    this.#leaveTrees(page);
+    if (isSkipped) return false;
     this.scanned++;
-    if (this.#settings.stableFirst && this.#joinStable(page, item)) return true;
+    if (node !== undefined) {
+      this.#enter(node, page, item);
+      return true;
+    }
     const changed = item.last !== page.content;
     item.last = page.content;
     if (changed) return true;
@@ -151,13 +156,15 @@ export class NaiveKsm {
   }
 
   #joinStable(page: Page, item: Item): boolean {
-    const content = page.content ?? NaN;
+    const node = this.#findStable(page);
+    if (node !== undefined) this.#enter(node, page, item);
+    return node !== undefined;
+  }
+
+  #findStable({ content = NaN }: Page): Node | undefined {
     this.#comeBy(content, true);
     const nodes = this.#stable.get(content);
-    const node = nodes === undefined ? undefined : this.#choose(content, nodes, true);
-    if (node === undefined) return false;
-    this.#enter(node, page, item);
-    return true;
+    return nodes === undefined ? undefined : this.#choose(content, nodes, true);
   }
 
   /** Of the nodes that are looked at before one has room, or of all, those whose frame is gone go; the fullest of the others. */

@@ -197,12 +197,14 @@ export class KsmScanner {
       this.pagesScanned++;
       return;
     }
-    if (this.#pages.isTracked(page)) this.#leaveTrees(page);
-    else this.#pages.track(page);
-    if (this.#settings.smartScan && this.#leavesOut(page)) return;
+    if (!this.#pages.isTracked(page)) this.#pages.track(page);
+    if (this.#settings.smartScan && this.#leavesOut(page)) return this.#leaveTrees(page);
     this.pagesScanned++;
     const content = this.#memory.frames.content[mpn];
-    if (this.#settings.stableFirst && this.#joinStable(vm, ppn, page, content)) return;
+    // While these kernels search, the page still has its place in a node that it has left.
+    const node = this.#settings.stableFirst ? this.#findStable(content) : NO_NODE;
+    this.#leaveTrees(page);
+    if (node !== NO_NODE) return this.#joinNode(vm, ppn, page, node);
     this.hashes++;
     if (this.#pages.lastContent[page] === content) this.#merge(vm, ppn, page, content);
     else this.#pages.lastContent[page] = content;
@@ -248,13 +250,21 @@ export class KsmScanner {
   }
 
   #joinStable(vm: VmMemory, ppn: number, page: number, content: number): boolean {
-    this.comparisons += comparisonsIn(this.#stable.shared);
-    const node = this.#stable.find(content);
+    const node = this.#findStable(content);
     if (node === NO_NODE) return false;
+    this.#joinNode(vm, ppn, page, node);
+    return true;
+  }
+
+  #findStable(content: number): number {
+    this.comparisons += comparisonsIn(this.#stable.shared);
+    return this.#stable.find(content);
+  }
+
+  #joinNode(vm: VmMemory, ppn: number, page: number, node: number): void {
     this.#mergeWith(vm, ppn, this.#stable.frameOf(node));
     this.#stable.join(node);
     this.#pages.putInNode(page, node);
-    return true;
   }
 
   /** Two equal pages become the first two of a shared frame: the other one's, which is write-protected for that. */
