@@ -46,7 +46,8 @@ export class ContentTree {
   insert(entry: number, content: number): void {
     const order = orderOf(content);
     let parent = NO_ENTRY;
-    for (let at = this.root; at !== NO_ENTRY; at = order < this.#order[at] ? this.#left[at] : this.#right[at]) parent = at;
+    for (let at = this.root; at !== NO_ENTRY; at = order < this.#order[at] ? this.#left[at] : this.#right[at])
+      parent = at;
     this.#order[entry] = order;
     this.#left[entry] = NO_ENTRY;
     this.#right[entry] = NO_ENTRY;
