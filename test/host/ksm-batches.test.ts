@@ -88,6 +88,10 @@ class Replay {
     this.host.scanner.scan(this.#pagesToScan);
   }
 
+  scanTo(pages: number): void {
+    while (this.host.scanner.pagesScanned < pages) this.batch();
+  }
+
   get counters(): number[] {
     const { scanner } = this.host;
     const { pages_shared, pages_sharing, pages_unshared, pages_volatile, ksm_zero_pages } = kernelCounters(this.host);
@@ -144,13 +148,11 @@ function expectFaults(ours: readonly number[][], { id, faults }: Run): void {
 describe.each(runs.filter(({ alone }) => alone === true))("KSM that is not stopped, $id", (run) => {
   it("gets there as the kernel did, within 5 % or the batch under way, at every sample", () => {
     const replay = new Replay(run);
-    let stage = -1;
+    let stage = 0;
+    replay.begin(stage);
     for (const [at, position, , shared, sharing, unshared] of run.samples) {
-      while (stage < at) {
-        while (stage >= 0 && replay.host.scanner.pagesScanned < (run.ends?.[stage] ?? 0)) replay.batch();
-        replay.begin(++stage);
-      }
-      while (replay.host.scanner.pagesScanned < position) replay.batch();
+      for (; stage < at; replay.begin(++stage)) replay.scanTo(run.ends?.[stage] ?? 0);
+      replay.scanTo(position);
       const ours = kernelCounters(replay.host);
       for (const [count, theirs] of [
         [ours.pages_shared, shared],

@@ -185,8 +185,6 @@ export class NaiveKsm {
 
   /** A search goes through the tree, if there is anything to notice there, and begins anew when a content has gone. */
   #comeBy(content: number, prunes: boolean): void {
-    const isUnnoticed = ({ list }: Nodes): boolean =>
-      list.length === 0 || list.some(({ frame }) => frame.mappers.size === 0);
     if (![...this.#stable.values()].some(isUnnoticed)) return;
     const contents = this.#tree.path(orderOf(content)).map((order) => this.#contentAt(order));
     for (const each of contents) {
@@ -272,6 +270,11 @@ export class NaiveKsm {
     page.frame = undefined;
     page.onZeroPage = false;
   }
+}
+
+/** There is a chain without nodes, or a node without a frame. */
+function isUnnoticed({ list }: Nodes): boolean {
+  return list.length === 0 || list.some(({ frame }) => frame.mappers.size === 0);
 }
 
 /** The order of contents in the tree. */

@@ -119,12 +119,12 @@ export class StableNodes {
     if (all) prunedAt[entry] = this.timeMs;
     else if (withRoom[entry] === 0 && this.#unnoticed === 0) return NO_NODE;
     let [found, count] = [NO_NODE, 0];
-    for (let node = first[entry]; node !== NO_NODE && (all || found === NO_NODE); ) {
+    for (let node = first[entry]; node !== NO_NODE; ) {
       const next = this.#next[node];
       if (this.#frame[node] === FREED) this.#prune(node);
       else count++;
       if (this.#hasRoom(node) && (found === NO_NODE || this.#pages[node] > this.#pages[found])) found = node;
-      node = next;
+      node = all || found === NO_NODE ? next : NO_NODE;
     }
     if (found === NO_NODE) return NO_NODE;
     if (all && count === 1) isChain[entry] = 0;
