@@ -35,9 +35,9 @@ const { runs } = readJson<{ readonly runs: readonly Run[] }>(`${DATA}/runs.json`
 
 /**
  * Pages that a counter may be off. In `midway` pages were rewritten in the middle of a pass: the last ones are held by a CPU's
- * list of new pages then, and cannot be merged before the list is emptied, which is when a pass begins. In the others, chains
- * were looked through by the clock (stable_node_chains_prune_millisecs), which went on while the kernel was stopped. In
- * `churn.8-first.6-1`, what differs by up to 3 of 2,400 pages is not known.
+ * list of new pages then, and cannot be merged before the list is emptied, which is when a pass begins. In the others, frames of
+ * one content are put in order when searches for another content come by, and by the clock, which went on while the kernel was
+ * stopped: the model does the first never and the second at other times (docs/page-sharing).
  */
 const OFF: Readonly<Record<string, number>> = {
   "churn.midway": 2,
