@@ -16,7 +16,7 @@ export const sosp03Processes: ValidationSet = {
     { name: "null-i-o", operation: "null-io", calibrated: NATIVE },
     { name: "stat", calibrated: NATIVE },
     { name: "open-close", calibrated: NATIVE },
-    { name: "select-tcp", calibrated: NATIVE, reasons: { vmw: SELECT } },
+    { name: "select-tcp", calibrated: NATIVE, reasons: { vmware: SELECT } },
     { name: "signal-install", calibrated: NATIVE },
     // lat_sig.c, bench_catch: less sending a signal that is none, kill(pid, 0), here a null call.
     { name: "signal-handle", corrections: { "null-call": -1 }, calibrated: NATIVE, reasons: { xen: SIGNALS } },
