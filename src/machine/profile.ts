@@ -31,6 +31,16 @@ export interface TlbShape {
   readonly ways: number;
 }
 
+/** How a driver has an interface interrupt for packets that arrive. */
+export interface InterruptModeration {
+  /** Packets that arrive in a row before the interface interrupts. */
+  readonly packetsPerInterrupt: number;
+  /** The longest that it waits for them; without it, until so many have arrived. */
+  readonly heldUs?: number;
+  /** It doesn't interrupt as long as the kernel that has its driver takes packets from it (Linux, NAPI). */
+  readonly polled?: boolean;
+}
+
 export interface MachineProfile {
   readonly name: string;
   readonly title: string;
@@ -57,15 +67,11 @@ export interface MachineProfile {
   readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: DiskProfile;
-  readonly network: {
+  readonly network: InterruptModeration & {
     /** Of all interfaces together. */
     readonly megabitsPerSecond: number;
     /** Alike, and used in turn. */
     readonly interfaces: number;
-    /** Packets that arrive in a row before the interface interrupts. */
-    readonly packetsPerInterrupt: number;
-    /** The longest that it waits for them; without it, until so many have arrived. */
-    readonly heldUs?: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
     readonly delayUs: number;
   };

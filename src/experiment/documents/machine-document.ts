@@ -113,11 +113,18 @@ export const machineSchema = z
       .optional()
       .meta({ description: "Rate of all interfaces together, and how many there are." }),
     "network-interrupts": z
-      .strictObject({ packets: count, held: positiveDuration.optional(), delay: duration.optional(), source, kind })
+      .strictObject({
+        packets: count,
+        held: positiveDuration.optional(),
+        polled: z.literal(true).optional(),
+        delay: duration.optional(),
+        source,
+        kind,
+      })
       .optional()
       .meta({
         description:
-          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, and what a lone packet is delayed (default: 0).",
+          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, whether there are no interrupts while the kernel takes packets (Linux, NAPI), and what a lone packet is delayed (default: 0).",
       }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
@@ -213,6 +220,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
+      ...(interrupts?.polled && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),
