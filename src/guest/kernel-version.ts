@@ -21,6 +21,8 @@ export interface KernelVersion {
   readonly flushesUnchanged: boolean;
   /** mprotect invalidates up to so many pages one by one, more of them by a flush. */
   readonly singlePageInvalidations: number;
+  /** Instructions that write when a page is cleared or copied to. */
+  readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
   readonly mapsZeroPage: boolean;
   /** A copy-on-write fault clears and invalidates the old entry before it sets the new one. */
@@ -108,6 +110,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: false,
     flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
+    pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
     mapsEachCopy: false, // kmap, include/asm-i386/highmem.h: a thousand stay mapped
@@ -155,6 +158,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: true,
     flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
+    pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
@@ -189,7 +193,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
  * Red Hat Enterprise Linux 3 for x86-64, the same from 2.4.21-4.EL to -63.EL: include/asm-x86_64/pgalloc.h has no quick
  * lists, so that a table is freed as soon as it is empty and a new one zeroed, and a process's parts lie in three entries
  * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
- * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h). Writing back begins, and stops, with more dirty pages
+ * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h). It clears and copies pages by a movq for each eight
+ * bytes (arch/x86_64/lib/clear_page.S and copy_page.S). Writing back begins, and stops, with more dirty pages
  * (bdf_prm, fs/buffer.c).
  */
 const RHEL_3: KernelVersion = {
@@ -203,6 +208,7 @@ const RHEL_3: KernelVersion = {
     anonymousStart: 0x2a95600,
   },
   keepsTables: false,
+  pageStores: 512,
   dirty: { background: 50, stop: 50, throttle: 80, of: "memory" },
 };
 

@@ -56,6 +56,7 @@ export class GuestKernel {
   readonly #shape: GuestShape;
   /** The page that Op.Touch calls 0. */
   readonly #anonymousStart: number;
+  readonly #pageStores: number;
   readonly #context: KernelContext;
   readonly #faults: PageFaults;
   readonly #processes: Processes;
@@ -76,6 +77,7 @@ export class GuestKernel {
     this.#profile = profile;
     this.#shape = shape;
     this.#anonymousStart = version.layout.anonymousStart;
+    this.#pageStores = version.pageStores;
     const paths = kernelPaths(profile);
     this.entries = new KernelEntries(machine, paths, profile);
     this.blocks = new BlockLayer(machine, paths);
@@ -288,7 +290,7 @@ export class GuestKernel {
   #takeFrame(use: number, item: number): number {
     const frame = this.frames.allocate(use, item);
     if (frame === -1) throw new OutOfMemory(this.#shape);
-    this.#machine.mmu.reuse(frame);
+    this.#machine.mmu.reuse(frame, this.#pageStores);
     return frame;
   }
 }

@@ -72,8 +72,8 @@ export interface Mmu {
    * ordinary memory of it again.
    */
   useAsTable(frame: number, level: number, root: number): void;
-  /** The kernel puts a frame to a new use and writes all of it. */
-  reuse(frame: number): void;
+  /** The kernel puts a frame to a new use and writes all of it, with so many instructions. */
+  reuse(frame: number, instructions: number): void;
   readEntry(table: number, index: number): number;
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void;
   /** Many entries will change until {@link endBatch}: they may be handed over together. */

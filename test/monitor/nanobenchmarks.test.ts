@@ -4,9 +4,11 @@ import { Meter } from "../../src/machine/meter.ts";
 import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
-import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
+import { type MeasuredCost, measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
 import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
 import { esx3 } from "../../src/vmm/esx-3.ts";
+import { shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { native } from "../../src/vmm/native.ts";
 import { CORE_2, PENTIUM_4 } from "./machines.ts";
 
@@ -25,10 +27,14 @@ const ROWS: readonly { name: string; published: Record<System, number>; predicte
   { name: "ptemod-set", published: { native: 5, bt: 2121, vt: 17_020 }, predicted: ["native"] },
 ];
 
-function cycles(name: string, system: System, profile = PENTIUM_4): number {
+function measured(name: string, vmm: Vmm, profile = PENTIUM_4): MeasuredCost {
   const benchmark = microbenchmarks(profile).find((each) => each.name === name);
   if (benchmark === undefined) throw new Error(`no nanobenchmark ${name}`);
-  return measureMicrobenchmark(benchmark, VMMS[system], profile).cost;
+  return measureMicrobenchmark(benchmark, vmm, profile);
+}
+
+function cycles(name: string, system: System, profile = PENTIUM_4): number {
+  return measured(name, VMMS[system], profile).cost;
 }
 
 describe.each(ROWS)("$name", ({ name, published, predicted }) => {
@@ -64,4 +70,24 @@ it.each([
   expect(plain / machine.megahertz / published).toBeCloseTo(1, 2);
   expect(plain).toBeLessThan(bt);
   expect(bt).toBeLessThan(vt);
+});
+
+it("forkwait clears each page table that was another's before while it is traced still, where the kernel has freed it", () => {
+  const [first, all] = [1, 512].map((storesToReuse) =>
+    measured("forkwait", { ...VMMS.vt, mmu: shadowPaging({ storesToReuse }) }),
+  );
+  const tables = first.events["vmm.shadow.new-table"];
+  // Text, mappings and stack of the child have two tables each.
+  expect(tables).toBeGreaterThanOrEqual(6);
+  expect(all.events["vmm.shadow.new-table"]).toBe(tables);
+  expect(all.events.exits - first.events.exits).toBe(511 * tables);
+  expect(all.events["vmm.shadow.trace"] - first.events["vmm.shadow.trace"]).toBe(511 * tables);
+});
+
+it("forkwait clears no page table that was another's where Linux 2.4 keeps them", () => {
+  const { kernelBuild: _, ...asReleased } = PENTIUM_4;
+  const [first, all] = [1, 512].map((storesToReuse) =>
+    measured("forkwait", { ...VMMS.vt, mmu: shadowPaging({ storesToReuse }) }, asReleased),
+  );
+  expect(all.cost).toBe(first.cost);
 });

@@ -26,14 +26,17 @@ interface Settings {
 
 function machine(settings: Settings): { mmu: ShadowPaging; tlb: Tlb } {
   const tlb = new Tlb(16, 16);
-  const mmu = new ShadowPaging(settings, {
-    profile: XEON,
-    meter: new Meter(),
-    tlb,
-    pageTableFormat: PAGE_TABLE_FORMATS.ia32,
-    machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineOf(frame)),
-    vmmEntry: FREE_ENTRY,
-  });
+  const mmu = new ShadowPaging(
+    { ...settings, storesToReuse: 1 },
+    {
+      profile: XEON,
+      meter: new Meter(),
+      tlb,
+      pageTableFormat: PAGE_TABLE_FORMATS.ia32,
+      machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineOf(frame)),
+      vmmEntry: FREE_ENTRY,
+    },
+  );
   for (const root of ROOTS) mmu.useAsTable(root, 1);
   TABLES.forEach((table, i) => {
     mmu.useAsTable(table, 0);

@@ -27,7 +27,7 @@ function guest(
   const machineFrames = Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame);
   const { definition, parameters } = binaryTranslation();
   const vmmEntry = definition.create(parameters, hardware);
-  const settings = { shadowTables: 16, outOfSync: false, writesAllowed: 3, ...more };
+  const settings = { shadowTables: 16, outOfSync: false, writesAllowed: 3, storesToReuse: 80, ...more };
   const mmu = new ShadowPaging(settings, { ...hardware, machineFrames, vmmEntry, ...(cache && { cache }) });
   mmu.useAsTable(ROOT, 1);
   mmu.useAsTable(TABLE, 0);
@@ -75,13 +75,13 @@ it("notices writes of page tables only once they have a shadow", () => {
 it("learns that a table is none any more from the first write that shows it", () => {
   const { mmu, count } = guest();
   mmu.access(3, false);
-  mmu.reuse(50);
+  mmu.reuse(50, 1);
   mmu.writeEntry(ROOT, 0, 0, "set");
   expect(count("vmm.shadow.trace")).toBe(1);
   mmu.useAsTable(TABLE, NOT_A_TABLE);
   expect(mmu.shadows.find(TABLE)).not.toBe(-1);
-  mmu.reuse(TABLE);
-  mmu.reuse(TABLE);
+  mmu.reuse(TABLE, 1);
+  mmu.reuse(TABLE, 1);
   expect(count("vmm.shadow.trace")).toBe(2);
   expect(mmu.shadows.find(TABLE)).toBe(-1);
   // Now it may be anything, an untraced page too.
@@ -91,6 +91,24 @@ it("learns that a table is none any more from the first write that shows it", ()
   expect(mmu.access(3, true)).toBe(FRAMES - 1 - TABLE);
   expect(mmu.access(3, true)).toBe(FRAMES - 1 - TABLE);
   expect(count("vmm.shadow.trace")).toBe(3);
+});
+
+it("takes the stores of a kernel that clears a table one by one for writes of its entries, until there are enough of them", () => {
+  for (const { instructions, stores } of [
+    { instructions: 512, stores: 80 },
+    { instructions: 79, stores: 79 },
+    { instructions: 1, stores: 1 },
+  ]) {
+    const { mmu, count } = guest();
+    mmu.access(3, false);
+    const before = ["vmm.shadow.trace", "hardware.trap", "vmm.trap"].map(count);
+    mmu.reuse(TABLE, instructions);
+    const after = ["vmm.shadow.trace", "hardware.trap", "vmm.trap"].map(count);
+    expect(after.map((now, i) => now - (before[i] ?? 0))).toEqual([stores, stores, stores]);
+    // No trace is left: whatever is stored from here on goes without the VMM.
+    mmu.reuse(TABLE, instructions);
+    expect(count("vmm.shadow.trace") - (before[0] ?? 0)).toBe(stores);
+  }
 });
 
 it("follows the guest when it replaces a whole table", () => {
@@ -148,7 +166,7 @@ it("lets no page-walk cache lead to a shadow that has been given to another tabl
   const meter = new Meter();
   // A one-entry TLB, so that every access walks; four levels, so that a pool of four holds the way to one area only.
   const mmu = new ShadowPaging(
-    { shadowTables: 4, outOfSync: false, writesAllowed: 3 },
+    { shadowTables: 4, outOfSync: false, writesAllowed: 3, storesToReuse: 1 },
     {
       profile: CACHED_64,
       meter,

@@ -59,11 +59,11 @@ export class RecordingMmu implements Mmu {
     );
   }
 
-  reuse(frame: number): void {
+  reuse(frame: number, instructions: number): void {
     this.#recorder.call(
       "reuse",
       () => ["puts a page to a new use", `frame ${frame}`],
-      () => this.#mmu.reuse(frame),
+      () => this.#mmu.reuse(frame, instructions),
     );
   }
 

@@ -36,6 +36,7 @@ interface Settings {
   readonly shadowTables: number;
   readonly outOfSync: boolean;
   readonly writesAllowed: number;
+  readonly storesToReuse: number;
 }
 
 export class ShadowPaging implements Mmu {
@@ -50,6 +51,7 @@ export class ShadowPaging implements Mmu {
   readonly #costs: ReturnType<typeof shadowCosts>;
   readonly #untraced: OutOfSyncTables | undefined;
   readonly #tableReads: TableReads | undefined;
+  readonly #storesToReuse: number;
   #root = 0;
 
   constructor(settings: Settings, context: MonitorContext) {
@@ -64,6 +66,7 @@ export class ShadowPaging implements Mmu {
     this.#entry = vmmEntry;
     this.#costs = shadowCosts(profile);
     this.#untraced = settings.outOfSync ? new OutOfSyncTables(guestPages, settings.writesAllowed) : undefined;
+    this.#storesToReuse = settings.storesToReuse;
     this.#tableReads = cache && new TableReads(this.guest, this.shadows, machineFrames, cache);
   }
 
@@ -87,10 +90,18 @@ export class ShadowPaging implements Mmu {
     }
   }
 
-  /** Written as a whole, a frame is no table any more. */
-  reuse(frame: number): void {
+  /**
+   * Written as a whole, a frame is no table any more. The first stores might as well clear its entries. Instructions that
+   * clear and copy pages mostly write to such without a trace, where a call to their emulation would cost more than it saves:
+   * adaptive translation leaves them alone.
+   */
+  reuse(frame: number, instructions: number): void {
     if (this.shadows.find(frame) === -1) return;
-    if (this.#entry.tracedWrite("set", "unchanged")) this.#meter.spend(TRACE, this.#costs.trace.unchanged);
+    const noticed = Math.min(instructions, this.#storesToReuse);
+    for (let store = 0; store < noticed; store++) {
+      this.#entry.enter("page-fault");
+      this.#meter.spend(TRACE, this.#costs.trace.unchanged);
+    }
     this.shadows.drop(frame);
   }
 
@@ -272,6 +283,14 @@ export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[
       min: 0,
       max: 65_534,
       source: "assumed",
+    },
+    storesToReuse: {
+      summary: "stores to a traced page, as no page table is written, before the VMM takes it for another page",
+      default: 80,
+      unit: "stores",
+      min: 1,
+      source:
+        "calibrated: Adams and Agesen 2006, forkwait of the software VMM on the Pentium 4; no source says how a VMM of that time noticed (VMware's US patent 8,359,422 of 2009 is about noticing that a process exits)",
     },
   },
   needs: [...TRANSLATION_COSTS, ...SHADOW_COSTS],
