@@ -5,7 +5,8 @@
  * charging is two additions into typed arrays. Integers stay exact up to 2^53 cycles (43 days at 2.4 GHz).
  */
 
-const MAX_CAUSES = 256;
+/** Most causes there can be in a process. */
+export const MAX_CAUSES = 256;
 const names: string[] = [];
 const ids = new Map<string, number>();
 

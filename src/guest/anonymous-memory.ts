@@ -36,8 +36,6 @@ export class AnonymousMemory implements PageOwner {
   majorFaults = 0;
   /** Faults on pages that were in the swap cache, or had a copy on the swap device. */
   swapCacheFaults = 0;
-  /** Of no meaning: it is there so that the compiler cannot drop the loops of {@link lookAhead}. */
-  seen = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
@@ -89,21 +87,9 @@ export class AnonymousMemory implements PageOwner {
     return ppn === NONE ? ZERO_CONTENT : this.#physical.read(ppn);
   }
 
-  /**
-   * Entries `from` to `to` of `pages`, counted from page `first`, are about to be used. Nothing happens to them; but what the
-   * simulator knows of them has long left the processor's caches on a host of many VMs, and comes back several at a time if
-   * it is read in loops that wait for nothing in between.
-   */
-  lookAhead(first: number, pages: Uint32Array, from: number, to: number): void {
-    const { flags } = this.#pages.descriptors;
-    const place = this.#place;
-    let seen = 0;
-    for (let i = from; i < to; i++) seen ^= place[Math.min(first + pages[i], place.length - 1)];
-    for (let i = from; i < to; i++) {
-      const ppn = place[Math.min(first + pages[i], place.length - 1)] >> ENTRY_BITS;
-      if (ppn >= 0) seen ^= flags[ppn] ^ this.#physical.place(ppn);
-    }
-    this.seen = seen;
+  /** PPN of a logical page; below 0: it is not in memory, or there is no such page. That is no use of it. */
+  ppnOf(page: number): number {
+    return page < this.#place.length ? this.#place[page] >> ENTRY_BITS : NONE;
   }
 
   /** A process reads a logical page, whatever it holds. */

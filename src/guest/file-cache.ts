@@ -89,6 +89,11 @@ export class FileCache implements PageOwner {
     return this.#physical.read(ppn);
   }
 
+  /** PPN of a file page, or -1; that is no use of it. */
+  ppnOf(page: number): number {
+    return this.#cache.frameOf(page);
+  }
+
   /** The mapping is gone. */
   unmap(from: number, to: number): void {
     for (let page = from; page < to; page++) {

@@ -26,6 +26,7 @@ export class GuestMemory {
   readonly hotAdded: HotAddedMemory;
   /** Disk requests that memory operations have led to since they were last cleared. */
   readonly requests = new DiskRequests();
+  readonly #physical: PhysicalMemory;
 
   /**
    * `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images);
@@ -40,6 +41,7 @@ export class GuestMemory {
     present = shape.memoryPages,
     version: KernelVersion = KERNEL_VERSIONS[kernel],
   ) {
+    this.#physical = physical;
     const logicalPages = shape.processes * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
     const swapCache = kernel !== "linux-2.4";
@@ -48,6 +50,14 @@ export class GuestMemory {
     this.balloon = new BalloonDriver(this.pages, physical);
     this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);
+  }
+
+  /** Look at the first `count` of `ppns`, see {@link PhysicalMemory.lookAhead}. */
+  lookAhead(ppns: Int32Array, count: number, written: boolean): number {
+    const { flags } = this.pages.descriptors;
+    let seen = 0;
+    for (let i = 0; i < count; i++) seen ^= flags[ppns[i]];
+    return seen ^ this.#physical.lookAhead(ppns, count, written);
   }
 
   /**

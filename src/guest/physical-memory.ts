@@ -3,8 +3,11 @@
  * or a place on the host's disk, is the VMM's affair; the guest cannot tell.
  */
 export interface PhysicalMemory {
-  /** Where the page is now: for looks ahead only, since nothing follows from it for the guest. */
-  place(ppn: number): number;
+  /**
+   * Look at what is behind the first `count` of `ppns`, which may be overwritten. Nothing follows from it for the guest, and
+   * what is returned means nothing. `written`: they will be.
+   */
+  lookAhead(ppns: Int32Array, count: number, written: boolean): number;
   /** Content id of a page. */
   read(ppn: number): number;
   /** A page is read, whatever it holds. */

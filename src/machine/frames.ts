@@ -83,6 +83,13 @@ export class MachineFrames {
     return use < MANY ? use - SHARED + 1 : (this.#many.get(mpn) ?? 0);
   }
 
+  /** Look at the first `count` frames of `mpns`; what is returned means nothing. */
+  lookAhead(mpns: Int32Array, count: number): number {
+    let seen = 0;
+    for (let i = 0; i < count; i++) seen ^= this.#use[mpns[i]] ^ this.content[mpns[i]];
+    return seen;
+  }
+
   /** A private frame with one reference and the given content. Throws a RangeError when none is free. */
   allocate(content: number): number {
     const mpn = this.#take();

@@ -11,6 +11,7 @@ import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
+import { LookAhead } from "./look-ahead.ts";
 import type { OomKiller } from "./oom-killer.ts";
 import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
@@ -22,8 +23,6 @@ const GUEST_USER = cause("guest.user");
  * this is how far they may be ahead of the clock: 0.1 ms at 2.4 GHz. A single operation is never split.
  */
 const STEP_CYCLES = 240_000;
-/** Most touches looked at ahead (see AnonymousMemory.lookAhead): what a processor can fetch from memory at once, and more. */
-const TOUCHES_AHEAD = 32;
 
 type PacketJob = Required<Pick<IoJob, "kind" | "backend" | "units" | "bytes" | "endsRequest" | "arrives">>;
 
@@ -39,6 +38,7 @@ export class GuestOperations {
   /** Page faults that brought no page of anonymous memory in: copy-on-write without a copy, and pages of files. */
   otherFaults = 0;
   readonly #stream: OperationStream;
+  readonly #ahead: LookAhead;
   readonly #memory: GuestMemory;
   readonly #pages: ProcessPages;
   readonly #prices: OperationPrices;
@@ -59,6 +59,7 @@ export class GuestOperations {
     around: OperationSurroundings,
   ) {
     this.#stream = workload.stream;
+    this.#ahead = new LookAhead(workload.stream, memory, pages);
     this.#memory = memory;
     this.#pages = pages;
     this.#prices = prices;
@@ -73,22 +74,11 @@ export class GuestOperations {
     this.#memory.pages.group = thread.process;
     let ahead = thread.next;
     while (!thread.over && this.pending.total < STEP_CYCLES) {
-      if (thread.next === ahead) ahead = this.#lookAhead(thread);
+      if (thread.next === ahead) ahead = this.#ahead.at(thread);
       this.#carryOut(thread, thread.next++, now);
       if (this.#memory.pages.outOfMemory > this.#outOfMemory) this.#killSomebody(thread);
       if (guestRequests.length > 0 || hostRequests.length > 0 || this.#packetJob !== undefined) return;
     }
-  }
-
-  /** Look at the pages that the next operations touch. Returns the operation from which on to do so again. */
-  #lookAhead(thread: GuestThread): number {
-    const { op, a } = this.#stream;
-    const { next } = thread;
-    const most = Math.min(thread.end, next + TOUCHES_AHEAD);
-    let end = next;
-    while (end < most && op[end] === Op.Touch) end++;
-    if (end - next > 1) this.#memory.anonymous.lookAhead(this.#pages.logicalPage(thread, 0), a, next, end);
-    return Math.max(end, next + 1);
   }
 
   /** The access that found no memory is made again, unless it was the victim's. */

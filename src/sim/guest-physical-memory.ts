@@ -22,8 +22,17 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     this.#watcher = vm === host.driverDomain?.vm ? undefined : host.diskWatcher;
   }
 
-  place(ppn: number): number {
-    return this.#vm.backing[ppn];
+  lookAhead(ppns: Int32Array, count: number, written: boolean): number {
+    const { backing, marks } = this.#vm;
+    let seen = 0;
+    let mapped = 0;
+    for (let i = 0; i < count; i++) {
+      const ppn = ppns[i];
+      const mpn = backing[ppn];
+      seen ^= marks.any(ppn) ? 1 : 0;
+      if (mpn >= 0) ppns[mapped++] = mpn;
+    }
+    return written ? seen ^ this.#host.frames.lookAhead(ppns, mapped) : seen;
   }
 
   read(ppn: number): number {

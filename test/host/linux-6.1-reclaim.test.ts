@@ -42,7 +42,10 @@ it("a look ahead at pages changes nothing, whatever has become of them", () => {
     fc.property(fc.array(pages, { maxLength: 40 }), (rounds) => {
       const [looking, other] = [boot(), boot()];
       for (const [round, list] of rounds.entries()) {
-        looking.memory.anonymous.lookAhead(0, Uint32Array.from(list), 0, list.length);
+        const ppns = Int32Array.from(
+          list.map((page) => looking.memory.anonymous.ppnOf(page)).filter((ppn) => ppn >= 0),
+        );
+        looking.memory.lookAhead(ppns, ppns.length, round % 2 === 1);
         for (const { anonymous } of [looking.memory, other.memory]) {
           for (const page of list) anonymous.write(page, round * 10_000 + page + 1);
         }

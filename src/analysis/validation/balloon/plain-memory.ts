@@ -8,8 +8,9 @@ export class PlainMemory implements PhysicalMemory {
     this.#contents = new Uint32Array(pages);
   }
 
-  place(ppn: number): number {
-    return ppn;
+  /** There is nothing behind them. */
+  lookAhead(): number {
+    return 0;
   }
 
   read(ppn: number): number {
