@@ -5,7 +5,14 @@ set -e
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1" && cd "$1"
 SERVICES=systemd,systemd-sysv,udev,dbus,openssh-server,cron,rsyslog
-[ -d root ] || mmdebstrap --mode=root --variant=minbase --include=$SERVICES,gcc,libc6-dev,linux-image-cloud-amd64,initramfs-tools,ifupdown,systemd-timesyncd,kmod,procps,e2fsprogs bookworm root
+[ -d root ] || mmdebstrap --mode=root --variant=minbase --include=$SERVICES,gcc,libc6-dev,linux-image-cloud-amd64,initramfs-tools,ifupdown,kmod,procps,e2fsprogs bookworm root
+rm -f root/usr/lib/udev/hwdb.bin
+for unit in systemd-logind e2scrub_reap getty@tty1; do
+	ln -sf /dev/null root/etc/systemd/system/$unit.service
+done
+sed -i 's/^MODULES=.*/MODULES=list/' root/etc/initramfs-tools/initramfs.conf
+printf 'virtio_blk\nvirtio_pci\next4\n' >root/etc/initramfs-tools/modules
+chroot root update-initramfs -u
 rm -rf root/job
 mkdir -p root/job/files
 gcc -O2 -o root/job/membench "$here/membench.c"

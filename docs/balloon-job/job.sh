@@ -27,5 +27,5 @@ for source in lapi lauxlib lbaselib lcode; do
 done
 wait
 counters after
-{ cat /run/membench; cat /proc/zoneinfo; echo "@ done"; } >$PORT
-poweroff -f
+echo "@ done" >$PORT
+

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""run.py FOLDER BOOTED [BALLOONED] [ARGUMENT...]: boots the guest in FOLDER with BOOTED MiB, inflates its balloon until it has
-BALLOONED MiB, lets it run the job, and prints as JSON what the guest counted. Further arguments go to the kernel."""
+"""run.py FOLDER BOOTED [BALLOONED]: boots the guest in FOLDER with BOOTED MiB, inflates its balloon until it has
+BALLOONED MiB, lets it run the job, and prints as JSON what the guest counted."""
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,13 +13,8 @@ import time
 MIB = 1 << 20
 # So long the guest is idle before its balloon is inflated: workers of udev end after three seconds.
 IDLE_S = 6
-COUNTERS = """pgfault pgmajfault pgpgin pgpgout pswpin pswpout pgscan_kswapd pgscan_direct pgsteal_kswapd pgsteal_direct
-workingset_refault_anon workingset_refault_file workingset_activate_anon workingset_activate_file pageoutrun allocstall_normal
-allocstall_dma32 pgscan_anon pgscan_file pgsteal_anon pgsteal_file pgactivate pgdeactivate pgalloc_dma pgalloc_dma32 slabs_scanned
-swap_ra swap_ra_hit balloon_inflate balloon_deflate balloon_migrate compact_migrate_scanned compact_isolated kswapd_inodesteal
-kswapd_low_wmark_hit_quickly workingset_nodereclaim workingset_restore_anon workingset_restore_file drop_pagecache oom_kill""".split()
-MEMINFO = """MemTotal MemFree MemAvailable Buffers Cached SwapCached SwapFree AnonPages Mapped Slab SReclaimable KernelStack
-PageTables Active(anon) Inactive(anon) Active(file) Inactive(file)""".split()
+COUNTERS = """pgmajfault pswpin pswpout pgscan pgsteal workingset_refault_anon workingset_refault_file workingset_activate_anon
+workingset_activate_file""".split()
 
 
 class Lines:
@@ -49,69 +45,73 @@ def command(qmp, name, **arguments):
             sys.exit(str(answer))
 
 
+def counted(snapshot, name):
+    if name in ("pgscan", "pgsteal"):
+        return snapshot[f"{name}_kswapd"] + snapshot[f"{name}_direct"]
+    return snapshot[name]
+
+
 def inflate(qmp, mib):
     time.sleep(IDLE_S)
     command(qmp, "balloon", value=mib * MIB)
     started = time.time()
     while command(qmp, "query-balloon")["actual"] != mib * MIB and time.time() - started < 60:
         time.sleep(0.2)
-    return time.time() - started, command(qmp, "query-balloon")["actual"] / MIB
 
 
 def main():
     folder, booted = sys.argv[1], int(sys.argv[2])
-    numbers = [word for word in sys.argv[3:] if word.isdigit()]
-    words = [word for word in sys.argv[3:] if not word.isdigit()]
-    ballooned = int(numbers[0]) if numbers else None
-    accelerator = ["-enable-kvm"] if "kvm" in words else ["-icount", "shift=0,sleep=on", "-accel", "tcg,tb-size=256"]
+    ballooned = int(sys.argv[3]) if len(sys.argv) > 3 else None
     work = tempfile.mkdtemp(dir=folder)
     swap = f"{work}/swap.img"
     with open(swap, "wb") as file:
         file.truncate(256 * MIB)
     subprocess.run(["mkswap", "-q", swap], check=True)
-    kernel = f"root=/dev/vda rw console=ttyS0 {' '.join(w for w in words if w != 'kvm')} {'balloon' if ballooned else ''}"
+    kernel = f"root=/dev/vda rw console=ttyS0 {'balloon' if ballooned else ''}"
     qemu = subprocess.Popen(
-        ["qemu-system-x86_64", *accelerator, "-m", str(booted), "-cpu", "qemu64,-svm", "-display", "none", "-nic", "user,model=virtio-net-pci", "-no-reboot",
+        ["qemu-system-x86_64", "-icount", "shift=0,sleep=on", "-accel", "tcg,tb-size=256", "-m", str(booted), "-cpu", "qemu64,-svm", "-display", "none", "-nic", "user,model=virtio-net-pci", "-no-reboot",
          "-kernel", f"{folder}/vmlinuz", "-initrd", f"{folder}/initrd.img", "-append", kernel,
          "-drive", f"file={folder}/disk.img,if=virtio,format=raw,snapshot=on", "-drive", f"file={swap},if=virtio,format=raw",
          "-device", "virtio-balloon-pci", "-qmp", f"unix:{work}/qmp,server=on,wait=off", "-serial", f"file:{work}/console",
          "-serial", f"unix:{work}/job,server=on,wait=off"])
     job, qmp = Lines(f"{work}/job"), Lines(f"{work}/qmp")
     command(qmp, "qmp_capabilities")
-    result = {"booted": booted, "ballooned": ballooned}
-    snapshots, rest, now, at = {}, [], None, {}
-    started = time.time()
+    snapshots, now, at = {}, None, {}
     while True:
         line = job.read()
         if line == "@ ready":
-            result["host_seconds_to_inflate"], result["actual_mib"] = inflate(qmp, ballooned)
+            inflate(qmp, ballooned)
             job.write("go")
-        elif line == "@ done" or (line == "" and qemu.poll() is not None):
+        elif line == "@ done":
+            command(qmp, "quit")
             break
+        elif line == "" and qemu.poll() is not None:
+            sys.exit("the guest ended before the job")
         elif line == "@ end":
             now = None
         elif line.startswith("@ "):
             now = snapshots.setdefault(line[2:], {})
             at[line[2:]] = time.time()
-        elif now is None:
-            rest.append(line)
-        else:
-            words_of = line.replace(":", "").split()
-            if len(words_of) > 1 and "uptime" not in now:
-                now["uptime"] = float(words_of[0])
-            elif len(words_of) > 1:
-                now[words_of[0]] = int(words_of[1])
+        elif now is not None:
+            words = line.replace(":", "").split()
+            if len(words) > 1 and "uptime" not in now:
+                now["uptime"] = float(words[0])
+            elif len(words) > 1:
+                now[words[0]] = int(words[1])
     qemu.wait()
-    for name in ["before", "after"]:
-        result[f"meminfo_kb_{name}"] = {key: snapshots[name].get(key) for key in MEMINFO}
-    for name, first, last in [("reading", "before", "read"), ("rest", "read", "after"), ("whole", "before", "after")]:
-        delta = {key: snapshots[last][key] - snapshots[first][key] for key in COUNTERS if key in snapshots[last]}
-        seconds = round(snapshots[last]["uptime"] - snapshots[first]["uptime"], 2)
-        result[f"delta_{name}"] = {"guest_s": seconds, "host_s": round(at[last] - at[first], 1), **delta}
-    result["rest"] = rest
-    result["folder"] = work
-    os.remove(swap)
-    print(json.dumps(result))
+    shutil.rmtree(work)
+
+    def difference(first, last):
+        return {name: counted(snapshots[last], name) - counted(snapshots[first], name) for name in COUNTERS}
+
+    print(json.dumps({
+        "fileReading": difference("before", "read"),
+        "wholeJob": difference("before", "after"),
+        "memTotalKib": snapshots["before"]["MemTotal"],
+        "memFreeKib": snapshots["before"]["MemFree"],
+        "seconds": round(snapshots["after"]["uptime"] - snapshots["before"]["uptime"], 2),
+        "hostSeconds": round(at["after"] - at["before"], 1),
+    }))
 
 
 main()
