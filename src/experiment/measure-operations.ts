@@ -52,10 +52,14 @@ export async function measureOperationTable(
   return { machine: profile.name, unit: profile.unit, operations: withoutEmpty(operations), notMeasured };
 }
 
-/** The microbenchmarks of these names, in the order of the catalogue; all of them if no name is given. */
-export function chosenBenchmarks(profile: MachineProfile, only: readonly string[]): readonly Microbenchmark[] {
+/**
+ * The microbenchmarks of these names, in the order of the catalogue; all of them if no name is given. The first word will
+ * do where only one begins with it: `fork` for `fork-proc`.
+ */
+export function chosenBenchmarks(profile: MachineProfile, chosen: readonly string[]): readonly Microbenchmark[] {
   const all = microbenchmarks(profile);
   const names = all.map(({ name }) => name);
+  const only = chosen.map((name) => fullName(name, names));
   const unknown = only.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     throw new InputError(
@@ -63,6 +67,12 @@ export function chosenBenchmarks(profile: MachineProfile, only: readonly string[
     );
   }
   return only.length === 0 ? all : all.filter(({ name }) => only.includes(name));
+}
+
+function fullName(name: string, names: readonly string[]): string {
+  if (names.includes(name)) return name;
+  const longer = names.filter((one) => one.startsWith(`${name}-`) || one.startsWith(`${name}_`));
+  return longer.length === 1 ? longer[0] : name;
 }
 
 /** VMMs by name or by path. Throws an {@link InputError} with every name that there is not. */

@@ -32,6 +32,7 @@ export class AddressSpace {
     this.#mask = (1 << bitsPerLevel) - 1;
     this.#tables = Array.from({ length: levels - 1 }, () => new Map<number, number>());
     this.root = context.tables.take(levels - 1);
+    context.highMemory?.link(this.root);
     context.spaces.set(id, this);
   }
 

@@ -45,8 +45,11 @@ export class FileIo implements PageOwner, AccessObserver {
     machine.cpu.enterKernel("system-call");
     for (let done = 0; done < pages; done++) {
       machine.cpu.runKernel(paths["read-file-page"], 1);
-      this.cachedFrame(this.filePage(start + done), pages - done);
+      const page = this.filePage(start + done);
+      const frame = this.cachedFrame(page, pages - done);
+      this.#context.highMemory?.map(page, frame);
       pageWork.copyBytes(PAGE_BYTES);
+      this.#context.highMemory?.unmap(page);
     }
     machine.cpu.leaveKernel("system-call");
   }
@@ -58,9 +61,12 @@ export class FileIo implements PageOwner, AccessObserver {
     for (let done = 0; done < pages; done++) {
       machine.cpu.runKernel(paths["write-file-page"], 1);
       const page = this.filePage(start + done);
-      if (this.cache.find(page) === -1) this.#insert(page);
+      const cached = this.cache.find(page);
+      const frame = cached === -1 ? this.#insert(page) : cached;
       this.cache.markDirty(page);
+      this.#context.highMemory?.map(page, frame);
       pageWork.copyBytes(PAGE_BYTES);
+      this.#context.highMemory?.unmap(page);
     }
     if (wait) this.#writeBack(this.filePage(start), Math.min(this.cache.size, this.filePage(start) + pages), true);
     machine.cpu.leaveKernel("system-call");
@@ -76,7 +82,7 @@ export class FileIo implements PageOwner, AccessObserver {
       machine.cpu.runKernel(paths["release-file-page"], 1);
       const frame = this.cache.frameOf(page);
       if (frame === -1) continue;
-      this.cache.remove(page);
+      this.#remove(page);
       frames.release(frame);
     }
     machine.cpu.leaveKernel("system-call");
@@ -97,14 +103,20 @@ export class FileIo implements PageOwner, AccessObserver {
     if (this.wasAccessed(frame)) return Evicted.Kept;
     machine.cpu.runKernel(paths.reclaim, 1);
     if (this.cache.isDirty(page)) this.blocks.transferAndWait(page, 1, true);
-    this.cache.remove(page);
+    this.#remove(page);
     return Evicted.Safe;
   }
 
   #insert(page: number): number {
     const frame = this.#context.takeFrame(PageUse.File, page);
     this.cache.insert(page, frame);
+    this.#context.highMemory?.take(page);
     return frame;
+  }
+
+  #remove(page: number): void {
+    this.cache.remove(page);
+    this.#context.highMemory?.release(page);
   }
 
   #writeBack(from: number, to: number, wait: boolean): void {

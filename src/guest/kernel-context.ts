@@ -7,6 +7,7 @@ import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { GuestPages } from "./guest-pages.ts";
+import type { HighMemory } from "./high-memory.ts";
 import type { KernelPages } from "./kernel-pages.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
@@ -38,6 +39,8 @@ export interface KernelContext {
   readonly pages: PageWork;
   readonly frames: GuestPages;
   readonly tables: PageTableFrames;
+  /** Absent: the kernel has all memory mapped. */
+  readonly highMemory?: HighMemory;
   /** Address spaces by number. */
   readonly spaces: Map<number, AddressSpace>;
   /** {@link GuestPages.allocate}, and an error when there is none. */

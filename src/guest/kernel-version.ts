@@ -27,6 +27,8 @@ export interface KernelVersion {
   readonly clearsBeforeCopy: boolean;
   /** exec builds a new address space and drops the old one; otherwise it empties and uses the one there is. */
   readonly execsIntoNewSpace: boolean;
+  /** Pages of files above what the kernel maps for good are mapped one by one for each copy; else they stay mapped for many. */
+  readonly mapsEachCopy: boolean;
   /** When dirty pages of files are written back. */
   readonly dirty: DirtyShares;
   /** Between clone and exit of a child that does nothing else, with a C library. */
@@ -108,6 +110,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
+    mapsEachCopy: false, // kmap, include/asm-i386/highmem.h: a thousand stay mapped
     // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
     dirty: { background: 30, stop: 20, throttle: 60, of: "memory" },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
@@ -155,6 +158,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
+    mapsEachCopy: false, // there is no such memory on x86-64
     // vm.dirty_background_ratio 10 and vm.dirty_ratio 20, of global_dirtyable_memory; waits begin half-way between the two
     // (dirty_freerun_ceiling; mm/page-writeback.c)
     dirty: { background: 10, stop: 10, throttle: 15, of: "files" },
@@ -211,7 +215,14 @@ const RED_HAT_7_2: KernelVersion = {
   dirty: { background: 30, stop: 30, throttle: 60, of: "inactive" },
 };
 
-const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = { "rhel-3": RHEL_3, "redhat-7.2": RED_HAT_7_2 };
+/** Fedora Core 5 has Linux 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use kmap_atomic. */
+const FEDORA_CORE_5: KernelVersion = { ...KERNEL_VERSIONS["linux-2.4"], mapsEachCopy: true };
+
+const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {
+  "fedora-core-5": FEDORA_CORE_5,
+  "rhel-3": RHEL_3,
+  "redhat-7.2": RED_HAT_7_2,
+};
 
 /** The kernel of the guests on a machine. */
 export function kernelVersion({ kernel, kernelBuild }: Pick<MachineProfile, "kernel" | "kernelBuild">): KernelVersion {

@@ -8,6 +8,7 @@ import type { AddressSpace } from "./address-space.ts";
 import { BlockLayer } from "./block-layer.ts";
 import { sizeOf } from "./boot-memory.ts";
 import { FileIo } from "./file-io.ts";
+import { HighMemory, hasHighMemory } from "./high-memory.ts";
 import { type CacheFirstReclaim, cacheFirstReclaim } from "./cache-first-reclaim.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import { watermarks } from "./watermarks.ts";
@@ -85,7 +86,7 @@ export class GuestKernel {
     // The lowest frames: those of the kernel, program text among them.
     const kernelPages = Math.max(shape.kernelPages, PROGRAM_TEXT_PAGES);
     for (let page = 0; page < kernelPages; page++) this.#takeFrame(PageUse.Kernel, page);
-    const context: Omit<KernelContext, "tables"> = {
+    const context: Omit<KernelContext, "highMemory" | "tables"> = {
       machine,
       shape,
       version,
@@ -95,7 +96,11 @@ export class GuestKernel {
       spaces: new Map(),
       takeFrame: (use, item) => this.#takeFrame(use, item),
     };
-    this.#context = { ...context, tables: new PageTableFrames(context) };
+    this.#context = {
+      ...context,
+      tables: new PageTableFrames(context),
+      ...(hasHighMemory(context) && { highMemory: new HighMemory(context) }),
+    };
     this.files = new FileIo(this.#context, this.blocks);
     const mapping = new ReverseMapping(this.#context, swap, this.files);
     this.frames.setOwners(this.files, mapping);

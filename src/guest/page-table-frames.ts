@@ -11,7 +11,7 @@ import { NOT_A_TABLE } from "./virtual-hardware.ts";
 /** pgt_cache_water (mm/memory.c, Linux 2.4): with more tables than `most`, all but `least` are freed. */
 const KEPT = { least: 25, most: 50 };
 
-type Context = Omit<KernelContext, "tables">;
+type Context = Omit<KernelContext, "highMemory" | "tables">;
 
 export class PageTableFrames {
   readonly #context: Context;

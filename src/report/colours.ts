@@ -19,7 +19,7 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   "xen-hvm": ["#cc79a7", "#8a3f68", "#e3b5cf"],
   kvm: ["#009e73", "#00543d", "#7fd1b8"],
   workstation: ["#b59f00", "#6b5e00", "#f0e442"],
-  uml: ["#7f3b08", "#c58a5a", "#3f1d04"],
+  uml: ["#b2182b", "#ef8a9a", "#67001f"],
   linux: ["#999933", "#5f5f20", "#cccc99"],
 };
 /** For VMMs from outside the project. */

@@ -51,6 +51,12 @@ describe("vmmbench explain", () => {
     expect(stdout).toBe(NULL_CALL);
   });
 
+  it("takes the first word of an operation that no other begins with", async () => {
+    const short = await vmmbench(["explain", "fork", "--vmm", "native"]);
+    expect([short.code, short.stderr]).toEqual([0, ""]);
+    expect(short.stdout).toBe((await vmmbench(["explain", "fork-proc", "--vmm", "native"])).stdout);
+  });
+
   it("fits a fork on three VMMs into lines of a terminal, with all that the student asked", async () => {
     const { stdout } = await vmmbench(["explain", "fork-proc"]);
     const lines = stdout.split("\n");
@@ -94,7 +100,7 @@ describe("vmmbench explain", () => {
 
   const wrong: readonly [string[], string][] = [
     [["forkproc"], 'machine "xeon-2.4-sosp03" has no operation "forkproc"; did you mean "fork-proc"?'],
-    [["fork"], 'machine "xeon-2.4-sosp03" has no operation "fork"; did you mean "fork-proc" or "forkwait"?'],
+    [["10k"], 'machine "xeon-2.4-sosp03" has no operation "10k"; did you mean "10k-create" or "10k-delete"?'],
     [["fork-proc", "--vmm", "native,exs"], 'there is no VMM "exs"; did you mean "esx"?'],
     [["fork-proc", "--vmm", ","], '--vmm: a name is empty in ","; expected names like --vmm native,esx'],
     [

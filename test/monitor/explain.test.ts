@@ -20,6 +20,7 @@ import { defineVmm, type Vmm } from "../../src/vmm/contract.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { native } from "../../src/vmm/native.ts";
+import { uml } from "../../src/vmm/uml.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
 import { workstation } from "../../src/vmm/workstation.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
@@ -347,6 +348,18 @@ describe("findings", () => {
       "on native no write needs the VMM; on esx every write needs the VMM, 14,000 cycles " +
         "(1 hardware.trap, 1 vmm.trap, 1 vmm.shadow.trace)",
     );
+  });
+
+  it("count the mappings that a kernel in a process asks of its host as changes handed over", () => {
+    const explanation = explain(benchmark("fork-proc"), [native, uml], XEON);
+    const [{ events: bare }, { events }] = explanation.vmms;
+    expect(bare["vmm.mapping.request"]).toBeUndefined();
+    const sentence = findings(explanation).find((one) => one.startsWith("The guest writes"));
+    expect(sentence).toMatch(/on native no write needs the VMM; on uml no write needs the VMM, but changes are handed/);
+    // Faults on what the guest has mapped ask for mappings, too; all others are handed over.
+    const handedOver = Number(/([\d,]+) vmm\.mapping\.request\)/.exec(sentence ?? "")?.[1].replaceAll(",", ""));
+    expect(handedOver).toBeGreaterThan(0);
+    expect(handedOver).toBeLessThanOrEqual(events["vmm.mapping.request"]);
   });
 
   it("count what a VMM has more of, not what both have", () => {

@@ -8,7 +8,7 @@ import type { Bench, BenchGuests, ValidationRow, ValidationSet } from "./validat
 
 /** Each works all the time that is simulated. */
 const VICTIMS: Readonly<Record<string, BenchGuests>> = {
-  osdb: { workload: "sosp03-osdb-ir", count: 1, requests: 6_400 },
+  osdb: { workload: "sosp03-osdb-ir", count: 1, requests: 64_000 },
   web: { workload: "sosp03-spec-web99", count: 1, requests: 56_000 },
 };
 const HOGS: readonly BenchGuests[] = [

@@ -6,6 +6,9 @@ export const MACHINE = "xeon-2.4-sosp03";
 /** The same with a kernel that is compiled for both processors. */
 export const SMP_MACHINE = "xeon-2.4-sosp03-smp";
 
+/** Queries of a user for each tuple of its throughput in information retrieval, assumed: see workloads/sosp03-osdb-ir.yaml. */
+export const QUERIES_PER_TUPLE = 10;
+
 /** The VMM that stands for VMware Workstation 3.2; that for Xen has its drivers in the hypervisor, as Xen 1.x had. */
 const VMWARE: VmmReference = "workstation";
 

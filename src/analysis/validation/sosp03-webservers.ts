@@ -27,9 +27,6 @@ const SYSTEMS: Readonly<Record<string, System>> = {
     processors: 2,
     reasons: {
       1: "one server does a third less in the source than two on the same kernel: what its processes wait for is not modelled",
-      2:
-        "a request executes a thousand locked instructions here, 7 % of its time; 403 of them are those of select, which is lmbench's, " +
-        "on 100 descriptors, where Apache waits for one",
     },
   },
   xen: { machine: MACHINE, vmm: "xen-pv-1", processors: 1, reasons: {} },

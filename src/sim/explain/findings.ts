@@ -97,7 +97,10 @@ function writeSentences(explanation: Explanation): string[] {
 function writesOn(explanation: Explanation, vmm: ExplainedVmm, writes: number): string {
   const { unit } = explanation;
   const guarded = chargedCalls(explanation, vmm, ["write-entry"]).filter((steps) => steps.some(isWorkOfVmm));
-  const handingOver = chargedCalls(explanation, vmm, ["commit", "read-entry"]);
+  const handingOver = [
+    ...chargedCalls(explanation, vmm, ["commit", "read-entry"]),
+    ...chargedCalls(explanation, vmm, ["activate", "invalidate"]).filter((steps) => steps.some(isMappingRequest)),
+  ];
   const number = guarded.length === writes ? "every write" : amount(guarded.length);
   const needs =
     guarded.length === 0
@@ -106,6 +109,11 @@ function writesOn(explanation: Explanation, vmm: ExplainedVmm, writes: number): 
   if (handingOver.length === 0) return needs;
   const goes = handingOver.length === 1 ? "one go" : `${amount(handingOver.length)} goes`;
   return `${needs}, ${guarded.length === 0 ? "but" : "and"} changes are handed over in ${goes}, ${each(handingOver, unit)}`;
+}
+
+/** A kernel that is a process learns of its guest's new entries when it flushes, and has them mapped by its host then. */
+function isMappingRequest({ cause }: Step): boolean {
+  return cause === "vmm.mapping.request";
 }
 
 function isWorkOfVmm({ actor, cost }: Step): boolean {

@@ -7,6 +7,7 @@ const UNKNOWN_LEVEL = -1;
 
 export class RecordingMmu implements Mmu {
   readonly marksGlobal?: true;
+  readonly clearsWindows?: true;
   readonly #mmu: Mmu;
   readonly #recorder: Recorder;
   readonly #topLevel: number;
@@ -20,6 +21,7 @@ export class RecordingMmu implements Mmu {
   constructor(mmu: Mmu, format: PageTableFormat, recorder: Recorder) {
     this.#mmu = mmu;
     if (mmu.marksGlobal) this.marksGlobal = true;
+    if (mmu.clearsWindows) this.clearsWindows = true;
     this.#topLevel = format.levels - 1;
     this.#recorder = recorder;
   }

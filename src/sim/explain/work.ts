@@ -118,6 +118,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.backend.domain-switch": { actor: "VMM", action: "switches to the driver domain, or back" },
   "io.backend.device-model": { actor: "dom0", action: "wakes the device model, and makes its system calls" },
   "io.backend.driver": { actor: "dom0", action: "driver of the real device" },
+  "io.backend.bridge": { actor: "dom0", action: "passes a packet from one interface to the other" },
   "io.backend.request": { actor: "dom0", action: "back end: takes and answers requests" },
   "io.backend.batch": { actor: "dom0", action: "hypercall to map, unmap or exchange pages" },
   "io.backend.grant": { actor: "dom0", action: "maps pages of the guest by grants" },

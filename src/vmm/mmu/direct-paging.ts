@@ -36,6 +36,7 @@ const Request = {
 } as const;
 
 export class DirectPaging implements Mmu {
+  readonly clearsWindows = true; // kunmap_atomic, linux-2.6-xen-sparse/arch/i386/mm/highmem-xen.c (Xen 3.0.4)
   readonly #guarded: ValidatedTables;
   readonly #meter: Meter;
   readonly #walker: PageWalker;
