@@ -42,12 +42,27 @@ const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1
 const TOLERANCE = 0.25;
 const SEED = 1;
 
+const FAULTS = ["pgmajfault", "pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"] as const;
+
 /** Counters of the whole job that are further off than the tolerance: a miss more, or one less, fails the test. */
 const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // Hardly any pressure: what is reclaimed are the last 2,000 pages. The real guest looks at half as many pages for them, and
-  // more of them come back; watermark boosts, by which it reclaims files only, are not modelled.
+  // more of them come back; watermark boosts, by which it reclaims files only, are not modelled (docs/balloon-job).
   b256: ["pswpout", "pgscan", "workingset_refault_file", "workingset_activate_file"],
+  b240: ["pswpout"],
+  b256to240: ["pswpout", "pgscan", "workingset_refault_file", "workingset_activate_file"],
+  b224: ["pgmajfault", "pswpout", "pgscan", "workingset_refault_file", "workingset_activate_file"],
+  b256to224: [...FAULTS, "pgscan", "workingset_refault_file", "workingset_activate_file"],
+  // Some hundreds of pages swapped, in a real guest half or twice as many the next time.
+  b208: FAULTS,
+  b256to208: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b192: ["pgmajfault"],
+  b256to192: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b176: FAULTS,
+  b256to176: FAULTS,
   b256to160: ["workingset_activate_anon"],
+  // The guest that measured between the sizes swaps a fifth to a half less than the other one at 160 MiB, too.
+  b256to144: ["pgmajfault", "pswpin", "pswpout", "pgscan", "workingset_refault_anon"],
 };
 
 function sizeOf(run: string): GuestSize {
@@ -75,7 +90,7 @@ const NAMES = new Set([...Object.keys(runs).filter((run) => !run.endsWith("r")),
 describe.each([...NAMES])("%s", (run) => {
   test("pages as the real guest does", () => {
     const { wholeJob } = runBalloonJob(sizeOf(run), trace, SEED);
-    const all = [runs[run], runs[`${run}r`], ...(repeated[run] ?? [])];
+    const all = run in runs ? [runs[run], runs[`${run}r`]] : repeated[run];
     const measured = all.filter((it) => it !== undefined).map((it) => it.wholeJob);
     const names = Object.keys(wholeJob) as (keyof PagingCounters)[];
     const missed = names.filter(
@@ -85,7 +100,7 @@ describe.each([...NAMES])("%s", (run) => {
           measured.map((it) => it[name]),
         ) > TOLERANCE,
     );
-    expect(missed).toEqual(MISSES[run] ?? []);
+    expect(new Set(missed)).toEqual(new Set(MISSES[run] ?? []));
   });
 });
 
