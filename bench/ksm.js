@@ -14,7 +14,13 @@ import { KsmScanner } from "../dist/vmm/memory/ksm-scanner.js";
 import { parseFingerprints } from "../dist/workload/readers/fingerprints.js";
 
 const GUESTS = "idle-a idle-b nginx-a nginx-b postgres-a gcc redis python".split(" ").map((name) => `d12-${name}`);
-const KERNEL_DEFAULTS = { maxPageSharing: 256, useZeroPages: false, smartScan: true, stableFirst: false };
+const KERNEL_DEFAULTS = {
+  maxPageSharing: 256,
+  useZeroPages: false,
+  smartScan: true,
+  stableFirst: false,
+  chainsPruneMs: 2000,
+};
 const PASSES = { "pass 1": 1, "pass 2, which merges": 2, "pass 3": 3, "pass 40, with smart scan": 40 };
 
 /** Prints the table. */

@@ -97,7 +97,7 @@ function parameterBlocks(block: MatrixBlock, described: Manifest["blocks"][numbe
 function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: string): MatrixBlock[] {
   const [machine] = block.machines;
   const file = locate("machines", machine, matrixFolder);
-  const { positioningUs, megabytesPerSecond, writeCache } = loadMachine(file).profile.disk;
+  const { positioningUs, stroke, megabytesPerSecond, writeCache } = loadMachine(file).profile.disk;
   copyBases(file, folder);
   return SIDES.map(([side, factor]) => {
     const document = parse(readInputText(file)) as Record<string, unknown>;
@@ -107,7 +107,13 @@ function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: string)
       rate: `${megabytesPerSecond}MB/s`,
       ...(writeCache && { "write-cache": writtenCache(writeCache, `that of the base of ${machine}`) }),
     };
-    document.disk = { ...disk, positioning, kind: "assumed", source };
+    document.disk = {
+      ...disk,
+      ...(stroke && scaledStroke(stroke, factor, source)),
+      positioning,
+      kind: "assumed",
+      source,
+    };
     const path = write(document, folder, matrixFolder, `disk-latency-${side}.yaml`);
     const [from, to] = [milliseconds(positioningUs), milliseconds(positioningUs * factor)];
     return varied(block, { input: "disk latency", side, from, to }, { machines: [path] });
@@ -122,6 +128,11 @@ function copyBases(file: string, folder: string): void {
   mkdirSync(folder, { recursive: true });
   copyFileSync(path, join(folder, `${base}.yaml`));
   copyBases(path, folder);
+}
+
+function scaledStroke(stroke: NonNullable<DiskProfile["stroke"]>, factor: number, source: string): object {
+  const positioning = `${Math.round(stroke.positioningUs * factor)}us`;
+  return { "full-stroke": { positioning, size: `${stroke.pages * KIB_PER_PAGE}KiB`, kind: "assumed", source } };
 }
 
 function writtenCache(cache: NonNullable<DiskProfile["writeCache"]>, source: string): object {

@@ -1,17 +1,16 @@
 /**
  * TCP traffic as the guest kernel handles it: segments of one packet each (or larger ones, for a device that cuts them up),
- * data copied between user and kernel. Every second packet of a transfer is acknowledged (RFC 1122, section 4.2.3.2) by a
- * packet without data, which takes the same path through the kernel.
+ * data copied between user and kernel. Every second packet of a transfer is acknowledged by a packet
+ * without data, which takes the same path through the kernel.
  */
 import { cause } from "../core/ledger.ts";
-import { HEADER_BYTES, MTU, SOCKET_BUFFER } from "../machine/network-link.ts";
+import { HEADER_BYTES, MTU, PACKETS_PER_ACKNOWLEDGEMENT, SOCKET_BUFFER } from "../machine/network-link.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import { PacketPages } from "./packet-pages.ts";
 import type { PageWork } from "./page-work.ts";
 
 const WAIT_NETWORK = cause("wait.network");
-const PACKETS_PER_ACKNOWLEDGEMENT = 2;
 
 function packetPagesOf({ kernelPages, network, networkPath }: GuestMachine): PacketPages | undefined {
   if (kernelPages === undefined || networkPath.descriptors === 0) return undefined;
@@ -66,12 +65,12 @@ export class NetworkStack {
    * which has slept since, is woken up.
    */
   receive(bytes: number, mtu = MTU, stream = false): void {
-    const { cpu, network, meter } = this.#machine;
+    const { cpu, network, networkPath, meter } = this.#machine;
     const payload = mtu - HEADER_BYTES;
     const from = stream
       ? meter.now - network.wireCycles(SOCKET_BUFFER)
       : Math.max(meter.now, this.#handedOver) + network.delayCycles;
-    const together = stream ? network.packetsHeld(payload) : 1;
+    const together = stream ? network.packetsHeld(payload, networkPath.sendsTogether) : 1;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
       const size = Math.min(left, payload * together);

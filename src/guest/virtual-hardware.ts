@@ -1,4 +1,5 @@
 /** The machine as the guest kernel meets it. On bare metal the hardware is behind these, elsewhere a VMM. */
+import type { InterruptModeration } from "../machine/profile.ts";
 import type { KernelPath } from "./kernel-paths.ts";
 
 /** Why the guest kernel is entered. `exception`: a fault of an instruction that is no page fault (division by zero). */
@@ -99,6 +100,10 @@ export interface IoPath {
   readonly segmentBytes: number;
   /** Entries of the ring in which the driver posts buffers for packets; 0: nobody has looked which pages the driver visits. */
   readonly descriptors: number;
+  /** Packets that leave together when there are many of them; absent: each leaves when it is handed over. */
+  readonly sendsTogether?: number;
+  /** How packets that come interrupt, where the VMM has a driver of its own; absent: as on the bare machine. */
+  readonly moderation?: InterruptModeration;
   /** Hand one request or packet to the device. `write`: to the device, for a packet: transmit. */
   submit(bytes: number, write: boolean): void;
   /** After a burst of {@link submit}: tell the device that there is work. Returns the cycle at which the device has it. */

@@ -37,12 +37,18 @@ export class Disk implements DiskDevice {
   busy = 0;
   readonly wakeAt = Infinity;
   readonly #positioning: number;
+  readonly #stroke: { readonly cycles: number; readonly pages: number };
   readonly #cyclesPerPage: number;
   #idleFrom = 0;
   #nextPage = -Infinity;
 
   constructor(profile: Pick<MachineProfile, "disk" | "megahertz">) {
-    this.#positioning = microsecondsToCycles(profile, profile.disk.positioningUs);
+    const { positioningUs, stroke } = profile.disk;
+    this.#positioning = microsecondsToCycles(profile, positioningUs);
+    this.#stroke = {
+      cycles: microsecondsToCycles(profile, stroke?.positioningUs ?? positioningUs),
+      pages: stroke?.pages ?? 0,
+    };
     this.#cyclesPerPage = (PAGE_BYTES * profile.megahertz) / profile.disk.megabytesPerSecond;
   }
 
@@ -61,14 +67,25 @@ export class Disk implements DiskDevice {
 
   /** The head need not move when the request goes on where the one before it ended. */
   serve(now: number, page: number, pages: number): number {
-    return this.#access(now, page, pages, page === this.#nextPage ? 0 : this.#positioning);
+    return this.#access(now, page, pages, page === this.#nextPage ? 0 : this.#move(page));
   }
 
   /** The next of many that are served in order: what lies between it and the one before it passes under the head, if that is faster. */
   sweep(now: number, page: number, pages: number): number {
     const gap = page - this.#nextPage;
     const passing = gap < 0 ? Infinity : Math.round(gap * this.#cyclesPerPage);
-    return this.#access(now, page, pages, Math.min(passing, this.#positioning));
+    return this.#access(now, page, pages, Math.min(passing, gap === 0 ? 0 : this.#move(page)));
+  }
+
+  /**
+   * Linear in the distance, as long seeks are (Ruemmler and Wilkes 1994; short ones take less than that has it), and the mean for a
+   * third of the disk, the mean distance. How far away another area is, whose pages are numbered from beyond the disk's end, is not known.
+   */
+  #move(page: number): number {
+    const distance = Math.abs(page - this.#nextPage);
+    const { cycles, pages } = this.#stroke;
+    if (distance >= pages) return this.#positioning;
+    return Math.round(this.#positioning + ((cycles - this.#positioning) * ((3 * distance) / pages - 1)) / 2);
   }
 
   #access(now: number, page: number, pages: number, positioning: number): number {

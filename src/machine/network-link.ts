@@ -1,5 +1,5 @@
 /** A full-duplex Ethernet link: packets occupy the wire one after the other, per direction. */
-import { type KernelName, type MachineProfile, microsecondsToCycles } from "./profile.ts";
+import { type InterruptModeration, type KernelName, type MachineProfile, microsecondsToCycles } from "./profile.ts";
 
 /** Bytes of a maximum-size packet, IP and TCP headers included (RFC 894). */
 export const MTU = 1500;
@@ -9,6 +9,8 @@ export const HEADER_BYTES = 52;
 export const PAYLOAD = MTU - HEADER_BYTES;
 /** What a frame has besides its payload when it is handed to a driver: the headers, Ethernet's included. */
 export const FRAME_HEADER_BYTES = HEADER_BYTES + 14;
+/** Packets of a transfer that one acknowledgement is for (RFC 1122, section 4.2.3.2). */
+export const PACKETS_PER_ACKNOWLEDGEMENT = 2;
 /** Bytes that may be on their way before the sender waits: the 128 kB socket buffers of Barham 2003, Table 6. */
 export const SOCKET_BUFFER = 128 * 1024;
 /** Packets that wait at an interface: Linux, net/ethernet/eth.c, ether_setup (2.4: drivers/net/net_init.c), tx_queue_len. */
@@ -38,14 +40,17 @@ export class NetworkLink {
   readonly heldCycles: number;
   /** What a lone packet takes on top of its time on the wire: the network, and the interface until it interrupts. */
   readonly delayCycles: number;
+  readonly #polled: boolean;
   readonly #cyclesPerByte: number;
   readonly #queuePackets: number;
   #transmitFree = 0;
   #receiveFree = 0;
 
-  constructor(profile: MachineProfile) {
-    const { interfaces, packetsPerInterrupt, heldUs } = profile.network;
-    this.interfaces = interfaces;
+  /** `moderation`: that of the driver, where it is not the one that the machine's profile describes. */
+  constructor(profile: MachineProfile, moderation: InterruptModeration = profile.network) {
+    const { packetsPerInterrupt, heldUs, polled = false } = moderation;
+    this.interfaces = profile.network.interfaces;
+    this.#polled = polled;
     this.packetsPerInterrupt = packetsPerInterrupt;
     this.heldCycles = heldUs === undefined ? Infinity : microsecondsToCycles(profile, heldUs);
     this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);
@@ -94,8 +99,13 @@ export class NetworkLink {
     return arrival;
   }
 
-  /** Packets of a stream, of `bytes` payload each, that one interrupt announces: those that come while the first is held back. */
-  packetsHeld(bytes: number): number {
+  /**
+   * Packets of a stream, of `bytes` payload each, that one interrupt announces: those that come while the first is held back.
+   * Where the kernel polls, those that come while the first is handled: what `acknowledgements` that leave together have let
+   * the peer send, since a receiver that is busy all the time gets nothing else.
+   */
+  packetsHeld(bytes: number, acknowledgements = 1): number {
+    if (this.#polled) return acknowledgements * PACKETS_PER_ACKNOWLEDGEMENT;
     return Math.min(this.packetsPerInterrupt, 1 + Math.floor(this.heldCycles / this.wireCycles(bytes)));
   }
 

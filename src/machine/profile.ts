@@ -20,7 +20,10 @@ export const KERNEL_BUILDS = {
 export type KernelBuild = keyof typeof KERNEL_BUILDS;
 
 export interface DiskProfile {
+  /** Mean over all pairs of places, half a turn included. */
   readonly positioningUs: number;
+  /** From one end to the other, and pages of 4 KiB from there to there; absent: wherever to, it takes the mean. */
+  readonly stroke?: { readonly positioningUs: number; readonly pages: number };
   readonly megabytesPerSecond: number;
   /** Of a disk that is done with a write when it has it: pages of 4 KiB, what a command takes, and the rate of its bus. */
   readonly writeCache?: { readonly pages: number; readonly commandUs: number; readonly megabytesPerSecond: number };
@@ -29,6 +32,16 @@ export interface DiskProfile {
 export interface TlbShape {
   readonly entries: number;
   readonly ways: number;
+}
+
+/** How a driver has an interface interrupt for packets that arrive. */
+export interface InterruptModeration {
+  /** Packets that arrive in a row before the interface interrupts. */
+  readonly packetsPerInterrupt: number;
+  /** The longest that it waits for them; without it, until so many have arrived. */
+  readonly heldUs?: number;
+  /** It doesn't interrupt as long as the kernel that has its driver takes packets from it (Linux, NAPI). */
+  readonly polled?: boolean;
 }
 
 export interface MachineProfile {
@@ -57,15 +70,11 @@ export interface MachineProfile {
   readonly nestedTlb?: { readonly entries: number };
   /** One request takes positioning time (unless it continues the previous one) plus transfer time. */
   readonly disk: DiskProfile;
-  readonly network: {
+  readonly network: InterruptModeration & {
     /** Of all interfaces together. */
     readonly megabitsPerSecond: number;
     /** Alike, and used in turn. */
     readonly interfaces: number;
-    /** Packets that arrive in a row before the interface interrupts. */
-    readonly packetsPerInterrupt: number;
-    /** The longest that it waits for them; without it, until so many have arrived. */
-    readonly heldUs?: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
     readonly delayUs: number;
   };

@@ -47,14 +47,15 @@ export function buildMachine(
     vmmEntry: cpu,
     ...(cache && { cache }),
   };
+  const networkPath = createIoPath(vmm.network, context);
   return {
     cpu,
     mmu: create(vmm.mmu, context),
     diskPath: createIoPath(vmm.disk, context),
-    networkPath: createIoPath(vmm.network, context),
+    networkPath,
     cache,
     disk: createDisk(profile, profile.disk),
-    network: new NetworkLink(profile),
+    network: new NetworkLink(profile, networkPath.moderation),
     meter,
     pageTableFormat,
     tlb: context.tlb,

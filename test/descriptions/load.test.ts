@@ -171,6 +171,14 @@ describe("a machine", () => {
     });
     const names = numbers.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(["network-interrupts.held", "network-interrupts.delay"]));
+    const polled = "network-interrupts: { packets: 1, polled: true, kind: assumed, source: S }\n";
+    expect(loadMachine(write("m.yaml", MACHINE + polled)).profile.network).toEqual({
+      megabitsPerSecond: 1000,
+      interfaces: 1,
+      packetsPerInterrupt: 1,
+      polled: true,
+      delayUs: 0,
+    });
   });
 
   test("takes over from its base what it does not give, and says so", () => {

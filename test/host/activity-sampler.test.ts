@@ -139,6 +139,35 @@ describe.skipIf(!hasTouchedPages)("activity of real guests (needs the full colle
   });
 });
 
+describe("activity of real processes, in VMs that have not used most of their memory", () => {
+  const { windows } = readJson<{ windows: Record<string, [number, number][]> }>("validation/touched-processes.json");
+
+  test.each(Object.entries(windows))("%s: errors are those of sampling theory, over the pages in use", (_, periods) => {
+    for (const [resident, touched] of periods) {
+      const { counts } = sampleSparse(resident, touched);
+      expectMoments(counts, countMoments(hypergeometric(resident, touched, SAMPLE)));
+    }
+  });
+});
+
+/** The pages in use are scattered over a VM of 256 MiB, and those that are touched over them. */
+function sampleSparse(resident: number, touched: number): { readonly counts: readonly number[] } {
+  const memory = new HostMemory(profile, PAGES_PER_WINDOW, new PendingCharges());
+  const vm = memory.addVm(PAGES_PER_WINDOW);
+  // An odd factor goes by all pages.
+  const pages = Array.from({ length: resident }, (_, i) => (i * 40_503) % PAGES_PER_WINDOW);
+  for (const ppn of pages) memory.write(vm, ppn, 1);
+  const counts: number[] = [];
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const sampler = new ActivitySampler(vm, new RandomStream(seed, "activity/vm0"), PERIOD_US);
+    sampler.advance(0);
+    for (const ppn of pages.slice(0, touched)) memory.read(vm, ppn);
+    counts.push(vm.sampleTouched);
+    for (const ppn of pages) vm.marks.clear(ppn);
+  }
+  return { counts };
+}
+
 function bitsOf(set: number): number {
   return set.toString(2).replaceAll("0", "").length;
 }

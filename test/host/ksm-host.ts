@@ -1,6 +1,6 @@
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
-import { KsmScanner, type KsmSettings } from "../../src/vmm/memory/ksm-scanner.ts";
+import { CHAINS_PRUNE_MS, KsmScanner, type KsmSettings } from "../../src/vmm/memory/ksm-scanner.ts";
 import { profile } from "./fixtures.ts";
 
 export interface KsmHost {
@@ -8,11 +8,17 @@ export interface KsmHost {
   readonly scanner: KsmScanner;
 }
 
-const UNLIMITED: KsmSettings = { maxPageSharing: 1e6, useZeroPages: false, smartScan: false, stableFirst: false };
+const UNLIMITED: KsmSettings = {
+  maxPageSharing: 1e6,
+  useZeroPages: false,
+  smartScan: false,
+  stableFirst: false,
+  chainsPruneMs: CHAINS_PRUNE_MS,
+};
 
 /** Host memory with VMs of the given contents, and KSM over it without a part around it. */
-export function ksmHost(contents: readonly Uint32Array[], settings: Partial<KsmSettings> = {}): KsmHost {
-  const pages = contents.reduce((sum, vm) => sum + vm.length, 0);
+export function ksmHost(contents: readonly Uint32Array[], settings: Partial<KsmSettings> = {}, room = 0): KsmHost {
+  const pages = room + contents.reduce((sum, vm) => sum + vm.length, 0);
   const memory = new HostMemory(profile, pages, new PendingCharges());
   const scanner = new KsmScanner(memory, { ...UNLIMITED, ...settings });
   memory.sharer = {

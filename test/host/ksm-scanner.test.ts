@@ -212,6 +212,7 @@ const settings: fc.Arbitrary<KsmSettings> = fc.record({
   useZeroPages: fc.boolean(),
   smartScan: fc.boolean(),
   stableFirst: fc.boolean(),
+  chainsPruneMs: fc.constantFrom(0, 2000),
 });
 
 /** Both at once, and what they say about it. */

@@ -1,5 +1,6 @@
 /** KSM written for obviousness: objects and searches through everything. What the scanner must agree with. */
 import type { KsmSettings } from "../../src/vmm/memory/ksm-scanner.ts";
+import { NaiveTree } from "./naive-tree.ts";
 
 interface Frame {
   readonly content: number;
@@ -10,6 +11,14 @@ interface Node {
   readonly frame: Frame;
   /** Pages counted with it, whether they still map its frame or not. */
   readonly items: Set<Page>;
+}
+
+/** All nodes of a content. */
+interface Nodes {
+  /** In the order in which they are tried. */
+  list: Node[];
+  /** There have been several. */
+  isChain: boolean;
 }
 
 interface Page {
@@ -35,8 +44,8 @@ export class NaiveKsm {
   cowBreaks = 0;
   readonly #pages: Page[];
   readonly #settings: KsmSettings;
-  /** Those that have got room last come first. */
-  #nodes: Node[] = [];
+  readonly #stable = new Map<number, Nodes>();
+  readonly #tree = new NaiveTree();
   /** Those put in last come first. */
   #unstable: Page[] = [];
   #next = 0;
@@ -80,8 +89,9 @@ export class NaiveKsm {
 
   counters() {
     const items = this.#pages.flatMap(({ item }) => item ?? []);
-    const shared = this.#nodes.length;
-    const sharing = this.#nodes.reduce((sum, { items: { size } }) => sum + size - 1, 0);
+    const nodes = [...this.#stable.values()].flatMap(({ list }) => list);
+    const shared = nodes.length;
+    const sharing = nodes.reduce((sum, { items: { size } }) => sum + size - 1, 0);
     const unshared = items.filter(({ unstable }) => unstable).length;
     return {
       pages_shared: shared,
@@ -111,12 +121,17 @@ export class NaiveKsm {
       this.scanned++;
       return true;
     }
-    this.#leaveTrees(page);
     page.item ??= { last: undefined, node: undefined, unstable: false, age: 0, skips: 0 };
     const { item } = page;
-    if (this.#settings.smartScan && this.#isSkipped(item)) return false;
+    const isSkipped = this.#settings.smartScan && this.#isSkipped(item);
+    const node = this.#settings.stableFirst && !isSkipped ? this.#findStable(page) : undefined;
+    this.#leaveTrees(page);
+    if (isSkipped) return false;
     this.scanned++;
-    if (this.#settings.stableFirst && this.#joinStable(page, item)) return true;
+    if (node !== undefined) {
+      this.#enter(node, page, item);
+      return true;
+    }
     const changed = item.last !== page.content;
     item.last = page.content;
     if (changed) return true;
@@ -141,13 +156,78 @@ export class NaiveKsm {
   }
 
   #joinStable(page: Page, item: Item): boolean {
-    const { maxPageSharing } = this.#settings;
-    const node = this.#nodes.find(
-      ({ frame, items }) => frame.mappers.size > 0 && frame.content === page.content && items.size < maxPageSharing,
-    );
-    if (node === undefined) return false;
-    this.#enter(node, page, item);
-    return true;
+    const node = this.#findStable(page);
+    if (node !== undefined) this.#enter(node, page, item);
+    return node !== undefined;
+  }
+
+  #findStable({ content = NaN }: Page): Node | undefined {
+    this.#comeBy(content, true);
+    const nodes = this.#stable.get(content);
+    return nodes === undefined ? undefined : this.#choose(content, nodes, true);
+  }
+
+  /** Of the nodes that are looked at before one has room, or of all, those whose frame is gone go; the fullest of the others. */
+  #choose(content: number, nodes: Nodes, prunes: boolean): Node | undefined {
+    const { maxPageSharing, chainsPruneMs } = this.#settings;
+    const all = prunes && nodes.isChain && chainsPruneMs === 0;
+    const hasRoom = ({ frame, items }: Node): boolean => frame.mappers.size > 0 && items.size < maxPageSharing;
+    const first = nodes.list.findIndex(hasRoom);
+    const seen = all || first < 0 ? nodes.list : nodes.list.slice(0, first + 1);
+    for (const node of seen) if (node.frame.mappers.size === 0) this.#drop(content, node);
+    const [fullest] = seen.filter(hasRoom).sort((one, two) => two.items.size - one.items.size);
+    if (fullest === undefined) return undefined;
+    if (all && nodes.list.length === 1) nodes.isChain = false;
+    else if (fullest.items.size + 1 < maxPageSharing)
+      nodes.list = [fullest, ...nodes.list.filter((node) => node !== fullest)];
+    return fullest;
+  }
+
+  /** A search goes through the tree, if there is anything to notice there, and begins anew when a content has gone. */
+  #comeBy(content: number, prunes: boolean): void {
+    if (![...this.#stable.values()].some(isUnnoticed)) return;
+    const contents = this.#tree.path(orderOf(content)).map((order) => this.#contentAt(order));
+    for (const each of contents) {
+      const nodes = this.#stable.get(each);
+      if (nodes === undefined) continue;
+      this.#choose(each, nodes, prunes);
+      if (nodes.list.length === 0) {
+        this.#forget(each);
+        return this.#comeBy(content, prunes);
+      }
+      if (!this.#stable.has(each)) return this.#comeBy(content, prunes);
+    }
+  }
+
+  #contentAt(order: number): number {
+    for (const content of this.#stable.keys()) if (orderOf(content) === order) return content;
+    throw new Error("the tree has a content that is not there");
+  }
+
+  #drop(content: number, node: Node): void {
+    const nodes = this.#stable.get(content);
+    if (nodes === undefined) return;
+    nodes.list = nodes.list.filter((one) => one !== node);
+    if (nodes.list.length === 0 && !nodes.isChain) this.#forget(content);
+  }
+
+  #forget(content: number): void {
+    if (this.#stable.delete(content)) this.#tree.remove(orderOf(content));
+  }
+
+  /** A new node. */
+  #addNode(content: number): Node {
+    this.#comeBy(content, false);
+    const node: Node = { frame: { content, mappers: new Set() }, items: new Set() };
+    const nodes = this.#stable.get(content);
+    if (nodes === undefined) {
+      this.#stable.set(content, { list: [node], isChain: false });
+      this.#tree.insert(orderOf(content));
+    } else {
+      nodes.list.unshift(node);
+      nodes.isChain = true;
+    }
+    return node;
   }
 
   #searchUnstable(page: Page, item: Item): void {
@@ -161,8 +241,7 @@ export class NaiveKsm {
     }
     this.#unstable = this.#unstable.filter((one) => one !== other);
     other.item.unstable = false;
-    const node: Node = { frame: { content: page.content ?? NaN, mappers: new Set() }, items: new Set() };
-    this.#nodes.unshift(node);
+    const node = this.#addNode(page.content ?? NaN);
     this.#enter(node, other, other.item);
     this.#enter(node, page, item);
   }
@@ -180,13 +259,10 @@ export class NaiveKsm {
     item.unstable = false;
     const { node } = item;
     item.node = undefined;
+    if (node === undefined || this.#stable.get(node.frame.content)?.list.includes(node) !== true) return;
     // A node without a frame goes altogether.
-    if (node === undefined || !this.#nodes.includes(node)) return;
-    const wasFull = node.items.size === this.#settings.maxPageSharing;
-    node.items.delete(page);
-    const others = this.#nodes.filter((one) => one !== node);
-    if (node.frame.mappers.size === 0) this.#nodes = others;
-    else if (wasFull) this.#nodes = [node, ...others];
+    if (node.frame.mappers.size === 0) this.#drop(node.frame.content, node);
+    else node.items.delete(page);
   }
 
   #leaveFrame(page: Page): void {
@@ -194,4 +270,14 @@ export class NaiveKsm {
     page.frame = undefined;
     page.onZeroPage = false;
   }
+}
+
+/** There is a chain without nodes, or a node without a frame. */
+function isUnnoticed({ list }: Nodes): boolean {
+  return list.length === 0 || list.some(({ frame }) => frame.mappers.size === 0);
+}
+
+/** The order of contents in the tree. */
+function orderOf(content: number): number {
+  return Number((BigInt(content) * 0x9e3779b1n) & 0xffff_ffffn);
 }

@@ -4,10 +4,14 @@ import { proportionalShares } from "../../src/vmm/allocation/proportional-shares
 import { esx } from "../../src/vmm/esx.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op } from "../../src/workload/operation-stream.ts";
+import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { profile } from "./fixtures.ts";
 import { bootingServers, guest, idleWindows } from "../../src/analysis/validation/esx02-guests.ts";
 import { PAGES_PER_MIB as MIB } from "../../src/machine/page.ts";
 import { dbench } from "./waldspurger02.ts";
+
+/** With the disk of the machine that stands for those of the source, which names none. */
+const machine = { ...profile, disk: loadMachine("machines/piii-733-sugerman01.yaml").profile.disk };
 
 type Row = Readonly<Record<string, number>>;
 
@@ -17,7 +21,7 @@ function run(
   idleMemoryTax = 0.75,
 ): { rows: readonly Row[]; rps: number } {
   const vmm = { ...esx, allocation: proportionalShares({ idleMemoryTax }) };
-  const { series, metrics } = runHost(vmm, profile, guests, Math.round(hostMib * MIB), () => ({}));
+  const { series, metrics } = runHost(vmm, machine, guests, Math.round(hostMib * MIB), () => ({}));
   const { columns = [], rows = [] } = series ?? {};
   return {
     rows: rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]]))),

@@ -160,6 +160,10 @@ export const DBENCH_RUNS = CLIENTS * RUNS.length;
 export const MEGABYTES_A_RUN = (CLIENT_PAGES * 4096) / RUNS.length / 1e6;
 
 export interface Dbench {
+  /** {@link CLIENTS} of them by default. */
+  readonly clients?: number;
+  /** How often all of it is done; once by default. */
+  readonly times?: number;
   /** Of the order in which clients get on. */
   readonly seed?: number;
   /** Of the machine it runs on. */
@@ -170,30 +174,39 @@ export interface Dbench {
 }
 
 /** Until all of it is done, from an empty page cache; clients get on alike, in a different order each time. */
-export function dbench({ seed = 1, megahertz, mib = 256, memory }: Dbench): CompiledWorkload {
+export function dbench({
+  clients = CLIENTS,
+  times = 1,
+  seed = 1,
+  megahertz,
+  mib = 256,
+  memory,
+}: Dbench): CompiledWorkload {
   const shape = {
     ...LINUX_SHAPE,
     memoryPages: mib * MIB,
     kernelPages: kernelPages(mib),
     anonymousPages: 4 * MIB,
     residentAnonymousPages: 4 * MIB,
-    filePages: CLIENTS * LAYOUT.pages + LOAD_FILE_PAGES,
-    threads: CLIENTS,
+    filePages: clients * LAYOUT.pages + LOAD_FILE_PAGES,
+    threads: clients,
     ...(memory === undefined ? {} : { memory }),
   };
   const random = new RandomStream(seed, "dbench");
-  const clients = Uint32Array.from({ length: CLIENTS }, (_, client) => client);
+  const order = Uint32Array.from({ length: clients }, (_, client) => client);
   const stream = new OperationStreamBuilder();
-  RUNS.forEach((steps, run) => {
-    const loaded = Math.floor((run * LOAD_FILE_PAGES) / RUNS.length);
-    shuffle(clients, random);
-    for (const client of clients) {
-      stream.add(Op.Request, 0, 0, 0);
-      stream.add(Op.ReadFile, CLIENTS * LAYOUT.pages + loaded, 1);
-      for (const { op, first, pages } of steps) stream.add(op, client * LAYOUT.pages + first, pages, 0);
-      stream.add(Op.Compute, Math.round((RUN_MS * 1000 * megahertz * steps[0].pages) / RUN_PAGES));
-    }
-  });
+  for (let time = 0; time < times; time++) {
+    RUNS.forEach((steps, run) => {
+      const loaded = Math.floor((run * LOAD_FILE_PAGES) / RUNS.length);
+      shuffle(order, random);
+      for (const client of order) {
+        stream.add(Op.Request, 0, 0, 0);
+        stream.add(Op.ReadFile, clients * LAYOUT.pages + loaded, 1);
+        for (const { op, first, pages } of steps) stream.add(op, client * LAYOUT.pages + first, pages, 0);
+        stream.add(Op.Compute, Math.round((RUN_MS * 1000 * megahertz * steps[0].pages) / RUN_PAGES));
+      }
+    });
+  }
   return { name: "dbench", guest: shape, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 

@@ -4,7 +4,7 @@ import { PendingCharges } from "../../core/pending-charges.ts";
 import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import { inputText, readInputFile } from "../../experiment/input-files.ts";
 import { HostMemory } from "../../vmm/host-memory.ts";
-import { KsmScanner } from "../../vmm/memory/ksm-scanner.ts";
+import { CHAINS_PRUNE_MS, KsmScanner } from "../../vmm/memory/ksm-scanner.ts";
 import type { Bench } from "./validation-set.ts";
 
 /** Gives costs to the host that nobody asks for here. */
@@ -49,6 +49,7 @@ export function ksmScanner(
     useZeroPages: settings.use_zero_pages === 1,
     smartScan: settings.smart_scan === 1,
     stableFirst: false,
+    chainsPruneMs: CHAINS_PRUNE_MS,
   });
   memory.sharer = {
     scannedBeforeStart: false,

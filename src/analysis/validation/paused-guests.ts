@@ -109,19 +109,22 @@ export const TABLE_1 = { pages: 393_120, unique: 191_646, shared: 52_436, shared
 const VMS = 3;
 
 export function table1Guests(seconds: number): readonly CompiledWorkload[] {
-  return Array.from({ length: VMS }, (_, vm) => {
-    const contents = new BigUint64Array(TABLE_1.pages / VMS).fill(ZERO_PAGE_FINGERPRINT);
-    const shared = share(TABLE_1.shared, vm);
-    const unique = share(TABLE_1.unique, vm);
-    for (let i = shared.from; i < shared.to; i++) {
-      contents[i - shared.from] = BigInt(1 + (i % TABLE_1.sharedContents));
-    }
-    const first = shared.to - shared.from;
-    for (let i = unique.from; i < unique.to; i++) {
-      contents[first + i - unique.from] = BigInt(1 + TABLE_1.sharedContents + i);
-    }
-    return pausedGuest(`table-1-${vm}`, contents, seconds);
-  });
+  return Array.from({ length: VMS }, (_, vm) => pausedGuest(`table-1-${vm}`, table1Contents(vm).contents, seconds));
+}
+
+/** Contents of one of the three, and how many of its pages, the first ones, are not zero. */
+export function table1Contents(vm: number): { readonly contents: BigUint64Array; readonly inUse: number } {
+  const contents = new BigUint64Array(TABLE_1.pages / VMS).fill(ZERO_PAGE_FINGERPRINT);
+  const shared = share(TABLE_1.shared, vm);
+  const unique = share(TABLE_1.unique, vm);
+  for (let i = shared.from; i < shared.to; i++) {
+    contents[i - shared.from] = BigInt(1 + (i % TABLE_1.sharedContents));
+  }
+  const first = shared.to - shared.from;
+  for (let i = unique.from; i < unique.to; i++) {
+    contents[first + i - unique.from] = BigInt(1 + TABLE_1.sharedContents + i);
+  }
+  return { contents, inUse: first + unique.to - unique.from };
 }
 
 function share(pages: number, vm: number): { readonly from: number; readonly to: number } {

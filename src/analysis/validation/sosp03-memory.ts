@@ -4,7 +4,9 @@ import type { ValidationSet } from "./validation-set.ts";
 
 const SMALL_PAGES =
   "the kernel's pages of 4 KiB miss the TLB some 40 times a file here, which takes back two thirds, or more, of what " +
-  "cheaper flag writes save on Xen; the source finds it slower by 5300 and 2600 cycles a file, and why is not known";
+  "cheaper flag writes save on Xen (btr and bts on the shared page, without lock: XenLinux 2.4.21, asm-xeno/system.h); the source " +
+  "finds it slower by 5300 and 2600 cycles a file, of which each page of the file takes 1400 and 1100: three or four entries of " +
+  "page tables, if those had to come from memory, of kernel pages that large ones map natively";
 
 export const sosp03Memory: ValidationSet = {
   name: "xen03",

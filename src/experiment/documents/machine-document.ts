@@ -36,6 +36,11 @@ const cacheBytes = quantity(SIZE, (bytes) =>
     ? undefined
     : "is no size of such a cache; expected 4KiB to 64GiB",
 );
+/** Areas of the simulated disk are as far apart as this. */
+const MAX_DISK_BYTES = 256 * 2 ** 30;
+const diskBytes = quantity(SIZE, (bytes) =>
+  bytes >= PAGE_BYTES && bytes <= MAX_DISK_BYTES ? undefined : "is no size of such a disk; expected 4KiB to 256GiB",
+);
 /** More than a machine has; their rings have room in the memory of the kernel (see PacketPages). */
 const MAX_INTERFACES = 64;
 
@@ -100,6 +105,13 @@ export const machineSchema = z
       .strictObject({
         positioning: positiveDuration,
         rate: positiveBandwidth,
+        "full-stroke": z
+          .strictObject({ positioning: positiveDuration, size: diskBytes, source, kind })
+          .optional()
+          .meta({
+            description:
+              "Positioning from one end of the disk to the other, and its size; without it, positioning takes the mean for any distance.",
+          }),
         "write-cache": z
           .strictObject({ size: cacheBytes, command: duration, rate: positiveBandwidth, source, kind })
           .optional()
@@ -113,11 +125,18 @@ export const machineSchema = z
       .optional()
       .meta({ description: "Rate of all interfaces together, and how many there are." }),
     "network-interrupts": z
-      .strictObject({ packets: count, held: positiveDuration.optional(), delay: duration.optional(), source, kind })
+      .strictObject({
+        packets: count,
+        held: positiveDuration.optional(),
+        polled: z.literal(true).optional(),
+        delay: duration.optional(),
+        source,
+        kind,
+      })
       .optional()
       .meta({
         description:
-          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, and what a lone packet is delayed (default: 0).",
+          "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, whether there are no interrupts while the kernel takes packets (Linux, NAPI), and what a lone packet is delayed (default: 0).",
       }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
@@ -169,6 +188,13 @@ export const machineSchema = z
       context.addIssue({ code: "custom", path: [key, "ways"], message });
     }
   })
+  .superRefine(({ disk }, context) => {
+    const stroke = disk?.["full-stroke"];
+    if (disk === undefined || stroke === undefined) return;
+    if (stroke.positioning >= disk.positioning && stroke.positioning <= 3 * disk.positioning) return;
+    const message = `${stroke.positioning} us where the mean is ${disk.positioning} us; expected the mean or more, and no more than three times as much`;
+    context.addIssue({ code: "custom", path: ["disk", "full-stroke", "positioning"], message });
+  })
   .superRefine(({ cache }, context) => {
     if (cache === undefined) return;
     if (isPowerOfTwo(cache.size / cache.ways / PAGE_BYTES) && isPowerOfTwo(PAGE_BYTES / cache.line)) return;
@@ -213,6 +239,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
+      ...(interrupts?.polled && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),
@@ -220,8 +247,13 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
   };
 }
 
-function diskProfile({ positioning, rate, "write-cache": cache }: MachineDescription["disk"]): DiskProfile {
-  const disk = { positioningUs: positioning, megabytesPerSecond: rate / BITS_PER_MEGABYTE };
+function diskProfile(description: MachineDescription["disk"]): DiskProfile {
+  const { positioning, rate, "full-stroke": stroke, "write-cache": cache } = description;
+  const disk = {
+    positioningUs: positioning,
+    megabytesPerSecond: rate / BITS_PER_MEGABYTE,
+    ...(stroke && { stroke: { positioningUs: stroke.positioning, pages: Math.floor(stroke.size / PAGE_BYTES) } }),
+  };
   if (cache === undefined) return disk;
   const pages = Math.floor(cache.size / PAGE_BYTES);
   return {

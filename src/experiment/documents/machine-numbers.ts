@@ -52,6 +52,7 @@ function deviceNumbers(
       : [
           sourced("disk.positioning", disk.positioning, "us", disk),
           sourced("disk.rate", profile.disk.megabytesPerSecond, "MB/s", disk),
+          ...strokeNumbers(disk["full-stroke"]),
           ...writeCacheNumbers(disk["write-cache"], profile.disk.writeCache),
         ]),
     ...(network === undefined ? [] : [sourced("network.rate", profile.network.megabitsPerSecond, "Mb/s", network)]),
@@ -65,6 +66,14 @@ function deviceNumbers(
     ...(interrupts?.delay === undefined
       ? []
       : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),
+  ];
+}
+
+function strokeNumbers(stroke: NonNullable<MachineDocument["disk"]>["full-stroke"]): readonly SourcedNumber[] {
+  if (stroke === undefined) return [];
+  return [
+    sourced("disk.full-stroke.positioning", stroke.positioning, "us", stroke),
+    sourced("disk.full-stroke.size", stroke.size, "bytes", stroke),
   ];
 }
 

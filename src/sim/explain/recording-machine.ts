@@ -83,6 +83,10 @@ class RecordingIoPath implements IoPath {
     return this.#path.segmentBytes;
   }
 
+  get sendsTogether(): number {
+    return this.#path.sendsTogether ?? 1;
+  }
+
   get descriptors(): number {
     return this.#path.descriptors;
   }

@@ -142,6 +142,8 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.tap.write": { actor: "host", action: "takes a packet from the guest kernel" },
   "io.tap.read": { actor: "host", action: "gives the guest kernel a packet, or says that there is none" },
   "io.tap.poll": { actor: "host", action: "is asked which file has something" },
+  "io.tap.signal": { actor: "host", action: "delivers a signal to the guest kernel that finds nothing to read" },
+  "io.tap.checksum": { actor: "guest kernel", action: "computes the checksum of a packet" },
   "io.tap.bridge": { actor: "host", action: "passes a packet from one interface to the other" },
   "io.tap.host-driver": { actor: "host", action: "driver of the real device" },
   wait: { actor: "device", action: "the guest waits for the device" },

@@ -19,18 +19,24 @@ const GUEST: GuestShape = {
   swapPages: 64,
   threads: 1,
 };
-/** Bytes of one system call: half of the socket buffer, about. */
-const BYTES_PER_CALL = 64 * 1024;
+/** Who transfers, and the bytes of one system call. */
+const PROGRAMS = {
+  /** Half of the socket buffer, about. */
+  tcp: 64 * 1024,
+  /** ttcp(1): -l, unless it is told otherwise. A read takes as much as that, if so much has come. */
+  ttcp: 8 * 1024,
+} as const;
+type Program = keyof typeof PROGRAMS;
 const CALLS = 40;
 const STREAM = 1;
 
-function transfer(direction: "transmit" | "receive", mtu: number): Microbenchmark {
+function transfer(program: Program, direction: "transmit" | "receive", mtu: number): Microbenchmark {
   const payload = mtu - HEADER_BYTES;
-  const packets = Math.round(BYTES_PER_CALL / payload);
+  const packets = Math.round(PROGRAMS[program] / payload);
   const op = direction === "transmit" ? Op.Send : Op.Receive;
   return {
-    name: `tcp-${direction}-${mtu}`,
-    summary: `packet of a bulk TCP transfer, MTU ${mtu}, waiting for the wire included`,
+    name: `${program}-${direction}-${mtu}`,
+    summary: `packet of a bulk TCP transfer in calls of ${PROGRAMS[program] / 1024} KB, MTU ${mtu}, waiting for the wire included`,
     guest: GUEST,
     warmUpRounds: CALLS,
     rounds: CALLS,
@@ -45,10 +51,14 @@ export function megabitsPerSecond(cyclesPerPacket: number, mtu: number, profile:
 }
 
 export const TCP: readonly Microbenchmark[] = [
-  transfer("transmit", 1500),
-  transfer("receive", 1500),
-  transfer("transmit", 500),
-  transfer("receive", 500),
+  transfer("tcp", "transmit", 1500),
+  transfer("tcp", "receive", 1500),
+  transfer("tcp", "transmit", 500),
+  transfer("tcp", "receive", 500),
+  transfer("ttcp", "transmit", 1500),
+  transfer("ttcp", "receive", 1500),
+  transfer("ttcp", "transmit", 500),
+  transfer("ttcp", "receive", 500),
   {
     name: "netperf-latency",
     summary: "one byte from process to process, one way, between two equal machines",

@@ -11,6 +11,9 @@ import { Mark } from "../page-marks.ts";
 import type { VmMemory } from "../vm-memory.ts";
 
 const SAMPLE_PAGES = 100;
+/** Draws for each page of a sample, if all of the VM's pages can be drawn, and at most that many times as many if few can. */
+const DRAWS_PER_PAGE = 4;
+const MOST_UNDRAWABLE = 1000;
 /** Gains are not published. Slow: Figure 6 falls from 225 to 10 MB in 12 periods, (1 - g)^12 = 10/225. Fast: assumption. */
 const SLOW_GAIN = 0.23;
 const FAST_GAIN = 0.5;
@@ -75,8 +78,11 @@ export class ActivitySampler {
   #beginPeriod(): void {
     this.#sampled = 0;
     this.#vm.sampleTouched = 0;
-    for (let draw = 0; draw < 4 * SAMPLE_PAGES && this.#sampled < SAMPLE_PAGES; draw++) {
-      const ppn = this.#random.below(this.#vm.pages);
+    const { pages, mapped } = this.#vm;
+    const wanted = Math.min(SAMPLE_PAGES, mapped);
+    const most = DRAWS_PER_PAGE * SAMPLE_PAGES * Math.min(pages / mapped, MOST_UNDRAWABLE);
+    for (let draw = 0; draw < most && this.#sampled < wanted; draw++) {
+      const ppn = this.#random.below(pages);
       if (this.#vm.backing[ppn] < 0 || this.#vm.marks.has(ppn, Mark.Sampled)) continue;
       this.#vm.marks.add(ppn, Mark.Sampled);
       this.#sample[this.#sampled++] = ppn;

@@ -1,7 +1,7 @@
 /**
  * User-Mode Linux with separate kernel address space (skas): the guest kernel is a process of a host Linux, and all of its
- * processes run in one other process of the host, which it traces (Dike 2001; Dike's patch skas3 for the host; Linux 2.4
- * for um, arch/um/kernel/skas/process.c).
+ * processes run in one other process of the host, which it traces (Dike 2001; Dike's patch skas3 for the host; arch/um
+ * as Linux 2.5.59 had taken it over from 2.4 for um in February 2003, kernel/skas/process.c).
  *
  * What the traced process does stops it, and the host goes on with the one that is the guest kernel. For a system call there
  * are two stops: at its entry the guest kernel puts getpid in its place, and lets it run to its end. Each stop and each step
@@ -55,29 +55,16 @@ const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
  */
 const CALLS_PER_FLAG_WRITE = 2;
 /**
- * Copies between the guest kernel and the memory of its processes, on each path: every one is guarded by sigsetjmp, which asks
- * the host for the signal mask (buffer_op, arch/um/kernel/skas/uaccess.c; setjmp_wrapper). Those of packets and of exec, and the
- * one of every second call of null I/O, are not counted.
+ * Those of an interrupt. The handlers of the devices do without sti before them (SA_INTERRUPT); there are the cli after them
+ * and, of do_softirq, local_irq_save, sti, cli and local_irq_restore (arch/um/kernel/irq.c, kernel/softirq.c).
  */
-const COPIES: Partial<Readonly<Record<KernelPathName, number>>> = {
-  // A name; stat's answer.
-  "syscall-stat": 2,
-  "syscall-open-close": 1,
-  "syscall-create-file": 1,
-  "syscall-delete-file": 1,
-  // The timeout's halves and a set of descriptors, there and back.
-  "syscall-select": 6,
-  "syscall-pipe": 2,
-  "signal-install": 1,
-  // setup_signal_stack_sc: seven; sigreturn: four. And the floating-point registers, by a ptrace call each way.
-  "signal-handle": 13,
-  "protection-fault": 13,
-  "read-file-page": 1,
-  // generic_file_write touches both ends of what it is going to copy.
-  "write-file-page": 3,
-};
-/** switch_threads: sigsetjmp and siglongjmp with the signal mask. */
-const CALLS_PER_SWITCH = 2;
+const CALLS_PER_INTERRUPT = 7;
+/**
+ * Calls of a path besides: the floating-point registers of a signal's frame, there and back (skas/sys-i386/sigcontext.c). A copy
+ * from or to a process asks the host for nothing, nor does a switch of the guest kernel's threads: setjmp and longjmp leave the
+ * signal mask alone. That they keep it (sigsetjmp) is a change of 2004.
+ */
+const OTHER_CALLS: Partial<Readonly<Record<KernelPathName, number>>> = { "signal-handle": 2, "protection-fault": 2 };
 
 class ProcessTracing implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -96,8 +83,8 @@ class ProcessTracing implements VirtualCpu {
     this.#tlb = tlb;
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, 0);
-    this.#maskCalls = Object.values(kernelPaths(profile)).map(
-      ({ name, flagWrites }) => CALLS_PER_FLAG_WRITE * flagWrites + (COPIES[name] ?? 0),
+    this.#maskCalls = Object.values(kernelPaths(profile)).map(({ name, flagWrites }) =>
+      name === "interrupt" ? CALLS_PER_INTERRUPT : CALLS_PER_FLAG_WRITE * flagWrites + (OTHER_CALLS[name] ?? 0),
     );
   }
 
@@ -129,9 +116,7 @@ class ProcessTracing implements VirtualCpu {
     this.#tlb.forgetWalks();
   }
 
-  switchTask(): void {
-    this.#meter.spendMany(SIGNAL_MASK, CALLS_PER_SWITCH, this.#costs.call);
-  }
+  switchTask(): void {}
 
   execute(instruction: Instruction): void {
     // What is not privileged runs as it does natively; of the others a process of the host has none.

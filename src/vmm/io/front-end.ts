@@ -4,7 +4,7 @@
  */
 import { cause } from "../../core/ledger.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { primitiveCost } from "../../machine/profile.ts";
+import { type InterruptModeration, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
@@ -34,6 +34,8 @@ export interface FrontEndSettings {
   readonly segmentBytes: number;
   /** Of the page that a packet comes in against one of the guest's; absent: packets are copied. */
   readonly exchange?: PageExchange;
+  /** Of the back end's driver; absent: as on the bare machine. */
+  readonly moderation?: InterruptModeration;
 }
 
 export interface PageExchange {
@@ -55,6 +57,7 @@ export const BLOCK_BACK_END = { pagesPerRequest: SEGMENTS_PER_DISK_REQUEST, inTu
 export class FrontEnd implements IoPath {
   readonly segmentBytes: number;
   readonly descriptors: number;
+  readonly moderation?: InterruptModeration;
   readonly #requestBytes: number;
   readonly #meter: Meter;
   readonly #tlb: Tlb;
@@ -72,6 +75,7 @@ export class FrontEnd implements IoPath {
   constructor(settings: FrontEndSettings, backEnd: BackEnd, { profile, meter, tlb }: MonitorContext) {
     this.segmentBytes = settings.segmentBytes;
     this.descriptors = settings.device === "network" ? settings.ringEntries : 0;
+    if (settings.moderation !== undefined) this.moderation = settings.moderation;
     this.#requestBytes = PAGE_BYTES * (settings.device === "disk" ? SEGMENTS_PER_DISK_REQUEST : 1);
     this.#meter = meter;
     this.#tlb = tlb;

@@ -53,6 +53,7 @@ interface Settings {
 class HostedDevice implements IoPath {
   readonly segmentBytes = 0;
   readonly descriptors = 0;
+  readonly sendsTogether: number;
   readonly #meter: Meter;
   readonly #tlb: Tlb;
   readonly #vmmEntry: VmmEntry;
@@ -71,6 +72,7 @@ class HostedDevice implements IoPath {
     this.#tlb = context.tlb;
     this.#vmmEntry = context.vmmEntry;
     this.#settings = settings;
+    this.sendsTogether = Math.max(1, settings.combinedSends);
     this.#costs = hostedCosts(settings.device, context);
     this.#busyInterval = microsecondsToCycles(context.profile, BUSY_INTERVAL_US);
     this.#interval = 2 * this.#busyInterval;

@@ -3,8 +3,7 @@
  *
  * It visits the pages of all VMs in order, pass after pass. A page that has kept its content since the last visit is looked
  * for among the shared frames (the stable tree), then among the pages of this pass (the unstable tree). On the memory of real
- * guests, the counters are those of a real kernel after the same number of pages scanned (workloads/data/ksm-runs.json); but
- * that kernel also notices that everybody has left a shared frame when a search for another content comes by it.
+ * guests, the counters are those of a real kernel after the same number of pages scanned (workloads/data/ksm-runs.json).
  */
 import { ZERO_CONTENT } from "../../machine/content-ids.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
@@ -12,11 +11,15 @@ import type { HostMemory } from "../host-memory.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { NO_PAGE, ScannedPages } from "./scanned-pages.ts";
 import { afterPass, isLeftOut } from "./smart-scan.ts";
-import { NO_NODE, StableNodes } from "./stable-nodes.ts";
+import { NO_NODE } from "./stable-contents.ts";
+import { StableNodes } from "./stable-nodes.ts";
 import { UnstableTree } from "./unstable-tree.ts";
 
 /** Memory of the modelled kernel for each page it tracks, on 64-bit machines (`ksm.rst`, general_profit). */
 export const ITEM_BYTES = 64;
+
+/** How often the modelled kernel looks at all shared frames of one content (Linux, ksm.rst, stable_node_chains_prune_millisecs). */
+export const CHAINS_PRUNE_MS = 2000;
 
 /** Pages to look at before others. */
 export interface ScanHints {
@@ -35,6 +38,8 @@ export interface KsmSettings {
   readonly smartScan: boolean;
   /** Look among the shared frames before looking whether the page has changed, as kernels before about 6.11 do. */
   readonly stableFirst: boolean;
+  /** How often all shared frames of one content are looked at, where there are several. */
+  readonly chainsPruneMs: number;
 }
 
 export class KsmScanner {
@@ -65,9 +70,14 @@ export class KsmScanner {
     this.#memory = memory;
     this.#settings = settings;
     this.#pages = new ScannedPages(memory, settings.smartScan);
-    this.#stable = new StableNodes(memory.frames, settings.maxPageSharing);
+    this.#stable = new StableNodes(memory.frames, settings.maxPageSharing, settings.chainsPruneMs);
     this.#unstable = new UnstableTree(this.#pages);
     if (settings.useZeroPages) memory.zeroFrame = memory.frames.addShared(ZERO_CONTENT);
+  }
+
+  /** How long it has been scanning, sleep included. */
+  set timeMs(time: number) {
+    this.#stable.timeMs = time;
   }
 
   /** Shared frames in use. A page that has left its frame counts with it until its next visit. */
@@ -187,12 +197,14 @@ export class KsmScanner {
       this.pagesScanned++;
       return;
     }
-    if (this.#pages.isTracked(page)) this.#leaveTrees(page);
-    else this.#pages.track(page);
-    if (this.#settings.smartScan && this.#leavesOut(page)) return;
+    if (!this.#pages.isTracked(page)) this.#pages.track(page);
+    if (this.#settings.smartScan && this.#leavesOut(page)) return this.#leaveTrees(page);
     this.pagesScanned++;
     const content = this.#memory.frames.content[mpn];
-    if (this.#settings.stableFirst && this.#joinStable(vm, ppn, page, content)) return;
+    // While these kernels search, the page still has its place in a node that it has left.
+    const node = this.#settings.stableFirst ? this.#findStable(content) : NO_NODE;
+    this.#leaveTrees(page);
+    if (node !== NO_NODE) return this.#joinNode(vm, ppn, page, node);
     this.hashes++;
     if (this.#pages.lastContent[page] === content) this.#merge(vm, ppn, page, content);
     else this.#pages.lastContent[page] = content;
@@ -238,13 +250,21 @@ export class KsmScanner {
   }
 
   #joinStable(vm: VmMemory, ppn: number, page: number, content: number): boolean {
-    this.comparisons += comparisonsIn(this.#stable.shared);
-    const node = this.#stable.find(content);
+    const node = this.#findStable(content);
     if (node === NO_NODE) return false;
+    this.#joinNode(vm, ppn, page, node);
+    return true;
+  }
+
+  #findStable(content: number): number {
+    this.comparisons += comparisonsIn(this.#stable.shared);
+    return this.#stable.find(content);
+  }
+
+  #joinNode(vm: VmMemory, ppn: number, page: number, node: number): void {
     this.#mergeWith(vm, ppn, this.#stable.frameOf(node));
     this.#stable.join(node);
     this.#pages.putInNode(page, node);
-    return true;
   }
 
   /** Two equal pages become the first two of a shared frame: the other one's, which is write-protected for that. */

@@ -7,7 +7,7 @@ import type { HostMemory } from "../host-memory.ts";
 import type { PageSharer, ScanSpeed } from "../memory-roles.ts";
 import type { VmMemory } from "../vm-memory.ts";
 import { adviseKsm, INITIAL_ADVICE, type KsmAdvice } from "./ksm-advisor.ts";
-import { ITEM_BYTES, KsmScanner, type ScanHints } from "./ksm-scanner.ts";
+import { CHAINS_PRUNE_MS, ITEM_BYTES, KsmScanner, type ScanHints } from "./ksm-scanner.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
 const SCAN = cause("vmm.page-sharing.scan");
@@ -56,12 +56,13 @@ class Ksm implements MemoryMechanism, PageSharer {
   #batchUs = 0;
   #busyUs = 0;
   #passUs = 0;
+  #elapsedMs = 0;
 
   constructor(parameters: KsmParameters, { memory, profile, mechanisms }: HostContext) {
     this.#memory = memory;
     this.#mechanisms = mechanisms;
     this.#parameters = parameters;
-    this.#scanner = new KsmScanner(memory, parameters);
+    this.#scanner = new KsmScanner(memory, { ...parameters, chainsPruneMs: CHAINS_PRUNE_MS });
     this.#megahertz = profile.megahertz;
     this.#costs = {
       hash: primitiveCost(profile, "page.hash"),
@@ -103,6 +104,8 @@ class Ksm implements MemoryMechanism, PageSharer {
     this.#batchUs = (hashing + merging) / this.#megahertz;
     this.#busyUs += this.#batchUs;
     this.#passUs += this.periodUs;
+    this.#elapsedMs += this.periodUs / 1000;
+    scanner.timeMs = this.#elapsedMs;
     if (scanner.fullScans > fullScans) this.#endPass();
   }
 

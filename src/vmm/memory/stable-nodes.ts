@@ -3,13 +3,15 @@
  *
  * A node is a shared frame and the pages that were merged into it. At most `maxPageSharing` pages may be; further pages of
  * that content need another node, and only nodes with room are found. A page that is written to leaves its frame at once,
- * but is counted with the node until the scan next comes by.
+ * but is counted with the node until the scan next comes by. A frame that all have left is freed, and its node is counted until
+ * the scan comes by one of the pages, or a search through the tree by the node.
  */
 import { copyInto } from "../../core/copy-into.ts";
 import type { MachineFrames } from "../../machine/frames.ts";
+import { NO_ENTRY } from "./content-tree.ts";
+import { NO_NODE, StableContents } from "./stable-contents.ts";
 
-export const NO_NODE = -1;
-/** In place of the frame: it has been freed, but no page has been found to have left it. */
+/** In place of the frame: it has been freed, and nobody has noticed. */
 const FREED = -1;
 /** The same, and the node no longer counts. */
 const PRUNED = -2;
@@ -19,30 +21,37 @@ export class StableNodes {
   /** Nodes, and the pages merged into them beyond the first: what is saved. */
   shared = 0;
   sharing = 0;
+  /** The time, for chains to be looked through now and then. */
+  timeMs = 0;
   readonly #frames: MachineFrames;
   readonly #maxPages: number;
+  readonly #pruneMs: number;
+  readonly #contents = new StableContents();
+  /** Nodes whose frames have been freed, and chains that have no nodes any more, which nobody has noticed. */
+  #unnoticed = 0;
   /** MPN, or what is said above. */
   #frame = new Int32Array(FIRST_CAPACITY);
   /** Pages that are counted with the node. */
   #pages = new Int32Array(FIRST_CAPACITY);
-  /** Of a node with room, the next one in its bucket; of an unused entry, the next unused one. */
+  /** Entry of its content. */
+  #entry = new Int32Array(FIRST_CAPACITY);
+  /** Nodes of the same content; of an unused number, `#next` is the next unused one. */
   #next = new Int32Array(FIRST_CAPACITY);
-  /** Nodes with room, by content; as many buckets as entries. */
-  #buckets = new Int32Array(FIRST_CAPACITY).fill(NO_NODE);
-  #entries = 0;
+  #before = new Int32Array(FIRST_CAPACITY);
+  #nodes = 0;
   #unused = NO_NODE;
 
-  constructor(frames: MachineFrames, maxPageSharing: number) {
+  constructor(frames: MachineFrames, maxPageSharing: number, pruneMs: number) {
     this.#frames = frames;
     this.#maxPages = maxPageSharing;
+    this.#pruneMs = pruneMs;
   }
 
-  /** A node of that content with room for a page; the one that got room last. */
+  /** A node of that content with room for a page; NO_NODE: there is none. */
   find(content: number): number {
-    const contents = this.#frames.content;
-    let node = this.#buckets[this.#bucketOf(content)];
-    while (node !== NO_NODE && contents[this.#frame[node]] !== content) node = this.#next[node];
-    return node;
+    if (this.#unnoticed > 0) this.#comeBy(content, true);
+    const entry = this.#contents.find(content);
+    return entry === NO_ENTRY ? NO_NODE : this.#choose(entry, this.#mustPrune(entry));
   }
 
   frameOf(node: number): number {
@@ -51,59 +60,133 @@ export class StableNodes {
 
   /** A shared frame that two pages have just been merged into. */
   add(mpn: number): number {
-    const node = this.#newEntry();
+    const content = this.#frames.content[mpn];
+    if (this.#unnoticed > 0) this.#comeBy(content, false);
+    const contents = this.#contents;
+    const known = contents.find(content);
+    const entry = known === NO_ENTRY ? contents.add(content) : known;
+    if (known !== NO_ENTRY && contents.isChain[entry] === 0) {
+      contents.isChain[entry] = 1;
+      contents.prunedAt[entry] = this.timeMs;
+    }
+    const node = this.#newNode();
     this.#frame[node] = mpn;
     this.#pages[node] = 2;
+    this.#entry[node] = entry;
+    this.#putFirst(node);
     this.shared++;
     this.sharing++;
-    if (this.#maxPages > 2) this.#link(node);
+    if (this.#hasRoom(node)) contents.withRoom[entry]++;
     return node;
   }
 
   join(node: number): void {
     this.sharing++;
-    if (++this.#pages[node] === this.#maxPages) this.#unlink(node);
+    if (++this.#pages[node] === this.#maxPages) this.#contents.withRoom[this.#entry[node]]--;
   }
 
   /** The scan finds that a page of the node is not mapped to its frame any more. */
   leave(node: number): void {
-    const place = this.#frame[node];
+    if (this.#frame[node] === FREED) this.#prune(node);
     const before = this.#pages[node]--;
-    if (place === FREED) this.#prune(node, before);
-    else if (place !== PRUNED) {
+    if (this.#frame[node] !== PRUNED) {
       this.sharing--;
-      if (before === this.#maxPages) this.#link(node);
+      if (before === this.#maxPages) this.#contents.withRoom[this.#entry[node]]++;
     }
     if (this.#pages[node] === 0) this.#release(node);
   }
 
-  /** Nobody maps the node's frame any more; the frame still has its content. */
+  /** Nobody maps the node's frame any more. */
   loseFrame(node: number): void {
-    if (this.#pages[node] < this.#maxPages) this.#unlink(node);
+    if (this.#hasRoom(node)) this.#contents.withRoom[this.#entry[node]]--;
     this.#frame[node] = FREED;
+    this.#unnoticed++;
   }
 
-  #prune(node: number, pages: number): void {
-    this.shared--;
-    this.sharing -= pages - 1;
-    this.#frame[node] = PRUNED;
+  #hasRoom(node: number): boolean {
+    return this.#frame[node] >= 0 && this.#pages[node] < this.#maxPages;
   }
 
-  #link(node: number): void {
-    const bucket = this.#bucketOf(this.#frames.content[this.#frame[node]]);
-    this.#next[node] = this.#buckets[bucket];
-    this.#buckets[bucket] = node;
+  /** Nodes of a chain are looked at until one has room, from time to time all of them. */
+  #mustPrune(entry: number): boolean {
+    const { isChain, prunedAt } = this.#contents;
+    return isChain[entry] === 1 && this.timeMs >= prunedAt[entry] + this.#pruneMs;
   }
 
-  #unlink(node: number): void {
-    const bucket = this.#bucketOf(this.#frames.content[this.#frame[node]]);
-    let at = this.#buckets[bucket];
-    if (at === node) {
-      this.#buckets[bucket] = this.#next[node];
-      return;
+  /** The first node with room, of all of them the fullest, which then is the first (Linux, mm/ksm.c, stable_node_dup). */
+  #choose(entry: number, all: boolean): number {
+    const { first, withRoom, isChain, prunedAt } = this.#contents;
+    if (all) prunedAt[entry] = this.timeMs;
+    else if (withRoom[entry] === 0 && this.#unnoticed === 0) return NO_NODE;
+    let [found, count] = [NO_NODE, 0];
+    for (let node = first[entry]; node !== NO_NODE; ) {
+      const next = this.#next[node];
+      if (this.#frame[node] === FREED) this.#prune(node);
+      else count++;
+      if (this.#hasRoom(node) && (found === NO_NODE || this.#pages[node] > this.#pages[found])) found = node;
+      node = all || found === NO_NODE ? next : NO_NODE;
     }
-    while (this.#next[at] !== node) at = this.#next[at];
-    this.#next[at] = this.#next[node];
+    if (found === NO_NODE) return NO_NODE;
+    if (all && count === 1) isChain[entry] = 0;
+    // Not if it is full with this page.
+    else if (found !== first[entry] && this.#pages[found] + 1 < this.#maxPages) {
+      this.#takeOut(found);
+      this.#putFirst(found);
+    }
+    return found;
+  }
+
+  /** What a search for a content notices on its way through the tree; it begins anew where the tree has changed for that. */
+  #comeBy(content: number, prunes: boolean): void {
+    const { tree } = this.#contents;
+    let entry = tree.root;
+    while (entry !== NO_ENTRY) entry = this.#isGone(entry, prunes) ? tree.root : tree.next(entry, content);
+  }
+
+  #isGone(entry: number, prunes: boolean): boolean {
+    const contents = this.#contents;
+    const node = contents.first[entry];
+    if (contents.isChain[entry] === 0) {
+      if (this.#frame[node] !== FREED) return false;
+      this.#prune(node);
+      return true;
+    }
+    if (node !== NO_NODE) this.#choose(entry, prunes && this.#mustPrune(entry));
+    if (contents.first[entry] !== NO_NODE) return false;
+    this.#unnoticed--;
+    contents.remove(entry);
+    return true;
+  }
+
+  /** A node without a frame goes, and with it what is counted there; its pages are found to have left one by one. */
+  #prune(node: number): void {
+    const contents = this.#contents;
+    const entry = this.#entry[node];
+    this.#unnoticed--;
+    this.shared--;
+    this.sharing -= this.#pages[node] - 1;
+    this.#frame[node] = PRUNED;
+    this.#takeOut(node);
+    if (contents.first[entry] !== NO_NODE) return;
+    if (contents.isChain[entry] === 1) this.#unnoticed++;
+    else contents.remove(entry);
+  }
+
+  #putFirst(node: number): void {
+    const { first } = this.#contents;
+    const entry = this.#entry[node];
+    const second = first[entry];
+    this.#before[node] = NO_NODE;
+    this.#next[node] = second;
+    if (second !== NO_NODE) this.#before[second] = node;
+    first[entry] = node;
+  }
+
+  #takeOut(node: number): void {
+    const [before, next] = [this.#before[node], this.#next[node]];
+    if (before === NO_NODE) this.#contents.first[this.#entry[node]] = next;
+    else this.#next[before] = next;
+    if (next !== NO_NODE) this.#before[next] = before;
   }
 
   #release(node: number): void {
@@ -111,30 +194,23 @@ export class StableNodes {
     this.#unused = node;
   }
 
-  #newEntry(): number {
+  #newNode(): number {
     if (this.#unused === NO_NODE) {
-      if (this.#entries === this.#frame.length) this.#grow();
-      return this.#entries++;
+      if (this.#nodes === this.#frame.length) this.#grow();
+      return this.#nodes++;
     }
     const node = this.#unused;
     this.#unused = this.#next[node];
     return node;
   }
 
-  /** There is no unused entry: every one is a node. */
+  /** There is no unused number: every one is a node. */
   #grow(): void {
-    const capacity = 2 * this.#entries;
+    const capacity = 2 * this.#nodes;
     this.#frame = copyInto(this.#frame, new Int32Array(capacity));
     this.#pages = copyInto(this.#pages, new Int32Array(capacity));
+    this.#entry = copyInto(this.#entry, new Int32Array(capacity));
     this.#next = copyInto(this.#next, new Int32Array(capacity));
-    this.#buckets = new Int32Array(capacity).fill(NO_NODE);
-    for (let node = this.#entries - 1; node >= 0; node--) {
-      if (this.#frame[node] >= 0 && this.#pages[node] < this.#maxPages) this.#link(node);
-    }
-  }
-
-  /** Ids of contents are handed out in order: unmixed they spread evenly, and pages visited in a row share cache lines. */
-  #bucketOf(content: number): number {
-    return content & (this.#buckets.length - 1);
+    this.#before = copyInto(this.#before, new Int32Array(capacity));
   }
 }
