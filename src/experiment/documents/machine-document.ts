@@ -128,7 +128,7 @@ export const machineSchema = z
       .strictObject({
         packets: count,
         held: positiveDuration.optional(),
-        polled: z.literal(true).optional(),
+        polled: z.boolean().optional(),
         delay: duration.optional(),
         source,
         kind,
@@ -239,7 +239,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
-      ...(interrupts?.polled && { polled: true }),
+      ...(interrupts?.polled === true && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),
