@@ -72,7 +72,7 @@ export interface Mmu {
    * ordinary memory of it again.
    */
   useAsTable(frame: number, level: number, root: number): void;
-  /** The kernel puts a frame to a new use and writes all of it, with so many instructions. */
+  /** The kernel puts a frame to a new use, and all of it is written: by so many of its instructions, or, with 0, by a device. */
   reuse(frame: number, instructions: number): void;
   readEntry(table: number, index: number): number;
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void;
