@@ -58,7 +58,7 @@ export type EntryChange = "set" | "protect" | "modify";
 export interface Mmu {
   /** Set: entries of user memory come back with the global bit, which the kernel has not set, and so takes for a change of its own. */
   readonly marksGlobal?: true;
-  /** Set: a kernel made for this VMM does not leave a page mapped through which it has only looked at it; others wait until the entry is used again. */
+  /** Set: a kernel made for this VMM clears the entry through which it has copied a page at once; others leave it until they use it again. */
   readonly clearsWindows?: true;
   /** User code visits a virtual page. Returns the machine frame, or {@link GUEST_FAULT}. */
   access(page: number, write: boolean): number;

@@ -42,11 +42,11 @@ function workload(
   return { name: "test", guest: { ...SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: 0 };
 }
 
-/** Milliseconds that ten reads from the disk and ten computations of 8 ms take a guest. */
 /** Every place on its disk is as far away as any other. */
 const { stroke, ...sameEverywhere } = profile.disk;
 const distant = { ...profile, disk: sameEverywhere };
 
+/** Milliseconds that ten reads from the disk and ten computations of 8 ms take a guest. */
 function mixedWork(threads: number): number {
   const work = workload(
     (stream) => {
