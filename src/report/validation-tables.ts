@@ -100,8 +100,7 @@ export function parameterTable({ groups, total, native }: FreeParameters): Table
   const sum = (of: "calibrated" | "assumed"): number => groups.reduce((count, group) => count + group[of], 0);
   return {
     kind: "table",
-    caption:
-      "Free parameters: numbers of the machine profiles, and calibrated ones of parts, that are not taken as such from a source",
+    caption: "Free parameters: numbers of the machine profiles that are not taken as such from a source",
     columns: ["numbers", "calibrated", "assumed", "apart: from native columns"],
     rows: [
       ...groups.map((group) => [group.name, group.calibrated, group.assumed, group.native]),
@@ -129,11 +128,9 @@ export function calibratedCostTable({ calibratedCosts }: FreeParameters): Table 
 export function parameterSentence({ summary }: Validation): string {
   const { machines, groups, total, native, published, derived, perPrediction, perPredictionWithNative } =
     summary.freeParameters;
-  const has = (group: string): boolean => groups.some(({ name }) => name.startsWith(group));
-  const jobs = has("times:") ? " and the times of jobs without one" : "";
-  const parts = has("parameters of parts") ? ", with the calibrated parameters of parts," : "";
+  const jobs = groups.some(({ name }) => name.startsWith("times:")) ? " and the times of jobs without one" : "";
   return (
-    `The profiles of ${machines.join(", ")}${jobs}${parts} have ${total} free parameters, ${published} numbers from sources and ` +
+    `The profiles of ${machines.join(", ")}${jobs} have ${total} free parameters, ${published} numbers from sources and ` +
     `${derived} that follow from another number, for ${summary.roles.prediction.rows} predictions${forEach(perPrediction)}. ` +
     `With the ${native} numbers that a native column gives, which are counted apart, there are ` +
     `${total + native}${forEach(perPredictionWithNative)}.`

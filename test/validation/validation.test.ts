@@ -10,9 +10,6 @@ import { relativeError, type ValidatedRow } from "../../src/analysis/validation/
 import type { ValidationRow, ValidationSet } from "../../src/analysis/validation/validation-set.ts";
 import { summaryOf, type Validation, validate } from "../../src/analysis/validation/validation.ts";
 import { roleTable } from "../../src/report/validation-tables.ts";
-import { esx } from "../../src/vmm/esx.ts";
-import { workstation } from "../../src/vmm/workstation.ts";
-import { xenHvm } from "../../src/vmm/xen-hvm.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
@@ -217,13 +214,6 @@ describe("free parameters", () => {
       perPredictionWithNative: 1.125,
     });
     expect(freeParameters([machine], [], 0).perPrediction).toBeNull();
-    // Of a part that several VMMs have, once; not where a VMM sets it itself, as Xen HVM does.
-    const monitored = [esx, workstation, xenHvm].map((vmm) => ({ machine: "xeon-2.4-sosp03", vmm }));
-    expect(freeParameters([], monitored, 4)).toMatchObject({
-      groups: [{ name: "parameters of parts", calibrated: 1, assumed: 0, native: 0 }],
-      total: 1,
-    });
-    expect(freeParameters([], monitored.slice(2), 4).total).toBe(0);
     const times = [
       { name: "times.job.touch", kind: "calibrated", ...text },
       { name: "times.job.fault", kind: "published", ...text },

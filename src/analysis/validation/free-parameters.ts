@@ -1,6 +1,6 @@
 /**
  * How much freedom the models have: the numbers of the machine profiles, and of machines without one, that are not taken as such
- * from a source, and the parameters of parts that are calibrated.
+ * from a source.
  */
 import type { LoadedMachine } from "../../experiment/documents/load.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
@@ -54,7 +54,7 @@ export function freeParameters(
   predictions: number,
   times: readonly SourcedNumber[] = [],
 ): FreeParameters {
-  const numbers = [...machines.flatMap(ownNumbers), ...times, ...calibratedDefaults(monitored)];
+  const numbers = [...machines.flatMap(ownNumbers), ...times];
   const native = numbers.filter(isNative);
   const free = numbers.filter((number) => isFree(number) && !isNative(number));
   return {
@@ -75,19 +75,6 @@ export function freeParameters(
 /** What a machine takes over from another is a number of that one. */
 function ownNumbers({ numbers }: LoadedMachine): readonly SourcedNumber[] {
   return numbers.filter(({ base }) => base === undefined);
-}
-
-/** Parameters of parts in use whose default is calibrated, and has been left as it is. A part is the same on all machines. */
-function calibratedDefaults(monitored: readonly MonitoredMachine[]): readonly SourcedNumber[] {
-  const parts = monitored.flatMap(({ vmm }) => SLOTS.flatMap((slot) => partsIn(vmm, slot)));
-  const found = parts.flatMap(({ definition, parameters }) =>
-    Object.entries(definition.parameters).flatMap(([name, { default: value, unit = "1", source = "" }]) => {
-      if (!source.startsWith("calibrated") || parameters[name] !== value) return [];
-      const number = { name: `parts.${definition.name}.${name}`, value: Number(value), unit, source };
-      return [{ ...number, kind: "calibrated" } as const];
-    }),
-  );
-  return [...new Map(found.map((number) => [number.name, number])).values()];
 }
 
 function isFree({ kind }: SourcedNumber): boolean {
@@ -134,7 +121,6 @@ function needsOf(vmm: Vmm): readonly string[] {
 function groupName({ name }: SourcedNumber): string {
   const [section, group] = name.split(".");
   if (section === "times") return `times: ${group}`;
-  if (section === "parts") return "parameters of parts";
   if (section === "kernel-paths") return "path lengths of the kernel";
   return section === "costs" ? `primitive costs: ${group}` : "scale, CPU, TLB, disk, network";
 }
