@@ -6,7 +6,7 @@ import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
 import type { Ordering } from "../analysis/validation/orderings.ts";
 import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
 import { type RoleSummary, summaryOf, type Validation } from "../analysis/validation/validation.ts";
-import { type Block, list, paragraph, type Table } from "./document.ts";
+import { type Block, figure, list, paragraph, type Table } from "./document.ts";
 
 const MISSING = "-";
 
@@ -43,7 +43,7 @@ export function rowTable(
     columns: ["id", "figure of the source", "system", "published", "simulated", "unit", "error, %", "role", "miss"],
     rows: rows.map((row) => [
       row.id,
-      `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}`,
+      `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}${spread(row)}`,
       row.system,
       row.published,
       row.simulated ?? MISSING,
@@ -55,6 +55,12 @@ export function rowTable(
     missed: new Set(rows.flatMap(({ id }, index) => (misses.has(id) ? [index] : []))),
     ...more,
   };
+}
+
+/** How far runs with different random numbers lie apart, where a row states their median. */
+export function spread({ runs }: ValidatedRow): string {
+  if (runs === undefined) return "";
+  return `, median of ${runs.length} runs: ${figure(Math.min(...runs))} to ${figure(Math.max(...runs))}`;
 }
 
 /** Why the rows of one source, or of all, miss. */
