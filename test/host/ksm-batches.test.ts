@@ -37,7 +37,8 @@ const { runs } = readJson<{ readonly runs: readonly Run[] }>(`${DATA}/runs.json`
  * Pages that a counter may be off. In `midway` pages were rewritten in the middle of a pass: the last ones are held by a CPU's
  * list of new pages then, and cannot be merged before the list is emptied, which is when a pass begins. In the others, frames of
  * one content are put in order when searches for another content come by, and by the clock, which went on while the kernel was
- * stopped: the model does the first never and the second at other times (docs/page-sharing).
+ * stopped: the model does the first only as long as there are frames to notice that nobody maps, and the second at other times
+ * (docs/page-sharing).
  */
 const OFF: Readonly<Record<string, number>> = {
   "churn.midway": 2,
