@@ -15,8 +15,8 @@ import type { GuestSurroundings } from "./host-guest.ts";
 import { hostDiskJob, type Waiter } from "./io-job.ts";
 import type { Vcpu } from "./vcpu.ts";
 
-/** Its swap device: no guest's area, nor where a VMM's swap space begins. */
-const FIRST_SWAP_PAGE = AREA_PAGES / 2;
+/** Its swap device, an area of its own between the VMM's and the guests'. */
+const FIRST_SWAP_PAGE = AREA_PAGES;
 
 export class Dom0 {
   readonly memory: GuestMemory;

@@ -6,8 +6,9 @@ import type { MemoryStall } from "./guest-statistics.ts";
 import { hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 
-/** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
+/** Areas of the disk, in pages: the VMM's swap space, dom0's swap device, then for each guest one for files and one for its swap device. */
 export const AREA_PAGES = 2 ** 26;
+const FIRST_GUEST_AREA = 2;
 
 /** Where what is to become a job has been recorded. */
 export interface JobSources {
@@ -88,7 +89,7 @@ export class GuestJobs {
     const write = requests.writes(i);
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
     host.payer.addVector(write ? this.#prices.diskWrite : this.#prices.diskRead);
-    const area = 1 + 2 * this.#guest + (swap ? 1 : 0);
+    const area = FIRST_GUEST_AREA + 2 * this.#guest + (swap ? 1 : 0);
     const backend = write ? this.#prices.diskWriteBackend : this.#prices.diskReadBackend;
     const stalls = swap && waiter !== undefined && waiter === running;
     return {
