@@ -189,8 +189,7 @@ export class NaiveKsm {
 
   /** There is a chain without nodes, or a node without a frame. */
   #isUnnoticed(): boolean {
-    const isGone = ({ frame }: Node): boolean => frame.mappers.size === 0;
-    return [...this.#stable.values()].some(({ list }) => list.length === 0 || list.some(isGone));
+    return [...this.#stable.values()].some(({ list }) => list.length === 0 || list.some(hasLostFrame));
   }
 
   /** A search goes through the tree, and begins anew when a content has gone. The node that it finds. */
@@ -279,6 +278,10 @@ export class NaiveKsm {
     page.frame = undefined;
     page.onZeroPage = false;
   }
+}
+
+function hasLostFrame({ frame }: Node): boolean {
+  return frame.mappers.size === 0;
 }
 
 /** The order of contents in the tree. */
