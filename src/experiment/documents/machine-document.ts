@@ -11,6 +11,7 @@ import {
   type KernelBuild,
   type MachineProfile,
 } from "../../machine/profile.ts";
+import { AREA_PAGES } from "../../sim/disk-areas.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, quantity } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
@@ -36,8 +37,8 @@ const cacheBytes = quantity(SIZE, (bytes) =>
     ? undefined
     : "is no size of such a cache; expected 4KiB to 64GiB",
 );
-/** Areas of the simulated disk are as far apart as this. */
-const MAX_DISK_BYTES = 256 * 2 ** 30;
+/** 256 GiB. */
+const MAX_DISK_BYTES = AREA_PAGES * PAGE_BYTES;
 const diskBytes = quantity(SIZE, (bytes) =>
   bytes >= PAGE_BYTES && bytes <= MAX_DISK_BYTES ? undefined : "is no size of such a disk; expected 4KiB to 256GiB",
 );
