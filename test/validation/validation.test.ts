@@ -7,6 +7,7 @@ import { partParameters } from "../../src/analysis/validation/part-parameters.ts
 import { missesOf, missReasons } from "../../src/analysis/validation/misses.ts";
 import { orderings } from "../../src/analysis/validation/orderings.ts";
 import type { PublishedFigure } from "../../src/analysis/validation/published-figures.ts";
+import type { MonitoredMachine } from "../../src/analysis/validation/simulated-bench.ts";
 import { relativeError, type ValidatedRow } from "../../src/analysis/validation/validated-row.ts";
 import type { ValidationRow, ValidationSet } from "../../src/analysis/validation/validation-set.ts";
 import { summaryOf, type Validation, validate } from "../../src/analysis/validation/validation.ts";
@@ -55,6 +56,10 @@ function reached(rows: readonly ValidatedRow[], perPrediction: number): boolean[
 
 function lacking(): number {
   throw new InputError('machine "m" gives no costs.x');
+}
+
+function monitored(machine: string, part: Part<"memory">): MonitoredMachine {
+  return { machine, vmm: { ...xenPv, memory: [part] } };
 }
 
 function setOf(...rows: readonly ValidationRow[]): ValidationSet {
@@ -248,7 +253,6 @@ describe("free parameters", () => {
         throw new Error("nothing is simulated");
       },
     });
-    const monitored = (machine: string, part: Part<"memory">) => ({ machine, vmm: { ...xenPv, memory: [part] } });
     const machine = { ...loadMachine("machines/xeon-2.4-sosp03.yaml"), numbers: [] };
     const of = (part: Part<"memory">) => freeParameters([machine], [monitored("xeon-2.4-sosp03", part)], 4);
     const kept = of(guessed());
