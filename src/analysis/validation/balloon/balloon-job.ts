@@ -16,10 +16,7 @@ import { CompilerFiles, type CompilerTrace, KIND_SHIFT, PAGE_MASK, PageKind } fr
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import {
   PAGES_PER_MIB,
-  CACHED_PAGES,
   SERVICES,
-  SERVICE_PAGES,
-  STARTING_PAGES,
   STARTING_KERNEL_PAGES,
   COMPILER_AT,
   SHORT_AT,
@@ -31,6 +28,7 @@ import {
   COMPILER_FILES_AT,
   guestShape,
   type GuestSize,
+  type MeasuredGuest,
 } from "./measured-guest.ts";
 import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
@@ -63,7 +61,7 @@ const COMPILER_KERNEL_PAGES = 100;
 
 /** A step through all of them that jumps: it has no divisor in common with their number. */
 const SCATTER = 323;
-/** Assumed: every second each service wakes up and uses four pages of its 245. */
+/** Assumed: every second each service wakes up and uses four of its pages. */
 const WAKE_NS = 1e9;
 const WAKE_PAGES = 4;
 
@@ -82,6 +80,7 @@ class BalloonJob {
   /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
   readonly #files: CompilerFiles;
   readonly #random: RandomStream;
+  readonly #guest: MeasuredGuest;
   readonly #starts: boolean;
   #startingKernel: readonly number[] = [];
   #nextWake = WAKE_NS;
@@ -92,7 +91,7 @@ class BalloonJob {
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
     this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
-    const shape = guestShape(size.bootedMib, this.#files.end);
+    const shape = guestShape(size, this.#files.end);
     this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
     const reclaim = this.#memory.pages.replacement;
@@ -101,7 +100,8 @@ class BalloonJob {
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
-    this.#starts = size.balloonedToMib === size.bootedMib;
+    this.#guest = size.guest;
+    this.#starts = size.starts;
     this.#startServices();
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     this.#memory.balloon.poll(balloon, balloon);
@@ -126,10 +126,11 @@ class BalloonJob {
 
   #startServices(): void {
     const { anonymous, cache, pages } = this.#memory;
+    const { servicePages, cachedPages } = this.#guest;
     for (let service = 1; service <= SERVICES; service++) {
       pages.group = service;
-      for (let page = 0; page < SERVICE_PAGES; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
-      const files = Math.floor(CACHED_PAGES / SERVICES);
+      for (let page = 0; page < servicePages[service - 1]; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
+      const files = Math.floor(cachedPages / SERVICES);
       const first = (service - 1) * files;
       for (let page = first; page < first + files; page++) cache.visit(page, first, first + files, page % 2 === 0);
     }
@@ -141,18 +142,19 @@ class BalloonJob {
   }
 
   #useStarting(): void {
-    for (let page = 0; page < STARTING_PAGES; page++)
+    for (let page = 0; page < this.#guest.startingPages; page++)
       this.#memory.anonymous.write(STARTING * ANONYMOUS_PAGES + page, 1);
   }
 
   /** They use what they have, in no order, and end. */
   #endStarting(): void {
     if (!this.#starts) return;
-    for (let page = 0; page < STARTING_PAGES; page++) {
-      const any = (page * SCATTER) % STARTING_PAGES;
+    const { startingPages } = this.#guest;
+    for (let page = 0; page < startingPages; page++) {
+      const any = (page * SCATTER) % startingPages;
       this.#memory.anonymous.read(STARTING * ANONYMOUS_PAGES + any);
     }
-    this.#discard(STARTING * ANONYMOUS_PAGES, STARTING_PAGES);
+    this.#discard(STARTING * ANONYMOUS_PAGES, startingPages);
     this.#giveKernel(this.#startingKernel);
   }
 
@@ -160,7 +162,7 @@ class BalloonJob {
     this.#nextWake += WAKE_NS;
     for (let service = 1; service <= SERVICES; service++) {
       for (let i = 0; i < WAKE_PAGES; i++) {
-        this.#memory.anonymous.read(service * ANONYMOUS_PAGES + this.#random.below(SERVICE_PAGES));
+        this.#memory.anonymous.read(service * ANONYMOUS_PAGES + this.#random.below(this.#guest.servicePages[service - 1]));
       }
     }
   }
@@ -216,7 +218,7 @@ class BalloonJob {
   *#startProcess(pages: number): Generator<StepTime> {
     const { anonymous, cache } = this.#memory;
     for (let page = 0; page < SHELL_PAGES; page++) anonymous.write(SHORT_AT + page, 1);
-    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, CACHED_PAGES, page % 2 === 0);
+    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, this.#guest.cachedPages, page % 2 === 0);
     yield this.#step();
     for (let page = 0; page < pages; page++) anonymous.write(SHORT_AT + SHELL_PAGES + page, 1);
     yield this.#step();
