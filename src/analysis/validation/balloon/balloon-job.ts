@@ -21,7 +21,7 @@ import {
   COMPILER_AT,
   SHORT_AT,
   ANONYMOUS_PAGES,
-  STARTING,
+  STARTING_AT,
   FILE_PAGES,
   DATA_AT,
   TOOLS_AT,
@@ -154,8 +154,7 @@ class BalloonJob {
   }
 
   #useStarting(): void {
-    for (let page = 0; page < this.#guest.startingPages; page++)
-      this.#memory.anonymous.write(STARTING * ANONYMOUS_PAGES + page, 1);
+    for (let page = 0; page < this.#guest.startingPages; page++) this.#memory.anonymous.write(STARTING_AT + page, 1);
   }
 
   /** They use what they have, in no order, and end. */
@@ -164,9 +163,9 @@ class BalloonJob {
     const { startingPages } = this.#guest;
     for (let page = 0; page < startingPages; page++) {
       const any = (page * SCATTER) % startingPages;
-      this.#memory.anonymous.read(STARTING * ANONYMOUS_PAGES + any);
+      this.#memory.anonymous.read(STARTING_AT + any);
     }
-    this.#discard(STARTING * ANONYMOUS_PAGES, startingPages);
+    this.#discard(STARTING_AT, startingPages);
     this.#giveKernel(this.#startingKernel);
   }
 
