@@ -12,7 +12,15 @@ import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
 import { PageUse } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
 import { ContentIds } from "../../../machine/content-ids.ts";
-import { CompilerFiles, type CompilerTrace, KIND_SHIFT, PAGE_MASK, PageKind } from "./compiler-trace.ts";
+import {
+  COMPILATIONS,
+  type Compilation,
+  CompilerFiles,
+  type CompilerTrace,
+  KIND_SHIFT,
+  PAGE_MASK,
+  PageKind,
+} from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import {
   PAGES_PER_MIB,
@@ -46,18 +54,6 @@ const BENCH_PAGES = 15_360;
 const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const PASSES = 3;
-/**
- * What is compiled: lapi.c, lauxlib.c, lbaselib.c, lcode.c. The run of the compiler was recorded for the first. The others go through the
- * same phases with fewer or more instructions and private pages, in proportion to the time and the page faults that gcc takes for each
- * where memory is plenty and nothing else runs (docs/balloon-job): 956, 675, 417, 967 ms, and of 4,600 faults 939 fewer, 1,490 fewer, 283 more.
- */
-const COMPILES = [
-  { instructions: 1, privatePages: 1 },
-  { instructions: 675 / 956, privatePages: (3371 - 939) / 3371 },
-  { instructions: 417 / 956, privatePages: (3371 - 1490) / 3371 },
-  { instructions: 967 / 956, privatePages: (3371 + 283) / 3371 },
-] as const;
-type Compile = (typeof COMPILES)[number];
 
 /** Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty (docs/balloon-job). */
 const SHELL_PAGES = 37;
@@ -209,7 +205,7 @@ class BalloonJob {
     }
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
-    for (const compile of COMPILES) yield* this.#compile(compile);
+    for (const compile of COMPILATIONS) yield* this.#compile(compile);
   }
 
   /**
@@ -237,7 +233,7 @@ class BalloonJob {
     yield this.#step();
   }
 
-  *#compile(compile: Compile): Generator<StepTime> {
+  *#compile(compile: Compilation): Generator<StepTime> {
     const { cache } = this.#memory;
     const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
     yield* this.#startProcess(TOOL_PRIVATE_PAGES / 4);
@@ -254,7 +250,7 @@ class BalloonJob {
     yield this.#step();
   }
 
-  *#runCompiler({ instructions, privatePages }: Compile): Generator<StepTime> {
+  *#runCompiler({ instructions, privatePages }: Compilation): Generator<StepTime> {
     const { windows: words, windowInstructions } = this.#trace;
     for (let at = 0; at < words.length; ) {
       const end = at + 1 + words[at];

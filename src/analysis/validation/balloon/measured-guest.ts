@@ -51,7 +51,7 @@ export interface MeasuredGuest {
  * the same services.
  */
 const GROUP_PAGES = [334, 315, 291, 252, 328, 256, 121, 62, 35];
-/** Pages of files charged to each. */
+/** Pages of files charged to each, after the caches have been dropped. */
 const GROUP_FILES = [2500, 37, 198, 306, 838, 289, 215, 12, 171];
 export const SERVICES = GROUP_PAGES.length;
 
@@ -77,6 +77,7 @@ export const SECOND_GUEST: MeasuredGuest = {
   startingPages: 928,
 };
 
+/** Kernel memory of the processes of the start-up. */
 export const STARTING_KERNEL_PAGES = 200;
 /** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */
 export const COMPILER_AT = 16_384;
@@ -91,7 +92,7 @@ export const FILE_PAGES = 13_568;
 /** The files of the other programs and headers: with cc1's, what the guest reads for the compilers at 256 MiB. */
 const TOOL_PAGES = 1_200;
 
-/** Files of the guest: those that services map, those that are read, the compiler, other programs. */
+/** Files of the guest: those that services map, of which there is room for so many pages, those that are read, other programs, the compiler. */
 export const DATA_AT = 8192;
 export const TOOLS_AT = DATA_AT + FILE_PAGES;
 export const COMPILER_FILES_AT = TOOLS_AT + TOOL_PAGES;
