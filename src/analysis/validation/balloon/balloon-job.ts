@@ -133,7 +133,7 @@ class BalloonJob {
 
   #startServices(): void {
     const { anonymous, cache, pages } = this.#memory;
-    const { servicePages, cachedPages } = this.#guest;
+    const { servicePages, cachedPages, startingPages } = this.#guest;
     let first = 0;
     for (let service = 1; service <= SERVICES; service++) {
       pages.group = service;
@@ -143,14 +143,10 @@ class BalloonJob {
       first = end;
     }
     if (this.#starts) {
-      this.#useStarting();
+      for (let page = 0; page < startingPages; page++) anonymous.write(STARTING_AT + page, 1);
       this.#startingKernel = this.#takeKernel(STARTING_KERNEL_PAGES);
     }
     pages.group = 0;
-  }
-
-  #useStarting(): void {
-    for (let page = 0; page < this.#guest.startingPages; page++) this.#memory.anonymous.write(STARTING_AT + page, 1);
   }
 
   /** They use what they have, in no order, and end. */
