@@ -38,8 +38,7 @@ const NO_PRESSURE =
 function counters(bench: Bench, bootedMib: number, balloonedToMib: number): PagingCounters {
   return bench.once(`balloon ${bootedMib} ${balloonedToMib}`, () => {
     const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
-    const starts = bootedMib === balloonedToMib;
-    return runBalloonJob({ guest: FIRST_GUEST, bootedMib, balloonedToMib, starts }, trace, SEED).wholeJob;
+    return runBalloonJob({ guest: FIRST_GUEST, bootedMib, balloonedToMib }, trace, SEED).wholeJob;
   });
 }
 

@@ -108,7 +108,7 @@ class BalloonJob {
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
     this.#guest = size.guest;
-    this.#starts = size.starts;
+    this.#starts = size.balloonedToMib === size.bootedMib;
     this.#startServices();
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     this.#memory.balloon.poll(balloon, balloon);
@@ -149,7 +149,7 @@ class BalloonJob {
     pages.group = 0;
   }
 
-  /** They use what they have, in no order, and end. */
+  /** They use what they have, in no order, and end: as seen, when the files have been read (docs/balloon-job). */
   #endStarting(): void {
     if (!this.#starts) return;
     const { startingPages } = this.#guest;
@@ -195,10 +195,8 @@ class BalloonJob {
   }
 
   *#readAndCompile(): Generator<StepTime> {
-    for (let pass = 0; pass < PASSES; pass++) {
-      if (pass === PASSES - 1) this.#endStarting();
-      yield* this.#readFiles();
-    }
+    for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles();
+    this.#endStarting();
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
     for (const compile of COMPILATIONS) yield* this.#compile(compile);

@@ -6,8 +6,6 @@ export interface GuestSize {
   readonly bootedMib: number;
   /** Less than bootedMib: the balloon takes the rest before the job begins. */
   readonly balloonedToMib: number;
-  /** Processes of the start-up are still there. */
-  readonly starts: boolean;
 }
 
 export const PAGES_PER_MIB = 256;
@@ -41,7 +39,7 @@ export interface MeasuredGuest {
   /** By control group. */
   readonly cachedPages: readonly number[];
   readonly servicePages: readonly number[];
-  /** Processes of the start-up that end during the job; when a balloon has been inflated first, they may have ended before. */
+  /** Processes of the start-up that end during the job; when a balloon has been inflated first, they end before memory is short. */
   readonly startingPages: number;
 }
 
