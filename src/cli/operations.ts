@@ -37,12 +37,14 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
 };
 
 /** A line for each VMM: what was not measured, and the reasons without repetitions. */
-function notMeasuredLines({ notMeasured }: OperationTable): string[] {
+function notMeasuredLines({ operations, notMeasured }: OperationTable): string[] {
   const vmms = [...new Set(notMeasured.map(({ vmm }) => vmm))];
   return vmms.map((name) => {
     const missing = notMeasured.filter(({ vmm }) => vmm === name);
-    const reasons = [...new Set(missing.map(({ reason }) => reason))];
-    return `not measured on ${name}: ${missing.map(({ operation }) => operation).join(", ")} (${reasons.join("; ")})`;
+    const reasons = [...new Set(missing.map(({ reason }) => reason))].join("; ");
+    const isMeasured = Object.values(operations).some((byVmm) => name in byVmm);
+    if (!isMeasured && missing.length > 1) return `nothing measured on ${name}: ${reasons}`;
+    return `not measured on ${name}: ${missing.map(({ operation }) => operation).join(", ")} (${reasons})`;
   });
 }
 

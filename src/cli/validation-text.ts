@@ -13,6 +13,7 @@ import {
   parameterSentence,
   parameterTable,
   roleTable,
+  spread,
 } from "../report/validation-tables.ts";
 import { textTable } from "./text-table.ts";
 
@@ -42,7 +43,7 @@ function rowTable(
   const first = (id: string, quantity: string): string => `${id.padEnd(width)}  ${quantity}`;
   const header = [first("figure", "quantity"), "published", "simulated", "unit", "error, %", "role", "miss"];
   const lines = rows.map((row) => [
-    first(row.id, row.quantity),
+    first(row.id, `${row.quantity}${spread(row)}`),
     figure(row.published),
     row.simulated === null ? "-" : figure(row.simulated),
     row.unit,

@@ -13,8 +13,8 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best;
 }
 
-/** As many as a question can name. */
-const MOST_BEGINNINGS = 3;
+/** As many as a question names within its sentence; more are a list. */
+const MOST_IN_SENTENCE = 3;
 
 /** `did you mean "x"?`, or what begins like that, or a list of what there is when nothing is near. */
 export function suggestion(name: string, candidates: readonly string[]): string {
@@ -22,9 +22,8 @@ export function suggestion(name: string, candidates: readonly string[]): string 
   if (nearest !== undefined) return `did you mean "${nearest}"?`;
   const start = name.toLowerCase();
   const longer = start.length < 2 ? [] : candidates.filter((one) => one.toLowerCase().startsWith(start)).sort();
-  if (longer.length > 0 && longer.length <= MOST_BEGINNINGS) {
-    return `did you mean ${longer.map((one) => `"${one}"`).join(" or ")}?`;
-  }
+  if (longer.length > MOST_IN_SENTENCE) return `did you mean one of: ${longer.join(", ")}?`;
+  if (longer.length > 0) return `did you mean ${longer.map((one) => `"${one}"`).join(" or ")}?`;
   return `expected one of: ${[...candidates].sort().join(", ")}`;
 }
 

@@ -37,7 +37,7 @@ export class FileIo implements PageOwner, AccessObserver {
 
   /** Fill the cache before anything is measured. */
   preload(pages: number): void {
-    for (let page = 0; page < pages; page++) this.#insert(page);
+    for (let page = 0; page < pages; page++) this.#insert(page, true);
   }
 
   read(start: number, pages: number): void {
@@ -62,7 +62,7 @@ export class FileIo implements PageOwner, AccessObserver {
       machine.cpu.runKernel(paths["write-file-page"], 1);
       const page = this.filePage(start + done);
       const cached = this.cache.find(page);
-      const frame = cached === -1 ? this.#insert(page) : cached;
+      const frame = cached === -1 ? this.#insert(page, false) : cached;
       this.cache.markDirty(page);
       this.#context.highMemory?.map(page, frame);
       pageWork.copyBytes(PAGE_BYTES);
@@ -107,8 +107,9 @@ export class FileIo implements PageOwner, AccessObserver {
     return Evicted.Safe;
   }
 
-  #insert(page: number): number {
-    const frame = this.#context.takeFrame(PageUse.File, page);
+  /** `fromDisk`: that is where its contents come from, without the kernel's doing. */
+  #insert(page: number, fromDisk: boolean): number {
+    const frame = this.#context.takeFrame(PageUse.File, page, fromDisk);
     this.cache.insert(page, frame);
     this.#context.highMemory?.take(page);
     return frame;
@@ -135,10 +136,10 @@ export class FileIo implements PageOwner, AccessObserver {
     let count = 1;
     while (count < limit && this.cache.frameOf(page + count) === -1) count++;
     const { frames } = this.#context;
-    const first = this.#insert(page);
+    const first = this.#insert(page, true);
     // A second reference keeps the page from being reclaimed for those that follow.
     frames.share(first);
-    for (let next = 1; next < count; next++) this.#insert(page + next);
+    for (let next = 1; next < count; next++) this.#insert(page + next, true);
     this.blocks.transferAndWait(page, count, false);
     frames.release(first);
     return first;

@@ -43,6 +43,6 @@ export interface KernelContext {
   readonly highMemory?: HighMemory;
   /** Address spaces by number. */
   readonly spaces: Map<number, AddressSpace>;
-  /** {@link GuestPages.allocate}, and an error when there is none. */
-  takeFrame(use: number, item: number): number;
+  /** {@link GuestPages.allocate}, and an error when there is none. `byDevice`: it is not the kernel that will write to it. */
+  takeFrame(use: number, item: number, byDevice?: boolean): number;
 }

@@ -6,8 +6,7 @@
  * Linux 2.4.20 ran (docs/kernel-operations/linux-2.4, validation/linux-2.4.20-counts.json), apart from those said to be
  * estimated from the path through the source; `select` is that of lmbench, on 100 TCP descriptors. Flag writes are counted
  * in the source of Linux 2.4.22, configured for one processor and without debugging, and agree with those that ran; what it
- * executes
- * besides when it is configured for several: kernel-locks.ts.
+ * executes besides when it is configured for several: kernel-locks.ts.
  */
 import { InputError } from "../core/input-error.ts";
 import { cause } from "../core/ledger.ts";

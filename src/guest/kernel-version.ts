@@ -221,7 +221,10 @@ const RED_HAT_7_2: KernelVersion = {
   dirty: { background: 30, stop: 30, throttle: 60, of: "inactive" },
 };
 
-/** Fedora Core 5 has Linux 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use kmap_atomic. */
+/**
+ * Fedora Core 5 has Linux 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
+ * kmap_atomic. What else that does otherwise than 2.4 is left out.
+ */
 const FEDORA_CORE_5: KernelVersion = { ...KERNEL_VERSIONS["linux-2.4"], mapsEachCopy: true };
 
 const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {

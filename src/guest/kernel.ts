@@ -96,7 +96,7 @@ export class GuestKernel {
       pages: pages ?? new PageWork(profile, machine.meter),
       frames: this.frames,
       spaces: new Map(),
-      takeFrame: (use, item) => this.#takeFrame(use, item),
+      takeFrame: (use, item, byDevice = false) => this.#takeFrame(use, item, byDevice),
     };
     this.#context = {
       ...context,
@@ -277,6 +277,7 @@ export class GuestKernel {
   #readText(count: number): void {
     const window = this.#context.version.faultAroundPages;
     const texts = this.#current.regions.filter(({ kind }) => kind === "text");
+    if (texts.length === 0) return;
     const code = texts.reduce((longest, next) => (sizeOfRegion(next) > sizeOfRegion(longest) ? next : longest));
     const first = Math.ceil(code.start / window) * window;
     for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false);
@@ -287,10 +288,10 @@ export class GuestKernel {
     for (const page of this.#processes.privatePages(this.#current, first, count)) this.#visit(page, true, byKernel);
   }
 
-  #takeFrame(use: number, item: number): number {
+  #takeFrame(use: number, item: number, byDevice = false): number {
     const frame = this.frames.allocate(use, item);
     if (frame === -1) throw new OutOfMemory(this.#shape);
-    this.#machine.mmu.reuse(frame, this.#pageStores);
+    this.#machine.mmu.reuse(frame, byDevice ? 0 : this.#pageStores);
     return frame;
   }
 }

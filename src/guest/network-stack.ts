@@ -1,7 +1,7 @@
 /**
  * TCP traffic as the guest kernel handles it: segments of one packet each (or larger ones, for a device that cuts them up),
- * data copied between user and kernel. Every second packet of a transfer is acknowledged by a packet
- * without data, which takes the same path through the kernel.
+ * data copied between user and kernel. Every second packet of a transfer is acknowledged by a packet without data, which
+ * takes the same path through the kernel.
  */
 import { cause } from "../core/ledger.ts";
 import { HEADER_BYTES, MTU, PACKETS_PER_ACKNOWLEDGEMENT, SOCKET_BUFFER } from "../machine/network-link.ts";

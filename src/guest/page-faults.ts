@@ -172,7 +172,7 @@ export class PageFaults {
   #swapIn(space: AddressSpace, page: number, slot: number, flags: number): void {
     const { machine, paths, pages } = this.#context;
     machine.cpu.runKernel(paths["page-fault"], 1);
-    const frame = this.#context.takeFrame(PageUse.Anonymous, page);
+    const frame = this.#context.takeFrame(PageUse.Anonymous, page, true);
     this.#files.blocks.transferAndWait(this.#files.cache.size + slot, 1, false);
     pages.swapIn(slot, frame);
     this.#swap.release(slot);

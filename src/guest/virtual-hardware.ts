@@ -58,7 +58,7 @@ export type EntryChange = "set" | "protect" | "modify";
 export interface Mmu {
   /** Set: entries of user memory come back with the global bit, which the kernel has not set, and so takes for a change of its own. */
   readonly marksGlobal?: true;
-  /** Set: a kernel made for this VMM does not leave a page mapped through which it has only looked at it; others wait until the entry is used again. */
+  /** Set: a kernel made for this VMM clears the entry through which it has copied a page at once; others leave it until they use it again. */
   readonly clearsWindows?: true;
   /** User code visits a virtual page. Returns the machine frame, or {@link GUEST_FAULT}. */
   access(page: number, write: boolean): number;
@@ -72,7 +72,7 @@ export interface Mmu {
    * ordinary memory of it again.
    */
   useAsTable(frame: number, level: number, root: number): void;
-  /** The kernel puts a frame to a new use and writes all of it, with so many instructions. */
+  /** The kernel puts a frame to a new use, and all of it is written: by so many of its instructions, or, with 0, by a device. */
   reuse(frame: number, instructions: number): void;
   readEntry(table: number, index: number): number;
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void;

@@ -74,7 +74,7 @@ export class Disk implements DiskDevice {
   sweep(now: number, page: number, pages: number): number {
     const gap = page - this.#nextPage;
     const passing = gap < 0 ? Infinity : Math.round(gap * this.#cyclesPerPage);
-    return this.#access(now, page, pages, Math.min(passing, gap === 0 ? 0 : this.#move(page)));
+    return this.#access(now, page, pages, Math.min(passing, this.#move(page)));
   }
 
   /**

@@ -59,9 +59,10 @@ function rulesSection(): Section {
         "Work that a source does not describe in full (the servers of Waldspurger's Figure 8, the files of dbench) is assumed, and " +
           "the rows say so where it matters; numbers of work are not among the free parameters.",
         "What may be calibrated: the native column of a source gives the guest kernel's own path lengths, one number for each " +
-          "operation; a VMM has at most six primitive costs, from the simplest rows. Nothing is calibrated on an application.",
+          "operation; a VMM may have at most six primitive costs and parameters of parts, from the simplest rows. Nothing is calibrated on an application.",
         "Free parameters are all numbers of the machine profiles, and the times of the measured balloon job, that are not taken as " +
-          "such from a source: calibrated ones and assumed ones. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
+          "such from a source: calibrated ones and assumed ones; and the calibrated parameters of the parts of VMMs, but not the " +
+          "assumed ones, whose number is given apart. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
           "its own.",
         "Counted apart are the numbers that a native column gives: the profile has the published figure of bare metal, one for an " +
           "operation, and the path length is what is left of it when all else that the operation is charged is taken off; three " +

@@ -1,12 +1,12 @@
 /** What the report and docs/validation.md show of a validation. */
 import { groupBy } from "../analysis/results.ts";
-import { type FreeParameters, MOST_CALIBRATED } from "../analysis/validation/free-parameters.ts";
+import { type FreeParameters, MOST_CALIBRATED, PART_GROUP } from "../analysis/validation/free-parameters.ts";
 import { goals } from "../analysis/validation/goals.ts";
 import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
 import type { Ordering } from "../analysis/validation/orderings.ts";
 import type { ValidatedRow } from "../analysis/validation/validated-row.ts";
 import { type RoleSummary, summaryOf, type Validation } from "../analysis/validation/validation.ts";
-import { type Block, list, paragraph, type Table } from "./document.ts";
+import { type Block, figure, list, paragraph, type Table } from "./document.ts";
 
 const MISSING = "-";
 
@@ -43,7 +43,7 @@ export function rowTable(
     columns: ["id", "figure of the source", "system", "published", "simulated", "unit", "error, %", "role", "miss"],
     rows: rows.map((row) => [
       row.id,
-      `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}`,
+      `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}${spread(row)}`,
       row.system,
       row.published,
       row.simulated ?? MISSING,
@@ -55,6 +55,12 @@ export function rowTable(
     missed: new Set(rows.flatMap(({ id }, index) => (misses.has(id) ? [index] : []))),
     ...more,
   };
+}
+
+/** How far runs with different random numbers lie apart, where a row states their median. */
+export function spread({ runs }: ValidatedRow): string {
+  if (runs === undefined) return "";
+  return `, median of ${runs.length} runs: ${figure(Math.min(...runs))} to ${figure(Math.max(...runs))}`;
 }
 
 /** Why the rows of one source, or of all, miss. */
@@ -100,7 +106,7 @@ export function parameterTable({ groups, total, native }: FreeParameters): Table
   const sum = (of: "calibrated" | "assumed"): number => groups.reduce((count, group) => count + group[of], 0);
   return {
     kind: "table",
-    caption: "Free parameters: numbers of the machine profiles that are not taken as such from a source",
+    caption: "Free parameters: numbers that are not taken as such from a source",
     columns: ["numbers", "calibrated", "assumed", "apart: from native columns"],
     rows: [
       ...groups.map((group) => [group.name, group.calibrated, group.assumed, group.native]),
@@ -114,11 +120,11 @@ export function parameterTable({ groups, total, native }: FreeParameters): Table
   };
 }
 
-/** Whether no VMM has more calibrated primitive costs than it may. */
+/** Whether no VMM has more calibrated primitive costs and parameters than it may. */
 export function calibratedCostTable({ calibratedCosts }: FreeParameters): Table {
   return {
     kind: "table",
-    caption: `Calibrated primitive costs of each VMM, at most ${MOST_CALIBRATED}`,
+    caption: `Calibrated primitive costs of each VMM, with calibrated parameters of its parts, at most ${MOST_CALIBRATED}`,
     columns: ["machine", "VMM (CPU)", "number", "costs"],
     rows: calibratedCosts.map(({ machine, vmm, costs }) => [machine, vmm, costs.length, costs.join(", ")]),
     missed: new Set(calibratedCosts.flatMap(({ costs }, index) => (costs.length > MOST_CALIBRATED ? [index] : []))),
@@ -128,12 +134,15 @@ export function calibratedCostTable({ calibratedCosts }: FreeParameters): Table 
 export function parameterSentence({ summary }: Validation): string {
   const { machines, groups, total, native, published, derived, perPrediction, perPredictionWithNative } =
     summary.freeParameters;
+  const { assumedPartParameters } = summary.freeParameters;
   const jobs = groups.some(({ name }) => name.startsWith("times:")) ? " and the times of jobs without one" : "";
+  const parts = groups.some(({ name }) => name === PART_GROUP) ? " and the calibrated parameters of parts" : "";
   return (
-    `The profiles of ${machines.join(", ")}${jobs} have ${total} free parameters, ${published} numbers from sources and ` +
-    `${derived} that follow from another number, for ${summary.roles.prediction.rows} predictions${forEach(perPrediction)}. ` +
+    `The profiles of ${machines.join(", ")}${jobs}${parts} have ${total} free parameters, ${published} numbers from ` +
+    `sources and ${derived} that follow from another number, for ${summary.roles.prediction.rows} predictions${forEach(perPrediction)}. ` +
     `With the ${native} numbers that a native column gives, which are counted apart, there are ` +
-    `${total + native}${forEach(perPredictionWithNative)}.`
+    `${total + native}${forEach(perPredictionWithNative)}. Not counted are ${assumedPartParameters} assumed parameters of parts, ` +
+    "which are not numbers of a profile."
   );
 }
 

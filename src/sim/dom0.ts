@@ -7,16 +7,13 @@ import { DiskRequestKind } from "../guest/disk-requests.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { DriverDomain } from "../vmm/driver-domain.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
+import { DOM0_SWAP_PAGE } from "./disk-areas.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
-import { AREA_PAGES } from "./guest-jobs.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { TrueStatistics } from "./guest-statistics.ts";
 import type { GuestSurroundings } from "./host-guest.ts";
 import { hostDiskJob, type Waiter } from "./io-job.ts";
 import type { Vcpu } from "./vcpu.ts";
-
-/** Its swap device: no guest's area, nor where a VMM's swap space begins. */
-const FIRST_SWAP_PAGE = AREA_PAGES / 2;
 
 export class Dom0 {
   readonly memory: GuestMemory;
@@ -72,7 +69,7 @@ export class Dom0 {
     for (let i = 0; i < requests.length; i++) {
       const write = requests.kind(i) === DiskRequestKind.SwapWrite;
       const reader = write ? undefined : waiter;
-      const first = FIRST_SWAP_PAGE + requests.first(i);
+      const first = DOM0_SWAP_PAGE + requests.first(i);
       devices.submit(hostDiskJob(reader, first, requests.pages(i), write), this.#around.now());
     }
     requests.clear();

@@ -1,13 +1,11 @@
 /** Jobs of a guest: disk requests of its own and of the VMM on its behalf, and packets, on their way to the devices. */
 import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
+import { guestAreaPage } from "./disk-areas.ts";
 import type { GuestOperations } from "./guest-operations.ts";
 import type { MemoryStall } from "./guest-statistics.ts";
 import { hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
-
-/** Areas of the disk, in pages: the VMM's swap space, then for each guest one for files and one for its swap device. */
-export const AREA_PAGES = 2 ** 26;
 
 /** Where what is to become a job has been recorded. */
 export interface JobSources {
@@ -88,7 +86,6 @@ export class GuestJobs {
     const write = requests.writes(i);
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
     host.payer.addVector(write ? this.#prices.diskWrite : this.#prices.diskRead);
-    const area = 1 + 2 * this.#guest + (swap ? 1 : 0);
     const backend = write ? this.#prices.diskWriteBackend : this.#prices.diskReadBackend;
     const stalls = swap && waiter !== undefined && waiter === running;
     return {
@@ -97,7 +94,7 @@ export class GuestJobs {
       waiter: stalls ? this.#stall.watch(waiter) : waiter,
       backend,
       units: 1,
-      page: area * AREA_PAGES + requests.first(i),
+      page: guestAreaPage(this.#guest, swap) + requests.first(i),
       pages: requests.pages(i),
       write,
       bytes: 0,

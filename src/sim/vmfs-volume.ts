@@ -5,6 +5,7 @@
  * is taken or given back; with atomic test and set each file has one, and nobody else is kept out.
  */
 import type { VolumeSettings } from "../vmm/host-contract.ts";
+import { METADATA_PAGE } from "./disk-areas.ts";
 import type { Taken } from "./request-rings.ts";
 import { VolumeLock } from "./volume-lock.ts";
 
@@ -28,11 +29,7 @@ export interface VolumeHost {
   waited(cycles: number): void;
 }
 
-/**
- * Places of the metadata: in front of all virtual disks, far enough from them for the head to move, and beyond what else the host
- * has there (its swap space).
- */
-export const METADATA_PAGE = 3 * 2 ** 24;
+/** Places of the metadata. */
 const LOCK_PAGE = METADATA_PAGE;
 const JOURNAL_PAGE = METADATA_PAGE + 256;
 const JOURNAL_PAGES = 256;

@@ -227,7 +227,10 @@ class Draft {
       const ownParameters = slot === "memory" ? [] : Object.keys(this.#current(slot).definition.parameters);
       const candidates = [...this.#names(slot), ...ownParameters];
       const kind = ownParameters.length === 0 ? "part" : "part or parameter";
-      this.#complain(`unknown ${kind} "${name}" in slot ${slot}; ${suggestion(name, candidates)}`);
+      const others = this.#available.filter((part) => part.slot === slot && camelCase(name) in part.parameters);
+      const owners = others.map((part) => part.name).join(" and ");
+      const hint = owners === "" ? suggestion(name, candidates) : `it is a parameter of ${owners}`;
+      this.#complain(`unknown ${kind} "${name}" in slot ${slot}; ${hint}`);
     }
     return found;
   }

@@ -36,6 +36,7 @@ const COUNTED: ReadonlySet<string> = new Set([
   "reads",
   "requests",
   "samples",
+  "stores",
   "tables",
   "translation units",
   "updates",

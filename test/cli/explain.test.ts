@@ -101,6 +101,10 @@ describe("vmmbench explain", () => {
   const wrong: readonly [string[], string][] = [
     [["forkproc"], 'machine "xeon-2.4-sosp03" has no operation "forkproc"; did you mean "fork-proc"?'],
     [["10k"], 'machine "xeon-2.4-sosp03" has no operation "10k"; did you mean "10k-create" or "10k-delete"?'],
+    [
+      ["tcp"],
+      'machine "xeon-2.4-sosp03" has no operation "tcp"; did you mean one of: tcp-receive-1500, tcp-receive-500, tcp-transmit-1500, tcp-transmit-500?',
+    ],
     [["fork-proc", "--vmm", "native,exs"], 'there is no VMM "exs"; did you mean "esx"?'],
     [["fork-proc", "--vmm", ","], '--vmm: a name is empty in ","; expected names like --vmm native,esx'],
     [
@@ -136,6 +140,21 @@ describe("vmmbench explain", () => {
       expect(stderr).toBe('--vmm: a name is empty in " ,"; expected names like --vmm native,esx\n');
     },
   );
+
+  it("like operations says once why there is nothing of a VMM, and does without", async () => {
+    const { code, stdout, stderr } = await vmmbench([
+      "operations",
+      "--only",
+      "null-call,fork-proc",
+      "--vmm",
+      "native,kvm",
+    ]);
+    expect([code, stderr]).toEqual([
+      0,
+      'nothing measured on kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit\n',
+    ]);
+    expect(stdout).toMatch(/^null-call +1,080 +-$/m);
+  });
 
   it.each(wrong)("is told what is wrong with: %j", async (words, sentence) => {
     const { code, stdout, stderr } = await vmmbench(["explain", ...words]);

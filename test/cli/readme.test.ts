@@ -32,6 +32,16 @@ it("has an example of a new VMM that runs as printed, in under 40 lines", () => 
   expect(tight?.metrics.memory_ballooned_mib).toBeGreaterThan(200);
 });
 
+it("shows the steps of a page fault as they are printed, with the sums so far left out", () => {
+  const printed = vmmbench("explain", "page-fault", "--vmm", "native,esx").split("\n");
+  const steps = block("text", "cycles ").trimEnd().split("\n");
+  expect(steps.length).toBeGreaterThan(15);
+  const first = printed.findIndex((line) => line.startsWith(steps[0]));
+  expect(printed.slice(first, first + steps.length).map((line) => line.slice(0, steps[0].length).trimEnd())).toEqual(
+    steps,
+  );
+});
+
 it("has an example of a matrix that is valid as printed", () => {
   writeFileSync(join(folder, "sharing.yaml"), block("yaml"));
   expect(vmmbench("check", "sharing.yaml")).toContain("sharing.yaml: ");

@@ -172,13 +172,13 @@ describe("a machine", () => {
     const names = numbers.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(["network-interrupts.held", "network-interrupts.delay"]));
     const polled = "network-interrupts: { packets: 1, polled: true, kind: assumed, source: S }\n";
-    expect(loadMachine(write("m.yaml", MACHINE + polled)).profile.network).toEqual({
-      megabitsPerSecond: 1000,
-      interfaces: 1,
-      packetsPerInterrupt: 1,
-      polled: true,
-      delayUs: 0,
-    });
+    const atOnce = { megabitsPerSecond: 1000, interfaces: 1, packetsPerInterrupt: 1, delayUs: 0 };
+    expect(loadMachine(write("m.yaml", MACHINE + polled)).profile.network).toEqual({ ...atOnce, polled: true });
+    const not = polled.replace("true", "false");
+    expect(loadMachine(write("m.yaml", MACHINE + not)).profile.network).toEqual(atOnce);
+    expect(problems(() => loadMachine(write("m.yaml", MACHINE + polled.replace("true", "maybe"))))[0]).toContain(
+      'network-interrupts.polled: expected true or false, found "maybe"',
+    );
   });
 
   test("takes over from its base what it does not give, and says so", () => {

@@ -134,6 +134,11 @@ describe("changing a VMM", () => {
       { "allocation.idleMemoryTaxx": 1 },
       'allocation.idleMemoryTaxx: unknown part or parameter "idleMemoryTaxx" in slot allocation; did you mean "idleMemoryTax"?',
     ],
+    [
+      { "allocation.balloon": "on" },
+      'unknown part or parameter "balloon" in slot allocation; it is a parameter of static-partition',
+    ],
+    [{ "memory.batch": 1 }, 'unknown part "batch" in slot memory; it is a parameter of page-sharing'],
     [{ "allocation.idleMemoryTax": 2 }, "expected a number from 0 to 1, not 2"],
     [{ "allocation.idleMemoryTax": Number.NaN }, "expected a number from 0 to 1, not NaN"],
     [{ "allocation.idleMemoryTax": "75%" }, 'expected a number from 0 to 1, not "75%"'],

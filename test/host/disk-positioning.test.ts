@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Disk } from "../../src/machine/disk.ts";
+import { PAGE_BYTES } from "../../src/machine/page.ts";
+import { DOM0_SWAP_PAGE, guestAreaPage, METADATA_PAGE } from "../../src/sim/disk-areas.ts";
 
 const MEGAHERTZ = 1000;
 const MEAN_US = 7700;
@@ -50,4 +52,15 @@ describe("positioning of a disk", () => {
     );
     expect(move(5, 5, stroke)).toBe(0);
   });
+});
+
+it("takes the mean between any two areas of a host's disk, on the largest that a machine may have", () => {
+  const stroke = { positioningUs: FULL_US, pages: (256 * 2 ** 30) / PAGE_BYTES };
+  const guests = [0, 1, 300].flatMap((guest) => [guestAreaPage(guest, false), guestAreaPage(guest, true)]);
+  const areas = [0, DOM0_SWAP_PAGE, METADATA_PAGE, ...guests];
+  for (const from of areas) {
+    for (const to of areas) {
+      if (from !== to) expect(move(1 + from, 1 + to, stroke)).toBe(MEAN_US * MEGAHERTZ);
+    }
+  }
 });

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { CellOutcome } from "../../src/sim/cell.ts";
+import { PAGE_BYTES } from "../../src/machine/page.ts";
+import { HostDevices } from "../../src/sim/host-devices.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { HostWatch } from "../../src/sim/host-watch.ts";
 import type { MeasureOperations } from "../../src/sim/operation-prices.ts";
@@ -193,6 +195,22 @@ it("dom0's swap device is behind no back end: Satori does not see it", () => {
   expect(metrics.dom0_swap_ins).toBeGreaterThan(100 * MIB);
   expect(cycles["vmm.page-sharing.share"]).toBeUndefined();
   expect(simulation.host.frames.shared).toBe(0);
+});
+
+it("dom0's swap device is as far from all guests' areas as these are from each other", () => {
+  // The largest disk that a machine may have (schemas/machine.schema.json): pages of different areas are never on it together.
+  const largest = (256 * 2 ** 30) / PAGE_BYTES;
+  const submit = vi.spyOn(HostDevices.prototype, "submit");
+  const dom0 = dom0Memory({ processesMib: 200, swapMib: 400 });
+  run(
+    { ...xenPv, memory: [dom0, ...xenPv.memory], allocation: xl() },
+    [guest(), guest(), guest(10e6)],
+    2 * PAGES + 16 * MIB,
+  );
+  const places = submit.mock.calls.map(([{ page }]) => page % largest);
+  submit.mockRestore();
+  expect(places.length).toBeGreaterThan(100);
+  expect(Math.max(...places)).toBeLessThan(400 * MIB);
 });
 
 describe("other policies and dom0", () => {

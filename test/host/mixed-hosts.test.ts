@@ -3,10 +3,11 @@
  * balloons, swapping, VMs that are moved away. Nothing hangs, no cycle is lost, and the same host does the same again.
  */
 import * as fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
+import { LookAhead } from "../../src/sim/look-ahead.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
@@ -160,5 +161,18 @@ it("does all work, accounts for every cycle, and does the same again", () => {
       expect(short.metrics.elapsed_ms).toBeLessThan(outcome.metrics.elapsed_ms);
     }),
     { numRuns: 20, seed: 7 },
+  );
+}, 120_000);
+
+it("does the same without looking ahead", () => {
+  fc.assert(
+    fc.property(hosts, (description) => {
+      const [looking] = run(description, LONG_US);
+      const at = vi.spyOn(LookAhead.prototype, "at").mockImplementation(({ next }) => next + 1);
+      const [blind] = run(description, LONG_US);
+      at.mockRestore();
+      expect(blind).toEqual(looking);
+    }),
+    { numRuns: 10, seed: 8 },
   );
 }, 120_000);

@@ -19,6 +19,8 @@ interface Nodes {
   list: Node[];
   /** There have been several. */
   isChain: boolean;
+  /** When all were looked at last. */
+  prunedAt: number;
 }
 
 interface Page {
@@ -42,6 +44,7 @@ export class NaiveKsm {
   scanned = 0;
   skipped = 0;
   cowBreaks = 0;
+  timeMs = 0;
   readonly #pages: Page[];
   readonly #settings: KsmSettings;
   readonly #stable = new Map<number, Nodes>();
@@ -162,7 +165,7 @@ export class NaiveKsm {
   }
 
   #findStable({ content = NaN }: Page): Node | undefined {
-    this.#comeBy(content, true);
+    if (this.#isUnnoticed()) return this.#comeBy(content, true);
     const nodes = this.#stable.get(content);
     return nodes === undefined ? undefined : this.#choose(content, nodes, true);
   }
@@ -170,7 +173,8 @@ export class NaiveKsm {
   /** Of the nodes that are looked at before one has room, or of all, those whose frame is gone go; the fullest of the others. */
   #choose(content: number, nodes: Nodes, prunes: boolean): Node | undefined {
     const { maxPageSharing, chainsPruneMs } = this.#settings;
-    const all = prunes && nodes.isChain && chainsPruneMs === 0;
+    const all = prunes && nodes.isChain && this.timeMs >= nodes.prunedAt + chainsPruneMs;
+    if (all) nodes.prunedAt = this.timeMs;
     const hasRoom = ({ frame, items }: Node): boolean => frame.mappers.size > 0 && items.size < maxPageSharing;
     const first = nodes.list.findIndex(hasRoom);
     const seen = all || first < 0 ? nodes.list : nodes.list.slice(0, first + 1);
@@ -183,20 +187,23 @@ export class NaiveKsm {
     return fullest;
   }
 
-  /** A search goes through the tree, if there is anything to notice there, and begins anew when a content has gone. */
-  #comeBy(content: number, prunes: boolean): void {
-    if (![...this.#stable.values()].some(isUnnoticed)) return;
-    const contents = this.#tree.path(orderOf(content)).map((order) => this.#contentAt(order));
-    for (const each of contents) {
+  /** There is a chain without nodes, or a node without a frame. */
+  #isUnnoticed(): boolean {
+    return [...this.#stable.values()].some(({ list }) => list.length === 0 || list.some(hasLostFrame));
+  }
+
+  /** A search goes through the tree, and begins anew when a content has gone. The node that it finds. */
+  #comeBy(content: number, prunes: boolean): Node | undefined {
+    for (const order of this.#tree.path(orderOf(content))) {
+      const each = this.#contentAt(order);
       const nodes = this.#stable.get(each);
-      if (nodes === undefined) continue;
-      this.#choose(each, nodes, prunes);
-      if (nodes.list.length === 0) {
-        this.#forget(each);
-        return this.#comeBy(content, prunes);
-      }
+      if (nodes === undefined) throw new Error("a content has gone without a search that begins anew");
+      const chosen = this.#choose(each, nodes, prunes);
+      if (nodes.list.length === 0) this.#forget(each);
       if (!this.#stable.has(each)) return this.#comeBy(content, prunes);
+      if (each === content) return chosen;
     }
+    return undefined;
   }
 
   #contentAt(order: number): number {
@@ -217,14 +224,15 @@ export class NaiveKsm {
 
   /** A new node. */
   #addNode(content: number): Node {
-    this.#comeBy(content, false);
+    if (this.#isUnnoticed()) this.#comeBy(content, false);
     const node: Node = { frame: { content, mappers: new Set() }, items: new Set() };
     const nodes = this.#stable.get(content);
     if (nodes === undefined) {
-      this.#stable.set(content, { list: [node], isChain: false });
+      this.#stable.set(content, { list: [node], isChain: false, prunedAt: 0 });
       this.#tree.insert(orderOf(content));
     } else {
       nodes.list.unshift(node);
+      if (!nodes.isChain) nodes.prunedAt = this.timeMs;
       nodes.isChain = true;
     }
     return node;
@@ -272,9 +280,8 @@ export class NaiveKsm {
   }
 }
 
-/** There is a chain without nodes, or a node without a frame. */
-function isUnnoticed({ list }: Nodes): boolean {
-  return list.length === 0 || list.some(({ frame }) => frame.mappers.size === 0);
+function hasLostFrame({ frame }: Node): boolean {
+  return frame.mappers.size === 0;
 }
 
 /** The order of contents in the tree. */

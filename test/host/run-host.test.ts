@@ -42,11 +42,11 @@ function workload(
   return { name: "test", guest: { ...SHAPE, ...shape }, stream: stream.finish(), durationUs, warmupUs: 0 };
 }
 
-/** Milliseconds that ten reads from the disk and ten computations of 8 ms take a guest. */
 /** Every place on its disk is as far away as any other. */
 const { stroke, ...sameEverywhere } = profile.disk;
 const distant = { ...profile, disk: sameEverywhere };
 
+/** Milliseconds that ten reads from the disk and ten computations of 8 ms take a guest. */
 function mixedWork(threads: number): number {
   const work = workload(
     (stream) => {
@@ -180,7 +180,7 @@ describe("time", () => {
     const { positioningUs, megabytesPerSecond } = profile.disk;
     const transfer = 4096 / megabytesPerSecond / 1000;
     expect(metrics.elapsed_ms).toBeCloseTo(20 * (positioningUs / 1000 + transfer), 2);
-    // The first is anywhere, the others a few pages away: the far end takes twice as much more than the mean as they take less.
+    // The first is anywhere, the others a few pages away: half of what the far end takes more than the mean, they take less.
     const near = (3 * positioningUs - (stroke?.positioningUs ?? Number.NaN)) / 2;
     const close = runHost(single, profile, [work], 2048, free).metrics;
     expect(close.elapsed_ms).toBeCloseTo((positioningUs + 19 * near) / 1000 + 20 * transfer, 2);

@@ -48,12 +48,33 @@ function watch(vmm: Vmm, profile: MachineProfile, shape: Partial<typeof SMALL_GU
   return watched;
 }
 
-function forkAndExit({ kernel }: Watched, times: number): void {
+function forkAndExit({ kernel }: Pick<Watched, "kernel">, times: number): void {
   for (let time = 0; time < times; time++) {
     kernel.fork();
     kernel.exit();
   }
 }
+
+it("stores to pages that it copies to, not to those that a device fills", () => {
+  const { kernel, mmu } = watch(esx, PENTIUM_4, { residentFilePages: 0 });
+  const stores: number[] = [];
+  const reuse = mmu.reuse.bind(mmu);
+  mmu.reuse = (frame, instructions) => {
+    stores.push(instructions);
+    reuse(frame, instructions);
+  };
+  kernel.files.read(0, 40);
+  kernel.files.write(100, 3, false);
+  expect(stores).toEqual([...Array.from({ length: 40 }, () => 0), 512, 512, 512]);
+});
+
+it("runs a program without a page of code, and lets it fork", () => {
+  const { kernel } = watch(native, XEON);
+  kernel.fork();
+  kernel.exec(1);
+  forkAndExit({ kernel }, 1);
+  expect(() => kernel.exit()).not.toThrow();
+});
 
 it("makes no tables but the root for a further process of Linux 2.4, on every VMM and with every format", () => {
   for (const profile of [XEON, XEON_64]) {

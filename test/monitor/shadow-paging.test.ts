@@ -94,17 +94,22 @@ it("learns that a table is none any more from the first write that shows it", ()
 });
 
 it("takes the stores of a kernel that clears a table one by one for writes of its entries, until there are enough of them", () => {
-  for (const { instructions, stores } of [
+  for (const { instructions, stores, outOfSync = false } of [
     { instructions: 512, stores: 80 },
     { instructions: 79, stores: 79 },
     { instructions: 1, stores: 1 },
+    // What a device writes the VMM has written.
+    { instructions: 0, stores: 0 },
+    // Without its trace the table is free to write to.
+    { instructions: 512, stores: 4, outOfSync: true },
   ]) {
-    const { mmu, count } = guest();
+    const { mmu, count } = guest({ outOfSync });
     mmu.access(3, false);
     const before = ["vmm.shadow.trace", "hardware.trap", "vmm.trap"].map(count);
     mmu.reuse(TABLE, instructions);
     const after = ["vmm.shadow.trace", "hardware.trap", "vmm.trap"].map(count);
     expect(after.map((now, i) => now - (before[i] ?? 0))).toEqual([stores, stores, stores]);
+    expect(count("vmm.shadow.untrace")).toBe(Number(outOfSync));
     // No trace is left: whatever is stored from here on goes without the VMM.
     mmu.reuse(TABLE, instructions);
     expect(count("vmm.shadow.trace") - (before[0] ?? 0)).toBe(stores);
@@ -203,6 +208,17 @@ describe("a table that is written often", () => {
     expect([count("vmm.shadow.resynchronize"), count("vmm.shadow.fill") - fills]).toEqual([1, 1]);
     mmu.writeEntry(TABLE, 30, entryOf(130, MAPPED), "set");
     expect(count("vmm.shadow.trace")).toBe(5);
+  });
+
+  it("is compared once, also when it was another table before", () => {
+    const { mmu, count } = guest({ outOfSync: true, writesAllowed: 0 });
+    mmu.access(3, true);
+    mmu.writeEntry(TABLE, 10, entryOf(110, MAPPED), "set");
+    mmu.useAsTable(TABLE, NOT_A_TABLE);
+    mmu.useAsTable(TABLE, 0);
+    mmu.writeEntry(TABLE, 11, entryOf(111, MAPPED), "set");
+    mmu.invalidate(ALL_PAGES);
+    expect([count("vmm.shadow.untrace"), count("vmm.shadow.resynchronize")]).toEqual([2, 1]);
   });
 
   it("is brought into step for one page by the invalidation of that page", () => {

@@ -3,13 +3,17 @@ import { describe, expect, it } from "vitest";
 import { loadAcceptedFigures, worsened } from "../../src/analysis/validation/accepted-figures.ts";
 import { freeParameters } from "../../src/analysis/validation/free-parameters.ts";
 import { goals } from "../../src/analysis/validation/goals.ts";
+import { partParameters } from "../../src/analysis/validation/part-parameters.ts";
 import { missesOf, missReasons } from "../../src/analysis/validation/misses.ts";
 import { orderings } from "../../src/analysis/validation/orderings.ts";
 import type { PublishedFigure } from "../../src/analysis/validation/published-figures.ts";
 import { relativeError, type ValidatedRow } from "../../src/analysis/validation/validated-row.ts";
 import type { ValidationRow, ValidationSet } from "../../src/analysis/validation/validation-set.ts";
 import { summaryOf, type Validation, validate } from "../../src/analysis/validation/validation.ts";
-import { roleTable } from "../../src/report/validation-tables.ts";
+import { calibratedCostTable, parameterSentence, roleTable } from "../../src/report/validation-tables.ts";
+import { definePart, type Parameters, type Part } from "../../src/vmm/contract.ts";
+import { workstation } from "../../src/vmm/workstation.ts";
+import { xenHvm } from "../../src/vmm/xen-hvm.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
@@ -212,6 +216,7 @@ describe("free parameters", () => {
       derived: 1,
       perPrediction: 0.75,
       perPredictionWithNative: 1.125,
+      assumedPartParameters: partParameters([xenPv]).assumed.size,
     });
     expect(freeParameters([machine], [], 0).perPrediction).toBeNull();
     const times = [
@@ -224,6 +229,72 @@ describe("free parameters", () => {
       published: 1,
       perPrediction: 0.25,
     });
+  });
+
+  it("are the calibrated parameters of parts, too, where a VMM keeps the default; assumed ones are told apart", () => {
+    const guessed = definePart<"memory", Parameters>({
+      slot: "memory",
+      name: "guessed",
+      summary: "s",
+      parameters: {
+        settled: { summary: "s", default: 1, source: "calibrated: some row" },
+        assumed: { summary: "s", default: 2, source: "assumed" },
+        assumption: { summary: "s", default: 3, source: "assumption: so many" },
+        graded: { summary: "s", default: false, grade: "A" },
+        read: { summary: "s", default: 4, source: "Author 2000, who assumed it", grade: "S" },
+        silent: { summary: "s", default: 5 },
+      },
+      create: () => {
+        throw new Error("nothing is simulated");
+      },
+    });
+    const monitored = (machine: string, part: Part<"memory">) => ({ machine, vmm: { ...xenPv, memory: [part] } });
+    const machine = { ...loadMachine("machines/xeon-2.4-sosp03.yaml"), numbers: [] };
+    const of = (part: Part<"memory">) => freeParameters([machine], [monitored("xeon-2.4-sosp03", part)], 4);
+    const kept = of(guessed());
+    expect(kept).toMatchObject({
+      groups: [{ name: "parameters of parts", calibrated: 1, assumed: 0, native: 0 }],
+      calibratedCosts: [{ machine: "xeon-2.4-sosp03", vmm: "xen-pv (paravirtual)", costs: ["guessed.settled"] }],
+      total: 1,
+      perPrediction: 0.25,
+    });
+    const changed = of(guessed({ settled: 7, assumed: 8, assumption: 9, graded: true }));
+    expect(changed).toMatchObject({ groups: [], calibratedCosts: [], total: 0 });
+    expect(kept.assumedPartParameters - changed.assumedPartParameters).toBe(3);
+    // On two machines it is one number.
+    const twice = ["a", "b"].map((name) => monitored(name, guessed()));
+    expect(freeParameters([], twice, 4)).toMatchObject({ total: 1, groups: [{ calibrated: 1 }] });
+  });
+
+  it("are too many in the table where those of the profile and of the parts are more than six", () => {
+    const machine = loadMachine("machines/p4-672-asplos06.yaml");
+    const free = freeParameters([machine], [{ machine: machine.profile.name, vmm: workstation }], 1);
+    const [{ costs }] = free.calibratedCosts;
+    expect(costs).toContain("shadow-paging.storesToReuse");
+    const table = calibratedCostTable(free);
+    expect(table.rows).toHaveLength(1);
+    expect(table.missed?.has(0)).toBe(costs.length > 6);
+    const fewer = { ...free, calibratedCosts: [{ ...free.calibratedCosts[0], costs: costs.slice(0, 6) }] };
+    expect(calibratedCostTable(fewer).missed).toEqual(new Set());
+    const more = {
+      ...free,
+      calibratedCosts: [{ ...free.calibratedCosts[0], costs: ["a", "b", "c", "d", "e", "f", "g"] }],
+    };
+    expect(calibratedCostTable(more).missed).toEqual(new Set([0]));
+  });
+
+  it("leave out a parameter that a VMM sets itself", () => {
+    expect(partParameters([xenHvm]).calibrated.size).toBe(0);
+    expect([...partParameters([workstation, xenHvm]).calibrated]).toEqual(["shadow-paging.storesToReuse"]);
+  });
+
+  it("have parameters of parts named in the sentence, with the number of the assumed ones", () => {
+    const validation = validationOf([row("a", 1, 1)]);
+    const free = freeParameters([], [{ machine: "m", vmm: workstation }], 1);
+    const sentence = parameterSentence({ ...validation, summary: { ...validation.summary, freeParameters: free } });
+    expect(sentence).toContain(" and the calibrated parameters of parts have 1 free parameters, ");
+    expect(sentence).toContain(`Not counted are ${free.assumedPartParameters} assumed parameters of parts, `);
+    expect(parameterSentence(validation)).not.toContain("calibrated parameters of parts");
   });
 });
 

@@ -1,12 +1,13 @@
 /**
  * Waldspurger 2002, Figures 6 to 8: estimated active memory, the idle memory tax, and five servers on a host that is too
- * small for them.
+ * small for them. What is estimated from samples of 100 pages, or goes by it, depends on chance.
  */
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import { dbench, DBENCH_RUNS } from "./esx02-dbench.ts";
 import { idleWindows, bootingServers, toucher, type TouchedMib } from "./esx02-guests.ts";
 import { MACHINE, SOURCE } from "./esx02-machine.ts";
 import { mean, most, rowsOf, type SeriesRow } from "./host-series.ts";
+import { eachRun } from "./runs.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 const END_OF_PROGRAM_MINUTE = 27.5;
@@ -23,25 +24,25 @@ const TOUCHED: TouchedMib = [
 ];
 const END_MINUTE = 40;
 
-function estimates(bench: Bench): readonly SeriesRow[] {
-  const host = { machine: MACHINE, vmm: "esx", mib: 1300, guests: touchers };
-  return rowsOf(bench.memory("toucher", host));
+function estimates(bench: Bench, run: number): readonly SeriesRow[] {
+  const host = { machine: MACHINE, vmm: "esx", mib: 1300, guests: () => touchers(run) };
+  return rowsOf(bench.memory(`toucher ${run}`, host));
 }
 
 /** VMs have rows of their own where they differ. */
-function touchers(): readonly CompiledWorkload[] {
-  return [toucher("toucher", END_MINUTE, TOUCHED), toucher("another", END_MINUTE, [[0, 10]])];
+function touchers(run: number): readonly CompiledWorkload[] {
+  return [toucher("toucher", END_MINUTE, TOUCHED, run), toucher("another", END_MINUTE, [[0, 10]], run)];
 }
 
-function estimate(bench: Bench, minute: number): number {
-  return estimates(bench)[Math.round(60 * minute)].vm0_active_mib;
+function estimateAt(minute: number): ReturnType<typeof eachRun> {
+  return eachRun((bench, run) => estimates(bench, run)[Math.round(60 * minute)].vm0_active_mib);
 }
 
 const SERVICES_MIB = 15;
 
 /** Minutes from the end of the program until 10 MB are left of what it touched. */
-function fall(bench: Bench): number {
-  const rows = estimates(bench);
+function fall(bench: Bench, run: number): number {
+  const rows = estimates(bench, run);
   const end = 60 * END_OF_PROGRAM_MINUTE;
   const at = rows.findIndex((row, second) => second > end && row.vm0_active_mib <= SERVICES_MIB + 10);
   return (at < 0 ? rows.length : at) / 60 - END_OF_PROGRAM_MINUTE;
@@ -53,13 +54,13 @@ const SAMPLING: readonly ValidationRow[] = [
   {
     id: "esx02.f6.peak",
     role: "prediction",
-    simulate: (bench) => Math.max(...estimates(bench).map((row) => row.vm0_active_mib)),
+    ...eachRun((bench, run) => most(estimates(bench, run), "vm0_active_mib")),
     reason: BY_EYE,
   },
-  { id: "esx02.f6.plateau.50", role: "prediction", simulate: (bench) => estimate(bench, 10.4) },
-  { id: "esx02.f6.plateau.150", role: "prediction", simulate: (bench) => estimate(bench, 12.4) },
-  { id: "esx02.f6.plateau.200", role: "prediction", simulate: (bench) => estimate(bench, 14.4) },
-  { id: "esx02.f6.fall", role: "calibration", simulate: fall, reason: BY_EYE },
+  { id: "esx02.f6.plateau.50", role: "prediction", ...estimateAt(10.4) },
+  { id: "esx02.f6.plateau.150", role: "prediction", ...estimateAt(12.4) },
+  { id: "esx02.f6.plateau.200", role: "prediction", ...estimateAt(14.4) },
+  { id: "esx02.f6.fall", role: "calibration", ...eachRun(fall), reason: BY_EYE },
 ];
 
 /** dbench begins anew whenever it is done: two and a half times at the least. */
@@ -73,13 +74,13 @@ interface Taxed {
   readonly seconds: number;
 }
 
-function taxed(bench: Bench, idleMemoryTax: number): Taxed {
+function taxed(bench: Bench, run: number, idleMemoryTax: number): Taxed {
   const { megahertz } = bench.profile(MACHINE);
-  const outcome = bench.memory("idle and dbench", {
+  const outcome = bench.memory(`idle and dbench ${run}`, {
     machine: MACHINE,
     vmm: { esx: { "allocation.proportional-shares": { idleMemoryTax } } },
     mib: TAX_HOST_MIB,
-    guests: () => [idleWindows(TAX_SECONDS), dbench({ megahertz })],
+    guests: () => [idleWindows(TAX_SECONDS), dbench({ seed: run, megahertz })],
   });
   const rows = rowsOf(outcome);
   const [first, second] = [1, 2].map((times) => secondOf(rows, times * DBENCH_RUNS));
@@ -97,40 +98,47 @@ function secondOf(rows: readonly SeriesRow[], requests: number): number {
 const TAX = 0.75;
 const IDLE_COST = 1 / (1 - TAX);
 
-function machine(bench: Bench, vm: number, tax: number): number {
-  return mean(taxed(bench, tax).late, `vm${vm}_machine_mib`);
+function machine(bench: Bench, run: number, vm: number, tax: number): number {
+  return mean(taxed(bench, run, tax).late, `vm${vm}_machine_mib`);
 }
 
-function active(bench: Bench, vm: number, tax: number): number {
-  return mean(taxed(bench, tax).late, `vm${vm}_active_mib`);
+function active(bench: Bench, run: number, vm: number, tax: number): number {
+  return mean(taxed(bench, run, tax).late, `vm${vm}_active_mib`);
 }
 
 /** Section 5.2: an idle page costs as much as four active ones. What a VM pays, in MB. */
-function paid(bench: Bench, vm: number): number {
-  const used = active(bench, vm, TAX);
-  return used + IDLE_COST * (machine(bench, vm, TAX) - used);
+function paid(bench: Bench, run: number, vm: number): number {
+  const used = active(bench, run, vm, TAX);
+  return used + IDLE_COST * (machine(bench, run, vm, TAX) - used);
 }
+
+const machineOf = (vm: number) => eachRun((bench, run) => machine(bench, run, vm, TAX));
+const activeOf = (vm: number, tax: number) => eachRun((bench, run) => active(bench, run, vm, tax));
 
 const IDLE_TAX: readonly ValidationRow[] = [
   {
     id: "esx02.f7.alloc.tax0",
     role: "calibration",
-    simulate: (bench) => (machine(bench, 0, 0) + machine(bench, 1, 0)) / 2,
+    ...eachRun((bench, run) => (machine(bench, run, 0, 0) + machine(bench, run, 1, 0)) / 2),
   },
-  { id: "esx02.f7.vm1.tax75", role: "prediction", group: "f7.tax75", simulate: (bench) => machine(bench, 0, TAX) },
-  { id: "esx02.f7.vm2.tax75", role: "prediction", group: "f7.tax75", simulate: (bench) => machine(bench, 1, TAX) },
-  { id: "esx02.f7.vm1.used", role: "prediction", group: "f7.used", simulate: (bench) => active(bench, 0, TAX) },
-  { id: "esx02.f7.vm2.used", role: "prediction", group: "f7.used", simulate: (bench) => active(bench, 1, TAX) },
-  { id: "esx02.f7.vm2.used0", role: "prediction", simulate: (bench) => active(bench, 1, 0) },
+  { id: "esx02.f7.vm1.tax75", role: "prediction", group: "f7.tax75", ...machineOf(0) },
+  { id: "esx02.f7.vm2.tax75", role: "prediction", group: "f7.tax75", ...machineOf(1) },
+  { id: "esx02.f7.vm1.used", role: "prediction", group: "f7.used", ...activeOf(0, TAX) },
+  { id: "esx02.f7.vm2.used", role: "prediction", group: "f7.used", ...activeOf(1, TAX) },
+  { id: "esx02.f7.vm2.used0", role: "prediction", ...activeOf(1, 0) },
   {
     id: "esx02.f7.gain",
     role: "prediction",
-    simulate: (bench) => 100 * (taxed(bench, 0).seconds / taxed(bench, TAX).seconds - 1),
+    ...eachRun((bench, run) => 100 * (taxed(bench, run, 0).seconds / taxed(bench, run, TAX).seconds - 1)),
     reason:
       "the source says at least 30; dbench does what its load file says, but the disk is assumed, and pages are replaced as in later " +
       "versions of Linux 2.4",
   },
-  { id: "esx02.f7.balance", role: "prediction", simulate: (bench) => paid(bench, 0) / paid(bench, 1) },
+  {
+    id: "esx02.f7.balance",
+    role: "prediction",
+    ...eachRun((bench, run) => paid(bench, run, 0) / paid(bench, run, 1)),
+  },
 ];
 
 const BOOT_SECONDS = 1020;
@@ -141,17 +149,14 @@ const LATER_SECOND = 120;
 /** 160 MB of overhead (esx02.f8.overhead) and 24 MB of vmkernel (esx2.size.virtualization-layer). */
 const BOOT_HOST_MIB = 1024 - 160 - 24;
 
-function bootingGuests(): readonly CompiledWorkload[] {
-  return bootingServers(BOOT_SECONDS, CACHED);
+function servers(bench: Bench, run: number): readonly SeriesRow[] {
+  const guests = (): readonly CompiledWorkload[] => bootingServers(BOOT_SECONDS, CACHED, run);
+  const host = { machine: MACHINE, vmm: "esx", mib: BOOT_HOST_MIB, guests };
+  return rowsOf(bench.memory(`booting servers ${run}`, host));
 }
 
-function servers(bench: Bench): readonly SeriesRow[] {
-  const host = { machine: MACHINE, vmm: "esx", mib: BOOT_HOST_MIB, guests: bootingGuests };
-  return rowsOf(bench.memory("booting servers", host));
-}
-
-const boot = (bench: Bench): readonly SeriesRow[] => servers(bench).slice(0, BOOTED_SECOND);
-const later = (bench: Bench): readonly SeriesRow[] => servers(bench).slice(LATER_SECOND);
+const boot = (bench: Bench, run: number): readonly SeriesRow[] => servers(bench, run).slice(0, BOOTED_SECOND);
+const later = (bench: Bench, run: number): readonly SeriesRow[] => servers(bench, run).slice(LATER_SECOND);
 
 /** Memory of guests that is in frames, shared ones as often as they are mapped. */
 function allocated(row: SeriesRow): number {
@@ -166,37 +171,37 @@ const SERVERS: readonly ValidationRow[] = [
   {
     id: "esx02.f8.bootzero",
     role: "prediction",
-    simulate: (bench) => most(boot(bench), "memory_shared_saved_mib"),
+    ...eachRun((bench, run) => most(boot(bench, run), "memory_shared_saved_mib")),
     reason: WHEN,
   },
   {
     id: "esx02.f8.bootswap",
     role: "prediction",
-    simulate: (bench) => most(boot(bench), "memory_host_swapped_mib"),
+    ...eachRun((bench, run) => most(boot(bench, run), "memory_host_swapped_mib")),
     reason: WHEN,
   },
   {
     id: "esx02.f8.laterswap",
     role: "prediction",
-    simulate: (bench) => most(later(bench), "memory_host_swapped_mib"),
+    ...eachRun((bench, run) => most(later(bench, run), "memory_host_swapped_mib")),
     reason: WHEN,
   },
   {
     id: "esx02.f8.peakalloc",
     role: "prediction",
-    simulate: (bench) => Math.max(...servers(bench).map(allocated)),
+    ...eachRun((bench, run) => Math.max(...servers(bench, run).map(allocated))),
     reason: WHEN,
   },
   {
     id: "esx02.f8.steadyshare",
     role: "prediction",
-    simulate: (bench) => mean(later(bench).slice(-60), "memory_shared_saved_mib"),
+    ...eachRun((bench, run) => mean(later(bench, run).slice(-60), "memory_shared_saved_mib")),
     reason: WHEN,
   },
   {
     id: "esx02.f8.sqlmin",
     role: "prediction",
-    simulate: (bench) => Math.min(...later(bench).map((row) => row.vm4_machine_mib)),
+    ...eachRun((bench, run) => Math.min(...later(bench, run).map((row) => row.vm4_machine_mib))),
   },
 ];
 

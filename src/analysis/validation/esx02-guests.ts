@@ -52,8 +52,11 @@ const ROUND_SECONDS = 20;
 /** Figure 6: what the program touches, by the minute at which it begins to. */
 export type TouchedMib = readonly (readonly [minute: number, mib: number])[];
 
-/** A Windows server in which a program goes round its memory every 20 seconds; services go round 15 MB in half a minute. */
-export function toucher(name: string, minutes: number, touched: TouchedMib): CompiledWorkload {
+/**
+ * A Windows server in which a program goes round its memory every 20 seconds; services go round 15 MB in half a minute, and in
+ * each run begin elsewhere, so that samples hit other pages.
+ */
+export function toucher(name: string, minutes: number, touched: TouchedMib, run: number): CompiledWorkload {
   const seconds = Math.round(60 * minutes);
   const services = 15 * MIB;
   const largest = Math.max(...touched.map(([, mib]) => mib)) * MIB;
@@ -67,7 +70,8 @@ export function toucher(name: string, minutes: number, touched: TouchedMib): Com
   return guest(name, seconds, shape, (stream) => {
     for (let second = 0; second < seconds; second++) {
       stream.add(Op.Request, second, 0, 1);
-      for (let i = 0; i < services / 30; i++) stream.add(Op.Touch, (second % 30) * (services / 30) + i, 1000, 0);
+      for (let i = 0; i < services / 30; i++)
+        stream.add(Op.Touch, ((second + run) % 30) * (services / 30) + i, 1000, 0);
       const mib = touched.findLast(([minute]) => second >= 60 * minute)?.[1] ?? 0;
       const part = Math.floor((mib * MIB) / ROUND_SECONDS);
       for (let i = 0; i < part; i++)
@@ -91,9 +95,10 @@ export function bootingWindows(
   active: number,
   seconds: number,
   cached: number,
+  seed: number,
 ): CompiledWorkload {
   const pages = (mib - 4) * MIB;
-  const random = new RandomStream(1, name);
+  const random = new RandomStream(seed, name);
   const perSecond = 2000;
   const shape = { memoryPages: mib * MIB, kernelPages: 2 * MIB, anonymousPages: pages, swapPages: mib * MIB };
   return guest(name, seconds, shape, (stream) => {
@@ -132,10 +137,10 @@ const SERVERS: readonly (readonly [name: string, mib: number, system: number, ac
 ];
 
 /** Figure 8: five servers boot, without balloon drivers at first; each is guaranteed half of its memory. */
-export function bootingServers(seconds: number, cached = 0): readonly CompiledWorkload[] {
+export function bootingServers(seconds: number, cached = 0, seed = 1): readonly CompiledWorkload[] {
   const driver = { fromUs: 45e6 };
   return SERVERS.map(([name, mib, system, active]) => {
-    const workload = bootingWindows(name, mib, system, active, seconds, cached);
+    const workload = bootingWindows(name, mib, system, active, seconds, cached, seed);
     const memory: MemorySettings = { reservationPages: (mib / 2) * MIB };
     return { ...workload, guest: { ...workload.guest, memory, driver } };
   });

@@ -1,20 +1,23 @@
 /**
  * How much freedom the models have: the numbers of the machine profiles, and of machines without one, that are not taken as such
- * from a source.
+ * from a source, and the parameters of parts that are calibrated.
  */
 import type { LoadedMachine } from "../../experiment/documents/load.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { partsIn } from "../../vmm/compose.ts";
 import { SLOTS, type Vmm } from "../../vmm/contract.ts";
 import { groupBy } from "../results.ts";
+import { partParameters } from "./part-parameters.ts";
 import type { MonitoredMachine } from "./simulated-bench.ts";
 
 /** With this many free parameters for each prediction, or more, agreement shows little. */
 export const MOST_PER_PREDICTION = 0.25;
-/** Primitive costs of a VMM on one machine that may be calibrated. */
+/** Primitive costs of a VMM on one machine, and parameters of its parts, that may be calibrated. */
 export const MOST_CALIBRATED = 6;
+/** Name of the group of the parameters of parts. */
+export const PART_GROUP = "parameters of parts";
 
-/** Path lengths of the guest kernel, primitive costs by the first part of their name (a VMM, `hardware`), or the rest. */
+/** Path lengths of the guest kernel, primitive costs by the first part of their name (a VMM, `hardware`), parameters of parts, or the rest. */
 export interface ParameterGroup {
   readonly name: string;
   readonly calibrated: number;
@@ -23,7 +26,10 @@ export interface ParameterGroup {
   readonly native: number;
 }
 
-/** Primitive costs that a VMM needs and that the profile of a machine calibrates itself, those of the bare machine left out. */
+/**
+ * Primitive costs that a VMM needs and that the profile of a machine calibrates itself, those of the bare machine left out, and
+ * calibrated parameters of its parts, which it has on every machine.
+ */
 export interface CalibratedCosts {
   readonly machine: string;
   readonly vmm: string;
@@ -46,6 +52,8 @@ export interface FreeParameters {
   readonly perPrediction: number | null;
   /** The same with those that a native column gives. */
   readonly perPredictionWithNative: number | null;
+  /** Parameters of parts that no source gives either; they are no numbers of a profile, and not in {@link total}. */
+  readonly assumedPartParameters: number;
 }
 
 export function freeParameters(
@@ -57,18 +65,22 @@ export function freeParameters(
   const numbers = [...machines.flatMap(ownNumbers), ...times];
   const native = numbers.filter(isNative);
   const free = numbers.filter((number) => isFree(number) && !isNative(number));
+  const parts = partParameters(monitored.map(({ vmm }) => vmm));
+  const total = free.length + parts.calibrated.size;
   return {
     machines: machines.map(({ profile }) => profile.name).sort(),
-    groups: [...groupBy([...free, ...native], groupName)]
-      .map(([name, of]) => groupOf(name, of))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    groups: [
+      ...[...groupBy([...free, ...native], groupName)].map(([name, of]) => groupOf(name, of)),
+      ...partGroup(parts.calibrated.size),
+    ].sort((a, b) => (a.name < b.name ? -1 : 1)),
     calibratedCosts: calibratedCosts(machines, monitored),
-    total: free.length,
+    total,
     native: native.length,
     published: countOf(numbers, "published"),
     derived: countOf(numbers, "derived"),
-    perPrediction: predictions === 0 ? null : free.length / predictions,
-    perPredictionWithNative: predictions === 0 ? null : (free.length + native.length) / predictions,
+    perPrediction: predictions === 0 ? null : total / predictions,
+    perPredictionWithNative: predictions === 0 ? null : (total + native.length) / predictions,
+    assumedPartParameters: parts.assumed.size,
   };
 }
 
@@ -92,6 +104,10 @@ function groupOf(name: string, of: readonly SourcedNumber[]): ParameterGroup {
   return { name, calibrated: countOf(others, "calibrated"), assumed: countOf(others, "assumed"), native };
 }
 
+function partGroup(calibrated: number): ParameterGroup[] {
+  return calibrated === 0 ? [] : [{ name: PART_GROUP, calibrated, assumed: 0, native: 0 }];
+}
+
 /** A VMM that is simulated with different parts on a machine counts with all the costs that any of them needs. */
 function calibratedCosts(
   machines: readonly LoadedMachine[],
@@ -103,7 +119,8 @@ function calibratedCosts(
     const here = monitored.filter((each) => each.machine === machine.profile.name);
     return [...groupBy(here, ({ vmm }) => nameOf(vmm))].flatMap(([vmm, variants]) => {
       const needs = new Set(variants.flatMap((variant) => needsOf(variant.vmm)));
-      const costs = names.filter((name) => needs.has(name) && !/^(hardware|page)\./.test(name));
+      const ofProfile = names.filter((name) => needs.has(name) && !/^(hardware|page)\./.test(name));
+      const costs = [...ofProfile, ...partParameters(variants.map((variant) => variant.vmm)).calibrated];
       return costs.length === 0 ? [] : [{ machine: machine.profile.name, vmm, costs }];
     });
   });

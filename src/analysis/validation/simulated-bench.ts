@@ -120,10 +120,10 @@ function compileOne(workload: string): CompiledWorkload {
 
 function compileGroup(
   { workload, count, shares, vcpus, requests }: BenchGuests,
-  { seconds, warmupSeconds }: BenchHost,
+  { seconds, warmupSeconds, seed = SEED }: BenchHost,
 ): CompiledWorkload[] {
   const loaded = withRequests(loadWorkload(locate("workloads", workload, ".")), requests);
-  return compileGuests(loaded, SEED, count).map((compiled, i) => ({
+  return compileGuests(loaded, seed, count).map((compiled, i) => ({
     ...compiled,
     ...(seconds === undefined ? {} : { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),
     guest: {

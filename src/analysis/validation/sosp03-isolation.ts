@@ -4,6 +4,7 @@
  */
 import type { CellOutcome } from "../../sim/cell.ts";
 import { MACHINE, SOURCE } from "./sosp03-systems.ts";
+import { eachRun } from "./runs.ts";
 import type { Bench, BenchGuests, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 /** Each works all the time that is simulated. */
@@ -21,15 +22,15 @@ const HOGS: readonly BenchGuests[] = [
  */
 const TIMES = { seconds: 36, warmupSeconds: 5 };
 
-function run(bench: Bench, guests: readonly BenchGuests[]): CellOutcome {
-  return bench.host({ machine: MACHINE, vmm: "xen-pv-1", guests, ...TIMES });
+function run(bench: Bench, seed: number, guests: readonly BenchGuests[]): CellOutcome {
+  return bench.host({ machine: MACHINE, vmm: "xen-pv-1", guests, ...TIMES, seed });
 }
 
 /** Percent of what it does next to the other one alone. */
-function loss(bench: Bench, victim: number): number {
+function loss(bench: Bench, seed: number, victim: number): number {
   const victims = Object.values(VICTIMS);
   const done = (guests: readonly BenchGuests[]): number => {
-    const { vms } = run(bench, guests);
+    const { vms } = run(bench, seed, guests);
     if (vms === undefined) throw new Error("the VMs are alike");
     return vms.rows[victim][vms.columns.indexOf("requests_done")];
   };
@@ -47,7 +48,7 @@ export const sosp03Isolation: ValidationSet = {
     (name, victim): ValidationRow => ({
       id: `xen03.text.iso.${name}`,
       role: "prediction",
-      simulate: (bench) => loss(bench, victim),
+      ...eachRun((bench, seed) => loss(bench, seed, victim)),
       reason: CACHES,
     }),
   ),

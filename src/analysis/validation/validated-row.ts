@@ -22,6 +22,8 @@ export interface ValidatedRow {
   readonly published: number;
   /** Null if it was not simulated; `reason` then says why. */
   readonly simulated: number | null;
+  /** What each run gave, where `simulated` is the median of several. */
+  readonly runs?: readonly number[];
   /** (simulated - published) / published; null where that is not a number: not simulated, or published 0 and simulated not. */
   readonly relativeError: number | null;
   readonly role: Role;
@@ -71,6 +73,7 @@ function validateRow(set: ValidationSet, row: ValidationRow, figure: PublishedFi
     unit: figure.unit,
     published: figure.value,
     simulated: outcome.value,
+    ...(outcome.runs === undefined ? {} : { runs: outcome.runs }),
     relativeError: outcome.value === null ? null : relativeError(outcome.value, figure.value),
     role: row.role,
     fromMemory: figure.provenance.startsWith("from-memory"),
@@ -80,11 +83,17 @@ function validateRow(set: ValidationSet, row: ValidationRow, figure: PublishedFi
   };
 }
 
-function simulateRow({ id, simulate }: ValidationRow, bench: Bench): { value: number | null; problem?: string } {
+interface Outcome {
+  readonly value: number | null;
+  readonly runs?: readonly number[];
+  readonly problem?: string;
+}
+
+function simulateRow({ id, simulate, runs }: ValidationRow, bench: Bench): Outcome {
   try {
     const value = simulate(bench);
     if (!Number.isFinite(value)) throw new Error(`the simulation of ${id} gave ${value}`);
-    return { value };
+    return { value, ...(runs === undefined ? {} : { runs: runs(bench) }) };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { value: null, problem: `not simulated: ${error.problems.join("; ")}` };

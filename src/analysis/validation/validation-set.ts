@@ -28,6 +28,8 @@ export interface BenchHost {
   /** Simulated time, and the part of it that is not measured; absent: as the workloads say. */
   readonly seconds?: number;
   readonly warmupSeconds?: number;
+  /** Of the guests' work; 1 by default. */
+  readonly seed?: number;
 }
 
 /** Guests that a set describes itself, on a host with so much memory for VMs. */
@@ -47,7 +49,7 @@ export interface Bench {
   operation(machine: string, vmm: VmmReference, operation: string): MeasuredCost;
   /** One guest with this work, every trap simulated, seed 1. */
   workload(machine: string, vmm: VmmReference, workload: string): CellOutcome;
-  /** Many guests, every page simulated, seed 1. */
+  /** Many guests, every page simulated. */
   host(host: BenchHost): CellOutcome;
   /** The same with guests made by the set. `name` stands for them: one name, one set of guests. */
   memory(name: string, host: BenchMemory): CellOutcome;
@@ -66,6 +68,8 @@ export interface ValidationRow {
   readonly role: Role;
   /** The simulated value in the unit of the published one. */
   readonly simulate: (bench: Bench) => number;
+  /** The values of runs with different random numbers whose median it is; absent: it is of one run. */
+  readonly runs?: (bench: Bench) => readonly number[];
   /** Rows of one group are the systems within one row of the source; their order is compared, too. */
   readonly group?: string;
   /** Why the models cannot reach the figure, for a row that misses. */

@@ -11,6 +11,7 @@ import {
   type KernelBuild,
   type MachineProfile,
 } from "../../machine/profile.ts";
+import { AREA_PAGES } from "../../sim/disk-areas.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
 import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, quantity } from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
@@ -36,8 +37,8 @@ const cacheBytes = quantity(SIZE, (bytes) =>
     ? undefined
     : "is no size of such a cache; expected 4KiB to 64GiB",
 );
-/** Areas of the simulated disk are as far apart as this. */
-const MAX_DISK_BYTES = 256 * 2 ** 30;
+/** 256 GiB. */
+const MAX_DISK_BYTES = AREA_PAGES * PAGE_BYTES;
 const diskBytes = quantity(SIZE, (bytes) =>
   bytes >= PAGE_BYTES && bytes <= MAX_DISK_BYTES ? undefined : "is no size of such a disk; expected 4KiB to 256GiB",
 );
@@ -128,7 +129,7 @@ export const machineSchema = z
       .strictObject({
         packets: count,
         held: positiveDuration.optional(),
-        polled: z.literal(true).optional(),
+        polled: z.boolean().optional(),
         delay: duration.optional(),
         source,
         kind,
@@ -239,7 +240,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
       ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
-      ...(interrupts?.polled && { polled: true }),
+      ...(interrupts?.polled === true && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
     },
     costs: costsOf(document.costs, cpu.frequency),

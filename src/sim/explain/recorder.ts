@@ -4,6 +4,7 @@
  */
 import { causeName, EVENT_PREFIX } from "../../core/ledger.ts";
 import { Meter } from "../../machine/meter.ts";
+import { WALK_REFERENCE } from "../../machine/page-walker.ts";
 import { eventName } from "../microbenchmarks/microbenchmark.ts";
 
 export interface Charge {
@@ -76,7 +77,8 @@ export class Recorder {
 
   /**
    * A charge belongs to the call under way. One outside any call is the guest's own work and a call by itself, unless it is
-   * the hardware's: the lines that a page visited just now has to be fetched by depend on what else is in the cache.
+   * the hardware's: the lines that a page visited just now has to be fetched by depend on what else is in the cache, and what has
+   * to be walked for a page of the kernel's own on what else is in the TLB.
    */
   charge(id: number, count: number, cost: number): void {
     if (this.#turn === -1) return;
@@ -86,8 +88,8 @@ export class Recorder {
       return;
     }
     const last = this.calls[this.calls.length - 1];
-    if (cause.startsWith("hardware.") && last?.turn === this.#turn) {
-      last.charges.push({ cause, count, cost });
+    if ((cause.startsWith("hardware.") || id === WALK_REFERENCE) && last?.turn === this.#turn) {
+      last.charges.push({ cause: eventName(cause), count, cost });
       return;
     }
     const [kind, action] = ownWork(cause);

@@ -26,11 +26,13 @@ const benchmark = microbenchmarksOf({ guest: GUEST, warmUpRounds: 2, rounds: ROU
 const CLUSTER = 32;
 
 export const DISK: readonly Microbenchmark[] = [
-  benchmark("disk-read-4k", "read a page anywhere on disk", (builder, turn) =>
+  benchmark("disk-read-4k", "read a page of a file, 64 on from the one before on disk", (builder, turn) =>
     builder.add(Op.ReadFile, turn * STRIDE, 1),
   ),
-  benchmark("disk-write-4k", "write a page anywhere on disk, and wait for it", (builder, turn) =>
-    builder.add(Op.WriteFile, turn * STRIDE, 1, WAIT_UNTIL_ON_DISK),
+  benchmark(
+    "disk-write-4k",
+    "write a page of a file, 64 on from the one before on disk, and wait for it",
+    (builder, turn) => builder.add(Op.WriteFile, turn * STRIDE, 1, WAIT_UNTIL_ON_DISK),
   ),
   benchmark(
     "disk-read-sequential",

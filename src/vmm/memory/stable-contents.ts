@@ -9,7 +9,7 @@ export const NO_NODE = -1;
 const FIRST_CAPACITY = 1024;
 
 export class StableContents {
-  readonly tree = new ContentTree();
+  readonly #tree = new ContentTree();
   content = new Uint32Array(FIRST_CAPACITY);
   /** Its nodes, in the order in which they are tried. */
   first = new Int32Array(FIRST_CAPACITY);
@@ -22,11 +22,24 @@ export class StableContents {
   #next = new Int32Array(FIRST_CAPACITY);
   /** By content; as many buckets as entries. */
   #buckets = new Int32Array(FIRST_CAPACITY);
+  /** Entries that are not in the tree yet, in the order in which they were added. */
+  #waiting = new Int32Array(FIRST_CAPACITY);
+  #waitingEntries = 0;
   #entries = 1;
   #unused = NO_ENTRY;
 
   constructor() {
-    this.tree.grow(FIRST_CAPACITY);
+    this.#tree.grow(FIRST_CAPACITY);
+  }
+
+  /** As long as nothing is to be noticed nobody asks for it, and what is added need not find its place. */
+  get tree(): ContentTree {
+    for (let i = 0; i < this.#waitingEntries; i++) {
+      const entry = this.#waiting[i];
+      this.#tree.insert(entry, this.content[entry]);
+    }
+    this.#waitingEntries = 0;
+    return this.#tree;
   }
 
   find(content: number): number {
@@ -42,7 +55,7 @@ export class StableContents {
     this.withRoom[entry] = 0;
     this.isChain[entry] = 0;
     this.#link(entry);
-    this.tree.insert(entry, content);
+    this.#waiting[this.#waitingEntries++] = entry;
     return entry;
   }
 
@@ -83,9 +96,10 @@ export class StableContents {
     this.withRoom = copyInto(this.withRoom, new Int32Array(capacity));
     this.isChain = copyInto(this.isChain, new Uint8Array(capacity));
     this.prunedAt = copyInto(this.prunedAt, new Float64Array(capacity));
+    this.#waiting = copyInto(this.#waiting, new Int32Array(capacity));
     this.#next = new Int32Array(capacity);
     this.#buckets = new Int32Array(capacity);
-    this.tree.grow(capacity);
+    this.#tree.grow(capacity);
     for (let entry = this.#entries - 1; entry > 0; entry--) this.#link(entry);
   }
 

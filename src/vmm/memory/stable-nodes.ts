@@ -15,6 +15,8 @@ import { NO_NODE, StableContents } from "./stable-contents.ts";
 const FREED = -1;
 /** The same, and the node no longer counts. */
 const PRUNED = -2;
+/** In place of a node: the content had none any more, and has been removed. */
+const GONE = -2;
 const FIRST_CAPACITY = 1024;
 
 export class StableNodes {
@@ -49,7 +51,7 @@ export class StableNodes {
 
   /** A node of that content with room for a page; NO_NODE: there is none. */
   find(content: number): number {
-    if (this.#unnoticed > 0) this.#comeBy(content, true);
+    if (this.#unnoticed > 0) return this.#search(content, true);
     const entry = this.#contents.find(content);
     return entry === NO_ENTRY ? NO_NODE : this.#choose(entry, this.#mustPrune(entry));
   }
@@ -61,7 +63,7 @@ export class StableNodes {
   /** A shared frame that two pages have just been merged into. */
   add(mpn: number): number {
     const content = this.#frames.content[mpn];
-    if (this.#unnoticed > 0) this.#comeBy(content, false);
+    if (this.#unnoticed > 0) this.#search(content, false);
     const contents = this.#contents;
     const known = contents.find(content);
     const entry = known === NO_ENTRY ? contents.add(content) : known;
@@ -136,26 +138,36 @@ export class StableNodes {
     return found;
   }
 
-  /** What a search for a content notices on its way through the tree; it begins anew where the tree has changed for that. */
-  #comeBy(content: number, prunes: boolean): void {
-    const { tree } = this.#contents;
-    let entry = tree.root;
-    while (entry !== NO_ENTRY) entry = this.#isGone(entry, prunes) ? tree.root : tree.next(entry, content);
+  /**
+   * A search through the tree, which notices what is gone on its way and begins anew where the tree has changed for that.
+   * Returns as {@link find}; `prunes`: chains may be looked through.
+   */
+  #search(content: number, prunes: boolean): number {
+    const contents = this.#contents;
+    const { tree } = contents;
+    let chosen = NO_NODE;
+    for (let entry = tree.root; entry !== NO_ENTRY; ) {
+      const node = this.#comeBy(entry, prunes);
+      if (contents.content[entry] === content) chosen = node;
+      entry = node === GONE ? tree.root : tree.next(entry, content);
+    }
+    return chosen === GONE ? NO_NODE : chosen;
   }
 
-  #isGone(entry: number, prunes: boolean): boolean {
+  /** A node of the entry's with room; NO_NODE: there is none with room; GONE: there is none, nor the entry. */
+  #comeBy(entry: number, prunes: boolean): number {
     const contents = this.#contents;
     const node = contents.first[entry];
     if (contents.isChain[entry] === 0) {
-      if (this.#frame[node] !== FREED) return false;
+      if (this.#frame[node] !== FREED) return this.#hasRoom(node) ? node : NO_NODE;
       this.#prune(node);
-      return true;
+      return GONE;
     }
-    if (node !== NO_NODE) this.#choose(entry, prunes && this.#mustPrune(entry));
-    if (contents.first[entry] !== NO_NODE) return false;
+    const chosen = node === NO_NODE ? NO_NODE : this.#choose(entry, prunes && this.#mustPrune(entry));
+    if (contents.first[entry] !== NO_NODE) return chosen;
     this.#unnoticed--;
     contents.remove(entry);
-    return true;
+    return GONE;
   }
 
   /** A node without a frame goes, and with it what is counted there; its pages are found to have left one by one. */

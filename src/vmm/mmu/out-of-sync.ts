@@ -37,9 +37,13 @@ export class OutOfSyncTables {
   /** All untraced tables, which are traced again. */
   takeAll(): readonly number[] {
     if (this.#tables.length === 0) return this.#tables;
-    const taken = this.#tables.filter((table) => this.has(table));
+    // One that was forgotten meanwhile may be in the list twice.
+    const taken = this.#tables.filter((table) => {
+      const untraced = this.has(table);
+      this.forget(table);
+      return untraced;
+    });
     this.#tables = [];
-    for (const table of taken) this.forget(table);
     return taken;
   }
 }

@@ -91,18 +91,19 @@ export class ShadowPaging implements Mmu {
   }
 
   /**
-   * Written as a whole, a frame is no table any more. The first stores might as well clear its entries. Instructions that
-   * clear and copy pages mostly write to such without a trace, where a call to their emulation would cost more than it saves:
-   * adaptive translation leaves them alone.
+   * Written as a whole, a frame is no table any more. The first stores might as well clear its entries; what a device writes is
+   * written by the VMM, which knows. Adaptive translation leaves such instructions alone: most pages they write have no trace.
    */
   reuse(frame: number, instructions: number): void {
     if (this.shadows.find(frame) === -1) return;
     const noticed = Math.min(instructions, this.#storesToReuse);
-    for (let store = 0; store < noticed; store++) {
+    for (let store = 0; store < noticed && this.#untraced?.has(frame) !== true; store++) {
       this.#entry.enter("page-fault");
       this.#meter.spend(TRACE, this.#costs.trace.unchanged);
+      this.#countWrite(frame);
     }
     this.shadows.drop(frame);
+    this.#untraced?.forget(frame);
   }
 
   readEntry(table: number, index: number): number {
@@ -116,10 +117,14 @@ export class ShadowPaging implements Mmu {
     const effect = effectOf(before, entry);
     if (this.#entry.tracedWrite(change, effect)) this.#meter.spend(TRACE, this.#costs.trace[effect]);
     if (this.#levelOf[table] > 0) this.#unlink(table, index, before);
-    else {
-      this.#copyEntry(table, index);
-      if (this.#untraced?.write(table) === true) this.#meter.spend(UNTRACE, this.#costs.untrace);
-    }
+    else this.#copyEntry(table, index);
+    this.#countWrite(table);
+  }
+
+  /** With one write too many a lowest table loses its trace. */
+  #countWrite(table: number): void {
+    if (this.#levelOf[table] === 0 && this.#untraced?.write(table) === true)
+      this.#meter.spend(UNTRACE, this.#costs.untrace);
   }
 
   invalidate(page: number): void {
@@ -134,13 +139,9 @@ export class ShadowPaging implements Mmu {
   }
 
   beginBatch(): void {}
-
   endBatch(): void {}
-
   commit(): void {}
-
   activate(): void {}
-
   retire(): void {}
 
   switchRoot(root: number): void {
