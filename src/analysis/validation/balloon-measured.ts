@@ -9,6 +9,7 @@ import type { SourcedNumber } from "../../experiment/documents/machine-numbers.t
 import { readInputFile } from "../../experiment/input-files.ts";
 import { runBalloonJob } from "./balloon/balloon-job.ts";
 import { readCompilerTrace } from "./balloon/compiler-trace.ts";
+import { FIRST_GUEST } from "./balloon/measured-guest.ts";
 import { Time } from "./balloon/paging-time.ts";
 import type { PagingCounters } from "./balloon/paging-counters.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
@@ -37,7 +38,7 @@ const NO_PRESSURE =
 function counters(bench: Bench, bootedMib: number, balloonedToMib: number): PagingCounters {
   return bench.once(`balloon ${bootedMib} ${balloonedToMib}`, () => {
     const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
-    return runBalloonJob({ bootedMib, balloonedToMib }, trace, SEED).wholeJob;
+    return runBalloonJob({ guest: FIRST_GUEST, bootedMib, balloonedToMib }, trace, SEED).wholeJob;
   });
 }
 

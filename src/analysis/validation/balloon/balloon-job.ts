@@ -12,25 +12,31 @@ import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
 import { PageUse } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
 import { ContentIds } from "../../../machine/content-ids.ts";
-import { CompilerFiles, type CompilerTrace, KIND_SHIFT, PAGE_MASK, PageKind } from "./compiler-trace.ts";
+import {
+  COMPILATIONS,
+  type Compilation,
+  CompilerFiles,
+  type CompilerTrace,
+  KIND_SHIFT,
+  PAGE_MASK,
+  PageKind,
+} from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import {
   PAGES_PER_MIB,
-  CACHED_PAGES,
   SERVICES,
-  SERVICE_PAGES,
-  STARTING_PAGES,
   STARTING_KERNEL_PAGES,
   COMPILER_AT,
   SHORT_AT,
   ANONYMOUS_PAGES,
-  STARTING,
+  STARTING_AT,
   FILE_PAGES,
   DATA_AT,
   TOOLS_AT,
   COMPILER_FILES_AT,
   guestShape,
   type GuestSize,
+  type MeasuredGuest,
 } from "./measured-guest.ts";
 import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
@@ -48,7 +54,6 @@ const BENCH_PAGES = 15_360;
 const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const PASSES = 3;
-const COMPILES = 4;
 
 /** Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty (docs/balloon-job). */
 const SHELL_PAGES = 37;
@@ -63,7 +68,7 @@ const COMPILER_KERNEL_PAGES = 100;
 
 /** A step through all of them that jumps: it has no divisor in common with their number. */
 const SCATTER = 323;
-/** Assumed: every second each service wakes up and uses four pages of its 245. */
+/** Assumed: every second each service wakes up and uses four of its pages. */
 const WAKE_NS = 1e9;
 const WAKE_PAGES = 4;
 
@@ -82,6 +87,7 @@ class BalloonJob {
   /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
   readonly #files: CompilerFiles;
   readonly #random: RandomStream;
+  readonly #guest: MeasuredGuest;
   readonly #starts: boolean;
   #startingKernel: readonly number[] = [];
   #nextWake = WAKE_NS;
@@ -92,7 +98,7 @@ class BalloonJob {
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
     this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
-    const shape = guestShape(size.bootedMib, this.#files.end);
+    const shape = guestShape(size, this.#files.end);
     this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
     const reclaim = this.#memory.pages.replacement;
@@ -101,6 +107,7 @@ class BalloonJob {
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
+    this.#guest = size.guest;
     this.#starts = size.balloonedToMib === size.bootedMib;
     this.#startServices();
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
@@ -126,33 +133,31 @@ class BalloonJob {
 
   #startServices(): void {
     const { anonymous, cache, pages } = this.#memory;
+    const { servicePages, cachedPages, startingPages } = this.#guest;
+    let first = 0;
     for (let service = 1; service <= SERVICES; service++) {
       pages.group = service;
-      for (let page = 0; page < SERVICE_PAGES; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
-      const files = Math.floor(CACHED_PAGES / SERVICES);
-      const first = (service - 1) * files;
-      for (let page = first; page < first + files; page++) cache.visit(page, first, first + files, page % 2 === 0);
+      for (let page = 0; page < servicePages[service - 1]; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
+      const end = first + cachedPages[service - 1];
+      for (let page = first; page < end; page++) cache.visit(page, first, end, page % 2 === 0);
+      first = end;
     }
     if (this.#starts) {
-      this.#useStarting();
+      for (let page = 0; page < startingPages; page++) anonymous.write(STARTING_AT + page, 1);
       this.#startingKernel = this.#takeKernel(STARTING_KERNEL_PAGES);
     }
     pages.group = 0;
   }
 
-  #useStarting(): void {
-    for (let page = 0; page < STARTING_PAGES; page++)
-      this.#memory.anonymous.write(STARTING * ANONYMOUS_PAGES + page, 1);
-  }
-
-  /** They use what they have, in no order, and end. */
+  /** They use what they have, in no order, and end: as seen, when the files have been read (docs/balloon-job). */
   #endStarting(): void {
     if (!this.#starts) return;
-    for (let page = 0; page < STARTING_PAGES; page++) {
-      const any = (page * SCATTER) % STARTING_PAGES;
-      this.#memory.anonymous.read(STARTING * ANONYMOUS_PAGES + any);
+    const { startingPages } = this.#guest;
+    for (let page = 0; page < startingPages; page++) {
+      const any = (page * SCATTER) % startingPages;
+      this.#memory.anonymous.read(STARTING_AT + any);
     }
-    this.#discard(STARTING * ANONYMOUS_PAGES, STARTING_PAGES);
+    this.#discard(STARTING_AT, startingPages);
     this.#giveKernel(this.#startingKernel);
   }
 
@@ -160,7 +165,9 @@ class BalloonJob {
     this.#nextWake += WAKE_NS;
     for (let service = 1; service <= SERVICES; service++) {
       for (let i = 0; i < WAKE_PAGES; i++) {
-        this.#memory.anonymous.read(service * ANONYMOUS_PAGES + this.#random.below(SERVICE_PAGES));
+        this.#memory.anonymous.read(
+          service * ANONYMOUS_PAGES + this.#random.below(this.#guest.servicePages[service - 1]),
+        );
       }
     }
   }
@@ -188,13 +195,11 @@ class BalloonJob {
   }
 
   *#readAndCompile(): Generator<StepTime> {
-    for (let pass = 0; pass < PASSES; pass++) {
-      if (pass === PASSES - 1) this.#endStarting();
-      yield* this.#readFiles();
-    }
+    for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles();
+    this.#endStarting();
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
-    for (let compile = 0; compile < COMPILES; compile++) yield* this.#compile();
+    for (const compile of COMPILATIONS) yield* this.#compile(compile);
   }
 
   /**
@@ -216,13 +221,13 @@ class BalloonJob {
   *#startProcess(pages: number): Generator<StepTime> {
     const { anonymous, cache } = this.#memory;
     for (let page = 0; page < SHELL_PAGES; page++) anonymous.write(SHORT_AT + page, 1);
-    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, CACHED_PAGES, page % 2 === 0);
+    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, this.#guest.cachedPages[0], page % 2 === 0);
     yield this.#step();
     for (let page = 0; page < pages; page++) anonymous.write(SHORT_AT + SHELL_PAGES + page, 1);
     yield this.#step();
   }
 
-  *#compile(): Generator<StepTime> {
+  *#compile(compile: Compilation): Generator<StepTime> {
     const { cache } = this.#memory;
     const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
     yield* this.#startProcess(TOOL_PRIVATE_PAGES / 4);
@@ -230,7 +235,7 @@ class BalloonJob {
       cache.visit(page, TOOLS_AT, COMPILER_FILES_AT, true);
       if (page % 8 === 7) yield this.#step();
     }
-    yield* this.#runCompiler();
+    yield* this.#runCompiler(compile);
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     yield* this.#startProcess(TOOL_PRIVATE_PAGES);
     this.#discard(SHORT_AT + SHELL_PAGES, TOOL_PRIVATE_PAGES);
@@ -239,14 +244,14 @@ class BalloonJob {
     yield this.#step();
   }
 
-  *#runCompiler(): Generator<StepTime> {
+  *#runCompiler({ instructions, privatePages }: Compilation): Generator<StepTime> {
     const { windows: words, windowInstructions } = this.#trace;
     for (let at = 0; at < words.length; ) {
       const end = at + 1 + words[at];
-      const each = windowInstructions / words[at];
+      const each = (instructions * windowInstructions) / words[at];
       let since = 0;
       for (at++; at < end; at++) {
-        this.#touchAsCompiler(words[at]);
+        this.#touchAsCompiler(words[at], privatePages);
         since += each;
         if (since < STEP && !this.#mustWait && at + 1 < end) continue;
         yield this.#step(since);
@@ -255,12 +260,13 @@ class BalloonJob {
     }
   }
 
-  #touchAsCompiler(word: number): void {
+  #touchAsCompiler(word: number, privatePages: number): void {
     const { anonymous, cache } = this.#memory;
     const kind = word >>> KIND_SHIFT;
     const page = word & PAGE_MASK;
-    if (kind === PageKind.PrivateWrite) anonymous.write(COMPILER_AT + page, 1);
-    else if (kind === PageKind.PrivateRead) anonymous.read(COMPILER_AT + page);
+    const own = COMPILER_AT + Math.floor(page * privatePages);
+    if (kind === PageKind.PrivateWrite) anonymous.write(own, 1);
+    else if (kind === PageKind.PrivateRead) anonymous.read(own);
     else {
       const { at, from, to } = this.#files;
       cache.visit(at[page], from[page], to[page], kind === PageKind.Text);

@@ -24,7 +24,7 @@ export const Time = {
   swapRequest: 60_000,
   swapPage: 10_000,
   fileRequest: 100_000,
-  filePage: 180_000,
+  filePage: 200_000,
   realPerGuest: 10,
 } as const;
 export class PagingTime {
