@@ -287,11 +287,11 @@ export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[
     },
     storesToReuse: {
       summary: "stores to a traced page, as no page table is written, before the VMM takes it for another page",
-      default: 80,
+      default: 3,
       unit: "stores",
       min: 1,
       source:
-        "calibrated: Adams and Agesen 2006, forkwait of the software VMM on the Pentium 4; no source says how a VMM of that time noticed (VMware's US patent 8,359,422 of 2009 is about noticing that a process exits)",
+        "assumed: as many as Linux's KVM of 2007 (kvm_mmu_pre_write takes the third write in a row for such); no source says how VMware notices",
     },
   },
   needs: [...TRANSLATION_COSTS, ...SHADOW_COSTS],
