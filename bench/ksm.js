@@ -10,7 +10,7 @@ import { PendingCharges } from "../dist/core/pending-charges.js";
 import { PACKAGE_ROOT } from "../dist/experiment/catalogue.js";
 import { ContentIds } from "../dist/machine/content-ids.js";
 import { HostMemory } from "../dist/vmm/host-memory.js";
-import { KsmScanner } from "../dist/vmm/memory/ksm-scanner.js";
+import { CHAINS_PRUNE_MS, KsmScanner } from "../dist/vmm/memory/ksm-scanner.js";
 import { parseFingerprints } from "../dist/workload/readers/fingerprints.js";
 
 const GUESTS = "idle-a idle-b nginx-a nginx-b postgres-a gcc redis python".split(" ").map((name) => `d12-${name}`);
@@ -19,7 +19,7 @@ const KERNEL_DEFAULTS = {
   useZeroPages: false,
   smartScan: true,
   stableFirst: false,
-  chainsPruneMs: 2000,
+  chainsPruneMs: CHAINS_PRUNE_MS,
 };
 const PASSES = { "pass 1": 1, "pass 2, which merges": 2, "pass 3": 3, "pass 40, with smart scan": 40 };
 

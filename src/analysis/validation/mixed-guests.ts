@@ -5,12 +5,12 @@
  *
  * Not there: IOzone, which follows dbench, and whose files' sizes are not given.
  */
-import { PAGES_PER_MIB as MIB } from "../../machine/page.ts";
+import { PAGE_BYTES, PAGES_PER_MIB as MIB } from "../../machine/page.ts";
 import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStream, OperationStreamBuilder } from "../../workload/operation-stream.ts";
 import { RandomStream } from "../../core/random.ts";
 import { dbench } from "./esx02-dbench.ts";
-import { table1Contents } from "./paused-guests.ts";
+import { pausedGuest, table1Contents } from "./paused-guests.ts";
 
 /** Those of dbench. */
 export const MIXED_SECONDS = 360;
@@ -49,20 +49,8 @@ export function mixed2Guests(): readonly CompiledWorkload[] {
 
 function mixed(vm: number, name: string, shape: Partial<GuestShape>, stream: OperationStream): CompiledWorkload {
   const { contents, inUse } = table1Contents(vm);
-  const guest: GuestShape = {
-    memoryPages: contents.length,
-    kernelPages: inUse,
-    processes: 1,
-    anonymousPages: 0,
-    residentAnonymousPages: 0,
-    filePages: 0,
-    residentFilePages: 0,
-    swapPages: 0,
-    threads: 1,
-    contents,
-    ...shape,
-  };
-  return { name, guest, stream, durationUs: 1e6 * MIXED_SECONDS, warmupUs: 0 };
+  const paused = pausedGuest(name, contents, MIXED_SECONDS);
+  return { ...paused, guest: { ...paused.guest, kernelPages: inUse, ...shape }, stream };
 }
 
 /** httperf asks for one after the other as soon as it has been answered, unless it is given a rate (its manual, --rate), in the order of its list. */
@@ -72,7 +60,7 @@ function webRequests(): OperationStream {
     stream.add(Op.Request, 0, 0, 0);
     stream.add(Op.ReadFile, (request % WEB_PAGES) * PAGES_EACH, PAGES_EACH);
     stream.add(Op.Compute, WEB_CYCLES);
-    stream.add(Op.Send, PAGES_EACH * 4096);
+    stream.add(Op.Send, PAGES_EACH * PAGE_BYTES);
   }
   return stream.finish();
 }
