@@ -21,6 +21,8 @@ export interface KernelVersion {
   readonly flushesUnchanged: boolean;
   /** mprotect invalidates up to so many pages one by one, more of them by a flush. */
   readonly singlePageInvalidations: number;
+  /** Flushes of the TLB and minor faults are counted apart, since there are counts of the real kernel to compare with. */
+  readonly countsFlushesAndMinorFaults: boolean;
   /** Instructions that write when a page is cleared or copied to. */
   readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -110,6 +112,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: false,
     flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
+    countsFlushesAndMinorFaults: false,
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -158,6 +161,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: true,
     flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
+    countsFlushesAndMinorFaults: true, // tlb:tlb_flush, include/trace/events/tlb.h; ru_minflt
     pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c

@@ -27,6 +27,7 @@ import { type Visit, visitsOfRegion, visitsOfRelocation } from "./program-start.
 import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
+import { TlbFlushes } from "./tlb-flushes.ts";
 import { GUEST_FAULT } from "./virtual-hardware.ts";
 
 class OutOfMemory extends InputError {
@@ -95,6 +96,7 @@ export class GuestKernel {
       paths,
       pages: pages ?? new PageWork(profile, machine.meter),
       frames: this.frames,
+      flushes: new TlbFlushes(machine, version),
       spaces: new Map(),
       takeFrame: (use, item, byDevice = false) => this.#takeFrame(use, item, byDevice),
     };
