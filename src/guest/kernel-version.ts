@@ -87,8 +87,8 @@ export interface ForkVisits {
   readonly childWrites: number;
   /** Private pages from 0 that the parent writes after the wait. */
   readonly parentWritesAfter: number;
-  /** Text pages that a child that execs has run through by then: more than those of {@link childReads}. */
-  readonly childReadsBeforeExec: number;
+  /** Pages of the program behind {@link childReads} that the kernel reads when a child execs: the name of the file. */
+  readonly kernelReadsBeforeExec: number;
 }
 
 export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
@@ -128,7 +128,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
       childReads: 12,
       childWrites: 8,
       parentWritesAfter: 2,
-      childReadsBeforeExec: 0,
+      kernelReadsBeforeExec: 0,
     },
     vforkParentWakes: false,
     execKernelWrites: 0,
@@ -173,14 +173,15 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
     // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
     // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
-    // One window more before an exec: 16 set_pte and one fault that vfork_exec has not, whose child uses its parent's entries.
+    // One window more before an exec: 16 set_pte and one fault that vfork_exec has not, whose child uses its parent's entries;
+    // the trace has it in strncpy_from_user, where the kernel reads the name of the file.
     fork: {
       parentWrites: 1,
       kernelWrites: 1,
       childReads: 32,
       childWrites: 4,
       parentWritesAfter: 0,
-      childReadsBeforeExec: 48,
+      kernelReadsBeforeExec: 1,
     },
     vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,

@@ -174,7 +174,8 @@ export class GuestKernel {
    */
   exec(pages: number, privatePages?: number, relocated = RELOCATED_PAGES): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
-    if (this.#running.length > 1 && !isBorrowed) this.#readText(this.#context.version.fork.childReadsBeforeExec);
+    const { childReads, kernelReadsBeforeExec: reads } = this.#context.version.fork;
+    if (this.#running.length > 1 && !isBorrowed) this.#readText(reads, childReads, true);
     const image = programImage(pages, this.#context.version.layout, privatePages, relocated);
     const space = this.#processes.exec(this.#current, image, isBorrowed);
     const isService = this.#running.length === 1;
@@ -275,14 +276,14 @@ export class GuestKernel {
     return frame;
   }
 
-  /** Run through so many pages of the current process's code, from the first whole window that faults map on. */
-  #readText(count: number): void {
+  /** Run through so many pages of the current process's code, `from` pages behind the first whole window that faults map. */
+  #readText(count: number, from = 0, byKernel = false): void {
     const window = this.#context.version.faultAroundPages;
     const texts = this.#current.regions.filter(({ kind }) => kind === "text");
     if (texts.length === 0) return;
     const code = texts.reduce((longest, next) => (sizeOfRegion(next) > sizeOfRegion(longest) ? next : longest));
-    const first = Math.ceil(code.start / window) * window;
-    for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false);
+    const first = Math.ceil(code.start / window) * window + from;
+    for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false, byKernel);
   }
 
   /** Write private pages of the current process's image, from number `first` on. */

@@ -114,15 +114,20 @@ export class PageFaults {
     space.setEntry(page, entryOf(frame, flags));
   }
 
-  /** A read also maps what is in memory of the pages around it. */
+  /**
+   * A read also maps what is in memory of the pages around it: from the border of a window on, or from where the region begins,
+   * as many pages as a window has, as far as one table maps them (do_fault_around, mm/memory.c).
+   */
   #mapFilePages(space: AddressSpace, page: number, region: Region, write: boolean): void {
     const { machine, paths, version } = this.#context;
     machine.cpu.runKernel(paths["file-fault"], 1);
     this.#mapFilePage(space, page, region, write);
     const window = version.faultAroundPages;
     if (write || window === 1) return;
-    const first = page - (page % window);
-    for (let next = Math.max(first, region.start); next < Math.min(first + window, region.end); next++) {
+    const entries = 2 ** machine.pageTableFormat.bitsPerLevel;
+    const first = Math.max(page - (page % window), region.start);
+    const end = Math.min(first + window, region.end, page - (page % entries) + entries);
+    for (let next = first; next < end; next++) {
       if (next === page || !this.#isInMemory(region, next) || space.entry(next) !== 0) continue;
       machine.cpu.runKernel(paths["map-around"], 1);
       this.#mapFilePage(space, next, region, false);
