@@ -170,13 +170,13 @@ export class GuestKernel {
 
   /**
    * Replace the current process by an image of so many pages, so many of them private, and visit all of them; so many of the
-   * private ones are read-only once they are relocated.
+   * private ones are read-only once they are relocated, so many its heap.
    */
-  exec(pages: number, privatePages?: number, relocated = RELOCATED_PAGES): void {
+  exec(pages: number, privatePages?: number, relocated = RELOCATED_PAGES, heapPages?: number): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
     const { childReads, kernelReadsBeforeExec: reads } = this.#context.version.fork;
     if (this.#running.length > 1 && !isBorrowed) this.#readText(reads, childReads, true);
-    const image = programImage(pages, this.#context.version.layout, privatePages, relocated);
+    const image = programImage(pages, this.#context.version.layout, privatePages, relocated, heapPages);
     const space = this.#processes.exec(this.#current, image, isBorrowed);
     const isService = this.#running.length === 1;
     if (isService) this.#services[this.#services.indexOf(this.#current)] = space;

@@ -39,20 +39,21 @@ export function mostAnonymousPages({ stackEnd, anonymousStart }: Layout): number
 
 /**
  * The image of a program that visits `pages` pages, `ownPages` of them private (without a number: a fourth), `relocated` of
- * those read-only once they are relocated. Without segments half of the private ones are data, half stack.
+ * those read-only once they are relocated, `heapPages` of the heap. Without segments half of the private ones are data, half stack.
  */
 export function programImage(
   pages: number,
   layout: Layout,
   ownPages = privatePages(pages),
   relocated = RELOCATED_PAGES,
+  heapPages = START_HEAP_PAGES,
 ): ProgramImage {
-  return imageOf(pages - ownPages, ownPages, layout, relocated);
+  return imageOf(pages - ownPages, ownPages, layout, relocated, heapPages);
 }
 
 /** The image of a service process. */
 export function serviceImage(layout: Layout): ProgramImage {
-  return imageOf(PROGRAM_TEXT_PAGES, PROGRAM_PRIVATE_PAGES, layout, RELOCATED_PAGES);
+  return imageOf(PROGRAM_TEXT_PAGES, PROGRAM_PRIVATE_PAGES, layout, RELOCATED_PAGES, START_HEAP_PAGES);
 }
 
 /** Private pages of a program of so many pages, if nothing else is said. */
@@ -60,10 +61,16 @@ export function privatePages(pages: number): number {
   return Math.ceil(pages / 4);
 }
 
-function imageOf(textPages: number, privateCount: number, layout: Layout, relocated: number): ProgramImage {
+function imageOf(
+  textPages: number,
+  privateCount: number,
+  layout: Layout,
+  relocated: number,
+  heap: number,
+): ProgramImage {
   const { textStart, heapGap, stackEnd, hasSegments } = layout;
   const stackPages = hasSegments ? Math.min(START_STACK_PAGES, privateCount) : Math.floor(privateCount / 2);
-  const heapPages = heapGap > 0 ? Math.min(START_HEAP_PAGES, privateCount - stackPages) : 0;
+  const heapPages = heapGap > 0 ? Math.min(heap, privateCount - stackPages) : 0;
   const dataPages = privateCount - stackPages - heapPages;
   const texts = hasSegments ? textSegments(textStart, textPages) : [{ start: textStart, end: textStart + textPages }];
   const dataStart = texts[texts.length - 1].end;

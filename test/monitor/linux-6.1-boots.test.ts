@@ -123,8 +123,7 @@ describe.each([native, xenPv, kvmShadow].map((vmm) => ({ vmm, name: vmm.name }))
     for (const { events: traced } of tracesOf(vmm)) {
       const { ops, ...counted } = traced[name];
       expect(Math.abs(faults(events) - faults(counted) / ops)).toBeLessThanOrEqual(1);
-      // One copy too many in fork_sh: the shell reads one page before it writes it, not two.
-      expect(events["tlb_flush"] * ops - counted["tlb_flush"]).toBe(name === "fork_sh" ? ops : 0);
+      expect(events["tlb_flush"] * ops).toBe(counted["tlb_flush"]);
       if (vmm !== xenPv) continue;
       expect(Math.abs((events["set_pte"] * ops) / counted["set_pte"] - 1)).toBeLessThan(0.005);
       for (const event of [
