@@ -10,8 +10,8 @@ const CORE = "core2-asplos06";
 
 const VMMS = {
   native: "native",
-  bt: { workstation: { "cpu.adaptive-traces": true } },
-  vt: { workstation: { cpu: "hardware-assist" } },
+  bt: { workstation: { "cpu.adaptive-traces": true, "mmu.keeps-unlinked": false } },
+  vt: { workstation: { cpu: "hardware-assist", "mmu.keeps-unlinked": false } },
 } as const satisfies Record<string, VmmReference>;
 type System = keyof typeof VMMS;
 const SYSTEMS = Object.keys(VMMS) as readonly System[];
