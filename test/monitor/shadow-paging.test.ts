@@ -222,9 +222,12 @@ describe("a page-walk cache leads to no shadow that has been given to another ta
   });
 });
 
-describe("tables that no entry leads to any more", () => {
-  const hasShadow = (mmu: ShadowPaging): boolean[] => [0, 1, 2, 3, 4].map((table) => mmu.shadows.find(table) !== -1);
+/** Which of the tables have one. */
+function hasShadow(mmu: ShadowPaging): boolean[] {
+  return [0, 1, 2, 3, 4].map((table) => mmu.shadows.find(table) !== -1);
+}
 
+describe("tables that no entry leads to any more", () => {
   it.each([
     { keepsUnlinked: true, below: true, writes: 1 },
     { keepsUnlinked: false, below: false, writes: 0 },
