@@ -23,9 +23,8 @@ import { PageFaults } from "./page-faults.ts";
 import { PageTableFrames } from "./page-table-frames.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
-import { mostAnonymousPages, PROGRAM_TEXT_PAGES, programImage, RELOCATED_PAGES } from "./program-image.ts";
+import { codeOf, mostAnonymousPages, PROGRAM_TEXT_PAGES, programImage, RELOCATED_PAGES } from "./program-image.ts";
 import { type Visit, visitsOfRegion, visitsOfRelocation } from "./program-start.ts";
-import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { TlbFlushes } from "./tlb-flushes.ts";
@@ -39,10 +38,6 @@ class OutOfMemory extends InputError {
     );
     this.name = "OutOfMemory";
   }
-}
-
-function sizeOfRegion({ start, end }: Region): number {
-  return end - start;
 }
 
 export class GuestKernel {
@@ -281,9 +276,8 @@ export class GuestKernel {
   /** Run through so many pages of the current process's code, `from` pages behind the first whole window that faults map. */
   #readText(count: number, from = 0, byKernel = false): void {
     const window = this.#context.version.faultAroundPages;
-    const texts = this.#current.regions.filter(({ kind }) => kind === "text");
-    if (texts.length === 0) return;
-    const code = texts.reduce((longest, next) => (sizeOfRegion(next) > sizeOfRegion(longest) ? next : longest));
+    const code = codeOf(this.#current.regions);
+    if (code === undefined) return;
     const first = Math.ceil(code.start / window) * window + from;
     for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false, byKernel);
   }

@@ -115,3 +115,15 @@ function sharedByKernel(stackEnd: number): Region[] {
     { start: end, end: end + SHARED_BY_KERNEL.codePages, kind: "text", writable: false },
   ];
 }
+
+/** The longest part of text: the program's code. */
+export function codeOf(regions: readonly Region[]): Region | undefined {
+  const texts = regions.filter(({ kind }) => kind === "text");
+  return texts.reduce<Region | undefined>((longest, next) => {
+    return longest === undefined || size(next) > size(longest) ? next : longest;
+  }, undefined);
+}
+
+function size({ start, end }: Region): number {
+  return end - start;
+}
