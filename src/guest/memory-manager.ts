@@ -93,6 +93,7 @@ function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: numbe
   if (kernel === "linux-2.4") return new GuestPages(memoryPages, marks, cacheFirstReclaim, present);
   const reclaim = {
     groups: Math.max(1, shape.processes),
+    endedGroups: shape.endedGroups ?? 0,
     pagesEach: Math.max(1, shape.anonymousPages),
     anonymousItems,
     fileItems: filePages,
