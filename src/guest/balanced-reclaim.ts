@@ -43,6 +43,7 @@ export class BalancedReclaim implements Replacement {
   readonly #canSwap: boolean;
   readonly #pagesEach: number;
   readonly #lastGroup: number;
+  readonly #firstEnded: number;
 
   constructor(pages: GuestPages, shape: ReclaimShape) {
     const { groups, endedGroups, pagesEach, fileItems, canSwap } = shape;
@@ -50,7 +51,8 @@ export class BalancedReclaim implements Replacement {
     this.#descriptors = pages.descriptors;
     this.#canSwap = canSwap;
     this.#pagesEach = pagesEach;
-    this.#lastGroup = groups - 1;
+    this.#lastGroup = groups + endedGroups - 1;
+    this.#firstEnded = groups;
     this.lru = new SplitLru(pages.descriptors, groups + endedGroups, shape.anonymousItems, fileItems);
     this.#scan = new PageScan(pages, this.lru);
   }
@@ -214,7 +216,7 @@ export class BalancedReclaim implements Replacement {
     const { files, anonymous } = this.lru;
     const { active: activeAnonymous, inactive: inactiveAnonymous } = anonymous.groups[group];
     const { active: activeFiles, inactive: inactiveFiles } = files.groups[group];
-    const ended = group > this.#lastGroup;
+    const ended = group >= this.#firstEnded;
     const share = this.#anonymousShare;
     const targets = this.#targets;
     targets.set(List.InactiveAnonymous, scanTarget(inactiveAnonymous.length, priority, share, ended));

@@ -42,7 +42,8 @@ export class GuestMemory {
     version: KernelVersion = KERNEL_VERSIONS[kernel],
   ) {
     this.#physical = physical;
-    const logicalPages = shape.processes * shape.anonymousPages + transientPages;
+    const groups = shape.processes + (shape.endedGroups ?? 0);
+    const logicalPages = groups * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);

@@ -11,6 +11,8 @@ import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
 import { PageUse } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
+import { Zones } from "../../../guest/zones.ts";
+import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import { ContentIds } from "../../../machine/content-ids.ts";
 import {
   COMPILATIONS,
@@ -27,11 +29,14 @@ import {
   COMPILER_AT,
   COMPILER_FILES_AT,
   DATA_AT,
+  DMA_FREE,
   FILE_PAGES,
   GCC_AT,
   type GuestSize,
   guestShape,
   HEADERS_AT,
+  KERNEL_RUNS,
+  memTotalKib,
   PAGES_PER_MIB,
   SHORT_AT,
 } from "./measured-guest.ts";
@@ -102,6 +107,9 @@ class BalloonJob {
     this.#random = new RandomStream(seed, "balloon-job");
     this.#services = new Services(this.#memory, size.guest);
     this.#services.start(size.balloonedToMib === size.bootedMib);
+    const { pages } = this.#memory;
+    const managed = memTotalKib(size.bootedMib) / KIB_PER_PAGE;
+    pages.zones = new Zones(shape.memoryPages, managed, pages.marks, DMA_FREE, KERNEL_RUNS);
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     this.#memory.balloon.poll(balloon, balloon);
     this.#atStart = countPaging(this.#memory, this.#reclaim);
