@@ -126,7 +126,7 @@ export const COMPILER_AT = 16_384;
 export const SHORT_AT = COMPILER_AT + 4096;
 export const ANONYMOUS_PAGES = SHORT_AT + 4096;
 /** Workers of udev, in its control group: it had 857 pages more when booted than after a balloon had been inflated. */
-const UDEV = 3;
+export const UDEV = 3;
 export const STARTING_AT = UDEV * ANONYMOUS_PAGES + SHORT_AT;
 
 /** The files that are read over and over. */

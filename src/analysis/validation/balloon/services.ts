@@ -8,6 +8,7 @@ import {
   SHORT_AT,
   STARTING_AT,
   STARTING_KERNEL_PAGES,
+  UDEV,
   UDEV_PROGRAM,
 } from "./measured-guest.ts";
 
@@ -41,6 +42,7 @@ export class Services {
     const { anonymous, pages } = this.#memory;
     for (const [order, group] of groupsInOrder(this.#guest).entries()) {
       pages.group = groupAt(order);
+      if (workers && pages.group === UDEV) this.#startWorkers();
       const first = pages.group === 0 ? SHORT_AT : pages.group * ANONYMOUS_PAGES;
       for (let page = 0; page < group.anonymous; page++) anonymous.write(first + page, 1);
       this.#mapFiles(order, group.activeFiles);
@@ -48,9 +50,18 @@ export class Services {
     pages.group = 0;
     this.#workersAreThere = workers;
     if (!workers) return;
-    const { startingPages } = this.#guest;
-    for (let page = 0; page < startingPages; page++) anonymous.write(STARTING_AT + page, 1);
     this.#workersKernel = Array.from({ length: STARTING_KERNEL_PAGES }, () => pages.allocate(PageUse.Kernel, 0));
+  }
+
+  /** They are copies of the daemon, and have pages of their own as they write; so both lie among each other, as the swap shows. */
+  #startWorkers(): void {
+    const { anonymous } = this.#memory;
+    const { startingPages } = this.#guest;
+    const daemonPages = groupsOf(this.#guest)[UDEV].anonymous;
+    for (let page = 0, daemon = 0; page < startingPages; page++) {
+      anonymous.write(STARTING_AT + page, 1);
+      while (daemon * startingPages < page * daemonPages) anonymous.write(UDEV * ANONYMOUS_PAGES + daemon++, 1);
+    }
   }
 
   /** Workers of udev end when their time has come. */
