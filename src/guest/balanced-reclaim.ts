@@ -121,7 +121,7 @@ export class BalancedReclaim implements Replacement {
    */
   balance(): void {
     const { zones } = this.#pages;
-    const boost = zones === undefined ? 0 : zones.takeBoost();
+    const boost = zones === undefined ? 0 : zones.beginReclaim();
     let wanted = boost;
     for (let priority = FIRST_PRIORITY; priority >= 1; ) {
       const balanced = this.#isBalanced;
@@ -141,7 +141,7 @@ export class BalancedReclaim implements Replacement {
       if (deeper || found === 0) priority--;
       wanted = Math.max(0, wanted - found);
     }
-    zones?.endBoost(boost);
+    zones?.endReclaim(boost);
     this.#snapshot();
   }
 

@@ -7,6 +7,7 @@
  * Which zone a page is in is decided when it is taken: the simulated guest does not care which of its pages it gets.
  */
 import { BitSet } from "../core/bit-set.ts";
+import { PerCpuPages } from "./per-cpu-pages.ts";
 import { type Watermarks, zoneMarks } from "./watermarks.ts";
 
 /** Memory below 16 MiB on a PC, without what is reserved at boot. */
@@ -26,7 +27,11 @@ export class Zones {
   readonly #upper: Watermarks;
   readonly #lower: Watermarks;
   readonly #isLower: BitSet;
+  /** Free pages of the lower zone, with those that the processor keeps of it. */
   #lowerFree: number;
+  readonly #keptLower: PerCpuPages;
+  readonly #keptUpper: PerCpuPages;
+  #inReclaim = false;
   /** Free runs in blocks of the kernel by the logarithm of their size, and their pages. */
   readonly #runs = new Int32Array(ORDERS);
   #kernelFree = 0;
@@ -40,6 +45,8 @@ export class Zones {
     this.#lowerFree = lowerFree;
     this.#lower = zoneMarks(marks, LOWER_PAGES / managed, marks.reserve);
     this.#upper = zoneMarks(marks, 1 - LOWER_PAGES / managed, 0);
+    this.#keptLower = new PerCpuPages(LOWER_PAGES, this.#lower.low - marks.reserve);
+    this.#keptUpper = new PerCpuPages(managed - LOWER_PAGES, this.#upper.low);
     for (const [order, runs] of kernelRuns.entries()) {
       this.#runs[order] = runs;
       this.#kernelFree += runs << order;
@@ -48,32 +55,34 @@ export class Zones {
 
   /** Whether kswapd is to be woken, with so many free pages in both zones. */
   wakesReclaim(free: number): boolean {
-    if (this.#boosted) return true;
-    return this.#lowerFree <= this.#lower.low && !this.#isUpperAbove(this.#upper.low, free);
+    return this.#boosted || !(this.#isLowerAbove(this.#lower.low) || this.#isUpperAbove(this.#upper.low, free));
   }
 
   isBalanced(free: number): boolean {
-    return this.#lowerFree > this.#lower.high || this.#isUpperAbove(this.#upper.high, free);
+    return this.#isLowerAbove(this.#lower.high) || this.#isUpperAbove(this.#upper.high, free);
   }
 
   /** Kswapd begins to reclaim: for this boost. */
-  takeBoost(): number {
+  beginReclaim(): number {
     this.#boosted = false;
+    this.#inReclaim = true;
     return this.boost;
   }
 
   /** It has reclaimed for this boost, or has given it up. */
-  endBoost(boost: number): void {
+  endReclaim(boost: number): void {
     this.boost -= boost;
+    this.#inReclaim = false;
   }
 
   /** A page is taken, with which there were so many free ones. */
   take(page: number, byKernel: boolean, free: number): void {
-    if (this.#lowerFree > this.#lower.low && !this.#isUpperAbove(this.#upper.low, free)) {
+    if (this.#isLowerAbove(this.#lower.low) && !this.#isUpperAbove(this.#upper.low, free)) {
+      this.#keptLower.take(this.#lowerFree - this.#keptLower.count);
       this.#lowerFree--;
       this.#isLower.add(page);
     } else if (byKernel) this.#takeForKernel();
-    else if (free - this.#lowerFree <= this.#kernelFree) this.#fallBack();
+    else this.#takeMovable(free - this.#lowerFree - this.#keptUpper.count);
   }
 
   /** A page is free again. */
@@ -81,14 +90,25 @@ export class Zones {
     if (this.#isLower.has(page)) {
       this.#isLower.delete(page);
       this.#lowerFree++;
+      this.#keptLower.add(this.#inReclaim);
     } else if (byKernel) {
       this.#runs[0]++;
       this.#kernelFree++;
-    }
+    } else this.#keptUpper.add(this.#inReclaim);
+  }
+
+  #isLowerAbove(mark: number): boolean {
+    return this.#lowerFree - this.#keptLower.count > mark;
   }
 
   #isUpperAbove(mark: number, free: number): boolean {
-    return free - this.#lowerFree > mark + this.boost;
+    return free - this.#lowerFree - this.#keptUpper.count > mark + this.boost;
+  }
+
+  /** `free`: pages of the upper zone that the processor does not keep. */
+  #takeMovable(free: number): void {
+    if (this.#keptUpper.count === 0 && free <= this.#kernelFree) this.#fallBack();
+    this.#keptUpper.take(free - this.#kernelFree);
   }
 
   /** The smallest run is divided. */
