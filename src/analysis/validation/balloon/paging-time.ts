@@ -13,9 +13,9 @@ export const Time = {
   minorFault: 4140,
   /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
   filePageIn: 7_000,
-  swapFault: 20_000,
+  swapFault: 11_000,
   /** kswapd, for a page looked at and for one written. */
-  scan: 1_000,
+  scan: 2_500,
   swapOut: 8_000,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
@@ -24,7 +24,7 @@ export const Time = {
   swapRequest: 60_000,
   swapPage: 10_000,
   fileRequest: 100_000,
-  filePage: 200_000,
+  filePage: 120_000,
   realPerGuest: 10,
 } as const;
 export class PagingTime {
