@@ -1,7 +1,7 @@
 /**
  * How many pages to look at on each of the four lists of a control group (Linux 6.1, mm/vmscan.c: shrink_lruvec): as many as
- * was set, a few of each in turns, until enough has been freed; then no more of the kind of which less is left, and of the other one only in
- * proportion.
+ * was set, a few of each in turns, until enough has been freed; then no more of the kind of which less is left, and a turn of the other one if
+ * that is behind in proportion.
  */
 
 /** Most pages looked at before the other lists have their turn (SWAP_CLUSTER_MAX). */
