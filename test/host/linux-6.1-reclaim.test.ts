@@ -243,7 +243,13 @@ function expectConsistent({ pages, balloon }: GuestMemory, { lru }: BalancedRecl
 describe("a group that has ended", () => {
   /** How many pages go of 300 that were read last, by a service that has ended or by the one that read all others. */
   function evicted(endedGroups: number): number {
-    const { memory } = boot({ processes: 1, endedGroups, residentFilePages: 0, residentAnonymousPages: 0, swapPages: 0 });
+    const { memory } = boot({
+      processes: 1,
+      endedGroups,
+      residentFilePages: 0,
+      residentAnonymousPages: 0,
+      swapPages: 0,
+    });
     for (const [group, first] of [
       [0, 500],
       [1, 0],

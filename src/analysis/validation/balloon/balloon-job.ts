@@ -4,7 +4,7 @@
  * guest; what the compiler touches was recorded from a run of the same compiler.
  *
  * Times decide how the two halves of the job interleave, and so how much they push each other out. They are calibrated on the
- * measurement: those of the processor on its guest times, those of the disks on its guest times and on its counters at 128 and
+ * measurement: those of the job itself on its guest times, those of faults, reclaim and the disks on its guest times and on its counters at 128 and
  * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
 import { RandomStream } from "../../../core/random.ts";
