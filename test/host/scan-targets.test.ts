@@ -1,5 +1,5 @@
 /** How a pass over the lists of a control group is cut short, against what the kernel says it is for: both kinds in the same proportion. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { BATCH, List, ScanTargets } from "../../src/guest/scan-targets.ts";
 

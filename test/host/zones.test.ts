@@ -1,5 +1,5 @@
 /** Zones and boosted watermarks of a Linux 6.1 guest, against what a real one with 256 MiB says of itself in /proc/zoneinfo. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { watermarks } from "../../src/guest/watermarks.ts";
 import { Zones } from "../../src/guest/zones.ts";
