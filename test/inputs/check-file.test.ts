@@ -123,6 +123,39 @@ describe("a machine", () => {
     );
   });
 
+  it("is wrong where it gives a cost that no mechanism has, but not if a part from outside may have it", async () => {
+    const named = (name: string) => check({ costs: `{ ${name}: { value: 1, unit: cycles, ${rest} } }` });
+    for (const name of ["uml.stop", "mine.own", "mine.trap"]) expect(await named(name)).toMatch(/^machine with/);
+    await expect(named("uml.stopp")).rejects.toThrow(
+      'costs.uml.stopp: there is no such cost; did you mean "uml.stop"?',
+    );
+    await expect(named("hardwere.trap")).rejects.toThrow(
+      'costs.hardwere.trap: there are no costs of "hardwere"; did you mean "hardware.trap"?',
+    );
+    await expect(named("uml.hypercall")).rejects.toThrow(
+      "expected one of: uml.mapping-request, uml.stop, uml.switch-space",
+    );
+    await expect(named("trap")).rejects.toThrow(
+      "costs.trap: there is no such cost; expected one of: binary-translation.",
+    );
+  });
+
+  it("is told in the units people write what is wrong with a full stroke", async () => {
+    const disk = (stroke: string) =>
+      check({
+        disk: `{ positioning: 7.7ms, rate: 80MB/s, full-stroke: { positioning: ${stroke}, size: 100GiB, ${rest} }, ${rest} }`,
+      });
+    await expect(disk("24ms")).rejects.toThrow("disk.full-stroke.positioning: 24ms where the mean is 7.7ms; expected");
+    await expect(disk("900us")).rejects.toThrow("900us where the mean is 7.7ms");
+  });
+
+  it("is told the unit that such a duration usually has where it has none", async () => {
+    await expect(check({ disk: `{ positioning: 20, rate: 80MB/s, ${rest} }` })).rejects.toThrow("did you mean 20ms?");
+    await expect(check({ "network-interrupts": `{ packets: 8, held: 72, ${rest} }` })).rejects.toThrow(
+      "did you mean 72us?",
+    );
+  });
+
   it("is wrong where it gives the length of a path that no kernel has", async () => {
     const length = `{ value: 20, unit: cycles, ${rest} }`;
     expect(await check({ "kernel-paths": `{ fork: ${length} }` })).toMatch(/^machine with/);
