@@ -107,6 +107,12 @@ describe("a machine", () => {
   });
   const cost = (value: string): { costs: string } => ({ costs: `{ uml.stop: { value: ${value}, ${rest} } }` });
 
+  const checkNamed = (name: string) => check({ costs: `{ ${name}: { value: 1, unit: cycles, ${rest} } }` });
+  const checkStroke = (stroke: string) =>
+    check({
+      disk: `{ positioning: 7.7ms, rate: 80MB/s, full-stroke: { positioning: ${stroke}, size: 100GiB, ${rest} }, ${rest} }`,
+    });
+
   it("may be as large as machines are", async () => {
     for (const changes of [{}, cpu("100GHz", 8192), cache("64GiB"), cache("4KiB"), cost("10000000000, unit: cycles")]) {
       expect(await check(changes)).toMatch(/^machine with \d+ figures$/);
@@ -124,29 +130,26 @@ describe("a machine", () => {
   });
 
   it("is wrong where it gives a cost that no mechanism has, but not if a part from outside may have it", async () => {
-    const named = (name: string) => check({ costs: `{ ${name}: { value: 1, unit: cycles, ${rest} } }` });
-    for (const name of ["uml.stop", "mine.own", "mine.trap"]) expect(await named(name)).toMatch(/^machine with/);
-    await expect(named("uml.stopp")).rejects.toThrow(
+    for (const name of ["uml.stop", "mine.own", "mine.trap"]) expect(await checkNamed(name)).toMatch(/^machine with/);
+    await expect(checkNamed("uml.stopp")).rejects.toThrow(
       'costs.uml.stopp: there is no such cost; did you mean "uml.stop"?',
     );
-    await expect(named("hardwere.trap")).rejects.toThrow(
+    await expect(checkNamed("hardwere.trap")).rejects.toThrow(
       'costs.hardwere.trap: there are no costs of "hardwere"; did you mean "hardware.trap"?',
     );
-    await expect(named("uml.hypercall")).rejects.toThrow(
+    await expect(checkNamed("uml.hypercall")).rejects.toThrow(
       "expected one of: uml.mapping-request, uml.stop, uml.switch-space",
     );
-    await expect(named("trap")).rejects.toThrow(
+    await expect(checkNamed("trap")).rejects.toThrow(
       "costs.trap: there is no such cost; expected one of: binary-translation.",
     );
   });
 
   it("is told in the units people write what is wrong with a full stroke", async () => {
-    const disk = (stroke: string) =>
-      check({
-        disk: `{ positioning: 7.7ms, rate: 80MB/s, full-stroke: { positioning: ${stroke}, size: 100GiB, ${rest} }, ${rest} }`,
-      });
-    await expect(disk("24ms")).rejects.toThrow("disk.full-stroke.positioning: 24ms where the mean is 7.7ms; expected");
-    await expect(disk("900us")).rejects.toThrow("900us where the mean is 7.7ms");
+    await expect(checkStroke("24ms")).rejects.toThrow(
+      "disk.full-stroke.positioning: 24ms where the mean is 7.7ms; expected",
+    );
+    await expect(checkStroke("900us")).rejects.toThrow("900us where the mean is 7.7ms");
   });
 
   it("is told the unit that such a duration usually has where it has none", async () => {
