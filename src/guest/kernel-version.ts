@@ -21,6 +21,11 @@ export interface KernelVersion {
   readonly flushesUnchanged: boolean;
   /** mprotect invalidates up to so many pages one by one, more of them by a flush. */
   readonly singlePageInvalidations: number;
+  /**
+   * A signal that is caught comes with a write of the debug control register, whether or not there are breakpoints (do_signal,
+   * arch/i386/kernel/signal.c, up to Linux 2.6.9; not on x86-64).
+   */
+  readonly signalsWriteDebugRegister: boolean;
   /** Instructions that write when a page is cleared or copied to. */
   readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -110,6 +115,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: false,
     flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
+    signalsWriteDebugRegister: true,
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -158,6 +164,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: true,
     flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
+    signalsWriteDebugRegister: false,
     pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
@@ -208,6 +215,7 @@ const RHEL_3: KernelVersion = {
     anonymousStart: 0x2a95600,
   },
   keepsTables: false,
+  signalsWriteDebugRegister: false,
   pageStores: 512,
   dirty: { background: 50, stop: 50, throttle: 80, of: "memory" },
 };
@@ -225,7 +233,11 @@ const RED_HAT_7_2: KernelVersion = {
  * Fedora Core 5 has Linux 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
  * kmap_atomic. What else that does otherwise than 2.4 is left out.
  */
-const FEDORA_CORE_5: KernelVersion = { ...KERNEL_VERSIONS["linux-2.4"], mapsEachCopy: true };
+const FEDORA_CORE_5: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  mapsEachCopy: true,
+  signalsWriteDebugRegister: false,
+};
 
 const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {
   "fedora-core-5": FEDORA_CORE_5,
