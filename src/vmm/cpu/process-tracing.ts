@@ -12,7 +12,13 @@
  */
 import { cause } from "../../core/ledger.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
-import { flagWritesOf, GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
+import {
+  flagWritesOf,
+  GUEST_KERNEL,
+  type KernelPath,
+  type KernelPathName,
+  kernelPaths,
+} from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
