@@ -114,7 +114,7 @@ const PATH_EVENTS = {
   "send-packet": { calls: 47, ...sections(7) },
   // sk_buff and its data, allocated and freed; a timer is set (mod_timer). Calls: half of what a segment and its
   // acknowledgement make, sent and received over the loopback interface, less those of a packet sent
-  "receive-packet": { calls: 34, ...sections(5) },
+  "receive-packet": { calls: 34, cli: 5, sti: 3, popf: 2 },
   "disk-driver": { calls: 15, ...sections(2) },
   // tg3: tg3_start_xmit; of an incoming packet its share of a poll (tg3_poll two, tg3_interrupt, net_rx_action two)
   "network-driver": { calls: 10, ...sections(1) },

@@ -3,6 +3,8 @@ import type { KernelBuild, KernelName, MachineProfile } from "../machine/profile
 
 export interface KernelVersion {
   readonly layout: Layout;
+  /** It is 2.6, with the paths of 2.4: other pages of the kernel's memory are visited. */
+  readonly isLinux26: boolean;
   /** Pages that a read fault of a file maps at once, aligned, as far as they are in the page cache. */
   readonly faultAroundPages: number;
   /** Pages that a fault of a mapped file reads at once, around the one that is missing. */
@@ -105,6 +107,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
       userEnd: 0xc0000,
       anonymousStart: 0x10000,
     },
+    isLinux26: false,
     faultAroundPages: 1,
     readAroundPages: 1,
     copiesFileMappings: true,
@@ -152,6 +155,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
       userEnd: 0x78000000,
       anonymousStart: 0x70000000,
     },
+    isLinux26: false,
     // fault_around_bytes is 64 KiB (Linux 6.1, mm/memory.c).
     faultAroundPages: 16,
     readAroundPages: 32, // read_ahead_kb is 128 (do_sync_mmap_readahead, mm/filemap.c)
@@ -230,17 +234,19 @@ const RED_HAT_7_2: KernelVersion = {
 };
 
 /**
- * Fedora Core 5 has Linux 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
+ * Linux 2.6, and Fedora Core 5, which has 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
  * kmap_atomic. What else that does otherwise than 2.4 is left out.
  */
-const FEDORA_CORE_5: KernelVersion = {
+const LINUX_2_6: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
+  isLinux26: true,
   mapsEachCopy: true,
   signalsWriteDebugRegister: false,
 };
 
 const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {
-  "fedora-core-5": FEDORA_CORE_5,
+  "linux-2.6": LINUX_2_6,
+  "fedora-core-5": LINUX_2_6,
   "rhel-3": RHEL_3,
   "redhat-7.2": RED_HAT_7_2,
 };

@@ -1,7 +1,7 @@
 // Plug-in of QEMU: which pages of its own the kernel visits (addresses from 3 GB on) between two marks of operations.c. A line
 // for each operation: its number, then visits in order, each a number in hexadecimal: page frame * 8 + part * 2 + (1: data).
 // Parts: 0; 1 within the function given as `softirq=`; 2 of an operation that waits, since the processor was idle.
-// A visit to one of the 32 pages that the part has visited last is left out, for code and for data.
+// A visit to one of the 32 pages visited last is left out, for code and for data; after idle time it begins anew.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +21,15 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct instruction *, void (*)(unsig
 void qemu_plugin_register_vcpu_mem_cb(struct instruction *, void (*)(unsigned, uint32_t, uint64_t, void *), int, int, void *);
 
 enum { MARKS = 0x700000, MARKS_END = 0x700400, HLT = 0xf4, CALL = 0xe8, RETURN = 0xc3, MOST = 1 << 16, RECENT = 32 };
-enum { NONE, SOFTIRQ, AFTER_IDLE, PARTS };
+enum { NONE, SOFTIRQ, AFTER_IDLE };
 static const uint64_t KERNEL = 0xc0000000u;
 
 static FILE *out;
 static int operation, last, part, depth, used;
-static uint64_t softirq, visits[MOST], recent[PARTS][2][RECENT];
+static uint64_t softirq, visits[MOST], recent[2][2][RECENT];
 
 static void visit(uint64_t page, int isData) {
-  uint64_t *pages = recent[part][isData];
+  uint64_t *pages = recent[part == AFTER_IDLE][isData];
   int place = 0;
   while (place < RECENT - 1 && pages[place] != page) place++;
   if (pages[place] != page && operation && used < MOST) visits[used++] = page << 3 | part << 1 | isData;
