@@ -3,15 +3,15 @@ import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { type KernelPath, type KernelPaths, nativeCycles } from "./kernel-paths.ts";
+import { type KernelVersion, kernelVersion } from "./kernel-version.ts";
+import { deliverSignal, returnFromSignal } from "./signals.ts";
 import { INSTRUCTIONS } from "./virtual-hardware.ts";
 import type { KernelEntry } from "./virtual-hardware.ts";
-
-/** FS and GS: all other segment registers are restored by every return to user mode. */
-const SEGMENTS_RESTORED = 2;
 
 export class KernelEntries {
   readonly #machine: GuestMachine;
   readonly #paths: KernelPaths;
+  readonly #version: KernelVersion;
   readonly #systemCalls: readonly KernelPath[];
   /** Kernel code of which only the length is known is taken for the network layer's, a packet each way. */
   readonly #code: readonly KernelPath[];
@@ -22,6 +22,7 @@ export class KernelEntries {
   constructor(machine: GuestMachine, paths: KernelPaths, profile: MachineProfile) {
     this.#machine = machine;
     this.#paths = paths;
+    this.#version = kernelVersion(profile);
     this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
     this.#code = [paths["receive-packet"], paths["send-packet"]];
     this.#codeCycles = this.#code.reduce((sum, path) => sum + nativeCycles(path, profile), 0);
@@ -71,18 +72,19 @@ export class KernelEntries {
   }
 
   installSignalHandler(): void {
-    this.#oneCall("signal-install");
+    const { cpu } = this.#machine;
+    cpu.enterKernel("system-call");
+    cpu.runKernel(this.#paths["signal-install"], 1);
+    cpu.leaveKernel("system-call");
   }
 
-  /** kill, the handler, and sigreturn: two system calls. On IA-32 the second restores FS and GS (restore_sigcontext). */
+  /** kill, the handler, and sigreturn: two system calls. */
   handleSignal(): void {
-    this.#oneCall("signal-handle");
-    const { cpu, pageTableFormat } = this.#machine;
+    const { cpu } = this.#machine;
     cpu.enterKernel("system-call");
-    if (pageTableFormat.name !== "x86-64") {
-      for (let register = 0; register < SEGMENTS_RESTORED; register++) cpu.execute("segment-load");
-    }
+    deliverSignal(this.#machine, this.#version, this.#paths["signal-handle"]);
     cpu.leaveKernel("system-call");
+    returnFromSignal(this.#machine);
   }
 
   timerInterrupt(): void {
@@ -91,12 +93,5 @@ export class KernelEntries {
     cpu.runKernel(this.#paths.interrupt, 1);
     cpu.runKernel(this.#paths["timer-interrupt"], 1);
     cpu.leaveKernel("interrupt");
-  }
-
-  #oneCall(path: "signal-install" | "signal-handle"): void {
-    const { cpu } = this.#machine;
-    cpu.enterKernel("system-call");
-    cpu.runKernel(this.#paths[path], 1);
-    cpu.leaveKernel("system-call");
   }
 }

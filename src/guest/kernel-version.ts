@@ -3,6 +3,8 @@ import type { KernelBuild, KernelName, MachineProfile } from "../machine/profile
 
 export interface KernelVersion {
   readonly layout: Layout;
+  /** It is 2.6, with the paths of 2.4: other pages of the kernel's memory are visited. */
+  readonly isLinux26: boolean;
   /** Pages that a read fault of a file maps at once, aligned, as far as they are in the page cache. */
   readonly faultAroundPages: number;
   /** Pages that a fault of a mapped file reads at once, around the one that is missing. */
@@ -23,6 +25,11 @@ export interface KernelVersion {
   readonly singlePageInvalidations: number;
   /** Flushes of the TLB and minor faults are counted apart, since there are counts of the real kernel to compare with. */
   readonly countsFlushesAndMinorFaults: boolean;
+  /**
+   * A signal that is caught comes with a write of the debug control register, whether or not there are breakpoints (do_signal,
+   * arch/i386/kernel/signal.c, up to Linux 2.6.9; not on x86-64).
+   */
+  readonly signalsWriteDebugRegister: boolean;
   /** Instructions that write when a page is cleared or copied to. */
   readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -114,6 +121,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
       userEnd: 0xc0000,
       anonymousStart: 0x10000,
     },
+    isLinux26: false,
     faultAroundPages: 1,
     readAroundPages: 1,
     copiesFileMappings: true,
@@ -125,6 +133,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
     countsFlushesAndMinorFaults: false,
+    signalsWriteDebugRegister: true,
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -164,6 +173,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
       userEnd: 0x78000000,
       anonymousStart: 0x70000000,
     },
+    isLinux26: false,
     // fault_around_bytes is 64 KiB (Linux 6.1, mm/memory.c).
     faultAroundPages: 16,
     readAroundPages: 32, // read_ahead_kb is 128 (do_sync_mmap_readahead, mm/filemap.c)
@@ -177,6 +187,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
     countsFlushesAndMinorFaults: true, // tlb:tlb_flush, include/trace/events/tlb.h; ru_minflt
+    signalsWriteDebugRegister: false,
     pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
@@ -234,6 +245,7 @@ const RHEL_3: KernelVersion = {
     anonymousStart: 0x2a95600,
   },
   keepsTables: false,
+  signalsWriteDebugRegister: false,
   pageStores: 512,
   dirty: { background: 50, stop: 50, throttle: 80, of: "memory" },
 };
@@ -261,13 +273,19 @@ const RED_HAT_6_2: KernelVersion = {
 };
 
 /**
- * Fedora Core 5 has Linux 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
+ * Linux 2.6, and Fedora Core 5, which has 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
  * kmap_atomic. What else that does otherwise than 2.4 is left out.
  */
-const FEDORA_CORE_5: KernelVersion = { ...KERNEL_VERSIONS["linux-2.4"], mapsEachCopy: true };
+const LINUX_2_6: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  isLinux26: true,
+  mapsEachCopy: true,
+  signalsWriteDebugRegister: false,
+};
 
 const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {
-  "fedora-core-5": FEDORA_CORE_5,
+  "linux-2.6": LINUX_2_6,
+  "fedora-core-5": LINUX_2_6,
   "redhat-6.2": RED_HAT_6_2,
   "rhel-3": RHEL_3,
   "redhat-7.2": RED_HAT_7_2,

@@ -1,6 +1,6 @@
 /**
  * Pages of the kernel's memory that packets and the driver of their interface take, which no path of the kernel names: they
- * were not measured ({@link KERNEL_FOOTPRINTS}), but follow from the source of Linux 2.6.11, driver e1000.
+ * were not measured ({@link kernelFootprints}), but follow from the source of Linux 2.6.11, driver e1000.
  *
  * Each interface has a structure of its own, a page of registers, rings of 256 descriptors of 16 bytes (a page), and for every
  * descriptor 20 bytes of struct e1000_buffer. A buffer posted for a packet is an sk_buff, 15 of which share a page (160 bytes

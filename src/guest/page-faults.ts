@@ -8,6 +8,7 @@ import { PROGRAM_TEXT_PAGES } from "./program-image.ts";
 import { findRegion } from "./regions.ts";
 import type { Region } from "./regions.ts";
 import type { FileIo } from "./file-io.ts";
+import { deliverSignal, returnFromSignal } from "./signals.ts";
 import type { SwapSpace } from "./swap-space.ts";
 
 const NONE = -1;
@@ -36,25 +37,19 @@ export class PageFaults {
    * reached for the page, on behalf of the process.
    */
   handle(space: AddressSpace, page: number, write: boolean, byKernel: boolean): boolean {
-    const { cpu, mmu, meter } = this.#context.machine;
+    const { machine, version, paths } = this.#context;
+    const { cpu, mmu, meter } = machine;
     meter.count(byKernel ? KERNEL_FAULT : USER_FAULT);
     const region = findRegion(space.regions, page);
     const isPermitted = !write || isWritable(region);
     mmu.raiseFault(isPermitted);
     cpu.enterKernel("page-fault");
     const allowed = isPermitted && this.#resolve(space, page, region, write);
-    if (!allowed) cpu.runKernel(this.#context.paths["protection-fault"], 1);
+    if (!allowed) deliverSignal(machine, version, paths["protection-fault"]);
     mmu.commit();
     cpu.leaveKernel("page-fault");
-    if (!allowed) this.#returnFromSignal();
+    if (!allowed) returnFromSignal(machine);
     return allowed;
-  }
-
-  /** The handler of the signal is left through a system call, sigreturn. */
-  #returnFromSignal(): void {
-    const { cpu } = this.#context.machine;
-    cpu.enterKernel("system-call");
-    cpu.leaveKernel("system-call");
   }
 
   #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {

@@ -7,8 +7,8 @@ export type KernelEntry = "system-call" | "page-fault" | "exception" | "interrup
 
 /**
  * Instructions of the guest kernel whose meaning or cost a VMM may change: a read and a write of an I/O port (0x80, which
- * no device answers), a write of the task priority (CR8), a call with its return, a load of a data segment register; and,
- * of any code, CPUID.
+ * no device answers), a write of the task priority (CR8), a call with its return, a load of a data segment register, a
+ * write of the debug control register (DR7) that sets no breakpoint; and, of any code, CPUID.
  */
 export const INSTRUCTIONS = [
   "port-input",
@@ -17,6 +17,7 @@ export const INSTRUCTIONS = [
   "call-return",
   "cpuid",
   "segment-load",
+  "debug-register",
 ] as const;
 export type Instruction = (typeof INSTRUCTIONS)[number];
 

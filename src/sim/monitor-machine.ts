@@ -1,6 +1,6 @@
 /** A guest machine put together from the parts of a VMM, for monitor resolution. */
 import type { GuestMachine } from "../guest/kernel-context.ts";
-import { KERNEL_FOOTPRINTS } from "../guest/kernel-footprints.ts";
+import { kernelFootprints } from "../guest/kernel-footprints.ts";
 import { KernelPages } from "../guest/kernel-pages.ts";
 import { Cache } from "../machine/cache.ts";
 import { createDisk } from "../machine/disk.ts";
@@ -69,7 +69,7 @@ function newTlb({ tlb, instructionTlb: own }: MachineProfile): Tlb {
 }
 
 function kernelPagesOf(vmm: Vmm, profile: MachineProfile, tlb: Tlb, meter: Meter): Pick<CpuContext, "kernelPages"> {
-  const footprints = KERNEL_FOOTPRINTS[profile.kernel];
+  const footprints = kernelFootprints(profile);
   const mapping = vmm.mmu.definition.kernelMapping?.(vmm.mmu.parameters);
   if (footprints === undefined || mapping === undefined) return {};
   return { kernelPages: new KernelPages(footprints, mapping, tlb, meter, profile) };

@@ -3,6 +3,7 @@
  * runs the same kernel as the guest, so that its paths are as long as they are natively.
  */
 import { type KernelPathName, kernelPaths, nativeCycles } from "../guest/kernel-paths.ts";
+import { kernelVersion } from "../guest/kernel-version.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 
 /** Cycles of one system call of the host, or of `entries` of them that are a path together. */
@@ -17,7 +18,9 @@ export function hostSwitch(profile: MachineProfile): number {
 
 /** Cycles of a signal that a process of the host catches, and of its sigreturn. */
 export function hostSignal(profile: MachineProfile): number {
-  return hostCall(profile, "signal-handle");
+  const { signalsWriteDebugRegister } = kernelVersion(profile);
+  const debugRegister = signalsWriteDebugRegister ? primitiveCost(profile, "hardware.debug-register") : 0;
+  return hostCall(profile, "signal-handle") + debugRegister;
 }
 
 /** Cycles of a poll of a few files: about as much as a stat. */

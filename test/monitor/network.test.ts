@@ -262,7 +262,13 @@ function isPricedOn({ costs }: MachineProfile, { cpu, mmu, disk, network }: Vmm)
 /** On a Pentium 4 writing the interrupt flag takes longer than what a VMM puts in its place: here it takes as long. */
 const CHEAP_FLAGS = {
   ...XEON,
-  costs: { ...XEON.costs, "hardware.flag-write": XEON.costs["binary-translation.flag-write"] },
+  costs: {
+    ...XEON.costs,
+    "hardware.cli": XEON.costs["binary-translation.flag-write"],
+    "hardware.sti": XEON.costs["binary-translation.flag-write"],
+    "hardware.pushf": 0,
+    "hardware.popf": XEON.costs["binary-translation.flag-write"],
+  },
 };
 
 it("every VMM is slower than bare metal for a byte there and back, and for a page of disk, flag writes apart", () => {

@@ -1,7 +1,7 @@
 /** The pages of packets and of their interfaces' drivers, by the pages that they visit. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KERNEL_FOOTPRINTS } from "../../src/guest/kernel-footprints.ts";
+import { kernelFootprints } from "../../src/guest/kernel-footprints.ts";
 import { type KernelMapping, KernelPages } from "../../src/guest/kernel-pages.ts";
 import { PacketPages } from "../../src/guest/packet-pages.ts";
 import { Meter } from "../../src/machine/meter.ts";
@@ -99,7 +99,7 @@ describe("packets of network interfaces", () => {
     const missesWith = (mapping: KernelMapping): number => {
       const meter = new Meter();
       const tlb = new Tlb(64, 64);
-      const footprints = KERNEL_FOOTPRINTS["linux-2.4"] ?? {};
+      const footprints = kernelFootprints(XEON) ?? {};
       const pages = new PacketPages(new KernelPages(footprints, mapping, tlb, meter, XEON), 4, DESCRIPTORS);
       for (let packet = 0; packet < packets; packet++) {
         if (packet % 8 === 0) pages.interrupt();

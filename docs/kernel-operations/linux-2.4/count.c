@@ -19,7 +19,7 @@ size_t qemu_plugin_insn_size(const struct instruction *);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct instruction *, void (*)(unsigned, void *), int, void *);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct block *, void (*)(unsigned, void *), int, void *);
 
-enum { INSTRUCTIONS, RETURNS, INDIRECT_CALLS, INDIRECT_JUMPS, CALLS, CLI, STI, POPF, IRET, CR3, INVLPG, KINDS };
+enum { INSTRUCTIONS, RETURNS, INDIRECT_CALLS, INDIRECT_JUMPS, CALLS, CLI, STI, POPF, IRET, CR3, INVLPG, PUSHF, DR7, KINDS };
 enum { MARKS = 0x700000, MARKS_END = 0x700400 };
 static const uint64_t KERNEL = 0xc0000000u;
 
@@ -66,9 +66,11 @@ static int kindOf(const uint8_t *byte, const uint8_t *end) {
     case 0xfa: return CLI;
     case 0xfb: return STI;
     case 0x9d: return POPF;
+    case 0x9c: return PUSHF;
     case 0xcf: return IRET;
     case 0xff: return (byte[1] >> 3 & 7) == 2 ? INDIRECT_CALLS : (byte[1] >> 3 & 7) == 4 ? INDIRECT_JUMPS : INSTRUCTIONS;
     case 0x0f:
+      if (byte[1] == 0x23 && (byte[2] >> 3 & 7) == 7) return DR7;
       if (byte[1] == 0x22 && (byte[2] >> 3 & 7) == 3) return CR3;
       return byte[1] == 1 && (byte[2] >> 3 & 7) == 7 && byte[2] < 0xc0 ? INVLPG : INSTRUCTIONS;
     default: return INSTRUCTIONS;

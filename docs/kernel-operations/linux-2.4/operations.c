@@ -10,7 +10,8 @@ enum { SOCKET = 1, BIND, CONNECT, LISTEN, ACCEPT, SETSOCKOPT = 14 };
 #define OPERATIONS(X) X(nothing) X(null) X(read_zero) X(write_null) X(stat) X(open_close) X(select_tcp) X(signal_install) X(signal_handle) \
   X(pipe) X(ping) X(pong) X(create) X(delete) X(write_10k) X(delete_10k) X(read_page) X(file_fault) X(anonymous_fault) X(copy_on_write) \
   X(protection_fault) X(mmap) X(munmap) X(mprotect) X(send_byte) X(receive_byte) X(fork_50) X(exit_50) X(wait_50) X(fork_150) X(exit_150) \
-  X(wait_150) X(vfork) X(vfork_exit) X(exec_50) X(exec_150) X(timer) X(end)
+  X(wait_150) X(vfork) X(vfork_exit) X(exec_50) X(exec_150) X(timer) \
+  X(write_page) X(read_disk) X(send_burst) X(receive_burst) X(end)
 #define NUMBER(name) AT_##name,
 enum { OPERATIONS(NUMBER) };
 #define NAME(name) #name,
@@ -137,7 +138,19 @@ static void files(void) {
     sys(CLOSE, made, 0, 0);
   }
   TIMES measure(delete_10k, sys(UNLINK, fileName(turn), 0, 0));
+  TIMES {
+    long made = sys(CREAT, fileName(turn), 0644, 0);
+    for (int page = 0; page < 3; page++) measure(write_page, sys(WRITE, made, buffer, page == 2 ? PAGE / 2 : PAGE));
+    sys(CLOSE, made, 0, 0);
+  }
+  TIMES sys(UNLINK, fileName(turn), 0, 0);
   TIMES measure(read_page, sys(READ, file, buffer, PAGE));
+  // Of the disk itself: nobody else has read these.
+  long disk = sys(OPEN, "/dev/hda", 0, 0);
+  TIMES {
+    sys(LSEEK, disk, (32 << 20) + turn * 256 * 1024, 0);
+    measure(read_disk, sys(READ, disk, buffer, PAGE));
+  }
 }
 
 /** Over the loopback interface, acknowledged at once: a byte and its acknowledgement, two packets each way through the kernel. */
@@ -155,6 +168,10 @@ static void network(void) {
   socketcall(SETSOCKOPT, from, 6, 1, (word)&one, 4);
   TIMES { sys(WRITE, from, buffer, 1448); sys(READ, to, buffer, 1448); }
   TIMES { measure(send_byte, sys(WRITE, from, buffer, 1)); measure(receive_byte, sys(READ, to, buffer, 1)); }
+  for (int burst = 0; burst < 8; burst++) {
+    for (int i = 0; i < 44; i++) measure(send_burst, sys(WRITE, from, buffer, 1448));
+    for (int i = 0; i < 44; i++) measure(receive_burst, sys(READ, to, buffer, 1448));
+  }
   static word wanted[32], set[32];
   int highest = 0;
   for (int i = 0; i < 100; i++) { highest = sys(41, to, 0, 0); wanted[highest / 32] |= 1ul << highest % 32; }

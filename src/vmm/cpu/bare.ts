@@ -1,6 +1,6 @@
 /** The bare processor: the guest kernel runs in ring 0 and the hardware enters it directly. */
 import { cause } from "../../core/ledger.ts";
-import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import { FLAG_WRITE_COSTS, GUEST_KERNEL, kernelPaths, nativeFlagCycles } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -18,7 +18,7 @@ const INSTRUCTION = cause("hardware.instruction");
 /** What entering and leaving the kernel costs the hardware itself; every VMM pays it too, on its way in. */
 export const KERNEL_ENTRY_COSTS = ["hardware.system-call", "hardware.interrupt", "hardware.trap"];
 /** Native costs of the instructions that {@link kernelPaths} counts. */
-export const KERNEL_CODE_COSTS = ["hardware.call-return", "hardware.flag-write"];
+export const KERNEL_CODE_COSTS = ["hardware.call-return", ...FLAG_WRITE_COSTS];
 
 class BareCpu implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -37,7 +37,7 @@ class BareCpu implements VirtualCpu {
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
     this.#trap = primitiveCost(profile, "hardware.trap");
-    this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
+    this.#pathCycles = kernelPathCycles(profile, (path) => nativeFlagCycles(path, profile));
   }
 
   /** The cost is that of the round trip. A page fault's has been charged where the hardware raised it. */
@@ -74,12 +74,10 @@ class BareCpu implements VirtualCpu {
   }
 }
 
-/** Cycles of the kernel's own code, by number of path, given what one write of the interrupt flag costs there. */
-export function kernelPathCycles(profile: MachineProfile, flagWrite: number): number[] {
+/** Cycles of the kernel's own code, by number of path, given what a path's writes of the interrupt flag cost there. */
+export function kernelPathCycles(profile: MachineProfile, flagCycles: (path: KernelPath) => number): number[] {
   const callReturn = primitiveCost(profile, "hardware.call-return");
-  return Object.values(kernelPaths(profile)).map(
-    (path) => path.cycles + path.calls * callReturn + path.flagWrites * flagWrite,
-  );
+  return Object.values(kernelPaths(profile)).map((path) => path.cycles + path.calls * callReturn + flagCycles(path));
 }
 
 export const bareCpu = definePart({

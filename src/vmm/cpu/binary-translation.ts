@@ -13,7 +13,7 @@
  * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006).
  */
 import { cause, event } from "../../core/ledger.ts";
-import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import { flagWritesOf, GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -80,9 +80,9 @@ class BinaryTranslation implements VirtualCpu {
     const paths = Object.values(kernelPaths(profile));
     const sites = paths.length * CHANGES.length;
     this.#adaptive = adaptiveTraces ? new AdaptiveTranslation(sites, faultsAllowed) : undefined;
-    this.#pathCycles = kernelPathCycles(profile, 0);
+    this.#pathCycles = kernelPathCycles(profile, () => 0);
     const { callReturn, flagWrite } = this.#costs;
-    this.#translatedCycles = paths.map((path) => path.calls * callReturn + path.flagWrites * flagWrite);
+    this.#translatedCycles = paths.map((path) => path.calls * callReturn + flagWritesOf(path) * flagWrite);
     this.#readyIn = new Int32Array(paths.length).fill(-1);
   }
 

@@ -8,7 +8,7 @@
  * processors without address-space tags both ways empty the TLB.
  */
 import { cause, event } from "../../core/ledger.ts";
-import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import { GUEST_KERNEL, nativeFlagCycles } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -62,7 +62,7 @@ class HardwareAssist implements VirtualCpu {
     this.#tlb = tlb;
     this.#settings = settings;
     this.#costs = exitCosts(profile, settings.exitCycles);
-    this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "hardware.flag-write"));
+    this.#pathCycles = kernelPathCycles(profile, (path) => nativeFlagCycles(path, profile));
   }
 
   /** An external interrupt is the host's; the guest gets one of its own afterwards. */

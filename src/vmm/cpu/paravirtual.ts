@@ -12,7 +12,7 @@
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause, event } from "../../core/ledger.ts";
-import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
+import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -73,7 +73,8 @@ class Paravirtual implements VirtualCpu {
     this.#switchTask = primitiveCost(profile, "xen.switch-task");
     this.#pageFault = primitiveCost(profile, "hardware.trap");
     this.#hypercall = primitiveCost(profile, "xen.hypercall");
-    this.#pathCycles = kernelPathCycles(profile, primitiveCost(profile, "xen.flag-write"));
+    const flagWrite = primitiveCost(profile, "xen.flag-write");
+    this.#pathCycles = kernelPathCycles(profile, (path) => flagWritesOf(path) * flagWrite);
   }
 
   enterKernel(entry: KernelEntry): void {
@@ -109,6 +110,8 @@ class Paravirtual implements VirtualCpu {
   }
 
   execute(instruction: Instruction): void {
+    // XenLinux asks the hypervisor to write the debug register when there is a breakpoint to set (do_signal, arch/xeno).
+    if (instruction === "debug-register") return;
     // A call is no business of the hypervisor's; the others are privileged, trap and are emulated.
     if (instruction === "call-return") {
       this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, "hardware.call-return"));

@@ -12,7 +12,13 @@
  */
 import { cause } from "../../core/ledger.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
-import { GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
+import {
+  flagWritesOf,
+  GUEST_KERNEL,
+  type KernelPath,
+  type KernelPathName,
+  kernelPaths,
+} from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
@@ -82,9 +88,11 @@ class ProcessTracing implements VirtualCpu {
     this.#kernelPages = kernelPages;
     this.#tlb = tlb;
     this.#costs = processCosts(profile);
-    this.#pathCycles = kernelPathCycles(profile, 0);
-    this.#maskCalls = Object.values(kernelPaths(profile)).map(({ name, flagWrites }) =>
-      name === "interrupt" ? CALLS_PER_INTERRUPT : CALLS_PER_FLAG_WRITE * flagWrites + (OTHER_CALLS[name] ?? 0),
+    this.#pathCycles = kernelPathCycles(profile, () => 0);
+    this.#maskCalls = Object.values(kernelPaths(profile)).map((path) =>
+      path.name === "interrupt"
+        ? CALLS_PER_INTERRUPT
+        : CALLS_PER_FLAG_WRITE * flagWritesOf(path) + (OTHER_CALLS[path.name] ?? 0),
     );
   }
 
@@ -121,6 +129,8 @@ class ProcessTracing implements VirtualCpu {
   execute(instruction: Instruction): void {
     // What is not privileged runs as it does natively; of the others a process of the host has none.
     const free = instruction === "call-return" || instruction === "cpuid" || instruction === "segment-load";
+    // arch/um has its own delivery of signals, which leaves the debug registers alone (kernel/signal_kern.c).
+    if (instruction === "debug-register") return;
     const name = free ? `hardware.${instruction}` : `uml.${instruction}`;
     this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, name));
   }

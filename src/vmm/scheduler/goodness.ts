@@ -4,6 +4,7 @@
  * those that sleep keep half of what they had.
  */
 import { InputError } from "../../core/input-error.ts";
+import { FLAG_WRITE_COSTS } from "../../guest/kernel-paths.ts";
 import { type MachineProfile, microsecondsToCycles } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import { hostSwitch } from "../host-calls.ts";
@@ -133,7 +134,7 @@ export const goodness = definePart({
   name: "goodness",
   summary: "The scheduler of Linux 2.4: whoever has most ticks left runs, best where it ran last; there is no VMM.",
   ofKernel: "linux-2.4",
-  needs: ["hardware.call-return", "hardware.flag-write", "hardware.tlb-flush"],
+  needs: ["hardware.call-return", ...FLAG_WRITE_COSTS, "hardware.tlb-flush"],
   parameters: {},
   create: (_, { profile }: HostContext) =>
     new Goodness(microsecondsToCycles(profile, TICK_US), switchCyclesOf(profile)),
