@@ -195,7 +195,10 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
  * of its second level: program text at 4 MiB, mappings from a third of the address space on (TASK_UNMAPPED_64), the stack
  * at its end (STACK_TOP; include/asm-x86_64/processor.h and a.out.h). It clears and copies pages by a movq for each eight
  * bytes (arch/x86_64/lib/clear_page.S and copy_page.S). Writing back begins, and stops, with more dirty pages
- * (bdf_prm, fs/buffer.c).
+ * (bdf_prm, fs/buffer.c). A process's own tables have three levels; in the one table of the fourth that a processor has, a
+ * switch replaces the first entry and loads the root anew (switch_mm, include/asm-x86_64/mmu_context.h). Here each process has
+ * all four levels, and its table of the fourth is what lasts over a switch: Xen, too, treats the third-level tables of such
+ * kernels as the roots of others (sh_type_is_pinnable, xen/arch/x86/mm/shadow/private.h, 3.1).
  */
 const RHEL_3: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],

@@ -14,7 +14,8 @@ export const esx3 = defineVmm({
   title: "VMware ESX 3",
   summary: "full virtualization: adaptive binary translation, shadow page tables, drivers in the vmkernel",
   cpu: binaryTranslation({ adaptiveTraces: true }),
-  mmu: shadowPaging(),
+  // As Xen (shadow-tables.ts); that VMware's 64-bit monitor does the same is assumed: see forkwait in the validation.
+  mmu: shadowPaging({ keepsUnlinked: false }),
   memory: [pageSharing({ passMinutes: 60 }), vmwareBalloon(), hostSwap()],
   allocation: proportionalShares({ release: 3, samplePeriodSeconds: 60 }),
   scheduler: proportionalShareCpu({ coScheduling: 3, serviceConsole: true }),

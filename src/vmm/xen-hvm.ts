@@ -14,7 +14,7 @@ export const xenHvm = defineVmm({
   cpu: hardwareAssist(),
   // The second write in a row to a lower table has it lose its shadow, a root its entries, which is taken for the same
   // (check_for_early_unshadow, xen/arch/x86/mm/shadow/multi.c, 3.0.3). That it happens to tables in use, too, is not modelled.
-  mmu: shadowPaging({ storesToReuse: 2 }),
+  mmu: shadowPaging({ keepsUnlinked: false, storesToReuse: 2 }),
   memory: [xenBalloon({ paravirtual: false })],
   allocation: staticPartition(),
   scheduler: credit(),

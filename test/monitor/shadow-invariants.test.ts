@@ -22,12 +22,13 @@ interface Settings {
   readonly shadowTables: number;
   readonly outOfSync: boolean;
   readonly writesAllowed: number;
+  readonly keepsUnlinked?: boolean;
 }
 
 function machine(settings: Settings): { mmu: ShadowPaging; tlb: Tlb } {
   const tlb = new Tlb(16, 16);
   const mmu = new ShadowPaging(
-    { ...settings, storesToReuse: 1 },
+    { keepsUnlinked: true, ...settings, storesToReuse: 1 },
     {
       profile: XEON,
       meter: new Meter(),
@@ -122,6 +123,19 @@ function expectNoMoreThanTheGuest(mmu: ShadowPaging): void {
   }
 }
 
+/** A table below a root has a shadow only as long as a root's shadow leads to it. */
+function expectNoneWithoutAWay(mmu: ShadowPaging): void {
+  const { shadows } = mmu;
+  const linked = ROOTS.map((root) => shadows.find(root))
+    .filter((shadow) => shadow !== -1)
+    .flatMap((shadow) => Array.from({ length: UPPER_INDICES }, (_, index) => shadows.memory.read(shadow, index)))
+    .filter((entry) => (entry & Pte.Present) !== 0)
+    .map(frameOf);
+  expect(
+    TABLES.map((table) => shadows.find(table)).filter((shadow) => shadow !== -1 && !linked.includes(shadow)),
+  ).toEqual([]);
+}
+
 /** What hardware that walked the guest's own tables would answer. */
 function expectAsOnBareHardware(mmu: ShadowPaging, root: number, { page: address, write }: Step & { kind: "access" }) {
   const entry = guestEntry(mmu, root, address);
@@ -155,15 +169,21 @@ function carryOut(mmu: ShadowPaging, what: Step): boolean {
 
 const steps = fc.array(step, { minLength: 10, maxLength: 60, size: "max" });
 
-it.each([{ shadowTables: 64 }, { shadowTables: 5 }])(
-  "shadows with room for $shadowTables tables never allow more than the guest's tables, after any step",
-  ({ shadowTables }) => {
+it.each([
+  { shadowTables: 64, keepsUnlinked: true },
+  { shadowTables: 5, keepsUnlinked: true },
+  { shadowTables: 64, keepsUnlinked: false },
+  { shadowTables: 5, keepsUnlinked: false },
+])(
+  "shadows with room for $shadowTables tables never allow more than the guest's tables, after any step (unlinked ones kept: $keepsUnlinked)",
+  ({ shadowTables, keepsUnlinked }) => {
     fc.assert(
       fc.property(steps, (all) => {
-        const { mmu } = machine({ shadowTables, outOfSync: false, writesAllowed: 0 });
+        const { mmu } = machine({ shadowTables, outOfSync: false, writesAllowed: 0, keepsUnlinked });
         for (const each of all) {
           carryOut(mmu, each);
           expectNoMoreThanTheGuest(mmu);
+          if (!keepsUnlinked) expectNoneWithoutAWay(mmu);
         }
       }),
       { numRuns: 300 },
@@ -171,12 +191,16 @@ it.each([{ shadowTables: 64 }, { shadowTables: 5 }])(
   },
 );
 
-it.each([{ writesAllowed: 0 }, { writesAllowed: 2 }])(
-  "tables that lose their trace after $writesAllowed writes allow no more than the guest's after a flush",
-  ({ writesAllowed }) => {
+it.each([
+  { writesAllowed: 0, keepsUnlinked: true },
+  { writesAllowed: 2, keepsUnlinked: true },
+  { writesAllowed: 2, keepsUnlinked: false },
+])(
+  "tables that lose their trace after $writesAllowed writes allow no more than the guest's after a flush (unlinked ones kept: $keepsUnlinked)",
+  ({ writesAllowed, keepsUnlinked }) => {
     fc.assert(
       fc.property(steps, (all) => {
-        const { mmu } = machine({ shadowTables: 64, outOfSync: true, writesAllowed });
+        const { mmu } = machine({ shadowTables: 64, outOfSync: true, writesAllowed, keepsUnlinked });
         for (const each of all) if (carryOut(mmu, each)) expectNoMoreThanTheGuest(mmu);
       }),
       { numRuns: 300 },
@@ -184,10 +208,14 @@ it.each([{ writesAllowed: 0 }, { writesAllowed: 2 }])(
   },
 );
 
-it.each([false, true])("a guest that flushes after every change sees its own tables (out of sync: %s)", (outOfSync) => {
+it.each([
+  { outOfSync: false, keepsUnlinked: true },
+  { outOfSync: true, keepsUnlinked: true },
+  { outOfSync: true, keepsUnlinked: false },
+])("a guest that flushes after every change sees its own tables (%o)", ({ outOfSync, keepsUnlinked }) => {
   fc.assert(
     fc.property(steps, (all) => {
-      const { mmu, tlb } = machine({ shadowTables: 16, outOfSync, writesAllowed: 1 });
+      const { mmu, tlb } = machine({ shadowTables: 16, outOfSync, writesAllowed: 1, keepsUnlinked });
       let root = 0;
       for (const each of all) {
         if (each.kind === "access") expectAsOnBareHardware(mmu, root, each);

@@ -27,7 +27,14 @@ function guest(
   const machineFrames = Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame);
   const { definition, parameters } = binaryTranslation();
   const vmmEntry = definition.create(parameters, hardware);
-  const settings = { shadowTables: 16, outOfSync: false, writesAllowed: 3, storesToReuse: 80, ...more };
+  const settings = {
+    shadowTables: 16,
+    outOfSync: false,
+    writesAllowed: 3,
+    keepsUnlinked: true,
+    storesToReuse: 80,
+    ...more,
+  };
   const mmu = new ShadowPaging(settings, { ...hardware, machineFrames, vmmEntry, ...(cache && { cache }) });
   mmu.useAsTable(ROOT, 1);
   mmu.useAsTable(TABLE, 0);
@@ -167,13 +174,19 @@ it("lets nothing through to a page that the guest has not seen accessed or dirty
   expect(mmu.readEntry(TABLE, 6)).toBe(entryOf(91, MAPPED | Pte.Accessed | Pte.Dirty));
 });
 
-it("lets no page-walk cache lead to a shadow that has been given to another table", () => {
+/**
+ * Tables of four levels, one below the other, and a second lowest one beside the first: pages 7 and 512 + 7 lead to frames 77
+ * and 78. A TLB of one entry, so that every access walks.
+ */
+function fourLevels(
+  settings: Partial<ConstructorParameters<typeof ShadowPaging>[0]>,
+  profile = CACHED_64,
+): { mmu: ShadowPaging; count: (cause: string) => number } {
   const meter = new Meter();
-  // A one-entry TLB, so that every access walks; four levels, so that a pool of four holds the way to one area only.
   const mmu = new ShadowPaging(
-    { shadowTables: 4, outOfSync: false, writesAllowed: 3, storesToReuse: 1 },
+    { shadowTables: 16, outOfSync: false, writesAllowed: 3, keepsUnlinked: true, storesToReuse: 512, ...settings },
     {
-      profile: CACHED_64,
+      profile,
       meter,
       tlb: new Tlb(1, 1),
       pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
@@ -187,10 +200,84 @@ it("lets no page-walk cache lead to a shadow that has been given to another tabl
   mmu.writeEntry(3, 7, entryOf(77, MAPPED), "set");
   mmu.writeEntry(4, 7, entryOf(78, MAPPED), "set");
   mmu.switchRoot(0);
-  for (let round = 0; round < 3; round++) {
+  return { mmu, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
+}
+
+describe("a page-walk cache leads to no shadow that has been given to another table", () => {
+  it("when the pool is full", () => {
+    // Four levels: a pool of four holds the way to one area only.
+    const { mmu } = fourLevels({ shadowTables: 4 });
+    for (let round = 0; round < 3; round++) {
+      expect(mmu.access(7, false)).toBe(FRAMES - 1 - 77);
+      expect(mmu.access(512 + 7, false)).toBe(FRAMES - 1 - 78);
+    }
+  });
+
+  it("when the guest has cleared the entry that led there", () => {
+    const { mmu } = fourLevels({ keepsUnlinked: false });
     expect(mmu.access(7, false)).toBe(FRAMES - 1 - 77);
+    mmu.writeEntry(2, 0, 0, "set");
     expect(mmu.access(512 + 7, false)).toBe(FRAMES - 1 - 78);
-  }
+    expect(mmu.access(7, false)).toBe(GUEST_FAULT);
+  });
+});
+
+/** Which of the tables have one. */
+function hasShadow(mmu: ShadowPaging): boolean[] {
+  return [0, 1, 2, 3, 4].map((table) => mmu.shadows.find(table) !== -1);
+}
+
+describe("tables that no entry leads to any more", () => {
+  it.each([
+    { keepsUnlinked: true, below: true, writes: 1 },
+    { keepsUnlinked: false, below: false, writes: 0 },
+  ])("stay shadowed and traced, or not: $keepsUnlinked", ({ keepsUnlinked, below, writes }) => {
+    const { mmu, count } = fourLevels({ keepsUnlinked });
+    mmu.access(7, false);
+    mmu.access(512 + 7, false);
+    expect(hasShadow(mmu)).toEqual([true, true, true, true, true]);
+    mmu.writeEntry(0, 0, 0, "set");
+    expect(hasShadow(mmu)).toEqual([true, below, below, below, below]);
+    const before = count("vmm.shadow.trace");
+    mmu.writeEntry(3, 7, 0, "modify");
+    expect(count("vmm.shadow.trace") - before).toBe(writes);
+  });
+
+  it("cost no store when another page takes their place, but a root costs all of them", () => {
+    const { mmu, count } = fourLevels({ keepsUnlinked: false });
+    mmu.access(7, false);
+    mmu.writeEntry(0, 0, 0, "set");
+    const storesTo = (table: number): number => {
+      const before = count("vmm.shadow.trace");
+      mmu.useAsTable(table, NOT_A_TABLE);
+      mmu.reuse(table, 512);
+      return count("vmm.shadow.trace") - before;
+    };
+    expect([3, 2, 1, 0].map(storesTo)).toEqual([0, 0, 0, 512]);
+  });
+
+  it("get new shadows when they are linked again, and what the entries allow is what the guest's do then", () => {
+    const { mmu, count } = fourLevels({ keepsUnlinked: false });
+    mmu.access(7, true);
+    mmu.writeEntry(1, 0, 0, "set");
+    mmu.writeEntry(3, 7, entryOf(79, MAPPED), "set");
+    mmu.writeEntry(1, 0, entryOf(2, MAPPED), "set");
+    const before = count("vmm.shadow.new-table");
+    expect(mmu.access(7, true)).toBe(FRAMES - 1 - 79);
+    expect(count("vmm.shadow.new-table") - before).toBe(2);
+  });
+
+  it("are traced when they come back, though they were not when they went", () => {
+    const { mmu, count } = fourLevels({ keepsUnlinked: false, outOfSync: true, writesAllowed: 0 });
+    mmu.access(7, false);
+    mmu.writeEntry(3, 8, entryOf(80, MAPPED), "set");
+    expect(count("vmm.shadow.untrace")).toBe(1);
+    mmu.writeEntry(2, 0, 0, "set");
+    mmu.writeEntry(2, 0, entryOf(3, MAPPED), "set");
+    mmu.access(7, false);
+    mmu.writeEntry(3, 9, entryOf(81, MAPPED), "set");
+    expect(count("vmm.shadow.untrace")).toBe(2);
+  });
 });
 
 describe("a table that is written often", () => {

@@ -2,17 +2,17 @@
  * Shadow paging (Adams and Agesen 2006, section 2.3): the hardware walks tables of the VMM's, filled on demand from those
  * of the guest. A fault that the guest's tables allow is hidden from it; any other is a true fault and is passed on. Guest
  * tables that have a shadow are write-protected (traced), so that shadows never allow more than they do; a table that is
- * written often may lose its trace until the next flush. Nobody tells the VMM that a process has ended: shadows are kept,
- * and tables traced, until a frame is written as no table is or a bounded pool is full. Entries keep their global bit, so
- * that kernel pages stay in the TLB over a switch; a large page of the guest is shadowed by small ones, because its machine
- * frames need not lie side by side.
+ * written often may lose its trace until the next flush. Nobody tells the VMM that a process has ended: shadows of roots are
+ * kept, and roots traced, until a frame is written as no table is or a bounded pool is full; those of other tables are, too,
+ * or go with the entry that leads to them. Entries keep their global bit, so that kernel pages stay in the TLB over a switch;
+ * a large page of the guest is shadowed by small ones, because its machine frames need not lie side by side.
  *
  * What it costs to get into the VMM and back depends on the cpu part (see VmmEntry); the work done there does not.
  */
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { entryOf, frameOf, isLarge, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { frameOf, isLarge, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { definePart } from "../contract.ts";
 import type { EntryChange, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
@@ -36,6 +36,7 @@ interface Settings {
   readonly shadowTables: number;
   readonly outOfSync: boolean;
   readonly writesAllowed: number;
+  readonly keepsUnlinked: boolean;
   readonly storesToReuse: number;
 }
 
@@ -58,7 +59,7 @@ export class ShadowPaging implements Mmu {
     const { profile, meter, tlb, pageTableFormat, machineFrames, vmmEntry, cache } = context;
     const guestPages = machineFrames.length;
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
-    this.shadows = new ShadowTables(pageTableFormat, guestPages, settings.shadowTables);
+    this.shadows = new ShadowTables(pageTableFormat, machineFrames, settings);
     this.#levelOf = new Uint8Array(guestPages);
     this.#machineFrames = machineFrames;
     this.#meter = meter;
@@ -184,7 +185,7 @@ export class ShadowPaging implements Mmu {
       shadow = lower;
     }
     this.#meter.spend(FILL, this.#costs.fill);
-    this.shadows.memory.write(shadow, this.guest.indexAt(page, 0), this.#shadowEntry(leaf));
+    this.shadows.memory.write(shadow, this.guest.indexAt(page, 0), this.shadows.leafEntry(leaf));
   }
 
   #shadowOf(guestTable: number): number {
@@ -192,6 +193,7 @@ export class ShadowPaging implements Mmu {
       this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
       // The hardware may have cached the way to the shadow that goes.
       if (this.shadows.isFull) this.#walker.flush();
+      this.#untraced?.forget(guestTable);
     }
     return this.shadows.obtain(guestTable, this.#levelOf[guestTable]);
   }
@@ -212,12 +214,12 @@ export class ShadowPaging implements Mmu {
   /** An entry of an upper table has changed. */
   #unlink(table: number, index: number, before: number): void {
     if (isLarge(before, this.#levelOf[table])) this.shadows.drop(this.#largeKey(before));
-    else this.shadows.clearLink(this.shadows.find(table), index);
+    else if (this.shadows.clearLink(this.shadows.find(table), index)) this.#walker.flush();
   }
 
   /** Bring an entry of a lowest table's shadow into step. */
   #copyEntry(table: number, index: number): void {
-    this.shadows.memory.write(this.shadows.find(table), index, this.#shadowEntry(this.guest.read(table, index)));
+    this.shadows.memory.write(this.shadows.find(table), index, this.shadows.leafEntry(this.guest.read(table, index)));
   }
 
   #resynchronizePage(page: number): void {
@@ -238,25 +240,13 @@ export class ShadowPaging implements Mmu {
     this.#meter.spend(RESYNCHRONIZE, this.#costs.resynchronize);
     const shadow = this.shadows.find(table);
     for (let index = 0; index < this.guest.entriesPerTable; index++) {
-      const entry = this.#shadowEntry(this.guest.read(table, index));
+      const entry = this.shadows.leafEntry(this.guest.read(table, index));
       const old = this.shadows.memory.read(shadow, index);
       // Entries that were never visited stay empty until they are.
       if (old === 0 || old === entry) continue;
       this.#meter.spend(FILL, this.#costs.fill);
       this.shadows.memory.write(shadow, index, entry);
     }
-  }
-
-  /**
-   * What the shadow of a last-level entry may allow: nothing before the page has been accessed, and no writing before it
-   * is dirty, because the guest would miss those bits; and never writing to a traced table.
-   */
-  #shadowEntry(entry: number): number {
-    if ((entry & Pte.Present) === 0 || (entry & Pte.Accessed) === 0) return 0;
-    const frame = frameOf(entry);
-    const writable = (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0 && this.shadows.find(frame) === -1;
-    const kept = entry & (Pte.Present | Pte.User | Pte.Accessed | Pte.Dirty | Pte.Global);
-    return entryOf(this.#machineFrames[frame], writable ? kept | Pte.Writable : kept);
   }
 }
 
@@ -285,13 +275,20 @@ export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[
       max: 65_534,
       source: "assumed",
     },
+    keepsUnlinked: {
+      summary:
+        "keep the shadow of a table below a root, and its trace, when the guest clears the entry that leads to it",
+      default: true,
+      source:
+        "assumed: as Linux's KVM (mmu_pte_write_zap_pte, arch/x86/kvm/mmu.c, 2.6.25); with VMware Workstation 3.2 a fork takes as long as that (Barham et al. 2003, Table 3)",
+    },
     storesToReuse: {
       summary: "stores to a traced page, as no page table is written, before the VMM takes it for another page",
-      default: 3,
+      default: 1024,
       unit: "stores",
       min: 1,
       source:
-        "assumed: as many as Linux's KVM of 2007 (kvm_mmu_pre_write takes the third write in a row for such); no source says how VMware notices",
+        "assumed: as many as a table may have entries, so that each store to a traced page is one to an entry; no source says that VMware of the time notices before",
     },
   },
   needs: [...TRANSLATION_COSTS, ...SHADOW_COSTS],

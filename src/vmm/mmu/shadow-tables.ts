@@ -2,12 +2,22 @@
  * The pool of shadow page tables, in memory of the VMM's own: at most one for each page table of the guest, by its frame,
  * and one for each large page, by its first frame plus the guest's number of pages. When the pool is full, the shadow that
  * has not been used for longest goes.
+ *
+ * A shadow that nothing leads to any more may stay, as in Linux's KVM, which finds it by its table when the guest links that
+ * again; or go at once with all below it, as in Xen, which counts what refers to a shadow and makes an exception of roots
+ * only: they have to outlast a switch (sh_put_ref, sh_type_is_pinnable, xen/arch/x86/mm/shadow, 3.1).
  */
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { PageTableFormat } from "../../machine/page-tables.ts";
 
 const NONE = -1;
 const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
+
+interface Settings {
+  /** How many there may be. */
+  readonly shadowTables: number;
+  readonly keepsUnlinked: boolean;
+}
 
 export class ShadowTables {
   /** Shadow tables; their frames are numbers within the pool. */
@@ -20,11 +30,17 @@ export class ShadowTables {
   readonly #level: Uint8Array;
   readonly #lastUse: Float64Array;
   readonly #free: number[];
+  readonly #machineFrames: Uint32Array;
+  readonly #keepsUnlinked: boolean;
   #clock = 0;
 
-  constructor(format: PageTableFormat, guestPages: number, capacity: number) {
+  /** `machineFrames`: the machine page behind each guest page. */
+  constructor(format: PageTableFormat, machineFrames: Uint32Array, settings: Settings) {
+    const { shadowTables: capacity, keepsUnlinked } = settings;
+    this.#machineFrames = machineFrames;
+    this.#keepsUnlinked = keepsUnlinked;
     this.memory = new PageTableMemory(format, capacity);
-    this.#shadowOf = new Int32Array(2 * guestPages).fill(NONE);
+    this.#shadowOf = new Int32Array(2 * machineFrames.length).fill(NONE);
     this.#guestOf = new Int32Array(capacity).fill(NONE);
     this.#parent = new Int32Array(capacity).fill(NONE);
     this.#parentIndex = new Int32Array(capacity);
@@ -72,13 +88,17 @@ export class ShadowTables {
     this.#parentIndex[lower] = index;
   }
 
-  /** Empty an entry of an upper shadow. */
-  clearLink(upper: number, index: number): void {
+  /** Empty an entry of an upper shadow. Returns whether shadows went with it. */
+  clearLink(upper: number, index: number): boolean {
     const entry = this.memory.read(upper, index);
-    if ((entry & Pte.Present) !== 0) this.#unlink(frameOf(entry));
+    if ((entry & Pte.Present) === 0) return false;
+    const lower = frameOf(entry);
+    if (this.#keepsUnlinked) this.#unlink(lower);
+    else this.drop(this.#guestOf[lower]);
+    return !this.#keepsUnlinked;
   }
 
-  /** Give up the shadow of a guest table, if it has one. */
+  /** Give up the shadow of a guest table, if it has one, and those below it, if they are not kept. */
   drop(guestTable: number): void {
     const shadow = this.#shadowOf[guestTable];
     if (shadow === NONE) return;
@@ -90,6 +110,18 @@ export class ShadowTables {
     this.#shadowOf[guestTable] = NONE;
     this.#guestOf[shadow] = NONE;
     this.#free.push(shadow);
+  }
+
+  /**
+   * What the shadow of a last-level entry may allow: nothing before the page has been accessed, and no writing before it
+   * is dirty, because the guest would miss those bits; and never writing to a traced table.
+   */
+  leafEntry(entry: number): number {
+    if ((entry & Pte.Present) === 0 || (entry & Pte.Accessed) === 0) return 0;
+    const frame = frameOf(entry);
+    const writable = (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0 && this.find(frame) === NONE;
+    const kept = entry & (Pte.Present | Pte.User | Pte.Accessed | Pte.Dirty | Pte.Global);
+    return entryOf(this.#machineFrames[frame], writable ? kept | Pte.Writable : kept);
   }
 
   #unlink(lower: number): void {
