@@ -1,5 +1,6 @@
 /** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
+import { busyNote } from "./busiest-resource.ts";
 import { oscillates } from "./memory-control.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
 import { keepsLevel, levelText, NONE_FINISHED, serviceOf, surelyLosesLevel, twoDecimals } from "./service-level.ts";
@@ -43,17 +44,18 @@ export function overcommitVerdict(
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
   const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
   const first = firstFailure(beyond, failed, level);
+  const busy = busyNote(measured[0].busiest, `at ratio ${twoDecimals(measured[0].ratio)}`);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   if (highest === undefined) {
     const unsure = beyond !== undefined && allStart(beyond) && !surelyLosesLevel(level, beyond);
     const verb = unsure ? "is sure to keep" : "keeps";
-    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)} (${confidence})${first}.`;
+    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)} (${confidence})${first}${busy}.`;
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
   const note = (level.metric === "throughput" ? latencyNote(points, highest) : "") + oscillationNote(kept);
   const stays = levelText(level, "stays ");
-  const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}.`;
+  const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}${busy}.`;
   return { highestRatio: highest.ratio, ...failingRatio, open: first === "", sentence };
 }
 

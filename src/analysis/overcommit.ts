@@ -1,6 +1,7 @@
 /** How far each strategy can overcommit the memory of a host, what that costs, and where the memory comes from. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type CellResult, workTitle } from "../sim/cell.ts";
+import { busiestOf, type BusiestResource } from "./busiest-resource.ts";
 import { type MemoryControl, memoryControl } from "./memory-control.ts";
 import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
@@ -23,6 +24,7 @@ export interface OvercommitPoint {
   readonly vmsAdmitted: number;
   readonly sources: MemorySources;
   readonly control: MemoryControl;
+  readonly busiest: BusiestResource;
   /** Where the host's VMs are not alike. */
   readonly groups?: readonly GroupPoint[];
 }
@@ -115,6 +117,7 @@ export function pointOf(
     vmsAdmitted: mean(metricValues(cells, "vms_admitted")),
     sources: memorySources(cells, roomiest),
     control: memoryControl(cells),
+    busiest: busiestOf(cells),
     ...(groups.length > 0 && { groups }),
   };
 }

@@ -1,5 +1,6 @@
 /** How many VMs a strategy keeps on a host before users notice, and what happens with more. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
+import { busyNote } from "./busiest-resource.ts";
 import { oscillates } from "./memory-control.ts";
 import { keepsLevel, levelText, NONE_FINISHED, serviceOf, surelyLosesLevel, twoDecimals } from "./service-level.ts";
 import type { RoomyHost, VmCountPoint } from "./vm-count.ts";
@@ -16,9 +17,6 @@ export interface VmCountVerdict {
   /** What follows the answer in a sentence. */
   readonly reason: string;
 }
-
-/** From here on a resource has no room for more work worth speaking of. */
-const BUSY_PERCENT = 95;
 
 /** `points` by ascending number of VMs; `failed`: the lowest number with which hosts could not be simulated. */
 export function vmCountVerdict(
@@ -54,8 +52,7 @@ function answered(kept: readonly VmCountPoint[], level: ServiceLevel, atMost: nu
   const open = first === "" ? ", the most measured" : "";
   const unsure = Number.isFinite(atMost) && atMost > vms ? `; up to ${atMost} are not ruled out` : "";
   const sure = seeds === 1 ? "one seed, no confidence interval" : `95 % confidence${unsure}`;
-  const busy = saturated(kept[0].roomy);
-  const others = busy === undefined ? "" : `; ${busy} already with ${kept[0].vms}, so that this is about memory alone`;
+  const others = busyNote(kept[0].roomy?.busiest, `with ${kept[0].vms}`);
   const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept)}`;
   const stays = levelText(level, "stays ");
   return ` (${mix}overcommit ${twoDecimals(ratio)}${open}): ${stays} (${sure})${notes}${first}${others}`;
@@ -120,11 +117,6 @@ function roomNote(roomy: RoomyHost | undefined, level: ServiceLevel): string {
   const factor = roomy?.p99Factor;
   if (level.metric === "p99" || factor === undefined || factor === NONE_FINISHED || factor.estimate < 1.5) return "";
   return `, which itself is ${times(factor.estimate)} that with ${roomy?.fewest} VMs`;
-}
-
-function saturated(roomy: RoomyHost | undefined): string | undefined {
-  if (roomy === undefined || roomy.busiest.percent < BUSY_PERCENT) return undefined;
-  return `${roomy.busiest.resource} is ${Math.round(roomy.busiest.percent)} % busy`;
 }
 
 /** Users may not notice, but the next load may meet a VM that has just been shrunk. */

@@ -6,6 +6,7 @@
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type CellResult, workloadOf } from "../sim/cell.ts";
+import { busiestOf, type BusiestResource } from "./busiest-resource.ts";
 import { groupFigure, OTHERS } from "./group-figures.ts";
 import { factorEstimate, isShortOfMemory, type OvercommitPoint, pointOf, relativeP99 } from "./overcommit.ts";
 import { blocksOfFixedHosts, distinct, groupBy, hostCells, requireIdenticalWork } from "./results.ts";
@@ -18,8 +19,7 @@ import { vmCountVerdict, type VmCountVerdict } from "./vm-count-verdict.ts";
 export interface RoomyHost extends RelativeService {
   /** Number of VMs of the host that it is held against. */
   readonly fewest: number;
-  /** Mean over seeds of the resource that is busiest. */
-  readonly busiest: { readonly resource: string; readonly percent: number };
+  readonly busiest: BusiestResource;
 }
 
 export interface VmCountPoint extends OvercommitPoint {
@@ -169,20 +169,6 @@ function throughputByWork(cell: CellResult): ReadonlyMap<string, { readonly vms:
     return [settings[group]?.workload ?? workload, { vms: of("vms"), rps: of("throughput_rps") }] as const;
   });
   return new Map(groups.filter(([, { vms: started }]) => started > 0));
-}
-
-const RESOURCES = [
-  ["CPU", "cpu_busy_percent"],
-  ["disk", "disk_busy_percent"],
-  ["network", "network_busy_percent"],
-] as const;
-
-function busiestOf(cells: readonly CellResult[]): RoomyHost["busiest"] {
-  const busy = RESOURCES.map(([resource, metric]) => {
-    const sum = cells.reduce((all, { metrics }) => all + (metrics[metric] ?? 0), 0);
-    return { resource, percent: sum / cells.length };
-  });
-  return busy.reduce((most, one) => (one.percent > most.percent ? one : most));
 }
 
 /** "esx keeps 14 VMs of 256 MiB on 2 GiB (overcommit 1.75): ..." */

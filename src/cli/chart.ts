@@ -31,7 +31,10 @@ export const chartCommand: CommandModule<object, ChartArguments> = {
         demandOption: true,
         describe: `${CHART_NAMES.join(", ")}, the id of one chart, or all`,
       })
-      .option("results", { type: "string", describe: "Results folder (default: the newest in results/)" })
+      .option("results", {
+        type: "string",
+        describe: "Results folder (default: the newest of your own in results/, or results/reference)",
+      })
       .option("out", {
         type: "string",
         describe: "File ending in .svg, .png or .vl.json, or a folder for all three (default: the folder charts)",

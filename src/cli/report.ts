@@ -12,17 +12,20 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
   describe: "Write the report of a run: one offline HTML file, Markdown, CSV and every chart",
   builder: (yargs) =>
     yargs
-      .positional("results", { type: "string", describe: "Results folder (default: the newest in results/)" })
+      .positional("results", {
+        type: "string",
+        describe: "Results folder (default: the newest of your own in results/)",
+      })
       .option("out", {
         type: "string",
         describe: "Folder of the report (default: reports/<name of the results folder>)",
       })
-      .example("$0 report", "the newest results")
+      .example("$0 report", "your newest results")
       .example("$0 report results/reference --out /tmp/report", "these results, into that folder"),
   handler: async ({ results, out }) => {
-    const { newestResults } = await import("../report/newest-results.ts");
+    const { newestOwnResults } = await import("../report/newest-results.ts");
     const { writeReport } = await import("../report/write-report.ts");
-    const folder = results ?? (await newestResults("results"));
+    const folder = results ?? (await newestOwnResults("results"));
     const { index, charts } = await writeReport(folder, out ?? join("reports", basename(resolve(folder))));
     process.stdout.write(
       `${index}\n${charts.length} charts beside it in charts/, tables in tables/, text in report.md\n`,

@@ -12,6 +12,7 @@ import {
   orderSentence,
   parameterSentence,
   parameterTable,
+  published,
   roleTable,
   spread,
 } from "../report/validation-tables.ts";
@@ -44,7 +45,7 @@ function rowTable(
   const header = [first("figure", "quantity"), "published", "simulated", "unit", "error, %", "role", "miss"];
   const lines = rows.map((row) => [
     first(row.id, `${row.quantity}${spread(row)}`),
-    figure(row.published),
+    publishedText(row),
     row.simulated === null ? "-" : figure(row.simulated),
     row.unit,
     errorPercent(row),
@@ -55,6 +56,11 @@ function rowTable(
     .trimEnd()
     .split("\n");
   return redLines(head, body, (line) => misses.has(rows[line].id), colours);
+}
+
+function publishedText(row: ValidatedRow): string {
+  const value = published(row);
+  return typeof value === "number" ? figure(value) : value;
 }
 
 function reasonLines(validation: Validation, colours: Colours): string[] {

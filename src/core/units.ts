@@ -54,14 +54,26 @@ export const PERCENT: QuantityKind = {
   },
 };
 
-/** Microseconds. */
-export const DURATION: QuantityKind = {
-  title: "a duration",
-  examples: ["250us", "5ms", "120s", "2min", "1h"],
-  units: { us: 1, ms: 1e3, s: 1e6, min: 60e6, h: 3600e6 },
-  whole: "microseconds",
-  probably: withUnit("s", { m: "min", sec: "s", second: "s", seconds: "s", minutes: "min", µs: "us", hours: "h" }),
-};
+/** Microseconds; `usual` is the unit that a number without one probably has. */
+export function durationIn(usual: "us" | "ms" | "s"): QuantityKind {
+  return {
+    title: "a duration",
+    examples: ["250us", "5ms", "120s", "2min", "1h"],
+    units: { us: 1, ms: 1e3, s: 1e6, min: 60e6, h: 3600e6 },
+    whole: "microseconds",
+    probably: withUnit(usual, { m: "min", sec: "s", second: "s", seconds: "s", minutes: "min", µs: "us", hours: "h" }),
+  };
+}
+
+/** Microseconds, of what usually takes seconds. */
+export const DURATION = durationIn("s");
+
+/** A number of microseconds as people write it: "16.4ms". */
+export function durationText(us: number): string {
+  const { units } = DURATION;
+  const unit = Object.keys(units).findLast((one) => us >= units[one]) ?? "us";
+  return `${Number((us / units[unit]).toPrecision(6))}${unit}`;
+}
 
 /** Events a second. */
 export const RATE: QuantityKind = {

@@ -2,25 +2,24 @@
  * Reclaim of Linux 6.1 (mm/vmscan.c: balance_pgdat, get_scan_count, shrink_lruvec): the balance between files and anonymous
  * memory, and the scan of both pairs of lists. It is the work of kswapd, done here at once when free pages run low.
  */
-import { Evicted, type GuestPages, PageUse, type Replacement } from "./guest-pages.ts";
+import type { GuestPages, Replacement } from "./guest-pages.ts";
 import type { PageDescriptors } from "./page-descriptors.ts";
-import type { PageList } from "./page-list.ts";
-import { anonymousShare, mayDeactivate } from "./scan-balance.ts";
-import { type GroupLists, PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
+import { PageScan } from "./page-scan.ts";
+import { anonymousShare, mayDeactivate, scanTarget } from "./scan-balance.ts";
+import { BATCH, List, ScanTargets } from "./scan-targets.ts";
+import { PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
 
-/** Most pages looked at before the other lists have their turn (SWAP_CLUSTER_MAX). */
-const BATCH = 32;
 /** Lists are scanned in parts of 2^-priority (DEF_PRIORITY). */
 const FIRST_PRIORITY = 12;
-const NONE = -1;
-
-/** What a page is worth that the scan has come to. */
-const Fate = { Keep: 0, Activate: 1, Reclaim: 2 } as const;
+/** For a boost no larger part is scanned. */
+const LAST_BOOST_PRIORITY = 10;
 
 /** What reclaim has to know of a guest. */
 export interface ReclaimShape {
   /** Control groups: each service process is one (systemd gives every service its own). */
   readonly groups: number;
+  /** Groups of services that have ended, after these. What they had in the cache is still theirs. */
+  readonly endedGroups: number;
   /** Logical anonymous pages of each; those beyond all of them are the last one's. */
   readonly pagesEach: number;
   readonly anonymousItems: number;
@@ -31,13 +30,12 @@ export interface ReclaimShape {
 
 export class BalancedReclaim implements Replacement {
   readonly lru: SplitLru;
-  /** Pages looked at on inactive lists, and pages freed. */
-  scanned = 0;
-  stolen = 0;
   readonly #pages: GuestPages;
   readonly #descriptors: PageDescriptors;
-  /** Pages on their way to the swap device, in this pass. */
-  readonly #writing = new Set<number>();
+  readonly #scan: PageScan;
+  readonly #targets = new ScanTargets();
+  /** Whether pages may be written: not for a boost. */
+  #mayWrite = true;
   /** Of what is looked at, how much is anonymous memory. */
   #anonymousShare = 0;
   #mayDeactivateAnonymous = false;
@@ -45,15 +43,28 @@ export class BalancedReclaim implements Replacement {
   readonly #canSwap: boolean;
   readonly #pagesEach: number;
   readonly #lastGroup: number;
+  readonly #firstEnded: number;
 
   constructor(pages: GuestPages, shape: ReclaimShape) {
-    const { groups, pagesEach, fileItems, canSwap } = shape;
+    const { groups, endedGroups, pagesEach, fileItems, canSwap } = shape;
     this.#pages = pages;
     this.#descriptors = pages.descriptors;
     this.#canSwap = canSwap;
     this.#pagesEach = pagesEach;
-    this.#lastGroup = groups - 1;
-    this.lru = new SplitLru(pages.descriptors, groups, shape.anonymousItems, fileItems);
+    this.#lastGroup = groups + endedGroups - 1;
+    this.#firstEnded = groups;
+    this.lru = new SplitLru(pages.descriptors, groups + endedGroups, shape.anonymousItems, fileItems);
+    this.#scan = new PageScan(pages, this.lru);
+  }
+
+  /** Pages looked at on inactive lists. */
+  get scanned(): number {
+    return this.#scan.scanned;
+  }
+
+  /** Pages freed. */
+  get stolen(): number {
+    return this.#scan.stolen;
   }
 
   get filePages(): number {
@@ -104,40 +115,63 @@ export class BalancedReclaim implements Replacement {
     this.lru.anonymous.setShadow(item, 0);
   }
 
-  /** Reclaim until there are as many free pages as the high watermark says, or nothing more is found. */
+  /**
+   * Reclaim until there are as many free pages as the high watermark says, or nothing more is found (balance_pgdat). If a watermark has
+   * been boosted and there are as many already, take as many files as the boost, unless that is too hard.
+   */
   balance(): void {
-    const { anonymous, files } = this.lru;
-    const { free, marks } = this.#pages;
-    for (let priority = FIRST_PRIORITY; priority >= 1 && free.length < marks.high; ) {
-      const [scanned, stolen] = [this.scanned, this.stolen];
+    const { zones } = this.#pages;
+    const boost = zones === undefined ? 0 : zones.beginReclaim();
+    let wanted = boost;
+    for (let priority = FIRST_PRIORITY; priority >= 1; ) {
+      const balanced = this.#isBalanced;
+      if (!balanced && wanted > 0) {
+        wanted = 0;
+        priority = FIRST_PRIORITY;
+      }
+      if (balanced && wanted === 0) break;
+      this.#mayWrite = wanted === 0;
+      const { scanned, stolen } = this.#scan;
       this.#ageAnonymous();
       this.#pass(priority);
+      const found = this.stolen - stolen;
+      if (wanted > 0 && found === 0) break;
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
-      if (this.scanned - scanned < this.#wanted || this.stolen === stolen) priority--;
+      const deeper = this.scanned - scanned < this.#wanted && (wanted === 0 || priority > LAST_BOOST_PRIORITY);
+      if (deeper || found === 0) priority--;
+      wanted = Math.max(0, wanted - found);
     }
+    zones?.endReclaim(boost);
+    this.#snapshot();
+  }
+
+  #snapshot(): void {
+    const { anonymous, files } = this.lru;
     anonymous.seenActivations = anonymous.activations;
     files.seenActivations = files.activations;
   }
 
+  get #isBalanced(): boolean {
+    const { free, marks, zones } = this.#pages;
+    return zones === undefined ? free.length >= marks.high : zones.isBalanced(free.length);
+  }
+
   /** The high watermarks of all zones: so much is enough for a pass, and files are few below it (kswapd_shrink_node). */
   get #wanted(): number {
-    const { high, reserve } = this.#pages.marks;
-    return high - reserve;
+    const { marks, zones } = this.#pages;
+    return marks.high - marks.reserve + (zones === undefined ? 0 : zones.boost);
   }
 
   #ageAnonymous(): void {
     const { anonymous } = this.lru;
     if (!this.#canSwap || !anonymous.inactiveIsLow) return;
-    for (const { active } of anonymous.groups) this.#shrinkActive(anonymous, active, BATCH);
+    for (const { active } of anonymous.groups) this.#scan.shrinkActive(anonymous, active, BATCH);
   }
 
   #pass(priority: number): void {
-    const { anonymous, files } = this.lru;
     this.#balanceKinds(priority);
-    for (let group = 0; group <= this.#lastGroup; group++) {
-      this.#shrinkGroup(anonymous.groups[group], files.groups[group], priority);
-    }
-    this.#finishWrites();
+    for (let group = 0; group < this.lru.files.groups.length; group++) this.#shrinkGroup(group, priority);
+    this.#scan.finishWrites();
   }
 
   /** How much to look at of either kind. */
@@ -151,94 +185,44 @@ export class BalancedReclaim implements Replacement {
       files.length + this.#pages.free.length <= this.#wanted &&
       !this.#mayDeactivateAnonymous &&
       anonymous.inactive >> priority > 0;
-    if (!this.#canSwap) this.#anonymousShare = 0;
+    if (!this.#canSwap || !this.#mayWrite) this.#anonymousShare = 0;
     else if (filesAreTiny) this.#anonymousShare = 1;
   }
 
   /** Scan the four lists of a control group in turns (shrink_lruvec). */
-  #shrinkGroup(anonymous: GroupLists, files: GroupLists, priority: number): void {
-    const { lru } = this;
-    const share = this.#anonymousShare;
-    let inactiveAnonymous = Math.floor((anonymous.inactive.length >> priority) * share);
-    let activeAnonymous = Math.floor((anonymous.active.length >> priority) * share);
-    let inactiveFiles = Math.floor((files.inactive.length >> priority) * (1 - share));
-    let activeFiles = Math.floor((files.active.length >> priority) * (1 - share));
+  #shrinkGroup(group: number, priority: number): void {
+    const { files: filePool, anonymous: anonymousPool } = this.lru;
+    const [anonymous, files] = [anonymousPool.groups[group], filePool.groups[group]];
+    this.#setTargets(group, priority);
+    const targets = this.#targets;
+    const scan = this.#scan;
     const enough = this.stolen + this.#wanted;
-    while (inactiveAnonymous > 0 || inactiveFiles > 0 || activeFiles > 0) {
-      this.#shrinkInactive(lru.anonymous, anonymous, Math.min(BATCH, inactiveAnonymous));
-      if (this.#mayDeactivateAnonymous) {
-        this.#shrinkActive(lru.anonymous, anonymous.active, Math.min(BATCH, activeAnonymous));
-      }
-      this.#shrinkInactive(lru.files, files, Math.min(BATCH, inactiveFiles));
-      if (this.#mayDeactivateFiles) this.#shrinkActive(lru.files, files.active, Math.min(BATCH, activeFiles));
-      if (this.stolen >= enough) break;
-      inactiveAnonymous -= Math.min(BATCH, inactiveAnonymous);
-      activeAnonymous -= Math.min(BATCH, activeAnonymous);
-      inactiveFiles -= Math.min(BATCH, inactiveFiles);
-      activeFiles -= Math.min(BATCH, activeFiles);
+    while (targets.any) {
+      scan.shrinkInactive(anonymousPool, anonymous.inactive, targets.next(List.InactiveAnonymous));
+      const activeAnonymous = targets.next(List.ActiveAnonymous);
+      if (this.#mayDeactivateAnonymous) scan.shrinkActive(anonymousPool, anonymous.active, activeAnonymous);
+      scan.shrinkInactive(filePool, files.inactive, targets.next(List.InactiveFile));
+      const activeFiles = targets.next(List.ActiveFile);
+      if (this.#mayDeactivateFiles) scan.shrinkActive(filePool, files.active, activeFiles);
+      if (this.stolen >= enough) targets.curtail();
     }
     if (this.#canSwap && anonymous.inactive.length < anonymous.active.length) {
-      this.#shrinkActive(lru.anonymous, anonymous.active, BATCH);
+      scan.shrinkActive(anonymousPool, anonymous.active, BATCH);
     }
   }
 
-  #shrinkInactive(pool: PagePool, { inactive }: GroupLists, wanted: number): void {
-    const writing = this.#writing.size;
-    for (let left = Math.min(wanted, inactive.length); left > 0 && inactive.head !== NONE; left--) {
-      const page = inactive.head;
-      this.scanned++;
-      const fate = this.#fate(page, pool);
-      if (fate === Fate.Reclaim) this.#give(page, pool);
-      else if (fate === Fate.Activate) this.lru.activate(page, pool);
-      else this.lru.rotate(page, pool);
-    }
-    const written = this.#writing.size - writing;
-    if (written > 0) this.lru.noteCost(pool, written);
-  }
-
-  /** A page found used stays, and if it is found so twice, or is program text, it becomes active (folio_check_references). */
-  #fate(page: number, pool: PagePool): number {
-    if (this.#writing.has(page)) return Fate.Activate;
-    const flags = this.#descriptors.flags[page];
-    this.#descriptors.flags[page] = flags & ~(PageFlag.Accessed | PageFlag.Referenced);
-    if ((flags & PageFlag.Accessed) === 0) return Fate.Reclaim;
-    this.#descriptors.flags[page] |= PageFlag.Referenced;
-    const isText = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
-    return isText || (flags & PageFlag.Referenced) !== 0 ? Fate.Activate : Fate.Keep;
-  }
-
-  #give(page: number, pool: PagePool): void {
-    const item = this.#pages.item(page);
-    const evicted = this.#pages.evict(page);
-    if (evicted === Evicted.Safe) {
-      this.lru.evict(page, pool, item);
-      this.#pages.release(page);
-      this.stolen++;
-    } else if (evicted === Evicted.Kept) this.lru.activate(page, pool);
-    else {
-      this.lru.rotate(page, pool);
-      this.#writing.add(page);
-    }
-  }
-
-  /** All but program text in use goes to the inactive list (shrink_active_list). */
-  #shrinkActive(pool: PagePool, active: PageList, wanted: number): void {
-    for (let left = Math.min(wanted, active.length); left > 0; left--) {
-      const page = active.head;
-      const flags = this.#descriptors.flags[page];
-      this.#descriptors.flags[page] = flags & ~PageFlag.Accessed;
-      const isText = pool === this.lru.files && (flags & PageFlag.Executable) !== 0;
-      if (isText && (flags & PageFlag.Accessed) !== 0) this.lru.rotate(page, pool);
-      else this.lru.deactivate(page, pool);
-    }
-  }
-
-  /** What has been written is the next to be freed. */
-  #finishWrites(): void {
-    for (const page of this.#writing) {
-      if (this.#pages.use(page) === PageUse.Anonymous) this.lru.putFirst(page, this.lru.anonymous);
-    }
-    this.#writing.clear();
+  /** How much to look at (get_scan_count). */
+  #setTargets(group: number, priority: number): void {
+    const { files, anonymous } = this.lru;
+    const { active: activeAnonymous, inactive: inactiveAnonymous } = anonymous.groups[group];
+    const { active: activeFiles, inactive: inactiveFiles } = files.groups[group];
+    const ended = group >= this.#firstEnded;
+    const share = this.#anonymousShare;
+    const targets = this.#targets;
+    targets.set(List.InactiveAnonymous, scanTarget(inactiveAnonymous.length, priority, share, ended));
+    targets.set(List.ActiveAnonymous, scanTarget(activeAnonymous.length, priority, share, ended));
+    targets.set(List.InactiveFile, scanTarget(inactiveFiles.length, priority, 1 - share, ended));
+    targets.set(List.ActiveFile, scanTarget(activeFiles.length, priority, 1 - share, ended));
   }
 
   #pool(isFile: boolean): PagePool {

@@ -5,6 +5,7 @@
 import { FreePages } from "./free-pages.ts";
 import { PageDescriptors } from "./page-descriptors.ts";
 import type { Watermarks } from "./watermarks.ts";
+import type { Zones } from "./zones.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4, Absent: 5 } as const;
 
@@ -70,6 +71,8 @@ export class GuestPages<R extends Replacement = Replacement> {
   kernel = 0;
   /** Times a page was asked for and none could be had. */
   outOfMemory = 0;
+  /** Absent: all memory is one zone, and the kernel's pages are among the others. */
+  zones: Zones | undefined;
   /** Told of every page that becomes free, with its content of no use to anybody. */
   freed: ((ppn: number) => void) | undefined;
   #cacheOwner: PageOwner | undefined;
@@ -121,7 +124,7 @@ export class GuestPages<R extends Replacement = Replacement> {
    * may not have the last pages: it waits rather than drive the guest out of memory.
    */
   allocate(use: number, item: number): number {
-    if (this.free.length <= this.marks.low) this.replacement.balance();
+    if (this.#isLow) this.replacement.balance();
     const ppn = this.free.head;
     if (use === PageUse.Balloon && this.free.length <= this.marks.minimum) return NONE;
     if (ppn === NONE) {
@@ -130,6 +133,10 @@ export class GuestPages<R extends Replacement = Replacement> {
     }
     this.take(ppn, use, item);
     return ppn;
+  }
+
+  get #isLow(): boolean {
+    return this.zones === undefined ? this.free.length <= this.marks.low : this.zones.wakesReclaim(this.free.length);
   }
 
   /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
@@ -142,6 +149,7 @@ export class GuestPages<R extends Replacement = Replacement> {
 
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
+    this.zones?.take(ppn, use === PageUse.Kernel, this.free.length);
     this.free.remove(ppn);
     const { flags, item: items } = this.descriptors;
     flags[ppn] = use;
@@ -166,6 +174,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     else this.kernel--;
     flags[ppn] = PageUse.Free;
     this.free.add(ppn);
+    this.zones?.release(ppn, use === PageUse.Kernel);
     this.freed?.(ppn);
   }
 

@@ -35,6 +35,18 @@ export interface KernelVersion {
   readonly dirty: DirtyShares;
   /** Between clone and exit of a child that does nothing else, with a C library. */
   readonly fork: ForkVisits;
+  /**
+   * Nothing runs in the address space of the process that slept last, but in one that has the kernel alone: two switches more for
+   * each sleep.
+   */
+  readonly idlesInOwnSpace: boolean;
+  /** A process that finds its socket buffer full is woken up for each acknowledgement, not only when a third of it is free. */
+  readonly wakesSendersEachTime: boolean;
+  /**
+   * Segment registers, that of the task among them, that a switch to another process loads: those that are not in the price of a
+   * switch of roots, which lmbench's switches settle for 2.4 as released, the two that it loads among them.
+   */
+  readonly switchedSegments: number;
   /** The parent of a vfork runs as soon as its child has an address space of its own, until it waits for the child's end. */
   readonly vforkParentWakes: boolean;
   /**
@@ -117,6 +129,9 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
     dirty: { background: 30, stop: 20, throttle: 60, of: "memory" },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
+    idlesInOwnSpace: false, // schedule, kernel/sched.c: active_mm stays
+    wakesSendersEachTime: false, // tcp_write_space and tcp_min_write_space, net/ipv4/tcp.c and include/net/tcp.h
+    switchedSegments: 0,
     // Minor faults of one fork + exit of an IA-32 program that is linked dynamically (glibc 2.36), by address, as Linux 6.18
     // counts them: the child reads 12 pages of text and writes 8 private ones, its parent 2.
     fork: {
@@ -166,6 +181,9 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // vm.dirty_background_ratio 10 and vm.dirty_ratio 20, of global_dirtyable_memory; waits begin half-way between the two
     // (dirty_freerun_ceiling; mm/page-writeback.c)
     dirty: { background: 10, stop: 10, throttle: 15, of: "files" },
+    idlesInOwnSpace: false,
+    wakesSendersEachTime: false,
+    switchedSegments: 0,
     // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
     // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
     // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
@@ -222,6 +240,19 @@ const RHEL_3: KernelVersion = {
 const RED_HAT_7_2: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
   dirty: { background: 30, stop: 30, throttle: 60, of: "inactive" },
+  switchedSegments: 2, // FS and GS: the price of a switch on the machine of its guests is that of the page tables alone
+};
+
+/**
+ * Red Hat 6.2 has Linux 2.2.17: __switch_to, arch/i386/kernel/process.c, loads TR, FS and GS, and CR3 also for the idle task, whose
+ * page tables are swapper_pg_dir; sock_wfree and tcp_write_space, net/core/sock.c and net/ipv4/tcp.c, wake a sender up for each
+ * packet that is freed. What else that does otherwise than 2.4 is left out.
+ */
+const RED_HAT_6_2: KernelVersion = {
+  ...KERNEL_VERSIONS["linux-2.4"],
+  idlesInOwnSpace: true,
+  wakesSendersEachTime: true,
+  switchedSegments: 3,
 };
 
 /**
@@ -232,6 +263,7 @@ const FEDORA_CORE_5: KernelVersion = { ...KERNEL_VERSIONS["linux-2.4"], mapsEach
 
 const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {
   "fedora-core-5": FEDORA_CORE_5,
+  "redhat-6.2": RED_HAT_6_2,
   "rhel-3": RHEL_3,
   "redhat-7.2": RED_HAT_7_2,
 };

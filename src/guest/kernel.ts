@@ -12,6 +12,7 @@ import { HighMemory, hasHighMemory } from "./high-memory.ts";
 import { type CacheFirstReclaim, cacheFirstReclaim } from "./cache-first-reclaim.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import { watermarks } from "./watermarks.ts";
+import { IdleTask } from "./idle-task.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
 import { KernelEntries } from "./kernel-entries.ts";
 import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
@@ -108,9 +109,10 @@ export class GuestKernel {
     this.frames.setOwners(this.files, mapping);
     this.frames.replacement.cached.observer = this.files;
     this.frames.replacement.anonymous.observer = mapping;
-    this.network = new NetworkStack(machine, paths, this.#context.pages);
     this.#faults = new PageFaults(this.#context, this.files, swap);
     this.#processes = new Processes(this.#context, swap);
+    const idle = version.wakesSendersEachTime && new IdleTask(this.#context, this.#processes, () => this.#current);
+    this.network = new NetworkStack(machine, paths, this.#context.pages, idle || undefined);
     this.#mappings = new Mappings(this.#context, this.#processes);
     for (let service = 0; service < Math.max(1, shape.processes); service++) {
       this.#services.push(this.#processes.boot(shape.residentAnonymousPages));

@@ -42,7 +42,8 @@ export class GuestMemory {
     version: KernelVersion = KERNEL_VERSIONS[kernel],
   ) {
     this.#physical = physical;
-    const logicalPages = shape.processes * shape.anonymousPages + transientPages;
+    const groups = shape.processes + (shape.endedGroups ?? 0);
+    const logicalPages = groups * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
@@ -93,6 +94,7 @@ function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: numbe
   if (kernel === "linux-2.4") return new GuestPages(memoryPages, marks, cacheFirstReclaim, present);
   const reclaim = {
     groups: Math.max(1, shape.processes),
+    endedGroups: shape.endedGroups ?? 0,
     pagesEach: Math.max(1, shape.anonymousPages),
     anonymousItems,
     fileItems: filePages,

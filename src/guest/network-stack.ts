@@ -1,10 +1,12 @@
 /**
  * TCP traffic as the guest kernel handles it: segments of one packet each (or larger ones, for a device that cuts them up),
  * data copied between user and kernel. Every second packet of a transfer is acknowledged by a packet without data, which
- * takes the same path through the kernel.
+ * takes the same path through the kernel. Who waits for a message sleeps, and so does a sender that waits for room in its socket
+ * buffer on a kernel that wakes it up for each acknowledgement; other waiting of bulk transfers is waiting for the wire alone.
  */
 import { cause } from "../core/ledger.ts";
 import { HEADER_BYTES, MTU, PACKETS_PER_ACKNOWLEDGEMENT, SOCKET_BUFFER } from "../machine/network-link.ts";
+import type { IdleTask } from "./idle-task.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import { PacketPages } from "./packet-pages.ts";
@@ -22,23 +24,31 @@ export class NetworkStack {
   readonly #paths: KernelPaths;
   readonly #pages: PageWork;
   readonly #packetPages: PacketPages | undefined;
+  readonly #idleTask: IdleTask | undefined;
   /** When the device had the last packet that was sent: a peer that is asked answers after that. */
   #handedOver = 0;
+  /** Packets of a stream that have been sent and that no acknowledgement has been taken for. */
+  #unacknowledged = 0;
 
-  constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork) {
+  /** `idleTask`: of a kernel that wakes up a sender for each acknowledgement. */
+  constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork, idleTask?: IdleTask) {
     this.#machine = machine;
     this.#paths = paths;
     this.#pages = pages;
     this.#packetPages = packetPagesOf(machine);
+    this.#idleTask = idleTask;
   }
 
-  /** One system call that sends `bytes` in packets of at most `mtu`; waits while more than the socket buffer is on its way. */
-  send(bytes: number, mtu = MTU): void {
+  /**
+   * One system call that sends `bytes` in packets of at most `mtu`; waits while more than the socket buffer is on its way. In a
+   * `stream` the next call goes on where this one ends.
+   */
+  send(bytes: number, mtu = MTU, stream = false): void {
     const { cpu, network, networkPath, meter } = this.#machine;
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
     const perInterrupt = network.packetsPerInterrupt * PACKETS_PER_ACKNOWLEDGEMENT;
-    let unacknowledged = 0;
+    let unacknowledged = stream ? this.#unacknowledged : 0;
     let heldSince = meter.now;
     cpu.enterKernel("system-call");
     for (let left = bytes; left > 0; left -= segment) {
@@ -53,10 +63,42 @@ export class NetworkStack {
       const waiting = unacknowledged + Math.ceil(size / payload);
       if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT || waiting >= perInterrupt) heldSince = meter.now;
       unacknowledged = this.#takeAcknowledgements(waiting, network.packetsPerInterrupt);
-      meter.waitUntil(WAIT_NETWORK, sent - network.wireCycles(SOCKET_BUFFER));
+      this.#waitForRoom(sent - network.wireCycles(SOCKET_BUFFER), unacknowledged < waiting);
     }
-    this.#takeAcknowledgements(unacknowledged, 1);
+    this.#unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
     cpu.leaveKernel("system-call");
+  }
+
+  /** Until there is room in the socket buffer; `acknowledged`: an interrupt has just made some. */
+  #waitForRoom(until: number, acknowledged: boolean): void {
+    const { meter } = this.#machine;
+    if (this.#idleTask === undefined) return meter.waitUntil(WAIT_NETWORK, until);
+    // An acknowledgement makes room for all packets that it is for.
+    if (!acknowledged || until <= meter.now) return;
+    this.#idleTask.begin();
+    this.#halt();
+    meter.waitUntil(WAIT_NETWORK, until);
+    this.#idleTask.end();
+  }
+
+  /** No process can run. Packets that leave only now interrupt to say so, which ends the halt. */
+  #halt(): void {
+    const { networkPath, meter } = this.#machine;
+    if (networkPath.halt === undefined) return;
+    networkPath.halt();
+    for (let gone = meter.now; this.#takeInterruptForSent(); gone = meter.now) {
+      this.#handedOver = gone;
+      networkPath.halt();
+    }
+  }
+
+  #takeInterruptForSent(): boolean {
+    const { cpu, networkPath } = this.#machine;
+    if (!networkPath.interruptsForSent()) return false;
+    cpu.enterKernel("interrupt");
+    cpu.runKernel(this.#paths.interrupt, 1);
+    cpu.leaveKernel("interrupt");
+    return true;
   }
 
   /**
@@ -67,9 +109,11 @@ export class NetworkStack {
   receive(bytes: number, mtu = MTU, stream = false): void {
     const { cpu, network, networkPath, meter } = this.#machine;
     const payload = mtu - HEADER_BYTES;
+    const asked = meter.now;
+    if (!stream) this.#halt();
     const from = stream
-      ? meter.now - network.wireCycles(SOCKET_BUFFER)
-      : Math.max(meter.now, this.#handedOver) + network.delayCycles;
+      ? asked - network.wireCycles(SOCKET_BUFFER)
+      : Math.max(asked, this.#handedOver) + network.delayCycles;
     const together = stream ? network.packetsHeld(payload, networkPath.sendsTogether) : 1;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
@@ -122,11 +166,7 @@ export class NetworkStack {
     this.#packetPages?.send();
     networkPath.submit(size + HEADER_BYTES, true);
     const ready = networkPath.notify();
-    if (networkPath.interruptsForSent()) {
-      cpu.enterKernel("interrupt");
-      cpu.runKernel(this.#paths.interrupt, 1);
-      cpu.leaveKernel("interrupt");
-    }
+    this.#takeInterruptForSent();
     return ready;
   }
 

@@ -174,10 +174,11 @@ export class Processes {
   }
 
   #switchTask(changesRoot: boolean): void {
-    const { machine, paths } = this.#context;
+    const { machine, paths, version } = this.#context;
     machine.meter.count(SWITCH);
     machine.cpu.runKernel(paths["context-switch"], 1);
     machine.cpu.switchTask(changesRoot);
+    for (let loaded = 0; loaded < version.switchedSegments; loaded++) machine.cpu.execute("segment-load");
   }
 
   /** Clear all entries in [start, end) and give back what they refer to. Returns how many there were. */

@@ -1,4 +1,5 @@
 /** How reclaim of Linux divides what it looks at between files and anonymous memory (6.1, mm/vmscan.c: get_scan_count). */
+import { BATCH } from "./scan-targets.ts";
 import type { PagePool, SplitLru } from "./split-lru.ts";
 
 /** vm.swappiness: cost of reading a file's page against a swapped one, of 200. */
@@ -17,4 +18,14 @@ export function anonymousShare({ anonymous, files }: SplitLru, priority: number)
   const anonymousWeight = SWAPPINESS / (total + anonymous.cost + 1);
   const fileWeight = (200 - SWAPPINESS) / (total + files.cost + 1);
   return anonymousWeight / (anonymousWeight + fileWeight);
+}
+
+/**
+ * How many pages to look at on a list of a control group: of one that has ended, some whatever the priority, as nobody will use
+ * it again (get_scan_count).
+ */
+export function scanTarget(length: number, priority: number, share: number, ended: boolean): number {
+  const part = length >> priority;
+  if (!ended) return Math.floor(part * share);
+  return Math.ceil((part > 0 ? part : Math.min(length, BATCH)) * share);
 }

@@ -116,8 +116,10 @@ export interface IoPath {
   interrupt(at: number, count: number, bytes: number, write: boolean): number;
   /** Take one finished request or received packet from the device, in the kernel's interrupt handler. */
   complete(bytes: number, write: boolean): void;
+  /** The guest has nothing to do until the device interrupts, and halts: what that takes besides waiting; absent: nothing. */
+  halt?(): void;
   /**
-   * Asked after {@link notify}: does the device interrupt at once to say that packets are gone? Then what that takes before
+   * Asked after {@link notify} and {@link halt}: does the device interrupt at once to say that packets are gone? Then what that takes before
    * the handler runs is charged. Real interfaces say so with the next interrupt for other packets.
    */
   interruptsForSent(): boolean;

@@ -9,11 +9,12 @@ export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 /**
- * Linux of distributions, which treat memory otherwise than 2.4 did as released, and the page tables with which each is known.
- * That of Fedora Core 5 is 2.6, whose paths are taken to be as long.
+ * Linux of distributions, which treat memory or waiting otherwise than 2.4 did as released, and the page tables with which each is
+ * known. That of Red Hat 6.2 is 2.2, that of Fedora Core 5 is 2.6, whose paths are taken to be as long.
  */
 export const KERNEL_BUILDS = {
   "fedora-core-5": "ia32",
+  "redhat-6.2": "ia32",
   "rhel-3": "x86-64",
   "redhat-7.2": "ia32",
 } as const satisfies Readonly<Record<string, PageTableFormatName>>;

@@ -68,6 +68,9 @@ function rulesSection(): Section {
           "operation, and the path length is what is left of it when all else that the operation is charged is taken off; three " +
           "paths of the network are calibrated on native rates. They are the same under every VMM and cannot make one fit. Of all " +
           "other free parameters there should be fewer than a quarter of the predictions; the ratio with them is printed, too.",
+        "A source that says no more than 'below 20' or 'more than 240' gives a bound, not a value: such a row has no error, takes no part " +
+          "in medians and in the chart, and counts as within 15 and 40 % if the simulated value lies on that side, and as a miss if it does not, " +
+          "however near. What the largest or the worst of several was ('up to'), 'about', and the ends of a range are values: somebody measured them.",
         `The error of a row is (simulated - published) / published. A row within ${percent(CLOSE)} is close; one that is more than ` +
           `${percent(MISS)} off is a miss, and so are systems that the models put into another order than the source. Misses are ` +
           "in bold, with the reason where one is known. No row is taken out because it misses.",

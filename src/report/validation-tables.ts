@@ -17,11 +17,21 @@ export function roleTable({ rows, summary }: Validation): Table {
   return {
     kind: "table",
     caption: "Relative errors by role",
-    columns: ["role", "rows", "not simulated", "median error", "within 15 %", "within 40 %", "farthest off"],
+    columns: [
+      "role",
+      "rows",
+      "not simulated",
+      "bounds kept",
+      "median error",
+      "within 15 %",
+      "within 40 %",
+      "farthest off",
+    ],
     rows: roles.map(([role, of]) => [
       role,
       of.rows,
       of.notSimulated,
+      of.bounds === 0 ? MISSING : `${of.boundsKept} of ${of.bounds}`,
       percent(of.medianAbsoluteError),
       percent(of.shareClose),
       percent(of.shareWithinMiss),
@@ -45,7 +55,7 @@ export function rowTable(
       row.id,
       `${row.figure}${row.fromMemory ? " (from memory)" : ""}: ${row.quantity}${spread(row)}`,
       row.system,
-      row.published,
+      published(row),
       row.simulated ?? MISSING,
       row.unit,
       errorPercent(row),
@@ -55,6 +65,11 @@ export function rowTable(
     missed: new Set(rows.flatMap(({ id }, index) => (misses.has(id) ? [index] : []))),
     ...more,
   };
+}
+
+/** A number or, where the source says only on which side of it the figure lies, "below 20". */
+export function published(row: ValidatedRow): number | string {
+  return row.bound === undefined ? row.published : `${row.bound} ${figure(row.published)}`;
 }
 
 /** How far runs with different random numbers lie apart, where a row states their median. */
@@ -171,8 +186,9 @@ function percent(share: number | null): string {
   return share === null ? MISSING : `${(100 * share).toFixed(1)} %`;
 }
 
-/** A relative error as "+3.0", or a dash where none can be stated. */
-export function errorPercent({ relativeError }: ValidatedRow): string {
+/** A relative error as "+3.0", "bound" where the source gives no more than one, or a dash where none can be stated. */
+export function errorPercent({ bound, relativeError }: ValidatedRow): string {
+  if (bound !== undefined) return "bound";
   if (relativeError === null) return MISSING;
   const percents = (100 * relativeError).toFixed(1);
   return Number(percents) === 0 ? "0.0" : `${relativeError < 0 ? "" : "+"}${percents}`;

@@ -23,7 +23,7 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.WriteFile:
       return kernel.files.write(a, b, stream.c[i] === 1);
     case Op.Send:
-      return kernel.network.send(a, b === 0 ? MTU : b);
+      return kernel.network.send(a, b === 0 ? MTU : b, stream.c[i] === 1);
     case Op.Receive:
       return kernel.network.receive(a, b === 0 ? MTU : b, stream.c[i] === 1);
     default:

@@ -8,8 +8,8 @@
  * - `allocation: static-partition` or `allocation: { static-partition: { balloon: on } }` replaces the part
  * - `allocation.idleMemoryTax: 0` sets a parameter of the part that is there
  */
-import { suggestion } from "../core/nearest-name.ts";
 import { SLOTS, type Parameters, type Part, type PartDefinition, type Slot, type Vmm } from "./contract.ts";
+import { camelCase, parameterMeant, partMeant, slotMeant } from "./meant-names.ts";
 import { readParameter } from "./part-parameter.ts";
 
 export interface Composition {
@@ -89,7 +89,7 @@ class Draft {
     this.#key = key;
     const [name = "", ...rest] = key.split(".");
     const slot = SLOTS.find((known) => known === name);
-    if (slot === undefined) return this.#complain(`unknown slot "${name}"; ${suggestion(name, SLOTS)}`);
+    if (slot === undefined) return this.#complain(`unknown slot "${name}"; ${slotMeant(name, this.#available)}`);
     this.#lastKeys.set(slot, key);
     if (rest.length === 0) return this.#changeSlot(slot, value);
     if (rest.length > 2) return this.#complain("expected slot, slot.part, slot.parameter or slot.part.parameter");
@@ -206,7 +206,9 @@ class Draft {
       const name = camelCase(written);
       const parameter = part.definition.parameters[name];
       if (parameter === undefined) {
-        this.#complain(`${part.definition.name} has no parameter "${written}"; ${this.#parameterHint(part, name)}`);
+        this.#complain(
+          `${part.definition.name} has no parameter "${written}"; ${parameterMeant(name, part, this.#available)}`,
+        );
         continue;
       }
       const reading = readParameter(parameter, value);
@@ -216,20 +218,13 @@ class Draft {
     return { definition: part.definition, parameters };
   }
 
-  #parameterHint(part: Part, name: string): string {
-    const known = Object.keys(part.definition.parameters);
-    return known.length === 0 ? "it takes none" : suggestion(name, known);
-  }
-
   #definition(slot: Slot, name: string): PartDefinition | undefined {
     const found = this.#available.find((part) => part.slot === slot && part.name === name);
     if (found === undefined) {
       const ownParameters = slot === "memory" ? [] : Object.keys(this.#current(slot).definition.parameters);
       const candidates = [...this.#names(slot), ...ownParameters];
       const kind = ownParameters.length === 0 ? "part" : "part or parameter";
-      const others = this.#available.filter((part) => part.slot === slot && camelCase(name) in part.parameters);
-      const owners = others.map((part) => part.name).join(" and ");
-      const hint = owners === "" ? suggestion(name, candidates) : `it is a parameter of ${owners}`;
+      const hint = partMeant(name, slot, candidates, this.#available);
       this.#complain(`unknown ${kind} "${name}" in slot ${slot}; ${hint}`);
     }
     return found;
@@ -276,11 +271,6 @@ function sameRole(definition: PartDefinition, other: Part): boolean {
 
 function defaults(definition: PartDefinition): Parameters {
   return Object.fromEntries(Object.entries(definition.parameters).map(([name, { default: value }]) => [name, value]));
-}
-
-/** Matrix files may write parameters like everything else in YAML here, in kebab case. */
-function camelCase(name: string): string {
-  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function isOff(value: unknown): boolean {

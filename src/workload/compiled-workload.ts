@@ -22,6 +22,8 @@ export interface GuestShape {
   /** Service processes, and anonymous pages of each; Op.Touch and Op.Mmap number the pages of one process from 0. */
   readonly processes: number;
   readonly anonymousPages: number;
+  /** Control groups of services that have ended, after those of the processes; absent: none. */
+  readonly endedGroups?: number;
   /** How many anonymous pages of each process are in memory when the guest is ready. */
   readonly residentAnonymousPages: number;
   /** Size of the file set, and how much of it (from page 0) is in the page cache when the guest is ready. */

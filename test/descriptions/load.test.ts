@@ -273,9 +273,9 @@ describe("a machine", () => {
   test("gives costs by rules, in time, and for what its base leaves open", () => {
     const rules = `
   hardware.interrupt: { as: hardware.trap, source: R }
-  hardware.double: { as: hardware.interrupt, times: 2, source: R }
-  hardware.part: { part-of: hardware.trap, source: R }
-  hardware.bus: { value: 333, unit: ns, kind: assumed, source: S }`;
+  mine.double: { as: hardware.interrupt, times: 2, source: R }
+  mine.part: { part-of: hardware.trap, source: R }
+  mine.bus: { value: 333, unit: ns, kind: assumed, source: S }`;
     const given = MACHINE.replace("name: m", "name: base").replace(
       "published, source: S }\nkernel",
       `published, source: S }${rules}\nkernel`,
@@ -285,13 +285,13 @@ describe("a machine", () => {
     expect(base.profile.costs).toEqual({
       "hardware.trap": 1093,
       "hardware.interrupt": 1093,
-      "hardware.double": 2186,
-      "hardware.part": 0,
-      "hardware.bus": 799,
+      "mine.double": 2186,
+      "mine.part": 0,
+      "mine.bus": 799,
     });
-    const double = base.numbers.find(({ name }) => name === "costs.hardware.double");
+    const double = base.numbers.find(({ name }) => name === "costs.mine.double");
     expect(double).toEqual({
-      name: "costs.hardware.double",
+      name: "costs.mine.double",
       value: 2186,
       unit: "cycles",
       source: "2 times hardware.interrupt: R",
@@ -303,9 +303,9 @@ describe("a machine", () => {
     expect(derived.profile.costs).toEqual({
       "hardware.trap": 500,
       "hardware.interrupt": 500,
-      "hardware.double": 1000,
-      "hardware.part": 0,
-      "hardware.bus": 333,
+      "mine.double": 1000,
+      "mine.part": 0,
+      "mine.bus": 333,
     });
     expect(derived.profile).toMatchObject({ disk: base.profile.disk, network: base.profile.network });
     expect(derived.numbers.find(({ name }) => name === "disk.rate")).toMatchObject({ base: "base", value: 60 });

@@ -5,6 +5,8 @@ import {
   BANDWIDTH,
   CYCLES,
   DURATION,
+  durationIn,
+  durationText,
   FREQUENCY,
   PERCENT,
   parseBandwidth,
@@ -111,6 +113,27 @@ describe("quantities in the units the program calculates in", () => {
   });
 });
 
+describe("durations as text", () => {
+  test.each([
+    [16_400, "16.4ms"],
+    [999, "999us"],
+    [0, "0us"],
+    [1000, "1ms"],
+    [90e6, "1.5min"],
+    [7200e6, "2h"],
+  ])("%d us", (us, text) => {
+    expect(durationText(us)).toBe(text);
+  });
+
+  test("are read as what they were, as long as six digits tell", () => {
+    fc.assert(
+      fc.property(fc.nat(999_999), (us) => {
+        expect(parseDuration(durationText(us))).toBe(us);
+      }),
+    );
+  });
+});
+
 describe("unit mistakes are answered with what was probably meant", () => {
   const cases: readonly (readonly [QuantityKind, unknown, string])[] = [
     [SIZE, "1G", "did you mean 1GiB?"],
@@ -128,6 +151,9 @@ describe("unit mistakes are answered with what was probably meant", () => {
     [PERCENT, 1, "did you mean 1% or 100%?"],
     [PERCENT, "40 percent", "did you mean 40%?"],
     [DURATION, 5, "did you mean 5s?"],
+    [durationIn("ms"), 20, "did you mean 20ms?"],
+    [durationIn("us"), "20", "did you mean 20us?"],
+    [durationIn("ms"), "5sec", "did you mean 5s?"],
     [DURATION, "5m", "did you mean 5min?"],
     [DURATION, "5sec", "did you mean 5s?"],
     [RATE, 20, "did you mean 20/s?"],

@@ -126,6 +126,11 @@ describe("changing a VMM", () => {
 
   const wrong: readonly [Record<string, unknown>, string][] = [
     [{ memroy: "off" }, 'memroy: unknown slot "memroy"; did you mean "memory"?'],
+    [{ ballooning: "off" }, 'unknown slot "ballooning"; did you mean "memory.ballooning"?'],
+    [{ bare: "on" }, 'slot "bare"; did you mean "cpu.bare" or "mmu.bare" or "disk.bare" or "network.bare"?'],
+    [{ "idle-memory-tax": 0 }, 'slot "idle-memory-tax"; it is a parameter of allocation.proportional-shares'],
+    [{ "disk.weight": 1 }, 'unknown part "weight" in slot disk; it is a parameter of scheduler.credit'],
+    [{ "disk.bare.weight": 1 }, 'bare has no parameter "weight"; it is a parameter of scheduler.credit'],
     [
       { "memory.page-shring": "off" },
       'memory.page-shring: unknown part "page-shring" in slot memory; did you mean "page-sharing"?',

@@ -47,24 +47,31 @@ const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1
 const TOLERANCE = 0.25;
 const SEED = 1;
 
-const FAULTS = ["pgmajfault", "pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"] as const;
-
 /** Counters of the whole job that are further off than the tolerance: a miss more, or one less, fails the test. */
 const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
-  // Hardly any pressure: what is reclaimed are the last 2,000 pages. The real guest looks at half as many pages for them, and
-  // more of them come back; watermark boosts, by which it reclaims files only, are not modelled (docs/balloon-job).
-  b256: ["pswpout", "pgscan", "workingset_refault_file", "workingset_activate_file"],
-  b240: ["pswpout", "workingset_refault_file", "workingset_activate_file"],
-  b256to240: ["pswpout", "pgscan", "pgsteal", "workingset_refault_file", "workingset_activate_file"],
-  b224: ["pswpout", "workingset_refault_file", "workingset_activate_file"],
-  b256to224: [...FAULTS, "pgscan", "workingset_refault_file", "workingset_activate_file"],
+  // Hardly any pressure. What is swapped out is a page more than three. Runs of the second guest look at 7,000 to 42,000 pages and steal 1,600 to
+  // 6,000, by whether reclaim comes to anonymous memory, all of which is in use, and whether the DMA zone is boosted (docs/balloon-job).
+  b256: ["pswpout", "pgscan", "pgsteal"],
+  b240: ["pgscan"],
+  b224: ["pgscan"],
+  b256to240: ["pgscan"],
+  // Ballooned, the second guest had a MiB more in its cache than booted, and so less that was free.
+  b256to224: [
+    "pswpin",
+    "pswpout",
+    "pgscan",
+    "workingset_refault_anon",
+    "workingset_refault_file",
+    "workingset_activate_anon",
+  ],
   // Some hundreds of pages swapped, in a real guest half or twice as many the next time.
-  b208: ["pswpout"],
-  b256to208: ["workingset_activate_anon"],
-  b192: ["pswpin", "pswpout", "workingset_refault_anon"],
-  // The benchmark's own pages come back, which in the real guest hardly ever go.
+  b256to208: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
+  b256to192: ["pgmajfault", "pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b200: ["workingset_activate_anon"],
+  // Workers of udev have all they had swapped read back, which in the real guest are three quarters.
   b176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  b256to176: ["pgmajfault", "pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b256to176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b160: ["workingset_activate_anon"],
 };
 
 function sizeOf(run: string): Pick<GuestSize, "bootedMib" | "balloonedToMib"> {

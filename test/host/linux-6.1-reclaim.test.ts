@@ -239,3 +239,30 @@ function expectConsistent({ pages, balloon }: GuestMemory, { lru }: BalancedRecl
   expect(used).toBe(pages.total);
   expect(pages.free.length).toBeGreaterThanOrEqual(pages.marks.minimum);
 }
+
+/** How many pages go of 300 that were read last, by a service that has ended or by the one that read all others. */
+function evicted(endedGroups: number): number {
+  const { memory } = boot({
+    processes: 1,
+    endedGroups,
+    residentFilePages: 0,
+    residentAnonymousPages: 0,
+    swapPages: 0,
+  });
+  for (const [group, first] of [
+    [0, 500],
+    [1, 0],
+  ]) {
+    memory.pages.group = group * endedGroups;
+    for (let page = first; page < first + 300; page++) memory.cache.read(page);
+  }
+  memory.pages.group = 0;
+  let page = 1000;
+  while (memory.pages.replacement.filePages === page - 400) memory.cache.read(page++);
+  return Array.from({ length: 300 }, (_, i) => memory.cache.ppnOf(i)).filter((ppn) => ppn < 0).length;
+}
+
+it("a group that has ended loses 32 pages a pass whatever the priority, one that lives a part of what it has", () => {
+  expect(evicted(0)).toBe(0);
+  expect(evicted(1)).toBeGreaterThanOrEqual(32);
+});

@@ -11,7 +11,7 @@ import { PAGES_PER_MIB as MIB } from "../../src/machine/page.ts";
 import { dbench } from "./waldspurger02.ts";
 
 /** With the disk of the machine that stands for those of the source, which names none. */
-const machine = { ...profile, disk: loadMachine("machines/piii-733-sugerman01.yaml").profile.disk };
+const machine = { ...profile, disk: loadMachine("machines/piii-733-waldspurger02.yaml").profile.disk };
 
 type Row = Readonly<Record<string, number>>;
 

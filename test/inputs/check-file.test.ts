@@ -107,6 +107,12 @@ describe("a machine", () => {
   });
   const cost = (value: string): { costs: string } => ({ costs: `{ uml.stop: { value: ${value}, ${rest} } }` });
 
+  const checkNamed = (name: string) => check({ costs: `{ ${name}: { value: 1, unit: cycles, ${rest} } }` });
+  const checkStroke = (stroke: string) =>
+    check({
+      disk: `{ positioning: 7.7ms, rate: 80MB/s, full-stroke: { positioning: ${stroke}, size: 100GiB, ${rest} }, ${rest} }`,
+    });
+
   it("may be as large as machines are", async () => {
     for (const changes of [{}, cpu("100GHz", 8192), cache("64GiB"), cache("4KiB"), cost("10000000000, unit: cycles")]) {
       expect(await check(changes)).toMatch(/^machine with \d+ figures$/);
@@ -120,6 +126,36 @@ describe("a machine", () => {
     await expect(check(cache("8000TiB"))).rejects.toThrow('"8000TiB" is no size of such a cache');
     await expect(check(cost("10000000001, unit: cycles"))).rejects.toThrow(
       "is too large; expected at most 10000000000",
+    );
+  });
+
+  it("is wrong where it gives a cost that no mechanism has, but not if a part from outside may have it", async () => {
+    for (const name of ["uml.stop", "mine.own", "mine.trap"]) expect(await checkNamed(name)).toMatch(/^machine with/);
+    await expect(checkNamed("uml.stopp")).rejects.toThrow(
+      'costs.uml.stopp: there is no such cost; did you mean "uml.stop"?',
+    );
+    await expect(checkNamed("hardwere.trap")).rejects.toThrow(
+      'costs.hardwere.trap: there are no costs of "hardwere"; did you mean "hardware.trap"?',
+    );
+    await expect(checkNamed("uml.hypercall")).rejects.toThrow(
+      "expected one of: uml.mapping-request, uml.stop, uml.switch-space",
+    );
+    await expect(checkNamed("trap")).rejects.toThrow(
+      "costs.trap: there is no such cost; expected one of: binary-translation.",
+    );
+  });
+
+  it("is told in the units people write what is wrong with a full stroke", async () => {
+    await expect(checkStroke("24ms")).rejects.toThrow(
+      "disk.full-stroke.positioning: 24ms where the mean is 7.7ms; expected",
+    );
+    await expect(checkStroke("900us")).rejects.toThrow("900us where the mean is 7.7ms");
+  });
+
+  it("is told the unit that such a duration usually has where it has none", async () => {
+    await expect(check({ disk: `{ positioning: 20, rate: 80MB/s, ${rest} }` })).rejects.toThrow("did you mean 20ms?");
+    await expect(check({ "network-interrupts": `{ packets: 8, held: 72, ${rest} }` })).rejects.toThrow(
+      "did you mean 72us?",
     );
   });
 

@@ -356,15 +356,16 @@ function hostInterrupt(count: number, write: boolean): number {
 }
 
 /**
- * World switches, counted by hand from Sugerman 2001, sections 2.4 and 3.4: of the accesses to the Lance's data port a third
- * starts a packet.
+ * World switches, counted by hand from Sugerman 2001, sections 2.4 and 3.4. The handler of Linux 2.2.17 makes four accesses to the
+ * Lance's data port (drivers/net/pcnet32.c: status read, acknowledged, read again, interrupts enabled), each of which is the VMApp's in
+ * version 2.0, and five to the interrupt controllers (arch/i386/kernel/irq.c).
  */
 describe("hosted I/O", () => {
   const VERSION_2 = { registersInVmm: false, combinedSends: 0, sharedMemoryNotification: false };
 
   it("of version 2.0 switches there and back for a packet, and for each access of the handler", () => {
-    expect(switches(hostedNetwork(VERSION_2), (path) => send(path, 1))).toBe(2 + 2 * 2);
-    expect(switches(hostedNetwork(VERSION_2), (path) => receive(path, 1))).toBe(2 + 2 * 2);
+    expect(switches(hostedNetwork(VERSION_2), (path) => send(path, 1))).toBe(2 + 4 * 2);
+    expect(switches(hostedNetwork(VERSION_2), (path) => receive(path, 1))).toBe(2 + 4 * 2);
     expect(use(hostedNetwork(VERSION_2), (path) => receive(path, 1)).events["io.hosted.select"]).toBe(1);
   });
 
@@ -376,7 +377,8 @@ describe("hosted I/O", () => {
   });
 
   it("combines three packets in one switch where switches are frequent, and none where they are rare", () => {
-    expect(switches(hostedNetwork(), spaced(1000))).toBe(600);
+    // Ticks of a host's clock are 10 ms apart.
+    expect(switches(hostedNetwork(), spaced(10_000))).toBe(600);
     const often = switches(hostedNetwork(), spaced(10));
     // The first few show that it is worth while.
     expect(often).toBeGreaterThanOrEqual(200);
@@ -394,16 +396,60 @@ describe("hosted I/O", () => {
     expect(events["io.hosted.host-send"]).toBe(50);
   });
 
+  it("gives the host the processor when the guest halts: one switch there, and one back with the next interrupt", () => {
+    const { events } = use(hostedNetwork({ sharedMemoryNotification: false }), (path) => {
+      path.halt?.();
+      receive(path, 1);
+      receive(path, 1);
+    });
+    expect(events["io.hosted.switch.halt"]).toBe(1);
+    expect(events["io.hosted.switch.interrupt"]).toBe(1 + 2);
+    expect(events["io.hosted.wake-up"]).toBe(1);
+    // The one in which the VMApp sleeps tells it what has come; the guest that runs needs one for that.
+    expect(events["io.hosted.select"]).toBe(2);
+  });
+
+  it("sends what waits before the guest halts, and tells the guest, which then halts for good", () => {
+    const { events } = use(hostedNetwork(), (path, meter) => {
+      // Switches are frequent: packets wait for one.
+      for (let packet = 0; packet < 60; packet++) {
+        meter.now += 10 * XEON.megahertz;
+        send(path, 1);
+      }
+      receive(path, 1);
+      send(path, 2);
+      const before = meter.ledger.eventsByCause()["io.hosted.host-send"];
+      path.halt?.();
+      expect(meter.ledger.eventsByCause()["io.hosted.host-send"]).toBe(before + 2);
+      expect(meter.ledger.eventsByCause()["io.hosted.wake-up"]).toBeUndefined();
+      expect(path.interruptsForSent()).toBe(true);
+      path.halt?.();
+      expect(path.interruptsForSent()).toBe(false);
+    });
+    expect(events["io.hosted.switch.halt"]).toBe(2 + 1);
+    expect(events["io.hosted.host-send"]).toBe(62);
+  });
+
+  it("has the processor halt in the VMM where it is told to, and packets wait for the next switch", () => {
+    const reasons: string[] = [];
+    const vmmEntry = { ...FREE_ENTRY, enter: (reason: string) => void reasons.push(reason) };
+    const meter = new Meter();
+    const part = hostedNetwork({ haltsInVmm: true });
+    part.definition.create(part.parameters, { ...contextOn(meter), vmmEntry }).halt?.();
+    expect(reasons, "HLT is a privileged instruction").toEqual(["instruction"]);
+    expect(meter.now).toBe(0);
+  });
+
   it("gives a disk request to the host's kernel, and takes an interrupt for it", () => {
     const { events } = use(hostedDisk(), (path) => transfer(path, 4096, true));
     expect([worldSwitches(events), events["io.hosted.host-send"]]).toEqual([4, 1]);
     expect(events["io.hosted.host-receive"]).toBeUndefined();
   });
 
-  it("stops the guest for each access to a register: of the handler three to the device and four to the controllers", () => {
-    expect(entries((path) => receive(path, 5))).toEqual(accesses(7));
+  it("stops the guest for each access to a register: of the handler four to the device and five to the controllers", () => {
+    expect(entries((path) => receive(path, 5))).toEqual(accesses(9));
     // The one that starts it, and the handler of the interrupt that says it is gone.
-    expect(entries((path) => send(path, 1))).toEqual(accesses(1 + 7));
+    expect(entries((path) => send(path, 1))).toEqual(accesses(1 + 9));
     expect(entries((path) => path.submit(PACKET, true))).toEqual(accesses(1));
   });
 

@@ -200,6 +200,19 @@ const ballooned = (free: number): CellResult[] =>
     ),
   );
 
+function busyHosts(ratio: number, done: number, disk: number): CellResult[] {
+  return [1, 2].map((seed) =>
+    host(ratio, seed, {
+      throughput_rps: done,
+      cpu_busy_percent: 40,
+      disk_busy_percent: disk + seed - 1.5,
+      network_busy_percent: 1,
+      vms_configured: 4,
+      vms_admitted: 4,
+    }),
+  );
+}
+
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
 
@@ -275,6 +288,18 @@ describe("overcommit", () => {
         "changes direction 1,235 times an hour; at 3, 50 % of it remains.",
     );
     expect(sentence(cells.slice(0, 2))).not.toContain("steadily");
+  });
+
+  it("says so where the uncommitted host has no room for more work, as the mean over seeds of what is busiest", () => {
+    const note = "; disk is 95 % busy already at ratio 1, so that this is about memory alone.";
+    expect(sentence([...busyHosts(1, 100, 95), ...busyHosts(2, 100, 50)])).toContain(
+      `up to 2, the highest ratio measured (95 % confidence)${note}`,
+    );
+    expect(sentence([...busyHosts(1, 100, 95), ...busyHosts(2, 50, 50)])).toContain(
+      `; at 2, 50 % of it remains${note}`,
+    );
+    // Of a host that is short of memory a busy disk is a consequence.
+    expect(sentence([...busyHosts(1, 100, 94.9), ...busyHosts(2, 100, 99)])).not.toContain("busy");
   });
 
   it("gives the management of memory as means over seeds, and its CPU as a part of all cycles", () => {

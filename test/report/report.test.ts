@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
@@ -12,7 +22,7 @@ import { validationChart } from "../../src/report/charts/validation.ts";
 import { escapeHtml } from "../../src/report/html.ts";
 import { loadRun } from "../../src/report/load-run.ts";
 import { escapeMarkdown } from "../../src/report/markdown.ts";
-import { newestResults } from "../../src/report/newest-results.ts";
+import { newestOwnResults, newestResults } from "../../src/report/newest-results.ts";
 import { writeCharts } from "../../src/report/write-charts.ts";
 import { reproduceSection } from "../../src/report/sections/limits-sections.ts";
 import { runSection } from "../../src/report/sections/run-section.ts";
@@ -223,6 +233,22 @@ describe("loading", () => {
     utimesSync(folder("full/cells.ndjson"), 2e9, 2e9);
     expect(await newestResults(work)).toBe(folder("full"));
     await expect(newestResults(folder("nowhere"))).rejects.toThrow("no finished run");
+  });
+
+  it("takes the run of the package, however new its files, only where there is no other, and never to write its report anew", async () => {
+    const finished = (name: string, time: number): void => {
+      mkdirSync(folder(`runs/${name}`), { recursive: true });
+      writeFileSync(folder(`runs/${name}/cells.ndjson`), "");
+      utimesSync(folder(`runs/${name}/cells.ndjson`), time, time);
+    };
+    finished("reference", 2e9);
+    expect(await newestResults(folder("runs"))).toBe(folder("runs/reference"));
+    await expect(newestOwnResults(folder("runs"))).rejects.toThrow(
+      /runs: no finished run .* vmmbench report .*runs\/reference$/,
+    );
+    finished("mine", 1e9);
+    expect(await newestResults(folder("runs"))).toBe(folder("runs/mine"));
+    expect(await newestOwnResults(folder("runs"))).toBe(folder("runs/mine"));
   });
 });
 

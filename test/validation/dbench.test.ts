@@ -1,12 +1,14 @@
 /** The simulated dbench against counts of the real one's load file and source. */
 import { expect, it } from "vitest";
-import { dbench, DBENCH_RUNS, MEGABYTES_A_RUN } from "../../src/analysis/validation/esx02-dbench.ts";
+import { dbench, DBENCH_REQUESTS, MEGABYTES_A_REQUEST } from "../../src/analysis/validation/esx02-dbench.ts";
 import { Op } from "../../src/workload/operation-stream.ts";
 
 const CLIENTS = 40;
+/** Files of two runs, so that one may begin before all clients of the other have deleted theirs. */
+const FILE_SETS = 2;
 const { guest, stream } = dbench({ megahertz: 733 });
 const { op, a, b } = stream;
-const clientPages = (guest.filePages - 1006) / CLIENTS;
+const clientPages = (guest.filePages - 1006) / (FILE_SETS * CLIENTS);
 
 /** Pages of the first client's files that an operation goes over. */
 function* ofFirstClient(): Generator<{ readonly op: number; readonly first: number; readonly pages: number }> {
@@ -24,11 +26,32 @@ function moved(kind: number): number {
 }
 
 it("moves as many bytes a client as dbench.c says: 132 MB, 37.1 of them read (client.txt)", () => {
-  expect(Math.abs((MEGABYTES_A_RUN * DBENCH_RUNS) / CLIENTS / 132 - 1)).toBeLessThan(0.03);
-  expect(moved(Op.ReadFile) + moved(Op.WriteFile)).toBeCloseTo((MEGABYTES_A_RUN * DBENCH_RUNS) / CLIENTS, 6);
+  expect(Math.abs(MEGABYTES_A_REQUEST / 132 - 1)).toBeLessThan(0.03);
+  expect(moved(Op.ReadFile) + moved(Op.WriteFile)).toBeCloseTo(MEGABYTES_A_REQUEST, 6);
   // What is read of new files, which are in memory, is written here.
   expect(moved(Op.ReadFile)).toBeLessThan(37.1);
   expect(moved(Op.WriteFile)).toBeGreaterThan(95.1);
+});
+
+/** By request, the clients whose files it is about; the load file is everybody's. */
+function clientsByRequest(times: number): readonly ReadonlySet<number>[] {
+  const { stream: all } = dbench({ megahertz: 733, times });
+  const loadFile = guest.filePages - 1006;
+  const requests: Set<number>[] = [];
+  for (let i = 0; i < all.length; i++) {
+    if (all.op[i] === Op.Request) requests.push(new Set());
+    else if (all.op[i] !== Op.Compute && all.a[i] < loadFile) requests.at(-1)?.add(Math.floor(all.a[i] / clientPages));
+  }
+  return requests;
+}
+
+it("has each client go on by itself, and the next run in other files", () => {
+  const requests = clientsByRequest(FILE_SETS);
+  expect(requests).toHaveLength(FILE_SETS * DBENCH_REQUESTS);
+  expect(requests.every(({ size }) => size === 1)).toBe(true);
+  const files = requests.flatMap((of) => [...of]);
+  expect(files.toSorted((x, y) => x - y)).toEqual(Array.from({ length: FILE_SETS * CLIENTS }, (_, i) => i));
+  expect(Math.max(...files.slice(0, CLIENTS))).toBeLessThan(CLIENTS);
 });
 
 it("has at most 24.1 MB of files at a time, writes none that it has not, and leaves nothing behind", () => {

@@ -11,7 +11,13 @@ import type { MonitoredMachine } from "../../src/analysis/validation/simulated-b
 import { relativeError, type ValidatedRow } from "../../src/analysis/validation/validated-row.ts";
 import type { ValidationRow, ValidationSet } from "../../src/analysis/validation/validation-set.ts";
 import { summaryOf, type Validation, validate } from "../../src/analysis/validation/validation.ts";
-import { calibratedCostTable, parameterSentence, roleTable } from "../../src/report/validation-tables.ts";
+import {
+  calibratedCostTable,
+  errorPercent,
+  parameterSentence,
+  published,
+  roleTable,
+} from "../../src/report/validation-tables.ts";
 import { definePart, type Parameters, type Part } from "../../src/vmm/contract.ts";
 import { workstation } from "../../src/vmm/workstation.ts";
 import { xenHvm } from "../../src/vmm/xen-hvm.ts";
@@ -30,11 +36,23 @@ function row(id: string, published: number, simulated: number | null, more: Part
     unit: "us",
     published,
     simulated,
-    relativeError: simulated === null ? null : relativeError(simulated, published),
+    relativeError: simulated === null || more.bound !== undefined ? null : relativeError(simulated, published),
     role: "prediction",
     fromMemory: false,
     ...more,
   };
+}
+
+function below(id: string, simulated: number | null): ValidatedRow {
+  return row(id, 20, simulated, { bound: "below" });
+}
+
+function above(id: string, simulated: number | null): ValidatedRow {
+  return row(id, 30, simulated, { bound: "above" });
+}
+
+function worsenedFrom(before: ValidatedRow, after: ValidatedRow): string[] {
+  return worsened(validationOf([before]), validationOf([after]));
 }
 
 function validationOf(rows: readonly ValidatedRow[]): Validation {
@@ -104,6 +122,8 @@ describe("the summary of a role", () => {
     expect(summaryOf([...rows, row("f", 1, 9, { role: "calibration" })], "prediction")).toEqual({
       rows: 5,
       notSimulated: 1,
+      bounds: 0,
+      boundsKept: 0,
       medianAbsoluteError: 0.275,
       shareClose: 0.5,
       shareWithinMiss: 0.75,
@@ -118,12 +138,69 @@ describe("the summary of a role", () => {
   });
 });
 
+describe("a bound", () => {
+  it("is kept or not, however far off or near the value is", () => {
+    const rows = [below("a", 0), below("b", 21), above("c", 29), above("d", 3000), below("e", 20), above("f", null)];
+    expect(missesOf(validationOf(rows))).toEqual(
+      new Map([
+        ["b", ["bound"]],
+        ["c", ["bound"]],
+        ["f", ["not simulated"]],
+      ]),
+    );
+    expect(missReasons(validationOf(rows))).toEqual([{ reason: "no reason is known", ids: ["b", "c"] }]);
+  });
+
+  it("has no part in medians, and counts in shares as within or not", () => {
+    const valued = [row("a", 100, 110), row("b", 100, 130), row("c", 100, 190)];
+    const summary = summaryOf([...valued, below("d", 1), above("e", 29)], "prediction");
+    expect(summary).toEqual({
+      rows: 5,
+      notSimulated: 0,
+      bounds: 2,
+      boundsKept: 1,
+      medianAbsoluteError: summaryOf(valued, "prediction").medianAbsoluteError,
+      shareClose: 2 / 5,
+      shareWithinMiss: 3 / 5,
+      worst: "c",
+    });
+    expect(summaryOf([below("d", 1)], "prediction")).toMatchObject({
+      medianAbsoluteError: null,
+      shareWithinMiss: 1,
+      worst: null,
+    });
+    expect(roleTable(validationOf([...valued, below("d", 1), above("e", 29)])).rows[1].slice(0, 4)).toEqual([
+      "prediction",
+      5,
+      0,
+      "1 of 2",
+    ]);
+  });
+
+  it("is told apart in the tables", () => {
+    expect(published(below("a", 1))).toBe("below 20");
+    expect(published(above("a", 1))).toBe("above 30");
+    expect(errorPercent(above("a", 1))).toBe("bound");
+    expect(published(row("a", 20, 1))).toBe(20);
+  });
+
+  it("is in an order only with what lies on its other side", () => {
+    const more = { group: "g", bound: "above" } as const;
+    const less = { group: "g", bound: "below" } as const;
+    const group = { group: "g" };
+    expect(orderings([row("a", 3, 9, more), row("b", 5, 4, group)])).toEqual([]);
+    expect(orderings([row("a", 3, 9, group), row("b", 5, 4, less)])).toEqual([]);
+    expect(orderings([row("a", 3, 9, group), row("b", 5, 4, more)])).toMatchObject([{ lost: [["a", "b"]] }]);
+    expect(orderings([row("a", 3, 4, less), row("b", 5, 9, group)])).toMatchObject([{ kept: 1, lost: [] }]);
+  });
+});
+
 describe("figures that nobody printed", () => {
   it("are left out of a summary of their own, which there is only where there are some", () => {
     const printed = [row("a", 100, 110), row("b", 100, 150)];
     expect(roleTable(validationOf(printed)).rows.length).toBe(2);
     const { rows } = roleTable(validationOf([...printed, row("c", 100, 100, { measured: true })]));
-    expect(rows.map(([role, count, , median]) => [role, count, median])).toEqual([
+    expect(rows.map(([role, count, , , median]) => [role, count, median])).toEqual([
       ["calibration", 0, "-"],
       ["prediction", 3, "10.0 %"],
       ["prediction, printed figures alone", 2, "30.0 %"],
@@ -306,6 +383,13 @@ describe("free parameters", () => {
 });
 
 describe("validating sets", () => {
+  it("takes it from the published figure that it is a bound, and states no error", () => {
+    const [id, figure] = figureOf("s.a", 2);
+    const set = setOf({ id, role: "prediction", simulate: () => 1 });
+    const { rows } = validate([set], new Map([[id, { ...figure, bound: "below" }]]));
+    expect(rows).toMatchObject([{ published: 2, bound: "below", simulated: 1, relativeError: null }]);
+  });
+
   const published = new Map([figureOf("s.a", 2), figureOf("s.b-memory", 4)]);
 
   it("gives each row its published figure", () => {
@@ -384,6 +468,17 @@ describe("a validation that got worse", () => {
       "a: error 7.0 % has become 9.0 %",
       "a < b: this order is lost",
     ]);
+  });
+
+  it("names bounds that were kept and are not any more", () => {
+    const lost = ["d: is no longer found below 20 us"];
+    expect(worsenedFrom(below("d", 5), below("d", 21))).toEqual(lost);
+    expect(worsenedFrom(below("d", 5), below("d", null))).toEqual(lost);
+    expect(worsenedFrom(below("d", 5), below("d", 19))).toEqual([]);
+    expect(worsenedFrom(below("d", 21), below("d", 40))).toEqual([]);
+    // Accepted before it was known to be a bound.
+    expect(worsenedFrom(row("d", 20, 5), below("d", 19))).toEqual([]);
+    expect(worsenedFrom(row("d", 20, 5), below("d", 21))).toEqual(lost);
   });
 
   it("does not take rows that are new for worse", () => {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { InputError } from "../../core/input-error.ts";
 import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import { inputText, readInputFile } from "../../experiment/input-files.ts";
-import { absoluteError, type ValidatedRow } from "./validated-row.ts";
+import { absoluteError, keepsBound, type ValidatedRow } from "./validated-row.ts";
+import type { Bound } from "./published-figures.ts";
 import type { Validation } from "./validation.ts";
 
 export const ACCEPTED_FILE = join(PACKAGE_ROOT, "validation/figures.json");
@@ -35,10 +36,16 @@ export function worsened(accepted: Validation, now: Validation): string[] {
   const errors = accepted.rows.flatMap((before) => {
     const after = rows.get(before.id);
     if (after === undefined) return [`${before.id}: is no longer compared`];
+    if (after.bound !== undefined) return lostBound(before, after, after.bound);
     if (absoluteError(after) <= absoluteError(before) + TOLERANCE) return [];
     return [`${before.id}: error ${percent(before)} has become ${percent(after)}`];
   });
   return [...errors, ...lostOrders(accepted, now)];
+}
+
+function lostBound(before: ValidatedRow, after: ValidatedRow, bound: Bound): string[] {
+  if (keepsBound(after, bound) || !keepsBound(before, bound)) return [];
+  return [`${after.id}: is no longer found ${bound} ${after.published} ${after.unit}`];
 }
 
 function lostOrders(accepted: Validation, now: Validation): string[] {

@@ -1,10 +1,10 @@
 /** Which rows miss, and in what way: they are marked wherever a validation is shown. */
 import { groupBy } from "../results.ts";
-import { absoluteError, MISS, type ValidatedRow } from "./validated-row.ts";
+import { isWithin, MISS, type ValidatedRow } from "./validated-row.ts";
 import type { Validation } from "./validation.ts";
 
-/** Farther off than {@link MISS}; on the wrong side of another system of its group; or without a simulated value. */
-export type MissKind = "error" | "order" | "not simulated";
+/** Farther off than {@link MISS}; on the wrong side of a bound, or of another system of its group; or without a simulated value. */
+export type MissKind = "error" | "bound" | "order" | "not simulated";
 
 /** By id; rows that do not miss are left out. */
 export function missesOf({ rows, summary }: Validation): ReadonlyMap<string, readonly MissKind[]> {
@@ -12,7 +12,7 @@ export function missesOf({ rows, summary }: Validation): ReadonlyMap<string, rea
   const kinds = (row: ValidatedRow): MissKind[] => {
     if (row.simulated === null) return ["not simulated"];
     return [
-      ...(absoluteError(row) > MISS ? (["error"] as const) : []),
+      ...(isWithin(row, MISS) ? [] : [row.bound === undefined ? ("error" as const) : ("bound" as const)]),
       ...(disordered.has(row.id) ? (["order"] as const) : []),
     ];
   };
@@ -30,7 +30,7 @@ export function missReasons(validation: Validation): MissReason[] {
   const explained = validation.rows.flatMap((row) => {
     const kinds = misses.get(row.id) ?? [];
     if (row.reason !== undefined && kinds.length > 0) return [{ id: row.id, reason: row.reason }];
-    return kinds.includes("error") ? [{ id: row.id, reason: "no reason is known" }] : [];
+    return kinds.includes("error") || kinds.includes("bound") ? [{ id: row.id, reason: "no reason is known" }] : [];
   });
   return [...groupBy(explained, ({ reason }) => reason)].map(([reason, of]) => ({
     reason,

@@ -30,7 +30,7 @@ export function orderings(rows: readonly ValidatedRow[]): Ordering[] {
 function orderingOf(group: readonly SimulatedRow[]): Ordering {
   const rows = group.toSorted((a, b) => a.published - b.published);
   const pairs = rows.flatMap((low, i) => rows.slice(i + 1).map((high) => ({ low, high })));
-  const ordered = pairs.filter(({ low, high }) => !isTie(low.published, high.published));
+  const ordered = pairs.filter(({ low, high }) => saysOrder(low, high) && !isTie(low.published, high.published));
   const lost = ordered.filter(({ low, high }) => low.simulated >= high.simulated);
   const [{ set, group: name = "", quantity }] = rows;
   return {
@@ -42,6 +42,11 @@ function orderingOf(group: readonly SimulatedRow[]): Ordering {
     kept: ordered.length - lost.length,
     lost: lost.map(({ low, high }) => [low.id, high.id]),
   };
+}
+
+/** A bound has no order with what lies beyond it: more than 3 may be more than 5. */
+function saysOrder(low: ValidatedRow, high: ValidatedRow): boolean {
+  return low.bound !== "above" && high.bound !== "below";
 }
 
 function isTie(a: number, b: number): boolean {

@@ -22,6 +22,11 @@ const figureSchema = z.strictObject({
   metric: text,
   unit: text,
   value: z.number(),
+  /**
+   * The source says only on which side of the value the figure lies: "more than" it, "below" it. What the largest or the worst of
+   * several was ("up to"), and the ends of a range, are no bounds: somebody measured them.
+   */
+  bound: z.enum(["above", "below"]).optional(),
   /** Null for what is neither better nor worse. */
   lowerIsBetter: z.boolean().nullable(),
   confidence: z.enum(["high", "medium", "low"]),
@@ -39,6 +44,7 @@ const collectionSchema = z.array(figureSchema).superRefine((figures, context) =>
 });
 
 export type PublishedFigure = z.output<typeof figureSchema>;
+export type Bound = NonNullable<PublishedFigure["bound"]>;
 
 /** Published figures by id. Throws an InputError with every problem, by line and column. */
 export function loadPublishedFigures(file = FILE): ReadonlyMap<string, PublishedFigure> {

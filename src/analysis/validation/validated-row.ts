@@ -1,7 +1,7 @@
 /** Published figures held against simulated ones, row by row. */
 import { InputError } from "../../core/input-error.ts";
 import { suggestion } from "../../core/nearest-name.ts";
-import type { PublishedFigure } from "./published-figures.ts";
+import type { Bound, PublishedFigure } from "./published-figures.ts";
 import type { Bench, Role, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 /** Beyond this relative error a row is a miss; within the smaller one it is close. */
@@ -20,11 +20,13 @@ export interface ValidatedRow {
   readonly system: string;
   readonly unit: string;
   readonly published: number;
+  /** The source says no more than on which side of `published` the figure lies. */
+  readonly bound?: Bound;
   /** Null if it was not simulated; `reason` then says why. */
   readonly simulated: number | null;
   /** What each run gave, where `simulated` is the median of several. */
   readonly runs?: readonly number[];
-  /** (simulated - published) / published; null where that is not a number: not simulated, or published 0 and simulated not. */
+  /** (simulated - published) / published; null where there is none: not simulated, published 0 and simulated not, or a bound. */
   readonly relativeError: number | null;
   readonly role: Role;
   /** Remembered and not looked up: a hint rather than a target. */
@@ -72,9 +74,11 @@ function validateRow(set: ValidationSet, row: ValidationRow, figure: PublishedFi
     system: figure.system,
     unit: figure.unit,
     published: figure.value,
+    ...(figure.bound === undefined ? {} : { bound: figure.bound }),
     simulated: outcome.value,
     ...(outcome.runs === undefined ? {} : { runs: outcome.runs }),
-    relativeError: outcome.value === null ? null : relativeError(outcome.value, figure.value),
+    relativeError:
+      outcome.value === null || figure.bound !== undefined ? null : relativeError(outcome.value, figure.value),
     role: row.role,
     fromMemory: figure.provenance.startsWith("from-memory"),
     ...(/^verified:(own-measurement|theory):/.test(figure.provenance) ? { measured: true } : {}),
@@ -104,6 +108,19 @@ function simulateRow({ id, simulate, runs }: ValidationRow, bench: Bench): Outco
 export function relativeError(simulated: number, published: number): number | null {
   if (published === 0) return simulated === 0 ? 0 : null;
   return (simulated - published) / published;
+}
+
+type Compared = Pick<ValidatedRow, "published" | "bound" | "simulated" | "relativeError">;
+
+/** Not farther off than so much or, of a row with a bound, on its side of it. A row that was not simulated is neither. */
+export function isWithin(row: Compared, limit: number): boolean {
+  return row.bound === undefined ? absoluteError(row) <= limit : keepsBound(row, row.bound);
+}
+
+/** Whether the simulated value lies where the source says; on the bound itself is on either side. */
+export function keepsBound({ simulated, published }: Compared, bound: Bound): boolean {
+  if (simulated === null) return false;
+  return bound === "above" ? simulated >= published : simulated <= published;
 }
 
 /** Its size; infinite where it cannot be stated. */

@@ -5,7 +5,7 @@ import { type FreeParameters, freeParameters } from "./free-parameters.ts";
 import { type Ordering, orderings } from "./orderings.ts";
 import type { PublishedFigure } from "./published-figures.ts";
 import { SimulatedBench } from "./simulated-bench.ts";
-import { absoluteError, CLOSE, MISS, type ValidatedRow, validateSet } from "./validated-row.ts";
+import { absoluteError, CLOSE, isWithin, MISS, type ValidatedRow, validateSet } from "./validated-row.ts";
 import type { Role, ValidationSet } from "./validation-set.ts";
 
 export interface Validation {
@@ -19,15 +19,18 @@ export interface ValidationSummary {
   readonly freeParameters: FreeParameters;
 }
 
-/** Shares and medians are over the rows that were simulated. */
+/** Shares are of the rows that were simulated: a bound is within any limit if it is kept, and within none if it is not. */
 export interface RoleSummary {
   readonly rows: number;
   readonly notSimulated: number;
-  /** Null if there is no row, or where more than half of the errors cannot be stated. */
+  /** Rows that were simulated whose source gives a bound, and those of them that keep it. */
+  readonly bounds: number;
+  readonly boundsKept: number;
+  /** Bounds have no error. Null if there is no row, or where more than half of the errors cannot be stated. */
   readonly medianAbsoluteError: number | null;
   readonly shareClose: number | null;
   readonly shareWithinMiss: number | null;
-  /** Id of the row that is farthest off. */
+  /** Id of the row that is farthest off; not one with a bound. */
   readonly worst: string | null;
 }
 
@@ -60,18 +63,23 @@ export function validate(
 /** The median, the share that is close and so on, of the rows of one role. */
 export function summaryOf(all: readonly ValidatedRow[], role: Role): RoleSummary {
   const rows = all.filter((row) => row.role === role);
-  const simulated = rows.filter((row) => row.simulated !== null).sort((a, b) => absoluteError(a) - absoluteError(b));
-  const errors = simulated.map(absoluteError);
-  const middle = errors.length === 0 ? Number.POSITIVE_INFINITY : median(errors);
+  const simulated = rows.filter((row) => row.simulated !== null);
+  const bounds = simulated.filter(({ bound }) => bound !== undefined);
+  const valued = simulated
+    .filter(({ bound }) => bound === undefined)
+    .sort((a, b) => absoluteError(a) - absoluteError(b));
+  const middle = valued.length === 0 ? Number.POSITIVE_INFINITY : median(valued.map(absoluteError));
   const share = (limit: number): number | null =>
-    errors.length === 0 ? null : errors.filter((error) => error <= limit).length / errors.length;
+    simulated.length === 0 ? null : simulated.filter((row) => isWithin(row, limit)).length / simulated.length;
   return {
     rows: rows.length,
     notSimulated: rows.length - simulated.length,
+    bounds: bounds.length,
+    boundsKept: bounds.filter((row) => isWithin(row, MISS)).length,
     medianAbsoluteError: Number.isFinite(middle) ? middle : null,
     shareClose: share(CLOSE),
     shareWithinMiss: share(MISS),
-    worst: simulated.at(-1)?.id ?? null,
+    worst: valued.at(-1)?.id ?? null,
   };
 }
 

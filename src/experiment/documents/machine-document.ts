@@ -1,7 +1,7 @@
 /** Machine profiles in YAML: every number with its unit, where it comes from and how far to trust it. */
 import { z } from "zod";
 import { suggestion } from "../../core/nearest-name.ts";
-import { FREQUENCY, SIZE } from "../../core/units.ts";
+import { durationText, FREQUENCY, SIZE } from "../../core/units.ts";
 import { KERNEL_PATH_NAMES } from "../../guest/kernel-paths.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import {
@@ -11,9 +11,18 @@ import {
   type KernelBuild,
   type MachineProfile,
 } from "../../machine/profile.ts";
+import { costNameProblem } from "../../machine/primitive-costs.ts";
 import { AREA_PAGES } from "../../sim/disk-areas.ts";
 import { costs, costsOf, unitProblems } from "./machine-costs.ts";
-import { duration, name, positiveBandwidth, positiveBytes, positiveDuration, quantity } from "./quantities.ts";
+import {
+  microseconds,
+  name,
+  positiveBandwidth,
+  positiveBytes,
+  positiveMicroseconds,
+  positiveMilliseconds,
+  quantity,
+} from "./quantities.ts";
 import { source, sourceKind as kind } from "./sources.ts";
 
 const MEGA = 1e6;
@@ -104,17 +113,17 @@ export const machineSchema = z
     }),
     disk: z
       .strictObject({
-        positioning: positiveDuration,
+        positioning: positiveMilliseconds,
         rate: positiveBandwidth,
         "full-stroke": z
-          .strictObject({ positioning: positiveDuration, size: diskBytes, source, kind })
+          .strictObject({ positioning: positiveMilliseconds, size: diskBytes, source, kind })
           .optional()
           .meta({
             description:
               "Positioning from one end of the disk to the other, and its size; without it, positioning takes the mean for any distance.",
           }),
         "write-cache": z
-          .strictObject({ size: cacheBytes, command: duration, rate: positiveBandwidth, source, kind })
+          .strictObject({ size: cacheBytes, command: microseconds, rate: positiveBandwidth, source, kind })
           .optional()
           .meta({ description: "Of a disk that is done with a write when it has it; none without." }),
         source,
@@ -128,9 +137,9 @@ export const machineSchema = z
     "network-interrupts": z
       .strictObject({
         packets: count,
-        held: positiveDuration.optional(),
+        held: positiveMicroseconds.optional(),
         polled: z.boolean().optional(),
-        delay: duration.optional(),
+        delay: microseconds.optional(),
         source,
         kind,
       })
@@ -147,6 +156,12 @@ export const machineSchema = z
       for (const [key, message] of unitProblems(document.unit, document[section])) {
         context.addIssue({ code: "custom", path: [section, key, "unit"], message });
       }
+    }
+  })
+  .superRefine(({ costs: given }, context) => {
+    for (const name of Object.keys(given)) {
+      const message = costNameProblem(name);
+      if (message !== undefined) context.addIssue({ code: "custom", path: ["costs", name], message });
     }
   })
   .superRefine((document, context) => {
@@ -193,7 +208,7 @@ export const machineSchema = z
     const stroke = disk?.["full-stroke"];
     if (disk === undefined || stroke === undefined) return;
     if (stroke.positioning >= disk.positioning && stroke.positioning <= 3 * disk.positioning) return;
-    const message = `${stroke.positioning} us where the mean is ${disk.positioning} us; expected the mean or more, and no more than three times as much`;
+    const message = `${durationText(stroke.positioning)} where the mean is ${durationText(disk.positioning)}; expected the mean or more, and no more than three times as much`;
     context.addIssue({ code: "custom", path: ["disk", "full-stroke", "positioning"], message });
   })
   .superRefine(({ cache }, context) => {

@@ -5,6 +5,7 @@ import {
   BANDWIDTH,
   CYCLES,
   DURATION,
+  durationIn,
   FREQUENCY,
   PERCENT,
   parseQuantity,
@@ -58,6 +59,11 @@ export const percent = quantity(PERCENT);
 /** Microseconds. */
 export const duration = quantity(DURATION);
 export const positiveDuration = quantity(DURATION, positive);
+/** The same, of what usually takes milliseconds or microseconds. */
+export const milliseconds = quantity(durationIn("ms"));
+export const positiveMilliseconds = quantity(durationIn("ms"), positive);
+export const microseconds = quantity(durationIn("us"));
+export const positiveMicroseconds = quantity(durationIn("us"), positive);
 /** Events a second. */
 export const positiveRate = quantity(RATE, positive);
 export const cycles = quantity(CYCLES);

@@ -1,6 +1,15 @@
 /** The shape of a workload in YAML; what the shape cannot say is checked in `workload-problems.ts`. */
 import { z } from "zod";
-import { duration, name, pages, percent, positiveDuration, positiveFrequency, positiveRate } from "./quantities.ts";
+import {
+  duration,
+  milliseconds,
+  name,
+  pages,
+  percent,
+  positiveDuration,
+  positiveFrequency,
+  positiveRate,
+} from "./quantities.ts";
 import { stepSchema } from "./step-schema.ts";
 
 /** IA-32 addresses 4 GiB; operands and page tables of the simulator are made for guests of at most that. */
@@ -82,7 +91,7 @@ const activity = z.strictObject({
 
 const closedLoop = z.strictObject({
   requests: count.max(MAX_REQUESTS).meta({ description: "How many requests the clients send in all." }),
-  think: duration.optional().meta({ description: "Mean pause of a client between its requests; none by default." }),
+  think: milliseconds.optional().meta({ description: "Mean pause of a client between its requests; none by default." }),
   spread: z.enum(["fixed", "exponential"]).default("exponential").meta({ description: "Of the think time." }),
 });
 

@@ -45,18 +45,27 @@ interface PlacedLane {
  */
 export function validationChart({ rows, summary }: Validation): Chart | undefined {
   const dots = rows.flatMap((row): Dot[] => {
-    const ratio = row.simulated === null || row.published === 0 ? 0 : row.simulated / row.published;
+    if (row.simulated === null || row.published === 0 || row.bound !== undefined) return [];
+    const ratio = row.simulated / row.published;
     return ratio > 0 ? [{ row, ratio }] : [];
   });
   if (dots.length === 0) return undefined;
   const title = titleOf(summary.roles.prediction);
-  const left = rows.length - dots.length;
   const subtitle =
     "Simulated over published value, one mark a figure; 1 = equal. Bands: within 15 % and within 40 %. Calibration: a number " +
-    `of a machine profile was derived from the figure.${left === 0 ? "" : ` Left out, without a positive ratio: ${left}.`}`;
+    `of a machine profile was derived from the figure.${leftOut(rows, dots)}`;
   const source = `Source: vmmbench validate, against ${sourcesOf(rows)}. The VMMs are models.`;
   const spec = frame(view(lanesOf(dots), dots), { title, subtitle, source, width: WIDTH });
   return { id: "validation", title, description: `${title}. Predictions farthest off: ${farthest(dots)}.`, spec };
+}
+
+function leftOut(rows: readonly ValidatedRow[], dots: readonly Dot[]): string {
+  const bounds = rows.filter(({ bound }) => bound !== undefined).length;
+  const others = rows.length - dots.length - bounds;
+  return [
+    others === 0 ? "" : ` Left out, without a positive ratio: ${others}.`,
+    bounds === 0 ? "" : ` Left out, with a bound instead of a value: ${bounds}.`,
+  ].join("");
 }
 
 function titleOf({ rows, medianAbsoluteError, shareWithinMiss }: RoleSummary): string {

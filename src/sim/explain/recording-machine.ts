@@ -116,6 +116,15 @@ class RecordingIoPath implements IoPath {
     );
   }
 
+  halt(): void {
+    if (this.#path.halt === undefined) return;
+    this.#recorder.call(
+      "device",
+      () => ["halts"],
+      () => this.#path.halt?.(),
+    );
+  }
+
   interruptsForSent(): boolean {
     return this.#recorder.call(
       "device",

@@ -130,6 +130,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.hosted.host-send": { actor: "host", action: "sends or requests, for the VMApp" },
   "io.hosted.host-receive": { actor: "host", action: "receives, for the VMApp" },
   "io.hosted.host-interrupt": { actor: "host", action: "handles the device's interrupt" },
+  "io.hosted.wake-up": { actor: "host", action: "wakes the VMApp up, which slept while the guest halted" },
   "io.hosted.select": { actor: "host", action: "select, by which the VMApp finds out what has come" },
   "io.hosted.transmit-emulation": { actor: "VMM", action: "emulates the register that starts a request" },
   "io.hosted.device-access": { actor: "VMM", action: "emulates accesses to the device's registers" },

@@ -105,7 +105,8 @@ class BinaryTranslation implements VirtualCpu {
   switchTask(): void {}
 
   execute(instruction: Instruction): void {
-    this.#meter.spend(TRANSLATED_CODE, primitiveCost(this.#profile, `binary-translation.${instruction}`));
+    const work = instruction === "segment-load" ? CALLOUT : TRANSLATED_CODE;
+    this.#meter.spend(work, primitiveCost(this.#profile, `binary-translation.${instruction}`));
   }
 
   runKernel(path: KernelPath, times: number): void {

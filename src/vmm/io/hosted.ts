@@ -1,46 +1,50 @@
 /**
  * I/O of VMware Workstation (Sugerman 2001): the VMM has no drivers. It runs in a world of its own, and what needs a real
  * device is done by a process of the host (VMApp) with a system call: a world switch to the host, the call, and a switch
- * back. Interrupts of the host's devices cause such a round trip, too. The guest programs an emulated AMD Lance or SCSI
- * controller; accesses to its registers that need no device may be handled in the VMM.
+ * back. Interrupts of the host's devices cause such a round trip, too. A guest that halts gives the processor to the host, where
+ * the VMApp sleeps in select() until there is something for it. The guest programs an emulated AMD Lance or SCSI controller;
+ * accesses to its registers that need no device may be handled in the VMM.
  */
 import { cause } from "../../core/ledger.ts";
-import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
+import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { MTU } from "../../machine/network-link.ts";
 import { copyCost } from "../../machine/page.ts";
-import { microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
+import { microsecondsToCycles } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import { HOSTED_COSTS, hostedCosts } from "./hosted-costs.ts";
 
 /** World switches, by what they are made for. */
 const SWITCH_TO_SEND = cause("io.hosted.switch.send");
 const SWITCH_FOR_INTERRUPT = cause("io.hosted.switch.interrupt");
 const SWITCH_FOR_REGISTER = cause("io.hosted.switch.register");
+const SWITCH_TO_HALT = cause("io.hosted.switch.halt");
 const HOST_SEND = cause("io.hosted.host-send");
 const HOST_RECEIVE = cause("io.hosted.host-receive");
 const HOST_INTERRUPT = cause("io.hosted.host-interrupt");
 const SELECT = cause("io.hosted.select");
+const WAKE_UP = cause("io.hosted.wake-up");
 const TRANSMIT = cause("io.hosted.transmit-emulation");
 const DEVICE_ACCESS = cause("io.hosted.device-access");
 const INTERRUPT_CONTROLLER = cause("io.hosted.interrupt-controller");
 
-/** Sugerman 2001, section 3.4: 2.3 % of the time at 0.91 us, against 17.9 % at 22.7 us for sending one packet: 3.2. */
-const STATUS_ACCESSES = 3;
 /**
- * Those of them that the VMApp sees where registers are not in the VMM. Section 3.4: only a third of the accesses to the
- * Lance's data port start a packet, so that there are two others for each.
+ * Accesses to the Lance's data port in an interrupt handler: Linux 2.2.17, pcnet32_interrupt, drivers/net/pcnet32.c, reads the
+ * status, acknowledges it, reads it again and enables interrupts. A disk controller is taken to have as many. Those to its address
+ * port are as good as free (Sugerman 2001, section 3.4).
  */
-const ACCESSES_OF_VMAPP = 2;
-/** Likewise 2.5 % at 0.78 us: 4.1. Linux masks and acknowledges both controllers, and unmasks the interrupt. */
-const CONTROLLER_ACCESSES = 4;
+const STATUS_ACCESSES = 4;
+/** Sugerman 2001, section 4.1; mask_and_ack_8259A and enable_8259A_irq, Linux 2.2.17, arch/i386/kernel/irq.c. */
+const CONTROLLER_ACCESSES = 5;
 const ROUND_TRIP = 2;
 /**
  * Sends are combined while world switches come at least as close as this, on average (Sugerman 2001, section 3.4: a decaying
- * average; the limit isn't given: assumed).
+ * average). The limit is assumed: with an acknowledgement for every second packet at 100 Mb/s, each 246 us, they are nearly all
+ * combined there (the accesses to the controllers are those of 0.56 interrupts a packet), and at the ticks of a host's clock, 10 ms,
+ * no more.
  */
-const BUSY_INTERVAL_US = 150;
+const BUSY_INTERVAL_US = 1000;
 const DECAY = 1 / 8;
 
 interface Settings {
@@ -48,6 +52,7 @@ interface Settings {
   readonly registersInVmm: boolean;
   readonly combinedSends: number;
   readonly sharedMemoryNotification: boolean;
+  readonly haltsInVmm: boolean;
 }
 
 class HostedDevice implements IoPath {
@@ -64,6 +69,8 @@ class HostedDevice implements IoPath {
   #pending = 0;
   #pendingBytes = 0;
   #sent = false;
+  /** The guest has halted, and the VMApp sleeps. */
+  #halted = false;
   #lastSwitch = 0;
   #interval: number;
 
@@ -73,7 +80,7 @@ class HostedDevice implements IoPath {
     this.#vmmEntry = context.vmmEntry;
     this.#settings = settings;
     this.sendsTogether = Math.max(1, settings.combinedSends);
-    this.#costs = hostedCosts(settings.device, context);
+    this.#costs = hostedCosts(settings.device, context.profile);
     this.#busyInterval = microsecondsToCycles(context.profile, BUSY_INTERVAL_US);
     this.#interval = 2 * this.#busyInterval;
   }
@@ -91,18 +98,33 @@ class HostedDevice implements IoPath {
   notify(): number {
     const combine = this.#interval < this.#busyInterval && this.#pending < this.#settings.combinedSends;
     if (this.#pending > 0 && !combine) {
-      this.#worldSwitch(SWITCH_TO_SEND);
-      this.#handOver();
-      this.#sent = this.#settings.device === "network";
+      this.#worldSwitch(SWITCH_TO_SEND, ROUND_TRIP);
+      this.#sendPending();
     }
     return this.#meter.now;
   }
 
+  /** A packet that has been waiting for a world switch leaves; when it is gone the guest is told so, which ends its halt. */
+  halt(): void {
+    this.#vmmEntry.enter("instruction");
+    if (this.#settings.haltsInVmm) return;
+    if (this.#pending > 0) {
+      this.#worldSwitch(SWITCH_TO_HALT, ROUND_TRIP);
+      return this.#sendPending();
+    }
+    this.#worldSwitch(SWITCH_TO_HALT, 1);
+    this.#meter.spend(SELECT, this.#costs.select);
+    this.#halted = true;
+  }
+
   interrupt(_at: number, count: number, bytes: number, write: boolean): number {
-    this.#worldSwitch(SWITCH_FOR_INTERRUPT);
+    this.#worldSwitch(SWITCH_FOR_INTERRUPT, this.#halted ? 1 : ROUND_TRIP);
+    if (this.#halted) this.#meter.spend(WAKE_UP, this.#costs.wakeUp);
     this.#meter.spendMany(HOST_INTERRUPT, count, write ? this.#costs.hostInterrupt : this.#costs.hostArrival);
     this.#handOver();
-    if (!this.#settings.sharedMemoryNotification) this.#meter.spend(SELECT, this.#costs.select);
+    // Woken up, it is told by the select() that it sleeps in.
+    if (!this.#settings.sharedMemoryNotification && !this.#halted) this.#meter.spend(SELECT, this.#costs.select);
+    this.#halted = false;
     if (!write) this.#meter.spendMany(HOST_RECEIVE, count, this.#costs.receive + this.#copy(bytes / count));
     this.#guestHandler();
     return this.#meter.now;
@@ -119,6 +141,11 @@ class HostedDevice implements IoPath {
     return true;
   }
 
+  #sendPending(): void {
+    this.#handOver();
+    this.#sent = this.#settings.device === "network";
+  }
+
   #handOver(): void {
     if (this.#pending === 0) return;
     const copy = this.#copy(this.#pendingBytes / this.#pending);
@@ -132,9 +159,9 @@ class HostedDevice implements IoPath {
     return copyCost(bytes, this.#costs.copyPage);
   }
 
-  /** To the host and back. */
-  #worldSwitch(reason: number): void {
-    this.#meter.spendMany(reason, ROUND_TRIP, this.#costs.worldSwitch);
+  /** To the host and back, or one way. */
+  #worldSwitch(reason: number, ways: number): void {
+    this.#meter.spendMany(reason, ways, this.#costs.worldSwitch);
     // The host's kernel has global pages of its own where the guest's are.
     this.#tlb.flushAll();
     this.#interval += DECAY * (this.#meter.now - this.#lastSwitch - this.#interval);
@@ -147,58 +174,12 @@ class HostedDevice implements IoPath {
       this.#vmmEntry.enter("device-register");
     }
     if (!this.#settings.registersInVmm) {
-      for (let access = 0; access < ACCESSES_OF_VMAPP; access++) this.#worldSwitch(SWITCH_FOR_REGISTER);
+      for (let access = 0; access < STATUS_ACCESSES; access++) this.#worldSwitch(SWITCH_FOR_REGISTER, ROUND_TRIP);
     }
     this.#meter.spendMany(DEVICE_ACCESS, STATUS_ACCESSES, this.#costs.deviceAccess);
     this.#meter.spendMany(INTERRUPT_CONTROLLER, CONTROLLER_ACCESSES, this.#costs.controllerAccess);
   }
 }
-
-/** The host runs the same kernel as the guest: what its own drivers, block and network layers cost is known. */
-function hostedCosts(device: "disk" | "network", { profile }: MonitorContext) {
-  const paths = kernelPaths(profile);
-  const copyPage = primitiveCost(profile, "page.copy");
-  // The price is that of a packet of full size.
-  const call = primitiveCost(profile, "hosted.host-request") - copyCost(MTU, copyPage);
-  const driver = paths[`${device}-driver`].cycles;
-  const interrupt = primitiveCost(profile, "hardware.device-access") + paths.interrupt.cycles + driver;
-  const own =
-    device === "disk"
-      ? // A disk request is made by the call that hands it over, and has its answer then.
-        {
-          request: call + paths["disk-request"].cycles,
-          completion: paths["disk-completion"].cycles,
-          receive: 0,
-          layer: 0,
-        }
-      : // The bridge gets a packet where the host's own meet IP and TCP; a call takes it from there.
-        { request: call, completion: 0, receive: call, layer: paths["receive-packet"].cycles };
-  return {
-    driver,
-    copyPage,
-    request: own.request,
-    receive: own.receive,
-    worldSwitch: primitiveCost(profile, "hosted.world-switch"),
-    transmit: primitiveCost(profile, "hosted.transmit-emulation"),
-    deviceAccess: primitiveCost(profile, "hosted.device-access"),
-    controllerAccess: primitiveCost(profile, "hosted.interrupt-controller-access"),
-    hostInterrupt: interrupt + own.completion,
-    hostArrival: interrupt + own.completion + own.layer,
-    // select() of a few descriptors: about as much as a stat().
-    select: primitiveCost(profile, "hardware.system-call") + paths["syscall-stat"].cycles,
-  };
-}
-
-const needs = [
-  "hosted.world-switch",
-  "hosted.host-request",
-  "hosted.transmit-emulation",
-  "hosted.device-access",
-  "hosted.interrupt-controller-access",
-  "hardware.device-access",
-  "hardware.system-call",
-  "page.copy",
-];
 
 const registersInVmm = {
   summary: "accesses to registers that need no real device are handled in the VMM (off: by the VMApp)",
@@ -228,7 +209,7 @@ export const hostedDisk = definePart<"disk", DiskParameters>({
         "Sugerman 2001, section 2.2: an access becomes a read() of the VMApp; that it makes one call after the other is assumed",
     },
   },
-  needs,
+  needs: HOSTED_COSTS,
   queueOf: ({ outstanding }) => ({
     entries: outstanding,
     pagesPerRequest: Infinity,
@@ -236,13 +217,17 @@ export const hostedDisk = definePart<"disk", DiskParameters>({
     underWay: Infinity,
   }),
   create: ({ registersInVmm }, context) =>
-    new HostedDevice({ device: "disk", combinedSends: 0, sharedMemoryNotification: true, registersInVmm }, context),
+    new HostedDevice(
+      { device: "disk", combinedSends: 0, sharedMemoryNotification: true, haltsInVmm: false, registersInVmm },
+      context,
+    ),
 });
 
 interface NetworkParameters {
   registersInVmm: boolean;
   combinedSends: number;
   sharedMemoryNotification: boolean;
+  haltsInVmm: boolean;
   [name: string]: number | boolean;
 }
 
@@ -265,7 +250,13 @@ export const hostedNetwork = definePart<"network", NetworkParameters>({
       default: true,
       source: "Sugerman 2001, section 3.4: not in Workstation 2.0",
     },
+    haltsInVmm: {
+      summary:
+        "a guest that halts has the processor halt in the VMM (off: the host gets it, and the VMApp calls select)",
+      default: false,
+      source: "Sugerman 2001, section 3.5: an option of its measurements",
+    },
   },
-  needs,
+  needs: HOSTED_COSTS,
   create: (parameters, context) => new HostedDevice({ device: "network", ...parameters }, context),
 });

@@ -4,13 +4,15 @@
  * guest; what the compiler touches was recorded from a run of the same compiler.
  *
  * Times decide how the two halves of the job interleave, and so how much they push each other out. They are calibrated on the
- * measurement: those of the processor on its guest times, those of the disks on its guest times and on its counters at 128 and
+ * measurement: those of the job itself on its guest times, those of faults, reclaim and the disks on its guest times and on its counters at 128 and
  * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
 import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
 import { PageUse } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
+import { Zones } from "../../../guest/zones.ts";
+import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import { ContentIds } from "../../../machine/content-ids.ts";
 import {
   COMPILATIONS,
@@ -23,24 +25,25 @@ import {
 } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import {
-  PAGES_PER_MIB,
-  SERVICES,
-  STARTING_KERNEL_PAGES,
+  ASSEMBLER_AT,
   COMPILER_AT,
-  SHORT_AT,
-  ANONYMOUS_PAGES,
-  STARTING_AT,
-  FILE_PAGES,
-  DATA_AT,
-  TOOLS_AT,
   COMPILER_FILES_AT,
-  guestShape,
+  DATA_AT,
+  DMA_FREE,
+  FILE_PAGES,
+  GCC_AT,
   type GuestSize,
-  type MeasuredGuest,
+  guestShape,
+  HEADERS_AT,
+  KERNEL_RUNS,
+  memTotalKib,
+  PAGES_PER_MIB,
+  SHORT_AT,
 } from "./measured-guest.ts";
 import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
 import { PlainMemory } from "./plain-memory.ts";
+import { Services } from "./services.ts";
 
 export interface JobResult {
   readonly fileReading: PagingCounters;
@@ -57,21 +60,19 @@ const PASSES = 3;
 
 /** Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty (docs/balloon-job). */
 const SHELL_PAGES = 37;
-/** Anonymous pages of short processes: cat | md5sum; gcc with as and ld. */
-const READER_PAGES = 60;
-const TOOL_PRIVATE_PAGES = 400;
+/** Anonymous pages of short processes, as they fault for writing: two cats and md5sum; gcc; as. */
+const READER_PAGES = 92;
+const GCC_PRIVATE_PAGES = 52;
+const ASSEMBLER_PRIVATE_PAGES = 375;
 /** Mapped pages of files that starting a process uses: shell, C library. */
 const START_FILES = 300;
 /** Page tables, stacks and other kernel memory of the processes: a table for 512 pages, and some 20 pages each. */
 const BENCH_KERNEL_PAGES = 50;
 const COMPILER_KERNEL_PAGES = 100;
 
-/** A step through all of them that jumps: it has no divisor in common with their number. */
-const SCATTER = 323;
-/** Assumed: every second each service wakes up and uses four of its pages. */
-const WAKE_NS = 1e9;
-const WAKE_PAGES = 4;
-
+/** Where the pages of the shell end, and those of short processes begin. */
+const PROCESS_AT = SHORT_AT + 256;
+const ASSEMBLER_PROCESS_AT = PROCESS_AT + GCC_PRIVATE_PAGES;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
 
@@ -87,10 +88,7 @@ class BalloonJob {
   /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
   readonly #files: CompilerFiles;
   readonly #random: RandomStream;
-  readonly #guest: MeasuredGuest;
-  readonly #starts: boolean;
-  #startingKernel: readonly number[] = [];
-  #nextWake = WAKE_NS;
+  readonly #services: Services;
   #now: Clocks = { guest: 0, real: 0 };
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
@@ -107,9 +105,11 @@ class BalloonJob {
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
-    this.#guest = size.guest;
-    this.#starts = size.balloonedToMib === size.bootedMib;
-    this.#startServices();
+    this.#services = new Services(this.#memory, size.guest);
+    this.#services.start(size.balloonedToMib === size.bootedMib);
+    const { pages } = this.#memory;
+    const managed = memTotalKib(size.bootedMib) / KIB_PER_PAGE;
+    pages.zones = new Zones(shape.memoryPages, managed, pages.marks, DMA_FREE, KERNEL_RUNS);
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     this.#memory.balloon.poll(balloon, balloon);
     this.#atStart = countPaging(this.#memory, this.#reclaim);
@@ -129,47 +129,6 @@ class BalloonJob {
       secondsReading: this.#readingEnded / 1e9,
       seconds: end / 1e9,
     };
-  }
-
-  #startServices(): void {
-    const { anonymous, cache, pages } = this.#memory;
-    const { servicePages, cachedPages, startingPages } = this.#guest;
-    let first = 0;
-    for (let service = 1; service <= SERVICES; service++) {
-      pages.group = service;
-      for (let page = 0; page < servicePages[service - 1]; page++) anonymous.write(service * ANONYMOUS_PAGES + page, 1);
-      const end = first + cachedPages[service - 1];
-      for (let page = first; page < end; page++) cache.visit(page, first, end, page % 2 === 0);
-      first = end;
-    }
-    if (this.#starts) {
-      for (let page = 0; page < startingPages; page++) anonymous.write(STARTING_AT + page, 1);
-      this.#startingKernel = this.#takeKernel(STARTING_KERNEL_PAGES);
-    }
-    pages.group = 0;
-  }
-
-  /** They use what they have, in no order, and end: as seen, when the files have been read (docs/balloon-job). */
-  #endStarting(): void {
-    if (!this.#starts) return;
-    const { startingPages } = this.#guest;
-    for (let page = 0; page < startingPages; page++) {
-      const any = (page * SCATTER) % startingPages;
-      this.#memory.anonymous.read(STARTING_AT + any);
-    }
-    this.#discard(STARTING_AT, startingPages);
-    this.#giveKernel(this.#startingKernel);
-  }
-
-  #wakeServices(): void {
-    this.#nextWake += WAKE_NS;
-    for (let service = 1; service <= SERVICES; service++) {
-      for (let i = 0; i < WAKE_PAGES; i++) {
-        this.#memory.anonymous.read(
-          service * ANONYMOUS_PAGES + this.#random.below(this.#guest.servicePages[service - 1]),
-        );
-      }
-    }
   }
 
   *#benchmark(): Generator<StepTime> {
@@ -196,7 +155,6 @@ class BalloonJob {
 
   *#readAndCompile(): Generator<StepTime> {
     for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles();
-    this.#endStarting();
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
     for (const compile of COMPILATIONS) yield* this.#compile(compile);
@@ -208,40 +166,53 @@ class BalloonJob {
    */
   *#readFiles(): Generator<StepTime> {
     const { cache, requests } = this.#memory;
-    yield* this.#startProcess(READER_PAGES);
+    yield* this.#startProcess(PROCESS_AT, READER_PAGES);
     for (let page = 0; page < FILE_PAGES; page++) {
       cache.read(DATA_AT + page);
       // Read ahead: nobody waits for it.
       requests.clear();
       yield this.#step(Time.readPage);
     }
-    this.#discard(SHORT_AT + SHELL_PAGES, READER_PAGES);
+    this.#discard(PROCESS_AT, READER_PAGES);
   }
 
-  *#startProcess(pages: number): Generator<StepTime> {
+  /** The shell starts a process, or another one does. */
+  *#startProcess(first: number, pages: number): Generator<StepTime> {
     const { anonymous, cache } = this.#memory;
+    const { filesAt } = this.#services;
     for (let page = 0; page < SHELL_PAGES; page++) anonymous.write(SHORT_AT + page, 1);
-    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, this.#guest.cachedPages[0], page % 2 === 0);
+    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, filesAt[1], page % 2 === 0);
     yield this.#step();
-    for (let page = 0; page < pages; page++) anonymous.write(SHORT_AT + SHELL_PAGES + page, 1);
+    for (let page = 0; page < pages; page++) anonymous.write(first + page, 1);
     yield this.#step();
   }
 
+  /** gcc runs cc1, which reads headers, and then as. */
   *#compile(compile: Compilation): Generator<StepTime> {
     const { cache } = this.#memory;
     const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
-    yield* this.#startProcess(TOOL_PRIVATE_PAGES / 4);
-    for (let page = TOOLS_AT; page < COMPILER_FILES_AT; page++) {
-      cache.visit(page, TOOLS_AT, COMPILER_FILES_AT, true);
+    yield* this.#startProcess(PROCESS_AT, GCC_PRIVATE_PAGES);
+    yield* this.#map(GCC_AT, HEADERS_AT);
+    for (let page = HEADERS_AT; page < ASSEMBLER_AT; page++) {
+      cache.read(page);
       if (page % 8 === 7) yield this.#step();
     }
     yield* this.#runCompiler(compile);
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
-    yield* this.#startProcess(TOOL_PRIVATE_PAGES);
-    this.#discard(SHORT_AT + SHELL_PAGES, TOOL_PRIVATE_PAGES);
-    cache.unmap(TOOLS_AT, this.#files.end);
+    cache.unmap(COMPILER_FILES_AT, this.#files.end);
+    yield* this.#startProcess(ASSEMBLER_PROCESS_AT, ASSEMBLER_PRIVATE_PAGES);
+    yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT);
+    this.#discard(PROCESS_AT, ASSEMBLER_PROCESS_AT + ASSEMBLER_PRIVATE_PAGES - PROCESS_AT);
+    cache.unmap(GCC_AT, COMPILER_FILES_AT);
     this.#giveKernel(kernel);
     yield this.#step();
+  }
+
+  *#map(from: number, to: number): Generator<StepTime> {
+    for (let page = from; page < to; page++) {
+      this.#memory.cache.visit(page, from, to, true);
+      if (page % 8 === 7) yield this.#step();
+    }
   }
 
   *#runCompiler({ instructions, privatePages }: Compilation): Generator<StepTime> {
@@ -292,7 +263,7 @@ class BalloonJob {
 
   /** What has been done since the last step, and `cpu` besides. */
   #step(cpu = 0): StepTime {
-    if (this.#now.guest >= this.#nextWake) this.#wakeServices();
+    this.#services.pass(this.#now.guest);
     return this.#time.step(cpu, this.#now.real);
   }
 }

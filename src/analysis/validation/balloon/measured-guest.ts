@@ -30,51 +30,95 @@ function powerOfTwo(least: number): number {
   return 2 ** Math.ceil(Math.log2(least));
 }
 
+/** What a control group holds, in pages: anonymous memory, and files on the inactive and on the active list. */
+export interface GroupPages {
+  readonly anonymous: number;
+  readonly inactiveFiles: number;
+  readonly activeFiles: number;
+}
+
 /**
  * What a guest holds before the job, from its /proc/meminfo: kernel memory (slab, page tables, stacks and what has no name there),
  * page cache that is still mapped after the caches have been dropped, anonymous memory of its services.
  */
 export interface MeasuredGuest {
   readonly kernelPages: number;
-  /** By control group. */
-  readonly cachedPages: readonly number[];
-  readonly servicePages: readonly number[];
-  /** Processes of the start-up that end during the job; when a balloon has been inflated first, they end before memory is short. */
+  readonly cachedPages: number;
+  readonly servicePages: number;
+  /** Workers of udev that end during the job; when a balloon has been inflated first, they end before memory is short. */
   readonly startingPages: number;
+  /** When they end, in nanoseconds of guest time after the job began. */
+  readonly startingEndsAt: number;
 }
 
 /**
- * Control groups with anonymous memory in the guest that measured again, and their pages (memory.stat, docs/balloon-job): the root, to
- * which what was used before there were others is charged, init, udev, journald, sshd, rsyslogd, dbus, cron, getty. The other guest runs
- * the same services.
+ * Control groups of the guest that measured again (memory.stat, docs/balloon-job); the other guest runs the same services. First that of the
+ * job with its shell, then the root, to which what was used before there were others is charged, init, udev, journald, sshd, rsyslogd, dbus,
+ * cron, getty.
  */
-const GROUP_PAGES = [334, 315, 291, 252, 328, 256, 121, 62, 35];
-/** Pages of files charged to each, after the caches have been dropped. */
-const GROUP_FILES = [2500, 37, 198, 306, 838, 289, 215, 12, 171];
-export const SERVICES = GROUP_PAGES.length;
+const GROUPS: readonly GroupPages[] = [
+  { anonymous: 187, inactiveFiles: 232, activeFiles: 450 },
+  { anonymous: 334, inactiveFiles: 567, activeFiles: 1901 },
+  { anonymous: 315, inactiveFiles: 1, activeFiles: 1 },
+  { anonymous: 291, inactiveFiles: 78, activeFiles: 37 },
+  { anonymous: 252, inactiveFiles: 302, activeFiles: 4 },
+  { anonymous: 328, inactiveFiles: 828, activeFiles: 11 },
+  { anonymous: 256, inactiveFiles: 308, activeFiles: 1 },
+  { anonymous: 121, inactiveFiles: 192, activeFiles: 0 },
+  { anonymous: 62, inactiveFiles: 11, activeFiles: 0 },
+  { anonymous: 35, inactiveFiles: 17, activeFiles: 1 },
+];
+/**
+ * Those that have ended: the first has what udev runs, as the service that made it look for devices used it first, the others some of the C library
+ * and of zlib. Their anonymous pages are files in memory that nobody maps, as Shmem less that of the others tells.
+ */
+const ENDED_GROUPS: readonly GroupPages[] = [
+  { anonymous: 1, inactiveFiles: 155, activeFiles: 176 },
+  { anonymous: 1, inactiveFiles: 0, activeFiles: 24 },
+  { anonymous: 2, inactiveFiles: 5, activeFiles: 19 },
+];
+export const UDEV_PROGRAM = GROUPS.length;
 
-/** So many pages, divided in these proportions. */
-function divide(pages: number, parts: readonly number[]): readonly number[] {
-  const all = parts.reduce((sum, each) => sum + each, 0);
-  return parts.map((each) => Math.round((each * pages) / all));
+/** What each group of a guest holds, those that have ended behind the others: as much as it holds, in the proportions of the table. */
+export function groupsOf({ cachedPages, servicePages }: MeasuredGuest): readonly GroupPages[] {
+  const all = [...GROUPS, ...ENDED_GROUPS];
+  const anonymousShare = servicePages / sum(all.map(({ anonymous }) => anonymous));
+  const fileShare = cachedPages / sum(all.map(({ inactiveFiles, activeFiles }) => inactiveFiles + activeFiles));
+  return all.map(({ anonymous, inactiveFiles, activeFiles }) => ({
+    anonymous: Math.round(anonymous * anonymousShare),
+    inactiveFiles: Math.round(inactiveFiles * fileShare),
+    activeFiles: Math.round(activeFiles * fileShare),
+  }));
 }
 
-/** The guest of balloon-measured.json. */
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+/** The guest of balloon-measured.json. Its workers of udev ended while the files were read, which took 3.8 s and more. */
 export const FIRST_GUEST: MeasuredGuest = {
   kernelPages: 9800,
-  cachedPages: divide(4940, GROUP_FILES),
-  servicePages: divide(1960, GROUP_PAGES),
+  cachedPages: 4940,
+  servicePages: 1960,
   startingPages: 845,
+  startingEndsAt: 3.8e9,
 };
 
 /** The guest of balloon-repeated.json: medians of its runs. */
 export const SECOND_GUEST: MeasuredGuest = {
   kernelPages: 8860,
-  cachedPages: divide(5375, GROUP_FILES),
-  servicePages: divide(2087, GROUP_PAGES),
+  cachedPages: 5375,
+  servicePages: 2087,
   startingPages: 928,
+  startingEndsAt: 4.9e9,
 };
 
+/**
+ * Free runs of 1, 2, 4 ... pages in blocks of unmovable and reclaimable pages, and free pages of the DMA zone, before the job (/proc/pagetypeinfo
+ * and /proc/zoneinfo at 256 MiB, docs/balloon-job).
+ */
+export const KERNEL_RUNS = [8, 37, 61, 18, 8, 3, 1, 1, 1, 1, 1];
+export const DMA_FREE = 3808;
 /** Kernel memory of the processes of the start-up. */
 export const STARTING_KERNEL_PAGES = 200;
 /** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */
@@ -82,18 +126,25 @@ export const COMPILER_AT = 16_384;
 export const SHORT_AT = COMPILER_AT + 4096;
 export const ANONYMOUS_PAGES = SHORT_AT + 4096;
 /** Workers of udev, in its control group: it had 857 pages more when booted than after a balloon had been inflated. */
-const UDEV = 3;
+export const UDEV = 3;
 export const STARTING_AT = UDEV * ANONYMOUS_PAGES + SHORT_AT;
 
 /** The files that are read over and over. */
 export const FILE_PAGES = 13_568;
-/** The files of the other programs and headers: with cc1's, what the guest reads for the compilers at 256 MiB. */
-const TOOL_PAGES = 1_200;
+/**
+ * What a compilation reads beside cc1 and its libraries (pages added to the page cache, docs/balloon-job): gcc; headers, the source and
+ * what the file system says of them; as and its libraries.
+ */
+const GCC_PAGES = 305;
+const HEADER_PAGES = 335;
+const ASSEMBLER_PAGES = 560;
 
 /** Files of the guest: those that services map, of which there is room for so many pages, those that are read, other programs, the compiler. */
 export const DATA_AT = 8192;
-export const TOOLS_AT = DATA_AT + FILE_PAGES;
-export const COMPILER_FILES_AT = TOOLS_AT + TOOL_PAGES;
+export const GCC_AT = DATA_AT + FILE_PAGES;
+export const HEADERS_AT = GCC_AT + GCC_PAGES;
+export const ASSEMBLER_AT = HEADERS_AT + HEADER_PAGES;
+export const COMPILER_FILES_AT = ASSEMBLER_AT + ASSEMBLER_PAGES;
 
 /** Everything is taken after the boot; what the kernel has reserved is not among the pages that a guest manages. */
 export function guestShape({ bootedMib, guest }: GuestSize, filePages: number): GuestShape {
@@ -101,7 +152,8 @@ export function guestShape({ bootedMib, guest }: GuestSize, filePages: number): 
   return {
     memoryPages,
     kernelPages: Math.ceil(memoryPages - memTotalKib(bootedMib) / KIB_PER_PAGE) + guest.kernelPages,
-    processes: SERVICES + 1,
+    processes: GROUPS.length,
+    endedGroups: ENDED_GROUPS.length,
     anonymousPages: ANONYMOUS_PAGES,
     residentAnonymousPages: 0,
     filePages,

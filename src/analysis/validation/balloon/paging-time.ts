@@ -11,11 +11,11 @@ export const Time = {
   readPage: 38_000,
   /** linux-6.1-instructions, anon_fault_4MB. */
   minorFault: 4140,
-  /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in. */
+  /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in; and on counters at 128 and 160 MiB. */
   filePageIn: 7_000,
-  swapFault: 20_000,
+  swapFault: 11_000,
   /** kswapd, for a page looked at and for one written. */
-  scan: 1_000,
+  scan: 2_500,
   swapOut: 8_000,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
@@ -24,7 +24,7 @@ export const Time = {
   swapRequest: 60_000,
   swapPage: 10_000,
   fileRequest: 100_000,
-  filePage: 200_000,
+  filePage: 120_000,
   realPerGuest: 10,
 } as const;
 export class PagingTime {

@@ -1,0 +1,106 @@
+/** The services of the guest of the balloon measurement: what they hold before the job, and what they do during it. */
+import type { GuestMemory } from "../../../guest/memory-manager.ts";
+import { PageUse } from "../../../guest/guest-pages.ts";
+import {
+  ANONYMOUS_PAGES,
+  groupsOf,
+  type MeasuredGuest,
+  SHORT_AT,
+  STARTING_AT,
+  STARTING_KERNEL_PAGES,
+  UDEV,
+  UDEV_PROGRAM,
+} from "./measured-guest.ts";
+
+/** A step through all of them that jumps: it has no divisor in common with their number. */
+const SCATTER = 323;
+
+/**
+ * They sleep: in a traced run nobody but the job and udev had a page swapped in or read (docs/balloon-job). Workers of udev that have had nothing
+ * to do for some seconds end, and for that use what they have.
+ */
+export class Services {
+  /** Where the files of each group begin; the last: where they all end. */
+  readonly filesAt: readonly number[];
+  readonly #memory: GuestMemory;
+  readonly #guest: MeasuredGuest;
+  #workersAreThere = false;
+  #workersKernel: readonly number[] = [];
+
+  constructor(memory: GuestMemory, guest: MeasuredGuest) {
+    this.#memory = memory;
+    this.#guest = guest;
+    const filesAt = [0];
+    for (const { inactiveFiles, activeFiles } of groupsInOrder(guest)) {
+      filesAt.push(filesAt[filesAt.length - 1] + inactiveFiles + activeFiles);
+    }
+    this.filesAt = filesAt;
+  }
+
+  /** All that is there before the job; `workers`: those of udev, too. */
+  start(workers: boolean): void {
+    const { anonymous, pages } = this.#memory;
+    for (const [order, group] of groupsInOrder(this.#guest).entries()) {
+      pages.group = groupAt(order);
+      if (workers && pages.group === UDEV) this.#startWorkers();
+      const first = pages.group === 0 ? SHORT_AT : pages.group * ANONYMOUS_PAGES;
+      for (let page = 0; page < group.anonymous; page++) anonymous.write(first + page, 1);
+      this.#mapFiles(order, group.activeFiles);
+    }
+    pages.group = 0;
+    this.#workersAreThere = workers;
+    if (!workers) return;
+    this.#workersKernel = Array.from({ length: STARTING_KERNEL_PAGES }, () => pages.allocate(PageUse.Kernel, 0));
+  }
+
+  /** They are copies of the daemon, and have pages of their own as they write; so both lie among each other, as the swap shows. */
+  #startWorkers(): void {
+    const { anonymous } = this.#memory;
+    const { startingPages } = this.#guest;
+    const daemonPages = groupsOf(this.#guest)[UDEV].anonymous;
+    for (let page = 0, daemon = 0; page < startingPages; page++) {
+      anonymous.write(STARTING_AT + page, 1);
+      while (daemon * startingPages < page * daemonPages) anonymous.write(UDEV * ANONYMOUS_PAGES + daemon++, 1);
+    }
+  }
+
+  /** Workers of udev end when their time has come. */
+  pass(now: number): void {
+    if (!this.#workersAreThere || now < this.#guest.startingEndsAt) return;
+    this.#workersAreThere = false;
+    const { anonymous, pages } = this.#memory;
+    const { startingPages } = this.#guest;
+    this.#useProgram();
+    for (let page = 0; page < startingPages; page++) anonymous.read(STARTING_AT + ((page * SCATTER) % startingPages));
+    for (let page = 0; page < startingPages; page++) anonymous.discard(STARTING_AT + page);
+    for (const ppn of this.#workersKernel) pages.release(ppn);
+  }
+
+  #useProgram(): void {
+    const order = UDEV_PROGRAM;
+    const [from, to] = [this.filesAt[order], this.filesAt[order + 1]];
+    for (let page = from; page < to; page++) this.#memory.cache.visit(page, from, to, true);
+  }
+
+  /** Files of a group, of which some are active: two processes have mapped them that have ended. */
+  #mapFiles(order: number, active: number): void {
+    const { cache } = this.#memory;
+    const [from, to] = [this.filesAt[order], this.filesAt[order + 1]];
+    for (let process = 0; process < 2; process++) {
+      for (let page = from; page < from + active; page++) cache.visit(page, from, to, page % 2 === 0);
+      cache.unmap(from, from + active);
+    }
+    for (let page = from; page < to; page++) cache.visit(page, from, to, page % 2 === 0);
+  }
+}
+
+/** The root's come first: the C library, which the compiler maps, too. */
+function groupsInOrder(guest: MeasuredGuest) {
+  const [job, root, ...others] = groupsOf(guest);
+  return [root, job, ...others];
+}
+
+function groupAt(order: number): number {
+  if (order === 0) return 1;
+  return order === 1 ? 0 : order;
+}

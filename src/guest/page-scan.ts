@@ -1,0 +1,90 @@
+/**
+ * Scans of one list of pages (Linux 6.1, mm/vmscan.c: shrink_inactive_list, shrink_active_list): what becomes of each page that
+ * reclaim comes to.
+ */
+import { Evicted, type GuestPages, PageUse } from "./guest-pages.ts";
+import type { PageDescriptors } from "./page-descriptors.ts";
+import type { PageList } from "./page-list.ts";
+import { PageFlag, type PagePool, type SplitLru } from "./split-lru.ts";
+
+const NONE = -1;
+
+/** What a page is worth that the scan has come to. */
+const Fate = { Keep: 0, Activate: 1, Reclaim: 2 } as const;
+
+export class PageScan {
+  /** Pages looked at on inactive lists, and pages freed. */
+  scanned = 0;
+  stolen = 0;
+  readonly #pages: GuestPages;
+  readonly #descriptors: PageDescriptors;
+  readonly #lru: SplitLru;
+  /** Pages on their way to the swap device, in this pass. */
+  readonly #writing = new Set<number>();
+
+  constructor(pages: GuestPages, lru: SplitLru) {
+    this.#pages = pages;
+    this.#descriptors = pages.descriptors;
+    this.#lru = lru;
+  }
+
+  /** Look at the oldest pages of an inactive list. */
+  shrinkInactive(pool: PagePool, inactive: PageList, wanted: number): void {
+    const writing = this.#writing.size;
+    for (let left = Math.min(wanted, inactive.length); left > 0 && inactive.head !== NONE; left--) {
+      const page = inactive.head;
+      this.scanned++;
+      const fate = this.#fate(page, pool);
+      if (fate === Fate.Reclaim) this.#give(page, pool);
+      else if (fate === Fate.Activate) this.#lru.activate(page, pool);
+      else this.#lru.rotate(page, pool);
+    }
+    const written = this.#writing.size - writing;
+    if (written > 0) this.#lru.noteCost(pool, written);
+  }
+
+  /** A page found used stays, and if it is found so twice, or is program text, it becomes active (folio_check_references). */
+  #fate(page: number, pool: PagePool): number {
+    if (this.#writing.has(page)) return Fate.Activate;
+    const flags = this.#descriptors.flags[page];
+    this.#descriptors.flags[page] = flags & ~(PageFlag.Accessed | PageFlag.Referenced);
+    if ((flags & PageFlag.Accessed) === 0) return Fate.Reclaim;
+    this.#descriptors.flags[page] |= PageFlag.Referenced;
+    const isText = pool === this.#lru.files && (flags & PageFlag.Executable) !== 0;
+    return isText || (flags & PageFlag.Referenced) !== 0 ? Fate.Activate : Fate.Keep;
+  }
+
+  #give(page: number, pool: PagePool): void {
+    const item = this.#pages.item(page);
+    const evicted = this.#pages.evict(page);
+    if (evicted === Evicted.Safe) {
+      this.#lru.evict(page, pool, item);
+      this.#pages.release(page);
+      this.stolen++;
+    } else if (evicted === Evicted.Kept) this.#lru.activate(page, pool);
+    else {
+      this.#lru.rotate(page, pool);
+      this.#writing.add(page);
+    }
+  }
+
+  /** All but program text in use goes to the inactive list (shrink_active_list). */
+  shrinkActive(pool: PagePool, active: PageList, wanted: number): void {
+    for (let left = Math.min(wanted, active.length); left > 0; left--) {
+      const page = active.head;
+      const flags = this.#descriptors.flags[page];
+      this.#descriptors.flags[page] = flags & ~PageFlag.Accessed;
+      const isText = pool === this.#lru.files && (flags & PageFlag.Executable) !== 0;
+      if (isText && (flags & PageFlag.Accessed) !== 0) this.#lru.rotate(page, pool);
+      else this.#lru.deactivate(page, pool);
+    }
+  }
+
+  /** What has been written is the next to be freed. */
+  finishWrites(): void {
+    for (const page of this.#writing) {
+      if (this.#pages.use(page) === PageUse.Anonymous) this.#lru.putFirst(page, this.#lru.anonymous);
+    }
+    this.#writing.clear();
+  }
+}
