@@ -13,6 +13,7 @@ import type { KernelPaths } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
 import type { PageTableFrames } from "./page-table-frames.ts";
 import type { PageWork } from "./page-work.ts";
+import type { TlbFlushes } from "./tlb-flushes.ts";
 import type { Cpu, IoPath, Mmu } from "./virtual-hardware.ts";
 
 /** The (virtual) machine a guest kernel is booted on. */
@@ -39,6 +40,7 @@ export interface KernelContext {
   readonly pages: PageWork;
   readonly frames: GuestPages;
   readonly tables: PageTableFrames;
+  readonly flushes: TlbFlushes;
   /** Absent: the kernel has all memory mapped. */
   readonly highMemory?: HighMemory;
   /** Address spaces by number. */

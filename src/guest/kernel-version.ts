@@ -21,6 +21,8 @@ export interface KernelVersion {
   readonly flushesUnchanged: boolean;
   /** mprotect invalidates up to so many pages one by one, more of them by a flush. */
   readonly singlePageInvalidations: number;
+  /** Flushes of the TLB and minor faults are counted apart, since there are counts of the real kernel to compare with. */
+  readonly countsFlushesAndMinorFaults: boolean;
   /** Instructions that write when a page is cleared or copied to. */
   readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -97,8 +99,8 @@ export interface ForkVisits {
   readonly childWrites: number;
   /** Private pages from 0 that the parent writes after the wait. */
   readonly parentWritesAfter: number;
-  /** Text pages that a child that execs has run through by then: more than those of {@link childReads}. */
-  readonly childReadsBeforeExec: number;
+  /** Pages of the program behind {@link childReads} that the kernel reads when a child execs: the name of the file. */
+  readonly kernelReadsBeforeExec: number;
 }
 
 export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
@@ -122,6 +124,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: false,
     flushesUnchanged: true, // change_protection, mm/mprotect.c
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
+    countsFlushesAndMinorFaults: false,
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -140,7 +143,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
       childReads: 12,
       childWrites: 8,
       parentWritesAfter: 2,
-      childReadsBeforeExec: 0,
+      kernelReadsBeforeExec: 0,
     },
     vforkParentWakes: false,
     execKernelWrites: 0,
@@ -173,6 +176,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     flushesEmptyUnmaps: true,
     flushesUnchanged: false, // pte_needs_flush, arch/x86/include/asm/tlbflush.h
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
+    countsFlushesAndMinorFaults: true, // tlb:tlb_flush, include/trace/events/tlb.h; ru_minflt
     pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
@@ -187,14 +191,15 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // The 8 minor faults of fork_exit by address in a trace of real events: 6 from user mode (the parent copies its stack; the
     // child copies two pages of data, takes over the stack and runs through two windows of text), 2 from the kernel (it
     // copies the page with the thread's number for the child, and takes over that of the parent after the child's end).
-    // One window more before an exec: 16 set_pte and one fault that vfork_exec has not, whose child uses its parent's entries.
+    // One window more before an exec: 16 set_pte and one fault that vfork_exec has not, whose child uses its parent's entries;
+    // the trace has it in strncpy_from_user, where the kernel reads the name of the file.
     fork: {
       parentWrites: 1,
       kernelWrites: 1,
       childReads: 32,
       childWrites: 4,
       parentWritesAfter: 0,
-      childReadsBeforeExec: 48,
+      kernelReadsBeforeExec: 1,
     },
     vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,

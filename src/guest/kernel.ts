@@ -23,11 +23,11 @@ import { PageFaults } from "./page-faults.ts";
 import { PageTableFrames } from "./page-table-frames.ts";
 import { PageWork } from "./page-work.ts";
 import { Processes } from "./processes.ts";
-import { mostAnonymousPages, PROGRAM_TEXT_PAGES, programImage, RELOCATED_PAGES } from "./program-image.ts";
+import { codeOf, mostAnonymousPages, PROGRAM_TEXT_PAGES, programImage, RELOCATED_PAGES } from "./program-image.ts";
 import { type Visit, visitsOfRegion, visitsOfRelocation } from "./program-start.ts";
-import type { Region } from "./regions.ts";
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
+import { TlbFlushes } from "./tlb-flushes.ts";
 import { GUEST_FAULT } from "./virtual-hardware.ts";
 
 class OutOfMemory extends InputError {
@@ -38,10 +38,6 @@ class OutOfMemory extends InputError {
     );
     this.name = "OutOfMemory";
   }
-}
-
-function sizeOfRegion({ start, end }: Region): number {
-  return end - start;
 }
 
 export class GuestKernel {
@@ -96,6 +92,7 @@ export class GuestKernel {
       paths,
       pages: pages ?? new PageWork(profile, machine.meter),
       frames: this.frames,
+      flushes: new TlbFlushes(machine, version),
       spaces: new Map(),
       takeFrame: (use, item, byDevice = false) => this.#takeFrame(use, item, byDevice),
     };
@@ -170,12 +167,13 @@ export class GuestKernel {
 
   /**
    * Replace the current process by an image of so many pages, so many of them private, and visit all of them; so many of the
-   * private ones are read-only once they are relocated.
+   * private ones are read-only once they are relocated, so many its heap.
    */
-  exec(pages: number, privatePages?: number, relocated = RELOCATED_PAGES): void {
+  exec(pages: number, privatePages?: number, relocated = RELOCATED_PAGES, heapPages?: number): void {
     const isBorrowed = this.#current === this.#running[this.#running.length - 2];
-    if (this.#running.length > 1 && !isBorrowed) this.#readText(this.#context.version.fork.childReadsBeforeExec);
-    const image = programImage(pages, this.#context.version.layout, privatePages, relocated);
+    const { childReads, kernelReadsBeforeExec: reads } = this.#context.version.fork;
+    if (this.#running.length > 1 && !isBorrowed) this.#readText(reads, childReads, true);
+    const image = programImage(pages, this.#context.version.layout, privatePages, relocated, heapPages);
     const space = this.#processes.exec(this.#current, image, isBorrowed);
     const isService = this.#running.length === 1;
     if (isService) this.#services[this.#services.indexOf(this.#current)] = space;
@@ -275,14 +273,13 @@ export class GuestKernel {
     return frame;
   }
 
-  /** Run through so many pages of the current process's code, from the first whole window that faults map on. */
-  #readText(count: number): void {
+  /** Run through so many pages of the current process's code, `from` pages behind the first whole window that faults map. */
+  #readText(count: number, from = 0, byKernel = false): void {
     const window = this.#context.version.faultAroundPages;
-    const texts = this.#current.regions.filter(({ kind }) => kind === "text");
-    if (texts.length === 0) return;
-    const code = texts.reduce((longest, next) => (sizeOfRegion(next) > sizeOfRegion(longest) ? next : longest));
-    const first = Math.ceil(code.start / window) * window;
-    for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false);
+    const code = codeOf(this.#current.regions);
+    if (code === undefined) return;
+    const first = Math.ceil(code.start / window) * window + from;
+    for (let page = first; page < Math.min(first + count, code.end); page++) this.#visit(page, false, byKernel);
   }
 
   /** Write private pages of the current process's image, from number `first` on. */

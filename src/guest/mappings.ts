@@ -4,7 +4,6 @@ import type { AddressSpace, Piece } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import type { Processes } from "./processes.ts";
 import { withRegion, within, withoutRange } from "./regions.ts";
-import { ALL_PAGES } from "./virtual-hardware.ts";
 
 export class Mappings {
   readonly #context: KernelContext;
@@ -20,14 +19,14 @@ export class Mappings {
     const { cpu, mmu } = this.#context.machine;
     cpu.enterKernel("system-call");
     cpu.runKernel(this.#context.paths.mmap, 1);
-    if (this.#processes.unmap(space, start, end) > 0) mmu.invalidate(ALL_PAGES);
+    if (this.#processes.unmap(space, start, end) > 0) this.#context.flushes.all();
     space.regions = withRegion(space.regions, { start, end, kind, writable: true });
     mmu.commit();
     cpu.leaveKernel("system-call");
   }
 
   unmap(space: AddressSpace, start: number, end: number): void {
-    const { machine, version } = this.#context;
+    const { machine, version, flushes } = this.#context;
     const { cpu, mmu } = machine;
     cpu.enterKernel("system-call");
     cpu.runKernel(this.#context.paths.munmap, 1);
@@ -35,10 +34,10 @@ export class Mappings {
     space.regions = withoutRange(space.regions, start, end);
     // Linux 2.4 flushes what it has cleared before it frees tables (zap_page_range, mm/memory.c), 6.1 both together (tlb_finish_mmu).
     const flushesFirst = version.flushesEachMapping;
-    if (flushesFirst && count > 0) mmu.invalidate(ALL_PAGES);
+    if (flushesFirst && count > 0) flushes.all();
     space.freeTables(start, end);
-    if (!flushesFirst && count > 0) mmu.invalidate(ALL_PAGES);
-    if (version.flushesEmptyUnmaps && count === 0) mmu.invalidate(start);
+    if (!flushesFirst && count > 0) flushes.all();
+    if (version.flushesEmptyUnmaps && count === 0) flushes.page(start);
     mmu.commit();
     cpu.leaveKernel("system-call");
   }
@@ -53,12 +52,6 @@ export class Mappings {
     cpu.leaveKernel("system-call");
   }
 
-  #invalidate(start: number, end: number): void {
-    const { machine, version } = this.#context;
-    if (end - start > version.singlePageInvalidations) machine.mmu.invalidate(ALL_PAGES);
-    else for (let page = start; page < end; page++) machine.mmu.invalidate(page);
-  }
-
   /** Heap that was never mapped explicitly becomes a region here, so that its protection can be remembered. */
   #protectRegions(space: AddressSpace, start: number, end: number, writable: boolean): void {
     const known = within(space.regions, start, end);
@@ -68,7 +61,7 @@ export class Mappings {
   }
 
   #protectEntries(space: AddressSpace, start: number, end: number, writable: boolean): void {
-    const { machine, version } = this.#context;
+    const { machine, version, flushes } = this.#context;
     const { cpu, mmu } = machine;
     const written: Written = { entries: 0, first: end, last: start };
     for (const piece of space.pieces(start, end)) {
@@ -77,8 +70,8 @@ export class Mappings {
       mmu.endBatch();
     }
     cpu.runKernel(this.#context.paths["protect-entry"], written.entries);
-    if (version.flushesUnchanged) this.#invalidate(start, end);
-    else if (written.first <= written.last) this.#invalidate(written.first, written.last + 1);
+    if (version.flushesUnchanged) flushes.range(start, end);
+    else if (written.first <= written.last) flushes.range(written.first, written.last + 1);
   }
 }
 

@@ -13,6 +13,7 @@ import type { SwapSpace } from "./swap-space.ts";
 const NONE = -1;
 const USER_FAULT = event("page_fault_user");
 const KERNEL_FAULT = event("page_fault_kernel");
+const MINOR_FAULT = event("minor_faults");
 const READABLE = Pte.Present | Pte.User | Pte.Accessed;
 /** The kernel sets accessed and dirty itself in an entry it makes for a write, as Linux 2.4 does (mk_pte, pte_mkdirty). */
 const WRITTEN = READABLE | Pte.Writable | Pte.Dirty;
@@ -59,6 +60,9 @@ export class PageFaults {
   #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {
     const entry = space.entry(page);
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
+    if ((entry & Pte.Swapped) === 0 && (region?.kind !== "file" || this.#isInMemory(region, page))) {
+      countMinorFault(this.#context);
+    }
     const flags = isWritable(region) ? WRITTEN : READABLE;
     if ((entry & Pte.Swapped) !== 0) this.#swapIn(space, page, frameOf(entry), flags);
     else if (region !== undefined && (region.kind !== "anonymous" || (region.ofFile && !write))) {
@@ -90,12 +94,14 @@ export class PageFaults {
   }
 
   #resolvePresent(space: AddressSpace, page: number, entry: number): boolean {
-    if ((entry & Pte.Writable) !== 0) {
+    const isSpurious = (entry & Pte.Writable) !== 0;
+    if (!isSpurious && (entry & Pte.CopyOnWrite) === 0) return false;
+    countMinorFault(this.#context);
+    if (isSpurious) {
       // Somebody has repaired the entry already (a spurious fault); the TLB just has to forget what it holds.
-      this.#context.machine.mmu.invalidate(page);
+      this.#context.flushes.page(page);
       return true;
     }
-    if ((entry & Pte.CopyOnWrite) === 0) return false;
     this.#copyOnWrite(space, page, frameOf(entry));
     return true;
   }
@@ -108,15 +114,20 @@ export class PageFaults {
     space.setEntry(page, entryOf(frame, flags));
   }
 
-  /** A read also maps what is in memory of the pages around it. */
+  /**
+   * A read also maps what is in memory of the pages around it: from the border of a window on, or from where the region begins,
+   * as many pages as a window has, as far as one table maps them (do_fault_around, mm/memory.c).
+   */
   #mapFilePages(space: AddressSpace, page: number, region: Region, write: boolean): void {
     const { machine, paths, version } = this.#context;
     machine.cpu.runKernel(paths["file-fault"], 1);
     this.#mapFilePage(space, page, region, write);
     const window = version.faultAroundPages;
     if (write || window === 1) return;
-    const first = page - (page % window);
-    for (let next = Math.max(first, region.start); next < Math.min(first + window, region.end); next++) {
+    const entries = 2 ** machine.pageTableFormat.bitsPerLevel;
+    const first = Math.max(page - (page % window), region.start);
+    const end = Math.min(first + window, region.end, page - (page % entries) + entries);
+    for (let next = first; next < end; next++) {
       if (next === page || !this.#isInMemory(region, next) || space.entry(next) !== 0) continue;
       machine.cpu.runKernel(paths["map-around"], 1);
       this.#mapFilePage(space, next, region, false);
@@ -143,7 +154,7 @@ export class PageFaults {
   }
 
   #copyOnWrite(space: AddressSpace, page: number, shared: number): void {
-    const { machine, paths, pages, frames, version } = this.#context;
+    const { machine, paths, pages, frames, version, flushes } = this.#context;
     machine.cpu.runKernel(paths["copy-on-write"], 1);
     let frame = shared;
     if (frames.references(shared) !== 1) {
@@ -159,12 +170,12 @@ export class PageFaults {
     }
     if (!version.clearsBeforeCopy) {
       space.setEntry(page, entryOf(frame, WRITTEN));
-      machine.mmu.invalidate(page);
+      flushes.page(page);
       return;
     }
     if (frame !== shared) {
       space.setEntry(page, 0, "modify");
-      machine.mmu.invalidate(page);
+      flushes.page(page);
     }
     space.setEntry(page, entryOf(frame, WRITTEN));
   }
@@ -178,6 +189,11 @@ export class PageFaults {
     this.#swap.release(slot);
     space.setEntry(page, entryOf(frame, flags));
   }
+}
+
+/** A page is found or made without the disk, by a fault or because the kernel itself needs it (mm_account_fault, mm/memory.c). */
+export function countMinorFault({ machine, version }: KernelContext): void {
+  if (version.countsFlushesAndMinorFaults) machine.meter.count(MINOR_FAULT);
 }
 
 /** Memory that no region describes may be written. */

@@ -4,10 +4,10 @@ import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import { AddressSpace, type Piece } from "./address-space.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
+import { countMinorFault } from "./page-faults.ts";
 import { type ProgramImage, PROGRAM_TEXT_PAGES, serviceImage } from "./program-image.ts";
 import { findRegion, isPrivate, type Region, withRegion } from "./regions.ts";
 import type { SwapSpace } from "./swap-space.ts";
-import { ALL_PAGES } from "./virtual-hardware.ts";
 
 const SWITCH = event("sched_switch");
 const MAPPED = Pte.Present | Pte.User | Pte.Accessed;
@@ -53,7 +53,7 @@ export class Processes {
 
   /** Copy an address space: entry by entry, private pages write-protected in both (copy-on-write). */
   fork(parent: AddressSpace): AddressSpace {
-    const { machine, paths, version } = this.#context;
+    const { machine, paths, version, flushes } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.fork, 1);
     const child = this.#newSpace();
@@ -64,7 +64,7 @@ export class Processes {
     machine.cpu.runKernel(paths["copy-entry"], copied);
     machine.mmu.commit();
     machine.mmu.activate(child.root);
-    machine.mmu.invalidate(ALL_PAGES);
+    flushes.all();
     machine.mmu.commit();
     machine.cpu.leaveKernel("system-call");
     return child;
@@ -84,7 +84,7 @@ export class Processes {
    * kernel does it. `isBorrowed`: the old one goes on belonging to the parent.
    */
   exec(space: AddressSpace, image: ProgramImage, isBorrowed: boolean): AddressSpace {
-    const { machine, paths, version } = this.#context;
+    const { machine, paths, version, flushes } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.exec, 1);
     const executed = version.execsIntoNewSpace || isBorrowed ? this.#newSpaceWithArguments() : space;
@@ -94,7 +94,7 @@ export class Processes {
       this.switchWithin();
     }
     if (executed !== space) machine.mmu.activate(executed.root);
-    if (executed !== space) machine.mmu.switchRoot(executed.root);
+    if (executed !== space) flushes.switchRoot(executed.root);
     if (!isBorrowed) {
       if (executed !== space) machine.mmu.retire(space.root);
       this.#tearDown(space);
@@ -116,6 +116,7 @@ export class Processes {
     const page = version.layout.userEnd - 1;
     const frame = this.#context.takeFrame(PageUse.Anonymous, page);
     machine.cpu.runKernel(paths["page-fault"], 1);
+    countMinorFault(this.#context);
     pages.zero(frame);
     space.setEntry(page, entryOf(frame, WRITTEN));
     machine.mmu.commit();
@@ -124,7 +125,8 @@ export class Processes {
 
   /** The page with the arguments goes to where the stack is (shift_arg_pages, fs/exec.c). */
   #moveArguments(space: AddressSpace, image: ProgramImage): void {
-    const { mmu } = this.#context.machine;
+    const { machine, flushes } = this.#context;
+    const { mmu } = machine;
     const from = this.#context.version.layout.userEnd - 1;
     const entry = space.entry(from);
     space.makeTables(image.stack.end - 1);
@@ -132,25 +134,25 @@ export class Processes {
     mmu.beginBatch();
     space.setEntry(from, entry, "protect");
     mmu.endBatch();
-    if (mmu.marksGlobal) mmu.invalidate(from);
+    if (mmu.marksGlobal) flushes.page(from);
     mmu.beginBatch();
     space.setEntry(from, 0, "modify");
     space.setEntry(image.stack.end - 1, entry);
     mmu.endBatch();
-    mmu.invalidate(from);
+    flushes.page(from);
     // Once more for the tables: what they map is more than is invalidated page by page (flush_tlb_mm_range).
     space.freeTables(from, from + 1);
-    mmu.invalidate(ALL_PAGES);
+    flushes.all();
     mmu.commit();
   }
 
   /** The process ends and `next` runs. */
   exit(space: AddressSpace, next: AddressSpace): void {
-    const { machine, paths } = this.#context;
+    const { machine, paths, flushes } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths.exit, 1);
     if (space !== next) {
-      machine.mmu.retire(space.root);
+      flushes.leave(space.root);
       this.#tearDown(space);
     }
     machine.mmu.commit();
@@ -165,7 +167,7 @@ export class Processes {
 
   switchTo(space: AddressSpace): void {
     this.#switchTask(true);
-    this.#context.machine.mmu.switchRoot(space.root);
+    this.#context.flushes.switchRoot(space.root);
   }
 
   /** Switch to a process that uses the same address space. */
@@ -224,9 +226,8 @@ export class Processes {
   }
 
   #flush(): void {
-    const { mmu } = this.#context.machine;
-    mmu.invalidate(ALL_PAGES);
-    mmu.commit();
+    this.#context.flushes.all();
+    this.#context.machine.mmu.commit();
   }
 
   #newSpace(): AddressSpace {

@@ -34,19 +34,20 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
 function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: number): void {
   const a = stream.a[i];
   const b = stream.b[i];
+  const c = stream.c[i];
   switch (stream.op[i]) {
     case Op.Fork:
       return a === 1 ? kernel.vfork() : kernel.fork();
     case Op.Exec:
-      return b === 0 ? kernel.exec(a) : kernel.exec(a, b, stream.c[i] || undefined);
+      return b === 0 ? kernel.exec(a) : kernel.exec(a, b, c & 0xff || undefined, c >>> 8 || undefined);
     case Op.Exit:
       return kernel.exit();
     case Op.Mmap:
-      return kernel.map(a, b, stream.c[i] === 1);
+      return kernel.map(a, b, c === 1);
     case Op.Munmap:
       return kernel.unmap(a, b);
     case Op.Mprotect:
-      return kernel.protect(a, b, stream.c[i] === 1);
+      return kernel.protect(a, b, c === 1);
     case Op.Switch:
       return kernel.switchTo(a);
     case Op.Instruction:

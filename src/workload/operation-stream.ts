@@ -30,7 +30,10 @@ export const Op = {
    * runs in its parent's address space until it execs or exits.
    */
   Fork: 4,
-  /** The current process is replaced by an image of a pages, all of them visited; b of them private, 0: a fourth; c of those relocated, 0: 4. */
+  /**
+   * The current process is replaced by an image of a pages, all of them visited; b of them private, 0: a fourth; of those
+   * c modulo 256 relocated, 0: 4, and c / 256 of the heap, 0: 2.
+   */
   Exec: 5,
   /** The current (forked) process ends and its parent goes on. */
   Exit: 6,

@@ -155,6 +155,8 @@ export const WORK: Readonly<Record<string, Work>> = {
 export const COUNTED: Readonly<Record<string, Work>> = {
   "page-walk-reference": { actor: "hardware", action: "reads an entry on its walk" },
   page_fault_user: { actor: "guest kernel", action: "handles a page fault of user code" },
+  minor_faults: { actor: "guest kernel", action: "finds or makes the page of a fault without the disk" },
+  tlb_flush: { actor: "guest kernel", action: "flushes the TLB, or loads another address space" },
   sched_switch: { actor: "guest kernel", action: "goes on with another process" },
   page_fault_kernel: { actor: "guest kernel", action: "handles a page fault of its own" },
   "io.ring-full": { actor: "guest kernel", action: "finds no room on a ring" },
@@ -188,7 +190,7 @@ export const COUNTED: Readonly<Record<string, Work>> = {
   mmu_shadow_zapped: { actor: "VMM", action: "a shadow table given up" },
   mmu_flooded: { actor: "VMM", action: "a table written too often" },
   invlpg: { actor: "VMM", action: "an INVLPG of the guest" },
-  tlb_flush: { actor: "VMM", action: "a flush of the TLB" },
+  insn_emulation: { actor: "VMM", action: "decodes an instruction of the guest" },
   pf_taken: { actor: "VMM", action: "a page-fault exit" },
   pf_guest: { actor: "VMM", action: "a page-fault exit that is the guest's" },
   pf_fixed: { actor: "VMM", action: "a page-fault exit that is put right" },

@@ -30,6 +30,7 @@ const CONTROL_BLOCK = cause("vmm.exit.control-block");
 const DISPATCH = cause("vmm.exit.dispatch");
 const CPUID = cause("vmm.exit.cpuid");
 const EXITS = event("exits");
+const INSN_EMULATION = event("insn_emulation");
 const PORT = cause("vmm.exit.port-access");
 
 /** Fields written to have an event delivered at the next entry: what kind it is, and the error code of a fault. */
@@ -90,6 +91,8 @@ class HardwareAssist implements VirtualCpu {
       this.enter("device-register");
     } else if (instruction === "cpuid") {
       this.enter();
+      // Skipped by decoding it, where the processor does not say how long it is (skip_emulated_instruction, svm.c).
+      this.#meter.count(INSN_EMULATION);
       this.#meter.spend(CPUID, primitiveCost(this.#profile, "hardware-assist.cpuid"));
     } else if (instruction === "task-priority") {
       this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, "hardware-assist.task-priority"));

@@ -4,6 +4,8 @@ import type { Meter } from "../../machine/meter.ts";
 import type { EntryReason, VmmEntry } from "../monitor-contract.ts";
 
 const PF_TAKEN = event("pf_taken");
+/** The instruction is decoded by KVM: a write to a table, and with a processor that does not say its length any other, too. */
+const INSN_EMULATION = event("insn_emulation");
 
 /** What became of a page-fault exit. */
 export const PF_GUEST = event("pf_guest");
@@ -22,6 +24,7 @@ export class KvmExits {
 
   /** An exit for an instruction, and what is done about it. */
   exit(why: number, cost: number): void {
+    this.#meter.count(INSN_EMULATION);
     this.#leave("instruction", why, cost);
   }
 
@@ -29,6 +32,7 @@ export class KvmExits {
   fault(counter: number, why: number, cost: number): void {
     this.#meter.count(PF_TAKEN);
     this.#meter.count(counter);
+    if (counter === PF_EMULATE) this.#meter.count(INSN_EMULATION);
     this.#leave("page-fault", why, cost);
   }
 

@@ -32,7 +32,6 @@ const MMU_PTE_WRITE = event("mmu_pte_write");
 const MMU_ZAPPED = event("mmu_shadow_zapped");
 const MMU_FLOODED = event("mmu_flooded");
 const INVLPG = event("invlpg");
-const TLB_FLUSH = event("tlb_flush");
 
 /** PTE_PREFETCH_NUM, mmu.c. */
 const PREFETCH_GROUP = 8;
@@ -284,7 +283,6 @@ export class UnsyncShadowPaging implements Mmu {
   }
 
   #writeRoot(): void {
-    this.#meter.count(TLB_FLUSH);
     this.#exits.exit(ROOT_SWITCH, this.#costs.writeRoot);
   }
 }
