@@ -22,8 +22,8 @@ export function pagesOf(guests) {
   return guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
 }
 
-export function hostPages(guests) {
-  return Math.round(pagesOf(guests) / OVERCOMMIT);
+export function hostPages(guests, overcommit = OVERCOMMIT) {
+  return Math.round(pagesOf(guests) / overcommit);
 }
 
 /** Prices take some measuring, which has nothing to do with the size of the host: once is enough. */

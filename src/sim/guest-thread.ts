@@ -30,6 +30,7 @@ export class GuestThread implements Waiter {
   mapped = 0;
   used = 0;
   files: readonly Region[] = [];
+  connection: number | undefined = undefined;
   #waits = 0;
 
   constructor(index: number, transientBase: number, transientPages: number, owner: ThreadOwner) {

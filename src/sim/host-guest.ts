@@ -216,7 +216,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   threadReady(thread: GuestThread, now: number): void {
     // A stalled thread goes on when the whole vCPU does.
-    if (this.cpus.some((cpu) => cpu.stalls(thread))) return;
+    for (const cpu of this.cpus) if (cpu.stalls(thread)) return;
     this.goOn(thread, now);
     this.wake();
   }
@@ -229,7 +229,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** There is a thread more to run: let a vCPU run that has nothing to do, unless the VMM has stopped all of these. */
   wake(): void {
-    this.cpus.find(({ stopped, vcpu }) => !stopped && vcpu.asleep)?.wake();
+    for (const cpu of this.cpus) if (cpu.vcpu.asleep && !cpu.stopped) return cpu.wake();
   }
 
   /** The VMM may have let it go on. */

@@ -150,7 +150,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   lookAgain(waitUs: number): void {
-    this.#events.add(this.#now + this.#cycles(waitUs), Event.LookAgain);
+    this.#after(waitUs, Event.LookAgain);
   }
 
   /** Its memory is taken at once; what filling it takes is run by whoever has the control plane. */
@@ -199,17 +199,16 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   #schedule(): void {
-    const at = (us: number, kind: number, subject = 0): void => this.#events.add(this.#cycles(us), kind, subject);
-    if (this.durationUs > 0) at(this.durationUs, Event.End);
-    at(Math.max(0, ...this.#workloads.map(({ warmupUs }) => warmupUs)), Event.WindowBegins);
-    at(SECOND_US, Event.Second);
+    if (this.durationUs > 0) this.#after(this.durationUs, Event.End);
+    this.#after(Math.max(0, ...this.#workloads.map(({ warmupUs }) => warmupUs)), Event.WindowBegins);
+    this.#after(SECOND_US, Event.Second);
     // Not all in the same instant: guests were not started in the same instant either.
     this.guests.forEach((_, i) => this.#scheduleGuest(i, (i + 1) / (this.guests.length + 1)));
-    this.#workloads.forEach(({ startUs }, vm) => {
-      if (startUs !== undefined) at(startUs, Event.StartVm, vm);
-    });
-    for (const [i, { periodUs }] of this.#site.mechanisms.entries()) if (periodUs > 0) at(0, Event.Mechanism, i);
-    if (this.#allocation.periodUs > 0) at(0, Event.Rebalance);
+    for (const [vm, { startUs }] of this.#workloads.entries())
+      if (startUs !== undefined) this.#after(startUs, Event.StartVm, vm);
+    for (const [i, { periodUs }] of this.#site.mechanisms.entries())
+      if (periodUs > 0) this.#after(0, Event.Mechanism, i);
+    if (this.#allocation.periodUs > 0) this.#after(0, Event.Rebalance);
     if (this.processors.tickCycles > 0) this.#events.add(this.processors.tickCycles, Event.SchedulerTick);
   }
 
@@ -218,15 +217,13 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
    * simulated: until now every driver that was there has done what it was told.
    */
   #scheduleGuest(index: number, part: number): void {
-    const after = (us: number, kind: number): void => this.#events.add(this.#now + this.#cycles(us), kind, index);
-    after(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer);
-    after(FLUSH_PERIOD_US * part, Event.WriteBack);
+    this.#after(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, index);
+    this.#after(FLUSH_PERIOD_US * part, Event.WriteBack, index);
     const driverAfterUs = this.#drivers.guestIsUp(this.guests[index]);
-    if (driverAfterUs !== undefined) after(driverAfterUs, Event.BalloonDriver);
+    if (driverAfterUs !== undefined) this.#after(driverAfterUs, Event.BalloonDriver, index);
   }
 
   #handle(kind: number, subject: number, detail: number): void {
-    const again = (us: number): void => this.#events.add(this.#now + this.#cycles(us), kind, subject);
     if (kind >= Event.DiskDone) return this.devices.onEvent(kind, subject, detail, this.#now);
     switch (kind) {
       case Event.Processor:
@@ -235,23 +232,25 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return this.guests[subject].callThread(detail);
       case Event.Timer:
         this.guests[subject].timerInterrupts(TIMERS_AT_ONCE, this.#timersOf);
-        return again(TIMER_PERIOD_US * TIMERS_AT_ONCE);
+        return this.#after(TIMER_PERIOD_US * TIMERS_AT_ONCE, kind, subject);
       case Event.WriteBack:
-        this.guests[subject].writeBack(this.#now - this.#cycles(DIRTY_AGE_US), this.#now);
-        return again(FLUSH_PERIOD_US);
-      case Event.Mechanism:
-        this.#onAccountOf(this.#vmm.vcpu, () => this.#site.mechanisms[subject].work());
-        return again(this.#site.mechanisms[subject].periodUs);
+        this.guests[subject].writeBack(this.#now - microsecondsToCycles(this.#profile, DIRTY_AGE_US), this.#now);
+        return this.#after(FLUSH_PERIOD_US, kind, subject);
+      case Event.Mechanism: {
+        const mechanism = this.#site.mechanisms[subject];
+        this.#onAccountOf(this.#vmm.vcpu, () => mechanism.work());
+        return this.#after(mechanism.periodUs, kind, subject);
+      }
       case Event.Rebalance:
         this.#rebalance();
-        return again(this.#allocation.periodUs);
+        return this.#after(this.#allocation.periodUs, kind, subject);
       case Event.SchedulerTick:
         this.processors.tick(this.#now);
         return this.#events.add(this.#now + this.processors.tickCycles, kind);
       case Event.Second:
         this.#observer.sample(this.#now);
         this.#sampleVms();
-        return again(SECOND_US);
+        return this.#after(SECOND_US, kind, subject);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
       case Event.Console:
@@ -294,7 +293,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     return result;
   }
 
-  #cycles(us: number): number {
-    return microsecondsToCycles(this.#profile, us);
+  /** An event comes in so many microseconds. */
+  #after(us: number, kind: number, subject = 0): void {
+    this.#events.add(this.#now + microsecondsToCycles(this.#profile, us), kind, subject);
   }
 }

@@ -5,6 +5,8 @@ import { type CostVector, FREE } from "../core/pending-charges.ts";
 export interface Waiter {
   begin(): void;
   done(now: number): void;
+  /** Number of the connection by which it sends straight to the link; absent: it has not yet. */
+  connection?: number | undefined;
 }
 
 export const JobKind = { Disk: 0, Transmit: 1, Receive: 2, Control: 3 } as const;

@@ -43,7 +43,6 @@ export class LinkSends {
   readonly #events: EventQueue;
   readonly #retransmission: number;
   readonly #onDrop: () => void;
-  readonly #numbers = new Map<Waiter, number>();
   readonly #connections: Connection[] = [];
 
   constructor(link: NetworkLink, events: EventQueue, megahertz: number, onDrop: () => void) {
@@ -55,7 +54,8 @@ export class LinkSends {
 
   /** A thread sends a message, behind those that it has sent before. */
   send({ bytes, endsRequest }: IoJob, sender: Waiter, now: number): void {
-    const number = this.#numberOf(sender);
+    sender.connection ??= this.#open();
+    const number = sender.connection;
     const connection = this.#connections[number];
     const idle = connection.messages.length === 0;
     if (idle && now - connection.at > this.#retransmission) connection.window = LEAST_WINDOW;
@@ -98,11 +98,8 @@ export class LinkSends {
     this.#events.add(late ? Math.max(leaves, now + this.#retransmission) : leaves, Event.LinkSend, 0, number);
   }
 
-  #numberOf(sender: Waiter): number {
-    const known = this.#numbers.get(sender);
-    if (known !== undefined) return known;
-    const number = this.#connections.length;
-    this.#numbers.set(sender, number);
+  /** Returns the number of a new connection. */
+  #open(): number {
     this.#connections.push({
       messages: [],
       buffered: 0,
@@ -111,7 +108,7 @@ export class LinkSends {
       underWay: 0,
       at: 0,
     });
-    return number;
+    return this.#connections.length - 1;
   }
 }
 

@@ -22,7 +22,9 @@ export class Processors {
   readonly #sliceEnd: Float64Array;
   readonly #latest: Float64Array;
   readonly #switches: VcpuSwitches;
+  /** The first so many: to empty an array is to give its room back. */
   readonly #woken: number[] = [];
+  #wokenCount = 0;
   /** vCPUs that may spin no longer. */
   readonly #released: Vcpu[] = [];
 
@@ -67,7 +69,7 @@ export class Processors {
   wake(vcpu: Vcpu): void {
     if (!vcpu.asleep) return;
     vcpu.asleep = false;
-    this.#woken.push(vcpu.index);
+    this.#woken[this.#wokenCount++] = vcpu.index;
   }
 
   /** What a vCPU spins for may be free. Takes effect with {@link placeWoken}, if it has a pCPU then. */
@@ -80,15 +82,14 @@ export class Processors {
     const woken = this.#woken;
     const released = this.#released;
     // Placing one may wake up others, which come behind it.
-    for (let i = 0; i < woken.length; i++) {
+    for (let i = 0; i < this.#wokenCount; i++) {
       this.#ready(woken[i], true, now);
       this.#place(woken[i], now);
     }
-    // After most events both are empty, and to empty an array takes longer than to see that it is.
-    if (woken.length > 0) woken.length = 0;
+    this.#wokenCount = 0;
     if (released.length > 0) for (const vcpu of released.splice(0)) this.#goOn(vcpu, now);
     if (this.#scheduler.runsUntil !== undefined) this.#keepTogether(now);
-    if (woken.length + released.length > 0) this.placeWoken(now);
+    if (this.#wokenCount + released.length > 0) this.placeWoken(now);
   }
 
   #goOn(vcpu: Vcpu, now: number): void {

@@ -57,21 +57,23 @@ export class VcpuSwitches {
     const cache = this.#caches[vcpu.cpu];
     const { lines } = cache;
     if (cache.latest === vcpu) return;
-    if (cache.latest !== undefined) {
-      if (this.#switchCycles > 0) vcpu.pending.add(SWITCH, this.#switchCycles);
-      lines[vcpu.index] = this.#left(vcpu);
-    } else {
-      // The host has been up before: the first one to run finds what it left.
-      lines[vcpu.index] = ALL;
+    if (cache.latest !== undefined && this.#switchCycles > 0) vcpu.pending.add(SWITCH, this.#switchCycles);
+    // Without a cache it does not matter who else has run.
+    if (this.#capacity === 0) {
+      cache.latest = vcpu;
+      return;
     }
+    // The host has been up before: the first one to run finds what it left.
+    lines[vcpu.index] = cache.latest === undefined ? ALL : this.#left(vcpu);
     putFirst(cache, vcpu);
     if (vcpu.owed > 0) this.refill(vcpu);
   }
 
   /** A vCPU owes more work: lines that it misses come meanwhile. */
   refill(vcpu: Vcpu): void {
+    if (this.#capacity === 0) return;
     const { workingPages } = vcpu.work;
-    if (workingPages === undefined || workingPages === 0 || this.#capacity === 0) return;
+    if (workingPages === undefined || workingPages === 0) return;
     const { lines } = this.#caches[vcpu.cpu];
     const most = this.#most(workingPages);
     if (lines[vcpu.index] === ALL) lines[vcpu.index] = most;

@@ -148,6 +148,8 @@ export class VmMemory {
   readonly marks: PageMarks;
   /** By region: a value of {@link Region}. */
   readonly regions: Uint8Array;
+  /** Regions that are backed with large pages. */
+  largePages = 0;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
   /** Absent: it always runs when it has something to do. */

@@ -55,8 +55,8 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#context = context;
     this.#memory = context.memory;
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
-    const { release, hysteresisPercent } = parameters;
-    this.#reclamation = new HostReclamation(release, this.#memory.frames.forVms, hysteresisPercent);
+    const { forVms } = this.#memory.frames;
+    this.#reclamation = new HostReclamation(parameters.release, forVms, parameters.hysteresisPercent);
     this.#room = roomNeeded(BY, this.#memory);
     this.#memory.roomMaker = this;
     this.#memory.alarmBelow = this.#reclamation.alarm;
@@ -162,9 +162,10 @@ class ProportionalShares implements Allocation, RoomMaker {
     if (largePages === "kept" || this.#memory.largePages === undefined) return;
     const least = largePages === "broken" ? Region.Large : Region.LargeCandidate;
     const { frames, observer, vms } = this.#memory;
-    for (const vm of byExcess(vms)) {
+    if (frames.free >= this.#reclamation.goal) return;
+    // Memory that is short calls for this again and again: VMs that have none left are not even sorted.
+    for (const vm of byExcess(vms.filter((one) => one.largePages > 0))) {
       const { free } = frames;
-      if (free >= this.#reclamation.goal) return;
       const broken = this.#breakLargePagesOf(vm, least);
       if (broken > 0) observer?.decided(largePagesBroken(vm, broken, this.#reclamation, free));
     }
@@ -190,11 +191,12 @@ class ProportionalShares implements Allocation, RoomMaker {
     const short = paged === "nobody" ? 0 : this.#reclamation.goal - this.#memory.frames.free;
     let budget = Math.ceil(this.#parameters.pageOutPagesPerSecond / TICKS_PER_SECOND);
     let freed = 0;
-    for (const vm of byExcess(this.#memory.vms)) {
-      if (paged !== "everybody" && vm.canBalloon) continue;
+    const wanted = (vm: VmMemory): number =>
+      Math.max(vm.machine - this.#limit(vm), Math.min(short - freed, vm.machine - vm.target));
+    const tooLarge = this.#memory.vms.filter((vm) => (paged === "everybody" || !vm.canBalloon) && wanted(vm) > 0);
+    for (const vm of byExcess(tooLarge)) {
       for (const mechanism of this.#forced) {
-        const beyondLimit = vm.machine - this.#limit(vm);
-        const pages = Math.min(budget, Math.max(beyondLimit, Math.min(short - freed, vm.machine - vm.target)));
+        const pages = Math.min(budget, wanted(vm));
         if (pages <= 0) continue;
         const taken = takeByForce(this.#memory, mechanism, vm, pages, this.#paging);
         budget -= taken;

@@ -49,6 +49,7 @@ class LargePages implements MemoryMechanism, LargePageBacking {
     vm.mapped += LARGE_PAGE;
     vm.returned = Math.max(0, vm.returned - LARGE_PAGE);
     vm.regions[first / LARGE_PAGE] = Region.Large;
+    vm.largePages++;
     payer.add(BACK, LARGE_PAGE * this.#costs.zero + this.#costs.map);
     return true;
   }
@@ -57,6 +58,7 @@ class LargePages implements MemoryMechanism, LargePageBacking {
   breakUp(vm: VmMemory, ppn: number): void {
     const region = Math.floor(ppn / LARGE_PAGE);
     vm.regions[region] = Region.Small;
+    vm.largePages--;
     this.#memory.payer.add(BREAK, this.#costs.zero + this.#costs.map);
     const { sharer } = this.#memory;
     if (sharer?.sharesOnDemand !== true) return;

@@ -47,11 +47,17 @@ export class CoScheduling {
     const siblings = this.#siblings[vcpu];
     if (this.#state[vcpu] === State.Asleep) {
       for (const other of siblings) this.#progress[vcpu] = Math.max(this.#progress[vcpu], this.#progress[other]);
-      this.#stopped[vcpu] = !siblings.some((other) => this.#state[other] === State.Running && !this.#stopped[other]);
+      this.#stopped[vcpu] = !this.#someRun(siblings);
     } else {
       for (const other of siblings) this.#stopped[other] = true;
     }
     this.#state[vcpu] = State.Waiting;
+  }
+
+  /** Whether one of some vCPUs runs and may go on. */
+  #someRun(vcpus: readonly number[]): boolean {
+    for (const vcpu of vcpus) if (this.#state[vcpu] === State.Running && !this.#stopped[vcpu]) return true;
+    return false;
   }
 
   /** A pCPU is about to get another vCPU: who ran there last, and does not wait, has nothing to do. */
