@@ -82,6 +82,15 @@ describe("the rows about I/O", () => {
     expect(Math.abs(simulated(id) / published - 1)).toBeLessThan(0.01);
   });
 
+  it("predict that Workstation takes less than 6 times the native CPU time to fill 100 Mb/s (Sugerman 2001)", () => {
+    expect(simulated("sugerman01.cpu.hi")).toBeLessThan(6);
+  });
+
+  // Known to fail: that is the optimised version, which takes 4 times as much here; 2.0, which was taken for it, does not fill the link.
+  it.fails("predict that Workstation takes more than 5 times the native CPU time to fill 100 Mb/s", () => {
+    expect(simulated("sugerman01.cpu.lo")).toBeGreaterThan(5);
+  });
+
   /** Sugerman 2001, section 3.5 and Table 3: version 2.0 is bound by the processor at 64 Mb/s, where the link carries 100. */
   it("predict that Workstation 2.0 does not fill 100 Mb/s, and how much is idle once each optimisation lets it", () => {
     expect(Math.abs(simulated("sugerman01.rate.version-2") / 64 - 1)).toBeLessThan(0.2);
