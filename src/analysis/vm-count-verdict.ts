@@ -116,7 +116,7 @@ function latencyNote({ p99Factor }: VmCountPoint, level: ServiceLevel): string {
 function roomNote(roomy: RoomyHost | undefined, level: ServiceLevel): string {
   const factor = roomy?.p99Factor;
   if (level.metric === "p99" || factor === undefined || factor === NONE_FINISHED || factor.estimate < 1.5) return "";
-  return `, which itself is ${times(factor.estimate)} that with ${roomy?.fewest} VMs`;
+  return `, which itself is ${times(factor.estimate)} that with ${roomy?.fewest === 1 ? "1 VM" : `${roomy?.fewest} VMs`}`;
 }
 
 /** Users may not notice, but the next load may meet a VM that has just been shrunk. */

@@ -84,7 +84,8 @@ function groupOf({ groups = [] }: OvercommitPoint, name: string): Omit<GroupPoin
 }
 
 function latency({ latencyP99Ms }: Omit<GroupPoint, "of">): string {
-  return latencyP99Ms?.estimate.toFixed(1) ?? MISSING;
+  if (latencyP99Ms === undefined) return MISSING;
+  return latencyP99Ms.estimate.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
 function throughput({ throughput }: Omit<GroupPoint, "of">): string {

@@ -30,7 +30,9 @@ export function validationText(validation: Validation, inColour: boolean): strin
     titledTable(roleTable(validation), colours),
     orderLines(validation, colours),
     `${titledTable(parameterTable(validation.summary.freeParameters), colours)}${parameterSentence(validation)}\n`,
-    titledTable(calibratedCostTable(validation.summary.freeParameters), colours),
+    ...(validation.summary.freeParameters.calibratedCosts.length === 0
+      ? []
+      : [titledTable(calibratedCostTable(validation.summary.freeParameters), colours)]),
     titledTable(goalTable(validation), colours),
   ].join("\n");
 }

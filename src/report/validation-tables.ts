@@ -110,6 +110,7 @@ export function orderTable({ rows, summary }: Validation): Table {
 }
 
 export function orderSentence(orderings: readonly Ordering[]): string {
+  if (orderings.length === 0) return "No rows here compare systems, so that there is no order to keep.";
   const kept = orderings.filter(({ lost }) => lost.length === 0).length;
   return (
     `Of ${orderings.length} rows of the sources in which systems are compared, the models keep the published order in ` +

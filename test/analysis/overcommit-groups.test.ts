@@ -60,6 +60,11 @@ describe("overcommit of a mix of workloads", () => {
     expect(text).toMatch(/hog in VMs 6 to 7: p99 latency, ms +0\.9 +2\nesx +50\.0 +50\.0\n/);
   });
 
+  it("has long latencies with thousands separated", () => {
+    const text = overcommitText(curvesOf([...host(0.9, 100, 50), ...host(2, 25, 60, { latency_p99_ms: 2841836.7 })]));
+    expect(text).toMatch(/\np99 latency, ms +0\.9 +2\nesx +9\.0 +2,841,836\.7\n/);
+  });
+
   it("is compared with a host on which a guest swaps without a balloon: it is short of its own memory, not of the host's", () => {
     const swapping = { guest_swap_ins: 9 };
     const [{ verdict }] = curvesOf([...host(0.9, 100, 50, swapping), ...host(2, 100, 50)]);

@@ -111,6 +111,13 @@ describe("the number of VMs that a host keeps", () => {
     );
   });
 
+  it("compares with one VM in the singular", () => {
+    const level: ServiceLevel = { metric: "throughput", bound: 0.95 };
+    const curve = curveOf([...both(1), ...both(8, { p99: 20 }, { p99: 20 })], level);
+    expect(vmCountSentence(curve)).toContain("which itself is 2.0 times that with 1 VM");
+    expect(vmCountSentence(curve)).not.toContain("1 VMs");
+  });
+
   it("comes with what the seeds do not rule out", () => {
     const unsure = both(10).map((one) =>
       one.spec.hostPages === undefined

@@ -111,7 +111,8 @@ describe("vmmbench explain", () => {
       ["fork-proc", "--machine", "xeon-2.4-sosp04"],
       'there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
     ],
-    [["in"], 'machine "xeon-2.4-sosp03" gives no costs.hardware.port-input'],
+    [["in"], 'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input'],
+    [["fork-proc", "--vmm", "native,kvm"], 'kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit'],
     [[], "Not enough non-option arguments: got 0, need at least 1; see vmmbench --help"],
     [
       ["null-call", "--out", join(work, "fault.gif")],

@@ -33,6 +33,17 @@ it("names a source once, whatever it is divided into, with the number of its fig
   ]);
 });
 
+it("says that there is no order to keep where no systems are compared, and shows no empty table", () => {
+  const accepted = loadAcceptedFigures();
+  const { freeParameters } = accepted.summary;
+  const summary = { ...accepted.summary, orderings: [], freeParameters: { ...freeParameters, calibratedCosts: [] } };
+  expect(validationText(accepted, false)).toMatch(/Of \d+ rows of the sources in which systems are compared/);
+  expect(validationText(accepted, false)).toContain("Calibrated primitive costs of each VMM");
+  const text = validationText({ ...accepted, summary }, false);
+  expect(text).toContain("Orders of systems\nNo rows here compare systems, so that there is no order to keep.\n");
+  expect(text).not.toContain("Calibrated primitive costs of each VMM");
+});
+
 it("prints a table without colours into a pipe", async () => {
   const { code, stdout } = await vmmbench(["validate", "--source", "aa06"]);
   expect(code).toBe(0);
@@ -49,7 +60,7 @@ it("marks what misses in red on a terminal, and nothing else", () => {
   );
   expect(rowLines).toHaveLength(accepted.rows.length);
   for (const line of rowLines)
-    expect(line.startsWith(`${ESCAPE}31m`), line).toBe(/ (error|order)$/.test(line.replace(`${ESCAPE}39m`, "")));
+    expect(line.startsWith(`${ESCAPE}31m`), line).toBe(/ (error|bound|order)$/.test(line.replace(`${ESCAPE}39m`, "")));
   expect(validationText(accepted, false)).not.toContain(ESCAPE);
 });
 

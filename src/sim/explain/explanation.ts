@@ -1,4 +1,5 @@
 /** An operation explained: what happens in it, step by step, on each of several VMMs that do the same work. */
+import { InputError } from "../../core/input-error.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { KernelRing, Vmm } from "../../vmm/contract.ts";
 import { eventName, type Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
@@ -58,7 +59,7 @@ export interface Explanation {
  * or when a VMM makes the guest do other work than the first one does, devices apart.
  */
 export function explain(benchmark: Microbenchmark, vmms: readonly Vmm[], profile: MachineProfile): Explanation {
-  const rounds = vmms.map((vmm) => recordRound(benchmark, vmm, profile));
+  const rounds = vmms.map((vmm) => roundOn(vmm, benchmark, profile));
   const { calls, own } = align(
     vmms.map(({ name }) => name),
     rounds.map((round) => round.calls),
@@ -72,6 +73,16 @@ export function explain(benchmark: Microbenchmark, vmms: readonly Vmm[], profile
     calls: calls.map(({ operation, turn, kind, action, detail }) => ({ operation, turn, kind, action, detail })),
     vmms: vmms.map((vmm, index) => explainedVmm(vmm, profile, rounds[index], own[index])),
   };
+}
+
+/** A round recorded. Of several VMMs, an error says which of them lacks a cost of the machine. */
+function roundOn(vmm: Vmm, benchmark: Microbenchmark, profile: MachineProfile): RecordedRound {
+  try {
+    return recordRound(benchmark, vmm, profile);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(error.problems.map((problem) => `${vmm.name}: ${problem}`));
+  }
 }
 
 /** What an operation has cost on a VMM when a call is over. */
