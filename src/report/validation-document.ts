@@ -53,8 +53,9 @@ function rulesSection(): Section {
           "the mechanisms run; there is no factor for a VMM, a benchmark or a paper.",
       ),
       list([
-        "calibration: a number of a machine profile, or of the work, was derived from this very figure. That it agrees is no evidence.",
-        "prediction: no number was derived from it. Only these rows speak for or against the models. Those of figures that somebody " +
+        "calibration: a number of a machine profile, or of the work, was derived from this very figure, or a choice between mechanisms that " +
+          "other VMMs are known to have was settled by it. That it agrees is no evidence.",
+        "prediction: neither was. Only these rows speak for or against the models. Those of figures that somebody " +
           "printed are summed up on their own, too: what this project measured itself, it also chose.",
         "Work that a source does not describe in full (the servers of Waldspurger's Figure 8, the files of dbench) is assumed, and " +
           "the rows say so where it matters; numbers of work are not among the free parameters.",

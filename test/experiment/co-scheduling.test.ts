@@ -5,18 +5,26 @@ import { planRun } from "../../src/experiment/plan.ts";
 import { runCell } from "../../src/experiment/run-cell.ts";
 import type { CellResult } from "../../src/sim/cell.ts";
 
-const cells = new Map<string, CellResult>();
+/** By block and VMM, one cell for each seed. */
+const cells = new Map<string, CellResult[]>();
 beforeAll(async () => {
   const { cells: planned } = await planRun("experiments/co-scheduling.yaml");
   for (const cell of planned) {
-    if (cell.spec.seed === 1) cells.set(`${cell.spec.block}/${cell.spec.vmm.label}`, await runCell(cell));
+    const key = `${cell.spec.block}/${cell.spec.vmm.label}`;
+    cells.set(key, [...(cells.get(key) ?? []), await runCell(cell)]);
   }
-}, 120_000);
+}, 300_000);
 
-function cellOf(block: string, vmm: string): CellResult {
-  const cell = cells.get(`${block}/${vmm}`);
-  if (cell?.status !== "done") throw new Error(`${block}/${vmm}: ${cell?.reason}`);
-  return cell;
+function cellsOf(block: string, vmm: string): CellResult[] {
+  const all = cells.get(`${block}/${vmm}`) ?? [];
+  expect(all.map(({ status }) => status)).toEqual(["done", "done", "done"]);
+  return all;
+}
+
+/** Mean over the seeds: with one alone a crowded host may fall either way. */
+function mean(block: string, vmm: string, figure: (cell: CellResult) => number): number {
+  const all = cellsOf(block, vmm);
+  return all.reduce((sum, cell) => sum + figure(cell), 0) / all.length;
 }
 
 /** Part of all cycles of the host, percent. */
@@ -28,19 +36,22 @@ function percentOf({ cycles }: CellResult, cause: string): number {
 describe("a server on two vCPUs", () => {
   // The service console of ESX 2 is a small neighbour.
   it("alone on two pCPUs hardly depends on co-scheduling", () => {
-    const [strict, ...others] = ["esx strict", "esx relaxed", "esx none"].map((vmm) => cellOf("alone", vmm).metrics);
-    for (const { requests_done: done, latency_p99_ms: p99, work_ms: work } of others) {
-      expect(done).toBe(strict.requests_done);
-      expect(Math.abs(p99 / strict.latency_p99_ms - 1)).toBeLessThan(0.05);
-      expect(Math.abs(work / strict.work_ms - 1)).toBeLessThan(0.01);
+    const strict = cellsOf("alone", "esx strict");
+    for (const vmm of ["esx relaxed", "esx none"]) {
+      for (const [index, { metrics }] of cellsOf("alone", vmm).entries()) {
+        const { requests_done: done, latency_p99_ms: p99, work_ms: work } = strict[index].metrics;
+        expect(metrics.requests_done).toBe(done);
+        expect(Math.abs(metrics.latency_p99_ms / p99 - 1)).toBeLessThan(0.05);
+        expect(Math.abs(metrics.work_ms / work - 1)).toBeLessThan(0.01);
+      }
     }
   });
 
   describe.each(["busy", "crowded"])("on a host that is %s", (block) => {
-    const idle = (vmm: string): number => percentOf(cellOf(block, vmm), "idle");
-    const spin = (vmm: string): number => percentOf(cellOf(block, vmm), "guest.kernel.spin");
-    const neighbours = (vmm: string): number => groupFigure(cellOf(block, vmm), 0, "throughput_rps") ?? 0;
-    const p99 = (vmm: string): number => groupFigure(cellOf(block, vmm), OTHERS, "latency_p99_ms") ?? 0;
+    const idle = (vmm: string): number => mean(block, vmm, (cell) => percentOf(cell, "idle"));
+    const spin = (vmm: string): number => mean(block, vmm, (cell) => percentOf(cell, "guest.kernel.spin"));
+    const neighbours = (vmm: string): number => mean(block, vmm, (cell) => groupFigure(cell, 0, "throughput_rps") ?? 0);
+    const p99 = (vmm: string): number => mean(block, vmm, (cell) => groupFigure(cell, OTHERS, "latency_p99_ms") ?? 0);
 
     it("leaves pCPUs idle under strict co-scheduling that its neighbours could have used", () => {
       expect(idle("esx strict")).toBeGreaterThan(idle("esx relaxed") + 5);
