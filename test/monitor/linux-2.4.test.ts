@@ -43,6 +43,15 @@ function measured(name: string, vmm: Vmm, profile = XEON): MeasuredCost {
   return measureMicrobenchmark(benchmark, vmm, profile);
 }
 
+/** Cycles by which an operation is dearer where each of such instructions takes 1000 cycles more. */
+function dearer(instruction: string, name: string, vmm: Vmm): number {
+  const costs = Object.entries(XEON.costs).map(([cost, cycles]) => {
+    return [cost, cost.endsWith(`.${instruction}`) ? cycles + 1000 : cycles] as const;
+  });
+  const profile = { ...XEON, costs: Object.fromEntries(costs) };
+  return measured(name, vmm, profile).cost - measured(name, vmm).cost;
+}
+
 const SINGLE: readonly (readonly [KernelPathName, string])[] = [
   ["syscall-null", "null"],
   ["syscall-null-io", "read_zero"],
@@ -77,15 +86,6 @@ describe("instructions that go with others", () => {
       expect(of.debugRegisterWrites).toBe(name === "signal_handle" || name === "protection_fault" ? 1 : 0);
     },
   );
-
-  /** Cycles by which an operation is dearer where each of such instructions takes 1000 cycles more. */
-  function dearer(instruction: string, name: string, vmm: Vmm): number {
-    const costs = Object.entries(XEON.costs).map(([cost, cycles]) => {
-      return [cost, cost.endsWith(`.${instruction}`) ? cycles + 1000 : cycles] as const;
-    });
-    const profile = { ...XEON, costs: Object.fromEntries(costs) };
-    return measured(name, vmm, profile).cost - measured(name, vmm).cost;
-  }
 
   // lmbench subtracts from a protection fault what catching a signal takes: what is in both is in no cost of a fault.
   describe.each(["signal-handle", "prot-fault"])("%s", (name) => {
