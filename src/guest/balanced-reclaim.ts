@@ -122,24 +122,24 @@ export class BalancedReclaim implements Replacement {
   balance(): void {
     const { zones } = this.#pages;
     const boost = zones === undefined ? 0 : zones.beginReclaim();
-    let wanted = boost;
+    let boostLeft = boost;
     for (let priority = FIRST_PRIORITY; priority >= 1; ) {
       const balanced = this.#isBalanced;
-      if (!balanced && wanted > 0) {
-        wanted = 0;
+      if (!balanced && boostLeft > 0) {
+        boostLeft = 0;
         priority = FIRST_PRIORITY;
       }
-      if (balanced && wanted === 0) break;
-      this.#mayWrite = wanted === 0;
+      if (balanced && boostLeft === 0) break;
+      this.#mayWrite = boostLeft === 0;
       const { scanned, stolen } = this.#scan;
       this.#ageAnonymous();
       this.#pass(priority);
       const found = this.stolen - stolen;
-      if (wanted > 0 && found === 0) break;
+      if (boostLeft > 0 && found === 0) break;
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
-      const deeper = this.scanned - scanned < this.#wanted && (wanted === 0 || priority > LAST_BOOST_PRIORITY);
+      const deeper = this.scanned - scanned < this.#wanted && (boostLeft === 0 || priority > LAST_BOOST_PRIORITY);
       if (deeper || found === 0) priority--;
-      wanted = Math.max(0, wanted - found);
+      boostLeft = Math.max(0, boostLeft - found);
     }
     zones?.endReclaim(boost);
     this.#snapshot();

@@ -15,6 +15,12 @@ const FRAGMENTED =
   "it missed 7 and 10 MB. What else the balloon cost is not in the source. Of the 224 MB the difference is less than it varies by: eight runs " +
   "gave 17.69 and 17.68 MB/s on average, with standard deviations of 0.09";
 
+const FLAT =
+  "the curve is too flat: the disk, which is assumed, is busy for 307 of 329 s with 128 MB, where the source's speed makes 450, and for 255 of 290 " +
+  "with 256. Turns of 60 ms in place of single operations, as the kernel of the source gives, make it no steeper: 17.5 and 19.2 MB/s. That Linux reads " +
+  "a block again of which a part is written over is left out: of the load file's writes to blocks not used for 3,000 lines 14 % cover a part, some " +
+  "3,000 more reads of 8 ms with 128 MB";
+
 /** The mean of three runs, as in the source. */
 const SEEDS = [1, 2, 3];
 
@@ -48,7 +54,7 @@ function row(kind: "static" | "balloon", mib: number, role: Role): ValidationRow
     role,
     group: `f2.${mib}`,
     simulate: (bench) => megabytesPerSecond(bench, configured, mib),
-    ...(kind === "balloon" ? { reason: FRAGMENTED } : {}),
+    ...(role === "prediction" ? { reason: FLAT } : {}),
   };
 }
 
