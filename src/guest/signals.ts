@@ -3,7 +3,7 @@ import type { GuestMachine } from "./kernel-context.ts";
 import type { KernelPath } from "./kernel-paths.ts";
 import type { KernelVersion } from "./kernel-version.ts";
 
-/** FS and GS: all other segment registers are restored by every return to user mode. */
+/** FS and GS, though they hold null selectors: all other segment registers are restored by every return to user mode. */
 const SEGMENTS_RESTORED = 2;
 
 /** The kernel goes along `path`, at the end of which the process is in its handler. */

@@ -57,7 +57,9 @@ function forksOnTwoPages({ events }: Trace): boolean {
 }
 
 function tracesOf(vmm: Vmm): readonly Trace[] {
-  return boots.traces[vmm.name].filter((trace) => !forksOnTwoPages(trace));
+  const traces = boots.traces[vmm.name].filter((trace) => !forksOnTwoPages(trace));
+  if (traces.length === 0) throw new Error(`no trace of ${vmm.name} to compare with`);
+  return traces;
 }
 
 function faults(counts: Counts): number {
@@ -144,13 +146,13 @@ describe.each([native, xenPv, kvmShadow].map((vmm) => ({ vmm, name: vmm.name }))
 
   it.each(NAMES.filter((name) => name.startsWith("ctx")))("%s loads another root at each switch", (name) => {
     const { events } = simulate(name, vmm);
-    // Boots in which something else ran in between are left out.
-    const undisturbed = tracesOf(vmm).filter(
-      ({ events: traced }) => traced[name]["sched_switch"] === traced[name]["ops"],
-    );
-    for (const { events: traced } of undisturbed) {
+    for (const { events: traced } of tracesOf(vmm)) {
       const { ops, ...counted } = traced[name];
-      for (const event of Object.keys(counted)) expect(events[event] * ops, event).toBe(counted[event]);
+      for (const [event, count] of Object.entries(counted)) {
+        // What else ran in between may load a root, too, or use the one that is loaded.
+        expect(count, event).toBeGreaterThanOrEqual(events[event] * ops);
+        expect(count, event).toBeLessThanOrEqual(events[event] * counted["sched_switch"]);
+      }
     }
   });
 });

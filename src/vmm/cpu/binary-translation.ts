@@ -105,8 +105,11 @@ class BinaryTranslation implements VirtualCpu {
   switchTask(): void {}
 
   execute(instruction: Instruction): void {
-    const work = instruction === "segment-load" ? CALLOUT : TRANSLATED_CODE;
-    this.#meter.spend(work, primitiveCost(this.#profile, `binary-translation.${instruction}`));
+    const isCallout = instruction === "segment-load" || instruction === "debug-register";
+    this.#meter.spend(
+      isCallout ? CALLOUT : TRANSLATED_CODE,
+      primitiveCost(this.#profile, `binary-translation.${instruction}`),
+    );
   }
 
   runKernel(path: KernelPath, times: number): void {
