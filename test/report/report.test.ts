@@ -129,9 +129,15 @@ describe("the section on published measurements", () => {
       vconcat: { layer: { data: { values: string; format: Parameters<typeof vega.read>[1] } }[] }[];
     };
     const { rows } = loadAcceptedFigures();
-    const drawable = rows.filter(({ simulated, published }) => published !== 0 && (simulated ?? 0) / published > 0);
+    const valued = rows.filter(({ bound }) => bound === undefined);
+    const drawable = valued.filter(({ simulated, published }) => published !== 0 && (simulated ?? 0) / published > 0);
     const points = chart.vconcat[0].layer.at(-1)?.data;
     expect(points && vega.read(points.values, points.format)).toHaveLength(drawable.length);
+    const bounds = rows.length - valued.length;
+    expect(bounds).toBeGreaterThan(0);
+    expect(JSON.stringify(chart).replaceAll('","', " ")).toContain(
+      `Left out, with a bound instead of a value: ${bounds}.`,
+    );
     const zero = { ...rows[0], simulated: 0 };
     const { spec } = validationChart({ ...loadAcceptedFigures(), rows: [rows[0], zero] }) ?? {};
     expect(JSON.stringify(spec).replaceAll('","', " ")).toContain("Left out, without a positive ratio: 1.");

@@ -22,6 +22,10 @@ const WITHOUT_NOTIFICATION = optimised({ sharedMemoryNotification: false });
 const REGISTERS_ONLY = optimised({ combinedSends: 0, sharedMemoryNotification: false });
 const VERSION_2 = optimised({ registersInVmm: false, combinedSends: 0, sharedMemoryNotification: false });
 
+const NEARLY_FULL =
+  "the processor is 97 % busy where the source has 98: what is left idle is a small difference of large shares, and 1.1 points of all time " +
+  "too much";
+
 /** Causes outside the VMM: the VMApp and the host send and receive, and the Lance's transmit path. */
 const OUTSIDE = ["io.hosted.host-send", "io.hosted.host-receive", "io.hosted.transmit-emulation"];
 const IDLE = ["wait.network"];
@@ -175,7 +179,7 @@ export const SUGERMAN01: ValidationSet = {
       simulate: (bench) => (100 * cyclesOf(run(bench, "native"), IDLE)) / run(bench, "native").cost,
     },
     idle("without-irq-notification", WITHOUT_NOTIFICATION),
-    idle("without-send-combining-and-irq-notification", REGISTERS_ONLY),
+    idle("without-send-combining-and-irq-notification", REGISTERS_ONLY, NEARLY_FULL),
     {
       id: "sugerman01.rate.version-2",
       role: "prediction",
