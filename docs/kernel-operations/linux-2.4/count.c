@@ -1,31 +1,15 @@
 // Plug-in of QEMU: between two marks of operations.c, counts the kernel's instructions (addresses from 3 GB on) and those of
 // them that matter to a VMM. A line for each: number of the operation, 1 within the function given as `softirq=`, counts.
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "plugin.h"
 
-// What is used of qemu-plugin.h, version 1.
-typedef uint64_t plugin;
-struct block;
-struct instruction;
-int qemu_plugin_version = 1;
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin, void (*)(plugin, struct block *));
-size_t qemu_plugin_tb_n_insns(const struct block *);
-struct instruction *qemu_plugin_tb_get_insn(const struct block *, size_t);
-uint64_t qemu_plugin_insn_vaddr(const struct instruction *);
-const void *qemu_plugin_insn_data(const struct instruction *);
+// Besides plugin.h, of qemu-plugin.h:
 size_t qemu_plugin_insn_size(const struct instruction *);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct instruction *, void (*)(unsigned, void *), int, void *);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct block *, void (*)(unsigned, void *), int, void *);
 
 enum { INSTRUCTIONS, RETURNS, INDIRECT_CALLS, INDIRECT_JUMPS, CALLS, CLI, STI, POPF, IRET, CR3, INVLPG, PUSHF, DR7, KINDS };
-enum { MARKS = 0x700000, MARKS_END = 0x700400 };
-static const uint64_t KERNEL = 0xc0000000u;
 
-static FILE *out;
-static int operation, last, inside, depth;
-static uint64_t counts[2][KINDS], softirq;
+static int inside, depth;
+static uint64_t counts[2][KINDS];
 
 struct counted {
   uint64_t address;
@@ -42,9 +26,8 @@ static void mark(unsigned cpu, void *number) {
     }
     memset(counts[part], 0, sizeof counts[part]);
   }
-  operation = (int)(intptr_t)number;
   inside = 0;
-  if (operation == last) fclose(out), exit(0);
+  begin(number);
 }
 
 static void run(unsigned cpu, void *data) {
@@ -83,8 +66,7 @@ static void translate(plugin id, struct block *block) {
   for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
     struct instruction *instruction = qemu_plugin_tb_get_insn(block, i);
     uint64_t address = qemu_plugin_insn_vaddr(instruction);
-    if (address >= MARKS && address < MARKS_END && address % 16 == 0)
-      qemu_plugin_register_vcpu_insn_exec_cb(instruction, mark, 0, (void *)(intptr_t)((address - MARKS) / 16));
+    noticeMark(instruction, address);
     if (address < KERNEL) continue;
     if (counted == NULL) {
       counted = calloc(1, sizeof *counted);
@@ -96,16 +78,4 @@ static void translate(plugin id, struct block *block) {
     counted->of[INSTRUCTIONS]++;
     if (kind != INSTRUCTIONS) counted->of[kind]++;
   }
-}
-
-int qemu_plugin_install(plugin id, const void *info, int argc, char **argv) {
-  (void)info;
-  for (int i = 0; i < argc; i++) {
-    if (!strncmp(argv[i], "out=", 4)) out = fopen(argv[i] + 4, "w");
-    if (!strncmp(argv[i], "last=", 5)) last = atoi(argv[i] + 5);
-    if (!strncmp(argv[i], "softirq=", 8)) softirq = strtoull(argv[i] + 8, NULL, 16);
-  }
-  if (!out) return 1;
-  qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
-  return 0;
 }

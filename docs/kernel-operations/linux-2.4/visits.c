@@ -2,31 +2,16 @@
 // for each operation: its number, then visits in order, each a number in hexadecimal: page frame * 8 + part * 2 + (1: data).
 // Parts: 0; 1 within the function given as `softirq=`; 2 of an operation that waits, since the processor was idle.
 // A visit to one of the 32 pages visited last is left out, for code and for data; after idle time it begins anew.
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "plugin.h"
 
-// What is used of qemu-plugin.h, version 1.
-typedef uint64_t plugin;
-struct block;
-struct instruction;
-int qemu_plugin_version = 1;
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin, void (*)(plugin, struct block *));
-size_t qemu_plugin_tb_n_insns(const struct block *);
-struct instruction *qemu_plugin_tb_get_insn(const struct block *, size_t);
-uint64_t qemu_plugin_insn_vaddr(const struct instruction *);
-const void *qemu_plugin_insn_data(const struct instruction *);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct instruction *, void (*)(unsigned, void *), int, void *);
+// Besides plugin.h, of qemu-plugin.h:
 void qemu_plugin_register_vcpu_mem_cb(struct instruction *, void (*)(unsigned, uint32_t, uint64_t, void *), int, int, void *);
 
-enum { MARKS = 0x700000, MARKS_END = 0x700400, HLT = 0xf4, CALL = 0xe8, RETURN = 0xc3, MOST = 1 << 16, RECENT = 32 };
+enum { HLT = 0xf4, CALL = 0xe8, RETURN = 0xc3, MOST = 1 << 16, RECENT = 32 };
 enum { NONE, SOFTIRQ, AFTER_IDLE };
-static const uint64_t KERNEL = 0xc0000000u;
 
-static FILE *out;
-static int operation, last, part, depth, used;
-static uint64_t softirq, visits[MOST], recent[2][2][RECENT];
+static int part, depth, used;
+static uint64_t visits[MOST], recent[2][2][RECENT];
 
 static void visit(uint64_t page, int isData) {
   uint64_t *pages = recent[part == AFTER_IDLE][isData];
@@ -46,8 +31,7 @@ static void mark(unsigned cpu, void *number) {
   }
   used = 0, part = NONE;
   memset(recent, 0xff, sizeof recent);
-  operation = (int)(intptr_t)number;
-  if (operation == last) fclose(out), exit(0);
+  begin(number);
 }
 
 static void data(unsigned cpu, uint32_t information, uint64_t address, void *unused) {
@@ -76,8 +60,7 @@ static void translate(plugin id, struct block *block) {
   for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
     struct instruction *instruction = qemu_plugin_tb_get_insn(block, i);
     uint64_t address = qemu_plugin_insn_vaddr(instruction);
-    if (address >= MARKS && address < MARKS_END && address % 16 == 0)
-      qemu_plugin_register_vcpu_insn_exec_cb(instruction, mark, 0, (void *)(intptr_t)((address - MARKS) / 16));
+    noticeMark(instruction, address);
     if (address < KERNEL) continue;
     const uint8_t *bytes = qemu_plugin_insn_data(instruction);
     if (address == softirq) qemu_plugin_register_vcpu_insn_exec_cb(instruction, enter, 0, NULL);
@@ -89,16 +72,4 @@ static void translate(plugin id, struct block *block) {
     page = address >> 12;
     qemu_plugin_register_vcpu_mem_cb(instruction, data, 0, 3, NULL);
   }
-}
-
-int qemu_plugin_install(plugin id, const void *info, int argc, char **argv) {
-  (void)info;
-  for (int i = 0; i < argc; i++) {
-    if (!strncmp(argv[i], "out=", 4)) out = fopen(argv[i] + 4, "w");
-    if (!strncmp(argv[i], "last=", 5)) last = atoi(argv[i] + 5);
-    if (!strncmp(argv[i], "softirq=", 8)) softirq = strtoull(argv[i] + 8, NULL, 16);
-  }
-  if (!out) return 1;
-  qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
-  return 0;
 }
