@@ -125,6 +125,10 @@ export class AnonymousMemory implements PageOwner {
     this.#settle(page, ppn);
   }
 
+  isDirty(): boolean {
+    return true;
+  }
+
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.kept === ppn) return Evicted.Kept;
     const known = this.#copyOf(page);

@@ -83,6 +83,10 @@ export class BalancedReclaim implements Replacement {
     return this.lru.files.inactive + this.lru.anonymous.inactive;
   }
 
+  get inactiveTarget(): number {
+    return 0;
+  }
+
   add(ppn: number, isFile: boolean, item: number): void {
     const group = isFile ? this.#pages.group : Math.min(this.#lastGroup, Math.floor(item / this.#pagesEach));
     this.lru.add(ppn, this.#pool(isFile), item, group);
@@ -103,6 +107,10 @@ export class BalancedReclaim implements Replacement {
   useByCall(ppn: number): void {
     this.lru.markAccessed(ppn, this.lru.files);
   }
+
+  passBy(): void {}
+
+  secondPassed(): void {}
 
   /** A process unmaps a page of a file: that it was used counts like a system call (zap_pte_range, mm/memory.c). */
   unmap(ppn: number): void {

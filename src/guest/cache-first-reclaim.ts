@@ -38,6 +38,10 @@ export class CacheFirstReclaim implements Replacement {
     return this.cached.inactive.length + this.anonymous.inactive.length;
   }
 
+  get inactiveTarget(): number {
+    return 0;
+  }
+
   add(ppn: number, isFile: boolean): void {
     (isFile ? this.cached : this.anonymous).add(ppn);
   }
@@ -54,7 +58,9 @@ export class CacheFirstReclaim implements Replacement {
     this.#pages.descriptors.flags[ppn] |= REFERENCED;
   }
 
-  /** It does not matter here how often a page has been mapped, or when it left. */
+  /** It does not matter here how a page has been used, how often it has been mapped, or when it left. */
+  passBy(): void {}
+
   unmap(): void {}
 
   forget(): void {}
@@ -62,6 +68,8 @@ export class CacheFirstReclaim implements Replacement {
   useByCall(ppn: number): void {
     this.#pages.descriptors.flags[ppn] |= REFERENCED;
   }
+
+  secondPassed(): void {}
 
   balance(): void {
     const { free, marks } = this.#pages;

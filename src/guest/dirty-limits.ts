@@ -5,9 +5,6 @@
 import type { GuestPages } from "./guest-pages.ts";
 import type { DirtyShares } from "./kernel-version.ts";
 
-/** Pages that are written at a time: NRSYNC of Linux 2.4.22, fs/buffer.c. That Linux 6.1 writes as many is assumed. */
-export const WRITE_BACK_BATCH = 32;
-
 export class DirtyLimits {
   readonly #pages: GuestPages;
   readonly #shares: DirtyShares;
@@ -35,7 +32,11 @@ export class DirtyLimits {
   /** Pages of which the limits are shares. */
   get #dirtyable(): number {
     const { free, freePages, replacement, marks } = this.#pages;
-    if (this.#shares.of === "inactive") return freePages + replacement.inactivePages + (replacement.activePages >> 4);
+    if (this.#shares.of === "inactive") {
+      // What is wanted, where that is more than there is: nr_free_buffer_pages, mm/page_alloc.c.
+      const there = Math.max(freePages + replacement.inactivePages, marks.high + replacement.inactiveTarget);
+      return there + (replacement.activePages >> 4);
+    }
     const pages = this.#shares.of === "memory" ? free.present : freePages + replacement.filePages;
     return Math.max(0, pages - marks.high);
   }

@@ -4,7 +4,7 @@
  */
 import { BitSet } from "../core/bit-set.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
-import { DirtyLimits, WRITE_BACK_BATCH } from "./dirty-limits.ts";
+import { DirtyLimits } from "./dirty-limits.ts";
 import { DirtyQueue } from "./dirty-queue.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
@@ -12,6 +12,7 @@ import type { KernelVersion } from "./kernel-version.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { PageCache } from "./page-cache.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
+import { SequentialReads } from "./sequential-reads.ts";
 
 const NONE = -1;
 const UNSEEN = 0xffff_ffff;
@@ -41,6 +42,7 @@ export class FileCache implements PageOwner {
   readonly #mapped: BitSet;
   /** Pages a fault on which asks for more to be read ahead (PG_readahead). */
   readonly #marked: BitSet;
+  readonly #sequential = new SequentialReads();
 
   constructor(
     pages: GuestPages,
@@ -64,15 +66,23 @@ export class FileCache implements PageOwner {
     this.#marked = new BitSet(filePages);
   }
 
-  /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
-  read(page: number): number {
+  /**
+   * Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. `end`: where the file
+   * ends up to which it may be read ahead; `opened`: the file has just been opened, and is read from its beginning.
+   */
+  read(page: number, end = page + 1, opened = false): number {
     const cached = this.#cache.find(page);
-    if (cached !== NONE) return this.#physical.read(cached);
+    if (cached !== NONE) {
+      const window = this.#sequential.goesOn(page);
+      if (window !== undefined) this.#readBehind(cached, page, window.from, Math.min(end, window.to));
+      return this.#physical.read(cached);
+    }
     this.misses++;
     const ppn = this.#readIn(page);
     // Without a page to cache it in, the data goes straight to the reader.
     if (ppn === NONE) return this.#stored(page);
-    this.#pages.replacement.useByCall(ppn);
+    if (!this.#version.agesPages) this.#pages.replacement.useByCall(ppn);
+    if (end > page + 1) this.#readBehind(ppn, page, page + 1, Math.min(end, this.#sequential.begins(page, opened)));
     return this.#physical.read(ppn);
   }
 
@@ -104,16 +114,21 @@ export class FileCache implements PageOwner {
   }
 
   /**
-   * Overwrite a whole file page at simulated time `now`. `sync` writes it to the disk at once; where there are too many dirty
-   * pages, others that have been dirty for longer are written, for which the writer waits.
+   * Overwrite a file page at simulated time `now`. `sync` writes it to the disk at once; where there are too many dirty
+   * pages, others that have been dirty for longer are written, for which the writer waits. `inPart`: a part of it that was there
+   * before, so that the rest has to be read first (__block_prepare_write, fs/buffer.c); `toEnd`: up to the end of the page.
    */
-  write(page: number, content: number, sync: boolean, now: number): void {
+  write(page: number, content: number, sync: boolean, now: number, inPart = false, toEnd = true): void {
     let ppn = this.#cache.find(page);
-    if (ppn === NONE) {
+    if (ppn === NONE && inPart) {
+      this.misses++;
+      ppn = this.#readIn(page);
+    } else if (ppn === NONE) {
       ppn = this.#pages.allocate(PageUse.File, page);
       this.#cache.insert(page, ppn);
     }
     if (ppn !== NONE) this.#physical.write(ppn, content);
+    if (ppn !== NONE && toEnd) this.#pages.replacement.passBy(ppn);
     if (sync || ppn === NONE) {
       this.#onDisk[page] = ppn === NONE ? content : this.#physical.readForDisk(ppn);
       this.#requests.add(DiskRequestKind.FileWrite, page);
@@ -170,7 +185,7 @@ export class FileCache implements PageOwner {
 
   /** Write back those pages that have been dirty for longest, as many as are written at a time. */
   writeOldest(): void {
-    const left = Math.max(0, this.#cache.dirtyCount - WRITE_BACK_BATCH);
+    const left = Math.max(0, this.#cache.dirtyCount - this.#version.dirty.batch);
     while (this.#toWrite.length > 0 && this.#cache.dirtyCount > left) this.#writeHead();
   }
 
@@ -234,6 +249,16 @@ export class FileCache implements PageOwner {
       if (next - page <= window) this.#readAhead(this.#cache.frameOf(page), next, Math.min(to, next + window), next);
     }
     this.#mapAround(page, from, to, text);
+  }
+
+  /** Read what is missing of a window because of a read of `page`, and expect those before it to be done with. */
+  #readBehind(ppn: number, page: number, from: number, to: number): void {
+    this.#readAhead(ppn, from, to, NONE);
+    for (let passed = page - 1; passed >= page - (to - page); passed--) {
+      const frame = passed < 0 ? NONE : this.#cache.frameOf(passed);
+      if (frame === NONE) return;
+      this.#pages.replacement.passBy(frame);
+    }
   }
 
   /** Read what is missing of a window, and mark a page of it; the page of the fault is to stay where it is. */

@@ -54,14 +54,14 @@ export class FileIo implements PageOwner, AccessObserver {
     machine.cpu.leaveKernel("system-call");
   }
 
-  /** Whole pages: nothing has to be read first. */
-  write(start: number, pages: number, wait: boolean): void {
+  /** `inPart`: a part of each page, so that what is on disk of the rest has to be read first. */
+  write(start: number, pages: number, wait: boolean, inPart = false): void {
     const { machine, paths, pages: pageWork } = this.#context;
     machine.cpu.enterKernel("system-call");
     for (let done = 0; done < pages; done++) {
       machine.cpu.runKernel(paths["write-file-page"], 1);
       const page = this.filePage(start + done);
-      const cached = this.cache.find(page);
+      const cached = inPart ? this.cachedFrame(page, 1) : this.cache.find(page);
       const frame = cached === -1 ? this.#insert(page, false) : cached;
       this.cache.markDirty(page);
       this.#context.highMemory?.map(page, frame);
@@ -96,6 +96,10 @@ export class FileIo implements PageOwner, AccessObserver {
   /** A page that a process maps, or that is being read, can't be spared. */
   wasAccessed(frame: number): boolean {
     return this.#context.frames.references(frame) > 1;
+  }
+
+  isDirty(page: number): boolean {
+    return this.cache.isDirty(page);
   }
 
   evict(frame: number, page: number): Evicted {

@@ -27,6 +27,8 @@ export type Evicted = (typeof Evicted)[keyof typeof Evicted];
 export interface PageOwner {
   /** Give up a page, and all references to it but one. */
   evict(ppn: number, item: number): Evicted;
+  /** Its content has to be written somewhere before the page can be given up. */
+  isDirty(item: number): boolean;
 }
 
 /** What a kernel gives up when free pages run low, and what it knows of the use of pages to choose. */
@@ -37,6 +39,8 @@ export interface Replacement {
   /** How many of both are on active lists, and how many on inactive ones. */
   readonly activePages: number;
   readonly inactivePages: number;
+  /** Pages that are to be inactive or free, as far as that depends on how many were asked for lately. */
+  readonly inactiveTarget: number;
   add(ppn: number, isFile: boolean, item: number): void;
   remove(ppn: number, isFile: boolean): void;
   /** A process uses a page that it has mapped: only the accessed bit of the page-table entry tells. */
@@ -45,12 +49,16 @@ export interface Replacement {
   useText(ppn: number): void;
   /** A system call uses a page of a file. */
   useByCall(ppn: number): void;
+  /** A page of a file has been written up to its end by a system call, or calls that read in sequence have gone past it. */
+  passBy(ppn: number): void;
   /** A process no longer maps a page of a file. */
   unmap(ppn: number): void;
   /** A logical anonymous page that is out of memory will not come back. */
   forget(item: number): void;
   /** Free pages up to the high watermark, as far as any are found. */
   balance(): void;
+  /** What the kernel does about pages once a second. */
+  secondPassed(): void;
 }
 
 /** Makes the replacement of a guest. */
@@ -176,6 +184,11 @@ export class GuestPages<R extends Replacement = Replacement> {
     this.free.add(ppn);
     this.zones?.release(ppn, use === PageUse.Kernel);
     this.freed?.(ppn);
+  }
+
+  /** The page of a file is newer than what is on the disk. */
+  isDirtyFile(ppn: number): boolean {
+    return this.#cacheOwner?.isDirty(this.item(ppn)) === true;
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */

@@ -40,6 +40,8 @@ export interface KernelVersion {
   readonly execsIntoNewSpace: boolean;
   /** Pages of files above what the kernel maps for good are mapped one by one for each copy; else they stay mapped for many. */
   readonly mapsEachCopy: boolean;
+  /** Pages of files are replaced by their ages (2.4.0 to 2.4.9), where others have two lists. */
+  readonly agesPages: boolean;
   /** When dirty pages of files are written back. */
   readonly dirty: DirtyShares;
   /** Between clone and exit of a child that does nothing else, with a C library. */
@@ -77,6 +79,8 @@ export interface DirtyShares {
   readonly stop: number;
   /** Above it whoever makes more of them waits. */
   readonly throttle: number;
+  /** Pages that are written at a time. */
+  readonly batch: number;
   /** They are shares of all memory, of what is free or holds pages of files, or of what is free or inactive. */
   readonly of: "memory" | "files" | "inactive";
 }
@@ -137,9 +141,10 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
+    agesPages: false,
     mapsEachCopy: false, // kmap, include/asm-i386/highmem.h: a thousand stay mapped
-    // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c (2.4.22)
-    dirty: { background: 30, stop: 20, throttle: 60, of: "memory" },
+    // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c; NRSYNC (2.4.22)
+    dirty: { background: 30, stop: 20, throttle: 60, batch: 32, of: "memory" },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it
     idlesInOwnSpace: false, // schedule, kernel/sched.c: active_mm stays
     wakesSendersEachTime: false, // tcp_write_space and tcp_min_write_space, net/ipv4/tcp.c and include/net/tcp.h
@@ -192,10 +197,11 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c
     execsIntoNewSpace: true,
+    agesPages: false,
     mapsEachCopy: false, // there is no such memory on x86-64
     // vm.dirty_background_ratio 10 and vm.dirty_ratio 20, of global_dirtyable_memory; waits begin half-way between the two
-    // (dirty_freerun_ceiling; mm/page-writeback.c)
-    dirty: { background: 10, stop: 10, throttle: 15, of: "files" },
+    // (dirty_freerun_ceiling; mm/page-writeback.c). That it writes as many at a time as 2.4 is assumed.
+    dirty: { background: 10, stop: 10, throttle: 15, batch: 32, of: "files" },
     idlesInOwnSpace: false,
     wakesSendersEachTime: false,
     switchedSegments: 0,
@@ -247,16 +253,18 @@ const RHEL_3: KernelVersion = {
   keepsTables: false,
   signalsWriteDebugRegister: false,
   pageStores: 512,
-  dirty: { background: 50, stop: 50, throttle: 80, of: "memory" },
+  dirty: { background: 50, stop: 50, throttle: 80, batch: 32, of: "memory" },
 };
 
 /**
  * Red Hat 7.2 has Linux 2.4.7, which writes back as 2.4.0 does: bdflush stops where it begins (fs/buffer.c, nfract), and limits
- * are shares of what is free or inactive, and of a sixteenth of the active pages (nr_free_buffer_pages, mm/page_alloc.c).
+ * are shares of what is free or inactive, and of a sixteenth of the active pages (nr_free_buffer_pages, mm/page_alloc.c). It writes
+ * 64 buffers at a time (ndirty), and its pages have ages.
  */
 const RED_HAT_7_2: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
-  dirty: { background: 30, stop: 30, throttle: 60, of: "inactive" },
+  dirty: { background: 30, stop: 30, throttle: 60, batch: 64, of: "inactive" },
+  agesPages: true,
   switchedSegments: 2, // FS and GS: the price of a switch on the machine of its guests is that of the page tables alone
 };
 

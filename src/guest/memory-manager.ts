@@ -8,6 +8,7 @@ import type { GuestShape } from "../workload/compiled-workload.ts";
 import type { KernelName } from "../machine/profile.ts";
 import { AnonymousMemory } from "./anonymous-memory.ts";
 import { BalancedReclaim } from "./balanced-reclaim.ts";
+import { AgedReclaim } from "./aged-reclaim.ts";
 import { cacheFirstReclaim } from "./cache-first-reclaim.ts";
 import { type Watermarks, watermarks } from "./watermarks.ts";
 import { BalloonDriver } from "./balloon-driver.ts";
@@ -44,7 +45,7 @@ export class GuestMemory {
     this.#physical = physical;
     const groups = shape.processes + (shape.endedGroups ?? 0);
     const logicalPages = groups * shape.anonymousPages + transientPages;
-    this.pages = guestPages(shape, kernel, logicalPages, present);
+    this.pages = guestPages(shape, kernel, version, logicalPages, present);
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
     this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, version);
@@ -88,9 +89,16 @@ function marksOf({ kernelPages }: GuestShape, kernel: KernelName, pages: number)
   return watermarks(kernel, kernel === "linux-2.4" ? pages : Math.max(0, pages - kernelPages));
 }
 
-function guestPages(shape: GuestShape, kernel: KernelName, anonymousItems: number, present: number): GuestPages {
+function guestPages(
+  shape: GuestShape,
+  kernel: KernelName,
+  { agesPages }: KernelVersion,
+  anonymousItems: number,
+  present: number,
+): GuestPages {
   const { memoryPages, filePages, swapPages } = shape;
   const marks = marksOf(shape, kernel, present);
+  if (agesPages) return new GuestPages(memoryPages, marks, (pages) => new AgedReclaim(pages), present);
   if (kernel === "linux-2.4") return new GuestPages(memoryPages, marks, cacheFirstReclaim, present);
   const reclaim = {
     groups: Math.max(1, shape.processes),

@@ -42,6 +42,10 @@ export class ReverseMapping implements PageOwner, AccessObserver {
     return accessed || entries !== frames.references(frame);
   }
 
+  isDirty(): boolean {
+    return true;
+  }
+
   evict(frame: number, page: number): Evicted {
     const { frames, machine, pages, paths } = this.#context;
     machine.mmu.commit();

@@ -7,7 +7,7 @@ import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import { endsInSmallPacket, packetsFor } from "../machine/network-link.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import { Op, type OperationStream } from "../workload/operation-stream.ts";
+import { isInPart, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
 import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -115,10 +115,10 @@ export class GuestOperations {
         this.pending.addVector(this.#prices.signal[a[at]]);
         break;
       case Op.ReadFile:
-        this.#readFile(a[at], b[at]);
+        this.#readFile(a[at], b[at], c[at]);
         break;
       case Op.WriteFile:
-        this.#writeFile(a[at], b[at], c[at] === 1, now);
+        this.#writeFile(a[at], b[at], c[at], now);
         break;
       case Op.Send:
         this.#send(a[at], thread.over);
@@ -180,15 +180,19 @@ export class GuestOperations {
     return content === 1 ? ZERO_CONTENT : this.#around.ids.common(content);
   }
 
-  #readFile(first: number, pages: number): void {
+  #readFile(first: number, pages: number, file: number): void {
     this.pending.addVector(this.#prices.readFilePage, pages);
-    for (let page = first; page < first + pages; page++) this.#memory.cache.read(page);
+    const end = first + Math.max(pages, file >>> 1);
+    for (let page = first; page < first + pages; page++) {
+      this.#memory.cache.read(page, file === 0 ? page + 1 : end, page === first && (file & 1) === 1);
+    }
   }
 
-  #writeFile(first: number, pages: number, sync: boolean, now: number): void {
+  #writeFile(first: number, pages: number, how: number, now: number): void {
     this.pending.addVector(this.#prices.writeFilePage, pages);
+    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), how !== Write.InPart];
     for (let page = first; page < first + pages; page++) {
-      this.#memory.cache.write(page, this.#around.ids.unique(), sync, now);
+      this.#memory.cache.write(page, this.#around.ids.unique(), sync, now, inPart, toEnd);
     }
   }
 

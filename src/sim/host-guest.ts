@@ -259,6 +259,14 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#submitNow(undefined, now);
   }
 
+  /** What its kernel does about pages once a second. */
+  secondPassed(now: number): void {
+    if (this.vm.blocked) return;
+    this.#around.host.payer = this.#boot.pending;
+    this.memory.pages.replacement.secondPassed();
+    this.#submitNow(undefined, now);
+  }
+
   goOn(thread: GuestThread, now: number): void {
     if (thread.over) this.#endRequest(thread, now);
     else this.#ready.push(thread);

@@ -250,6 +250,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.Second:
         this.#observer.sample(this.#now);
         this.#sampleVms();
+        for (const guest of this.guests) guest.secondPassed(this.#now);
         return this.#after(SECOND_US, kind, subject);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);

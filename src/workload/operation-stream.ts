@@ -47,9 +47,12 @@ export const Op = {
   Switch: 10,
   /** Signal: a = 0 install a handler, 1 deliver a signal to oneself and handle it. */
   Signal: 11,
-  /** Read b pages of the file set from page a on, through the page cache. */
+  /**
+   * Read b pages of the file set from page a on, through the page cache. c = 0: no more than that; else c >> 1 pages of the file are left
+   * from page a on, which may be read ahead, and c & 1: the file has just been opened, and begins with page a.
+   */
   ReadFile: 12,
-  /** Write b pages of the file set from page a on; c = 1 waits until they are on disk (fsync), 0 leaves them in the cache. */
+  /** Write b pages of the file set from page a on; c: a {@link Write}. */
   WriteFile: 13,
   /** Send a bytes to the network, in packets of at most b bytes (0: 1,500). */
   Send: 14,
@@ -73,6 +76,21 @@ export const Op = {
   /** A system call in which the kernel runs a thousands of cycles (natively) of code that no other operation stands for. */
   KernelCode: 22,
 } as const;
+
+/** How pages of a file are written. Whatever is not synchronous stays in the cache for a while. */
+export const Write = {
+  /** From beginning to end. */
+  Whole: 0,
+  /** The same; the writer waits until they are on disk (fsync). */
+  Sync: 1,
+  /** A part of each, of which the rest is on disk or in the cache, at last not up to the page's end, or up to it. */
+  InPart: 2,
+  InPartToEnd: 3,
+} as const;
+
+export function isInPart(how: number): boolean {
+  return how >= Write.InPart;
+}
 
 /** Names by operation code, as they appear in results. */
 export const OP_NAMES = [

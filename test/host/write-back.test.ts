@@ -1,7 +1,7 @@
 /** Dirty pages of a guest's files: when they are written in the background, and when whoever makes more of them waits. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DirtyLimits, WRITE_BACK_BATCH } from "../../src/guest/dirty-limits.ts";
+import { DirtyLimits } from "../../src/guest/dirty-limits.ts";
 import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { kernelVersion } from "../../src/guest/kernel-version.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
@@ -29,6 +29,8 @@ const SHAPE: GuestShape = {
 };
 /** Linux 2.4 with 16 MiB: 32 pages, twice, three times. */
 const HIGH_24 = 96;
+/** NRSYNC of Linux 2.4.22, fs/buffer.c. */
+const WRITE_BACK_BATCH = 32;
 
 function guestOf(kernel: "linux-2.4" | "linux-6.1"): GuestMemory {
   const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, kernel);
@@ -94,6 +96,7 @@ describe("limits of dirty pages", () => {
       background: 30,
       stop: 20,
       throttle: 60,
+      batch: WRITE_BACK_BATCH,
       of: "memory",
     });
     const of = PAGES - HIGH_24;

@@ -1,163 +1,77 @@
 /**
- * dbench 1.2 with 40 clients, the version of the time of Waldspurger 2002: what its load file makes each client do, counted
- * from that file (client.txt of October 2001, 96,535 lines), in pages of 4 KiB. A client fills a directory with files, then
- * goes round the programs of an office seven times and a bit more (the numbers are those of the second round), and deletes
- * everything.
+ * dbench 1.2 with 40 clients, the version of the time of Waldspurger 2002, block by block: what its load file (client.txt of October
+ * 2001, 96,535 lines) makes each client do to the blocks of its files, in pages of 4 KiB. How its runs were made of the load file, and
+ * where their blocks lie: docs/dbench.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inflateSync } from "node:zlib";
+import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import { RandomStream } from "../../core/random.ts";
 import { PAGES_PER_MIB as MIB } from "../../machine/page.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
-import { Op, OperationStreamBuilder } from "../../workload/operation-stream.ts";
+import { Op, OperationStreamBuilder, Write } from "../../workload/operation-stream.ts";
 import type { MemorySettings } from "../../workload/vm-settings.ts";
 import { LINUX_SHAPE } from "./esx02-guests.ts";
 
-/** What a program does in one visit. */
-interface Program {
-  /** Documents that are there from the beginning, of 64 pages each. */
-  readonly documents: number;
-  /** Pages of them that it reads. */
-  readonly reads: number;
-  /** Pages of new files that stay until the round is over, and of those that it deletes itself. */
-  readonly keeps: number;
-  readonly scratches: number;
-  /** Pages' worth of bytes that it writes over what it has just written, or reads of it. */
-  readonly again: number;
-}
-
-const DOCUMENT_PAGES = 64;
-/** In order: WORD, ACCESS, EXCEL, WORDPRO, PWRPNT, COREL, PM, PARADOX. */
-const PROGRAMS: readonly Program[] = [
-  { documents: 3, reads: 5, keeps: 9, scratches: 9, again: 60 },
-  { documents: 1, reads: 2, keeps: 27, scratches: 1, again: 66 },
-  { documents: 2, reads: 4, keeps: 189, scratches: 55, again: 121 },
-  { documents: 3, reads: 28, keeps: 373, scratches: 9, again: 218 },
-  { documents: 5, reads: 50, keeps: 40, scratches: 80, again: 52 },
-  { documents: 11, reads: 43, keeps: 26, scratches: 0, again: 185 },
-  { documents: 3, reads: 6, keeps: 71, scratches: 0, again: 4 },
-  { documents: 20, reads: 19, keeps: 8, scratches: 13, again: 180 },
-];
-/** Three files; between two visits their beginnings are overwritten, next time read. */
-const SEED_FILES = [80, 256, 409];
-const SEED_PAGES = [31, 63, 127];
-const FILLER_PAGES = 5 * 256;
-const ROUNDS = 7;
-/** Of the last, unfinished round. */
-const LAST_VISITS = 4;
-
 const CLIENTS = 40;
-/** A client goes on in runs of 32 KiB; its own operations have 3.6 KB in the mean. */
-const RUN_PAGES = 8;
 /** The load file itself, which all clients read as they go. */
 const LOAD_FILE_PAGES = 1006;
-/** User code for a run, without the kernel's. Derived from Figure 2 at 256 MB, 17.79 MB/s. */
-const RUN_MS = 1.15;
+/** User code for 32 KiB, without the kernel's. Derived from Figure 2 at 256 MB, 17.79 MB/s. */
+const MS_FOR_32_KIB = 1.15;
 
-/** One run of pages, or the deletion of a file; pages are counted from the first of the client's. */
-interface Step {
-  readonly op: typeof Op.ReadFile | typeof Op.WriteFile | typeof Op.DeleteFile;
+/** What a run of the load file does, by its number there. */
+const DOES = [
+  { op: Op.ReadFile, how: 0 },
+  { op: Op.WriteFile, how: Write.Whole },
+  { op: Op.WriteFile, how: Write.InPart },
+  { op: Op.WriteFile, how: Write.InPartToEnd },
+  { op: Op.DeleteFile, how: 0 },
+] as const;
+
+/** Pages of a client's files, counted from its first, and the bytes moved. `how`: operand c. */
+interface Run {
+  readonly op: number;
   readonly first: number;
   readonly pages: number;
+  readonly how: number;
+  readonly bytes: number;
 }
 
-/** Files of a client, by their first page. */
-interface Layout {
-  readonly documents: readonly number[];
-  readonly news: readonly number[];
-  readonly seeds: readonly number[];
-  readonly filler: number;
-  readonly pages: number;
-}
-
-function layout(): Layout {
-  let pages = 0;
-  const place = (count: number): number => {
-    pages += count;
-    return pages - count;
-  };
-  const documents = PROGRAMS.map((program) => place(DOCUMENT_PAGES * program.documents));
-  const news = PROGRAMS.map(({ keeps, scratches }) => place(keeps + scratches));
-  const seeds = SEED_FILES.map(place);
-  return { documents, news, seeds, filler: place(FILLER_PAGES), pages };
-}
-
-const LAYOUT = layout();
-
-function runs(op: Step["op"], first: number, pages: number): Step[] {
-  return Array.from({ length: Math.ceil(pages / RUN_PAGES) }, (_, i) => {
-    return { op, first: first + i * RUN_PAGES, pages: Math.min(RUN_PAGES, pages - i * RUN_PAGES) };
-  });
-}
-
-/** All files are there before the work begins. */
-function filling(): Step[] {
-  return [
-    ...runs(Op.WriteFile, LAYOUT.filler, FILLER_PAGES),
-    ...PROGRAMS.flatMap(({ documents }, i) => runs(Op.WriteFile, LAYOUT.documents[i], DOCUMENT_PAGES * documents)),
-    ...SEED_FILES.flatMap((pages, i) => runs(Op.WriteFile, LAYOUT.seeds[i], pages)),
-  ];
-}
-
-/** The documents' beginnings are read, the new files written once, and then again in turn. */
-function visit(program: number): Step[] {
-  const { documents, reads, keeps, scratches, again } = PROGRAMS[program];
-  const first = LAYOUT.news[program];
-  const read = Array.from({ length: documents }, (_, i) => {
-    const pages = Math.floor(((i + 1) * reads) / documents) - Math.floor((i * reads) / documents);
-    return runs(Op.ReadFile, LAYOUT.documents[program] + i * DOCUMENT_PAGES, pages);
-  });
-  const written = runs(Op.WriteFile, first, keeps + scratches);
-  const over: Step[] = [];
-  for (let left = again; left > 0; left -= RUN_PAGES) {
-    const { first, pages } = written[over.length % written.length];
-    over.push({ op: Op.WriteFile, first, pages: Math.min(pages, left) });
+/** The numbers of the file: seven bits each, and one that says whether another seven follow. */
+function* numbers(): Generator<number, undefined> {
+  const text = readFileSync(join(PACKAGE_ROOT, "validation/dbench-client.txt"), "ascii");
+  let [number, shift] = [0, 0];
+  for (const byte of inflateSync(Buffer.from(text, "base64"))) {
+    number |= (byte & 127) << shift;
+    shift += 7;
+    if (byte > 127) continue;
+    yield number;
+    [number, shift] = [0, 0];
   }
-  const deleted: Step = { op: Op.DeleteFile, first: first + keeps, pages: scratches };
-  return [...read.flat(), ...written, ...over, ...(scratches > 0 ? [deleted] : [])];
 }
 
-/** Overwritten and read in turn; the first time they are read as a whole. */
-function seeds(round: number, turn: number): Step[] {
-  const op = turn % 2 === 0 ? Op.WriteFile : Op.ReadFile;
-  const sizes = round === 0 && turn === 1 ? SEED_FILES : SEED_PAGES;
-  return LAYOUT.seeds.flatMap((first, i) => runs(op, first, sizes[i]));
-}
-
-function workInRound(round: number, visits: number): Step[] {
-  const steps = Array.from({ length: visits }, (_, i) => {
-    return [...visit(i), ...(i < PROGRAMS.length - 1 ? seeds(round, i) : [])];
-  });
-  const kept = PROGRAMS.slice(0, visits).map(({ keeps }, i): Step => {
-    return { op: Op.DeleteFile, first: LAYOUT.news[i], pages: keeps };
-  });
-  return [...steps.flat(), ...kept];
-}
-
-function clearing(): Step[] {
-  const { documents, seeds: seedFiles, filler } = LAYOUT;
-  const files = [
-    ...PROGRAMS.map((program, i) => [documents[i], DOCUMENT_PAGES * program.documents]),
-    ...SEED_FILES.map((pages, i) => [seedFiles[i], pages]),
-    [filler, FILLER_PAGES],
-  ];
-  return files.map(([first, pages]): Step => ({ op: Op.DeleteFile, first, pages }));
-}
-
-/** What one client does, run by run: deletions go with the run before them. */
-function clientRuns(): readonly (readonly Step[])[] {
-  const rounds = Array.from({ length: ROUNDS }, (_, round) => workInRound(round, PROGRAMS.length));
-  const together: Step[][] = [];
-  for (const step of [...filling(), ...rounds.flat(), ...workInRound(ROUNDS, LAST_VISITS), ...clearing()]) {
-    if (step.op === Op.DeleteFile) together[together.length - 1].push(step);
-    else together.push([step]);
+function clientRuns(): readonly Run[] {
+  const all = [...numbers()];
+  const runs: Run[] = [];
+  for (let i = 0, last = 0; i < all.length; ) {
+    const [distance, kind, bytes] = all.slice(i, i + 3);
+    i += 3;
+    const { op, how } = DOES[kind & 7];
+    const first = last + (distance >> 1) * ((distance & 1) === 1 ? -1 : 1);
+    const pages = kind >> 3;
+    runs.push({ op, first, pages, how: op === Op.ReadFile ? all[i++] : how, bytes: 64 * bytes });
+    last = first + pages;
   }
-  return together;
+  return runs;
 }
 
 const RUNS = clientRuns();
-const CLIENT_PAGES = RUNS.reduce((sum, [{ pages }]) => sum + pages, 0);
+const CLIENT_PAGES = RUNS.reduce((most, { first, pages }) => Math.max(most, first + pages), 0);
 /** A client is one request: dbench.c (create_procs) starts them together, each goes on by itself, and it waits until all have ended. */
 export const DBENCH_REQUESTS = CLIENTS;
-export const MEGABYTES_A_REQUEST = (CLIENT_PAGES * 4096) / 1e6;
+/** What it counts for a client (dbench.c, main). */
+export const MEGABYTES_A_REQUEST = 132;
 /** When it begins anew, in other files: one client may have begun before another one has deleted the last. */
 const FILE_SETS = 2;
 
@@ -190,28 +104,35 @@ export function dbench({
     kernelPages: kernelPages(mib),
     anonymousPages: 4 * MIB,
     residentAnonymousPages: 4 * MIB,
-    filePages: FILE_SETS * clients * LAYOUT.pages + LOAD_FILE_PAGES,
+    filePages: FILE_SETS * clients * CLIENT_PAGES + LOAD_FILE_PAGES,
     threads: clients,
     ...(memory === undefined ? {} : { memory }),
   };
   const random = new RandomStream(seed, "dbench");
   const order = Uint32Array.from({ length: clients }, (_, client) => client);
-  const loadFile = FILE_SETS * clients * LAYOUT.pages;
+  const loadFile = FILE_SETS * clients * CLIENT_PAGES;
   const stream = new OperationStreamBuilder();
   for (let time = 0; time < times; time++) {
     shuffle(order, random);
     for (const client of order) {
-      const files = ((time % FILE_SETS) * clients + client) * LAYOUT.pages;
+      const files = ((time % FILE_SETS) * clients + client) * CLIENT_PAGES;
       stream.add(Op.Request, 0, 0, 0);
-      RUNS.forEach((steps, run) => {
-        const loaded = Math.floor((run * LOAD_FILE_PAGES) / RUNS.length);
-        stream.add(Op.ReadFile, loadFile + loaded, 1);
-        for (const { op, first, pages } of steps) stream.add(op, files + first, pages, 0);
-        stream.add(Op.Compute, Math.round((RUN_MS * 1000 * megahertz * steps[0].pages) / RUN_PAGES));
-      });
+      addRuns(stream, files, loadFile, megahertz);
     }
   }
   return { name: "dbench", guest: shape, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
+}
+
+/** Of one client, whose files begin with page `files`, until it ends. */
+function addRuns(stream: OperationStreamBuilder, files: number, loadFile: number, megahertz: number): void {
+  let loaded = 0;
+  RUNS.forEach(({ op, first, pages, how, bytes }, run) => {
+    for (; loaded * RUNS.length <= run * LOAD_FILE_PAGES; loaded++) {
+      stream.add(Op.ReadFile, loadFile + loaded, 1, 2 * (LOAD_FILE_PAGES - loaded) + (loaded === 0 ? 1 : 0));
+    }
+    stream.add(op, files + first, pages, how);
+    if (bytes > 0) stream.add(Op.Compute, Math.round((MS_FOR_32_KIB * 1000 * megahertz * bytes) / 32_768));
+  });
 }
 
 /** Fisher and Yates. */

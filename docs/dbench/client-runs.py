@@ -1,0 +1,164 @@
+"""
+What a client of dbench 1.2 does to the blocks of its files: python3 client-runs.py client.txt > client-runs.txt
+
+Reads the load file as child.c does, and follows fileio.c: a file that is opened with a size is filled up to it. Each file's blocks of
+4 KiB get places as ext2 would give them: behind the file's last block, or the first place that is free. Operations on neighbouring
+blocks, and again on the same ones, are one run of at most eight blocks. Printed: three numbers of seven bits and a continuation bit for
+a run (how far its first block is from the end of the run before it, doubled, plus one if backwards; eight times its blocks plus what is
+done to them; the bytes moved, by 64), compressed by zlib, in base64. A read has three numbers more: blocks of the file that are left from
+its first on, doubled, plus one if the file has been opened since it was read last.
+"""
+import base64, heapq, sys, zlib
+
+READ, WHOLE, PART, PART_TO_END, DELETE = range(5)
+BLOCK = 4096
+handles, size, places, runs = {}, {}, {}, []
+opened = set()
+free, heap, top = set(), [], 0
+run = None
+
+
+def place(goal):
+    global top
+    if goal in free:
+        free.discard(goal)
+        return goal
+    while heap:
+        first = heapq.heappop(heap)
+        if first in free:
+            free.discard(first)
+            return first
+    top += 1
+    return top - 1
+
+
+def flush():
+    global run
+    if run:
+        runs.append(run)
+    run = None
+
+
+def touch(kind, block, length, to_end, left=0, first=0):
+    """kind: READ, WHOLE (nothing to be read) or PART."""
+    global run
+    if run and run["kind"] == kind and run["at"] <= block < run["at"] + run["n"]:
+        run["bytes"] += length
+        run["end"] = to_end
+    elif run and run["kind"] == kind and block == run["at"] + run["n"] and run["n"] < 8 and not first:
+        run["n"] += 1
+        run["bytes"] += length
+        run["end"] = to_end
+    else:
+        flush()
+        run = dict(kind=kind, at=block, n=1, bytes=length, end=to_end, left=left, first=first)
+
+
+def write(name, offset, length):
+    blocks = places.setdefault(name, {})
+    for i in range(offset // BLOCK, (offset + length - 1) // BLOCK + 1 if length else 0):
+        new = i not in blocks
+        if new:
+            blocks[i] = place(blocks[i - 1] + 1 if i - 1 in blocks else None)
+        start, end = max(offset, i * BLOCK), min(offset + length, (i + 1) * BLOCK)
+        touch(WHOLE if new or end - start == BLOCK else PART, blocks[i], end - start, end == (i + 1) * BLOCK)
+    size[name] = max(size.get(name, 0), offset + length)
+
+
+def read(name, offset, length):
+    length = max(0, min(length, size.get(name, 0) - offset))
+    blocks = places.get(name, {})
+    for i in range(offset // BLOCK, (offset + length - 1) // BLOCK + 1 if length else 0):
+        if i not in blocks:
+            continue
+        left = 1
+        while blocks.get(i + left) == blocks[i] + left:
+            left += 1
+        touch(READ, blocks[i], min(offset + length, (i + 1) * BLOCK) - max(offset, i * BLOCK), True, left, i == 0 and name in opened)
+        opened.discard(name)
+
+
+def drop(name, keep=0):
+    blocks = places.get(name, {})
+    gone = [blocks.pop(i) for i in sorted(blocks) if i >= keep]
+    flush()
+    for block in gone:
+        free.add(block)
+        heapq.heappush(heap, block)
+        if runs and runs[-1]["kind"] == DELETE and block == runs[-1]["at"] + runs[-1]["n"] and block != gone[0]:
+            runs[-1]["n"] += 1
+        else:
+            runs.append(dict(kind=DELETE, at=block, n=1, bytes=0, end=True, left=0, first=0))
+    if not keep:
+        places.pop(name, None)
+
+
+def resize(name, length):
+    old = size.get(name, 0)
+    if length > old:
+        write(name, old, length - old)
+    elif length < old:
+        drop(name, -(-length // BLOCK))
+    size[name] = length
+
+
+def main(load):
+    name = ""
+    for line in open(load, errors="replace"):
+        p = line.rstrip("\r\n").replace("\\", "/").replace(" /", " ").split()
+        if len(p) < 2:
+            continue
+        what, request = p[0], p[1] == "REQUEST"
+        if what in ("SMBopenX", "SMBunlink", "SMBgetatr") and request:
+            name = p[5 if what == "SMBopenX" else 3].upper()
+        elif what == "SMBopenX" and not p[2].startswith("ERR"):
+            handles[int(p[3])] = name
+            opened.add(name)
+            resize(name, int(p[5]))
+        elif what == "SMBunlink" and name in size and not (len(p) > 2 and p[2].startswith("ERR")):
+            drop(name)
+            size.pop(name)
+        elif not request:
+            continue
+        elif what == "SMBclose":
+            handles.pop(int(p[3]), None)
+        elif what == "CREATE":
+            resize(p[3].upper(), int(p[5]))
+        elif what == "SMBmv" and p[3].upper() in size:
+            old, new = p[3].upper(), p[5].upper()
+            if new in size:
+                drop(new)
+            size[new] = size.pop(old)
+            if old in places:
+                places[new] = places.pop(old)
+        elif what in ("SMBwrite", "SMBwritebraw", "SMBread", "SMBreadbraw") and int(p[3]) in handles:
+            a, b = int(p[5]), int(p[7])
+            do, by_raw = (write if "write" in what else read), what.endswith("raw")
+            do(handles[int(p[3])], *((a, b) if by_raw else (b, a)))
+    for left in list(places):
+        drop(left)
+    out, last = bytearray(), 0
+
+    def put(number):
+        while number > 127:
+            out.append(number & 127 | 128)
+            number >>= 7
+        out.append(number)
+
+    flush()
+    for r in runs:
+        kind = PART_TO_END if r["kind"] == PART and r["end"] else r["kind"]
+        far = r["at"] - last
+        last = r["at"] + r["n"]
+        put(2 * abs(far) + (far < 0))
+        put(8 * r["n"] + kind)
+        put(round(r["bytes"] / 64))
+        if kind == READ:
+            put(2 * r["left"] + bool(r["first"]))
+    print(base64.b64encode(zlib.compress(bytes(out), 9)).decode())
+    count = lambda kind: sum(r["n"] for r in runs if r["kind"] == kind)
+    print(f"{len(runs)} runs, {top} places, blocks read {count(READ)}, written {count(WHOLE)}, in part {count(PART)}, deleted {count(DELETE)}", file=sys.stderr)
+    print(sum(r["bytes"] for r in runs if r["kind"] == READ), sum(r["bytes"] for r in runs if r["kind"] in (WHOLE, PART)), file=sys.stderr)
+
+
+main(sys.argv[1])
