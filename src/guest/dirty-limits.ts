@@ -3,7 +3,19 @@
  * write them in the background, and at last lets whoever makes more of them wait.
  */
 import type { GuestPages } from "./guest-pages.ts";
-import type { DirtyShares } from "./kernel-version.ts";
+
+/** Dirty pages, in percent of the memory that may be dirty. */
+export interface DirtyShares {
+  /** Above it they are written in the background, until no more than `stop` are left. */
+  readonly background: number;
+  readonly stop: number;
+  /** Above it whoever makes more of them waits. */
+  readonly throttle: number;
+  /** Pages that are written at a time. */
+  readonly batch: number;
+  /** They are shares of all memory, of what is free or holds pages of files, or of what is free or inactive. */
+  readonly of: "memory" | "files" | "inactive";
+}
 
 export class DirtyLimits {
   readonly #pages: GuestPages;

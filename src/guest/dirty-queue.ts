@@ -1,4 +1,6 @@
-/** Pages in the order in which they became dirty, with the time: a ring that grows with what is in it. */
+/** Pages in the order in which they became dirty, each at most once, with the time: a ring that grows with what is in it. */
+import { BitSet } from "../core/bit-set.ts";
+
 const FIRST_LENGTH = 64;
 
 export class DirtyQueue {
@@ -6,8 +8,17 @@ export class DirtyQueue {
   #head = 0;
   #page = new Int32Array(FIRST_LENGTH);
   #since = new Float64Array(FIRST_LENGTH);
+  readonly #within: BitSet;
 
+  /** `pages`: how many there may be. */
+  constructor(pages: number) {
+    this.#within = new BitSet(pages);
+  }
+
+  /** One that is here already keeps its place. */
   add(page: number, since: number): void {
+    if (this.#within.has(page)) return;
+    this.#within.add(page);
     if (this.length === this.#page.length) this.#grow();
     const end = (this.#head + this.length++) % this.#page.length;
     this.#page[end] = page;
@@ -22,6 +33,7 @@ export class DirtyQueue {
   /** Take out the page that has been here longest; there must be one. */
   take(): number {
     const page = this.#page[this.#head];
+    this.#within.delete(page);
     this.#head = (this.#head + 1) % this.#page.length;
     this.length--;
     return page;

@@ -34,9 +34,8 @@ export class FileCache implements PageOwner {
   readonly #cache: PageCache;
   /** What is on the disk; a page that nobody has looked at yet gets a content of its own when somebody does. */
   readonly #onDisk: Uint32Array;
-  /** Pages to be written back, each at most once, and which they are. */
-  readonly #toWrite = new DirtyQueue();
-  readonly #queued: BitSet;
+  /** Pages to be written back. */
+  readonly #toWrite: DirtyQueue;
   readonly #limits: DirtyLimits;
   /** Pages that a process maps. */
   readonly #mapped: BitSet;
@@ -61,7 +60,7 @@ export class FileCache implements PageOwner {
     this.#cache = new PageCache(pages, filePages);
     this.#limits = new DirtyLimits(pages, version.dirty);
     this.#onDisk = new Uint32Array(filePages).fill(UNSEEN);
-    this.#queued = new BitSet(filePages);
+    this.#toWrite = new DirtyQueue(filePages);
     this.#mapped = new BitSet(filePages);
     this.#marked = new BitSet(filePages);
   }
@@ -136,10 +135,7 @@ export class FileCache implements PageOwner {
       return;
     }
     this.#cache.markDirty(page);
-    if (!this.#queued.has(page)) {
-      this.#queued.add(page);
-      this.#toWrite.add(page, now);
-    }
+    this.#toWrite.add(page, now);
     if (this.#limits.exceedsThrottle(this.#cache.dirtyCount)) this.writeOldest();
   }
 
@@ -212,7 +208,6 @@ export class FileCache implements PageOwner {
 
   #writeHead(): void {
     const page = this.#toWrite.take();
-    this.#queued.delete(page);
     if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
   }
 

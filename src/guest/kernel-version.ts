@@ -1,4 +1,5 @@
 /** What differs between the guest kernels, as data. */
+import type { DirtyShares } from "./dirty-limits.ts";
 import type { KernelBuild, KernelName, MachineProfile } from "../machine/profile.ts";
 
 export interface KernelVersion {
@@ -70,19 +71,6 @@ export interface KernelVersion {
   readonly startCalls: number;
   /** CPUID instructions of the C library when a program starts. */
   readonly startCpuids: number;
-}
-
-/** Dirty pages, in percent of the memory that may be dirty. */
-export interface DirtyShares {
-  /** Above it they are written in the background, until no more than `stop` are left. */
-  readonly background: number;
-  readonly stop: number;
-  /** Above it whoever makes more of them waits. */
-  readonly throttle: number;
-  /** Pages that are written at a time. */
-  readonly batch: number;
-  /** They are shares of all memory, of what is free or holds pages of files, or of what is free or inactive. */
-  readonly of: "memory" | "files" | "inactive";
 }
 
 /** Where the parts of a process lie, in pages of virtual memory. */

@@ -253,17 +253,17 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** Write file pages back that have been dirty since `before`. Nobody waits for it. */
   writeBack(before: number, now: number): void {
-    if (this.vm.blocked) return;
-    this.#around.host.payer = this.#boot.pending;
-    this.memory.cache.writeBack(before);
-    this.#submitNow(undefined, now);
+    this.#inBackground(now, () => this.memory.cache.writeBack(before));
   }
 
-  /** What its kernel does about pages once a second. */
   secondPassed(now: number): void {
+    this.#inBackground(now, () => this.memory.pages.replacement.secondPassed());
+  }
+
+  #inBackground(now: number, work: () => void): void {
     if (this.vm.blocked) return;
     this.#around.host.payer = this.#boot.pending;
-    this.memory.pages.replacement.secondPassed();
+    work();
     this.#submitNow(undefined, now);
   }
 
@@ -292,7 +292,6 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     else this.callThread(thread.index);
   }
 
-  /** Work of the guest kernel in the background: submit what it has led to at once. */
   #submitNow(waiter: Waiter | undefined, now: number): void {
     const jobs: IoJob[] = [];
     this.#jobs.collect(waiter, waiter, this.#latest, jobs);

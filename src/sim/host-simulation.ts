@@ -213,8 +213,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   /**
-   * What a guest does again and again, from now on; `part` of a period has gone by. Faults of its driver are of the time that is
-   * simulated: until now every driver that was there has done what it was told.
+   * What a guest does again and again, from now on; `part` of a period has gone by. Until now its driver has done what it was told.
    */
   #scheduleGuest(index: number, part: number): void {
     this.#after(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, index);
