@@ -82,6 +82,8 @@ export interface Dbench {
   readonly times?: number;
   /** Of the order in which clients get on. */
   readonly seed?: number;
+  /** User code for 32 KiB, in milliseconds; {@link MS_FOR_32_KIB} by default. */
+  readonly userMs?: number;
   /** Of the machine it runs on. */
   readonly megahertz: number;
   /** Configured memory; a kernel has tables for all of it. */
@@ -94,6 +96,7 @@ export function dbench({
   clients = CLIENTS,
   times = 1,
   seed = 1,
+  userMs = MS_FOR_32_KIB,
   megahertz,
   mib = 256,
   memory,
@@ -117,21 +120,21 @@ export function dbench({
     for (const client of order) {
       const files = ((time % FILE_SETS) * clients + client) * CLIENT_PAGES;
       stream.add(Op.Request, 0, 0, 0);
-      addRuns(stream, files, loadFile, megahertz);
+      addRuns(stream, files, loadFile, (userMs * 1000 * megahertz) / 32_768);
     }
   }
   return { name: "dbench", guest: shape, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 
 /** Of one client, whose files begin with page `files`, until it ends. */
-function addRuns(stream: OperationStreamBuilder, files: number, loadFile: number, megahertz: number): void {
+function addRuns(stream: OperationStreamBuilder, files: number, loadFile: number, cyclesAByte: number): void {
   let loaded = 0;
   RUNS.forEach(({ op, first, pages, how, bytes }, run) => {
     for (; loaded * RUNS.length <= run * LOAD_FILE_PAGES; loaded++) {
       stream.add(Op.ReadFile, loadFile + loaded, 1, 2 * (LOAD_FILE_PAGES - loaded) + (loaded === 0 ? 1 : 0));
     }
     stream.add(op, files + first, pages, how);
-    if (bytes > 0) stream.add(Op.Compute, Math.round((MS_FOR_32_KIB * 1000 * megahertz * bytes) / 32_768));
+    if (bytes > 0) stream.add(Op.Compute, Math.round(cyclesAByte * bytes));
   });
 }
 
