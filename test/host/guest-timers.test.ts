@@ -25,6 +25,17 @@ function idleCycles(vmm: Vmm, seconds: number): number {
   return all - cycles.idle;
 }
 
+/** How often another domain is put on the processor, in so many seconds: one computes, two have no work. */
+function switches(seconds: number): number {
+  const computes = guest(seconds, (stream) => {
+    stream.add(Op.Request, 0, 0, 0);
+    stream.add(Op.Compute, microsecondsToCycles(profile, 4e6));
+  });
+  const guests = [computes, guest(seconds), guest(seconds)];
+  const { cycles } = runHost(xenPv1, ONE_CPU, guests, guests.length * SMALL_GUEST.memoryPages);
+  return cycles["vmm.vcpu-switch"] / primitiveCost(profile, "xen.domain-switch");
+}
+
 describe("timer events", () => {
   it("of Xen 1.x come to a blocked domain fifty times a second, and to one of a later Xen not at all", () => {
     const once = idleCycles({ ...xenPv1, cpu: paravirtual({ timerMs: 1000 }) }, 1);
@@ -36,19 +47,6 @@ describe("timer events", () => {
   });
 
   it("wake all domains of Xen 1.x in the same instant, so that those that are blocked run one after the other", () => {
-    const switches = (seconds: number): number => {
-      const computes = guest(seconds, (stream) => {
-        stream.add(Op.Request, 0, 0, 0);
-        stream.add(Op.Compute, microsecondsToCycles(profile, 4e6));
-      });
-      const { cycles } = runHost(
-        xenPv1,
-        ONE_CPU,
-        [computes, guest(seconds), guest(seconds)],
-        3 * SMALL_GUEST.memoryPages,
-      );
-      return cycles["vmm.vcpu-switch"] / primitiveCost(profile, "xen.domain-switch");
-    };
     // To one, to the other, and back to who computes: three switches, where two timers would make four.
     expect(switches(3) - switches(1)).toBe(2 * 50 * 3);
   });
