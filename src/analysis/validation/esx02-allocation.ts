@@ -131,7 +131,7 @@ const IDLE_TAX: readonly ValidationRow[] = [
     role: "prediction",
     ...eachRun((bench, run) => 100 * (taxed(bench, run, 0).seconds / taxed(bench, run, TAX).seconds - 1)),
     reason:
-      "dbench does what its load file says, but the disk is assumed, and pages are replaced as in later versions of Linux 2.4. By the curve " +
+      "dbench does what its load file says, and pages are replaced as in Linux 2.4.7, but the disk is assumed. By the curve " +
       "of the source's own Figure 2, on another machine, these 179 and 243 MB make 14.8 and 17.5 MB/s, 18 % more, with 40 clients; how many there were in Figure 7 is not said. The simulated curve is flatter (esx02.f2)",
   },
   {
