@@ -127,8 +127,8 @@ export const MENON05: ValidationSet = {
     row05(
       "guest-other-cpu",
       "guest-own-processor",
-      `${UNCHECKED}; it makes dom0 alone take longer for a packet than both domains on one processor: lines of rings, page ` +
-        "structures and locks that move between two caches are not modelled, nor smaller batches",
+      `${UNCHECKED}; it makes dom0 alone take longer for a packet than both domains on one processor: lines of rings, ` +
+        "locks and page structures that move between two caches are counted, some ten a packet at the latency of memory; smaller batches are not modelled, in which each packet would take more of them",
     ),
   ],
 };

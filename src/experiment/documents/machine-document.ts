@@ -148,6 +148,13 @@ export const machineSchema = z
         description:
           "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, whether there are no interrupts while the kernel takes packets (Linux, NAPI), and what a lone packet is delayed (default: 0).",
       }),
+    "interrupt-throttle": z
+      .strictObject({ interval: positiveMicroseconds, "sent-delay": microseconds, source, kind })
+      .optional()
+      .meta({
+        description:
+          "The shortest time between two interrupts of the network interface, for which packets are held back, too, and how long after a packet is sent it wants to say so; without it, it interrupts when it has something to say.",
+      }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
@@ -234,6 +241,8 @@ export interface MachineDescription extends MachineDocument {
 export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb, "kernel-build": kernelBuild } = document;
+  const throttle = document["interrupt-throttle"];
+  const held = interrupts?.held ?? throttle?.interval;
   return {
     name: document.name,
     title: document.title,
@@ -254,9 +263,10 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       megabitsPerSecond: network.rate / MEGA,
       interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
-      ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
+      ...(held === undefined ? {} : { heldUs: held }),
       ...(interrupts?.polled === true && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
+      ...(throttle && { throttle: { intervalUs: throttle.interval, sentDelayUs: throttle["sent-delay"] } }),
     },
     costs: costsOf(document.costs, cpu.frequency),
     kernelPaths: costsOf(document["kernel-paths"], cpu.frequency),

@@ -43,7 +43,7 @@ function tlbNumbers(name: "tlb" | "instruction-tlb", tlb: MachineDocument["tlb"]
 }
 
 function deviceNumbers(
-  { disk, network, "network-interrupts": interrupts }: MachineDocument,
+  { disk, network, "network-interrupts": interrupts, "interrupt-throttle": throttle }: MachineDocument,
   profile: MachineProfile,
 ): readonly SourcedNumber[] {
   return [
@@ -66,6 +66,12 @@ function deviceNumbers(
     ...(interrupts?.delay === undefined
       ? []
       : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),
+    ...(throttle === undefined
+      ? []
+      : [
+          sourced("interrupt-throttle.interval", throttle.interval, "us", throttle),
+          sourced("interrupt-throttle.sent-delay", throttle["sent-delay"], "us", throttle),
+        ]),
   ];
 }
 

@@ -69,7 +69,7 @@ export const TCP: readonly Microbenchmark[] = [
   transfer("nettest", "transmit", 1500),
   {
     name: "netperf-latency",
-    summary: "one byte from process to process, one way, between two equal machines",
+    summary: "one byte from process to process, one way, between two equal machines whose interfaces interrupt at once",
     guest: GUEST,
     warmUpRounds: CALLS,
     rounds: CALLS,
