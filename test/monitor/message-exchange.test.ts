@@ -60,8 +60,3 @@ describe("an exchange of messages", () => {
     expect(exchangeCycles(12_345, 1, XEON)).toBe(12_345);
   });
 });
-
-it("a machine that throttles interrupts holds packets of a stream back for as long at most", () => {
-  expect(WALTERS.network.throttle).toEqual({ intervalUs: 125, sentDelayUs: 66 });
-  expect(WALTERS.network.heldUs).toBe(125);
-});

@@ -136,7 +136,7 @@ export const machineSchema = z
       .meta({ description: "Rate of all interfaces together, and how many there are." }),
     "network-interrupts": z
       .strictObject({
-        packets: count,
+        packets: count.optional(),
         held: positiveMicroseconds.optional(),
         polled: z.boolean().optional(),
         delay: microseconds.optional(),
@@ -153,7 +153,7 @@ export const machineSchema = z
       .optional()
       .meta({
         description:
-          "The shortest time between two interrupts of the network interface, for which packets are held back, too, and how long after a packet is sent it wants to say so; without it, it interrupts when it has something to say.",
+          "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so; without it, network-interrupts says all.",
       }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
@@ -242,7 +242,6 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb, "kernel-build": kernelBuild } = document;
   const throttle = document["interrupt-throttle"];
-  const held = interrupts?.held ?? throttle?.interval;
   return {
     name: document.name,
     title: document.title,
@@ -263,7 +262,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       megabitsPerSecond: network.rate / MEGA,
       interfaces: network.interfaces,
       packetsPerInterrupt: interrupts?.packets ?? 1,
-      ...(held === undefined ? {} : { heldUs: held }),
+      ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
       ...(interrupts?.polled === true && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
       ...(throttle && { throttle: { intervalUs: throttle.interval, sentDelayUs: throttle["sent-delay"] } }),

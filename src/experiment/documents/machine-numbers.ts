@@ -59,7 +59,7 @@ function deviceNumbers(
     ...(network === undefined || network.interfaces === 1
       ? []
       : [sourced("network.interfaces", network.interfaces, "interfaces", network)]),
-    ...(interrupts === undefined
+    ...(interrupts?.packets === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
     ...(interrupts?.held === undefined ? [] : [sourced("network-interrupts.held", interrupts.held, "us", interrupts)]),
