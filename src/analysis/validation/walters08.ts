@@ -19,8 +19,8 @@ const WAKING =
   "of memory), and the interfaces, which interrupt every 125 us at most, hold it back by another 53 us. Leaving HLT has no price by itself: on bare metal it is in the time of the " +
   "network, here it comes three times";
 const HALTED =
-  "four world switches, two interrupts with 18 accesses to devices, the emulation of a packet and its copies, select() and the wake-up of the VMApp take 34 us more than natively " +
-  "each way, 61 us in all, and the interfaces, which interrupt every 125 us at most, hold that back by as much. What takes another 118 us and more is not known: select() waits for no " +
+  "four world switches, two interrupts with 18 accesses to devices, the emulation of a packet and its copies, select() and the wake-up of the VMApp take 29 us more than natively " +
+  "each way, 56 us in all, and the interfaces, which interrupt every 125 us at most, hold that back by as much. What takes another 127 us and more is not known: select() waits for no " +
   "tick of the clock (Sugerman 2001, section 3.5), and the host has a processor to spare";
 const ASSUMED =
   "the source gives the worst of many file sizes; assumed: all files are in memory (from disk Xen costs next to nothing, and a guest whose memory files of 512 MB do not fit loses nearly all), " +
