@@ -13,7 +13,7 @@
 import { cause } from "../../core/ledger.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import {
-  flagWritesOf,
+  type FlagWrites,
   GUEST_KERNEL,
   type KernelPath,
   type KernelPathName,
@@ -24,6 +24,7 @@ import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import { hostCall, hostSignal, hostSwitch } from "../host-calls.ts";
+import { MASK_CALLS_OF_INTERRUPT, MASK_CALLS_OF_SIGNAL } from "../sigio.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 
@@ -55,22 +56,28 @@ const EXCEPTION_WAY: Way = { stops: 1, switches: 1, calls: 2 };
 /** SETREGS, SETFPXREGS, SYSCALL, wait4. */
 const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
 /**
- * Host calls for one write of the interrupt flag: local_irq_save and local_irq_restore are set_signals, which unblocks some
- * signals and blocks others (include/asm-um/system-generic.h, arch/um/kernel/signal_user.c). The few cli and sti that stand
- * by themselves take one.
+ * Host calls for the signal mask, by what writes the interrupt flag on IA-32: cli and sti block or unblock signals, one call
+ * each. What saves the flag before it clears it asks for the mask first, and what restores it unblocks some signals and blocks
+ * the others, two calls each (include/asm-um/system-generic.h, arch/um/kernel/signal_user.c).
  */
-const CALLS_PER_FLAG_WRITE = 2;
-/**
- * Those of an interrupt. The handlers of the devices do without sti before them (SA_INTERRUPT); there are the cli after them
- * and, of do_softirq, local_irq_save, sti, cli and local_irq_restore (arch/um/kernel/irq.c, kernel/softirq.c).
- */
-const CALLS_PER_INTERRUPT = 7;
+function maskCallsOf({ cli, sti, popf }: FlagWrites): number {
+  const saved = popf;
+  return 2 * saved + 2 * popf + (cli - saved) + sti;
+}
+/** The first instructions of a fault's handler, which set the flag on IA-32 (arch/i386/mm/fault.c), have no like in arch/um. */
+const NO_STI = -1;
 /**
  * Calls of a path besides: the floating-point registers of a signal's frame, there and back (skas/sys-i386/sigcontext.c). A copy
  * from or to a process asks the host for nothing, nor does a switch of the guest kernel's threads: setjmp and longjmp leave the
  * signal mask alone. That they keep it (sigsetjmp) is a change of 2004.
  */
-const OTHER_CALLS: Partial<Readonly<Record<KernelPathName, number>>> = { "signal-handle": 2, "protection-fault": 2 };
+const OTHER_CALLS: Partial<Readonly<Record<KernelPathName, number>>> = {
+  "signal-handle": 2,
+  "protection-fault": 2 + NO_STI,
+  "page-fault": NO_STI,
+  "copy-on-write": NO_STI,
+  "file-fault": NO_STI,
+};
 
 class ProcessTracing implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -90,9 +97,7 @@ class ProcessTracing implements VirtualCpu {
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, () => 0);
     this.#maskCalls = Object.values(kernelPaths(profile)).map((path) =>
-      path.name === "interrupt"
-        ? CALLS_PER_INTERRUPT
-        : CALLS_PER_FLAG_WRITE * flagWritesOf(path) + (OTHER_CALLS[path.name] ?? 0),
+      path.name === "interrupt" ? MASK_CALLS_OF_INTERRUPT : maskCallsOf(path) + (OTHER_CALLS[path.name] ?? 0),
     );
   }
 
@@ -107,8 +112,7 @@ class ProcessTracing implements VirtualCpu {
     } else {
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
       this.#meter.spend(SIGNAL, this.#costs.signal);
-      // sig_handler_common_skas lets SIGUSR1 through again.
-      this.#meter.spend(SIGNAL_MASK, this.#costs.call);
+      this.#meter.spendMany(SIGNAL_MASK, MASK_CALLS_OF_SIGNAL, this.#costs.call);
     }
   }
 
