@@ -14,5 +14,6 @@ export const MASK_CALLS_OF_SIGNAL = 1;
 export const MASK_CALLS_OF_INTERRUPT = 7;
 /** Polls of a signal that finds one file. */
 export const POLLS = 2;
-/** Host calls to put a file back: irq_lock and irq_unlock (the signal mask, two each), and isatty. */
-export const REACTIVATE_CALLS = 5;
+/** Host calls to put a file back: irq_lock and irq_unlock change the signal mask; isatty. */
+export const MASK_CALLS_TO_REACTIVATE = 4;
+export const CALLS_TO_REACTIVATE = 1;

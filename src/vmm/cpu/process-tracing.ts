@@ -12,18 +12,12 @@
  */
 import { cause } from "../../core/ledger.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
-import {
-  type FlagWrites,
-  GUEST_KERNEL,
-  type KernelPath,
-  type KernelPathName,
-  kernelPaths,
-} from "../../guest/kernel-paths.ts";
+import { GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostSignal, hostSwitch } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostSignal, hostSwitch } from "../host-calls.ts";
 import { MASK_CALLS_OF_INTERRUPT, MASK_CALLS_OF_SIGNAL } from "../sigio.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
@@ -47,6 +41,8 @@ interface Way {
   readonly calls: number;
 }
 
+type PathNumbers = Partial<Readonly<Record<KernelPathName, number>>>;
+
 /** GETREGS, GETFPXREGS, POKEUSR, SYSCALL, wait4: up to the second stop, that at the end of getpid. */
 const SYSTEM_CALL_WAY: Way = { stops: 2, switches: 3, calls: 5 };
 /** GETREGS, GETFPXREGS, FAULTINFO. */
@@ -60,24 +56,19 @@ const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
  * each. What saves the flag before it clears it asks for the mask first, and what restores it unblocks some signals and blocks
  * the others, two calls each (include/asm-um/system-generic.h, arch/um/kernel/signal_user.c).
  */
-function maskCallsOf({ cli, sti, popf }: FlagWrites): number {
+function maskCallsOf({ name, cli, sti, popf }: KernelPath): number {
+  if (name === "interrupt") return MASK_CALLS_OF_INTERRUPT;
   const saved = popf;
-  return 2 * saved + 2 * popf + (cli - saved) + sti;
+  return 2 * saved + 2 * popf + (cli - saved) + sti - (FAULT_STI[name] ?? 0);
 }
-/** The first instructions of a fault's handler, which set the flag on IA-32 (arch/i386/mm/fault.c), have no like in arch/um. */
-const NO_STI = -1;
+/** Faults, whose handlers begin with sti on IA-32 (arch/i386/mm/fault.c). There is no like of it in arch/um. */
+const FAULT_STI: PathNumbers = { "page-fault": 1, "copy-on-write": 1, "file-fault": 1, "protection-fault": 1 };
 /**
  * Calls of a path besides: the floating-point registers of a signal's frame, there and back (skas/sys-i386/sigcontext.c). A copy
  * from or to a process asks the host for nothing, nor does a switch of the guest kernel's threads: setjmp and longjmp leave the
  * signal mask alone. That they keep it (sigsetjmp) is a change of 2004.
  */
-const OTHER_CALLS: Partial<Readonly<Record<KernelPathName, number>>> = {
-  "signal-handle": 2,
-  "protection-fault": 2 + NO_STI,
-  "page-fault": NO_STI,
-  "copy-on-write": NO_STI,
-  "file-fault": NO_STI,
-};
+const PTRACE_CALLS: PathNumbers = { "signal-handle": 2, "protection-fault": 2 };
 
 class ProcessTracing implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -86,8 +77,9 @@ class ProcessTracing implements VirtualCpu {
   readonly #tlb: Tlb;
   readonly #costs: ReturnType<typeof processCosts>;
   readonly #pathCycles: readonly number[];
-  /** Host calls for the signal mask, by number of path. */
+  /** Host calls for the signal mask, and for the registers of the traced process, by number of path. */
   readonly #maskCalls: readonly number[];
+  readonly #ptraceCalls: readonly number[];
 
   constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
@@ -96,9 +88,9 @@ class ProcessTracing implements VirtualCpu {
     this.#tlb = tlb;
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, () => 0);
-    this.#maskCalls = Object.values(kernelPaths(profile)).map((path) =>
-      path.name === "interrupt" ? MASK_CALLS_OF_INTERRUPT : maskCallsOf(path) + (OTHER_CALLS[path.name] ?? 0),
-    );
+    const paths = Object.values(kernelPaths(profile));
+    this.#maskCalls = paths.map(maskCallsOf);
+    this.#ptraceCalls = paths.map(({ name }) => PTRACE_CALLS[name] ?? 0);
   }
 
   enterKernel(entry: KernelEntry): void {
@@ -112,7 +104,7 @@ class ProcessTracing implements VirtualCpu {
     } else {
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
       this.#meter.spend(SIGNAL, this.#costs.signal);
-      this.#meter.spendMany(SIGNAL_MASK, MASK_CALLS_OF_SIGNAL, this.#costs.call);
+      this.#meter.spendMany(SIGNAL_MASK, MASK_CALLS_OF_SIGNAL, this.#costs.maskCall);
     }
   }
 
@@ -143,8 +135,10 @@ class ProcessTracing implements VirtualCpu {
     if (times === 0) return;
     this.#kernelPages?.run(path, times);
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
-    const calls = times * this.#maskCalls[path.id];
-    if (calls > 0) this.#meter.spendMany(SIGNAL_MASK, calls, this.#costs.call);
+    const maskCalls = times * this.#maskCalls[path.id];
+    if (maskCalls > 0) this.#meter.spendMany(SIGNAL_MASK, maskCalls, this.#costs.maskCall);
+    const ptraceCalls = times * this.#ptraceCalls[path.id];
+    if (ptraceCalls > 0) this.#meter.spendMany(PTRACE, ptraceCalls, this.#costs.call);
   }
 
   enter(reason: EntryReason): void {
@@ -167,6 +161,7 @@ function processCosts(profile: MachineProfile) {
     trap: primitiveCost(profile, "hardware.trap"),
     stop: primitiveCost(profile, "uml.stop"),
     call: hostCall(profile),
+    maskCall: hostMaskCall(profile),
     switch: hostSwitch(profile),
     signal: hostSignal(profile),
   };

@@ -14,9 +14,15 @@ import type { Meter } from "../../machine/meter.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
-import { MASK_CALLS_OF_INTERRUPT, MASK_CALLS_OF_SIGNAL, POLLS, REACTIVATE_CALLS } from "../sigio.ts";
+import {
+  CALLS_TO_REACTIVATE,
+  MASK_CALLS_OF_INTERRUPT,
+  MASK_CALLS_OF_SIGNAL,
+  MASK_CALLS_TO_REACTIVATE,
+  POLLS,
+} from "../sigio.ts";
 
 const PIPE = cause("io.ubd.pipe");
 const SWITCH = cause("io.ubd.switch");
@@ -89,8 +95,11 @@ function diskCosts(profile: MachineProfile) {
       nativeCycles(paths["disk-driver"], profile) +
       nativeCycles(paths.interrupt, profile) +
       register,
-    handler: POLLS * hostPoll(profile) + REACTIVATE_CALLS * hostCall(profile),
-    signal: hostSignal(profile) + (MASK_CALLS_OF_SIGNAL + MASK_CALLS_OF_INTERRUPT) * hostCall(profile),
+    handler:
+      POLLS * hostPoll(profile) +
+      MASK_CALLS_TO_REACTIVATE * hostMaskCall(profile) +
+      CALLS_TO_REACTIVATE * hostCall(profile),
+    signal: hostSignal(profile) + (MASK_CALLS_OF_SIGNAL + MASK_CALLS_OF_INTERRUPT) * hostMaskCall(profile),
   };
 }
 
