@@ -181,11 +181,13 @@ export class GuestOperations {
   }
 
   #readFile(first: number, pages: number): void {
+    this.pending.addVector(this.#prices.byOp[Op.ReadFile]);
     this.pending.addVector(this.#prices.readFilePage, pages);
     for (let page = first; page < first + pages; page++) this.#memory.cache.read(page);
   }
 
   #writeFile(first: number, pages: number, sync: boolean, now: number): void {
+    this.pending.addVector(this.#prices.byOp[Op.WriteFile]);
     this.pending.addVector(this.#prices.writeFilePage, pages);
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now);
