@@ -11,6 +11,7 @@ import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages
 import type { KernelVersion } from "./kernel-version.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { PageCache } from "./page-cache.ts";
+import type { SettledPages } from "./settled-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
@@ -26,6 +27,7 @@ export class FileCache implements PageOwner {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
+  readonly #settled: SettledPages;
   readonly #ids: ContentIds;
   readonly #version: KernelVersion;
   /** Pages that the image behind all guests has. */
@@ -46,6 +48,7 @@ export class FileCache implements PageOwner {
     pages: GuestPages,
     physical: PhysicalMemory,
     requests: DiskRequests,
+    settled: SettledPages,
     ids: ContentIds,
     { filePages, imagePages = 0 }: Pick<GuestShape, "filePages" | "imagePages">,
     version: KernelVersion,
@@ -55,6 +58,7 @@ export class FileCache implements PageOwner {
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
+    this.#settled = settled;
     this.#ids = ids;
     this.#cache = new PageCache(pages, filePages);
     this.#limits = new DirtyLimits(pages, version.dirty);
@@ -76,6 +80,22 @@ export class FileCache implements PageOwner {
     return this.#physical.read(ppn);
   }
 
+  /** The same, whatever the page holds. */
+  touch(page: number): void {
+    if (this.#settled.hasFile(page)) return;
+    let ppn = this.#cache.find(page);
+    if (ppn === NONE) {
+      this.misses++;
+      ppn = this.#readIn(page);
+      if (ppn === NONE) return;
+      this.#pages.replacement.useByCall(ppn);
+    }
+    if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
+    // It may unsettle the page again.
+    this.#physical.touch(ppn);
+    if (!this.#physical.isSettled(ppn)) this.#settled.deleteFile(page);
+  }
+
   /**
    * Content of a page of a file that a process has mapped from page `from` to page `to`, as program text or as data, and
    * uses now.
@@ -87,6 +107,11 @@ export class FileCache implements PageOwner {
     if (ppn === NONE) return this.#stored(page);
     this.#use(ppn, text);
     return this.#physical.read(ppn);
+  }
+
+  /** Another {@link touch} would change nothing. */
+  isSettled(page: number): boolean {
+    return this.#settled.hasFile(page);
   }
 
   /** PPN of a file page, or -1; that is no use of it. */

@@ -15,6 +15,7 @@ import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import { HotAddedMemory } from "./hot-added-memory.ts";
+import { SettledPages } from "./settled-pages.ts";
 import { KERNEL_VERSIONS, type KernelVersion } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
@@ -45,9 +46,19 @@ export class GuestMemory {
     const groups = shape.processes + (shape.endedGroups ?? 0);
     const logicalPages = groups * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
+    const settled = new SettledPages(logicalPages, shape.filePages);
+    this.pages.settled = settled;
     const swapCache = kernel !== "linux-2.4";
-    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
-    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, version);
+    this.anonymous = new AnonymousMemory(
+      this.pages,
+      physical,
+      this.requests,
+      settled,
+      logicalPages,
+      shape.swapPages,
+      swapCache,
+    );
+    this.cache = new FileCache(this.pages, physical, this.requests, settled, ids, shape, version);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);

@@ -12,6 +12,8 @@ export interface PhysicalMemory {
   read(ppn: number): number;
   /** A page is read, whatever it holds. */
   touch(ppn: number): void;
+  /** A read of the page changes nothing, until GuestPages.unsettle() says that it may. */
+  isSettled(ppn: number): boolean;
   write(ppn: number, content: number): void;
   /** The same for a page on its way to the guest's disk, or as it comes from there. */
   readForDisk(ppn: number): number;

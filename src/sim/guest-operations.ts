@@ -138,13 +138,14 @@ export class GuestOperations {
     this.pending.addVector(this.#prices.touch);
     this.pending.add(GUEST_USER, b[at] >>> 1);
     const write = (b[at] & 1) === 1;
+    const { anonymous } = this.#memory;
+    if (!write && thread.depth === 0 && anonymous.isSettled(this.#pages.logicalPage(thread, page))) return;
     const filePage = this.#pages.filePage(thread, page);
     if (filePage >= 0) {
       const first = this.#pages.mapFilePage(thread, page);
       this.#touchFile(filePage, this.#pages.fileEnd(thread, page), first, write ? this.#contentId(c[at]) : 0, now);
       return;
     }
-    const { anonymous } = this.#memory;
     const { swapFaults, demandZeroFaults } = anonymous;
     const fault = this.#pages.access(thread, page, write);
     if (write) anonymous.write(this.#pages.logical, this.#contentId(c[at]));
@@ -182,7 +183,7 @@ export class GuestOperations {
 
   #readFile(first: number, pages: number): void {
     this.pending.addVector(this.#prices.readFilePage, pages);
-    for (let page = first; page < first + pages; page++) this.#memory.cache.read(page);
+    for (let page = first; page < first + pages; page++) this.#memory.cache.touch(page);
   }
 
   #writeFile(first: number, pages: number, sync: boolean, now: number): void {

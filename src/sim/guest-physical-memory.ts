@@ -43,6 +43,10 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     if (this.#building === undefined) this.#host.touch(this.#vm, ppn);
   }
 
+  isSettled(ppn: number): boolean {
+    return this.#building === undefined && this.#vm.isSettled(ppn);
+  }
+
   write(ppn: number, content: number): void {
     if (this.#building === undefined) this.#host.write(this.#vm, ppn, content);
     else this.#building[ppn] = content;

@@ -11,6 +11,7 @@ import type { ProcessPages } from "./process-pages.ts";
 
 /** Most operations looked at: about as many as there are lines that a processor fetches from memory at once. */
 const MOST = 32;
+const NONE = -1;
 /** PPNs of the look in hand: of pages that are read, and of pages that are written. */
 const reads = new Int32Array(MOST);
 const writes = new Int32Array(MOST);
@@ -48,10 +49,17 @@ export class LookAhead {
     let read = 0;
     let written = 0;
     for (let i = from; i < end; i++) {
-      const page = a[i];
-      const ppn = op[i] === Op.Touch ? anonymous.ppnOf((first + page) | 0) : cache.ppnOf(page);
+      if (op[i] === Op.ReadFile) {
+        const ppn = cache.isSettled(a[i]) ? NONE : cache.ppnOf(a[i]);
+        if (ppn >= 0) reads[read++] = ppn;
+        continue;
+      }
+      const page = (first + a[i]) | 0;
+      const isWrite = (b[i] & 1) === 1;
+      if (!isWrite && anonymous.isSettled(page)) continue;
+      const ppn = anonymous.ppnOf(page);
       if (ppn < 0) continue;
-      if (op[i] === Op.Touch && (b[i] & 1) === 1) writes[written++] = ppn;
+      if (isWrite) writes[written++] = ppn;
       else reads[read++] = ppn;
     }
     return this.#memory.lookAhead(reads, read, false) ^ this.#memory.lookAhead(writes, written, true);

@@ -184,6 +184,7 @@ export class HostMemory extends MemoryRoles {
   /** Take the frame away from a mapped page; the caller says where the page is now. */
   unmap(vm: VmMemory, ppn: number): void {
     this.#leave(vm, ppn);
+    vm.reads?.unsettle(ppn);
     vm.backing[ppn] = UNBACKED;
     vm.mapped--;
     const copy = this.slots.takeCopy(vm, ppn);

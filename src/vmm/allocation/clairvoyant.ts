@@ -163,7 +163,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
         this.#leave(page, vm.backing[ppn]);
       }
       if (nextUse < 0 || this.#memory.pinned.is(vm, ppn)) this.#touched[kept++] = page;
-      else vm.marks.add(ppn, Mark.Sampled);
+      else vm.mark(ppn, Mark.Sampled);
     }
     this.#count = kept;
   }

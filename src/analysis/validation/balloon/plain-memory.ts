@@ -19,6 +19,10 @@ export class PlainMemory implements PhysicalMemory {
 
   touch(): void {}
 
+  isSettled(): boolean {
+    return true;
+  }
+
   write(ppn: number, content: number): void {
     this.#contents[ppn] = content;
   }
