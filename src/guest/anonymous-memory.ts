@@ -118,13 +118,13 @@ export class AnonymousMemory implements PageOwner {
     }
   }
 
-  /** Another {@link touch} would change nothing. */
-  isSettled(page: number): boolean {
-    return this.#settled.has(page);
-  }
-
   /** False: the guest is out of memory and swap, and the write is lost with the process. */
   write(page: number, content: number): boolean {
+    const place = this.#place[page];
+    if (this.#settled.has(page) && (place & ENTRY_MASK) === Entry.Writable) {
+      this.#physical.writeSettled(place >> ENTRY_BITS, content);
+      return true;
+    }
     const ppn = this.#present(page, true);
     if (ppn === NONE) return false;
     this.#physical.write(ppn, content);

@@ -70,28 +70,18 @@ export class FileCache implements PageOwner {
 
   /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
   read(page: number): number {
-    const cached = this.#cache.find(page);
-    if (cached !== NONE) return this.#physical.read(cached);
-    this.misses++;
-    const ppn = this.#readIn(page);
+    const ppn = this.#useByCall(page);
     // Without a page to cache it in, the data goes straight to the reader.
-    if (ppn === NONE) return this.#stored(page);
-    this.#pages.replacement.useByCall(ppn);
-    return this.#physical.read(ppn);
+    return ppn === NONE ? this.#stored(page) : this.#physical.read(ppn);
   }
 
   /** The same, whatever the page holds. */
   touch(page: number): void {
     if (this.#settled.hasFile(page)) return;
-    let ppn = this.#cache.find(page);
-    if (ppn === NONE) {
-      this.misses++;
-      ppn = this.#readIn(page);
-      if (ppn === NONE) return;
-      this.#pages.replacement.useByCall(ppn);
-    }
+    const ppn = this.#useByCall(page);
+    if (ppn === NONE) return;
     if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
-    // It may unsettle the page again.
+    // The VMM may unsettle the page again.
     this.#physical.touch(ppn);
     if (!this.#physical.isSettled(ppn)) this.#settled.deleteFile(page);
   }
@@ -107,11 +97,6 @@ export class FileCache implements PageOwner {
     if (ppn === NONE) return this.#stored(page);
     this.#use(ppn, text);
     return this.#physical.read(ppn);
-  }
-
-  /** Another {@link touch} would change nothing. */
-  isSettled(page: number): boolean {
-    return this.#settled.hasFile(page);
   }
 
   /** PPN of a file page, or -1; that is no use of it. */
@@ -218,6 +203,16 @@ export class FileCache implements PageOwner {
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
+  }
+
+  /** PPN of a page, which is read if it has to be; -1: there is no memory for it. */
+  #useByCall(page: number): number {
+    const cached = this.#cache.find(page);
+    if (cached !== NONE) return cached;
+    this.misses++;
+    const ppn = this.#readIn(page);
+    if (ppn !== NONE) this.#pages.replacement.useByCall(ppn);
+    return ppn;
   }
 
   #writeHead(): void {

@@ -27,6 +27,7 @@ export class GuestMemory {
   readonly hotAdded: HotAddedMemory;
   /** Disk requests that memory operations have led to since they were last cleared. */
   readonly requests = new DiskRequests();
+  readonly settled: SettledPages;
   readonly #physical: PhysicalMemory;
 
   /**
@@ -46,19 +47,19 @@ export class GuestMemory {
     const groups = shape.processes + (shape.endedGroups ?? 0);
     const logicalPages = groups * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
-    const settled = new SettledPages(logicalPages, shape.filePages);
-    this.pages.settled = settled;
+    this.settled = new SettledPages(logicalPages, shape.filePages);
+    this.pages.settled = this.settled;
     const swapCache = kernel !== "linux-2.4";
     this.anonymous = new AnonymousMemory(
       this.pages,
       physical,
       this.requests,
-      settled,
+      this.settled,
       logicalPages,
       shape.swapPages,
       swapCache,
     );
-    this.cache = new FileCache(this.pages, physical, this.requests, settled, ids, shape, version);
+    this.cache = new FileCache(this.pages, physical, this.requests, this.settled, ids, shape, version);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);
@@ -66,10 +67,11 @@ export class GuestMemory {
 
   /** Look at the first `count` of `ppns`, see {@link PhysicalMemory.lookAhead}. */
   lookAhead(ppns: Int32Array, count: number, written: boolean): number {
+    if (written) return this.#physical.lookAhead(ppns, count, true);
     const { flags } = this.pages.descriptors;
     let seen = 0;
     for (let i = 0; i < count; i++) seen ^= flags[ppns[i]];
-    return seen ^ this.#physical.lookAhead(ppns, count, written);
+    return seen ^ this.#physical.lookAhead(ppns, count, false);
   }
 
   /**

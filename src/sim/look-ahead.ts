@@ -12,7 +12,7 @@ import type { ProcessPages } from "./process-pages.ts";
 /** Most operations looked at: about as many as there are lines that a processor fetches from memory at once. */
 const MOST = 32;
 const NONE = -1;
-/** PPNs of the look in hand: of pages that are read, and of pages that are written. */
+/** PPNs of the look in hand: of pages that are not settled, and of settled ones that are written. */
 const reads = new Int32Array(MOST);
 const writes = new Int32Array(MOST);
 
@@ -45,21 +45,22 @@ export class LookAhead {
   /** `first`: logical page that is page 0 of the process. */
   #look(first: number, from: number, end: number): number {
     const { op, a, b } = this.#stream;
-    const { anonymous, cache } = this.#memory;
+    const { anonymous, cache, settled } = this.#memory;
     let read = 0;
     let written = 0;
     for (let i = from; i < end; i++) {
       if (op[i] === Op.ReadFile) {
-        const ppn = cache.isSettled(a[i]) ? NONE : cache.ppnOf(a[i]);
+        const ppn = settled.hasFile(a[i]) ? NONE : cache.ppnOf(a[i]);
         if (ppn >= 0) reads[read++] = ppn;
         continue;
       }
       const page = (first + a[i]) | 0;
       const isWrite = (b[i] & 1) === 1;
-      if (!isWrite && anonymous.isSettled(page)) continue;
+      const isSettled = settled.has(page);
+      if (isSettled && !isWrite) continue;
       const ppn = anonymous.ppnOf(page);
       if (ppn < 0) continue;
-      if (isWrite) writes[written++] = ppn;
+      if (isSettled) writes[written++] = ppn;
       else reads[read++] = ppn;
     }
     return this.#memory.lookAhead(reads, read, false) ^ this.#memory.lookAhead(writes, written, true);

@@ -178,7 +178,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     const { frames } = this.#memory;
     if (frames.isPrivate(mpn)) frames.markShared(mpn);
     frames.addReference(mpn);
-    this.#memory.releaseSlot(vm, slotCode(vm.backing[ppn]));
+    this.#memory.slots.releaseOf(vm, slotCode(vm.backing[ppn]));
     vm.backing[ppn] = mpn;
     vm.mapped++;
   }

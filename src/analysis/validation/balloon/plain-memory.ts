@@ -27,6 +27,10 @@ export class PlainMemory implements PhysicalMemory {
     this.#contents[ppn] = content;
   }
 
+  writeSettled(ppn: number, content: number): void {
+    this.write(ppn, content);
+  }
+
   readForDisk(ppn: number): number {
     return this.read(ppn);
   }
