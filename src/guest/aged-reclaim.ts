@@ -44,6 +44,7 @@ export class AgedReclaim implements Replacement {
     this.inactive = new PageList(pages.descriptors);
     this.clean = new PageList(pages.descriptors);
     this.anonymous = new TwoListReplacement(pages.descriptors);
+    this.anonymous.forgets = (page) => pages.unsettle(page);
     this.#age = new Uint8Array(pages.total);
     this.#cacheFloor = Math.ceil(pages.total * CACHE_FLOOR_FRACTION);
   }
@@ -96,11 +97,20 @@ export class AgedReclaim implements Replacement {
     this.use(ppn);
   }
 
+  isKnownUsed(ppn: number): boolean {
+    return (this.#pages.descriptors.flags[ppn] & REFERENCED) !== 0;
+  }
+
+  isKnownToCalls(ppn: number): boolean {
+    return this.isKnownUsed(ppn);
+  }
+
   /** generic_file_write and drop_behind, mm/filemap.c: deactivate_page. */
   passBy(ppn: number): void {
     const { flags } = this.#pages.descriptors;
     this.#age[ppn] = 0;
     flags[ppn] &= ~REFERENCED;
+    this.#pages.unsettle(ppn);
     if ((flags[ppn] & ACTIVE) !== 0) this.#move(ppn, this.inactive, 0);
   }
 
@@ -181,6 +191,7 @@ export class AgedReclaim implements Replacement {
       const ppn = this.active.head;
       if ((flags[ppn] & REFERENCED) !== 0) {
         flags[ppn] &= ~REFERENCED;
+        this.#pages.unsettle(ppn);
         this.#age[ppn] = Math.min(GREATEST_AGE, (this.#age[ppn] || FIRST_AGE) + AGE_STEP);
       } else this.#age[ppn] >>= 1;
       const stays = this.#age[ppn] > 0;

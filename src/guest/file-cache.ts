@@ -11,6 +11,7 @@ import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages
 import type { KernelVersion } from "./kernel-version.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { PageCache } from "./page-cache.ts";
+import type { SettledPages } from "./settled-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import { SequentialReads } from "./sequential-reads.ts";
 
@@ -27,6 +28,7 @@ export class FileCache implements PageOwner {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
+  readonly #settled: SettledPages;
   readonly #ids: ContentIds;
   readonly #version: KernelVersion;
   /** Pages that the image behind all guests has. */
@@ -47,6 +49,7 @@ export class FileCache implements PageOwner {
     pages: GuestPages,
     physical: PhysicalMemory,
     requests: DiskRequests,
+    settled: SettledPages,
     ids: ContentIds,
     { filePages, imagePages = 0 }: Pick<GuestShape, "filePages" | "imagePages">,
     version: KernelVersion,
@@ -56,6 +59,7 @@ export class FileCache implements PageOwner {
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
+    this.#settled = settled;
     this.#ids = ids;
     this.#cache = new PageCache(pages, filePages);
     this.#limits = new DirtyLimits(pages, version.dirty);
@@ -70,19 +74,20 @@ export class FileCache implements PageOwner {
    * ends up to which it may be read ahead; `opened`: the file has just been opened, and is read from its beginning.
    */
   read(page: number, end = page + 1, opened = false): number {
-    const cached = this.#cache.find(page);
-    if (cached !== NONE) {
-      const window = this.#sequential.goesOn(page);
-      if (window !== undefined) this.#readBehind(cached, page, window.from, Math.min(end, window.to));
-      return this.#physical.read(cached);
-    }
-    this.misses++;
-    const ppn = this.#readIn(page);
+    const ppn = this.#useByCall(page, end, opened);
     // Without a page to cache it in, the data goes straight to the reader.
-    if (ppn === NONE) return this.#stored(page);
-    if (!this.#version.agesPages) this.#pages.replacement.useByCall(ppn);
-    if (end > page + 1) this.#readBehind(ppn, page, page + 1, Math.min(end, this.#sequential.begins(page, opened)));
-    return this.#physical.read(ppn);
+    return ppn === NONE ? this.#stored(page) : this.#physical.read(ppn);
+  }
+
+  /** The same, whatever the page holds. */
+  touch(page: number, end = page + 1, opened = false): void {
+    if (end === page + 1 && this.#settled.hasFile(page)) return;
+    const ppn = this.#useByCall(page, end, opened);
+    if (ppn === NONE) return;
+    if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
+    // The VMM may unsettle the page again.
+    this.#physical.touch(ppn);
+    if (!this.#physical.isSettled(ppn)) this.#settled.deleteFile(page);
   }
 
   /**
@@ -204,6 +209,22 @@ export class FileCache implements PageOwner {
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
+  }
+
+  /** PPN of a page, which is read if it has to be; -1: there is no memory for it. */
+  #useByCall(page: number, end: number, opened: boolean): number {
+    const cached = this.#cache.find(page);
+    if (cached !== NONE) {
+      const window = this.#sequential.goesOn(page);
+      if (window !== undefined) this.#readBehind(cached, page, window.from, Math.min(end, window.to));
+      return cached;
+    }
+    this.misses++;
+    const ppn = this.#readIn(page);
+    if (ppn === NONE) return NONE;
+    if (!this.#version.agesPages) this.#pages.replacement.useByCall(ppn);
+    if (end > page + 1) this.#readBehind(ppn, page, page + 1, Math.min(end, this.#sequential.begins(page, opened)));
+    return ppn;
   }
 
   #writeHead(): void {

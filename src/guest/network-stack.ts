@@ -59,7 +59,9 @@ export class NetworkStack {
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
       // The interface has held acknowledgements back for long enough.
-      if (meter.now - heldSince >= network.heldCycles) unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
+      if (unacknowledged >= PACKETS_PER_ACKNOWLEDGEMENT && network.interrupts(meter.now, heldSince)) {
+        unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
+      }
       const waiting = unacknowledged + Math.ceil(size / payload);
       if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT || waiting >= perInterrupt) heldSince = meter.now;
       unacknowledged = this.#takeAcknowledgements(waiting, network.packetsPerInterrupt);
@@ -114,9 +116,9 @@ export class NetworkStack {
     const from = stream
       ? asked - network.wireCycles(SOCKET_BUFFER)
       : Math.max(asked, this.#handedOver) + network.delayCycles;
-    const together = stream ? network.packetsHeld(payload, networkPath.sendsTogether) : 1;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
+      const together = stream ? network.packetsHeld(payload, meter.now, networkPath.sendsTogether) : 1;
       const size = Math.min(left, payload * together);
       unacknowledged = this.#packetsArrive(from, size, payload, unacknowledged);
       left -= size;

@@ -1,4 +1,5 @@
 /** A full-duplex Ethernet link: packets occupy the wire one after the other, per direction. */
+import { type InterruptThrottle, interruptThrottle } from "./interrupt-throttle.ts";
 import { type InterruptModeration, type KernelName, type MachineProfile, microsecondsToCycles } from "./profile.ts";
 
 /** Bytes of a maximum-size packet, IP and TCP headers included (RFC 894). */
@@ -34,13 +35,14 @@ export class NetworkLink {
   busyReceive = 0;
   /** Network interfaces that share the traffic. */
   readonly interfaces: number;
-  /** Packets that share one interrupt, at most. */
+  /** Packets that share one interrupt, at most; infinite where only its time counts. */
   readonly packetsPerInterrupt: number;
   /** Longest that the first of them waits for the others; infinite where only their number counts. */
   readonly heldCycles: number;
   /** What a lone packet takes on top of its time on the wire: the network, and the interface until it interrupts. */
   readonly delayCycles: number;
   readonly #polled: boolean;
+  readonly #throttle: InterruptThrottle | undefined;
   readonly #cyclesPerByte: number;
   readonly #queuePackets: number;
   #transmitFree = 0;
@@ -51,7 +53,8 @@ export class NetworkLink {
     const { packetsPerInterrupt, heldUs, polled = false } = moderation;
     this.interfaces = profile.network.interfaces;
     this.#polled = polled;
-    this.packetsPerInterrupt = packetsPerInterrupt;
+    this.#throttle = moderation === profile.network ? interruptThrottle(profile) : undefined;
+    this.packetsPerInterrupt = this.#throttle === undefined ? packetsPerInterrupt : Infinity;
     this.heldCycles = heldUs === undefined ? Infinity : microsecondsToCycles(profile, heldUs);
     this.delayCycles = microsecondsToCycles(profile, profile.network.delayUs);
     this.#queuePackets = QUEUE_PACKETS[profile.kernel];
@@ -99,12 +102,18 @@ export class NetworkLink {
     return arrival;
   }
 
+  /** Whether there is an interrupt for packets that wait, the first of them since `heldSince`, before there are too many of them. */
+  interrupts(now: number, heldSince: number): boolean {
+    return this.#throttle?.interrupts(now, heldSince) ?? now - heldSince >= this.heldCycles;
+  }
+
   /**
    * Packets of a stream, of `bytes` payload each, that one interrupt announces: those that come while the first is held back.
    * Where the kernel polls, those that come while the first is handled: what `acknowledgements` that leave together have let
    * the peer send, since a receiver that is busy all the time gets nothing else.
    */
-  packetsHeld(bytes: number, acknowledgements = 1): number {
+  packetsHeld(bytes: number, now: number, acknowledgements = 1): number {
+    if (this.#throttle !== undefined) return this.#throttle.packets(now, this.wireCycles(bytes));
     if (this.#polled) return acknowledgements * PACKETS_PER_ACKNOWLEDGEMENT;
     return Math.min(this.packetsPerInterrupt, 1 + Math.floor(this.heldCycles / this.wireCycles(bytes)));
   }

@@ -27,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   esx: ["device-access", "vmkernel-request"],
   hardware: [
     "cache-line-fill",
+    "cache-line-transfer",
     "call-return",
     "cli",
     "cpuid",

@@ -46,6 +46,13 @@ export interface InterruptModeration {
   readonly polled?: boolean;
 }
 
+/** An interface that interrupts no sooner than an interval after it did last, whatever for (Intel 8254x: register ITR). */
+export interface InterruptThrottle {
+  readonly intervalUs: number;
+  /** From a packet sent to the time at which its interface wants to say that it is gone (register TIDV). */
+  readonly sentDelayUs: number;
+}
+
 export interface MachineProfile {
   readonly name: string;
   readonly title: string;
@@ -79,6 +86,7 @@ export interface MachineProfile {
     readonly interfaces: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
     readonly delayUs: number;
+    readonly throttle?: InterruptThrottle;
   };
   /** Primitive costs in cycles, integers, by dotted name: `hardware.trap`, `xen.hypercall`. */
   readonly costs: Readonly<Record<string, number>>;

@@ -101,6 +101,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.goodUs = workload.goodUs;
     this.#around = around;
     this.vm.freeList = memory.pages;
+    this.vm.reads = memory.pages;
     this.vm.discardable = new GuestDiscards(memory);
     this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
     const stall = new MemoryStall(() => around.now(), around.megahertz);
@@ -177,6 +178,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** All threads take their first request. */
   start(now: number): void {
+    this.memory.anonymous.settle();
     for (const thread of this.#threads) this.#takeRequest(thread, now);
   }
 

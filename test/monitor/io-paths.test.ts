@@ -199,6 +199,51 @@ describe("a split driver", () => {
     expect(meter.elsewhere.eventsByCause()["io.backend.request"]).toBe(3);
     expect(meter.elsewhere.eventsByCause()["io.backend.domain-switch"], "as many wake-ups as events").toBe(2);
   });
+
+  /**
+   * Lines that go from one processor to the other: ten for an event that wakes somebody up, as many back; two for a batch, and three for a
+   * packet, its grant and its headers.
+   */
+  it("wakes a driver domain that sleeps on its own processor, and moves lines to it for what is on the ring in any case", () => {
+    const { events, meter } = use(splitDriverNetwork({ ownProcessor: true }), (path) => {
+      path.submit(PACKET, true);
+      path.notify();
+      path.submit(PACKET, true);
+      path.submit(PACKET, true);
+      path.notify();
+    });
+    expect(events["hardware.cache-line-transfer"]).toBe(10);
+    const driver = meter.elsewhere.eventsByCause();
+    expect(driver["io.backend.cache-line-transfer"]).toBe(10 + (2 + 3) + (2 + 2 * 3));
+    expect(driver["io.backend.wake-up"]).toBe(1);
+  });
+
+  /** Of a packet that is exchanged: two lines for the batch, three for the guest's pages, one for the grant; back, and its headers and page, too. */
+  it.each([
+    { halts: true, event: 10, wakeUps: 1 },
+    { halts: false, event: 3, wakeUps: undefined },
+  ])("wakes a guest that sleeps on its own processor (it does: $halts)", ({ halts, event, wakeUps }) => {
+    const { events, meter } = use(splitDriverNetwork({ ownProcessor: true }), (path) => {
+      if (halts) path.halt?.();
+      receive(path, 1);
+    });
+    const driver = meter.elsewhere.eventsByCause();
+    expect(driver["io.backend.cache-line-transfer"]).toBe(2 + 3 + 1 + event);
+    expect(driver["io.backend.wake-up"], "by the interface").toBe(1);
+    expect(events["hardware.cache-line-transfer"]).toBe(event + 2 + 3 + 1 + 3);
+    expect(events["vmm.event-channel.wake-up"]).toBe(wakeUps);
+  });
+
+  it("moves no lines and wakes nobody up where both share a processor", () => {
+    const { events } = use(splitDriverNetwork(), (path) => {
+      path.submit(PACKET, true);
+      path.notify();
+      path.halt?.();
+      receive(path, 1);
+    });
+    const moved = Object.keys(events).filter((name) => /transfer|wake-up/.test(name));
+    expect(moved).toEqual([]);
+  });
 });
 
 describe("a front end", () => {

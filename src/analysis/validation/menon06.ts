@@ -93,8 +93,8 @@ export const MENON06: ValidationSet = {
       role: "prediction",
       simulate: (bench) => -gain(bench, "driver-opt", "native"),
       reason:
-        "with superpages dom0 differs from bare metal by how interrupts reach it, some 1100 cycles a packet here; cheaper flag " +
-        "writes, 36 a packet by the source of Linux, make up for nearly all of that",
+        "with superpages dom0 differs from bare metal by how interrupts reach it, 7800 cycles for 6.5 packets here; cheaper flag " +
+        "writes, 36 a packet by the source of Linux, make up for half of that",
     },
     {
       id: "menon06.rx.guest.gap",
@@ -127,8 +127,8 @@ export const MENON05: ValidationSet = {
     row05(
       "guest-other-cpu",
       "guest-own-processor",
-      `${UNCHECKED}; it makes dom0 alone take longer for a packet than both domains on one processor: lines of rings, page ` +
-        "structures and locks that move between two caches are not modelled, nor smaller batches",
+      `${UNCHECKED}; it makes dom0 alone take longer for a packet than both domains on one processor: lines of rings, ` +
+        "locks and page structures that move between two caches are counted, at the latency of memory; what dom0 misses in its own TLB, which each exchange of pages flushes, is not",
     ),
   ],
 };

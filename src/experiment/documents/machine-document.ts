@@ -136,7 +136,7 @@ export const machineSchema = z
       .meta({ description: "Rate of all interfaces together, and how many there are." }),
     "network-interrupts": z
       .strictObject({
-        packets: count,
+        packets: count.optional(),
         held: positiveMicroseconds.optional(),
         polled: z.boolean().optional(),
         delay: microseconds.optional(),
@@ -147,6 +147,13 @@ export const machineSchema = z
       .meta({
         description:
           "Packets received per interrupt in bulk (default: 1), the longest that the first of them is held back, whether there are no interrupts while the kernel takes packets (Linux, NAPI), and what a lone packet is delayed (default: 0).",
+      }),
+    "interrupt-throttle": z
+      .strictObject({ interval: positiveMicroseconds, "sent-delay": microseconds, source, kind })
+      .optional()
+      .meta({
+        description:
+          "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so; without it, network-interrupts says all.",
       }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
@@ -234,6 +241,7 @@ export interface MachineDescription extends MachineDocument {
 export function toMachineProfile(document: MachineDescription): MachineProfile {
   const { cpu, tlb, cache, disk, network, "page-walk-cache": pageWalkCache, "nested-tlb": nestedTlb } = document;
   const { "network-interrupts": interrupts, "instruction-tlb": instructionTlb, "kernel-build": kernelBuild } = document;
+  const throttle = document["interrupt-throttle"];
   return {
     name: document.name,
     title: document.title,
@@ -257,6 +265,7 @@ export function toMachineProfile(document: MachineDescription): MachineProfile {
       ...(interrupts?.held === undefined ? {} : { heldUs: interrupts.held }),
       ...(interrupts?.polled === true && { polled: true }),
       delayUs: interrupts?.delay ?? 0,
+      ...(throttle && { throttle: { intervalUs: throttle.interval, sentDelayUs: throttle["sent-delay"] } }),
     },
     costs: costsOf(document.costs, cpu.frequency),
     kernelPaths: costsOf(document["kernel-paths"], cpu.frequency),

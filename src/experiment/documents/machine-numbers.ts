@@ -43,7 +43,7 @@ function tlbNumbers(name: "tlb" | "instruction-tlb", tlb: MachineDocument["tlb"]
 }
 
 function deviceNumbers(
-  { disk, network, "network-interrupts": interrupts }: MachineDocument,
+  { disk, network, "network-interrupts": interrupts, "interrupt-throttle": throttle }: MachineDocument,
   profile: MachineProfile,
 ): readonly SourcedNumber[] {
   return [
@@ -59,13 +59,19 @@ function deviceNumbers(
     ...(network === undefined || network.interfaces === 1
       ? []
       : [sourced("network.interfaces", network.interfaces, "interfaces", network)]),
-    ...(interrupts === undefined
+    ...(interrupts?.packets === undefined
       ? []
       : [sourced("network-interrupts.packets", interrupts.packets, "packets", interrupts)]),
     ...(interrupts?.held === undefined ? [] : [sourced("network-interrupts.held", interrupts.held, "us", interrupts)]),
     ...(interrupts?.delay === undefined
       ? []
       : [sourced("network-interrupts.delay", interrupts.delay, "us", interrupts)]),
+    ...(throttle === undefined
+      ? []
+      : [
+          sourced("interrupt-throttle.interval", throttle.interval, "us", throttle),
+          sourced("interrupt-throttle.sent-delay", throttle["sent-delay"], "us", throttle),
+        ]),
   ];
 }
 

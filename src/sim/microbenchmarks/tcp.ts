@@ -25,6 +25,8 @@ const PROGRAMS = {
   tcp: 64 * 1024,
   /** ttcp(1): -l, unless it is told otherwise. A read takes as much as that, if so much has come. */
   ttcp: 8 * 1024,
+  /** Sugerman 2001, section 3.5. Calls go on where the one before ended: packets are full. */
+  nettest: 4 * 1024,
 } as const;
 type Program = keyof typeof PROGRAMS;
 const CALLS = 40;
@@ -64,9 +66,10 @@ export const TCP: readonly Microbenchmark[] = [
   transfer("ttcp", "receive", 1500),
   transfer("ttcp", "transmit", 500),
   transfer("ttcp", "receive", 500),
+  transfer("nettest", "transmit", 1500),
   {
     name: "netperf-latency",
-    summary: "one byte from process to process, one way, between two equal machines",
+    summary: "one byte from process to process, one way, between two equal machines whose interfaces interrupt at once",
     guest: GUEST,
     warmUpRounds: CALLS,
     rounds: CALLS,

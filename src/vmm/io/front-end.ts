@@ -26,6 +26,9 @@ export interface BackEnd {
    * and on another ring every packet that has been sent. Returns the cycle at which the guest is interrupted.
    */
   answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number;
+  /** The guest halts, and takes an answer: what that means to one on another processor; absent: nothing. */
+  guestHalts?(): void;
+  guestTakes?(): void;
 }
 
 export interface FrontEndSettings {
@@ -119,7 +122,12 @@ export class FrontEnd implements IoPath {
     return delivered;
   }
 
+  halt(): void {
+    this.#backEnd.guestHalts?.();
+  }
+
   complete(bytes: number): void {
+    this.#backEnd.guestTakes?.();
     const ring = this.#buffers ?? this.#out;
     // Entries of a request that the ring had no room for as a whole have been answered before.
     const entries = this.#buffers === undefined ? Math.min(this.#entries(bytes), ring.answers) : 1;

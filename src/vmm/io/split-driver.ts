@@ -26,6 +26,7 @@ import {
   ringEntries,
 } from "./front-end.ts";
 import type { SharedRing } from "./shared-ring.ts";
+import { type Interruption, TWO_PROCESSOR_COSTS, TwoProcessors } from "./two-processors.ts";
 
 const PAGE_FLIP = cause("io.backend.page-flip");
 const COPY = cause("io.backend.copy");
@@ -63,8 +64,8 @@ class DriverDomain implements BackEnd {
   readonly #costs: ReturnType<typeof driverDomainCosts>;
   /** Of the real interface, on the guest's processor: on its own, its TLB holds them. */
   readonly #packetPages: PacketPages | undefined;
-  /** On a processor of its own: it is busy, or asleep, until and from this cycle. */
-  #busyUntil = 0;
+  /** On a processor of its own. */
+  readonly #apart: TwoProcessors | undefined;
 
   constructor(settings: Settings, context: MonitorContext) {
     this.#meter = context.meter;
@@ -74,14 +75,24 @@ class DriverDomain implements BackEnd {
     this.#driver = kernelPaths(context.profile)[`${settings.device}-driver`].cycles;
     this.#costs = driverDomainCosts(context);
     this.#packetPages = packetPagesOf(settings, context);
+    if (settings.ownProcessor) this.#apart = new TwoProcessors(context, this.#isNetwork, settings.pageFlip);
   }
 
   catchUp(ring: SharedRing): void {
-    if (this.#settings.ownProcessor && this.#busyUntil <= this.#meter.now) ring.awaitRequests();
+    if (this.#apart?.isDriverAsleep(this.#meter.now) === true) ring.awaitRequests();
+  }
+
+  guestHalts(): void {
+    this.#apart?.guestHalts();
+  }
+
+  guestTakes(): void {
+    this.#apart?.guestTakes();
   }
 
   takeRequests(ring: SharedRing, event: boolean): number {
-    this.#begin(this.#meter.now, event);
+    this.#begin(this.#meter.now, event ? "event" : undefined);
+    this.#apart?.takeRequests(ring.waiting);
     // Packets are mapped a batch at a time, blocks request by request.
     if (this.#isNetwork && this.#settings.grantMap) this.#mapAndUnmap();
     while (ring.waiting > 0) this.#takeRequest(ring.takeRequest());
@@ -89,7 +100,7 @@ class DriverDomain implements BackEnd {
   }
 
   answer(at: number, ring: SharedRing, entries: number, bytes: number, sent: SharedRing | undefined): number {
-    this.#begin(at, true);
+    this.#begin(at, "device");
     this.#packetPages?.interrupt();
     this.#spend(DRIVER, 1, this.#costs.interruptMask + this.#costs.deviceAccess);
     if (entries > 0) this.#spend(DRIVER, entries, this.#driver);
@@ -97,7 +108,10 @@ class DriverDomain implements BackEnd {
     this.#respond(ring, entries);
     const wanted = ring.publishResponses();
     if (sent !== undefined) this.#respond(sent, sent.unanswered);
-    if (sent?.publishResponses() === true || wanted) this.#spend(NOTIFY, 1, this.#costs.hypercall);
+    if (sent?.publishResponses() === true || wanted) {
+      this.#spend(NOTIFY, 1, this.#costs.hypercall);
+      this.#apart?.notifyGuest();
+    }
     return this.#end(undefined);
   }
 
@@ -121,6 +135,7 @@ class DriverDomain implements BackEnd {
       this.#packetPages?.receive();
     }
     this.#packetPages?.takeAll();
+    this.#apart?.takeBuffers(packets);
     this.#spend(REQUEST, packets, this.#costs.request);
     if (this.#settings.pageFlip) {
       this.#spend(PAGE_FLIP, packets, this.#costs.flip);
@@ -133,18 +148,18 @@ class DriverDomain implements BackEnd {
     if (entries > 0) this.#spend(REQUEST, entries, this.#costs.ring);
   }
 
-  /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at. */
-  #begin(at: number, event: boolean): void {
-    if (!this.#settings.ownProcessor) {
+  /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at; without `by` it goes on. */
+  #begin(at: number, by: Interruption | undefined): void {
+    if (this.#apart === undefined) {
       this.#tlb.flushAll();
       return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
     }
-    this.#busyUntil = Math.max(this.#busyUntil, at);
-    if (event) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
+    this.#apart.beginDriver(at, by);
+    if (by !== undefined) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
   }
 
   #end(ring: SharedRing | undefined): number {
-    if (this.#settings.ownProcessor) return this.#busyUntil;
+    if (this.#apart !== undefined) return this.#apart.busyUntil;
     ring?.awaitRequests();
     this.#spend(SWITCH, 1, this.#costs.domainSwitch);
     // Both kernels have the same addresses: global translations go, too.
@@ -153,10 +168,8 @@ class DriverDomain implements BackEnd {
   }
 
   #spend(id: number, count: number, cyclesEach: number): void {
-    if (this.#settings.ownProcessor) {
-      this.#meter.spendElsewhere(id, count, cyclesEach);
-      this.#busyUntil += count * cyclesEach;
-    } else this.#meter.spendMany(id, count, cyclesEach);
+    if (this.#apart === undefined) this.#meter.spendMany(id, count, cyclesEach);
+    else this.#apart.spendByDriver(id, count, cyclesEach);
   }
 }
 
@@ -186,6 +199,7 @@ function driverDomainCosts({ profile }: MonitorContext) {
 
 const needs = [
   ...FRONT_END_COSTS,
+  ...TWO_PROCESSOR_COSTS,
   "xen.backend-request",
   "xen.domain-switch",
   "xen.event-upcall",
