@@ -6,9 +6,9 @@ const FLAGS_SAVE =
   "setting a bit of the shared page in place of cli, pushf and popf (XenLinux 2.4.21, asm-xeno/system.h) saves 2270 and 1700 cycles a " +
   "file; the source finds Xen slower by 5300 and 2600. The kernel's pages of 4 KiB are not why: a file misses a TLB of 64 entries 34 and " +
   "26 times, as lat_fs runs on Linux 2.4.20 (docs/kernel-operations/linux-2.4; here 7 and 10), 1680 and 1300 cycles that large pages " +
-  "do not take; entries of page tables come from memory for one file of eight. If all of the 72 and 67 pages of data that a file visits " +
-  "missed each time, it would be 3600 and 3350. Nor are the disk and its interrupts: what lat_fs measures at a time takes some 5 ms, the " +
-  "journal commits every 5 s, and the median is taken";
+  "do not take; walks of 220 and 165 cycles would be needed, but their entries come from memory for one file of eight. If all of the 72 " +
+  "and 67 pages of data that a file visits missed each time, it would be 3600 and 3350. Nor are the disk and its interrupts: what lat_fs " +
+  "measures at a time takes some 5 ms, the journal commits every 5 s, and the median is taken";
 
 export const sosp03Memory: ValidationSet = {
   name: "xen03",
