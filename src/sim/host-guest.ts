@@ -27,7 +27,7 @@ import type { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
-import type { TimersOf } from "./timers.ts";
+import type { GuestTimers } from "./timers.ts";
 import { WriteBackThread } from "./write-back-thread.ts";
 
 /** What a guest needs of the host. */
@@ -241,8 +241,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     return this.#prices.needsBackend;
   }
 
-  /** `ticks` timer interrupts of each vCPU that gets any. */
-  timerInterrupts(ticks: number, to: TimersOf): void {
+  /** Timer interrupts of each vCPU that gets any. */
+  timerInterrupts({ ticks, to }: GuestTimers): void {
     for (const cpu of this.cpus) {
       if (to === "awake" && cpu.vcpu.asleep) continue;
       if (to === "running" && !this.#around.processors.runs(cpu.vcpu)) continue;
