@@ -31,7 +31,7 @@ const DBENCH_PART = 1 / 10;
 /** A conforming connection of SPEC WEB99: 180 Mb/s by 518 connections, in files of 15 kB. */
 const REQUESTS_PER_CONNECTION = 180e6 / 518 / (8 * 15_000);
 
-const KERNEL_TLB =
+const FILE_OPERATIONS =
   "the mix is made of file operations, which are a little cheaper on Xen in the model and are not in the source: see 10K create";
 const DATABASE_LOAD =
   "by query, of which ten are taken for a tuple, VMware loses 0.67 ms, here 0.2: ten switches between a user and its server, of 16.9 us each, " +
@@ -85,7 +85,7 @@ const APPLICATIONS: readonly Application[] = [
     name: "dbench",
     workload: "sosp03-dbench",
     figure: (metrics) => (DBENCH_MEGABYTES * DBENCH_PART) / seconds(metrics),
-    reasons: { xen: KERNEL_TLB },
+    reasons: { xen: FILE_OPERATIONS },
   },
   {
     name: "spec-web99",
