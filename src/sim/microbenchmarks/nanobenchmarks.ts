@@ -62,7 +62,13 @@ export const NANOBENCHMARKS: readonly Microbenchmark[] = [
   writeEntry("ptemod-clear", "write of an entry in use, not present afterwards", Entry.NotPresent),
   writeEntry("ptemod-set", "write of an entry, present afterwards", Entry.Present, clearAll),
   nanobenchmark("forkwait", "fork, child exits, wait", forkAndExit, {
-    guest: { ...GUEST, anonymousPages: HEAP_PAGES, residentAnonymousPages: HEAP_PAGES, filePages: 64, residentFilePages: 64 },
+    guest: {
+      ...GUEST,
+      anonymousPages: HEAP_PAGES,
+      residentAnonymousPages: HEAP_PAGES,
+      filePages: 64,
+      residentFilePages: 64,
+    },
     warmUpRounds: 20,
     prepare: mapLibraries,
   }),
