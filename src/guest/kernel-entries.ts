@@ -1,8 +1,9 @@
 /** What the guest kernel is entered for that touches no page: system calls, signals, timer interrupts, single instructions. */
 import { CALLS_OF_KIND, SYSTEM_CALLS } from "../workload/operation-stream.ts";
+import { ComputedCode } from "./computed-code.ts";
 import type { GuestMachine } from "./kernel-context.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import { type KernelPath, type KernelPaths, nativeCycles } from "./kernel-paths.ts";
+import type { KernelPath, KernelPaths } from "./kernel-paths.ts";
 import { type KernelVersion, kernelVersion } from "./kernel-version.ts";
 import { deliverSignal, returnFromSignal } from "./signals.ts";
 import { INSTRUCTIONS } from "./virtual-hardware.ts";
@@ -13,19 +14,14 @@ export class KernelEntries {
   readonly #paths: KernelPaths;
   readonly #version: KernelVersion;
   readonly #systemCalls: readonly KernelPath[];
-  /** Kernel code of which only the length is known is taken for the network layer's, a packet each way. */
-  readonly #code: readonly KernelPath[];
-  readonly #codeCycles: number;
-  /** Cycles of code asked for that no run has taken yet; below zero: that the last one took too many. */
-  #codeOwed = 0;
+  readonly #computedCode: ComputedCode;
 
   constructor(machine: GuestMachine, paths: KernelPaths, profile: MachineProfile) {
     this.#machine = machine;
     this.#paths = paths;
     this.#version = kernelVersion(profile);
     this.#systemCalls = SYSTEM_CALLS.map((kind) => paths[`syscall-${kind}`]);
-    this.#code = [paths["receive-packet"], paths["send-packet"]];
-    this.#codeCycles = this.#code.reduce((sum, path) => sum + nativeCycles(path, profile), 0);
+    this.#computedCode = new ComputedCode(paths, profile);
   }
 
   systemCall(kind: number, times: number): void {
@@ -41,17 +37,11 @@ export class KernelEntries {
     }
   }
 
-  /**
-   * A system call that takes so many thousand cycles natively, locks of an SMP kernel among them, in whole runs of the code: what
-   * is over goes to the next one.
-   */
+  /** A system call that takes so many thousand cycles natively. */
   runCode(thousands: number): void {
     const { cpu } = this.#machine;
-    this.#codeOwed += 1000 * thousands;
-    const times = Math.max(0, Math.round(this.#codeOwed / this.#codeCycles));
-    this.#codeOwed -= times * this.#codeCycles;
     cpu.enterKernel("system-call");
-    for (const path of this.#code) cpu.runKernel(path, times);
+    this.#computedCode.run(cpu, 1000 * thousands);
     cpu.leaveKernel("system-call");
   }
 

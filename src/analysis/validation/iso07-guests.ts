@@ -4,11 +4,14 @@ import { compileGuest, type LoadedWorkload, loadWorkload } from "../../experimen
 import type { CompiledWorkload, GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStream, OperationStreamBuilder } from "../../workload/operation-stream.ts";
 
-/** The source has Apache with PHP and clients of SPECweb2005; how much they ask for is not known, and that it is little assumed. */
+/**
+ * The source has Apache with PHP and clients of SPECweb2005; which of its three workloads, and how many sessions, is not known, and
+ * that it is little assumed.
+ */
 const SERVER = "typical-server";
 const SERVERS = 4;
 const SEED = 1;
-/** SPECweb2005, workloads Ecommerce and Support (from memory): a page is good up to 3 s after it was asked for. */
+/** SPECweb2005, TIME_GOOD of its workloads e-commerce and support: a page is good up to 3 s after it was asked for. In banking it is 2 s. */
 const GOOD_US = 3e6;
 
 /** The second process of its guest: a server does not touch memory of the hog. */
