@@ -140,8 +140,8 @@ describe("a call and its return in translated code", () => {
     Object.values(INSTRUCTIONS).reduce((total, cycles) => total + cycles[processor], 0);
 
   it("take on a Xeon of 2003 what the nanobenchmark on a Prescott makes of them", () => {
-    const price = (profile: typeof XEON): number => profile.costs["binary-translation.call-return"] as number;
-    expect(price(XEON)).toBe(Math.round((price(PENTIUM_4) * sum(0)) / sum(1)));
-    expect(price(PENTIUM_4)).toBe(51);
+    const [here, there] = [XEON, PENTIUM_4].map(({ costs }) => costs["binary-translation.call-return"]);
+    expect(here).toBe(Math.round((there * sum(0)) / sum(1)));
+    expect(there).toBe(51);
   });
 });

@@ -170,14 +170,18 @@ describe("counts that follow from several operations", () => {
   });
 });
 
-describe("a turn of lat_proc", () => {
-  /** With the C library of 2001, and with that of 2003. */
-  const counted = (turn: string): number[] =>
-    Object.values(programs.libraries).map(({ faultsPerTurn }) => sumOf(Object.values(faultsPerTurn[turn])));
-  const faults = (name: string): number => measured(name, native).events["hardware.trap"];
+/** Faults of a turn of lat_proc, with the C library of 2001 and with that of 2003. */
+function countedFaults(turn: string): number[] {
+  return Object.values(programs.libraries).map(({ faultsPerTurn }) => sumOf(Object.values(faultsPerTurn[turn])));
+}
 
+function faultsOf(name: string): number {
+  return measured(name, native).events["hardware.trap"];
+}
+
+describe("a turn of lat_proc", () => {
   it("faults as often as was counted, where the child exits", () => {
-    expect(new Set(counted("fork"))).toEqual(new Set([faults("fork-proc")]));
+    expect(new Set(countedFaults("fork"))).toEqual(new Set([faultsOf("fork-proc")]));
   });
 
   // Pages of data that are read before they are written fault twice, and are visited once here.
@@ -185,8 +189,8 @@ describe("a turn of lat_proc", () => {
     ["exec", "exec-proc", 0.06],
     ["shell", "sh-proc", 0.06],
   ])("faults as often as was counted on the mean, with %s", (turn, name, tolerance) => {
-    const mean = sumOf(counted(turn)) / counted(turn).length;
-    expect(faults(name)).toBeLessThan(mean);
-    expect(faults(name)).toBeGreaterThan((1 - tolerance) * mean);
+    const mean = sumOf(countedFaults(turn)) / countedFaults(turn).length;
+    expect(faultsOf(name)).toBeLessThan(mean);
+    expect(faultsOf(name)).toBeGreaterThan((1 - tolerance) * mean);
   });
 });
