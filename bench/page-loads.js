@@ -3,7 +3,8 @@
  * pages that requests use. The operation streams are those that are simulated, the arrays have the sizes of the simulator's,
  * and VMs take turns, a request each. The loads of a request are done in loops that wait for nothing in between, which is the
  * fastest way there is. What a VM-second takes longer with more VMs is what the processor waits for lines that others have
- * displaced: no simulator that keeps an entry a page for each VM can do without.
+ * displaced. Of a page of anonymous memory that is read only the bit is looked up that says that nothing follows from it (see
+ * settled-pages.ts).
  */
 import { Op } from "../dist/workload/operation-stream.js";
 
@@ -40,11 +41,15 @@ function residentPages({ kernelPages, residentAnonymousPages, residentFilePages 
   return kernelPages + residentAnonymousPages + residentFilePages;
 }
 
-/** By logical page and by page of the files, the physical page; by physical page, its flags and its frame. */
+/**
+ * By logical page, a bit that a read changes nothing, and the physical page; the latter by page of the files, too; by physical
+ * page, its flags and its frame.
+ */
 function arraysOf({ guest, stream }, vm) {
   const resident = residentPages(guest);
   const first = guest.kernelPages;
   const place = Int32Array.from({ length: guest.anonymousPages }, (_, page) => first + page);
+  const settled = new Uint32Array(Math.ceil(guest.anonymousPages / 32)).fill(0xffff_ffff);
   const cached = Int32Array.from({ length: guest.filePages }, (_, page) =>
     Math.min(first + guest.residentAnonymousPages + page, resident - 1),
   );
@@ -53,17 +58,18 @@ function arraysOf({ guest, stream }, vm) {
     { length: guest.memoryPages },
     (_, ppn) => vm * resident + Math.min(ppn, resident - 1),
   );
-  return { ...stream, place, cached, flags, backing, next: 0 };
+  return { ...stream, settled, place, cached, flags, backing, next: 0 };
 }
 
 function lookUpRequest(vm, frames) {
-  const { op, a, b, place, cached, flags, backing, length } = vm;
+  const { op, a, b, settled, place, cached, flags, backing, length } = vm;
   let end = vm.next + 1;
   while (end < length && op[end] !== Op.Request) end++;
   let seen = 0;
   let count = 0;
   for (let i = vm.next; i < end && count < MOST; i++) {
-    if (op[i] === Op.Touch) found[count++] = place[a[i]];
+    if (op[i] === Op.Touch && (b[i] & 1) === 0) seen ^= settled[a[i] >>> 5];
+    else if (op[i] === Op.Touch) found[count++] = place[a[i]];
     else if (op[i] === Op.ReadFile) found[count++] = cached[a[i]];
     seen ^= b[i];
   }

@@ -7,6 +7,7 @@ import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
+import type { SettledPages } from "./settled-pages.ts";
 import { SwapReadahead } from "./swap-readahead.ts";
 import { SwapSpace } from "./swap-space.ts";
 
@@ -39,6 +40,7 @@ export class AnonymousMemory implements PageOwner {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
+  readonly #settled: SettledPages;
   /** Logical page -> PPN and, in the low bits, {@link Entry}; -1: never used; below: in swap slot -(place + 2). */
   readonly #place: Int32Array;
   /** Logical page in memory -> slot with a copy of it, or -1. Empty until there is one. */
@@ -53,6 +55,7 @@ export class AnonymousMemory implements PageOwner {
     pages: GuestPages,
     physical: PhysicalMemory,
     requests: DiskRequests,
+    settled: SettledPages,
     logicalPages: number,
     swapPages: number,
     swapCache: boolean,
@@ -60,6 +63,7 @@ export class AnonymousMemory implements PageOwner {
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
+    this.#settled = settled;
     this.#place = new Int32Array(logicalPages).fill(NONE);
     this.#swap = new SwapSpace(swapPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
@@ -94,12 +98,33 @@ export class AnonymousMemory implements PageOwner {
 
   /** A process reads a logical page, whatever it holds. */
   touch(page: number): void {
+    if (this.#settled.has(page)) return;
     const ppn = this.#present(page, false);
-    if (ppn !== NONE) this.#physical.touch(ppn);
+    if (ppn === NONE) return;
+    // Before the VMM is asked: it may unsettle the page again.
+    this.#settled.add(page);
+    this.#physical.touch(ppn);
+    if (!this.#physical.isSettled(ppn)) this.#settled.delete(page);
+  }
+
+  /** Find out of all pages that are in memory whether a {@link touch} would change nothing. */
+  settle(): void {
+    const { replacement } = this.#pages;
+    for (let page = 0; page < this.#place.length; page++) {
+      const place = this.#place[page];
+      if (place < 0 || (place & ENTRY_MASK) !== Entry.Writable) continue;
+      const ppn = place >> ENTRY_BITS;
+      if (replacement.isKnownUsed(ppn) && this.#physical.isSettled(ppn)) this.#settled.add(page);
+    }
   }
 
   /** False: the guest is out of memory and swap, and the write is lost with the process. */
   write(page: number, content: number): boolean {
+    const place = this.#place[page];
+    if (this.#settled.has(page) && (place & ENTRY_MASK) === Entry.Writable) {
+      this.#physical.writeSettled(place >> ENTRY_BITS, content);
+      return true;
+    }
     const ppn = this.#present(page, true);
     if (ppn === NONE) return false;
     this.#physical.write(ppn, content);
@@ -130,6 +155,7 @@ export class AnonymousMemory implements PageOwner {
     const known = this.#copyOf(page);
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
+    this.#settled.delete(page);
     if (known === NONE) this.#writeOut(ppn, slot);
     if (known === NONE && this.#keepsCache) {
       this.#setCopy(page, slot);

@@ -14,6 +14,9 @@ const FIRST_PRIORITY = 12;
 /** For a boost no larger part is scanned. */
 const LAST_BOOST_PRIORITY = 10;
 
+/** What {@link SplitLru.markAccessed} makes of a page that is used by calls again and again. */
+const KNOWN = PageFlag.Referenced | PageFlag.Active;
+
 /** What reclaim has to know of a guest. */
 export interface ReclaimShape {
   /** Control groups: each service process is one (systemd gives every service its own). */
@@ -102,6 +105,14 @@ export class BalancedReclaim implements Replacement {
 
   useByCall(ppn: number): void {
     this.lru.markAccessed(ppn, this.lru.files);
+  }
+
+  isKnownUsed(ppn: number): boolean {
+    return (this.#descriptors.flags[ppn] & PageFlag.Accessed) !== 0;
+  }
+
+  isKnownToCalls(ppn: number): boolean {
+    return (this.#descriptors.flags[ppn] & KNOWN) === KNOWN;
   }
 
   /** A process unmaps a page of a file: that it was used counts like a system call (zap_pte_range, mm/memory.c). */

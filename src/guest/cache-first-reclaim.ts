@@ -19,6 +19,7 @@ export class CacheFirstReclaim implements Replacement {
     this.#pages = pages;
     this.cached = new TwoListReplacement(pages.descriptors);
     this.anonymous = new TwoListReplacement(pages.descriptors);
+    for (const list of [this.cached, this.anonymous]) list.forgets = (page) => pages.unsettle(page);
     this.#cacheFloor = Math.ceil(pages.total * CACHE_FLOOR_FRACTION);
   }
 
@@ -61,6 +62,14 @@ export class CacheFirstReclaim implements Replacement {
 
   useByCall(ppn: number): void {
     this.#pages.descriptors.flags[ppn] |= REFERENCED;
+  }
+
+  isKnownUsed(ppn: number): boolean {
+    return (this.#pages.descriptors.flags[ppn] & REFERENCED) !== 0;
+  }
+
+  isKnownToCalls(ppn: number): boolean {
+    return (this.#pages.descriptors.flags[ppn] & REFERENCED) !== 0;
   }
 
   balance(): void {

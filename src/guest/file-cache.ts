@@ -11,6 +11,7 @@ import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages
 import type { KernelVersion } from "./kernel-version.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { PageCache } from "./page-cache.ts";
+import type { SettledPages } from "./settled-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const NONE = -1;
@@ -26,6 +27,7 @@ export class FileCache implements PageOwner {
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #requests: DiskRequests;
+  readonly #settled: SettledPages;
   readonly #ids: ContentIds;
   readonly #version: KernelVersion;
   /** Pages that the image behind all guests has. */
@@ -46,6 +48,7 @@ export class FileCache implements PageOwner {
     pages: GuestPages,
     physical: PhysicalMemory,
     requests: DiskRequests,
+    settled: SettledPages,
     ids: ContentIds,
     { filePages, imagePages = 0 }: Pick<GuestShape, "filePages" | "imagePages">,
     version: KernelVersion,
@@ -55,6 +58,7 @@ export class FileCache implements PageOwner {
     this.#pages = pages;
     this.#physical = physical;
     this.#requests = requests;
+    this.#settled = settled;
     this.#ids = ids;
     this.#cache = new PageCache(pages, filePages);
     this.#limits = new DirtyLimits(pages, version.dirty);
@@ -66,14 +70,20 @@ export class FileCache implements PageOwner {
 
   /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
   read(page: number): number {
-    const cached = this.#cache.find(page);
-    if (cached !== NONE) return this.#physical.read(cached);
-    this.misses++;
-    const ppn = this.#readIn(page);
+    const ppn = this.#useByCall(page);
     // Without a page to cache it in, the data goes straight to the reader.
-    if (ppn === NONE) return this.#stored(page);
-    this.#pages.replacement.useByCall(ppn);
-    return this.#physical.read(ppn);
+    return ppn === NONE ? this.#stored(page) : this.#physical.read(ppn);
+  }
+
+  /** The same, whatever the page holds. */
+  touch(page: number): void {
+    if (this.#settled.hasFile(page)) return;
+    const ppn = this.#useByCall(page);
+    if (ppn === NONE) return;
+    if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
+    // The VMM may unsettle the page again.
+    this.#physical.touch(ppn);
+    if (!this.#physical.isSettled(ppn)) this.#settled.deleteFile(page);
   }
 
   /**
@@ -193,6 +203,16 @@ export class FileCache implements PageOwner {
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
+  }
+
+  /** PPN of a page, which is read if it has to be; -1: there is no memory for it. */
+  #useByCall(page: number): number {
+    const cached = this.#cache.find(page);
+    if (cached !== NONE) return cached;
+    this.misses++;
+    const ppn = this.#readIn(page);
+    if (ppn !== NONE) this.#pages.replacement.useByCall(ppn);
+    return ppn;
   }
 
   #writeHead(): void {

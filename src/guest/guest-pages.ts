@@ -4,6 +4,7 @@
  */
 import { FreePages } from "./free-pages.ts";
 import { PageDescriptors } from "./page-descriptors.ts";
+import type { SettledPages } from "./settled-pages.ts";
 import type { Watermarks } from "./watermarks.ts";
 import type { Zones } from "./zones.ts";
 
@@ -45,6 +46,10 @@ export interface Replacement {
   useText(ppn: number): void;
   /** A system call uses a page of a file. */
   useByCall(ppn: number): void;
+  /** One more use of the page by a process changes nothing. */
+  isKnownUsed(ppn: number): boolean;
+  /** One more call that uses the page changes nothing. */
+  isKnownToCalls(ppn: number): boolean;
   /** A process no longer maps a page of a file. */
   unmap(ppn: number): void;
   /** A logical anonymous page that is out of memory will not come back. */
@@ -75,6 +80,8 @@ export class GuestPages<R extends Replacement = Replacement> {
   zones: Zones | undefined;
   /** Told of every page that becomes free, with its content of no use to anybody. */
   freed: ((ppn: number) => void) | undefined;
+  /** Absent: nobody keeps it. */
+  settled: SettledPages | undefined;
   #cacheOwner: PageOwner | undefined;
   #anonymousOwner: PageOwner | undefined;
 
@@ -159,6 +166,13 @@ export class GuestPages<R extends Replacement = Replacement> {
     else this.kernel++;
   }
 
+  /** A read of the page may change something again. */
+  unsettle(ppn: number): void {
+    const use = this.use(ppn);
+    if (use === PageUse.Anonymous) this.settled?.delete(this.item(ppn));
+    else if (use === PageUse.File) this.settled?.deleteFile(this.item(ppn));
+  }
+
   /** One more reference. */
   share(ppn: number): void {
     this.descriptors.share(ppn);
@@ -169,6 +183,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     if (this.descriptors.unshare(ppn)) return;
     const { flags } = this.descriptors;
     const use = this.use(ppn);
+    this.unsettle(ppn);
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.remove(ppn, use === PageUse.File);
     else if (use === PageUse.Balloon) this.ballooned--;
     else this.kernel--;

@@ -15,6 +15,7 @@ import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import { HotAddedMemory } from "./hot-added-memory.ts";
+import { SettledPages } from "./settled-pages.ts";
 import { KERNEL_VERSIONS, type KernelVersion } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
@@ -26,6 +27,7 @@ export class GuestMemory {
   readonly hotAdded: HotAddedMemory;
   /** Disk requests that memory operations have led to since they were last cleared. */
   readonly requests = new DiskRequests();
+  readonly settled: SettledPages;
   readonly #physical: PhysicalMemory;
 
   /**
@@ -45,9 +47,19 @@ export class GuestMemory {
     const groups = shape.processes + (shape.endedGroups ?? 0);
     const logicalPages = groups * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, logicalPages, present);
+    this.settled = new SettledPages(logicalPages, shape.filePages);
+    this.pages.settled = this.settled;
     const swapCache = kernel !== "linux-2.4";
-    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, logicalPages, shape.swapPages, swapCache);
-    this.cache = new FileCache(this.pages, physical, this.requests, ids, shape, version);
+    this.anonymous = new AnonymousMemory(
+      this.pages,
+      physical,
+      this.requests,
+      this.settled,
+      logicalPages,
+      shape.swapPages,
+      swapCache,
+    );
+    this.cache = new FileCache(this.pages, physical, this.requests, this.settled, ids, shape, version);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);
@@ -55,10 +67,11 @@ export class GuestMemory {
 
   /** Look at the first `count` of `ppns`, see {@link PhysicalMemory.lookAhead}. */
   lookAhead(ppns: Int32Array, count: number, written: boolean): number {
+    if (written) return this.#physical.lookAhead(ppns, count, true);
     const { flags } = this.pages.descriptors;
     let seen = 0;
     for (let i = 0; i < count; i++) seen ^= flags[ppns[i]];
-    return seen ^ this.#physical.lookAhead(ppns, count, written);
+    return seen ^ this.#physical.lookAhead(ppns, count, false);
   }
 
   /**

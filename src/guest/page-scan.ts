@@ -47,6 +47,7 @@ export class PageScan {
   #fate(page: number, pool: PagePool): number {
     if (this.#writing.has(page)) return Fate.Activate;
     const flags = this.#descriptors.flags[page];
+    this.#pages.unsettle(page);
     this.#descriptors.flags[page] = flags & ~(PageFlag.Accessed | PageFlag.Referenced);
     if ((flags & PageFlag.Accessed) === 0) return Fate.Reclaim;
     this.#descriptors.flags[page] |= PageFlag.Referenced;
@@ -73,6 +74,7 @@ export class PageScan {
     for (let left = Math.min(wanted, active.length); left > 0; left--) {
       const page = active.head;
       const flags = this.#descriptors.flags[page];
+      this.#pages.unsettle(page);
       this.#descriptors.flags[page] = flags & ~PageFlag.Accessed;
       const isText = pool === this.#lru.files && (flags & PageFlag.Executable) !== 0;
       if (isText && (flags & PageFlag.Accessed) !== 0) this.#lru.rotate(page, pool);

@@ -22,6 +22,8 @@ export class TwoListReplacement {
   readonly inactive: PageList;
   /** Absent where {@link REFERENCED} tells all. */
   observer: AccessObserver | undefined;
+  /** Told of pages whose {@link REFERENCED} is taken away. Absent: nobody asks. */
+  forgets: ((page: number) => void) | undefined;
   readonly #descriptors: PageDescriptors;
 
   /** The caller sets {@link REFERENCED} of a page's flags when the page is used. */
@@ -66,6 +68,7 @@ export class TwoListReplacement {
   #wasUsed(page: number): boolean {
     const referenced = (this.#descriptors.flags[page] & REFERENCED) !== 0;
     this.#descriptors.flags[page] &= ~REFERENCED;
+    this.forgets?.(page);
     return (this.observer !== undefined && this.observer.wasAccessed(page)) || referenced;
   }
 

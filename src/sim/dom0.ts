@@ -30,6 +30,7 @@ export class Dom0 {
     const physical = new GuestPhysicalMemory(around.host, vm, contents, true);
     this.memory = new GuestMemory(shape, physical, around.ids, 0, around.kernel);
     this.memory.boot(shape, contents);
+    vm.reads = this.memory.pages;
     vm.statistics = new TrueStatistics(this.memory);
     vm.balloon = { poll: (target, most) => void this.memory.balloon.poll(target, most) };
     this.#atNoCost(() => {

@@ -17,6 +17,7 @@ import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
 
 const PROGRAM_PAGES = PROGRAM_TEXT_PAGES + PROGRAM_PRIVATE_PAGES;
+const NONE = -1;
 const GUEST_USER = cause("guest.user");
 /**
  * Most cycles of operations carried out in one step. Their effects on memory take place at the beginning of the step, so
@@ -138,13 +139,16 @@ export class GuestOperations {
     this.pending.addVector(this.#prices.touch);
     this.pending.add(GUEST_USER, b[at] >>> 1);
     const write = (b[at] & 1) === 1;
-    const filePage = this.#pages.filePage(thread, page);
+    const { anonymous, settled } = this.#memory;
+    const isSettled = thread.depth === 0 && settled.has(this.#pages.logicalPage(thread, page));
+    if (isSettled && !write) return;
+    // A page of anonymous memory that is settled is no file's.
+    const filePage = isSettled ? NONE : this.#pages.filePage(thread, page);
     if (filePage >= 0) {
       const first = this.#pages.mapFilePage(thread, page);
       this.#touchFile(filePage, this.#pages.fileEnd(thread, page), first, write ? this.#contentId(c[at]) : 0, now);
       return;
     }
-    const { anonymous } = this.#memory;
     const { swapFaults, demandZeroFaults } = anonymous;
     const fault = this.#pages.access(thread, page, write);
     if (write) anonymous.write(this.#pages.logical, this.#contentId(c[at]));
@@ -181,11 +185,13 @@ export class GuestOperations {
   }
 
   #readFile(first: number, pages: number): void {
+    this.pending.addVector(this.#prices.byOp[Op.ReadFile]);
     this.pending.addVector(this.#prices.readFilePage, pages);
-    for (let page = first; page < first + pages; page++) this.#memory.cache.read(page);
+    for (let page = first; page < first + pages; page++) this.#memory.cache.touch(page);
   }
 
   #writeFile(first: number, pages: number, sync: boolean, now: number): void {
+    this.pending.addVector(this.#prices.byOp[Op.WriteFile]);
     this.pending.addVector(this.#prices.writeFilePage, pages);
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now);

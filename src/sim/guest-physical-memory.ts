@@ -25,14 +25,13 @@ export class GuestPhysicalMemory implements PhysicalMemory {
   lookAhead(ppns: Int32Array, count: number, written: boolean): number {
     const { backing, marks } = this.#vm;
     let seen = 0;
-    let mapped = 0;
-    for (let i = 0; i < count; i++) {
-      const ppn = ppns[i];
-      const mpn = backing[ppn];
-      seen ^= marks.any(ppn) ? 1 : 0;
-      if (mpn >= 0) ppns[mapped++] = mpn;
+    if (!written) {
+      for (let i = 0; i < count; i++) seen ^= backing[ppns[i]] ^ (marks.any(ppns[i]) ? 1 : 0);
+      return seen;
     }
-    return written ? seen ^ this.#host.frames.lookAhead(ppns, mapped) : seen;
+    // Nobody has marked them, and there are frames behind them: it is these that a write needs.
+    for (let i = 0; i < count; i++) ppns[i] = Math.max(0, backing[ppns[i]]);
+    return this.#host.frames.lookAhead(ppns, count);
   }
 
   read(ppn: number): number {
@@ -43,9 +42,17 @@ export class GuestPhysicalMemory implements PhysicalMemory {
     if (this.#building === undefined) this.#host.touch(this.#vm, ppn);
   }
 
+  isSettled(ppn: number): boolean {
+    return this.#building === undefined && this.#vm.isSettled(ppn);
+  }
+
   write(ppn: number, content: number): void {
     if (this.#building === undefined) this.#host.write(this.#vm, ppn, content);
     else this.#building[ppn] = content;
+  }
+
+  writeSettled(ppn: number, content: number): void {
+    this.#host.writeSettled(this.#vm, ppn, content);
   }
 
   /** Double paging: the guest chose the same page as the host, which has to read it before the guest can write it. */

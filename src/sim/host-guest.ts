@@ -27,7 +27,7 @@ import type { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
-import type { TimersOf } from "./timers.ts";
+import type { GuestTimers } from "./timers.ts";
 import { WriteBackThread } from "./write-back-thread.ts";
 
 /** What a guest needs of the host. */
@@ -101,6 +101,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.goodUs = workload.goodUs;
     this.#around = around;
     this.vm.freeList = memory.pages;
+    this.vm.reads = memory.pages;
     this.vm.discardable = new GuestDiscards(memory);
     this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
     const stall = new MemoryStall(() => around.now(), around.megahertz);
@@ -177,6 +178,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** All threads take their first request. */
   start(now: number): void {
+    this.memory.anonymous.settle();
     for (const thread of this.#threads) this.#takeRequest(thread, now);
   }
 
@@ -241,8 +243,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     return this.#prices.needsBackend;
   }
 
-  /** `ticks` timer interrupts of each vCPU that gets any. */
-  timerInterrupts(ticks: number, to: TimersOf): void {
+  /** Timer interrupts of each vCPU that gets any. */
+  timerInterrupts({ ticks, to }: GuestTimers): void {
     for (const cpu of this.cpus) {
       if (to === "awake" && cpu.vcpu.asleep) continue;
       if (to === "running" && !this.#around.processors.runs(cpu.vcpu)) continue;

@@ -22,8 +22,8 @@ import { GuestDrivers } from "./guest-drivers.ts";
 import { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type Waiter } from "./io-job.ts";
 import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
-import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
-import { type TimersOf, timersOf } from "./timers.ts";
+import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US } from "./host-events.ts";
+import { type GuestTimers, guestTimers } from "./timers.ts";
 import { HostObserver } from "./host-observer.ts";
 import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
@@ -65,7 +65,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #workEnd: WorkEnd;
   readonly #observer: HostObserver;
   readonly #watch: HostWatch | undefined;
-  readonly #timersOf: TimersOf;
+  readonly #timers: GuestTimers;
   #now = 0;
   #ended = false;
 
@@ -83,7 +83,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads = workloads;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
-    this.#timersOf = timersOf(vmm);
+    this.#timers = guestTimers(vmm);
     this.kernel = profile.kernel;
     this.kernelVersion = kernelVersion(profile);
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
@@ -217,7 +217,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
    * simulated: until now every driver that was there has done what it was told.
    */
   #scheduleGuest(index: number, part: number): void {
-    this.#after(TIMER_PERIOD_US * TIMERS_AT_ONCE * part, Event.Timer, index);
+    this.#after(this.#timers.firstAfterUs(this.nowUs, part), Event.Timer, index);
     this.#after(FLUSH_PERIOD_US * part, Event.WriteBack, index);
     const driverAfterUs = this.#drivers.guestIsUp(this.guests[index]);
     if (driverAfterUs !== undefined) this.#after(driverAfterUs, Event.BalloonDriver, index);
@@ -231,8 +231,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.CallThread:
         return this.guests[subject].callThread(detail);
       case Event.Timer:
-        this.guests[subject].timerInterrupts(TIMERS_AT_ONCE, this.#timersOf);
-        return this.#after(TIMER_PERIOD_US * TIMERS_AT_ONCE, kind, subject);
+        this.guests[subject].timerInterrupts(this.#timers);
+        return this.#after(this.#timers.everyUs, kind, subject);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - microsecondsToCycles(this.#profile, DIRTY_AGE_US), this.#now);
         return this.#after(FLUSH_PERIOD_US, kind, subject);

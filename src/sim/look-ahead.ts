@@ -11,7 +11,8 @@ import type { ProcessPages } from "./process-pages.ts";
 
 /** Most operations looked at: about as many as there are lines that a processor fetches from memory at once. */
 const MOST = 32;
-/** PPNs of the look in hand: of pages that are read, and of pages that are written. */
+const NONE = -1;
+/** PPNs of the look in hand: of pages that are not settled, and of settled ones that are written. */
 const reads = new Int32Array(MOST);
 const writes = new Int32Array(MOST);
 
@@ -44,14 +45,22 @@ export class LookAhead {
   /** `first`: logical page that is page 0 of the process. */
   #look(first: number, from: number, end: number): number {
     const { op, a, b } = this.#stream;
-    const { anonymous, cache } = this.#memory;
+    const { anonymous, cache, settled } = this.#memory;
     let read = 0;
     let written = 0;
     for (let i = from; i < end; i++) {
-      const page = a[i];
-      const ppn = op[i] === Op.Touch ? anonymous.ppnOf((first + page) | 0) : cache.ppnOf(page);
+      if (op[i] === Op.ReadFile) {
+        const ppn = settled.hasFile(a[i]) ? NONE : cache.ppnOf(a[i]);
+        if (ppn >= 0) reads[read++] = ppn;
+        continue;
+      }
+      const page = (first + a[i]) | 0;
+      const isWrite = (b[i] & 1) === 1;
+      const isSettled = settled.has(page);
+      if (isSettled && !isWrite) continue;
+      const ppn = anonymous.ppnOf(page);
       if (ppn < 0) continue;
-      if (op[i] === Op.Touch && (b[i] & 1) === 1) writes[written++] = ppn;
+      if (isSettled) writes[written++] = ppn;
       else reads[read++] = ppn;
     }
     return this.#memory.lookAhead(reads, read, false) ^ this.#memory.lookAhead(writes, written, true);

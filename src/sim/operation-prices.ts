@@ -39,9 +39,9 @@ export class OperationPrices {
   readonly timerInterrupt: CostVector;
   /** A driver of the guest's calls the VMM, which does nothing. */
   readonly vmmCall: CostVector;
+  /** Per page, on top of the price of the operation. */
   readonly readFilePage: CostVector;
   readonly writeFilePage: CostVector;
-  /** Per page, on top of the price of the operation. */
   readonly deleteFilePage: CostVector;
   readonly diskRead: CostVector;
   readonly diskReadBackend: CostVector;

@@ -33,7 +33,9 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "kernel-code",
   "signal-install",
   "signal-handle",
+  "read-file",
   "read-file-page",
+  "write-file",
   "write-file-page",
   "delete-file",
   "delete-file-page",
@@ -161,9 +163,11 @@ class Measurement {
 
   #io(): void {
     const { files, blocks, network } = this.#kernel;
-    this.#measure("read-file-page", BURST, (page) => page === 0 && files.read(0, BURST));
-    this.#measure("write-file-page", BURST, (page) => page === 0 && files.write(0, BURST, false));
-    this.#deletion();
+    const read = (pages: number): void => files.read(0, pages);
+    const write = (pages: number): void => files.write(0, pages, false);
+    this.#pageByPage("read-file", read, read);
+    this.#pageByPage("write-file", write, write);
+    this.#pageByPage("delete-file", write, (pages) => files.delete(0, pages));
     this.#measure("disk-read", REPETITIONS, () => blocks.withoutDevice(1, false));
     this.#measure("disk-write", REPETITIONS, () => blocks.withoutDevice(1, true));
     this.#measure("send-packet", BURST, (packet) => packet === 0 && network.send(BURST * PAYLOAD));
@@ -172,19 +176,18 @@ class Measurement {
     this.#measure("receive-small-packet", REPETITIONS, () => network.receive(SMALL_PAYLOAD));
   }
 
-  /** Of files of one page and of several. */
-  #deletion(): void {
-    const { files } = this.#kernel;
+  /** A call for one page of a file, and one for several: what the call takes, and each page. */
+  #pageByPage(name: string, prepare: (pages: number) => void, operate: (pages: number) => void): void {
     const [small, large] = [1, BURST].map((pages): Cost => {
-      files.write(0, pages, false);
+      prepare(pages);
       return meanCost(
-        this.#ledgerOf(() => files.delete(0, pages)),
+        this.#ledgerOf(() => operate(pages)),
         1,
       );
     });
     const perPage = costPerPage(small, large, BURST - 1);
-    this.#measured["delete-file"] = measuredOperation(costWithout(small, perPage, 1));
-    this.#measured["delete-file-page"] = measuredOperation(perPage);
+    this.#measured[name] = measuredOperation(costWithout(small, perPage, 1));
+    this.#measured[`${name}-page`] = measuredOperation(perPage);
   }
 
   #measure(name: string, times: number, action: (time: number) => unknown): void {

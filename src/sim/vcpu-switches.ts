@@ -53,7 +53,8 @@ export class VcpuSwitches {
 
   /** A vCPU has been put on its pCPU. */
   switchTo(vcpu: Vcpu): void {
-    if (vcpu.work.workingPages === undefined) return;
+    // Whether there are any, not how many: to count them takes the guest's own tables, which nobody needs without a cache.
+    if (!("workingPages" in vcpu.work)) return;
     const cache = this.#caches[vcpu.cpu];
     const { lines } = cache;
     if (cache.latest === vcpu) return;

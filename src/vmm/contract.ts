@@ -84,14 +84,17 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   problem?(parameters: P): string | undefined;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
-  /** CPU parts: the VMM sends periodic timer interrupts to a guest only while it has something to do. */
-  readonly tickless?: boolean;
+  /** CPU parts: the VMM's own periodic timer events take the place of a device's interrupts. Absent: 100 of these a second, to all. */
+  timerEvents?(parameters: P): TimerEvents;
   /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */
   kernelMapping?(parameters: P): KernelMapping;
   /** Disk and network parts: the ring between guest and driver, for many guests on a host. Absent: requests go straight through. */
   queueOf?(parameters: P): DeviceQueue;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
+
+/** Which guests get periodic timer events: those that have something to do, or all at once, so many microseconds after the last. */
+export type TimerEvents = { readonly to: "awake" } | { readonly to: "all"; readonly everyUs: number };
 
 /** A part with its parameters: what a VMM holds in a slot. */
 export interface Part<S extends Slot = Slot> {

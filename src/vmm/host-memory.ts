@@ -87,16 +87,20 @@ export class HostMemory extends MemoryRoles {
     return this.frames.content[vm.backing[ppn]];
   }
 
-  /** A guest page is read, whatever it holds. */
-  touch(vm: VmMemory, ppn: number): void {
+  /** A guest page is read, whatever it holds, or about to be written. */
+  touch(vm: VmMemory, ppn: number, write = false): void {
     if (vm.backing[ppn] < 0) this.#back(vm, ppn);
-    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, false);
+    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, write);
   }
 
   write(vm: VmMemory, ppn: number, content: number): void {
+    this.touch(vm, ppn, true);
+    this.writeSettled(vm, ppn, content);
+  }
+
+  /** The same of a page that has a frame and no marks. */
+  writeSettled(vm: VmMemory, ppn: number, content: number): void {
     let mpn = vm.backing[ppn];
-    if (mpn < 0) mpn = this.#back(vm, ppn);
-    if (vm.marks.any(ppn)) this.#noteActivity(vm, ppn, true);
     if (this.frames.isShared(mpn)) mpn = this.#breakSharing(vm, ppn, mpn);
     this.frames.content[mpn] = content;
   }
@@ -169,7 +173,7 @@ export class HostMemory extends MemoryRoles {
     if (place >= 0) this.unmap(vm, ppn);
     else if (isCompressed(place)) this.compressor?.take(vm, cacheCode(place));
     else if (isPatched(place)) this.patcher?.take(vm, patchCode(place));
-    else if (isSwapped(place)) this.releaseSlot(vm, slotCode(place));
+    else if (isSwapped(place)) this.slots.releaseOf(vm, slotCode(place));
     vm.backing[ppn] = UNBACKED;
     this.ager?.forgotten(vm, ppn);
   }
@@ -184,6 +188,7 @@ export class HostMemory extends MemoryRoles {
   /** Take the frame away from a mapped page; the caller says where the page is now. */
   unmap(vm: VmMemory, ppn: number): void {
     this.#leave(vm, ppn);
+    vm.reads?.unsettle(ppn);
     vm.backing[ppn] = UNBACKED;
     vm.mapped--;
     const copy = this.slots.takeCopy(vm, ppn);
@@ -289,10 +294,5 @@ export class HostMemory extends MemoryRoles {
     if (!sampled) return;
     vm.sampleTouched++;
     this.payer.add(SAMPLE, this.#costs.map);
-  }
-
-  releaseSlot(vm: VmMemory, slot: number): void {
-    this.slots.release(slot);
-    vm.swapped--;
   }
 }

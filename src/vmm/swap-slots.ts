@@ -34,6 +34,12 @@ export class SwapSlots {
     this.#free.push(slot);
   }
 
+  /** The content that a VM has here is not needed, or back in memory. */
+  releaseOf(vm: VmMemory, slot: number): void {
+    this.release(slot);
+    vm.swapped--;
+  }
+
   /** Give up the copy that a page in memory has in a slot. The slot, which is still taken; -1: it has none. */
   takeCopy(_vm: VmMemory, _ppn: number): number {
     return -1;

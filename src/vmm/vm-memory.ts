@@ -2,7 +2,7 @@
 
 import type { CostVector } from "../core/pending-charges.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
-import { PageMarks } from "./page-marks.ts";
+import { type Mark, PageMarks } from "./page-marks.ts";
 
 /**
  * Entries of {@link VmMemory.backing} that are not machine page numbers; below them are places in the VM's compression cache,
@@ -112,6 +112,12 @@ export interface FreeList {
   isFree(ppn: number): boolean;
 }
 
+/** What is known of a guest's pages of which another read would change nothing. */
+export interface ReadsOfPages {
+  /** A read of the page would change something again. */
+  unsettle(ppn: number): void;
+}
+
 /** What a guest makes of a page that the VMM would like to have. */
 export const Worth = { Needed: 0, Cached: 1, Free: 2 } as const;
 export type Worth = (typeof Worth)[keyof typeof Worth];
@@ -160,6 +166,8 @@ export class VmMemory {
   pressure: MemoryPressure | undefined;
   /** Absent: the guest does not show it. */
   freeList: FreeList | undefined;
+  /** Absent: every read is seen. */
+  reads: ReadsOfPages | undefined;
   /** Absent: the guest has no such code. */
   discardable: DiscardablePages | undefined;
   /** Absent: nobody knows. */
@@ -221,6 +229,17 @@ export class VmMemory {
   /** The page is part of a large one. */
   isLarge(ppn: number): boolean {
     return this.regions[Math.floor(ppn / LARGE_PAGE)] !== Region.Small;
+  }
+
+  /** A read of the page changes nothing, until {@link reads} are told. */
+  isSettled(ppn: number): boolean {
+    return this.reads !== undefined && this.backing[ppn] >= 0 && !this.marks.any(ppn);
+  }
+
+  /** The next touch of the page is to be seen. */
+  mark(ppn: number, mark: Mark): void {
+    this.marks.add(ppn, mark);
+    this.reads?.unsettle(ppn);
   }
 
   /** There is a driver, and its balloon is not as large as it gets. */

@@ -6,12 +6,18 @@ import { xenBalloon } from "./memory/xen-balloon.ts";
 import { directPaging } from "./mmu/direct-paging.ts";
 import { bvt } from "./scheduler/bvt.ts";
 
-/** Xen 1.x, what Barham et al. 2003 measured: as Xen PV, but the drivers of the devices are in the hypervisor. */
+/** Xen 1.x, schedule.c, virt_timer. */
+const TIMER_MS = 20;
+
+/**
+ * Xen 1.x, what Barham et al. 2003 measured: as Xen PV, but the drivers of the devices are in the hypervisor, and one timer wakes
+ * all domains.
+ */
 export const xenPv1 = defineVmm({
   name: "xen-pv-1",
   title: "Xen 1.x PV",
   summary: "paravirtualization: guest kernel in ring 1, direct page tables, drivers in the hypervisor",
-  cpu: paravirtual(),
+  cpu: paravirtual({ timerMs: TIMER_MS }),
   mmu: directPaging(),
   memory: [xenBalloon()],
   allocation: staticPartition(),

@@ -74,6 +74,7 @@ export function addGuest(
   const guest = new GuestMemory(shape, physical, host.ids, 0, kernel);
   guest.boot(shape, contents);
   vm.target = target;
+  vm.reads = guest.pages;
   if (host.allocation.populates) guest.balloon.poll(shape.memoryPages - target, shape.memoryPages);
   physical.populate(shape.contents?.length ?? 0, host.allocation.populates, false);
   if (host.mechanisms.some(({ kind }) => kind === "cooperative")) {

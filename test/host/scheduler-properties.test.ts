@@ -123,24 +123,27 @@ describe("bvt", () => {
     );
   });
 
-  it("lets equals run for one allowance at a time, and for two whoever comes last in its round", () => {
-    // Two vCPUs: always two allowances, as each overtakes the other. Eight: seven turns in which eight allowances pass.
+  it("lets equals run for one allowance at a time, one after the other (Xen 1.x to 3.0, r_time)", () => {
     for (const count of [2, 8]) {
       const vcpus = Array.from({ length: count }, () => ({}));
-      const turns: number[] = [];
+      const runners: number[] = [];
       const { used } = runCpus({ part: bvt(), cpus: 1, vcpus, cycles: 3000 * MS, sampleEvery: ALLOWANCE });
-      let runner = -1;
       used.forEach((sample, k) => {
-        const before = k === 0 ? sample.map(() => 0) : used[k - 1];
-        const now = sample.findIndex((cycles, i) => cycles > before[i]);
-        if (now === runner) turns[turns.length - 1]++;
-        else turns.push(1);
-        runner = now;
+        const turn = sample.map((cycles, i) => cycles - (k === 0 ? 0 : used[k - 1][i]));
+        expect(turn.filter((cycles) => cycles > 0)).toEqual([ALLOWANCE]);
+        runners.push(turn.indexOf(ALLOWANCE));
       });
-      const settled = turns.slice(10, -1);
-      const mean = settled.reduce((sum, turn) => sum + turn, 0) / settled.length;
-      expect(mean).toBeCloseTo(count / (count - 1), 1);
+      runners.forEach((runner, k) => k >= count && expect(runner).toBe(runners[k - count]));
+      expect(new Set(runners.slice(0, count)).size).toBe(count);
     }
+  });
+
+  it("lets a vCPU of three times the weight have three turns of four", () => {
+    const vcpus: TestVcpu[] = [{ shares: 3 }, { shares: 1 }];
+    const { used } = runCpus({ part: bvt(), cpus: 1, vcpus, cycles: 4000 * MS, sampleEvery: 4 * ALLOWANCE });
+    const rounds = used.slice(1).map((sample, k) => sample[0] - used[k][0]);
+    expect(rounds.length).toBe(199);
+    for (const cycles of rounds) expect(cycles).toBe(3 * ALLOWANCE);
   });
 
   it("keeps whoever wakes up waiting until the running vCPU has had its allowance, or not at all when it warps", () => {

@@ -16,7 +16,7 @@ function contextOf(profile: MachineProfile) {
 
 function rootChanges(profile: MachineProfile, entry: KernelEntry): { count: number; cycles: number } {
   const context = contextOf(profile);
-  const cpu = paravirtual.definition.create({}, context);
+  const cpu = paravirtual.definition.create({ timerMs: 0 }, context);
   cpu.enterKernel(entry);
   cpu.leaveKernel(entry);
   const { ledger } = context.meter;
@@ -48,7 +48,7 @@ describe("a paravirtual kernel of 64 bits", () => {
 
 it("keeps the translations of user pages over a system call, and nothing that is cached of upper levels", () => {
   const context = contextOf({ ...PROFILE_64, pageWalkCache: { entries: 16 } });
-  const cpu = paravirtual.definition.create({}, context);
+  const cpu = paravirtual.definition.create({ timerMs: 0 }, context);
   const machineFrames = Uint32Array.from({ length: 64 }, (_, frame) => frame);
   const mmu = bareMmu.definition.create({}, { ...context, machineFrames, vmmEntry: FREE_ENTRY });
   const flags = Pte.Present | Pte.Writable | Pte.User;

@@ -1,5 +1,6 @@
 // Plug-in of QEMU: between two marks of operations.c, counts the kernel's instructions (addresses from 3 GB on) and those of
-// them that matter to a VMM. A line for each: number of the operation, 1 within the function given as `softirq=`, counts.
+// them that matter to a VMM, and the instructions of user code. A line for each: number of the operation, 0 or, within the
+// function given as `softirq=`, 1, or 2 for user code, counts.
 #include "plugin.h"
 
 // Besides plugin.h, of qemu-plugin.h:
@@ -8,8 +9,9 @@ void qemu_plugin_register_vcpu_tb_exec_cb(struct block *, void (*)(unsigned, voi
 
 enum { INSTRUCTIONS, RETURNS, INDIRECT_CALLS, INDIRECT_JUMPS, CALLS, CLI, STI, POPF, IRET, CR3, INVLPG, PUSHF, DR7, KINDS };
 
+enum { KERNEL_CODE, SOFTIRQ, USER_CODE, PARTS };
 static int inside, depth;
-static uint64_t counts[2][KINDS];
+static uint64_t counts[PARTS][KINDS];
 
 struct counted {
   uint64_t address;
@@ -18,7 +20,7 @@ struct counted {
 
 static void mark(unsigned cpu, void *number) {
   (void)cpu;
-  for (int part = 0; part < 2; part++) {
+  for (int part = 0; part < PARTS; part++) {
     if (operation && counts[part][INSTRUCTIONS]) {
       fprintf(out, "%d %d", operation, part);
       for (int kind = 0; kind < KINDS; kind++) fprintf(out, " %lu", (unsigned long)counts[part][kind]);
@@ -26,6 +28,7 @@ static void mark(unsigned cpu, void *number) {
     }
     memset(counts[part], 0, sizeof counts[part]);
   }
+  fflush(out);
   inside = 0;
   begin(number);
 }
@@ -34,6 +37,10 @@ static void run(unsigned cpu, void *data) {
   (void)cpu;
   const struct counted *block = data;
   if (!operation) return;
+  if (block->address < KERNEL) {
+    counts[USER_CODE][INSTRUCTIONS] += block->of[INSTRUCTIONS];
+    return;
+  }
   if (block->address == softirq && !inside) inside = 1, depth = 0;
   for (int kind = 0; kind < KINDS; kind++) counts[inside][kind] += block->of[kind];
   // A block ends with whatever changes the flow of control.
@@ -67,15 +74,15 @@ static void translate(plugin id, struct block *block) {
     struct instruction *instruction = qemu_plugin_tb_get_insn(block, i);
     uint64_t address = qemu_plugin_insn_vaddr(instruction);
     noticeMark(instruction, address);
-    if (address < KERNEL) continue;
     if (counted == NULL) {
       counted = calloc(1, sizeof *counted);
       counted->address = address;
       qemu_plugin_register_vcpu_tb_exec_cb(block, run, 0, counted);
     }
     const uint8_t *bytes = qemu_plugin_insn_data(instruction);
-    int kind = kindOf(bytes, bytes + qemu_plugin_insn_size(instruction));
     counted->of[INSTRUCTIONS]++;
+    if (address < KERNEL) continue;
+    int kind = kindOf(bytes, bytes + qemu_plugin_insn_size(instruction));
     if (kind != INSTRUCTIONS) counted->of[kind]++;
   }
 }

@@ -4,14 +4,14 @@ typedef unsigned long word;
 
 enum { EXIT = 1, FORK, READ, WRITE, OPEN, CLOSE, CREAT = 8, UNLINK = 10, EXECVE, MKNOD = 14, LSEEK = 19, GETPID, MOUNT, KILL = 37, MKDIR = 39,
        PIPE = 42, IOCTL = 54, GETPPID = 64, SIGACTION = 67, MMAP = 90, MUNMAP, SOCKETCALL = 102, STAT = 106, IOPL = 110, WAIT4 = 114,
-       MPROTECT = 125, SELECT = 142, VFORK = 190 };
+       MPROTECT = 125, SELECT = 142, SIGPROCMASK = 175, VFORK = 190 };
 enum { SOCKET = 1, BIND, CONNECT, LISTEN, ACCEPT, SETSOCKOPT = 14 };
 
 #define OPERATIONS(X) X(nothing) X(null) X(read_zero) X(write_null) X(stat) X(open_close) X(select_tcp) X(signal_install) X(signal_handle) \
   X(pipe) X(ping) X(pong) X(create) X(delete) X(write_10k) X(delete_10k) X(read_page) X(file_fault) X(anonymous_fault) X(copy_on_write) \
   X(protection_fault) X(mmap) X(munmap) X(mprotect) X(send_byte) X(receive_byte) X(fork_50) X(exit_50) X(wait_50) X(fork_150) X(exit_150) \
   X(wait_150) X(vfork) X(vfork_exit) X(exec_50) X(exec_150) X(timer) \
-  X(write_page) X(read_disk) X(send_burst) X(receive_burst) X(end)
+  X(write_page) X(read_disk) X(send_burst) X(receive_burst) X(mask_block) X(mask_ask) X(mask_change) X(end)
 #define NUMBER(name) AT_##name,
 enum { OPERATIONS(NUMBER) };
 #define NAME(name) #name,
@@ -103,6 +103,13 @@ static void calls(void) {
   TIMES measure(stat, sys(STAT, "/mnt/t", buffer, 0));
   TIMES measure(open_close, sys(CLOSE, sys(OPEN, "/mnt/t", 0, 0), 0, 0));
   TIMES measure(signal_install, sys(SIGACTION, 10, &action, 0));
+  // SIG_BLOCK, SIG_SETMASK without a new one, SIG_UNBLOCK with the old one: as the C library's sigprocmask has it
+  word signals[2] = {0x16002000, 0}, old[2];
+  TIMES {
+    measure(mask_block, call(SIGPROCMASK, 0, (word)signals, 0, 8, 0));
+    measure(mask_ask, call(SIGPROCMASK, 2, 0, (word)old, 8, 0));
+    measure(mask_change, call(SIGPROCMASK, 1, (word)signals, (word)old, 8, 0));
+  }
   TIMES measure(signal_handle, sys(KILL, me, 10, 0));
   TIMES measure(pipe, sys(WRITE, there[1], buffer, 1); sys(READ, there[0], buffer, 1));
   if (!sys(FORK, 0, 0, 0)) for (;;) { sys(READ, there[0], buffer, 1); mark(pong); sys(WRITE, back[1], buffer, 1); }

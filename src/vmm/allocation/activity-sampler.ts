@@ -84,7 +84,7 @@ export class ActivitySampler {
     for (let draw = 0; draw < most && this.#sampled < wanted; draw++) {
       const ppn = this.#random.below(pages);
       if (this.#vm.backing[ppn] < 0 || this.#vm.marks.has(ppn, Mark.Sampled)) continue;
-      this.#vm.marks.add(ppn, Mark.Sampled);
+      this.#vm.mark(ppn, Mark.Sampled);
       this.#sample[this.#sampled++] = ppn;
     }
   }

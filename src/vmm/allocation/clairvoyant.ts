@@ -163,7 +163,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
         this.#leave(page, vm.backing[ppn]);
       }
       if (nextUse < 0 || this.#memory.pinned.is(vm, ppn)) this.#touched[kept++] = page;
-      else vm.marks.add(ppn, Mark.Sampled);
+      else vm.mark(ppn, Mark.Sampled);
     }
     this.#count = kept;
   }
@@ -178,7 +178,7 @@ class Clairvoyant implements Allocation, RoomMaker, Clairvoyance {
     const { frames } = this.#memory;
     if (frames.isPrivate(mpn)) frames.markShared(mpn);
     frames.addReference(mpn);
-    this.#memory.releaseSlot(vm, slotCode(vm.backing[ppn]));
+    this.#memory.slots.releaseOf(vm, slotCode(vm.backing[ppn]));
     vm.backing[ppn] = mpn;
     vm.mapped++;
   }

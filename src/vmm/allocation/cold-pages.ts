@@ -66,7 +66,7 @@ export class ColdPages {
       const mapped = vm.backing[ppn] >= 0;
       const untouched = mapped && vm.marks.has(ppn, Mark.Sampled);
       marks.survived[ppn] = untouched ? Math.min(MOST_PERIODS, marks.survived[ppn] + 1) : 0;
-      if (mapped) vm.marks.add(ppn, Mark.Sampled);
+      if (mapped) vm.mark(ppn, Mark.Sampled);
       else vm.marks.clear(ppn);
     }
   }

@@ -138,11 +138,19 @@ class Paravirtual implements VirtualCpu {
   }
 }
 
-export const paravirtual = definePart({
+export const paravirtual = definePart<"cpu", { timerMs: number }>({
   slot: "cpu",
   name: "paravirtual",
   summary: "guest kernel in ring 1, aware of the hypervisor",
-  parameters: {},
+  parameters: {
+    timerMs: {
+      summary: "Time between timer events of all domains, which wake those that are blocked; 0: only who runs gets any",
+      default: 0,
+      unit: "ms",
+      min: 0,
+      source: "Xen interface manual 2.0 and 3.0: the periodic timer event is sent to the running domain",
+    },
+  },
   needs: [
     ...KERNEL_ENTRY_COSTS,
     ...KERNEL_CODE_COSTS,
@@ -156,7 +164,6 @@ export const paravirtual = definePart({
   ],
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
-  // Xen interface manual 2.0 and 3.0: the periodic timer event is sent to the running domain.
-  tickless: true,
+  timerEvents: ({ timerMs }) => (timerMs === 0 ? { to: "awake" } : { to: "all", everyUs: 1000 * timerMs }),
   create: (_, context) => new Paravirtual(context),
 });

@@ -12,18 +12,13 @@
  */
 import { cause } from "../../core/ledger.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
-import {
-  flagWritesOf,
-  GUEST_KERNEL,
-  type KernelPath,
-  type KernelPathName,
-  kernelPaths,
-} from "../../guest/kernel-paths.ts";
+import { GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostSignal, hostSwitch } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostSignal, hostSwitch } from "../host-calls.ts";
+import { MASK_CALLS_OF_INTERRUPT, MASK_CALLS_OF_SIGNAL } from "../sigio.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 
@@ -46,6 +41,8 @@ interface Way {
   readonly calls: number;
 }
 
+type PathNumbers = Partial<Readonly<Record<KernelPathName, number>>>;
+
 /** GETREGS, GETFPXREGS, POKEUSR, SYSCALL, wait4: up to the second stop, that at the end of getpid. */
 const SYSTEM_CALL_WAY: Way = { stops: 2, switches: 3, calls: 5 };
 /** GETREGS, GETFPXREGS, FAULTINFO. */
@@ -55,22 +52,23 @@ const EXCEPTION_WAY: Way = { stops: 1, switches: 1, calls: 2 };
 /** SETREGS, SETFPXREGS, SYSCALL, wait4. */
 const WAY_BACK: Way = { stops: 0, switches: 1, calls: 4 };
 /**
- * Host calls for one write of the interrupt flag: local_irq_save and local_irq_restore are set_signals, which unblocks some
- * signals and blocks others (include/asm-um/system-generic.h, arch/um/kernel/signal_user.c). The few cli and sti that stand
- * by themselves take one.
+ * Host calls for the signal mask, by what writes the interrupt flag on IA-32: cli and sti block or unblock signals, one call
+ * each. What saves the flag before it clears it asks for the mask first, and what restores it unblocks some signals and blocks
+ * the others, two calls each (include/asm-um/system-generic.h, arch/um/kernel/signal_user.c).
  */
-const CALLS_PER_FLAG_WRITE = 2;
-/**
- * Those of an interrupt. The handlers of the devices do without sti before them (SA_INTERRUPT); there are the cli after them
- * and, of do_softirq, local_irq_save, sti, cli and local_irq_restore (arch/um/kernel/irq.c, kernel/softirq.c).
- */
-const CALLS_PER_INTERRUPT = 7;
+function maskCallsOf({ name, cli, sti, popf }: KernelPath): number {
+  if (name === "interrupt") return MASK_CALLS_OF_INTERRUPT;
+  const saved = popf;
+  return 2 * saved + 2 * popf + (cli - saved) + sti - (FAULT_STI[name] ?? 0);
+}
+/** Faults, whose handlers begin with sti on IA-32 (arch/i386/mm/fault.c). There is no like of it in arch/um. */
+const FAULT_STI: PathNumbers = { "page-fault": 1, "copy-on-write": 1, "file-fault": 1, "protection-fault": 1 };
 /**
  * Calls of a path besides: the floating-point registers of a signal's frame, there and back (skas/sys-i386/sigcontext.c). A copy
  * from or to a process asks the host for nothing, nor does a switch of the guest kernel's threads: setjmp and longjmp leave the
  * signal mask alone. That they keep it (sigsetjmp) is a change of 2004.
  */
-const OTHER_CALLS: Partial<Readonly<Record<KernelPathName, number>>> = { "signal-handle": 2, "protection-fault": 2 };
+const PTRACE_CALLS: PathNumbers = { "signal-handle": 2, "protection-fault": 2 };
 
 class ProcessTracing implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -79,8 +77,9 @@ class ProcessTracing implements VirtualCpu {
   readonly #tlb: Tlb;
   readonly #costs: ReturnType<typeof processCosts>;
   readonly #pathCycles: readonly number[];
-  /** Host calls for the signal mask, by number of path. */
+  /** Host calls for the signal mask, and for the registers of the traced process, by number of path. */
   readonly #maskCalls: readonly number[];
+  readonly #ptraceCalls: readonly number[];
 
   constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
@@ -89,11 +88,9 @@ class ProcessTracing implements VirtualCpu {
     this.#tlb = tlb;
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, () => 0);
-    this.#maskCalls = Object.values(kernelPaths(profile)).map((path) =>
-      path.name === "interrupt"
-        ? CALLS_PER_INTERRUPT
-        : CALLS_PER_FLAG_WRITE * flagWritesOf(path) + (OTHER_CALLS[path.name] ?? 0),
-    );
+    const paths = Object.values(kernelPaths(profile));
+    this.#maskCalls = paths.map(maskCallsOf);
+    this.#ptraceCalls = paths.map(({ name }) => PTRACE_CALLS[name] ?? 0);
   }
 
   enterKernel(entry: KernelEntry): void {
@@ -107,8 +104,7 @@ class ProcessTracing implements VirtualCpu {
     } else {
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
       this.#meter.spend(SIGNAL, this.#costs.signal);
-      // sig_handler_common_skas lets SIGUSR1 through again.
-      this.#meter.spend(SIGNAL_MASK, this.#costs.call);
+      this.#meter.spendMany(SIGNAL_MASK, MASK_CALLS_OF_SIGNAL, this.#costs.maskCall);
     }
   }
 
@@ -139,8 +135,10 @@ class ProcessTracing implements VirtualCpu {
     if (times === 0) return;
     this.#kernelPages?.run(path, times);
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
-    const calls = times * this.#maskCalls[path.id];
-    if (calls > 0) this.#meter.spendMany(SIGNAL_MASK, calls, this.#costs.call);
+    const maskCalls = times * this.#maskCalls[path.id];
+    if (maskCalls > 0) this.#meter.spendMany(SIGNAL_MASK, maskCalls, this.#costs.maskCall);
+    const ptraceCalls = times * this.#ptraceCalls[path.id];
+    if (ptraceCalls > 0) this.#meter.spendMany(PTRACE, ptraceCalls, this.#costs.call);
   }
 
   enter(reason: EntryReason): void {
@@ -163,6 +161,7 @@ function processCosts(profile: MachineProfile) {
     trap: primitiveCost(profile, "hardware.trap"),
     stop: primitiveCost(profile, "uml.stop"),
     call: hostCall(profile),
+    maskCall: hostMaskCall(profile),
     switch: hostSwitch(profile),
     signal: hostSignal(profile),
   };

@@ -1,10 +1,9 @@
 /**
  * Network of User-Mode Linux: an interface of the host (TUN/TAP), whose other end is a file that the guest kernel writes
  * packets to and reads them from, one by one. A signal says that some have come; then the guest kernel polls its files, reads
- * until there is nothing more, and polls again (uml_net_interrupt, uml_net_start_xmit, arch/um/drivers/net_kern.c;
- * sigio_handler, reactivate_fd, arch/um/kernel/irq_user.c; as Linux 2.5.59 had taken them over from 2.4 for um in February
- * 2003). Between that interface and the real one the host bridges or routes, which is taken to be as long as what its own
- * protocols would do with the packet.
+ * until there is nothing more, and polls again (uml_net_interrupt, uml_net_start_xmit, arch/um/drivers/net_kern.c, of the
+ * version of sigio.ts). Between that interface and the real one the host bridges or routes, which is taken to be as long as
+ * what its own protocols would do with the packet.
  *
  * The interface computes and checks no sums: the guest kernel goes through the data once more
  * (csum_partial_copy_from_user, arch/um/include/sysdep-i386/checksum.h: a copy, and csum_partial).
@@ -16,8 +15,9 @@ import { HEADER_BYTES, NetworkLink } from "../../machine/network-link.ts";
 import { copyCost } from "../../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostPoll, hostSignal } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostPoll, hostSignal } from "../host-calls.ts";
 import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import { CALLS_TO_REACTIVATE, MASK_CALLS_OF_SIGNAL, MASK_CALLS_TO_REACTIVATE, POLLS } from "../sigio.ts";
 
 const WRITE = cause("io.tap.write");
 const READ = cause("io.tap.read");
@@ -26,22 +26,19 @@ const BRIDGE = cause("io.tap.bridge");
 const HOST_DRIVER = cause("io.tap.host-driver");
 const SIGNAL = cause("io.tap.signal");
 const CHECKSUM = cause("io.tap.checksum");
+const SIGNAL_MASK = cause("vmm.tracing.signal-mask");
 
-/** sigio_handler goes round until poll finds nothing. */
-const POLLS = 2;
-/** Of change_sig(SIGUSR1), in a handler that finds nothing to read. */
-const MASK_CALLS_OF_VAIN_SIGNAL = 1;
 /** Host calls to change the signal mask: the lock of uml_net_start_xmit, taken by local_irq_save. */
 const MASK_CALLS_TO_SEND = 4;
-/** netif_rx: local_irq_save and -restore; do_gettimeofday: its lock, and gettimeofday itself; process_backlog: cli and sti. */
-const CALLS_TO_RECEIVE = 4 + 5 + 2;
-/** An sk_buff and its data, allocated and freed for nothing (uml_net_rx): four sections kept from interrupts. */
-const MASK_CALLS_OF_LAST_READ = 16;
+/** netif_rx: local_irq_save and -restore; do_gettimeofday: its lock; process_backlog: cli and sti. */
+const MASK_CALLS_TO_RECEIVE = 4 + 4 + 2;
+/** do_gettimeofday asks the host for the time. */
+const CALLS_TO_RECEIVE = 1;
 /**
- * reactivate_fd: its lock (four), and isatty, which asks the host; net_rx_action: cli and sti, twice; process_backlog, when
- * there is nothing more: cli and sti.
+ * At an interrupt, an sk_buff and its data, allocated and freed for nothing (uml_net_rx): four sections kept from interrupts;
+ * net_rx_action: cli and sti, twice; process_backlog, when there is nothing more: cli and sti.
  */
-const CALLS_PER_INTERRUPT = 5 + 4 + 2;
+const MASK_CALLS_PER_INTERRUPT = 16 + 4 + 2;
 
 class TapNetwork implements IoPath {
   readonly segmentBytes = 0;
@@ -59,7 +56,7 @@ class TapNetwork implements IoPath {
   }
 
   submit(bytes: number): void {
-    this.#callHost(MASK_CALLS_TO_SEND);
+    this.#changeMask(MASK_CALLS_TO_SEND);
     this.#meter.spend(CHECKSUM, copyCost(bytes, this.#costs.readPage));
     this.#meter.spend(WRITE, this.#costs.call + copyCost(bytes, this.#costs.copyPage));
     this.#meter.spend(BRIDGE, this.#costs.bridge);
@@ -84,10 +81,11 @@ class TapNetwork implements IoPath {
     this.#meter.spendMany(HOST_DRIVER, count, costs.driver);
     this.#meter.spendMany(BRIDGE, count, costs.bridge);
     this.#meter.spendMany(SIGNAL, interrupts - 1, costs.signal);
-    this.#callHost(MASK_CALLS_OF_VAIN_SIGNAL * (interrupts - 1));
+    this.#changeMask(MASK_CALLS_OF_SIGNAL * (interrupts - 1));
     this.#meter.spendMany(POLL, POLLS + interrupts - 1, costs.poll);
+    this.#changeMask(MASK_CALLS_PER_INTERRUPT + MASK_CALLS_TO_REACTIVATE);
+    this.#callHost(CALLS_TO_REACTIVATE);
     // The last one, which finds nothing.
-    this.#callHost(MASK_CALLS_OF_LAST_READ + CALLS_PER_INTERRUPT);
     this.#meter.spend(READ, costs.call);
     return this.#meter.now;
   }
@@ -96,11 +94,16 @@ class TapNetwork implements IoPath {
     if (write) return;
     this.#meter.spend(READ, this.#costs.call + copyCost(bytes, this.#costs.copyPage));
     this.#meter.spend(CHECKSUM, copyCost(bytes, this.#costs.readPage));
+    this.#changeMask(MASK_CALLS_TO_RECEIVE);
     this.#callHost(CALLS_TO_RECEIVE);
   }
 
   interruptsForSent(): boolean {
     return false;
+  }
+
+  #changeMask(calls: number): void {
+    this.#meter.spendMany(SIGNAL_MASK, calls, this.#costs.maskCall);
   }
 
   #callHost(calls: number): void {
@@ -117,6 +120,7 @@ function networkCosts(profile: MachineProfile) {
   const bridge = nativeCycles(paths["receive-packet"], profile);
   return {
     call: hostCall(profile, "syscall-null-io"),
+    maskCall: hostMaskCall(profile),
     poll: hostPoll(profile),
     signal: hostSignal(profile),
     copyPage: primitiveCost(profile, "page.copy"),

@@ -2,7 +2,7 @@
  * Disk of User-Mode Linux: a file of the host. The driver (ubd) hands what it wants to a thread of its own through a pipe, and
  * the thread reads or writes the file, and answers through the pipe, which is a signal to the guest kernel. A request goes
  * there buffer by buffer, of a page at most, each when the one before it is done (do_ubd_request, ubd_finish,
- * arch/um/drivers/ubd_kern.c, Linux 2.4 for um).
+ * arch/um/drivers/ubd_kern.c, Linux 2.4 for um), so that each of them is an interrupt.
  *
  * The file is in the host's page cache as well. That the guest may find there what it reads, and need not wait for what it
  * writes, is not simulated; nor that the disk may go elsewhere between two buffers. The host's own requests are taken to be as
@@ -14,8 +14,15 @@ import type { Meter } from "../../machine/meter.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import {
+  CALLS_TO_REACTIVATE,
+  MASK_CALLS_OF_INTERRUPT,
+  MASK_CALLS_OF_SIGNAL,
+  MASK_CALLS_TO_REACTIVATE,
+  POLLS,
+} from "../sigio.ts";
 
 const PIPE = cause("io.ubd.pipe");
 const SWITCH = cause("io.ubd.switch");
@@ -53,7 +60,7 @@ class UbdDisk implements IoPath {
     this.#meter.spendMany(HOST_REQUEST, count, this.#costs.completion);
     this.#meter.spendMany(PIPE, buffers, this.#costs.pipe);
     this.#meter.spendMany(SWITCH, buffers, this.#costs.switch);
-    this.#meter.spendMany(SIGNAL, buffers, this.#costs.poll);
+    this.#meter.spendMany(SIGNAL, buffers, this.#costs.handler);
     if (buffers > 1) this.#meter.spendMany(SIGNAL, buffers - 1, this.#costs.signal);
     return this.#meter.now;
   }
@@ -88,8 +95,11 @@ function diskCosts(profile: MachineProfile) {
       nativeCycles(paths["disk-driver"], profile) +
       nativeCycles(paths.interrupt, profile) +
       register,
-    poll: hostPoll(profile),
-    signal: hostSignal(profile),
+    handler:
+      POLLS * hostPoll(profile) +
+      MASK_CALLS_TO_REACTIVATE * hostMaskCall(profile) +
+      CALLS_TO_REACTIVATE * hostCall(profile),
+    signal: hostSignal(profile) + (MASK_CALLS_OF_SIGNAL + MASK_CALLS_OF_INTERRUPT) * hostMaskCall(profile),
   };
 }
 

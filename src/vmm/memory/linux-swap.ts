@@ -222,7 +222,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
    */
   #takeAccessed(vm: VmMemory, ppn: number): boolean {
     const accessed = !vm.marks.has(ppn, Mark.NotAccessed);
-    vm.marks.add(ppn, Mark.NotAccessed);
+    vm.mark(ppn, Mark.NotAccessed);
     return accessed;
   }
 

@@ -119,7 +119,7 @@ class Patching implements MemoryMechanism, PagePatcher {
     const mpn = vm.backing[ppn];
     if (mpn < 0 || !this.#memory.frames.isPrivate(mpn) || vm.isLarge(ppn)) return;
     const { marks } = vm;
-    if (!marks.has(ppn, Mark.Untouched)) marks.add(ppn, Mark.Untouched);
+    if (!marks.has(ppn, Mark.Untouched)) vm.mark(ppn, Mark.Untouched);
     else if (!marks.has(ppn, Mark.WithoutSimilar)) this.#tryPatch(vm, ppn, mpn);
     else if (!marks.has(ppn, Mark.Kept)) this.#tryCompress(vm, ppn);
   }
@@ -131,13 +131,13 @@ class Patching implements MemoryMechanism, PagePatcher {
     if (reference === NO_REFERENCE || this.#store.frameOf(reference) === mpn) {
       memory.payer.add(SCAN, this.#costs.hash);
       if (reference === NO_REFERENCE) this.#store.addReference(mpn);
-      vm.marks.add(ppn, Mark.WithoutSimilar);
+      vm.mark(ppn, Mark.WithoutSimilar);
       return;
     }
     memory.payer.add(PATCH, this.#costs.patch);
     const bytes = patchBytes(content, this.#store.contentOf(reference));
     if (bytes > this.#parameters.mostBytes) {
-      vm.marks.add(ppn, Mark.WithoutSimilar);
+      vm.mark(ppn, Mark.WithoutSimilar);
       return;
     }
     // Its own frame is free now, if patches need one.
@@ -150,7 +150,7 @@ class Patching implements MemoryMechanism, PagePatcher {
 
   #tryCompress(vm: VmMemory, ppn: number): void {
     if (this.#memory.compressor?.compress(vm, ppn) === true) vm.marks.clear(ppn);
-    else vm.marks.add(ppn, Mark.Kept);
+    else vm.mark(ppn, Mark.Kept);
   }
 }
 

@@ -47,7 +47,7 @@ export class SwappedReadahead implements SwapReader {
     }
     if (isAhead || write) this.#memory.payer.add(MINOR_FAULT, this.#faultCost);
     if (!write && !(isAhead && this.#slots.isFull)) {
-      vm.marks.add(ppn, Mark.SwapCopy);
+      vm.mark(ppn, Mark.SwapCopy);
       return;
     }
     const copy = this.#slots.takeCopy(vm, ppn);
@@ -88,7 +88,7 @@ export class SwappedReadahead implements SwapReader {
     const ppn = this.#slots.pageIn(slot);
     if (!this.#memory.readAhead(owner, ppn, slot)) return;
     this.#slots.keepCopy(owner, ppn, slot);
-    for (const mark of READ_AHEAD) owner.marks.add(ppn, mark);
+    for (const mark of READ_AHEAD) owner.mark(ppn, mark);
   }
 
   #areaOf(vm: VmMemory): SwapReadahead {

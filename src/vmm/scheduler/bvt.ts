@@ -1,7 +1,11 @@
 /**
  * Borrowed virtual time (Duda and Cheriton 1999), the scheduler of Xen 1.x and 2.0: whoever has the least effective virtual
- * time runs, and may get ahead of the others by the context switch allowance. A vCPU that wakes up may borrow from its
+ * time runs for the context switch allowance, and on if it still has the least then. A vCPU that wakes up may borrow from its
  * future (warp). Every pCPU has a queue of its own, and vCPUs stay where they are put.
+ *
+ * In the paper a turn lasts until its vCPU is ahead of the next one by the allowance. In all versions of Xen that have this
+ * scheduler, until 2006, it lasts for the allowance only: what it is behind is added in charging units to a time in nanoseconds
+ * (schedule.c and sched_bvt.c, r_time).
  */
 import { microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
@@ -119,13 +123,13 @@ class BorrowedVirtualTime implements Scheduler {
   }
 
   /**
-   * When the running vCPU will be ahead of the one that is ready by the allowance. One that has slept wakes up with the
-   * scheduler's virtual time, so that it waits until the other has run for the allowance, and not at all if it warps.
+   * When the running vCPU has run for the allowance (Xen 1.x, reschedule), or will be ahead of the one that is ready by it, if
+   * that is earlier: then the one that is ready warps, as without it nobody has less than who runs.
    */
   preemptsAt(ready: number, running: number, now: number): number {
     const cpu = this.#place.home[ready];
     if (this.#place.home[running] !== cpu) return Infinity;
-    const at = this.#since[cpu] + this.#lead(running, this.#effective[ready]);
+    const at = this.#since[cpu] + this.#times.allowance - this.#ahead(running, ready);
     if (at <= now) return now;
     if (at + this.#times.slop >= this.#end[cpu]) return Infinity;
     this.#end[cpu] = at;
@@ -140,10 +144,10 @@ class BorrowedVirtualTime implements Scheduler {
     return false;
   }
 
-  /** Cycles, in whole charging units, that a vCPU runs until it is ahead of virtual time `other` by the allowance. */
-  #lead(vcpu: number, other: number): number {
-    const { mcu, allowance } = this.#times;
-    return Math.ceil((other - this.#effective[vcpu]) / this.#advance[vcpu] - ROUNDING) * mcu + allowance;
+  /** Cycles, in whole charging units, that a vCPU has run more for its weight than another one. */
+  #ahead(vcpu: number, other: number): number {
+    const units = (this.#effective[vcpu] - this.#effective[other]) / this.#advance[vcpu];
+    return Math.max(0, Math.floor(units + ROUNDING)) * this.#times.mcu;
   }
 
   #turn(next: number, waiting: ReadyList): number {
@@ -153,8 +157,7 @@ class BorrowedVirtualTime implements Scheduler {
     for (const vcpu of waiting.vcpus) least = Math.min(least, this.#actual[vcpu]);
     const home = this.#place.home[next];
     this.#virtualTime[home] = Math.max(this.#virtualTime[home], least);
-    const place = waiting.least(this.#effective);
-    const turn = place < 0 ? ALLOWANCES_ALONE * allowance : this.#lead(next, this.#effective[waiting.vcpus[place]]);
+    const turn = waiting.vcpus.length === 0 ? ALLOWANCES_ALONE * allowance : allowance;
     return this.#warped[next] < 0 ? turn : Math.min(turn, warpLimit - this.#warped[next]);
   }
 
@@ -188,7 +191,7 @@ export const bvt = definePart<"scheduler", BvtParameters>({
       source: "Xen 1.x to 3.0, sched_bvt.c",
     },
     allowanceMs: {
-      summary: "Context switch allowance: how far a vCPU may get ahead of the others",
+      summary: "Context switch allowance: how long a vCPU runs before another one may",
       default: 5,
       unit: "ms",
       min: 0.1,

@@ -19,8 +19,16 @@ export class PlainMemory implements PhysicalMemory {
 
   touch(): void {}
 
+  isSettled(): boolean {
+    return true;
+  }
+
   write(ppn: number, content: number): void {
     this.#contents[ppn] = content;
+  }
+
+  writeSettled(ppn: number, content: number): void {
+    this.write(ppn, content);
   }
 
   readForDisk(ppn: number): number {
