@@ -37,7 +37,8 @@ const DATABASE_LOAD =
   "by query, of which ten are taken for a tuple, VMware loses 0.67 ms, here 0.2: ten switches between a user and its server, of 16.9 us each, " +
   "and 42 system calls, both counted with PostgreSQL 7.1.3 itself; it makes no page faults. Table 4 has 41.7 us for a switch among 16 " +
   "processes, with which it would be 0.42, but Linux 2.4 lets the two take turns until a timer tick. Nobody waits for a lock: " +
-  "not one in 89,000 queries of PostgreSQL 7.1.3 (docs/application-counts)";
+  "not one in 89,000 queries of PostgreSQL 7.1.3 (docs/application-counts). Nor does anybody read a timer by port I/O: the server calls time() for a " +
+  "transaction (access/transam/xact.c), which Linux 2.4 answers from memory, and gettimeofday for statistics that are off (tcop/postgres.c)";
 const SYNCHRONOUS_WRITES =
   "VMware takes 4.4 ms longer for a tuple. Servers of PostgreSQL 7.1.3 that find a lock of the log taken sleep until the next timer tick, and " +
   "ten of them fall to a few hundred tuples a second once a write of the log takes some times as long as a tuple computes, and longer " +
