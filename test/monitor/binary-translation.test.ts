@@ -7,7 +7,7 @@ import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import type { VirtualCpu } from "../../src/vmm/monitor-contract.ts";
-import { PENTIUM_4 } from "./machines.ts";
+import { PENTIUM_4, XEON } from "./machines.ts";
 
 const PATHS = kernelPaths(PENTIUM_4);
 
@@ -114,5 +114,34 @@ describe("hardware assist", () => {
       "vmm.exit.world-switch": 4340,
       "vmm.exit.control-block": 10 * 178,
     });
+  });
+});
+
+describe("a call and its return in translated code", () => {
+  /**
+   * Reciprocal throughputs on a Pentium 4 model 2, and on a Prescott (Fog, Instruction tables): of a call (US patent 6,711,672), of a
+   * return (Adams and Agesen 2006, section 3.2) with two registers spilled, and of confirming its address.
+   */
+  const INSTRUCTIONS: Readonly<Record<string, readonly [model2: number, prescott: number]>> = {
+    "push i": [2, 2],
+    "mov m, i": [2, 2],
+    "jmp near": [1, 1],
+    "pop r": [1, 1],
+    "mov m, r": [2, 2],
+    "mov m, r, the second": [2, 2],
+    "movzx r, r": [0.25, 0.25],
+    "jmp m": [4, 10],
+    "lea r, [r + i]": [0.5, 0.5],
+    jecxz: [4, 4],
+    "mov r, m": [1, 1],
+    "mov r, m, the second": [1, 1],
+  };
+  const sum = (processor: 0 | 1): number =>
+    Object.values(INSTRUCTIONS).reduce((total, cycles) => total + cycles[processor], 0);
+
+  it("take on a Xeon of 2003 what the nanobenchmark on a Prescott makes of them", () => {
+    const [here, there] = [XEON, PENTIUM_4].map(({ costs }) => costs["binary-translation.call-return"]);
+    expect(here).toBe(Math.round((there * sum(0)) / sum(1)));
+    expect(there).toBe(51);
   });
 });

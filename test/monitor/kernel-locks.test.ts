@@ -52,8 +52,8 @@ describe("an SMP kernel", () => {
     const { fork, exec } = { fork: locked("fork-proc"), exec: locked("exec-proc") };
     const more = locked("mmap-lat") - locked("page-fault");
     expect(fork).toBeGreaterThan(more);
-    // 118 pages are visited after exec, each at the price of a fault at least, and given back again.
-    expect(exec - fork).toBeGreaterThan(118 * 8);
+    // 76 pages are visited after exec, each at the price of a fault at least, and given back again.
+    expect(exec - fork).toBeGreaterThan(76 * 8);
   });
 
   it.each([xenPv1, workstation])("pays as much for them on a VMM, which has no part in it: $name", (vmm) => {

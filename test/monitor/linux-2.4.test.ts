@@ -13,10 +13,17 @@ type Flags = Record<(typeof FLAGS)[number], number>;
 type Counts = Flags &
   Record<"returns" | "indirectCalls" | "indirectJumps" | "iret" | "pushf" | "debugRegisterWrites", number>;
 
-const { operations } = JSON.parse(readFileSync("validation/linux-2.4.20-counts.json", "utf8")) as {
+type Faults = Readonly<Record<"parent" | "childWithoutFile" | "childOnFile", number>>;
+
+const { operations, programs } = JSON.parse(readFileSync("validation/linux-2.4.20-counts.json", "utf8")) as {
   operations: Readonly<Record<string, Counts>>;
+  programs: { libraries: Readonly<Record<string, { faultsPerTurn: Readonly<Record<string, Faults>> }>> };
 };
 const PATHS = kernelPaths(XEON);
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
 
 function calls(operation: string): number {
   const { returns, indirectCalls, indirectJumps } = operations[operation];
@@ -160,5 +167,30 @@ describe("counts that follow from several operations", () => {
     expect(pages).toBeGreaterThanOrEqual(50);
     expect(pages).toBeLessThanOrEqual(60);
     expect(PATHS.vfork.calls).toBe(calls("vfork") - PATHS["context-switch"].calls);
+  });
+});
+
+/** Faults of a turn of lat_proc, with the C library of 2001 and with that of 2003. */
+function countedFaults(turn: string): number[] {
+  return Object.values(programs.libraries).map(({ faultsPerTurn }) => sumOf(Object.values(faultsPerTurn[turn])));
+}
+
+function faultsOf(name: string): number {
+  return measured(name, native).events["hardware.trap"];
+}
+
+describe("a turn of lat_proc", () => {
+  it("faults as often as was counted, where the child exits", () => {
+    expect(new Set(countedFaults("fork"))).toEqual(new Set([faultsOf("fork-proc")]));
+  });
+
+  // Pages of data that are read before they are written fault twice, and are visited once here.
+  it.each([
+    ["exec", "exec-proc", 0.06],
+    ["shell", "sh-proc", 0.06],
+  ])("faults as often as was counted on the mean, with %s", (turn, name, tolerance) => {
+    const mean = sumOf(countedFaults(turn)) / countedFaults(turn).length;
+    expect(faultsOf(name)).toBeLessThan(mean);
+    expect(faultsOf(name)).toBeGreaterThan((1 - tolerance) * mean);
   });
 });

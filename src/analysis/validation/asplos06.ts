@@ -31,8 +31,8 @@ const COUNTS =
   "shows an e1000 (VMware Server 2.0, User's Guide): its driver in Red Hat's 2.4.21 makes eight accesses in an interrupt, two of them to the APIC, for the nine here";
 const TRANSLATED =
   "the kernel would have to take 1.9 times as long translated as on the bare machine, on Linux as on Windows; here it takes 1.3 times. Made up of system " +
-  "calls and interrupts as Hu et al. 1999 have it, its code is taken to be like that of which returns and other look-ups were counted while Linux 2.4 ran: at 40 cycles " +
-  "each VMware's stat and open/close follow within 3 % (Barham 2003, Table 3). No more is known that translated code costs: of Linux' returns one in 90 finds that " +
+  "calls and interrupts as Hu et al. 1999 have it, its code is taken to be like that of which returns and other look-ups were counted while Linux 2.4 ran: at 36 cycles " +
+  "more each, on the processor of 2003, VMware's stat and open/close follow within 2 % (Barham 2003, Table 3). No more is known that translated code costs: of Linux' returns one in 90 finds that " +
   "another call has its place in the table (docs/kernel-operations/linux-2.4), and what a 64-bit kernel has besides, prefixes and addresses " +
   "relative to the instruction, takes a few instructions more (section 3.2)";
 const WINDOWS =

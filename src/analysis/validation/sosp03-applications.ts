@@ -31,13 +31,14 @@ const DBENCH_PART = 1 / 10;
 /** A conforming connection of SPEC WEB99: 180 Mb/s by 518 connections, in files of 15 kB. */
 const REQUESTS_PER_CONNECTION = 180e6 / 518 / (8 * 15_000);
 
-const KERNEL_TLB =
+const FILE_OPERATIONS =
   "the mix is made of file operations, which are a little cheaper on Xen in the model and are not in the source: see 10K create";
 const DATABASE_LOAD =
   "by query, of which ten are taken for a tuple, VMware loses 0.67 ms, here 0.2: ten switches between a user and its server, of 16.9 us each, " +
   "and 42 system calls, both counted with PostgreSQL 7.1.3 itself; it makes no page faults. Table 4 has 41.7 us for a switch among 16 " +
   "processes, with which it would be 0.42, but Linux 2.4 lets the two take turns until a timer tick. Nobody waits for a lock: " +
-  "not one in 89,000 queries of PostgreSQL 7.1.3 (docs/application-counts)";
+  "not one in 89,000 queries of PostgreSQL 7.1.3 (docs/application-counts). Nor does anybody read a timer by port I/O: the server calls time() for a " +
+  "transaction (access/transam/xact.c), which Linux 2.4 answers from memory, and gettimeofday for statistics that are off (tcop/postgres.c)";
 const SYNCHRONOUS_WRITES =
   "VMware takes 4.4 ms longer for a tuple. Servers of PostgreSQL 7.1.3 that find a lock of the log taken sleep until the next timer tick, and " +
   "ten of them fall to a few hundred tuples a second once a write of the log takes some times as long as a tuple computes, and longer " +
@@ -85,7 +86,7 @@ const APPLICATIONS: readonly Application[] = [
     name: "dbench",
     workload: "sosp03-dbench",
     figure: (metrics) => (DBENCH_MEGABYTES * DBENCH_PART) / seconds(metrics),
-    reasons: { xen: KERNEL_TLB },
+    reasons: { xen: FILE_OPERATIONS },
   },
   {
     name: "spec-web99",

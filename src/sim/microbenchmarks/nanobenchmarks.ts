@@ -5,7 +5,7 @@
 import { INSTRUCTIONS } from "../../guest/virtual-hardware.ts";
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder } from "../../workload/operation-stream.ts";
-import { forkAndExit, visitLibraries } from "./lmbench.ts";
+import { forkAndExit, HEAP_PAGES, mapLibraries } from "./lmbench.ts";
 import { type Microbenchmark, microbenchmarksOf } from "./microbenchmark.ts";
 
 const ROUNDS = 100;
@@ -62,8 +62,14 @@ export const NANOBENCHMARKS: readonly Microbenchmark[] = [
   writeEntry("ptemod-clear", "write of an entry in use, not present afterwards", Entry.NotPresent),
   writeEntry("ptemod-set", "write of an entry, present afterwards", Entry.Present, clearAll),
   nanobenchmark("forkwait", "fork, child exits, wait", forkAndExit, {
-    guest: { ...GUEST, anonymousPages: 0, residentAnonymousPages: 0, filePages: 64, residentFilePages: 64 },
+    guest: {
+      ...GUEST,
+      anonymousPages: HEAP_PAGES,
+      residentAnonymousPages: HEAP_PAGES,
+      filePages: 64,
+      residentFilePages: 64,
+    },
     warmUpRounds: 20,
-    prepare: visitLibraries,
+    prepare: mapLibraries,
   }),
 ];

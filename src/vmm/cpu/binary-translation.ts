@@ -9,7 +9,7 @@
  * Memory protection depends on the format of the page tables. On IA-32 the VMM lies in the top 4 MB of every address space
  * (Agesen et al. 2010) and truncated segments keep translated code out of it, so that a system call can enter translated
  * code at once. Long mode knows no segment limits (AMD's later parts aside): every crossing between user code and kernel
- * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 592
+ * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 600
  * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006).
  */
 import { cause, event } from "../../core/ledger.ts";
