@@ -3,20 +3,17 @@
  * cache, written back later. At monitor resolution: file-io.ts.
  */
 import { BitSet } from "../core/bit-set.ts";
-import type { ContentIds } from "../machine/content-ids.ts";
 import { DirtyLimits } from "./dirty-limits.ts";
 import { DirtyQueue } from "./dirty-queue.ts";
-import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
+import type { FilesOnDisk } from "./files-on-disk.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelVersion } from "./kernel-version.ts";
-import type { GuestShape } from "../workload/compiled-workload.ts";
 import { PageCache } from "./page-cache.ts";
 import type { SettledPages } from "./settled-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import { SequentialReads } from "./sequential-reads.ts";
 
 const NONE = -1;
-const UNSEEN = 0xffff_ffff;
 
 export class FileCache implements PageOwner {
   misses = 0;
@@ -27,15 +24,10 @@ export class FileCache implements PageOwner {
   minorFaults = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
-  readonly #requests: DiskRequests;
+  readonly #disk: FilesOnDisk;
   readonly #settled: SettledPages;
-  readonly #ids: ContentIds;
   readonly #version: KernelVersion;
-  /** Pages that the image behind all guests has. */
-  readonly #imagePages: number;
   readonly #cache: PageCache;
-  /** What is on the disk; a page that nobody has looked at yet gets a content of its own when somebody does. */
-  readonly #onDisk: Uint32Array;
   /** Pages to be written back. */
   readonly #toWrite: DirtyQueue;
   readonly #limits: DirtyLimits;
@@ -48,22 +40,18 @@ export class FileCache implements PageOwner {
   constructor(
     pages: GuestPages,
     physical: PhysicalMemory,
-    requests: DiskRequests,
+    disk: FilesOnDisk,
     settled: SettledPages,
-    ids: ContentIds,
-    { filePages, imagePages = 0 }: Pick<GuestShape, "filePages" | "imagePages">,
+    filePages: number,
     version: KernelVersion,
   ) {
     this.#version = version;
-    this.#imagePages = imagePages;
     this.#pages = pages;
     this.#physical = physical;
-    this.#requests = requests;
+    this.#disk = disk;
     this.#settled = settled;
-    this.#ids = ids;
     this.#cache = new PageCache(pages, filePages);
     this.#limits = new DirtyLimits(pages, version.dirty);
-    this.#onDisk = new Uint32Array(filePages).fill(UNSEEN);
     this.#toWrite = new DirtyQueue(filePages);
     this.#mapped = new BitSet(filePages);
     this.#marked = new BitSet(filePages);
@@ -76,12 +64,12 @@ export class FileCache implements PageOwner {
   read(page: number, end = page + 1, opened = false): number {
     const ppn = this.#useByCall(page, end, opened);
     // Without a page to cache it in, the data goes straight to the reader.
-    return ppn === NONE ? this.#stored(page) : this.#physical.read(ppn);
+    return ppn === NONE ? this.#disk.content(page) : this.#physical.read(ppn);
   }
 
   /** The same, whatever the page holds. */
   touch(page: number, end = page + 1, opened = false): void {
-    if (end === page + 1 && this.#settled.hasFile(page)) return;
+    if (this.#settled.hasFile(page) && !this.#sequential.awaits(page)) return;
     const ppn = this.#useByCall(page, end, opened);
     if (ppn === NONE) return;
     if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
@@ -98,7 +86,7 @@ export class FileCache implements PageOwner {
     if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to);
     else if (!this.#mapped.has(page)) this.#minorFault(page, from, to, text);
     const ppn = this.#cache.frameOf(page);
-    if (ppn === NONE) return this.#stored(page);
+    if (ppn === NONE) return this.#disk.content(page);
     this.#use(ppn, text);
     return this.#physical.read(ppn);
   }
@@ -134,8 +122,7 @@ export class FileCache implements PageOwner {
     if (ppn !== NONE) this.#physical.write(ppn, content);
     if (ppn !== NONE && toEnd) this.#pages.replacement.passBy(ppn);
     if (sync || ppn === NONE) {
-      this.#onDisk[page] = ppn === NONE ? content : this.#physical.readForDisk(ppn);
-      this.#requests.add(DiskRequestKind.FileWrite, page);
+      this.#disk.write(page, ppn === NONE ? content : this.#physical.readForDisk(ppn));
       this.#cache.markClean(page);
       return;
     }
@@ -151,7 +138,7 @@ export class FileCache implements PageOwner {
   delete(first: number, pages: number): void {
     for (let page = first; page < first + pages; page++) {
       const ppn = this.#cache.frameOf(page);
-      this.#onDisk[page] = UNSEEN;
+      this.#disk.forget(page);
       if (ppn === NONE) continue;
       this.#mapped.delete(page);
       this.#marked.delete(page);
@@ -194,7 +181,7 @@ export class FileCache implements PageOwner {
   adopt(page: number, ppn: number, content: number): void {
     this.#pages.take(ppn, PageUse.File, page);
     this.#cache.insert(page, ppn);
-    this.#onDisk[page] = content;
+    this.#disk.adopt(page, content);
   }
 
   /** The page is on the disk as it is, no process maps it, and none faults on it. */
@@ -233,8 +220,7 @@ export class FileCache implements PageOwner {
   }
 
   #readIn(page: number): number {
-    const content = this.#stored(page);
-    this.#requests.add(DiskRequestKind.FileRead, page);
+    const content = this.#disk.read(page);
     this.pageIns++;
     const ppn = this.#pages.allocate(PageUse.File, page);
     if (ppn === NONE) return NONE;
@@ -306,15 +292,7 @@ export class FileCache implements PageOwner {
   }
 
   #clean(ppn: number, page: number): void {
-    this.#onDisk[page] = this.#physical.readForDisk(ppn);
-    this.#requests.add(DiskRequestKind.FileWrite, page);
+    this.#disk.write(page, this.#physical.readForDisk(ppn));
     this.#cache.markClean(page);
-  }
-
-  #stored(page: number): number {
-    if (this.#onDisk[page] === UNSEEN) {
-      this.#onDisk[page] = page < this.#imagePages ? this.#ids.ofImage(page) : this.#ids.unique();
-    }
-    return this.#onDisk[page];
   }
 }

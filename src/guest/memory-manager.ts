@@ -14,6 +14,7 @@ import { type Watermarks, watermarks } from "./watermarks.ts";
 import { BalloonDriver } from "./balloon-driver.ts";
 import { DiskRequests } from "./disk-requests.ts";
 import { FileCache } from "./file-cache.ts";
+import { FilesOnDisk } from "./files-on-disk.ts";
 import { GuestPages, PageUse } from "./guest-pages.ts";
 import { HotAddedMemory } from "./hot-added-memory.ts";
 import { SettledPages } from "./settled-pages.ts";
@@ -60,7 +61,8 @@ export class GuestMemory {
       shape.swapPages,
       swapCache,
     );
-    this.cache = new FileCache(this.pages, physical, this.requests, this.settled, ids, shape, version);
+    const disk = new FilesOnDisk(this.requests, ids, shape);
+    this.cache = new FileCache(this.pages, physical, disk, this.settled, shape.filePages, version);
     this.balloon = new BalloonDriver(this.pages, physical);
     this.hotAdded = new HotAddedMemory(this.pages, physical, (pages) => marksOf(shape, kernel, pages));
     this.pages.setOwners(this.cache, this.anonymous);

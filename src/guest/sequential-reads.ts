@@ -25,6 +25,11 @@ export class SequentialReads {
     return this.#remember(page + 1, page + 1 + pages, 2 * pages);
   }
 
+  /** A read of a page that is there makes a difference: a reader has come to the latest window. */
+  awaits(page: number): boolean {
+    return this.#windows.size > 0 && this.#windows.has(page);
+  }
+
   /** A page is read that is there. Returns what is to be read now, if the reader has come to the latest window. */
   goesOn(page: number): Window | undefined {
     const window = this.#windows.get(page);

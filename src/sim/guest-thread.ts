@@ -1,5 +1,6 @@
 import type { Region } from "../guest/regions.ts";
 import type { Waiter } from "./io-job.ts";
+import type { RequestSource } from "./request-source.ts";
 
 /** Told when what a thread waited for has come. */
 export interface ThreadOwner {
@@ -38,6 +39,15 @@ export class GuestThread implements Waiter {
     this.transientBase = transientBase;
     this.transientPages = transientPages;
     this.#owner = owner;
+  }
+
+  /** Its next request, which it takes at `now`. */
+  take(request: number, source: RequestSource, now: number): void {
+    this.first = source.first(request);
+    this.next = this.first;
+    this.end = source.end(request);
+    this.timed = source.isTimed(request);
+    this.arrival = source.begins(request, now);
   }
 
   /** If its request has begun, it is not carried out any further, and does not count as one that was. */

@@ -131,11 +131,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     );
     this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
     this.#operations.killer = this.#killer;
-    this.#writeBack = new WriteBackThread(memory.cache, vm, (waiter) => {
-      around.host.payer = this.#boot.pending;
-      this.#submitNow(waiter, around.now());
-      this.cpus[0].wake();
-    });
+    this.#writeBack = new WriteBackThread(memory.cache, vm, (waiter) => this.#submitForKernel(waiter));
     this.#serving = this.#threads.length;
     this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
       this.#submitNow(waiter, around.now());
@@ -166,12 +162,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   /** Boot, and tell when that is done. */
   boot(now: number, booted: (now: number) => void): void {
+    const submit = (waiter: Waiter): void => this.#submitForKernel(waiter);
     const { pending } = this.#boot;
-    const submit = (waiter: Waiter): void => {
-      this.#around.host.payer = pending;
-      this.#submitNow(waiter, this.#around.now());
-      this.cpus[0].wake();
-    };
     const guest = { shape: this.#shape, prices: this.#prices, requests: this.memory.requests, pending, submit };
     new GuestBoot(guest, booted).start(now);
   }
@@ -285,13 +277,16 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       this.#serving--;
       return;
     }
-    thread.first = this.#source.first(request);
-    thread.next = thread.first;
-    thread.end = this.#source.end(request);
-    thread.timed = this.#source.isTimed(request);
-    thread.arrival = this.#source.begins(request, now);
+    thread.take(request, this.#source, now);
     if (thread.arrival > now) this.#around.callThread(this.#index, thread.index, thread.arrival);
     else this.callThread(thread.index);
+  }
+
+  /** A thread of the kernel waits; the vCPU that boots pays. */
+  #submitForKernel(waiter: Waiter): void {
+    this.#around.host.payer = this.#boot.pending;
+    this.#submitNow(waiter, this.#around.now());
+    this.cpus[0].wake();
   }
 
   #submitNow(waiter: Waiter | undefined, now: number): void {

@@ -3,6 +3,7 @@ import { isCompressed, isPatched, isSwapped } from "../../src/vmm/vm-memory.ts";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
+import type { KernelVersion } from "../../src/guest/kernel-version.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
@@ -68,10 +69,11 @@ export function addGuest(
   contents: Uint32Array,
   target: number,
   kernel: KernelName = profile.kernel,
+  version?: KernelVersion,
 ): GuestMemory {
   const vm = host.memory.addVm(shape.memoryPages);
   const physical = new GuestPhysicalMemory(host.memory, vm, contents, host.allocation.populates);
-  const guest = new GuestMemory(shape, physical, host.ids, 0, kernel);
+  const guest = new GuestMemory(shape, physical, host.ids, 0, kernel, shape.memoryPages, version);
   guest.boot(shape, contents);
   vm.target = target;
   vm.reads = guest.pages;
