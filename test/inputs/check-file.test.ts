@@ -159,6 +159,28 @@ describe("a machine", () => {
     );
   });
 
+  it("is wrong where it says of interrupts what has no effect beside what else it says of them", async () => {
+    const throttle = { "interrupt-throttle": `{ interval: 125us, sent-delay: 66us, ${rest} }` };
+    expect(await check({ ...throttle, "network-interrupts": `{ delay: 19us, ${rest} }` })).toMatch(/^machine with/);
+    for (const given of ["packets: 8", "polled: true"]) {
+      const [key] = given.split(":");
+      await expect(check({ ...throttle, "network-interrupts": `{ ${given}, ${rest} }` })).rejects.toThrow(
+        `network-interrupts.${key}: has no effect with an interrupt-throttle`,
+      );
+    }
+    await expect(check({ "network-interrupts": `{ held: 72us, ${rest} }` })).rejects.toThrow(
+      "network-interrupts.held: has no effect without packets",
+    );
+  });
+
+  it("is told what is wrong with a throttle", async () => {
+    const throttle = (times: string) => check({ "interrupt-throttle": `{ ${times}, ${rest} }` });
+    await expect(throttle("interval: 125, sent-delay: 66us")).rejects.toThrow("125 has no unit; did you mean 125us?");
+    await expect(throttle("interval: 0us, sent-delay: 66us")).rejects.toThrow('"0us" must be more than zero');
+    await expect(throttle("interval: 125us")).rejects.toThrow('interrupt-throttle: the key "sent-delay" is missing');
+    await expect(throttle("interval: 125us, sent-dely: 66us")).rejects.toThrow('did you mean "sent-delay"?');
+  });
+
   it("is wrong where it gives the length of a path that no kernel has", async () => {
     const length = `{ value: 20, unit: cycles, ${rest} }`;
     expect(await check({ "kernel-paths": `{ fork: ${length} }` })).toMatch(/^machine with/);

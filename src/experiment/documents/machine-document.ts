@@ -211,6 +211,17 @@ export const machineSchema = z
       context.addIssue({ code: "custom", path: [key, "ways"], message });
     }
   })
+  .superRefine(({ "network-interrupts": interrupts, "interrupt-throttle": throttle }, context) => {
+    for (const key of ["packets", "held", "polled"] as const) {
+      if (interrupts?.[key] === undefined || throttle === undefined) continue;
+      const message =
+        "has no effect with an interrupt-throttle, which says when there are interrupts; expected one of both";
+      context.addIssue({ code: "custom", path: ["network-interrupts", key], message });
+    }
+    if (interrupts?.held === undefined || interrupts.packets !== undefined) return;
+    const message = "has no effect without packets, of which the first is held back; expected both";
+    context.addIssue({ code: "custom", path: ["network-interrupts", "held"], message });
+  })
   .superRefine(({ disk }, context) => {
     const stroke = disk?.["full-stroke"];
     if (disk === undefined || stroke === undefined) return;
