@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { microsecondsToCycles, primitiveCost } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";
-import { composeVmm } from "../../src/vmm/compose.ts";
+import { type CompositionProblem, composeVmm } from "../../src/vmm/compose.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
@@ -38,6 +38,10 @@ function switches(seconds: number): number {
   return cycles["vmm.vcpu-switch"] / primitiveCost(profile, "xen.domain-switch");
 }
 
+function problemsOf(timerMs: number): readonly CompositionProblem[] {
+  return composeVmm(xenPv1, { "cpu.timerMs": timerMs }, PARTS).problems;
+}
+
 describe("timer events", () => {
   it("of Xen 1.x come to a blocked domain fifty times a second, and to one of a later Xen not at all", () => {
     const once = idleCycles({ ...xenPv1, cpu: paravirtual({ timerMs: 1000 }) }, 1);
@@ -49,10 +53,9 @@ describe("timer events", () => {
   });
 
   it("come a thousand times a second at most, or not at all", () => {
-    const problems = (timerMs: number) => composeVmm(xenPv1, { "cpu.timerMs": timerMs }, PARTS).problems;
-    for (const timerMs of [0, 1, 20]) expect(problems(timerMs)).toEqual([]);
+    for (const timerMs of [0, 1, 20]) expect(problemsOf(timerMs)).toEqual([]);
     for (const timerMs of [1e-7, 0.5]) {
-      expect(problems(timerMs).map(({ message }) => message)).toEqual([
+      expect(problemsOf(timerMs).map(({ message }) => message)).toEqual([
         `paravirtual timerMs: expected 0 or at least 1 ms, not ${timerMs}`,
       ]);
     }

@@ -112,6 +112,7 @@ describe("a machine", () => {
     check({
       disk: `{ positioning: 7.7ms, rate: 80MB/s, full-stroke: { positioning: ${stroke}, size: 100GiB, ${rest} }, ${rest} }`,
     });
+  const checkThrottle = (times: string) => check({ "interrupt-throttle": `{ ${times}, ${rest} }` });
 
   it("may be as large as machines are", async () => {
     for (const changes of [{}, cpu("100GHz", 8192), cache("64GiB"), cache("4KiB"), cost("10000000000, unit: cycles")]) {
@@ -174,11 +175,14 @@ describe("a machine", () => {
   });
 
   it("is told what is wrong with a throttle", async () => {
-    const throttle = (times: string) => check({ "interrupt-throttle": `{ ${times}, ${rest} }` });
-    await expect(throttle("interval: 125, sent-delay: 66us")).rejects.toThrow("125 has no unit; did you mean 125us?");
-    await expect(throttle("interval: 0us, sent-delay: 66us")).rejects.toThrow('"0us" must be more than zero');
-    await expect(throttle("interval: 125us")).rejects.toThrow('interrupt-throttle: the key "sent-delay" is missing');
-    await expect(throttle("interval: 125us, sent-dely: 66us")).rejects.toThrow('did you mean "sent-delay"?');
+    await expect(checkThrottle("interval: 125, sent-delay: 66us")).rejects.toThrow(
+      "125 has no unit; did you mean 125us?",
+    );
+    await expect(checkThrottle("interval: 0us, sent-delay: 66us")).rejects.toThrow('"0us" must be more than zero');
+    await expect(checkThrottle("interval: 125us")).rejects.toThrow(
+      'interrupt-throttle: the key "sent-delay" is missing',
+    );
+    await expect(checkThrottle("interval: 125us, sent-dely: 66us")).rejects.toThrow('did you mean "sent-delay"?');
   });
 
   it("is wrong where it gives the length of a path that no kernel has", async () => {
