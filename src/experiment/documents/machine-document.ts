@@ -153,7 +153,7 @@ export const machineSchema = z
       .optional()
       .meta({
         description:
-          "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so; without it, network-interrupts says all.",
+          "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so. Of network-interrupts only the delay goes with it.",
       }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
