@@ -12,11 +12,11 @@ const BALLOONED = [128, 160, 192, 224];
 
 const FRAGMENTED =
   "only the kernel's tables for 256 MB are missed here, 2.5 MB with 128 MB in the balloon and 0.6 with 32; by the slope of the source's curve " +
-  "it missed 7 and 10 MB. What else the balloon cost is not in the source. Of the 224 MB the difference is less than it varies by: eight runs " +
-  "gave 17.69 and 17.68 MB/s on average, with standard deviations of 0.09";
+  "it missed 7 and 10 MB. What else the balloon cost is not in the source. With 128 MB the difference is less than it varies by, and its sign is " +
+  "chance: eight runs gave 15.5 and 15.4 MB/s on average, with standard deviations of 0.6 and 0.3; with 224 MB 17.74 and 17.67, of 0.08 and 0.05";
 
 const FLAT =
-  "the curve is too flat: the disk, which is assumed, is busy for 307 of 329 s with 128 MB, where the source's speed makes 450, and for 255 of 290 " +
+  "the curve is too flat: the disk, which is assumed, is busy for 333 of 346 s with 128 MB, where the source's speed makes 450, and for 255 of 291 " +
   "with 256. Turns of 60 ms in place of single operations, as the kernel of the source gives, make it no steeper: 17.5 and 19.2 MB/s. That Linux reads " +
   "a block again of which a part is written over is left out: of the load file's writes to blocks not used for 3,000 lines 14 % cover a part, some " +
   "3,000 more reads of 8 ms with 128 MB";
