@@ -8,7 +8,7 @@ import { wholeNumber } from "./text-table.ts";
 
 /** Characters of a line, and of the column that says what happens; longer text goes on in the next line. */
 const LINE = 110;
-const WORDS = 76;
+const WORDS = 80;
 
 interface Line {
   readonly indent: string;

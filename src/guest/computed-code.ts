@@ -47,8 +47,8 @@ export class ComputedCode {
     this.#owed += cycles;
     for (let next = this.#next(); !(this.#owed < next.cycles / 2); next = this.#next()) {
       this.#take(cpu, next);
-      // A path of no known length on this machine: the cycles are no number, and the simulation has no result.
-      if (Number.isNaN(this.#owed)) return;
+      // Paths of no known length on this machine, so that the simulation has no result, or of none: no number of runs would do.
+      if (!(next.cycles > 0)) return;
     }
   }
 

@@ -47,7 +47,7 @@ export interface InterruptModeration {
 }
 
 /** An interface that interrupts no sooner than an interval after it did last, whatever for (Intel 8254x: register ITR). */
-export interface InterruptThrottle {
+export interface ThrottleTimes {
   readonly intervalUs: number;
   /** From a packet sent to the time at which its interface wants to say that it is gone (register TIDV). */
   readonly sentDelayUs: number;
@@ -86,7 +86,7 @@ export interface MachineProfile {
     readonly interfaces: number;
     /** From the end of a lone packet on the wire to its interrupt, the network between the machines included. */
     readonly delayUs: number;
-    readonly throttle?: InterruptThrottle;
+    readonly throttle?: ThrottleTimes;
   };
   /** Primitive costs in cycles, integers, by dotted name: `hardware.trap`, `xen.hypercall`. */
   readonly costs: Readonly<Record<string, number>>;

@@ -53,11 +53,17 @@ function withoutEmptyPaths(svg: string): string {
 /** What holds without being said, in a still picture that hears no mouse. */
 const DEFAULTS = / (?:(?:opacity|stroke-width)="1"|text-anchor="start"|pointer-events="none")(?=[^<]*>)/g;
 
+/** Of labels, most of the texts of a chart. */
+const SIZE = ' font-size="11px"';
+
+/** The width of a line that is not drawn. */
+const NO_LINE = /(<(?:path|rect|line)(?![^>]* stroke=)[^>]*?) stroke-width="[^"]*"/g;
+
 /** Vega writes the font on every text, which can inherit it, and values that hold anyhow: a tenth of the file. */
 function withoutRepetition(svg: string): string {
   const [font = ""] = / font-family="[^"]*"/.exec(svg) ?? [];
-  const lean = svg.replaceAll(font, "").replace(DEFAULTS, "");
-  return lean.replace("<svg", `<svg${font}`);
+  const lean = svg.replaceAll(font, "").replaceAll(SIZE, "").replace(DEFAULTS, "").replace(NO_LINE, "$1");
+  return lean.replace("<svg", `<svg${font}${SIZE}`);
 }
 
 /** A PNG of an SVG that {@link renderSvg} made, at twice its size. */

@@ -61,8 +61,7 @@ describe("vmmbench explain", () => {
     const { stdout } = await vmmbench(["explain", "fork-proc"]);
     const lines = stdout.split("\n");
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(145);
-    // 180 before the child's ten visits at its exit, of two kinds
-    expect(lines.length).toBeLessThan(190);
+    expect(lines.length).toBeLessThan(180);
     expect(stdout).toContain("native in ring 0, xen-pv in ring 1, esx in ring 1");
     expect(stdout.replace(/\s+/g, " ")).toMatch(/writes page-table entry: unmaps a page x 130 \(\d+\[72\]: 0 P-UA-/);
     const { operations } = JSON.parse((await vmmbench(["operations", "--only", "fork-proc", "--json"])).stdout) as {

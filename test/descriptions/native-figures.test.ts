@@ -64,8 +64,8 @@ describe("native figures", () => {
       "that are less than all else costs",
       "native: 0.45us",
       "native: 0.1us",
-      // The system call, and two calls that return, as counted: 889 + 2 x 11.
-      "kernel-paths.syscall-null: null-call takes 911 cycles without it, more than 0.1us",
+      // The system call, and two calls that return, as counted: 889 + 2 x 4.
+      "kernel-paths.syscall-null: null-call takes 897 cycles without it, more than 0.1us",
     ],
     ["of an operation that there is not", "operation: null-call", "operation: nul-call", 'did you mean "null-call"?'],
     ["of an operation that is not charged the path", "operation: null-call", "operation: divzero", "is not charged"],

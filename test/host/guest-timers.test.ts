@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { microsecondsToCycles, primitiveCost } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";
+import { type CompositionProblem, composeVmm } from "../../src/vmm/compose.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
@@ -36,6 +38,10 @@ function switches(seconds: number): number {
   return cycles["vmm.vcpu-switch"] / primitiveCost(profile, "xen.domain-switch");
 }
 
+function problemsOf(timerMs: number): readonly CompositionProblem[] {
+  return composeVmm(xenPv1, { "cpu.timerMs": timerMs }, PARTS).problems;
+}
+
 describe("timer events", () => {
   it("of Xen 1.x come to a blocked domain fifty times a second, and to one of a later Xen not at all", () => {
     const once = idleCycles({ ...xenPv1, cpu: paravirtual({ timerMs: 1000 }) }, 1);
@@ -44,6 +50,15 @@ describe("timer events", () => {
     expect(idleCycles(xenPv1, 3)).toBe(150 * once);
     expect(idleCycles({ ...xenPv1, cpu: paravirtual({ timerMs: 10 }) }, 1)).toBe(100 * once);
     expect(idleCycles({ ...xenPv1, cpu: xenPv.cpu }, 3)).toBe(0);
+  });
+
+  it("come a thousand times a second at most, or not at all", () => {
+    for (const timerMs of [0, 1, 20]) expect(problemsOf(timerMs)).toEqual([]);
+    for (const timerMs of [1e-7, 0.5]) {
+      expect(problemsOf(timerMs).map(({ message }) => message)).toEqual([
+        `paravirtual timerMs: expected 0 or at least 1 ms, not ${timerMs}`,
+      ]);
+    }
   });
 
   it("wake all domains of Xen 1.x in the same instant, so that those that are blocked run one after the other", () => {

@@ -6,14 +6,27 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { kernelVersion } from "../../src/guest/kernel-version.ts";
 import type { GuestMemory } from "../../src/guest/memory-manager.ts";
+import { clairvoyant } from "../../src/vmm/allocation/clairvoyant.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { esx6 } from "../../src/vmm/esx-6.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
+import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
+import { patching } from "../../src/vmm/memory/patching.ts";
 import { Mark } from "../../src/vmm/page-marks.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
 
+/** Pages become patches or are compressed once they have not been touched for a while. */
+const ENGINE = {
+  ...esx,
+  name: "patching",
+  memory: [pageSharing(), patching(), compression({ maxPercent: 5 }), hostSwap()],
+};
+/** It learns from touches which page is needed last. */
+const OPTIMUM = { ...esx, name: "clairvoyant", memory: [], allocation: clairvoyant() };
 const FRAMES = 130;
 /** Xen takes memory from nobody by force: there are frames for all that balloons may give back. */
 const ENOUGH_FRAMES = 200;
@@ -115,7 +128,7 @@ function wronglySettled({ host, guests }: Pair): readonly string[] {
 }
 
 it.each(
-  [esx, esx6, kvm, xenPv].flatMap((vmm) =>
+  [esx, esx6, kvm, xenPv, ENGINE, OPTIMUM].flatMap((vmm) =>
     KERNELS.map((kernel) => ({ vmm, kernel, name: kernel.kernelBuild ?? kernel.kernel })),
   ),
 )("a bit for pages that reads leave as they are changes nothing: $vmm.name, $name", ({ vmm, kernel }) => {

@@ -112,6 +112,7 @@ describe("a machine", () => {
     check({
       disk: `{ positioning: 7.7ms, rate: 80MB/s, full-stroke: { positioning: ${stroke}, size: 100GiB, ${rest} }, ${rest} }`,
     });
+  const checkThrottle = (times: string) => check({ "interrupt-throttle": `{ ${times}, ${rest} }` });
 
   it("may be as large as machines are", async () => {
     for (const changes of [{}, cpu("100GHz", 8192), cache("64GiB"), cache("4KiB"), cost("10000000000, unit: cycles")]) {
@@ -157,6 +158,31 @@ describe("a machine", () => {
     await expect(check({ "network-interrupts": `{ packets: 8, held: 72, ${rest} }` })).rejects.toThrow(
       "did you mean 72us?",
     );
+  });
+
+  it("is wrong where it says of interrupts what has no effect beside what else it says of them", async () => {
+    const throttle = { "interrupt-throttle": `{ interval: 125us, sent-delay: 66us, ${rest} }` };
+    expect(await check({ ...throttle, "network-interrupts": `{ delay: 19us, ${rest} }` })).toMatch(/^machine with/);
+    for (const given of ["packets: 8", "polled: true"]) {
+      const [key] = given.split(":");
+      await expect(check({ ...throttle, "network-interrupts": `{ ${given}, ${rest} }` })).rejects.toThrow(
+        `network-interrupts.${key}: has no effect with an interrupt-throttle`,
+      );
+    }
+    await expect(check({ "network-interrupts": `{ held: 72us, ${rest} }` })).rejects.toThrow(
+      "network-interrupts.held: has no effect without packets",
+    );
+  });
+
+  it("is told what is wrong with a throttle", async () => {
+    await expect(checkThrottle("interval: 125, sent-delay: 66us")).rejects.toThrow(
+      "125 has no unit; did you mean 125us?",
+    );
+    await expect(checkThrottle("interval: 0us, sent-delay: 66us")).rejects.toThrow('"0us" must be more than zero');
+    await expect(checkThrottle("interval: 125us")).rejects.toThrow(
+      'interrupt-throttle: the key "sent-delay" is missing',
+    );
+    await expect(checkThrottle("interval: 125us, sent-dely: 66us")).rejects.toThrow('did you mean "sent-delay"?');
   });
 
   it("is wrong where it gives the length of a path that no kernel has", async () => {

@@ -90,7 +90,7 @@ it("full virtualization adds to a fork nine tenths of what was measured or more"
   expect((vmware - native) / 764).toBeGreaterThan(0.9);
 });
 
-// Known to fail, by 13 %: sigreturn after a protection fault restores segments, as lat_sig.c has it return from each, so that of what a
+// Known to fail, at 1.26: sigreturn after a protection fault restores segments, as lat_sig.c has it return from each, so that of what a
 // page fault takes less is the true fault and more the write of an entry, of which a fork has many. No source has the price of either.
 it.fails("full virtualization adds to a fork eleven tenths of what was measured or less", () => {
   const [native, , vmware] = COLUMNS.map((column) => rowOf("t3/fork-proc", column).simulated);

@@ -36,7 +36,7 @@ const TRANSLATED =
   "another call has its place in the table (docs/kernel-operations/linux-2.4), and what a 64-bit kernel has besides, prefixes and addresses " +
   "relative to the instruction, takes a few instructions more (section 3.2)";
 const WINDOWS =
-  `${TRANSLATED}. The source's own reason is system calls, many for each access to a device; how many, nobody says: 1,100 more for a connection than the 28 here, at the ` +
+  `${TRANSLATED}. The source's own reason is system calls, many for each access to a device; how many, nobody says: 1,200 more for a connection than the 28 here, at the ` +
   "2,066 cycles that one takes longer, would be what is missing. Windows' writes of the task priority are cheaper translated (35 cycles for 150) and none are " +
   "counted. It is the processor's time: with one client a connection takes 0.39 ms more than at the rate of a busy server, translated and not, with VT 0.48";
 const CLIENTS =

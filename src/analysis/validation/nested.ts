@@ -42,7 +42,7 @@ const MICRO: Readonly<Record<Processor, string>> = {
     "2003 alone; a fork gains 530 %",
   ept:
     "a fork gains as much because this machine's kernel, of RHEL 3, clears a root that is traced still by 512 stores; with a kernel that " +
-    "clears a page by one instruction it gains 300 %, and the most is that of a process switch, 1,250 %, of which VMware Workstation of " +
+    "clears a page by one instruction it gains 320 %, and the most is that of a process switch, 1,150 %, of which VMware Workstation of " +
     "2003 alone is known",
 };
 
@@ -53,10 +53,10 @@ const MICRO: Readonly<Record<Processor, string>> = {
 const BENCHMARKS = ["apache-build", "sosp03-osdb-ir", "sosp03-osdb-oltp"];
 const BENCH: Readonly<Record<Processor, string>> = {
   rvi:
-    "shadow paging slows a compilation down too little in translated code, as in the rows aa06.kcompile: for a source of Apache 26,500 " +
+    "shadow paging slows a compilation down too little in translated code, as in the rows aa06.kcompile: for a source of Apache 25,800 " +
     "page faults, 75,000 stores to traced page tables and 100,000 more that are translated anew make a fifth",
   ept:
-    "a source of Apache makes 26,500 page faults and 176,000 stores to traced page tables, each of which is an exit here; that VMware " +
+    "a source of Apache makes 25,800 page faults and 175,000 stores to traced page tables, each of which is an exit here; that VMware " +
     "avoided some of them on VT-x, as in translated code, is likely and not known. How long its compiler took is scaled from that of a kernel",
 };
 

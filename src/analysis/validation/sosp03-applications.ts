@@ -51,7 +51,7 @@ const TRANSACTIONS =
   "thread and stops the whole guest for each buffer, and the 1.2 ms that the disk is busy for a tuple would be added. That is not its default, and the source " +
   "does not say";
 const WEB_LOAD =
-  "VMware takes 1.6 ms longer for a request, here 0.5, of which nineteen packets at what VMware pays for one in Table 6 are most. " +
+  "VMware takes 1.6 ms longer for a request, here 0.4, of which nineteen packets at what VMware pays for one in Table 6 are most. " +
   "No event is missing: Apache 1.3 itself makes 17 system calls for a static file, sends 12 to 14 packets, receives 6 or 7, and is " +
   "switched to twice, as here, and the kernel's code for it was counted instruction by instruction (docs/application-counts): 1,900 calls " +
   "whose targets a translator has to look up are 0.03 ms. Two switches a request at the dearest price of Table 4, 41.7 us, would add 0.05, " +

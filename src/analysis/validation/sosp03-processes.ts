@@ -3,7 +3,7 @@ import { ALL, NATIVE, SOURCE, tableRows } from "./sosp03-systems.ts";
 import type { ValidationSet } from "./validation-set.ts";
 
 const SELECT =
-  "609 returns and indirect calls were counted while Linux 2.4 ran; six for each descriptor. 22 cycles each would do, where one takes 36 more " +
+  "609 returns and indirect calls were counted while Linux 2.4 ran; six for each descriptor. 21 cycles each would do, where one takes 36 more " +
   "than natively. That is a nanobenchmark on a Prescott, scaled by what the instructions take on this processor: the jump through a table " +
   "6 cycles less, but a native call and return 10 less, too. It does not tell an indirect call, which natively takes 7 more than a direct one " +
   "here, from a return, nor whether the returns it measured were predicted: in select none of 408 goes elsewhere than the time before, in " +

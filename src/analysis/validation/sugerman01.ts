@@ -23,7 +23,7 @@ const REGISTERS_ONLY = optimised({ combinedSends: 0, sharedMemoryNotification: f
 const VERSION_2 = optimised({ registersInVmm: false, combinedSends: 0, sharedMemoryNotification: false });
 
 const NEARLY_FULL =
-  "the processor is 97.4 % busy where the source has 98: what is left idle is a small difference of large shares, and 0.6 points of all time " +
+  "the processor is 97.2 % busy where the source has 98: what is left idle is a small difference of large shares, and 0.8 points of all time " +
   "too much";
 
 /** Causes outside the VMM: the VMApp and the host send and receive, and the Lance's transmit path. */

@@ -62,7 +62,7 @@ export const vmware07: ValidationSet = {
       role: "prediction",
       simulate: netperf,
       reason:
-        "figure from memory: some 340 us a packet of full size, against 61 us here, for ten accesses to the device (two for the packet, four to learn that it is gone, " +
+        "figure from memory: some 340 us a packet of full size, against 62 us here, for ten accesses to the device (two for the packet, four to learn that it is gone, " +
         "the rest for its share of acknowledgements) and seven to the interrupt controllers. What Windows adds is not known; nor is modelled that in Xen 3.0.3 " +
         "an interrupt of the device model does not wake a guest that has halted (evtchn_send, hvm_hlt: its own clock does, up to 10 ms later), and that dom0 at times " +
         "takes 100 us and more to answer (Liguori, xen-devel, February 2007)",

@@ -153,7 +153,7 @@ export const machineSchema = z
       .optional()
       .meta({
         description:
-          "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so; without it, network-interrupts says all.",
+          "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so. Of network-interrupts only the delay goes with it.",
       }),
     costs: costs.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
@@ -210,6 +210,17 @@ export const machineSchema = z
       const message = `${tlb.entries} entries cannot be divided into ${tlb.ways} ways; ${expected}`;
       context.addIssue({ code: "custom", path: [key, "ways"], message });
     }
+  })
+  .superRefine(({ "network-interrupts": interrupts, "interrupt-throttle": throttle }, context) => {
+    for (const key of ["packets", "held", "polled"] as const) {
+      if (interrupts?.[key] === undefined || throttle === undefined) continue;
+      const message =
+        "has no effect with an interrupt-throttle, which says when there are interrupts; expected one of both";
+      context.addIssue({ code: "custom", path: ["network-interrupts", key], message });
+    }
+    if (interrupts?.held === undefined || interrupts.packets !== undefined) return;
+    const message = "has no effect without packets, of which the first is held back; expected both";
+    context.addIssue({ code: "custom", path: ["network-interrupts", "held"], message });
   })
   .superRefine(({ disk }, context) => {
     const stroke = disk?.["full-stroke"];

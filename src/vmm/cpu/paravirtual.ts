@@ -138,6 +138,11 @@ class Paravirtual implements VirtualCpu {
   }
 }
 
+/** Events that come faster than any kernel ticks would leave a host nothing else to simulate. */
+function timerProblem({ timerMs }: { readonly timerMs: number }): string | undefined {
+  return timerMs === 0 || timerMs >= 1 ? undefined : `timerMs: expected 0 or at least 1 ms, not ${timerMs}`;
+}
+
 export const paravirtual = definePart<"cpu", { timerMs: number }>({
   slot: "cpu",
   name: "paravirtual",
@@ -162,6 +167,7 @@ export const paravirtual = definePart<"cpu", { timerMs: number }>({
     "xen.switch-task",
     "xen.hypercall",
   ],
+  problem: timerProblem,
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
   timerEvents: ({ timerMs }) => (timerMs === 0 ? { to: "awake" } : { to: "all", everyUs: 1000 * timerMs }),
