@@ -77,7 +77,7 @@ export class CacheFirstReclaim implements Replacement {
   }
 
   isKnownToCalls(ppn: number): boolean {
-    return (this.#pages.descriptors.flags[ppn] & REFERENCED) !== 0;
+    return this.isKnownUsed(ppn);
   }
 
   balance(): void {

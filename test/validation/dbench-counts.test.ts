@@ -23,7 +23,10 @@ const USER_MS = 0.127;
 /** Clients begin in another order with each: requests vary by a tenth from one to the next. */
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 
-/** What the simulated dbench has of the real one's counts; with later or earlier evictions each of the three sizes would have others. */
+/**
+ * What the simulated dbench has of the real one's counts. These shares are the model's own and say nothing for it: they show that a
+ * change has changed it, since with later or earlier evictions each of the three sizes would have others.
+ */
 const SHARES = [
   { mib: 128, reads: 0.6, pagesRead: 0.79, pagesWritten: 0.8 },
   { mib: 192, reads: 0.53, pagesRead: 0.74, pagesWritten: 0.91 },
@@ -81,8 +84,27 @@ function real(mib: number): RealRun {
 }
 
 describe("dbench with Linux 2.4.3", () => {
+  const sizes = SHARES.map(({ mib }) => mib);
+
+  it.each(sizes)(
+    "writes as many pages as the real one within a quarter: %i MB",
+    (mib) => {
+      expect(Math.abs(simulated(mib).pagesWritten / real(mib).pagesWritten - 1)).toBeLessThan(0.25);
+    },
+    60_000,
+  );
+
+  // Known to fail: more than half of the requests for one page are missing (docs/dbench).
+  it.fails.each(sizes)(
+    "makes as many reads as the real one within a quarter: %i MB",
+    (mib) => {
+      expect(Math.abs(simulated(mib).reads / real(mib).reads - 1)).toBeLessThan(0.25);
+    },
+    60_000,
+  );
+
   it.each(SHARES)(
-    "has about half of the real reads or more, and about three quarters or more of the pages read and written: $mib MB",
+    "has the share of the real reads, and of the pages read and written, that it had when it was made: $mib MB",
     ({ mib, ...shares }) => {
       const [here, there] = [simulated(mib), real(mib)];
       // More than half of the requests for one page are missing.
