@@ -18,23 +18,40 @@ export function costOf(id: number, cycles: number): CostVector {
   return { causes: Uint16Array.of(id), cycles: Float64Array.of(cycles), total: cycles };
 }
 
-export class PendingCharges {
-  /** By cause: cycles and events, side by side in one line of the processor's cache. */
-  readonly #amounts = new Float64Array(2 * MAX_CAUSES);
+/** Amounts by cause, while something is pending. */
+class Sheet {
+  /** By cause: cycles and events, side by side in one line of the processor's cache. All zero on a blank sheet. */
+  readonly amounts = new Float64Array(2 * MAX_CAUSES);
   /** Causes with something pending, in order of their first charge. */
-  readonly #causes = new Uint16Array(MAX_CAUSES);
+  readonly causes = new Uint16Array(MAX_CAUSES);
+}
+
+/** What everybody has with whom nothing is pending; never written on. */
+const BLANK = new Sheet();
+/**
+ * Blank sheets, the last one used on top. On a host of hundreds of VMs nearly all are idle at any moment; the sheets of those
+ * that are not are few enough to stay in the processor's cache if they go from hand to hand.
+ */
+const blankSheets: Sheet[] = [];
+
+export class PendingCharges {
+  #sheet = BLANK;
   #count = 0;
   /** Sum of all cycles pending. */
   total = 0;
 
   /** Incur `events` events of a cause, `cycles` (an integer) in all. */
   add(cause: number, cycles: number, events = 1): void {
-    const amounts = this.#amounts;
+    let { amounts } = this.#sheet;
     const at = 2 * cause;
     if (amounts[at + 1] === 0 && amounts[at] === 0) {
       // Nothing is not pending: a scan of no page would be listed again and again.
       if (events === 0 && cycles === 0) return;
-      this.#causes[this.#count++] = cause;
+      if (this.#count === 0) {
+        this.#sheet = blankSheets.pop() ?? new Sheet();
+        amounts = this.#sheet.amounts;
+      }
+      this.#sheet.causes[this.#count++] = cause;
     }
     amounts[at] += cycles;
     amounts[at + 1] += events;
@@ -50,37 +67,48 @@ export class PendingCharges {
 
   /** Cycles of a cause that are pending. */
   cyclesOf(cause: number): number {
-    return this.#amounts[2 * cause];
+    return this.#sheet.amounts[2 * cause];
   }
 
   /** Everything has run: charge it all. */
   settle(ledger: Ledger): void {
-    for (let i = 0; i < this.#count; i++) this.#chargeWhole(ledger, this.#causes[i]);
-    this.#count = 0;
+    const { causes } = this.#sheet;
+    for (let i = 0; i < this.#count; i++) this.#chargeWhole(ledger, causes[i]);
     this.total = 0;
+    this.#keep(0);
   }
 
   /** Only `cycles` of it have run so far: charge them, in the order in which the causes were incurred. */
   settlePart(ledger: Ledger, cycles: number): void {
+    const { amounts, causes } = this.#sheet;
     let left = cycles;
     let settled = 0;
-    while (settled < this.#count && this.cyclesOf(this.#causes[settled]) <= left) {
-      left -= this.cyclesOf(this.#causes[settled]);
-      this.#chargeWhole(ledger, this.#causes[settled++]);
+    while (settled < this.#count && this.cyclesOf(causes[settled]) <= left) {
+      left -= this.cyclesOf(causes[settled]);
+      this.#chargeWhole(ledger, causes[settled++]);
     }
     if (left > 0) {
-      const cause = this.#causes[settled];
+      const cause = causes[settled];
       ledger.cycles[cause] += left;
       ledger.total += left;
-      this.#amounts[2 * cause] -= left;
+      amounts[2 * cause] -= left;
     }
-    this.#causes.copyWithin(0, settled, this.#count);
-    this.#count -= settled;
+    causes.copyWithin(0, settled, this.#count);
     this.total -= cycles;
+    this.#keep(this.#count - settled);
+  }
+
+  /** So many causes still have something pending. */
+  #keep(count: number): void {
+    if (count === 0 && this.#count > 0) {
+      blankSheets.push(this.#sheet);
+      this.#sheet = BLANK;
+    }
+    this.#count = count;
   }
 
   #chargeWhole(ledger: Ledger, cause: number): void {
-    const amounts = this.#amounts;
+    const { amounts } = this.#sheet;
     const at = 2 * cause;
     ledger.cycles[cause] += amounts[at];
     ledger.events[cause] += amounts[at + 1];
