@@ -51,7 +51,7 @@ export function overcommitVerdict(
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
   const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
-  const first = firstFailure(beyond, failed, level);
+  const first = `${firstFailure(beyond, failed, level)}${keptAgain(measured.slice(failing + 1), beyond, level)}`;
   const busy = busyNote(measured[0].busiest, `at ratio ${twoDecimals(measured[0].ratio)}`);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   const each = measured[0].groups === undefined ? "" : " for each kind of VM";
@@ -71,6 +71,18 @@ export function overcommitVerdict(
 function firstFailure(beyond: OvercommitPoint | undefined, failed: number, level: ServiceLevel): string {
   if (failed < (beyond?.ratio ?? Infinity)) return `; at ${twoDecimals(failed)}, the host cannot be simulated`;
   return beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
+}
+
+/** Less memory may do better: guests that were squeezed before they had much to do are not when a load comes. */
+function keptAgain(
+  higher: readonly OvercommitPoint[],
+  beyond: OvercommitPoint | undefined,
+  level: ServiceLevel,
+): string {
+  const again = beyond === undefined ? [] : higher.filter((point) => keepsLevel(level, point) && allStart(point));
+  return again.length === 0
+    ? ""
+    : `; at ${again.map(({ ratio }) => twoDecimals(ratio)).join(" and ")} it is kept again`;
 }
 
 /** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */

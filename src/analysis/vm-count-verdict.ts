@@ -95,7 +95,7 @@ function lossOf(point: VmCountPoint, level: ServiceLevel): string {
   const { roomy } = point;
   if (roomy !== undefined && lacksOthers(level, point)) {
     const { resource, percent } = roomy.busiest;
-    const left = figureText(level, roomy, `per VM with ${roomy.fewest}`);
+    const left = figureText(level, roomy, `${level.metric === "p99" ? "" : "per VM "}with ${roomy.fewest}`);
     return `${left}, with memory for all, too (${resource} ${Math.round(percent)} % busy)`;
   }
   const text = figureText(level, point, "with memory for all");
@@ -123,11 +123,18 @@ function latencyNote(point: VmCountPoint, level: ServiceLevel): string {
     : `, p99 latency ${times(worst.factor)} that with memory for all${worst.whose}`;
 }
 
-/** What more VMs do to each other where memory is not short. */
+/** What more VMs do to each other where memory is not short, as far as the level does not rule it out for certain. */
 function roomNote(roomy: RoomyHost | undefined, level: ServiceLevel): string {
-  const worst = roomy && worstLatency(roomy, level);
+  if (roomy === undefined) return "";
+  const fewest = roomy.fewest === 1 ? "1 VM" : `${roomy.fewest} VMs`;
+  if (level.metric === "p99") {
+    const { of, p99Factor } = worstService(level, roomy);
+    if (p99Factor === undefined || p99Factor === NONE_FINISHED || p99Factor.estimate <= level.bound) return "";
+    const factor = `${times(p99Factor.estimate)} that with ${fewest} on average${of === undefined ? "" : ` (${of})`}`;
+    return `, though with memory for all, too, it is ${factor}, of which the seeds are not sure`;
+  }
+  const worst = worstLatency(roomy, level);
   if (worst === undefined || worst.factor < 1.5) return "";
-  const fewest = roomy?.fewest === 1 ? "1 VM" : `${roomy?.fewest} VMs`;
   return `, which itself is ${times(worst.factor)} that with ${fewest}${worst.whose}`;
 }
 

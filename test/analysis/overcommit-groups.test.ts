@@ -115,6 +115,19 @@ describe("the verdict on a mix of workloads", () => {
     expect(verdict.sentence).toContain("at 2, no request is finished by w in VMs 0 to 5.");
   });
 
+  it("says where the level is kept again with less memory", () => {
+    const cells = [
+      ...host(0.9, 100, 50),
+      ...host(2, 50, 50),
+      ...host(2.5, 100, 50),
+      ...host(3, 10, 50),
+      ...host(4, 99, 50),
+    ];
+    const [{ verdict }] = curvesOf(cells);
+    expect(verdict.failingRatio).toBe(2);
+    expect(verdict.sentence).toMatch(/at 2, 50 % of it remains for w in VMs 0 to 5; at 2.5 and 4 it is kept again\.$/);
+  });
+
   it("leaves out a kind that does nothing with memory for all either", () => {
     const [{ verdict }] = curvesOf([...host(0.9, 100, 0), ...host(2, 100, 0)]);
     expect(verdict.highestRatio).toBe(2);

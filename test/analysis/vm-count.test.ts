@@ -118,6 +118,20 @@ describe("the number of VMs that a host keeps", () => {
     expect(vmCountSentence(curve)).not.toContain("1 VMs");
   });
 
+  it("says what the seeds are not sure of: that latency is lost with memory for all, too", () => {
+    // 8, 32 and 128 ms where four VMs have 10: 3.2 times on average, from next to nothing to anything.
+    const unsure = both(8).map((one) => ({
+      ...one,
+      metrics: { ...one.metrics, latency_p99_ms: 2 * 4 ** one.spec.seed },
+    }));
+    const curve = curveOf([...both(4), ...unsure, ...both(12, { p99: 200 }, { p99: 120 })]);
+    expect(curve.verdict).toMatchObject({ most: 8, failing: 12 });
+    expect(vmCountSentence(curve)).toContain(
+      ", though with memory for all, too, it is 3.2 times that with 4 VMs on average, of which the seeds are not sure; with 12, " +
+        "p99 latency is 12 times that with 4, with memory for all, too (CPU 20 % busy).",
+    );
+  });
+
   it("comes with what the seeds do not rule out", () => {
     const unsure = both(10).map((one) =>
       one.spec.hostPages === undefined
