@@ -115,13 +115,13 @@ function latencyNote([roomiest]: readonly OvercommitPoint[], at: OvercommitPoint
   const kinds = at.groups?.map(({ of, latencyP99Ms }) => ({
     whose: ` (${of})`,
     before: roomiest.groups?.find((group) => group.of === of)?.latencyP99Ms,
-    then: latencyP99Ms,
+    now: latencyP99Ms,
   }));
-  const all = kinds ?? [{ whose: "", before: roomiest.latencyP99Ms, then: at.latencyP99Ms }];
-  const factors = all.flatMap(({ whose, before, then }) =>
-    before === undefined || then === undefined || !(before.estimate > 0)
+  const all = kinds ?? [{ whose: "", before: roomiest.latencyP99Ms, now: at.latencyP99Ms }];
+  const factors = all.flatMap(({ whose, before, now }) =>
+    before === undefined || now === undefined || !(before.estimate > 0)
       ? []
-      : [{ whose, factor: then.estimate / before.estimate }],
+      : [{ whose, factor: now.estimate / before.estimate }],
   );
   if (factors.length === 0) return "";
   const { whose, factor } = factors.reduce((worst, one) => (one.factor > worst.factor ? one : worst));
