@@ -3,7 +3,15 @@ import type { ServiceLevel } from "../experiment/matrix.ts";
 import { busyNote } from "./busiest-resource.ts";
 import { oscillates } from "./memory-control.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
-import { keepsLevel, levelText, NONE_FINISHED, serviceOf, surelyLosesLevel, twoDecimals } from "./service-level.ts";
+import {
+  keepsLevel,
+  levelText,
+  NONE_FINISHED,
+  serviceOf,
+  surelyLosesLevel,
+  twoDecimals,
+  worstService,
+} from "./service-level.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
@@ -43,19 +51,20 @@ export function overcommitVerdict(
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
   const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
-  const first = firstFailure(beyond, failed, level);
+  const first = `${firstFailure(beyond, failed, level)}${keptAgain(measured.slice(failing + 1), beyond, level)}`;
   const busy = busyNote(measured[0].busiest, `at ratio ${twoDecimals(measured[0].ratio)}`);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
+  const each = measured[0].groups === undefined ? "" : " for each kind of VM";
   if (highest === undefined) {
     const unsure = beyond !== undefined && allStart(beyond) && !surelyLosesLevel(level, beyond);
     const verb = unsure ? "is sure to keep" : "keeps";
-    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)} (${confidence})${first}${busy}.`;
+    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)}${each} (${confidence})${first}${busy}.`;
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
   const note = (level.metric === "throughput" ? latencyNote(points, highest) : "") + oscillationNote(kept);
   const stays = levelText(level, "stays ");
-  const sentence = `${strategy}: ${stays} up to ${limit} (${confidence})${note}${first}${busy}.`;
+  const sentence = `${strategy}: ${stays}${each} up to ${limit} (${confidence})${note}${first}${busy}.`;
   return { highestRatio: highest.ratio, ...failingRatio, open: first === "", sentence };
 }
 
@@ -64,36 +73,60 @@ function firstFailure(beyond: OvercommitPoint | undefined, failed: number, level
   return beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
 }
 
+/** Less memory may do better: guests that were squeezed before they had much to do are not when a load comes. */
+function keptAgain(
+  higher: readonly OvercommitPoint[],
+  beyond: OvercommitPoint | undefined,
+  level: ServiceLevel,
+): string {
+  const again = beyond === undefined ? [] : higher.filter((point) => keepsLevel(level, point) && allStart(point));
+  return again.length === 0
+    ? ""
+    : `; at ${again.map(({ ratio }) => twoDecimals(ratio)).join(" and ")} it is kept again`;
+}
+
 /** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */
 function allStart({ vmsAdmitted, vmsConfigured }: OvercommitPoint): boolean {
   return vmsAdmitted >= vmsConfigured;
 }
 
 function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
-  const service = serviceOf(level, point);
+  const worst = worstService(level, point);
+  const whose = (word: string): string => (worst.of === undefined ? "" : ` ${word} ${worst.of}`);
+  const service = serviceOf(level, worst);
   const started = `only ${twoDecimals(point.vmsAdmitted)} of ${twoDecimals(point.vmsConfigured)} VMs start`;
   const admitted = allStart(point) ? "" : ` (${started})`;
-  if (service === NONE_FINISHED) return `${NONE_FINISHED}${admitted}`;
+  const unsure = `on average, but the seeds differ too much to be sure; more of them would tell${admitted}`;
+  if (service === NONE_FINISHED) return `${NONE_FINISHED}${whose("by")}${admitted}`;
   const figure = service?.estimate ?? 0;
   if (level.metric === "p99") {
     if (keepsLevel(level, point)) return started;
     if (figure <= level.bound)
-      return `it is ${times(figure)} on average, but the seeds differ too much to be sure; more of them would tell${admitted}`;
-    return `p99 latency is ${times(figure)} the uncommitted one${admitted}`;
+      return `${worst.of === undefined ? "it" : `that of ${worst.of}`} is ${times(figure)} ${unsure}`;
+    return `p99 latency${whose("of")} is ${times(figure)} the uncommitted one${admitted}`;
   }
-  if (keepsLevel(level, point)) return `${started}, though these do ${percent(figure)} of the work`;
-  if (figure >= level.bound)
-    return `${percent(figure)} remains on average, but the seeds differ too much to be sure; more of them would tell${admitted}`;
-  return `${percent(figure)} of it remains${admitted}`;
+  if (keepsLevel(level, point))
+    return `${started}, though these do ${percent(point.throughput?.estimate ?? figure)} of the work`;
+  if (figure >= level.bound) return `${percent(figure)} remains${whose("for")} ${unsure}`;
+  return `${percent(figure)} of it remains${whose("for")}${admitted}`;
 }
 
-function latencyNote(points: readonly OvercommitPoint[], at: OvercommitPoint): string {
-  const before = points[0].latencyP99Ms?.estimate;
-  const then = at.latencyP99Ms?.estimate;
-  if (before === undefined || then === undefined || !(before > 0)) return "";
-  const factor = then / before;
+function latencyNote([roomiest]: readonly OvercommitPoint[], at: OvercommitPoint): string {
+  const kinds = at.groups?.map(({ of, latencyP99Ms }) => ({
+    whose: ` (${of})`,
+    before: roomiest.groups?.find((group) => group.of === of)?.latencyP99Ms,
+    now: latencyP99Ms,
+  }));
+  const all = kinds ?? [{ whose: "", before: roomiest.latencyP99Ms, now: at.latencyP99Ms }];
+  const factors = all.flatMap(({ whose, before, now }) =>
+    before === undefined || now === undefined || !(before.estimate > 0)
+      ? []
+      : [{ whose, factor: now.estimate / before.estimate }],
+  );
+  if (factors.length === 0) return "";
+  const { whose, factor } = factors.reduce((worst, one) => (one.factor > worst.factor ? one : worst));
   if (factor < 1.1) return ", p99 latency as before";
-  return `, p99 latency ${times(factor)} that of ratio ${twoDecimals(points[0].ratio)}`;
+  return `, p99 latency ${times(factor)} that of ratio ${twoDecimals(roomiest.ratio)}${whose}`;
 }
 
 /** Users may not notice, but the next load may meet a VM that has just been shrunk. */

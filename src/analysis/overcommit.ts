@@ -7,8 +7,8 @@ import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
 import { memorySources, type MemorySources } from "./memory-sources.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
 import { distinct, groupBy, hostsOfGivenVms, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
-import { NONE_FINISHED } from "./service-level.ts";
-import { type Estimate, meanEstimate, ratioEstimate } from "./statistics.ts";
+import { factorEstimate, latencyFactor, type NONE_FINISHED, throughputEstimate } from "./service-level.ts";
+import { type Estimate, meanEstimate } from "./statistics.ts";
 
 export interface OvercommitPoint {
   /** Sum of configured guest memory over host memory for VMs. */
@@ -122,19 +122,8 @@ export function pointOf(
   };
 }
 
-/** A host on which nothing runs has no logarithm: then the plain mean. */
-function throughputEstimate(relative: readonly number[]): Estimate {
-  return relative.every((value) => value > 0) ? ratioEstimate(relative) : meanEstimate(relative);
-}
-
-export function factorEstimate(factors: readonly number[]): Estimate | typeof NONE_FINISHED {
-  return factors.includes(Infinity) ? NONE_FINISHED : ratioEstimate(factors);
-}
-
 export function relativeP99(cell: CellResult, uncommitted: CellResult | undefined): number[] {
-  const before = uncommitted?.metrics.latency_p99_ms;
-  if (before === undefined || !(before > 0)) return [];
-  return [(cell.metrics.latency_p99_ms ?? Infinity) / before];
+  return latencyFactor(cell.metrics.latency_p99_ms, uncommitted?.metrics.latency_p99_ms);
 }
 
 /** If the uncommitted host too admits only some of its VMs, the baseline is what all of them would do. */

@@ -2,7 +2,16 @@
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { busyNote } from "./busiest-resource.ts";
 import { oscillates } from "./memory-control.ts";
-import { keepsLevel, levelText, NONE_FINISHED, serviceOf, surelyLosesLevel, twoDecimals } from "./service-level.ts";
+import {
+  type HostService,
+  keepsLevel,
+  levelText,
+  NONE_FINISHED,
+  serviceOf,
+  surelyLosesLevel,
+  twoDecimals,
+  worstService,
+} from "./service-level.ts";
 import type { RoomyHost, VmCountPoint } from "./vm-count.ts";
 
 export interface VmCountVerdict {
@@ -86,7 +95,7 @@ function lossOf(point: VmCountPoint, level: ServiceLevel): string {
   const { roomy } = point;
   if (roomy !== undefined && lacksOthers(level, point)) {
     const { resource, percent } = roomy.busiest;
-    const left = figureText(level, roomy, `per VM with ${roomy.fewest}`);
+    const left = figureText(level, roomy, `${level.metric === "p99" ? "" : "per VM "}with ${roomy.fewest}`);
     return `${left}, with memory for all, too (${resource} ${Math.round(percent)} % busy)`;
   }
   const text = figureText(level, point, "with memory for all");
@@ -95,28 +104,53 @@ function lossOf(point: VmCountPoint, level: ServiceLevel): string {
     : `${text} on average, and the seeds differ too much to be sure; more of them would tell`;
 }
 
-function figureText(level: ServiceLevel, service: Parameters<typeof serviceOf>[1], against: string): string {
-  const figure = serviceOf(level, service);
-  if (figure === NONE_FINISHED) return NONE_FINISHED;
+function figureText(level: ServiceLevel, service: HostService, against: string): string {
+  const worst = worstService(level, service);
+  const figure = serviceOf(level, worst);
+  if (figure === NONE_FINISHED) return `${NONE_FINISHED}${worst.of === undefined ? "" : ` by ${worst.of}`}`;
   const { estimate = 0 } = figure ?? {};
+  const whose = worst.of === undefined ? "" : ` of ${worst.of}`;
   return level.metric === "p99"
-    ? `p99 latency is ${times(estimate)} that ${against}`
-    : `throughput is ${percent(estimate)} of that ${against}`;
+    ? `p99 latency${whose} is ${times(estimate)} that ${against}`
+    : `throughput${whose} is ${percent(estimate)} of that ${against}`;
 }
 
-function latencyNote({ p99Factor }: VmCountPoint, level: ServiceLevel): string {
-  if (level.metric === "p99" || p99Factor === undefined || p99Factor === NONE_FINISHED) return "";
-  const { estimate } = p99Factor;
-  return estimate < 1.1
+function latencyNote(point: VmCountPoint, level: ServiceLevel): string {
+  const worst = worstLatency(point, level);
+  if (worst === undefined) return "";
+  return worst.factor < 1.1
     ? ", p99 latency as with memory for all"
-    : `, p99 latency ${times(estimate)} that with memory for all`;
+    : `, p99 latency ${times(worst.factor)} that with memory for all${worst.whose}`;
 }
 
-/** What more VMs do to each other where memory is not short. */
+/** What more VMs do to each other where memory is not short, as far as the level does not rule it out for certain. */
 function roomNote(roomy: RoomyHost | undefined, level: ServiceLevel): string {
-  const factor = roomy?.p99Factor;
-  if (level.metric === "p99" || factor === undefined || factor === NONE_FINISHED || factor.estimate < 1.5) return "";
-  return `, which itself is ${times(factor.estimate)} that with ${roomy?.fewest === 1 ? "1 VM" : `${roomy?.fewest} VMs`}`;
+  if (roomy === undefined) return "";
+  const fewest = roomy.fewest === 1 ? "1 VM" : `${roomy.fewest} VMs`;
+  if (level.metric === "p99") {
+    const { of, p99Factor } = worstService(level, roomy);
+    if (p99Factor === undefined || p99Factor === NONE_FINISHED || p99Factor.estimate <= level.bound) return "";
+    const factor = `${times(p99Factor.estimate)} that with ${fewest} on average${of === undefined ? "" : ` (${of})`}`;
+    return `, though with memory for all, too, it is ${factor}, of which the seeds are not sure`;
+  }
+  const worst = worstLatency(roomy, level);
+  if (worst === undefined || worst.factor < 1.5) return "";
+  return `, which itself is ${times(worst.factor)} that with ${fewest}${worst.whose}`;
+}
+
+/** Of those whose latency suffers most, where a level is about throughput; `whose` where VMs are not alike. */
+function worstLatency(
+  service: HostService,
+  level: ServiceLevel,
+): { readonly factor: number; readonly whose: string } | undefined {
+  if (level.metric === "p99") return undefined;
+  const all = service.groups ?? [{ of: undefined, ...service }];
+  const factors = all.flatMap(({ of, p99Factor }) =>
+    p99Factor === undefined || p99Factor === NONE_FINISHED
+      ? []
+      : [{ factor: p99Factor.estimate, whose: of === undefined ? "" : ` (${of})` }],
+  );
+  return factors.toSorted((a, b) => b.factor - a.factor)[0];
 }
 
 /** Users may not notice, but the next load may meet a VM that has just been shrunk. */

@@ -8,15 +8,22 @@ import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type CellResult, workloadOf } from "../sim/cell.ts";
 import { busiestOf, type BusiestResource } from "./busiest-resource.ts";
 import { groupFigure, OTHERS } from "./group-figures.ts";
-import { factorEstimate, isShortOfMemory, type OvercommitPoint, pointOf, relativeP99 } from "./overcommit.ts";
+import { isShortOfMemory, type OvercommitPoint, pointOf, relativeP99 } from "./overcommit.ts";
+import { groupP99 } from "./overcommit-groups.ts";
 import { blocksOfFixedHosts, distinct, groupBy, hostCells, requireIdenticalWork } from "./results.ts";
 import { type Results, serviceLevelOf } from "./results.ts";
-import type { RelativeService } from "./service-level.ts";
+import {
+  factorEstimate,
+  type GroupService,
+  type HostService,
+  latencyFactor,
+  throughputEstimate,
+} from "./service-level.ts";
 import { ratioEstimate } from "./statistics.ts";
 import { vmCountVerdict, type VmCountVerdict } from "./vm-count-verdict.ts";
 
 /** A host with memory for all its VMs, held against the one with the fewest VMs. */
-export interface RoomyHost extends RelativeService {
+export interface RoomyHost extends HostService {
   /** Number of VMs of the host that it is held against. */
   readonly fewest: number;
   readonly busiest: BusiestResource;
@@ -138,11 +145,33 @@ function roomyHost(cells: readonly CellResult[], baseline: readonly CellResult[]
   const before = new Map(baseline.map((cell) => [cell.spec.seed, cell]));
   const throughput = cells.flatMap((cell) => throughputPerVm(cell, before.get(cell.spec.seed)) ?? []);
   const p99Factors = cells.flatMap((cell) => relativeP99(cell, before.get(cell.spec.seed)));
+  const groups = workOf(cells[0]).map(({ workload }) => roomyGroup(workload, cells, before));
   return {
     fewest,
     ...(throughput.length > 0 && { throughput: ratioEstimate(throughput) }),
     ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
+    ...(groups.length > 1 && { groups }),
     busiest: busiestOf(cells),
+  };
+}
+
+/** The same of the VMs of one workload. */
+function roomyGroup(
+  workload: string,
+  cells: readonly CellResult[],
+  baseline: ReadonlyMap<number, CellResult>,
+): GroupService {
+  const pairs = cells.flatMap((cell) => {
+    const other = baseline.get(cell.spec.seed);
+    const [now, before] = [partsByWork(cell).get(workload), other && partsByWork(other).get(workload)];
+    return now && before && before.rps > 0 ? [{ now, before }] : [];
+  });
+  const throughput = pairs.map(({ now, before }) => now.rps / now.vms / (before.rps / before.vms));
+  const p99Factors = pairs.flatMap(({ now, before }) => latencyFactor(now.p99, before.p99));
+  return {
+    of: workload,
+    ...(throughput.length > 0 && { throughput: throughputEstimate(throughput) }),
+    ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
   };
 }
 
@@ -151,8 +180,8 @@ function throughputPerVm(cell: CellResult, baseline: CellResult | undefined): nu
   if (baseline === undefined) return undefined;
   let done = 0;
   let expected = 0;
-  for (const [workload, { vms, rps }] of throughputByWork(cell)) {
-    const before = throughputByWork(baseline).get(workload);
+  for (const [workload, { vms, rps }] of partsByWork(cell)) {
+    const before = partsByWork(baseline).get(workload);
     if (before === undefined || before.vms === 0) return undefined;
     done += rps;
     expected += (before.rps / before.vms) * vms;
@@ -160,13 +189,21 @@ function throughputPerVm(cell: CellResult, baseline: CellResult | undefined): nu
   return done > 0 && expected > 0 ? done / expected : undefined;
 }
 
-function throughputByWork(cell: CellResult): ReadonlyMap<string, { readonly vms: number; readonly rps: number }> {
+/** The VMs of a host that run the same work, those of them that have started. */
+interface WorkPart {
+  readonly vms: number;
+  readonly rps: number;
+  readonly p99: number | undefined;
+}
+
+function partsByWork(cell: CellResult): ReadonlyMap<string, WorkPart> {
   const { workload, settings = [] } = cell.spec;
-  const { throughput_rps: rps = 0, vms_admitted: vms = 0 } = cell.metrics;
-  if (settings.length === 0) return new Map([[workload, { vms, rps }]]);
-  const groups = [OTHERS, ...settings.keys()].map((group) => {
+  const { throughput_rps: rps = 0, vms_admitted: vms = 0, latency_p99_ms: p99 } = cell.metrics;
+  if (settings.length === 0) return new Map([[workload, { vms, rps, p99 }]]);
+  const groups = [OTHERS, ...settings.keys()].map((group): readonly [string, WorkPart] => {
     const of = (figure: string): number => groupFigure(cell, group, figure) ?? 0;
-    return [settings[group]?.workload ?? workload, { vms: of("vms"), rps: of("throughput_rps") }] as const;
+    const part = { vms: of("vms"), rps: of("throughput_rps"), p99: groupP99(cell, group) };
+    return [settings[group]?.workload ?? workload, part];
   });
   return new Map(groups.filter(([, { vms: started }]) => started > 0));
 }

@@ -1,4 +1,5 @@
 /** What is particular about VMs, in words. */
+import type { CellSpec } from "../sim/cell.ts";
 import { twoDecimals } from "./service-level.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type DriverFaults, type StatisticsFaults, type VmGroup, vmsOfGroup } from "../workload/vm-settings.ts";
@@ -13,6 +14,19 @@ export function groupTitle(group: VmGroup): string {
   ];
   const vms = workload === undefined ? vmsOfGroup(group) : `${workload} in ${vmsOfGroup(group)}`;
   return particulars.length === 0 ? vms : `${vms} with ${particulars.join(", ")}`;
+}
+
+/** "typical-server in VMs 0 to 3" where others do other work, else "the others". */
+export function othersTitle({ workload, vms = 1, settings = [] }: CellSpec): string {
+  if (settings.every((group) => (group.workload ?? workload) === workload)) return "the others";
+  const between: { first: number; last: number }[] = [];
+  let next = 0;
+  for (const { first, last } of settings.toSorted((a, b) => a.first - b.first)) {
+    if (first > next) between.push({ first: next, last: first - 1 });
+    next = last + 1;
+  }
+  if (vms > next) between.push({ first: next, last: vms - 1 });
+  return `${workload} in ${between.map(vmsOfGroup).join(" and ")}`;
 }
 
 function driverFaults({ fromUs = 0, stuckFromUs, pagesPerSecond }: DriverFaults): readonly string[] {

@@ -139,6 +139,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
     };
     await requirePolicies(policy);
+    await requireVmmOfPolicies(vmm);
     const counts = vms === undefined ? undefined : parseNumberList("--vms", vms, VMS);
     const matrix = { text: readInputText(file), file };
     const { ratiosShown, showAnswer, vmCountsShown } = await import("./overcommit-output.ts");
@@ -172,6 +173,13 @@ async function requirePolicies(policies: readonly string[] = []): Promise<void> 
   for (const name of policies.filter(isPath)) {
     await blaming("--policy ", () => requirePolicyModule(name, process.cwd()));
   }
+}
+
+/** As {@link requireFiles}. */
+async function requireVmmOfPolicies(vmm: string | undefined): Promise<void> {
+  if (vmm === undefined) return;
+  const { requireVmm } = await import("../experiment/load-vmm.ts");
+  await blaming("--vmm: ", () => requireVmm(vmm, process.cwd()));
 }
 
 /** What is wrong is told with the option before it. */

@@ -47,6 +47,11 @@ export async function requirePolicyModule(reference: string, folder: string): Pr
   );
 }
 
+/** Throws an {@link InputError} when there is no VMM of this name, or the module has none. */
+export async function requireVmm(reference: string, folder: string): Promise<void> {
+  await baseVmm(reference, folder);
+}
+
 async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; modules: readonly string[] }> {
   const registered = VMMS.find((vmm) => vmm.name === reference);
   if (registered !== undefined) return { vmm: registered, modules: [] };
@@ -126,7 +131,9 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");
     const hint = isHere ? "; expected a file in the clone, or in a project that vmmbench is installed in" : "";
-    throw new InputError(`${reference}: the module cannot be loaded: ${reason}${hint}`);
+    // The language does not say where to whoever imports it.
+    const where = error instanceof SyntaxError ? "; node --check says in which line" : "";
+    throw new InputError(`${reference}: the module cannot be loaded: ${reason}${hint}${where}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** A log of decisions about memory as text for people: a line a decision, what was decided first, then why. */
 import type { TimedDecision } from "../sim/decision-log.ts";
 import type { Figures } from "../vmm/memory-decision.ts";
+import { foldDecisions, type FoldedDecision } from "./folded-decisions.ts";
 
 /** Last words of figures' names that are units, as they are written after a number. */
 const UNITS: Readonly<Record<string, string>> = {
@@ -18,13 +19,18 @@ const RATE = /^(.*)_pages_per_s$/;
 
 /** `title`: the cell. */
 export function decisionsText(title: string, decisions: readonly TimedDecision[]): string {
-  const lines = decisions.map(lineOf);
+  const folded = foldDecisions(decisions);
+  const lines = folded.map(lineOf);
+  const several =
+    folded.length < decisions.length
+      ? "What is paged out of a VM within a second, by one rule and with nothing else decided meanwhile, is one line, with the figures before it.\n"
+      : "";
   return `Decisions about memory: ${title}
 
 ${countText(decisions)}
 Times are seconds of the simulation; VMs are admitted at -60, and balloons settle until 0, when the guests begin to work.
 A line says when, about whom (host: all of it), what was decided, and after <- by which rule, whose, and by which figures.
-
+${several}
 ${lines.join("\n")}
 `;
 }
@@ -38,12 +44,15 @@ export function countText(decisions: readonly TimedDecision[]): string {
   return parts.length === 0 ? total : `${total}: ${parts.join(", ")}`;
 }
 
-function lineOf({ time_s, by, rule, vm, action, outcome, inputs }: TimedDecision): string {
+function lineOf({ time_s, by, rule, vm, action, outcome, inputs, times, until_s }: FoldedDecision): string {
   const time = time_s.toFixed(3).padStart(10);
   const whom = (vm === undefined ? "host" : typeof vm === "number" ? `vm${vm}` : vm).padEnd(6);
   // Not "target: target 96.5 MiB" or "refuse: refused 2 VMs".
   const [decided, because] = [figuresText(outcome, action), figuresText(inputs)];
-  const what = decided.startsWith(action) ? decided : [action, decided].filter((text) => text !== "").join(": ");
+  const often = times === undefined ? "" : `${thousands(times)} times until ${until_s?.toFixed(3)}, `;
+  const what = decided.startsWith(action)
+    ? decided
+    : [action, `${often}${decided}`].filter((text) => text !== "").join(": ");
   return `${time}  ${whom}${what} <- ${rule} (${by})${because === "" ? "" : `: ${because}`}`;
 }
 

@@ -118,6 +118,20 @@ describe("the number of VMs that a host keeps", () => {
     expect(vmCountSentence(curve)).not.toContain("1 VMs");
   });
 
+  it("says what the seeds are not sure of: that latency is lost with memory for all, too", () => {
+    // 8, 32 and 128 ms where four VMs have 10: 3.2 times on average, from next to nothing to anything.
+    const unsure = both(8).map((one) => ({
+      ...one,
+      metrics: { ...one.metrics, latency_p99_ms: 2 * 4 ** one.spec.seed },
+    }));
+    const curve = curveOf([...both(4), ...unsure, ...both(12, { p99: 200 }, { p99: 120 })]);
+    expect(curve.verdict).toMatchObject({ most: 8, failing: 12 });
+    expect(vmCountSentence(curve)).toContain(
+      ", though with memory for all, too, it is 3.2 times that with 4 VMs on average, of which the seeds are not sure; with 12, " +
+        "p99 latency is 12 times that with 4, with memory for all, too (CPU 20 % busy).",
+    );
+  });
+
   it("comes with what the seeds do not rule out", () => {
     const unsure = both(10).map((one) =>
       one.spec.hostPages === undefined
@@ -157,12 +171,12 @@ describe("VMs of different work", () => {
     { workload: "v", vms: 1 },
   ];
 
-  /** Each VM of w serves 10 requests a second, each of v 100: throughput per VM depends on the proportion. */
-  const mixed = (vms: number, fixed: boolean): CellResult[] =>
+  /** Each VM of w serves 10 requests a second, each of v 100 (`v`: another): throughput per VM depends on the proportion. */
+  const mixed = (vms: number, fixed: boolean, v = 100): CellResult[] =>
     host(vms, fixed).map((one) => {
       const settings = settingsOfMix(MIX, vms);
       const others = settings.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-      const rows = [[-1, vms - others, 10 * (vms - others)], ...settings.map((_, at) => [at, others, 100 * others])];
+      const rows = [[-1, vms - others, 10 * (vms - others)], ...settings.map((_, at) => [at, others, v * others])];
       return {
         ...one,
         spec: { ...one.spec, settings },
@@ -182,6 +196,20 @@ describe("VMs of different work", () => {
     expect(curve.points[1].roomy?.throughput?.estimate).toBeCloseTo(1, 9);
     expect(vmCountSentence(curve)).toContain(
       "esx keeps 6 VMs on 2 GiB (5 of w, 1 of v; overcommit 0.75, the most measured)",
+    );
+  });
+
+  it("are each to keep the level: with a lack of memory, and with one of anything else", () => {
+    const level: ServiceLevel = { metric: "throughput", bound: 0.95 };
+    // Beside 30 requests of three VMs of w, those of v are 1.1 at most: all of them together keep 99 %.
+    const start = [...mixed(4, true, 1.1), ...mixed(4, false, 1.1)];
+    const lossWith = (roomy: number): string =>
+      vmCountSentence(curveOf([...start, ...mixed(8, true, 1), ...mixed(8, false, roomy)], level));
+    expect(lossWith(1.1)).toMatch(
+      /^esx keeps 4 VMs on 2 GiB .*; with 8, throughput of v is 91 % of that with memory for all\.$/,
+    );
+    expect(lossWith(1)).toMatch(
+      /^esx keeps 4 VMs on 2 GiB .*; with 8, throughput of v is 91 % of that per VM with 4, with memory for all, too \(CPU 20 % busy\)\.$/,
     );
   });
 });

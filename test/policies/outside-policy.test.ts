@@ -48,6 +48,7 @@ beforeAll(() => {
   );
   policyFile("nothing", "");
   policyFile("throws", `throw new Error("no idea");`);
+  policyFile("mistyped", "return { state, actions: vms.map(({ guest }) => guest.unsued.toFixed()) };");
   policyFile("watch", WATCH);
   policyFile("promises", "return Promise.reject(new Error('too late'));");
   policyFile("begins", "return { actions: [] };", "start: async () => 0");
@@ -57,6 +58,7 @@ beforeAll(() => {
     "{ xen-pv: { allocation: { ./half.js: { part: 0.75 } } }, as: quarter }",
     "{ xen-pv: { allocation: ./nan.js }, as: nan }",
     "{ xen-pv: { allocation: ./throws.js }, as: throws }",
+    "{ xen-pv: { allocation: ./mistyped.js }, as: mistyped }",
     "{ xen-pv: { allocation: ./nothing.js }, as: nothing }",
     "{ xen-pv: { allocation: ./promises.js }, as: promises }",
     "{ xen-pv: { allocation: ./begins.js }, as: begins }",
@@ -104,6 +106,10 @@ describe("a policy in a file of its user's", () => {
     const nan = 'policy nan, rule "later": the target of vm1 is NaN; expected a number of KiB, at least 0';
     expect(outcome("nan")).toEqual(["failed", nan]);
     expect(outcome("throws")).toEqual(["failed", "policy throws: decide failed: no idea"]);
+    // The rule begins in the sixth line of the file, and has no other.
+    expect(outcome("mistyped")[1]).toMatch(
+      /^policy mistyped: decide failed: Cannot read properties of undefined .*\(mistyped\.js:6:\d+\)$/,
+    );
     expect(outcome("nothing")[1]).toBe(
       "policy nothing: decide returns no list of actions; expected { actions: [...], state }",
     );
@@ -123,7 +129,7 @@ describe("a file that is no policy", () => {
     [
       "is no JavaScript",
       "export const x = ;",
-      "--policy ./wrong.js: the module cannot be loaded: Unexpected token ';'",
+      "--policy ./wrong.js: the module cannot be loaded: Unexpected token ';'; node --check says in which line",
     ],
     [
       "needs a signal that there is not",
@@ -153,5 +159,13 @@ describe("a file that is no policy", () => {
     expect(stderr).toContain(sentence);
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(status).toBe(2);
+  });
+});
+
+describe("the VMM under policies", () => {
+  it("that there is not is told by the name of its option", () => {
+    const command = [join(root, "bin/vmmbench.js"), "overcommit", "--policy", "mom", "--vmm", "kvmm"];
+    const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
+    expect([status, stderr.trim()]).toEqual([2, '--vmm: there is no VMM "kvmm"; did you mean "kvm"?']);
   });
 });

@@ -212,6 +212,7 @@ describe("a policy that is wrong", () => {
     [target("vm1", -1), "the target of vm1 is -4; expected a number of KiB, at least 0"],
     [{ kind: "target", vm: "vm0", rule: "test" }, "the target of vm0 is undefined"],
     [{ kind: "cap", vm: "vm0", rule: "test", kib: Infinity }, "the cap of vm0 is Infinity"],
+    [{ kind: "target", vm: "vm0", rule: "test", kib: "4096" }, 'the target of vm0 is "4096"; expected a number of KiB'],
     [target("vm7", 1), 'there is no VM "vm7"'],
     [{ kind: "evict", rule: "test" }, 'there is no VM "undefined"'],
     [null, "policy scripted: an action is null; expected an object such as { kind:"],

@@ -22,7 +22,8 @@ export function overcommitSection({ results }: Run): Section {
           paragraph(
             "Throughput of all VMs together against the same strategy's roomiest host (lowest ratio, 1.0 or less), on the same " +
               `seeds; VMs that a strategy does not start count as configured. A ratio counts as kept when ${levelText(level)} ` +
-              "holds at the worse end of the 95 % confidence interval and all VMs start, at it and at all lower ratios.",
+              "holds at the worse end of the 95 % confidence interval and all VMs start, at it and at all lower ratios." +
+              (areUnlike(curves) ? " Where VMs are not alike, each kind of them has to keep it by itself." : ""),
           ),
           list(
             curves.map(
@@ -47,6 +48,10 @@ export function overcommitSection({ results }: Run): Section {
           controlTable(curves),
         ];
   return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
+}
+
+function areUnlike(curves: readonly OvercommitCurve[]): boolean {
+  return curves.some(({ points }) => points.some(({ groups }) => groups !== undefined));
 }
 
 /** What the answers hang on, where that was asked. */

@@ -30,7 +30,8 @@ export function checkAction(policy: string, action: Action, vms: VmsByName): VmM
     throw new InputError(`${where}: there is no VM "${name}"; expected a name of a VM that it is shown`);
   if (WITH_AMOUNT.includes(kind) && !(typeof kib === "number" && Number.isFinite(kib) && kib >= 0)) {
     const whose = name === undefined ? "" : ` of ${name}`;
-    throw new InputError(`${where}: the ${kind}${whose} is ${kib}; expected a number of KiB, at least 0`);
+    const found = typeof kib === "string" ? JSON.stringify(kib) : String(kib);
+    throw new InputError(`${where}: the ${kind}${whose} is ${found}; expected a number of KiB, at least 0`);
   }
   return vm;
 }

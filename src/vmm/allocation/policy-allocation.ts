@@ -27,13 +27,19 @@ import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { equalSplit } from "./static-partition.ts";
 
+/** A mistake that the language finds is told with its place; whoever throws an Error has said what it is about. */
+function placeOf({ name, stack = "" }: Error): string {
+  const place = name === "Error" ? undefined : /^\s+at .*?([^/\\(\s]+:\d+:\d+)\)?$/m.exec(stack)?.[1];
+  return place === undefined ? "" : ` (${place})`;
+}
+
 /** What a function of a policy returns. Throws an {@link InputError} that names both when it throws, or answers later. */
 function answerOf<T>(policy: string, name: string, call: () => T): T {
   let answer: T;
   try {
     answer = call();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? `${error.message}${placeOf(error)}` : String(error);
     throw new InputError(`policy ${policy}: ${name} failed: ${reason}`);
   }
   if (!(answer instanceof Promise)) return answer;
