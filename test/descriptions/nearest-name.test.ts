@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, constantFrom, nat, pre, property, stringMatching } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nearestName, suggestion } from "../../src/core/nearest-name.ts";
 
@@ -23,11 +23,11 @@ describe("a name that was probably meant", () => {
     expect(suggestion(name, candidates)).toBe(`expected one of: ${[...candidates].sort().join(", ")}`);
   });
 
-  const word = fc.stringMatching(/^[a-z]{3,12}$/);
+  const word = stringMatching(/^[a-z]{3,12}$/);
 
   it("is found behind any one slip: a letter less, more, another, or two that changed places", () => {
-    fc.assert(
-      fc.property(word, fc.nat(), fc.constantFrom("less", "more", "another", "swap"), (name, at, slip) => {
+    assert(
+      property(word, nat(), constantFrom("less", "more", "another", "swap"), (name, at, slip) => {
         const i = at % (name.length - 1);
         const written = {
           less: name.slice(0, i) + name.slice(i + 1),
@@ -41,9 +41,9 @@ describe("a name that was probably meant", () => {
   });
 
   it("is not one that is longer or shorter by more than a third, and by more than a letter", () => {
-    fc.assert(
-      fc.property(word, word, (name, other) => {
-        fc.pre(Math.abs(name.length - other.length) > Math.max(1, name.length / 3));
+    assert(
+      property(word, word, (name, other) => {
+        pre(Math.abs(name.length - other.length) > Math.max(1, name.length / 3));
         expect(nearestName(name, [other])).toBeUndefined();
       }),
     );

@@ -51,10 +51,10 @@ function machine(costs: string): string {
   return file;
 }
 
-describe("costs of a machine", () => {
-  const told = (costs: string): readonly string[] =>
-    problems(() => loadMachine(machine(costs))).map((sentence) => sentence.replace(/^.*?:\d+:\d+: /, ""));
+const told = (costs: string): readonly string[] =>
+  problems(() => loadMachine(machine(costs))).map((sentence) => sentence.replace(/^.*?:\d+:\d+: /, ""));
 
+describe("costs of a machine", () => {
   it("are right as a mapping with unit and source", () => {
     expect(told("{ hardware.trap: { value: 5, unit: cycles, kind: assumed, source: us } }")).toEqual([]);
   });
@@ -73,12 +73,12 @@ describe("costs of a machine", () => {
   });
 });
 
-describe("a value of no form that is expected", () => {
-  const matrix = (vmms: string): readonly string[] => {
-    const text = `name: m\nblocks:\n  - name: b\n    vmms: [${vmms}]\n    workloads: [compute]\n    machines: [x86-64-server]\n    seeds: [1]\n`;
-    return problems(() => readMatrix(text, "m.yaml"));
-  };
+const matrix = (vmms: string): readonly string[] => {
+  const text = `name: m\nblocks:\n  - name: b\n    vmms: [${vmms}]\n    workloads: [compute]\n    machines: [x86-64-server]\n    seeds: [1]\n`;
+  return problems(() => readMatrix(text, "m.yaml"));
+};
 
+describe("a value of no form that is expected", () => {
   it("is named once, after all forms", () => {
     expect(matrix("[esx]")).toEqual(["m.yaml:4:12: blocks[0].vmms[0]: expected text or a mapping, found a list"]);
   });
