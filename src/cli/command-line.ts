@@ -1,6 +1,5 @@
 /** The words of the command line: all commands, their help and their completion. */
 import yargs, { type Argv } from "yargs";
-import { nearestName, suggestion } from "../core/nearest-name.ts";
 import { catalogue } from "../experiment/catalogue.ts";
 import { packageVersion } from "../experiment/version.ts";
 import { CHART_NAMES, chartCommand } from "./chart.ts";
@@ -13,6 +12,7 @@ import { overcommitCommand } from "./overcommit.ts";
 import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
 import { traceCommand } from "./trace.ts";
+import { type AskedFor, usageSentence } from "./usage-sentence.ts";
 import { validateCommand } from "./validate.ts";
 
 const MAX_WIDTH = 110;
@@ -43,7 +43,7 @@ export function commandLine(words: readonly string[]): Argv {
     .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
     .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
     .middleware(() => requireSwitchValues(words, parser), true)
-    .middleware(() => requireListValues(words, parser), true)
+    .middleware(() => requireValues(words, parser), true)
     .middleware((args) => requireOneValueEach(args, parser))
     .demandCommand(1, "expected a command")
     .strict()
@@ -52,9 +52,29 @@ export function commandLine(words: readonly string[]): Argv {
     .help()
     .alias("help", "h")
     .wrap(Math.min(MAX_WIDTH, parser.terminalWidth()))
-    .fail((message, error) => {
-      throw error instanceof Error ? error : new UsageError(usageSentence(message, words, parser));
+    .fail((message, error, usage) => {
+      const isOwn = error instanceof Error && error.name !== "YError";
+      if (isOwn) throw error;
+      throw new UsageError(usageSentence(message ?? error.message, asked(words, parser, usage as unknown as Usage)));
     });
+}
+
+/** What yargs knows of the command that it has recognized; its types leave that out. */
+interface Usage {
+  /** `$0 explain <operation>`, and what it is for. */
+  getUsage(): readonly (readonly string[])[];
+  /** Commands below it, as they are called. */
+  getCommands(): readonly (readonly [string, ...unknown[]])[];
+}
+
+function asked(words: readonly string[], parser: Argv, usage: Usage): AskedFor {
+  const [[line = ""] = []] = usage.getUsage();
+  return {
+    words,
+    usage: line.split("\n")[0].replace("$0", "vmmbench"),
+    commands: usage.getCommands().map(([command]) => command.replace(/ *[<[].*$/, "").replace(/^.* /, "")),
+    options: Object.keys(knownOptions(parser).key),
+  };
 }
 
 interface KnownOptions {
@@ -81,13 +101,15 @@ function requireSwitchValues(words: readonly string[], parser: Argv): void {
   }
 }
 
-/** A list without a value would be its default. */
-function requireListValues(words: readonly string[], parser: Argv): void {
-  const { array } = knownOptions(parser);
+/** A list without a value would be its default, and an empty name is none. */
+function requireValues(words: readonly string[], parser: Argv): void {
+  const { array, string } = knownOptions(parser);
   words.forEach((word, i) => {
     const [, name, attached] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-    if (name === undefined || !array.includes(name)) return;
-    if (/^(?:-.*)?$/.test(attached ?? words[i + 1] ?? "")) throw new UsageError(`--${name} has no value`);
+    if (name === undefined) return;
+    const value = attached ?? words[i + 1] ?? "";
+    const isMissing = array.includes(name) ? /^(?:-.*)?$/.test(value) : string.includes(name) && value === "";
+    if (isMissing) throw new UsageError(`--${name} has no value`);
   });
 }
 
@@ -99,51 +121,6 @@ function requireOneValueEach(args: Readonly<Record<string, unknown>>, parser: Ar
     if (array.includes(name) || !Array.isArray(value)) continue;
     throw new UsageError(`--${name} is given ${value.length} times; expected once`);
   }
-}
-
-/** One line; the nearest name where one was misspelt. */
-function usageSentence(message: string, words: readonly string[], parser: Argv): string {
-  const line = message
-    .split("\n")
-    .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .join("; ")
-    .replaceAll(":;", ":");
-  const [, command] = /^Did you mean (\S+)\?$/.exec(line) ?? [];
-  const [first, ...rest] = words.filter((word) => !word.startsWith("-"));
-  if (first === COMPLETION && rest.length > 0) {
-    return `unexpected "${rest[0]}": ${COMPLETION} takes no argument; its script is for bash or zsh, whichever $SHELL names`;
-  }
-  if (command !== undefined) return `unknown command "${misspelt(words)}"; did you mean "${command}"?`;
-  const [, given, choices] = /^Invalid values: Argument: \w+, Given: "([^"]*)", Choices: (.+)$/.exec(line) ?? [];
-  if (given !== undefined) {
-    const names = [...choices.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
-    return `unknown "${given}"; ${suggestion(given, names)}`;
-  }
-  return unknownOptions(line, parser) ?? line;
-}
-
-/** The options that there are not, each as it was written: yargs names one of several words twice, the second time in camel case. */
-function unknownOptions(line: string, parser: Argv): string | undefined {
-  const [, list] = /^Unknown arguments?: (.+)$/.exec(line) ?? [];
-  if (list === undefined) return undefined;
-  const given = list.split(", ");
-  const twins = new Set(given.filter((name) => name.includes("-")).map(camelCase));
-  const unknown = given.filter((name) => !twins.has(name));
-  const { key } = knownOptions(parser);
-  const nearest = nearestName(unknown[0] ?? "", Object.keys(key));
-  const sentence = `Unknown argument${unknown.length === 1 ? "" : "s"}: ${unknown.join(", ")}`;
-  return nearest === undefined ? sentence : `${sentence}; did you mean --${nearest}?`;
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-+(\w)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** The word that is no command: the second one after a command with subcommands. */
-function misspelt(words: readonly string[]): string {
-  const [first = "", second = ""] = words.filter((word) => !word.startsWith("-"));
-  return [memoryCommand, traceCommand].some(({ command }) => command === first) ? second : first;
 }
 
 /** Commands and options as yargs knows them, and after `run` the names of the matrices, after `chart` those of the charts. */

@@ -1,8 +1,8 @@
-/** The candidate nearest to `name` by edit distance, if it is near enough to be a probable misspelling. */
+/** The candidate nearest to `name` by edit distance, if it is near enough to be a probable misspelling: one slip in three letters. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   // With every letter another one, nothing is near.
-  let bestDistance = Math.min(name.length, Math.max(2, Math.floor(name.length / 3)) + 1);
+  let bestDistance = Math.min(name.length, Math.max(1, Math.floor(name.length / 3)) + 1);
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
@@ -27,15 +27,19 @@ export function suggestion(name: string, candidates: readonly string[]): string 
   return `expected one of: ${[...candidates].sort().join(", ")}`;
 }
 
-/** Levenshtein distance. */
+/** Optimal string alignment: one slip is a letter too many, one too few, another one, or two neighbours that changed places. */
 function editDistance(a: string, b: string): number {
+  let beforePrevious: readonly number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
       const substitution = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(substitution, previous[column] + 1, current[column - 1] + 1));
+      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const swap = swapped ? beforePrevious[column - 2] + 1 : substitution;
+      current.push(Math.min(substitution, swap, previous[column] + 1, current[column - 1] + 1));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return previous[b.length];

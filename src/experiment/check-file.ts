@@ -6,6 +6,7 @@ import { parseTouchedPages } from "../workload/readers/touched-pages.ts";
 import { readTrace } from "../workload/readers/trace.ts";
 import { isBinaryTrace } from "../workload/readers/trace-binary.ts";
 import { referenceCount } from "../workload/reference-trace.ts";
+import { documentKind } from "./documents/document-kind.ts";
 import { loadMachine, loadWorkload } from "./documents/load.ts";
 import { plainData } from "./documents/yaml-document.ts";
 import { inputText, readInputFile } from "./input-files.ts";
@@ -33,15 +34,15 @@ export async function checkFile(file: string): Promise<string> {
   );
 }
 
-/** The kind of a description shows in the keys that only this kind has. */
 async function checkDescription(file: string, text: string): Promise<string> {
-  const keys = new Set(Object.keys(plainData(text, file) ?? {}));
-  if (keys.has("blocks")) return checkMatrix(file);
-  if (keys.has("costs") || keys.has("kernel-paths") || keys.has("cpu")) {
-    return `machine with ${countOf(loadMachine(file).numbers.length, "figure")}`;
-  }
-  if (keys.has("guest") || keys.has("activities") || keys.has("trace")) {
-    return `workload "${loadWorkload(file).workload.title}"`;
+  switch (documentKind(new Set(Object.keys(plainData(text, file) ?? {})))) {
+    case "matrix":
+      return checkMatrix(file);
+    case "machine":
+      return `machine with ${countOf(loadMachine(file).numbers.length, "figure")}`;
+    case "workload":
+      return `workload "${loadWorkload(file).workload.title}"`;
+    default:
   }
   const expected = "blocks (a matrix), costs (a machine) or guest (a workload)";
   throw new InputError(`${file}:1:1: neither a matrix, a machine nor a workload; expected one of the keys ${expected}`);

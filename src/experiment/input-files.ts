@@ -1,7 +1,7 @@
 /** Reading the files users give us: fingerprints, traces. Gzip is recognized by its first bytes, not by the name. */
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, extname } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
@@ -62,12 +62,24 @@ function cannotRead(path: string, error: unknown): InputError {
 function nearestFile(path: string): string {
   const folder = dirname(path);
   try {
-    const nearest = nearestName(basename(path), readdirSync(folder).sort());
-    if (nearest === undefined) return `; nothing in ${folder} has a similar name`;
+    const nearest = nearestEntry(basename(path), readdirSync(folder).sort());
+    if (nearest === undefined) return `; nothing in ${folder === "." ? "this folder" : folder} has a similar name`;
     return `; did you mean "${path.slice(0, path.length - basename(path).length)}${nearest}"?`;
   } catch {
     return `; there is no folder ${folder}`;
   }
+}
+
+/** An extension that two names have in common makes them no more similar. */
+function nearestEntry(name: string, entries: readonly string[]): string | undefined {
+  const extension = extname(name);
+  const alike = entries.filter((entry) => extname(entry) === extension);
+  const others = entries.filter((entry) => extname(entry) !== extension);
+  const stem = nearestName(
+    basename(name, extension),
+    alike.map((entry) => basename(entry, extension)),
+  );
+  return stem === undefined ? nearestName(name, others) : `${stem}${extension}`;
 }
 
 function isGzip(stored: Uint8Array): boolean {

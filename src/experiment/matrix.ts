@@ -161,7 +161,7 @@ export interface MatrixFile {
 
 /** Parse and check a matrix. Throws an {@link InputError} with every problem that shows without opening another file. */
 export function readMatrix(text: string, file: string): MatrixFile {
-  const document = readDocument(text, file, matrixSchema as unknown as z.ZodType<MatrixDocument>);
+  const document = readDocument(text, file, matrixSchema as unknown as z.ZodType<MatrixDocument>, "matrix");
   const problems = inconsistencies(document);
   if (problems.length > 0) throw new InputError(problems);
   const { name, title, blocks, machines, seeds } = document.data;

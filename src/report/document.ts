@@ -40,6 +40,18 @@ export function list(items: readonly string[]): Block {
   return { kind: "list", items };
 }
 
+/** A figure, a share, a range or a part of a whole: `+1,024.5`, `12 %`, `0.98 to 1.02`, `5 of 8`. */
+const FIGURE = /^[+-]?[\d,]+(\.\d+)?( %)?( (to|of) [+-]?[\d,]+(\.\d+)?)?$/;
+
+/** By column, whether it holds figures: numbers, or texts that are all figures but for cells without one. */
+export function figureColumns({ columns, rows }: Table): readonly boolean[] {
+  return columns.map((_, column) => {
+    const cells = rows.map((row) => row[column]).filter((cell) => cell !== "" && cell !== "-");
+    if (cells.some((cell) => typeof cell === "number")) return true;
+    return cells.length > 0 && cells.every((cell) => FIGURE.test(String(cell)));
+  });
+}
+
 /** A figure as tables show it: three significant digits, whole numbers with thousands separated. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return String(value);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Chart } from "./charts/chart.ts";
 import { withColumnData } from "./column-data.ts";
-import { type Block, type Document, figure, type Section, type Table } from "./document.ts";
+import { type Block, type Document, figure, figureColumns, type Section, type Table } from "./document.ts";
 import { STYLE } from "./html-style.ts";
 
 /** Replaces each static picture by its interactive twin; without JavaScript and in print the pictures stay. */
@@ -97,10 +97,13 @@ function chartHtml({ id, title, description, spec }: Chart, pictures: Pictures):
 </figure>`;
 }
 
-function tableHtml({ caption, columns, rows, missed, folded }: Table): string {
-  const head = columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join("");
+function tableHtml(content: Table): string {
+  const { caption, columns, rows, missed, folded } = content;
+  const classes = figureColumns(content).map((isFigure) => (isFigure ? ' class="number"' : ""));
+  const head = columns.map((column, i) => `<th scope="col"${classes[i]}>${escapeHtml(column)}</th>`).join("");
   const open = (index: number): string => (missed?.has(index) ? '<tr class="missed">' : "<tr>");
-  const body = rows.map((row, index) => `${open(index)}${row.map(cellHtml).join("")}</tr>`).join("\n");
+  const cells = (row: Table["rows"][number]): string => row.map((value, i) => cellHtml(value, i, classes[i])).join("");
+  const body = rows.map((row, index) => `${open(index)}${cells(row)}</tr>`).join("\n");
   const table = `<div class="table" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table><caption>${escapeHtml(caption)}</caption>
 <thead><tr>${head}</tr></thead><tbody>
 ${body}
@@ -108,9 +111,9 @@ ${body}
   return folded ? `<details><summary>${escapeHtml(caption)}</summary>${table}</details>` : table;
 }
 
-function cellHtml(value: string | number, column: number): string {
-  if (typeof value === "number") return `<td class="number">${escapeHtml(figure(value))}</td>`;
-  return column === 0 ? `<th scope="row">${escapeHtml(value)}</th>` : `<td>${escapeHtml(value)}</td>`;
+function cellHtml(value: string | number, column: number, attributes: string): string {
+  const text = escapeHtml(typeof value === "number" ? figure(value) : value);
+  return column === 0 ? `<th scope="row"${attributes}>${text}</th>` : `<td${attributes}>${text}</td>`;
 }
 
 /** Ids inside an SVG are made unique, because all pictures share one page. */

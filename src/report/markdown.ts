@@ -1,5 +1,5 @@
 /** A report as Markdown (GitHub flavour), with the PNG charts beside it. */
-import { type Block, type Document, figure, type Table } from "./document.ts";
+import { type Block, type Document, figure, figureColumns, type Table } from "./document.ts";
 
 export function renderMarkdown(document: Document): string {
   const sections = document.sections.map(
@@ -23,13 +23,13 @@ function blockMarkdown(block: Block): string {
   }
 }
 
-function tableMarkdown({ caption, columns, rows, missed, folded }: Table): string {
-  const numeric = columns.map((_, column) => rows.some((row) => typeof row[column] === "number"));
+function tableMarkdown(table: Table): string {
+  const { caption, columns, rows, missed, folded } = table;
   const body = rows.map((row, index) => {
     const cells = row.map((value) => (typeof value === "number" ? figure(value) : escapeMarkdown(value)));
     return tableLine(missed?.has(index) ? cells.map((cell) => (cell === "" ? "" : `**${cell}**`)) : cells);
   });
-  const rule = tableLine(numeric.map((right) => (right ? "---:" : "---")));
+  const rule = tableLine(figureColumns(table).map((right) => (right ? "---:" : "---")));
   const lines = [tableLine(columns.map(escapeMarkdown)), rule, ...body].join("\n");
   const title = escapeMarkdown(caption);
   return folded ? `<details><summary>${title}</summary>\n\n${lines}\n\n</details>` : `${title}:\n\n${lines}`;

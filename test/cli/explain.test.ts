@@ -113,7 +113,7 @@ describe("vmmbench explain", () => {
     ],
     [["in"], 'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input'],
     [["fork-proc", "--vmm", "native,kvm"], 'kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit'],
-    [[], "Not enough non-option arguments: got 0, need at least 1; see vmmbench --help"],
+    [[], "<operation> is missing; expected vmmbench explain <operation>; see vmmbench --help"],
     [
       ["null-call", "--out", join(work, "fault.gif")],
       `${join(work, "fault.gif")}: no explanation can be written like that; expected a file ending in .svg, .png, .vl.json or .html`,

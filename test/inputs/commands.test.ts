@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import yargs from "yargs";
 import { memoryCommand } from "../../src/cli/memory.ts";
@@ -35,6 +35,25 @@ async function run(...args: string[]): Promise<string> {
 
 afterEach(() => {
   vi.restoreAllMocks();
+});
+
+describe("trace convert", () => {
+  const work = mkdtempSync(join(tmpdir(), "convert-"));
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+  test("does not write over the trace that it reads, by any name of it", async () => {
+    const file = join(work, "a.lackey");
+    const link = join(work, "link.lackey");
+    const text = "I  04001000,3\n L 1ffe000,8\n";
+    writeFileSync(file, text);
+    symlinkSync(file, link);
+    for (const out of [file, link, join(work, ".", "..", basename(work), "a.lackey")]) {
+      await expect(run("trace", "convert", file, out)).rejects.toThrow(
+        `${out}: is the trace itself; expected another file to write`,
+      );
+      expect(readFileSync(file, "utf8")).toBe(text);
+    }
+  });
 });
 
 describe("memory sharing", () => {

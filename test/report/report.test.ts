@@ -26,6 +26,7 @@ import { newestOwnResults, newestResults } from "../../src/report/newest-results
 import { writeCharts } from "../../src/report/write-charts.ts";
 import { reproduceSection } from "../../src/report/sections/limits-sections.ts";
 import { runSection } from "../../src/report/sections/run-section.ts";
+import { slowdownSection } from "../../src/report/sections/slowdown-section.ts";
 import { writeReport } from "../../src/report/write-report.ts";
 import { fixture, monitorFixture, overcommitFixture, vmCountFixture, writeFixture } from "./fixture.ts";
 
@@ -95,6 +96,39 @@ describe("a report", () => {
     const text = read("report.md");
     expect(/(?<!\\)<img/.test(text)).toBe(false);
     expect(text.includes(escapeMarkdown(EVIL))).toBe(true);
+  });
+
+  it("sets figures right, below a heading that is right, too, and text left", () => {
+    const section = /<section id="slowdown"[\s\S]*?<\/section>/.exec(withoutScripts(read("index.html")))?.[0] ?? "";
+    const right = [...section.matchAll(/<th scope="col"( class="number")?>([^<]*)<\/th>/g)].map(([, is, title]) => [
+      title,
+      is !== undefined,
+    ]);
+    expect(right).toEqual([
+      ["workload", false],
+      ["VMM", false],
+      ["block", false],
+      ["slowdown", true],
+      ["95 % interval", true],
+      ["streams", true],
+      ["verdict", false],
+    ]);
+    expect(section).toMatch(/<td class="number">4\.\d{4}<\/td><td class="number">4\.\d{4} to 4\.\d{4}<\/td>/);
+    expect(read("report.md")).toContain(
+      "| workload | VMM | block | slowdown | 95 % interval | streams | verdict |\n| --- | --- | --- | ---: | ---: | ---: | --- |",
+    );
+  });
+
+  it("shows no slowdown as 1 of which it says that there is one", async () => {
+    const [table] = slowdownSection(await loadRun("results/reference")).blocks.filter(
+      (block) => block.kind === "table",
+    );
+    const told = (table?.rows ?? []).filter(([, , , , , , verdict]) => verdict === "slower" || verdict === "faster");
+    expect(told.map(([workload]) => workload)).toContain("compute");
+    for (const [workload, vmm, , slowdown, interval] of told) {
+      const shown = [slowdown, ...String(interval).split(" to ")].map(Number);
+      expect(shown, `${vmm} on ${workload}`).not.toContain(1);
+    }
   });
 
   it("describes every picture in words", () => {

@@ -9,6 +9,8 @@ export interface Problem {
   readonly at: "key" | "value";
 }
 
+const LONGEST_QUOTE = 80;
+
 const KINDS: Readonly<Record<string, string>> = {
   object: "a mapping",
   record: "a mapping",
@@ -66,7 +68,7 @@ export function issuesToProblems(
       const wrong = issue.errors.flatMap((branch) => branch.filter(isWrongForm));
       const specific = wrong.filter(({ code }) => code === "custom");
       const forms = new Set((specific.length > 0 ? specific : wrong).map(({ message }) => message));
-      return [{ path, message: forms.size > 0 ? [...forms].join(", or ") : issue.message, at: "value" }];
+      return [{ path, message: forms.size > 0 ? eitherForm([...forms]) : issue.message, at: "value" }];
     }
     if (issue.code === "invalid_key")
       return issuesToProblems(issue.issues, path).map((problem) => ({ ...problem, at: "key" }));
@@ -108,6 +110,15 @@ function isWrongForm(issue: z.core.$ZodIssue): boolean {
   return issue.path.length === 0 && !isName && ["invalid_type", "invalid_value", "custom"].includes(issue.code);
 }
 
+/** `expected text or a mapping, found 5`, where every form says what was found. */
+function eitherForm(forms: readonly string[]): string {
+  const parts = forms.map((form) => /^expected (.+), (found .+)$/s.exec(form));
+  const found = new Set(parts.map((part) => part?.[2]));
+  const [one] = found;
+  if (found.size > 1 || one === undefined) return forms.join(", or ");
+  return `expected ${parts.map((part) => part?.[1]).join(" or ")}, ${one}`;
+}
+
 function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key "${key}"; ${nearestOrAll(key, known)}`;
 }
@@ -146,5 +157,12 @@ function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  return typeof value === "string" ? `"${value}"` : String(value);
+  return typeof value === "string" ? quoted(value) : String(value);
+}
+
+/** A file that is no YAML is one long text. */
+function quoted(text: string): string {
+  return text.length <= LONGEST_QUOTE
+    ? `"${text}"`
+    : `"${text.slice(0, LONGEST_QUOTE)}..." (${text.length} characters)`;
 }

@@ -118,7 +118,7 @@ interface KnownMachine extends LoadedMachine {
 /** `above`: the machines that are based on this one. */
 function loadMachineOf(file: string, above: readonly string[]): KnownMachine {
   const stored = readInputFile(file);
-  const document = readDocument(inputText(stored), file, machineSchema);
+  const document = readDocument(inputText(stored), file, machineSchema, "machine");
   const { data } = document;
   const base = data.base === undefined ? undefined : loadBase(file, document, [...above, data.name]);
   const sha256 = base === undefined ? stored.sha256 : digest(stored.sha256, base.digest);
@@ -207,7 +207,11 @@ function loadBase(file: string, document: YamlDocument<MachineDocument>, above: 
     const message = `there is no machine "${base}" here; ${suggestion(base, [...beside, ...catalogue("machines")])}`;
     throw new InputError(document.problem(["base"], message));
   }
-  const found = inputs.read(path, ["base"], (input) => readDocument(inputText(input), path, machineSchema).data);
+  const found = inputs.read(
+    path,
+    ["base"],
+    (input) => readDocument(inputText(input), path, machineSchema, "machine").data,
+  );
   if (found?.base !== undefined && above.includes(found.name)) {
     inputs.complain(["base"], `"${base}" is based on this machine itself; expected another one`);
   }

@@ -4,53 +4,94 @@
  * assumption of its own.
  */
 import { z } from "zod";
+import { PRIMITIVE_COSTS } from "../../machine/primitive-costs.ts";
 import { source, sourceKind } from "./sources.ts";
 
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
   error: ({ input }) => `"${String(input)}" is not a name of a cost; expected one like hardware.page-walk-level`,
 });
+const notEntry = {
+  error: ({ code, input }: { readonly code?: string; readonly input?: unknown }) =>
+    code === "invalid_type" && typeof input === "number"
+      ? `expected a figure with its unit and source, such as { value: ${input}, unit: cycles, kind: assumed, source: our server }, found ${input}`
+      : undefined,
+};
 /** Seconds in one event; sums over all events of an operation stay exact. */
 const MAX_COST = 10_000_000_000;
-const cost = z.strictObject({
-  value: z.int().min(0).max(MAX_COST),
-  unit: z
-    .enum(["cycles", "instructions", "ns"])
-    .meta({ description: "ns: takes its time at any frequency, as a bus does; taken over from a base as it is." }),
-  less: z.array(costName).min(1).optional().meta({
-    description: "Other costs of the same section that the value contains and that are charged apart.",
-  }),
-  source,
-  kind: sourceKind,
-});
-const sameCost = z.strictObject({
-  as: costName.meta({ description: "Another cost of the same section, which this one is equal to on every machine." }),
-  times: z.number().positive().default(1).meta({ description: "How often it is that, where it is counted; rounded." }),
-  source,
-});
-const includedCost = z.strictObject({
-  "part-of": costName.meta({ description: "Another cost of the same section that contains this one, which is 0." }),
-  source,
-});
+const cost = z.strictObject(
+  {
+    value: z.int().min(0).max(MAX_COST),
+    unit: z
+      .enum(["cycles", "instructions", "ns"])
+      .meta({ description: "ns: takes its time at any frequency, as a bus does; taken over from a base as it is." }),
+    less: z.array(costName).min(1).optional().meta({
+      description: "Other costs of the same section that the value contains and that are charged apart.",
+    }),
+    source,
+    kind: sourceKind,
+  },
+  notEntry,
+);
+const sameCost = z.strictObject(
+  {
+    as: costName.meta({
+      description: "Another cost of the same section, which this one is equal to on every machine.",
+    }),
+    times: z
+      .number()
+      .positive()
+      .default(1)
+      .meta({ description: "How often it is that, where it is counted; rounded." }),
+    source,
+  },
+  notEntry,
+);
+const includedCost = z.strictObject(
+  {
+    "part-of": costName.meta({ description: "Another cost of the same section that contains this one, which is 0." }),
+    source,
+  },
+  notEntry,
+);
 const notFigure = {
   error: ({ input }: { readonly input?: unknown }) =>
     `"${String(input)}" is no figure; expected one like 1.42us or 1093cycles`,
 };
-const nativeFigure = z.strictObject({
-  native: z
-    .string(notFigure)
-    .regex(/^[0-9]+(\.[0-9]+)?(us|cycles)$/, notFigure)
-    .meta({
-      description:
-        "What `operation` takes on the bare machine. The cost is what is left of it when all else that the operation is charged there is taken off.",
-    }),
-  operation: z.string().meta({ description: "A microbenchmark of the guest kernel: vmmbench list operations." }),
-  source,
-});
+const nativeFigure = z.strictObject(
+  {
+    native: z
+      .string(notFigure)
+      .regex(/^[0-9]+(\.[0-9]+)?(us|cycles)$/, notFigure)
+      .meta({
+        description:
+          "What `operation` takes on the bare machine. The cost is what is left of it when all else that the operation is charged there is taken off.",
+      }),
+    operation: z
+      .string()
+      .meta({ description: "A microbenchmark of the guest kernel: what vmmbench operations lists." }),
+    source,
+  },
+  notEntry,
+);
 
-export const costs = z.record(costName, z.union([cost, sameCost, includedCost, nativeFigure]));
+const entry = z.union([cost, sameCost, includedCost, nativeFigure]);
+export const costs = z.record(costName, entry);
+/** Whose names are those of a group and of a cost in it; whoever nests them otherwise gets a complaint about every key within. */
+export const primitiveCosts = z.record(
+  costName.refine((name) => exampleOf(name) === undefined, {
+    error: ({ input }) =>
+      `"${String(input)}" is a group of costs; expected whole names, such as ${exampleOf(String(input))}`,
+  }),
+  entry,
+);
 export type CostEntry = z.output<typeof costs>[string];
 export type CostSection = Readonly<Record<string, CostEntry>>;
 export type NativeFigure = z.output<typeof nativeFigure>;
+
+/** A cost of this group; none where it is no group. */
+function exampleOf(group: string): string | undefined {
+  return PRIMITIVE_COSTS.find((name) => name.startsWith(`${group}.`));
+}
 
 /** The costs that an entry refers to. */
 function referencesOf(entry: CostEntry): readonly string[] {

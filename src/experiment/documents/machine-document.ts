@@ -13,7 +13,7 @@ import {
 } from "../../machine/profile.ts";
 import { costNameProblem } from "../../machine/primitive-costs.ts";
 import { AREA_PAGES } from "../../sim/disk-areas.ts";
-import { costs, costsOf, unitProblems } from "./machine-costs.ts";
+import { costs, costsOf, primitiveCosts, unitProblems } from "./machine-costs.ts";
 import {
   microseconds,
   name,
@@ -155,7 +155,7 @@ export const machineSchema = z
         description:
           "The shortest time between two interrupts of a network interface, however many packets come, and how long after a packet is sent it wants to say so. Of network-interrupts only the delay goes with it.",
       }),
-    costs: costs.meta({ description: "Primitive costs by dotted name." }),
+    costs: primitiveCosts.meta({ description: "Primitive costs by dotted name." }),
     "kernel-paths": costs.meta({ description: "Native cycles of the guest kernel's own code, by operation." }),
   })
   .superRefine((document, context) => {

@@ -24,7 +24,7 @@ export function readWorkload(
   text: string,
   file: string,
 ): { workload: Workload; document: YamlDocument<WorkloadDocument> } {
-  const document = readDocument(text, file, workloadSchema);
+  const document = readDocument(text, file, workloadSchema, "workload");
   return { workload: toWorkload(document.data), document };
 }
 

@@ -5,6 +5,7 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { z } from "zod";
 import { InputError } from "../../core/input-error.ts";
+import { type DocumentKind, kindProblem } from "./document-kind.ts";
 import { issueSentence, issuesToProblems, type Problem } from "./issues.ts";
 
 /** One slip in the syntax leads to others, and a file of another kind to hundreds. */
@@ -21,10 +22,15 @@ export interface YamlDocument<T> {
 }
 
 /**
- * Parse and validate a document. `file` is only the name used in messages.
- * Throws an {@link InputError} with one sentence per problem.
+ * Parse and validate a document. `file` is only the name used in messages. Throws an {@link InputError} with one sentence per
+ * problem; where `kind` says what is expected, a file of another kind is one problem and not one for each of its keys.
  */
-export function readDocument<T>(text: string, file: string, schema: z.ZodType<T>): YamlDocument<T> {
+export function readDocument<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  kind?: DocumentKind,
+): YamlDocument<T> {
   const { document, lines } = parse(text, file);
   const value = toPlainData(document, file);
   const result = schema.safeParse(value, { error: issueSentence, reportInput: true });
@@ -36,6 +42,8 @@ export function readDocument<T>(text: string, file: string, schema: z.ZodType<T>
     };
     return { file, data: result.data, problem };
   }
+  const otherKind = kind === undefined ? undefined : kindProblem(value, kind);
+  if (otherKind !== undefined) throw new InputError(`${file}:1:1: ${otherKind}`);
   const located = issuesToProblems(result.error.issues).map((found) => ({ found, offset: place(found) }));
   located.sort((a, b) => a.offset - b.offset);
   throw new InputError(located.map(({ found, offset }) => sentence(file, lines.linePos(offset), found)));

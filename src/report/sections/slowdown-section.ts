@@ -24,7 +24,7 @@ export function slowdownSection({ results }: Run): Section {
               row.workload,
               row.vmm,
               row.block,
-              row.estimate.toFixed(4),
+              row.estimate.toFixed(decimals(row)),
               interval(row),
               row.n,
               row.verdict === "one stream" ? "one stream, no interval" : row.verdict,
@@ -34,6 +34,20 @@ export function slowdownSection({ results }: Run): Section {
   return { id: "slowdown", title: "Slowdown against bare metal", blocks };
 }
 
-function interval({ low, high }: Slowdown): string {
-  return low === undefined || high === undefined ? "" : `${low.toFixed(4)} to ${high.toFixed(4)}`;
+function interval(row: Slowdown): string {
+  const { low, high } = row;
+  return low === undefined || high === undefined
+    ? ""
+    : [low, high].map((end) => end.toFixed(decimals(row))).join(" to ");
+}
+
+const FEWEST_DECIMALS = 4;
+const MOST_DECIMALS = 8;
+
+/** So many that no figure beside 1 is shown as 1: a verdict of "slower" beside "1.0000 to 1.0000" is none to believe. */
+function decimals({ estimate, low = estimate, high = estimate }: Slowdown): number {
+  let digits = FEWEST_DECIMALS;
+  const looksLikeOne = (value: number): boolean => value !== 1 && Number(value.toFixed(digits)) === 1;
+  while (digits < MOST_DECIMALS && [estimate, low, high].some(looksLikeOne)) digits++;
+  return digits;
 }
