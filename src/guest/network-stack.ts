@@ -27,8 +27,9 @@ export class NetworkStack {
   readonly #idleTask: IdleTask | undefined;
   /** When the device had the last packet that was sent: a peer that is asked answers after that. */
   #handedOver = 0;
-  /** Packets of a stream that have been sent and that no acknowledgement has been taken for. */
+  /** Packets of a stream that have been sent and that no acknowledgement has been taken for, and since when there are some. */
   #unacknowledged = 0;
+  #heldSince = 0;
 
   /** `idleTask`: of a kernel that wakes up a sender for each acknowledgement. */
   constructor(machine: GuestMachine, paths: KernelPaths, pages: PageWork, idleTask?: IdleTask) {
@@ -41,7 +42,7 @@ export class NetworkStack {
 
   /**
    * One system call that sends `bytes` in packets of at most `mtu`; waits while more than the socket buffer is on its way. In a
-   * `stream` the next call goes on where this one ends.
+   * `stream` the next call goes on where this one ends: the interface holds acknowledgements back beyond the end of a call.
    */
   send(bytes: number, mtu = MTU, stream = false): void {
     const { cpu, network, networkPath, meter } = this.#machine;
@@ -49,7 +50,7 @@ export class NetworkStack {
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
     const perInterrupt = network.packetsPerInterrupt * PACKETS_PER_ACKNOWLEDGEMENT;
     let unacknowledged = stream ? this.#unacknowledged : 0;
-    let heldSince = meter.now;
+    let heldSince = stream ? this.#heldSince : meter.now;
     cpu.enterKernel("system-call");
     for (let left = bytes; left > 0; left -= segment) {
       const size = Math.min(left, segment);
@@ -67,7 +68,8 @@ export class NetworkStack {
       unacknowledged = this.#takeAcknowledgements(waiting, network.packetsPerInterrupt);
       this.#waitForRoom(sent - network.wireCycles(SOCKET_BUFFER), unacknowledged < waiting);
     }
-    this.#unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
+    this.#unacknowledged = stream ? unacknowledged : this.#takeAcknowledgements(unacknowledged, 1);
+    this.#heldSince = heldSince;
     cpu.leaveKernel("system-call");
   }
 

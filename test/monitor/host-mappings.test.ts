@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
 import { GuestKernel } from "../../src/guest/kernel.ts";
+import { kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { KERNEL_VERSIONS } from "../../src/guest/kernel-version.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
@@ -224,9 +225,47 @@ describe("the guest kernel", () => {
     expect(events("io.ubd.file")).toBe(16);
     expect(events("io.ubd.pipe")).toBe(2 * 16);
     expect(events("io.ubd.switch")).toBe(2 * 16);
-    // The last one is the interrupt itself; the file that has something is asked for each time.
-    expect(events("io.ubd.signal")).toBe(16 + 15);
+    // The last signal is the guest's interrupt itself; two polls for each.
+    expect(events("io.ubd.signal")).toBe(15);
+    expect(events("io.ubd.poll")).toBe(2 * 16);
     expect(events("io.ubd.host-request")).toBe(2);
+  });
+
+  it("interrupts the guest for a page of a request as for a request of a page", () => {
+    const transfer = (requests: number, pages: number) => {
+      const { machine, meter } = boot();
+      const before = meter.ledger.eventsByCause();
+      const cyclesBefore = meter.ledger.cyclesByCause()["guest.kernel"] ?? 0;
+      for (let request = 0; request < requests; request++) {
+        machine.diskPath.submit(pages * 4096, false);
+        machine.diskPath.interrupt(meter.now, 1, pages * 4096, false);
+        machine.cpu.enterKernel("interrupt");
+        machine.cpu.runKernel(kernelPaths(XEON).interrupt, 1);
+        machine.diskPath.complete(pages * 4096, false);
+        machine.cpu.leaveKernel("interrupt");
+      }
+      const after = meter.ledger.eventsByCause();
+      const events = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
+      return {
+        signals: events("io.ubd.signal") + events("vmm.tracing.signal"),
+        polls: events("io.ubd.poll"),
+        masks: events("vmm.tracing.signal-mask"),
+        calls: events("vmm.tracing.host-call"),
+        kernel: (meter.ledger.cyclesByCause()["guest.kernel"] ?? 0) - cyclesBefore,
+      };
+    };
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), (pages) => {
+        const { kernel: together, ...events } = transfer(1, pages);
+        const { kernel: apart, ...eventsApart } = transfer(pages, 1);
+        expect(events).toEqual(eventsApart);
+        // Let one through again; behind the handler 7; to put the file back 4. It asks whether that is a terminal.
+        expect(events).toEqual({ signals: pages, polls: 2 * pages, masks: (1 + 7 + 4) * pages, calls: pages });
+        // Its driver begins and ends each request.
+        expect(apart - together).toBe(2 * (pages - 1) * kernelPaths(XEON)["disk-driver"].cycles);
+      }),
+      { numRuns: 10 },
+    );
   });
 
   it("has as many pages signalled as there are, of requests that are done together", () => {

@@ -65,7 +65,10 @@ class HardwareAssist implements VirtualCpu {
     this.#pathCycles = kernelPathCycles(profile, (path) => nativeFlagCycles(path, profile));
   }
 
-  /** An external interrupt is the host's; the guest gets one of its own afterwards. */
+  /**
+   * An external interrupt is the host's; the guest gets one of its own afterwards. If the guest has halted, HLT was that exit:
+   * the interrupt finds the processor out of the guest, and one exit is charged for both.
+   */
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#costs.systemCall);
     else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware-assist.exception"));

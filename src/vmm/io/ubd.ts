@@ -5,7 +5,8 @@
  * arch/um/drivers/ubd_kern.c, Linux 2.4 for um), so that each of them is an interrupt.
  *
  * The file is in the host's page cache as well. That the guest may find there what it reads, and need not wait for what it
- * writes, is not simulated; nor that the disk may go elsewhere between two buffers. The host's own requests are taken to be as
+ * writes, is not simulated; nor that the disk may go elsewhere between two buffers. What the driver does with a request is charged
+ * once, however many buffers it has. The host's own requests are taken to be as
  * many as the guest's: it reads ahead, and writes what is dirty together.
  */
 import { cause } from "../../core/ledger.ts";
@@ -15,7 +16,7 @@ import { PAGE_BYTES } from "../../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import { hostCall, hostMaskCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
-import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import {
   CALLS_TO_REACTIVATE,
   MASK_CALLS_OF_INTERRUPT,
@@ -29,15 +30,19 @@ const SWITCH = cause("io.ubd.switch");
 const FILE = cause("io.ubd.file");
 const HOST_REQUEST = cause("io.ubd.host-request");
 const SIGNAL = cause("io.ubd.signal");
+const POLL = cause("io.ubd.poll");
+const SIGNAL_MASK = cause("vmm.tracing.signal-mask");
 
 class UbdDisk implements IoPath {
   readonly segmentBytes = 0;
   readonly descriptors = 0;
   readonly #meter: Meter;
+  readonly #host: VmmEntry;
   readonly #costs: ReturnType<typeof diskCosts>;
 
-  constructor({ profile, meter }: MonitorContext) {
+  constructor({ profile, meter, vmmEntry }: MonitorContext) {
     this.#meter = meter;
+    this.#host = vmmEntry;
     this.#costs = diskCosts(profile);
   }
 
@@ -54,15 +59,24 @@ class UbdDisk implements IoPath {
     return this.#meter.now;
   }
 
-  /** The signal for the last buffer is the guest's interrupt. */
+  /** The signal for the last buffer is the guest's interrupt; what those before it take is charged here. */
   interrupt(_at: number, count: number, bytes: number): number {
     const buffers = Math.max(count, buffersOf(bytes));
     this.#meter.spendMany(HOST_REQUEST, count, this.#costs.completion);
     this.#meter.spendMany(PIPE, buffers, this.#costs.pipe);
     this.#meter.spendMany(SWITCH, buffers, this.#costs.switch);
-    this.#meter.spendMany(SIGNAL, buffers, this.#costs.handler);
-    if (buffers > 1) this.#meter.spendMany(SIGNAL, buffers - 1, this.#costs.signal);
+    if (buffers > 1) this.#interruptBefore(buffers - 1);
+    this.#meter.spendMany(POLL, buffers * POLLS, this.#costs.poll);
+    this.#meter.spendMany(SIGNAL_MASK, buffers * MASK_CALLS_TO_REACTIVATE, this.#costs.maskCall);
+    for (let call = 0; call < buffers * CALLS_TO_REACTIVATE; call++) this.#host.enter("instruction");
     return this.#meter.now;
+  }
+
+  #interruptBefore(signals: number): void {
+    this.#meter.spendMany(SIGNAL, signals, this.#costs.signal);
+    this.#meter.spendMany(GUEST_KERNEL, signals, this.#costs.interrupt);
+    const maskCalls = signals * (MASK_CALLS_OF_SIGNAL + MASK_CALLS_OF_INTERRUPT);
+    this.#meter.spendMany(SIGNAL_MASK, maskCalls, this.#costs.maskCall);
   }
 
   complete(): void {
@@ -95,11 +109,10 @@ function diskCosts(profile: MachineProfile) {
       nativeCycles(paths["disk-driver"], profile) +
       nativeCycles(paths.interrupt, profile) +
       register,
-    handler:
-      POLLS * hostPoll(profile) +
-      MASK_CALLS_TO_REACTIVATE * hostMaskCall(profile) +
-      CALLS_TO_REACTIVATE * hostCall(profile),
-    signal: hostSignal(profile) + (MASK_CALLS_OF_SIGNAL + MASK_CALLS_OF_INTERRUPT) * hostMaskCall(profile),
+    poll: hostPoll(profile),
+    maskCall: hostMaskCall(profile),
+    signal: hostSignal(profile),
+    interrupt: paths.interrupt.cycles + paths.interrupt.calls * primitiveCost(profile, "hardware.call-return"),
   };
 }
 
@@ -108,6 +121,6 @@ export const ubdDisk = definePart({
   name: "ubd",
   summary: "a file of the host, read and written page by page by a thread at the other end of a pipe",
   parameters: {},
-  needs: ["hardware.device-access", "hardware.system-call", "hardware.tlb-flush", "page.copy"],
+  needs: ["hardware.call-return", "hardware.device-access", "hardware.system-call", "hardware.tlb-flush", "page.copy"],
   create: (_, context) => new UbdDisk(context),
 });
