@@ -66,7 +66,9 @@ export interface KernelVersion {
    * the data.
    */
   readonly execKernelWrites: number;
-  /** System calls of the C library around a fork (set_robust_list in the child, wait4), and when a program starts. */
+  /** Mappings of a program besides the parts of its image here: those of the dynamic linker and of libraries. */
+  readonly furtherMappings: number;
+  /** System calls around a fork (wait4; set_robust_list of the C library), and of library and linker when a program starts. */
   readonly forkCalls: number;
   readonly startCalls: number;
   /** CPUID instructions of the C library when a program starts. */
@@ -150,8 +152,10 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     },
     vforkParentWakes: false,
     execKernelWrites: 0,
-    forkCalls: 0, // in the paths of fork, exec and exit
-    startCalls: 0,
+    furtherMappings: 9, // of twelve (kernel-paths.ts): text, data and stack are there
+    // What they do is in the paths of exit and exec; at the start 23 ran with glibc 2.3.2, 28 with 2.1.3 (docs/kernel-operations/linux-2.4).
+    forkCalls: 1,
+    startCalls: 25,
     startCpuids: 0,
   },
   "linux-6.1": {
@@ -209,6 +213,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     },
     vforkParentWakes: true, // four switches a turn of vfork_exec in the count of real events
     execKernelWrites: 4,
+    furtherMappings: 0, // linked statically
     forkCalls: 2,
     // glibc 2.36, static: brk four times, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, readlinkat,
     // getrandom; mprotect is made besides.

@@ -218,7 +218,7 @@ export class Processes {
     const { version } = this.#context;
     this.unmapAll(space);
     // One for each mapping, as it goes: nothing is visited in between.
-    const flushes = version.flushesEachMapping ? space.regions.length : 0;
+    const flushes = version.flushesEachMapping ? space.regions.length + version.furtherMappings : 0;
     for (let flush = 0; flush < flushes; flush++) this.#flush();
     space.regions = [];
     space.freeTables(0, version.layout.userEnd);

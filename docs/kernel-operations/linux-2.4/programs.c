@@ -1,8 +1,8 @@
 // Init of Linux 2.4 on IA-32, without a C library: runs each program twice, calls an address of its own before and after, which the
-// plug-in pages.c looks for, and prints the faults of the process and its children: those without a file, and those on a file.
+// plug-in pages.c looks for (-DLANGUAGE='"LANG=en_US",' or -DLANGUAGE=), and prints the faults of the process and its children: those without a file, and those on a file.
 typedef unsigned long word;
 
-enum { EXIT = 1, FORK, OPEN = 5, EXECVE = 11, DUP2 = 63, IOPL = 110, WAIT4 = 114 };
+enum { EXIT = 1, FORK, OPEN = 5, EXECVE = 11, DUP2 = 63, MOUNT = 21, IOPL = 110, WAIT4 = 114 };
 enum { MARKS = 0x700000, MINOR = 8, MAJOR = 9, END = 40 };
 
 __asm__(".section .marks,\"ax\"\n.rept 64\n.balign 16\nret\n.endr\n.text\n.globl _start\n_start: call run\n");
@@ -25,10 +25,12 @@ static const char *const programs[][5] = {
   {"/tmp/hello", 0}, {"/bin/sh", "-c", "exit", 0}, {"/bin/sh", "-c", "/tmp/hello", 0},
   {"/forks", "fork", "20", 0}, {"/forks", "exec", "20", 0}, {"/forks", "shell", "20", 0},
 };
-static const char *const environment[] = {"PATH=/bin", "HOME=/", "PWD=/", 0};
+static const char *const environment[] = {"PATH=/bin:/usr/bin", "HOME=/root", "PWD=/root", "SHELL=/bin/bash", "USER=root", "LOGNAME=root", "TERM=xterm", "HOSTNAME=localhost",
+  "OLDPWD=/", "MAIL=/var/spool/mail/root", LANGUAGE 0};
 
 void run(void) {
   call(IOPL, 3, 0, 0, 0);
+  call(MOUNT, (word) "none", (word) "/proc", (word) "proc", 0xc0ed0000);
   for (int to = 0; to < 3; to++) call(DUP2, call(OPEN, (word) "/dev/null", 2, 0, 0), to, 0, 0);
   for (int i = 0; i < (int)(sizeof programs / sizeof *programs); i++)
     for (int turn = 0; turn < 2; turn++) {
