@@ -2,18 +2,19 @@
 What a client of dbench 1.2 does to the blocks of its files: python3 client-runs.py client.txt > client-runs.txt
 
 Reads the load file as child.c does, and follows fileio.c: a file that is opened with a size is filled up to it. Each file's blocks of
-4 KiB get places as ext2 would give them: behind the file's last block, or the first place that is free. Operations on neighbouring
-blocks, and again on the same ones, are one run of at most eight blocks. Printed: three numbers of seven bits and a continuation bit for
-a run (how far its first block is from the end of the run before it, doubled, plus one if backwards; eight times its blocks plus what is
-done to them; the bytes moved, by 64), compressed by zlib, in base64. A read has three numbers more: blocks of the file that are left from
-its first on, doubled, plus one if the file has been opened since it was read last.
+4 KiB get places as ext2 would give them: behind the file's last block, or the first place that is free. Writes of neighbouring
+blocks, and again of the same ones, are one run of at most eight blocks; a call that reads is a run, or one for each part of a file that
+lies by itself. Blocks that it begins with and that other calls have read just before are left out, since each copies a part of them; of a call for
+no other block the last one is kept as a run of none. Printed: three numbers of seven bits and a continuation bit for a run (how far its first block is from the end
+of the run before it, doubled, plus one if backwards; eight times its blocks plus what is done to them; the bytes moved, by 64), compressed
+by zlib, in base64. A read has a fourth: how its call lies in the file, packed as in src/workload/read-call.ts.
 """
 import base64, heapq, sys, zlib
 
 READ, WHOLE, PART, PART_TO_END, DELETE = range(5)
 BLOCK = 4096
 handles, size, places, runs = {}, {}, {}, []
-opened = set()
+opened, just_read = set(), set()
 free, heap, top = set(), [], 0
 run = None
 
@@ -39,19 +40,19 @@ def flush():
     run = None
 
 
-def touch(kind, block, length, to_end, left=0, first=0):
-    """kind: READ, WHOLE (nothing to be read) or PART."""
+def touch(kind, block, length, to_end):
+    """kind: WHOLE (nothing to be read) or PART."""
     global run
     if run and run["kind"] == kind and run["at"] <= block < run["at"] + run["n"]:
         run["bytes"] += length
         run["end"] = to_end
-    elif run and run["kind"] == kind and block == run["at"] + run["n"] and run["n"] < 8 and not first:
+    elif run and run["kind"] == kind and block == run["at"] + run["n"] and run["n"] < 8:
         run["n"] += 1
         run["bytes"] += length
         run["end"] = to_end
     else:
         flush()
-        run = dict(kind=kind, at=block, n=1, bytes=length, end=to_end, left=left, first=first)
+        run = dict(kind=kind, at=block, n=1, bytes=length, end=to_end)
 
 
 def write(name, offset, length):
@@ -66,15 +67,30 @@ def write(name, offset, length):
 
 
 def read(name, offset, length):
+    """Blocks asked for: of the call as it was made, of which the file may have fewer."""
+    asked = 0 if offset + length <= BLOCK // 2 else (offset % BLOCK + length) // BLOCK + 1
     length = max(0, min(length, size.get(name, 0) - offset))
-    blocks = places.get(name, {})
-    for i in range(offset // BLOCK, (offset + length - 1) // BLOCK + 1 if length else 0):
-        if i not in blocks:
-            continue
-        left = 1
-        while blocks.get(i + left) == blocks[i] + left:
+    blocks, whole = places.get(name, {}), size.get(name, 0) // BLOCK
+    indices = [i for i in range(offset // BLOCK, (offset + length - 1) // BLOCK + 1 if length else 0) if i in blocks]
+    while indices:
+        flush()
+        first, n = indices[0], 1
+        while n < len(indices) and blocks[indices[n]] == blocks[first] + n:
+            n += 1
+        del indices[:n]
+        moved = min(offset + length, (first + n) * BLOCK) - max(offset, first * BLOCK)
+        if not runs or runs[-1]["kind"] != READ:
+            just_read.clear()
+        while n > 0 and blocks[first] in just_read:
+            first, n = first + 1, n - 1
+        if n == 0:
+            first -= 1
+        at, left = blocks[first], 0
+        just_read.update(range(at, at + n))
+        while first + left < whole and blocks.get(first + left) == at + left:
             left += 1
-        touch(READ, blocks[i], min(offset + length, (i + 1) * BLOCK) - max(offset, i * BLOCK), True, left, i == 0 and name in opened)
+        call = left << 13 | min(first, 127) << 6 | min(asked, 31) << 1 | (name in opened)
+        runs.append(dict(kind=READ, at=at, n=n, bytes=moved, end=True, call=call))
         opened.discard(name)
 
 
@@ -88,7 +104,7 @@ def drop(name, keep=0):
         if runs and runs[-1]["kind"] == DELETE and block == runs[-1]["at"] + runs[-1]["n"] and block != gone[0]:
             runs[-1]["n"] += 1
         else:
-            runs.append(dict(kind=DELETE, at=block, n=1, bytes=0, end=True, left=0, first=0))
+            runs.append(dict(kind=DELETE, at=block, n=1, bytes=0, end=True))
     if not keep:
         places.pop(name, None)
 
@@ -154,7 +170,7 @@ def main(load):
         put(8 * r["n"] + kind)
         put(round(r["bytes"] / 64))
         if kind == READ:
-            put(2 * r["left"] + bool(r["first"]))
+            put(r["call"])
     print(base64.b64encode(zlib.compress(bytes(out), 9)).decode())
     count = lambda kind: sum(r["n"] for r in runs if r["kind"] == kind)
     print(f"{len(runs)} runs, {top} places, blocks read {count(READ)}, written {count(WHOLE)}, in part {count(PART)}, deleted {count(DELETE)}", file=sys.stderr)

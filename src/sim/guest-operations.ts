@@ -184,13 +184,13 @@ export class GuestOperations {
     return content === 1 ? ZERO_CONTENT : this.#around.ids.common(content);
   }
 
-  #readFile(first: number, pages: number, file: number): void {
+  #readFile(first: number, pages: number, call: number): void {
     this.pending.addVector(this.#prices.byOp[Op.ReadFile]);
     this.pending.addVector(this.#prices.readFilePage, pages);
-    const end = first + Math.max(pages, file >>> 1);
-    for (let page = first; page < first + pages; page++) {
-      this.#memory.cache.touch(page, file === 0 ? page + 1 : end, page === first && (file & 1) === 1);
-    }
+    const { cache } = this.#memory;
+    if (call !== 0) cache.beginCall(first, call);
+    const used = Math.max(1, pages);
+    for (let page = first; page < first + used; page++) cache.touch(page, call !== 0);
   }
 
   #writeFile(first: number, pages: number, how: number, now: number): void {

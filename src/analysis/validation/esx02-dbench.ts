@@ -11,6 +11,7 @@ import { RandomStream } from "../../core/random.ts";
 import { PAGES_PER_MIB as MIB } from "../../machine/page.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder, Write } from "../../workload/operation-stream.ts";
+import { packReadCall } from "../../workload/read-call.ts";
 import type { MemorySettings } from "../../workload/vm-settings.ts";
 import { LINUX_SHAPE } from "./esx02-guests.ts";
 
@@ -131,7 +132,8 @@ function addRuns(stream: OperationStreamBuilder, files: number, loadFile: number
   let loaded = 0;
   RUNS.forEach(({ op, first, pages, how, bytes }, run) => {
     for (; loaded * RUNS.length <= run * LOAD_FILE_PAGES; loaded++) {
-      stream.add(Op.ReadFile, loadFile + loaded, 1, 2 * (LOAD_FILE_PAGES - loaded) + (loaded === 0 ? 1 : 0));
+      const call = { opened: loaded === 0, asked: 2, before: loaded, left: LOAD_FILE_PAGES - loaded };
+      stream.add(Op.ReadFile, loadFile + loaded, 1, packReadCall(call));
     }
     stream.add(op, files + first, pages, how);
     if (bytes > 0) stream.add(Op.Compute, Math.round(cyclesAByte * bytes));
