@@ -7,7 +7,7 @@ import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import { endsInSmallPacket, packetsFor } from "../machine/network-link.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import { isInPart, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
+import { isInPart, isToEnd, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
 import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -196,7 +196,7 @@ export class GuestOperations {
   #writeFile(first: number, pages: number, how: number, now: number): void {
     this.pending.addVector(this.#prices.byOp[Op.WriteFile]);
     this.pending.addVector(this.#prices.writeFilePage, pages);
-    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), how !== Write.InPart];
+    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), isToEnd(how)];
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now, inPart, toEnd);
     }

@@ -83,13 +83,19 @@ export const Write = {
   Whole: 0,
   /** The same; the writer waits until they are on disk (fsync). */
   Sync: 1,
+  /** From the beginning, but not to the end, which is not needed either. */
+  Begun: 2,
   /** A part of each, of which the rest is on disk or in the cache, at last not up to the page's end, or up to it. */
-  InPart: 2,
-  InPartToEnd: 3,
+  InPart: 3,
+  InPartToEnd: 4,
 } as const;
 
 export function isInPart(how: number): boolean {
   return how >= Write.InPart;
+}
+
+export function isToEnd(how: number): boolean {
+  return how !== Write.InPart && how !== Write.Begun;
 }
 
 /** Names by operation code, as they appear in results. */
