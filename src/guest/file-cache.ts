@@ -57,25 +57,27 @@ export class FileCache implements PageOwner {
     this.#marked = new BitSet(filePages);
   }
 
-  /**
-   * Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. `end`: where the file
-   * ends up to which it may be read ahead; `opened`: the file has just been opened, and is read from its beginning.
-   */
-  read(page: number, end = page + 1, opened = false): number {
-    const ppn = this.#useByCall(page, end, opened);
+  /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
+  read(page: number): number {
+    const ppn = this.#useByCall(page, false);
     // Without a page to cache it in, the data goes straight to the reader.
     return ppn === NONE ? this.#disk.content(page) : this.#physical.read(ppn);
   }
 
-  /** The same, whatever the page holds. */
-  touch(page: number, end = page + 1, opened = false): void {
-    if (this.#settled.hasFile(page) && !this.#sequential.awaits(page)) return;
-    const ppn = this.#useByCall(page, end, opened);
+  /** The same, whatever the page holds. `ahead`: more may be read of the file, which is what the present call says. */
+  touch(page: number, ahead = false): void {
+    if (this.#settled.hasFile(page) && !(ahead && this.#sequential.awaits(page))) return;
+    const ppn = this.#useByCall(page, ahead);
     if (ppn === NONE) return;
     if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
     // The VMM may unsettle the page again.
     this.#physical.touch(ppn);
     if (!this.#physical.isSettled(ppn)) this.#settled.deleteFile(page);
+  }
+
+  /** A system call begins to read a file at `page`: src/workload/read-call.ts. */
+  beginCall(page: number, call: number): void {
+    this.#sequential.begin(page, call);
   }
 
   /**
@@ -199,18 +201,17 @@ export class FileCache implements PageOwner {
   }
 
   /** PPN of a page, which is read if it has to be; -1: there is no memory for it. */
-  #useByCall(page: number, end: number, opened: boolean): number {
+  #useByCall(page: number, ahead: boolean): number {
     const cached = this.#cache.find(page);
     if (cached !== NONE) {
-      const window = this.#sequential.goesOn(page);
-      if (window !== undefined) this.#readBehind(cached, page, window.from, Math.min(end, window.to));
+      if (ahead && this.#sequential.found(page)) this.#readBehind(cached, page);
       return cached;
     }
     this.misses++;
     const ppn = this.#readIn(page);
     if (ppn === NONE) return NONE;
     if (!this.#version.agesPages) this.#pages.replacement.useByCall(ppn);
-    if (end > page + 1) this.#readBehind(ppn, page, page + 1, Math.min(end, this.#sequential.begins(page, opened)));
+    if (ahead && this.#sequential.missed(page)) this.#readBehind(ppn, page);
     return ppn;
   }
 
@@ -253,11 +254,12 @@ export class FileCache implements PageOwner {
     this.#mapAround(page, from, to, text);
   }
 
-  /** Read what is missing of a window because of a read of `page`, and expect those before it to be done with. */
-  #readBehind(ppn: number, page: number, from: number, to: number): void {
+  /** Read what is to be read ahead because of a read of `page`, and expect those before it to be done with. */
+  #readBehind(ppn: number, page: number): void {
+    const { from, to, passed } = this.#sequential;
     this.#readAhead(ppn, from, to, NONE);
-    for (let passed = page - 1; passed >= page - (to - page); passed--) {
-      const frame = passed < 0 ? NONE : this.#cache.frameOf(passed);
+    for (let behind = page - 1; behind >= passed; behind--) {
+      const frame = this.#cache.frameOf(behind);
       if (frame === NONE) return;
       this.#pages.replacement.passBy(frame);
     }

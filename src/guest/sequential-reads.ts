@@ -1,51 +1,114 @@
 /**
- * How far system calls that read files read ahead: Linux 2.4, do_generic_file_read and generic_file_readahead, mm/filemap.c. What the
- * kernel keeps for each open file is kept for the place where its window ends, which is the same as long as one reads a file at a time.
+ * How far system calls that read files read ahead: Linux 2.4.7, do_generic_file_read, generic_file_readahead and drop_behind of
+ * mm/filemap.c. What the kernel keeps for each open file is kept here for the page where the file, or that part of it which lies
+ * together on disk, ends.
  */
+import { isJustOpened, pagesAsked, pagesBefore, pagesLeft } from "../workload/read-call.ts";
 
 /** MIN_READAHEAD, MAX_READAHEAD: pages. */
 const LEAST = 3;
 const MOST = 31;
-/** Windows that are remembered: of files that are open at once. */
-const WINDOWS = 256;
+/** Files that are remembered as open at once. */
+const FILES = 256;
+const NOWHERE = -1;
 
-/** Pages of the file set, the first and the one after the last. */
-interface Window {
-  readonly from: number;
-  readonly to: number;
+/** Of an open file; pages are pages of the file set. */
+class OpenFile {
+  /** The page after the last one read ahead (f_raend), or -1. */
+  end = NOWHERE;
+  /** Pages of the latest read (f_ralen), and of that and the one before it (f_rawin). */
+  latest = 0;
+  window = 0;
+  /** Pages that are to be read ahead next (f_ramax). */
+  next = 0;
+
+  startAnew(): void {
+    this.end = NOWHERE;
+    this.latest = 0;
+    this.window = 0;
+    this.next = 0;
+  }
 }
 
 export class SequentialReads {
-  /** By the page at which a reader has reached the window: where it ends, and pages that are to be read then. */
-  readonly #windows = new Map<number, { readonly end: number; readonly next: number }>();
+  /** Pages to be read ahead after {@link missed} or {@link found} said so: the first, and the one after the last. */
+  from = 0;
+  to = 0;
+  /** The first of the pages that the reader is expected to be done with then. */
+  passed = 0;
+  readonly #files = new Map<number, OpenFile>();
+  /** Of the present call: its file, the file's first page and the one after its last, and whether it goes on where others were. */
+  #file = new OpenFile();
+  #first = 0;
+  #end = 0;
+  #isSequential = false;
 
-  /** A page is read that is not there. Returns the end of what is to be read with it; `opened`: it is the first since its file was opened. */
-  begins(page: number, opened: boolean): number {
-    const pages = opened ? LEAST : 2;
-    return this.#remember(page + 1, page + 1 + pages, 2 * pages);
+  /** A call begins at `page`: src/workload/read-call.ts. */
+  begin(page: number, call: number): void {
+    this.#first = page - pagesBefore(call);
+    this.#end = page + pagesLeft(call);
+    this.#file = this.#fileThatEnds(this.#end);
+    const file = this.#file;
+    if (isJustOpened(call)) file.startAnew();
+    this.#isSequential =
+      file.end === NOWHERE ? page === this.#first : page <= file.end && page + file.window >= file.end;
+    if (!this.#isSequential) file.startAnew();
+    const asked = pagesAsked(call);
+    if (asked === 0) file.next = 0;
+    else file.next = Math.min(MOST, Math.max(file.next, asked, this.#isSequential ? LEAST : 0));
   }
 
-  /** A read of a page that is there makes a difference: a reader has come to the latest window. */
+  /** The call needs a page that is not in memory. Returns whether others are to be read with it. */
+  missed(page: number): boolean {
+    const file = this.#file;
+    if (file.latest > 0 && page < file.end && page + file.window >= file.end) return false;
+    const ahead = page < this.#end ? file.next : 0;
+    file.latest = 1;
+    file.window = ahead === 0 ? 1 : 0;
+    file.end = page + 1;
+    return ahead > 0 && this.#readAhead(page, page, ahead);
+  }
+
+  /** The call comes to a page that is in memory: it is in the latest of what was read ahead, so that {@link found} matters. */
   awaits(page: number): boolean {
-    return this.#windows.size > 0 && this.#windows.has(page);
+    const { end, latest, next } = this.#file;
+    return this.#isSequential && next > 0 && end !== NOWHERE && page <= end && page + latest >= end;
   }
 
-  /** A page is read that is there. Returns what is to be read now, if the reader has come to the latest window. */
-  goesOn(page: number): Window | undefined {
-    const window = this.#windows.get(page);
-    if (window === undefined) return undefined;
-    this.#windows.delete(page);
-    const to = this.#remember(window.end, window.end + window.next + 1, Math.min(MOST, 2 * window.next));
-    return { from: window.end, to };
+  /** The call uses a page that is in memory. Returns whether others are to be read now. */
+  found(page: number): boolean {
+    if (!this.awaits(page)) return false;
+    const file = this.#file;
+    const last = file.end - 1;
+    if (last >= this.#end) return false;
+    file.window = file.latest;
+    file.latest = 0;
+    return this.#readAhead(page, last, file.next + 1);
   }
 
-  #remember(page: number, end: number, next: number): number {
-    this.#windows.delete(page);
-    this.#windows.set(page, { end, next });
-    if (this.#windows.size > WINDOWS) {
-      const [oldest] = this.#windows.keys();
-      this.#windows.delete(oldest);
+  /** So many pages after `last`, of which there may be fewer. */
+  #readAhead(page: number, last: number, pages: number): true {
+    const file = this.#file;
+    const ahead = Math.min(pages, this.#end - last);
+    file.latest += ahead;
+    file.window += file.latest;
+    file.end = last + ahead + 1;
+    file.next = Math.min(MOST, 2 * file.next);
+    this.from = last + 1;
+    this.to = Math.min(this.#end, last + ahead + 1);
+    this.passed = Math.max(this.#first, page - file.window);
+    return true;
+  }
+
+  #fileThatEnds(end: number): OpenFile {
+    let file = this.#files.get(end);
+    if (file !== undefined) return file;
+    file = new OpenFile();
+    this.#files.set(end, file);
+    if (this.#files.size > FILES) {
+      const [oldest] = this.#files.keys();
+      this.#files.delete(oldest);
     }
-    return end;
+    return file;
   }
 }

@@ -7,7 +7,7 @@ import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import { endsInSmallPacket, packetsFor } from "../machine/network-link.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import { isInPart, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
+import { isInPart, isToEnd, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
 import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -184,19 +184,19 @@ export class GuestOperations {
     return content === 1 ? ZERO_CONTENT : this.#around.ids.common(content);
   }
 
-  #readFile(first: number, pages: number, file: number): void {
+  #readFile(first: number, pages: number, call: number): void {
     this.pending.addVector(this.#prices.byOp[Op.ReadFile]);
     this.pending.addVector(this.#prices.readFilePage, pages);
-    const end = first + Math.max(pages, file >>> 1);
-    for (let page = first; page < first + pages; page++) {
-      this.#memory.cache.touch(page, file === 0 ? page + 1 : end, page === first && (file & 1) === 1);
-    }
+    const { cache } = this.#memory;
+    if (call !== 0) cache.beginCall(first, call);
+    const used = Math.max(1, pages);
+    for (let page = first; page < first + used; page++) cache.touch(page, call !== 0);
   }
 
   #writeFile(first: number, pages: number, how: number, now: number): void {
     this.pending.addVector(this.#prices.byOp[Op.WriteFile]);
     this.pending.addVector(this.#prices.writeFilePage, pages);
-    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), how !== Write.InPart];
+    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), isToEnd(how)];
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now, inPart, toEnd);
     }

@@ -48,8 +48,8 @@ export const Op = {
   /** Signal: a = 0 install a handler, 1 deliver a signal to oneself and handle it. */
   Signal: 11,
   /**
-   * Read b pages of the file set from page a on, through the page cache. c = 0: no more than that; else c >> 1 pages of the file are left
-   * from page a on, which may be read ahead, and c & 1: the file has just been opened, and begins with page a.
+   * Read b pages of the file set from page a on, through the page cache; b = 0: another part of page a, which has just been read. c = 0:
+   * no more than that is read from disk; else more of the file may be read ahead: read-call.ts.
    */
   ReadFile: 12,
   /** Write b pages of the file set from page a on; c: a {@link Write}. */
@@ -83,13 +83,19 @@ export const Write = {
   Whole: 0,
   /** The same; the writer waits until they are on disk (fsync). */
   Sync: 1,
+  /** From the beginning, but not to the end, which is not needed either. */
+  Begun: 2,
   /** A part of each, of which the rest is on disk or in the cache, at last not up to the page's end, or up to it. */
-  InPart: 2,
-  InPartToEnd: 3,
+  InPart: 3,
+  InPartToEnd: 4,
 } as const;
 
 export function isInPart(how: number): boolean {
   return how >= Write.InPart;
+}
+
+export function isToEnd(how: number): boolean {
+  return how !== Write.InPart && how !== Write.Begun;
 }
 
 /** Names by operation code, as they appear in results. */

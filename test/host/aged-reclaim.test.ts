@@ -9,6 +9,7 @@ import { kernelVersion } from "../../src/guest/kernel-version.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+import { packReadCall } from "../../src/workload/read-call.ts";
 
 const PAGES = 1024;
 const FILES = 4000;
@@ -108,22 +109,67 @@ describe("reclaim by ages", () => {
   });
 });
 
+/** A system call that reads pages of a file that begins with page 0 and has `whole` pages. */
+function call(
+  memory: GuestMemory,
+  first: number,
+  pages: number,
+  whole: number,
+  asked: number,
+  opened = false,
+): number[] {
+  memory.cache.beginCall(first, packReadCall({ opened, asked, before: first, left: Math.max(0, whole - first) }));
+  for (let page = first; page < first + pages; page++) memory.cache.touch(page, true);
+  return readSince(memory);
+}
+
+/** By hand, from do_generic_file_read and generic_file_readahead of 2.4.7: requests by their pages. */
 describe("reads of a file", () => {
-  it("go 3 pages ahead from its beginning, then 7, 13, 25 and 32 (generic_file_readahead)", () => {
+  it("go 3 pages ahead from its beginning, then 7, 13, 25 and 32", () => {
     const memory = guest();
-    const reads: number[] = [];
-    for (let page = 0; page < 120; page++) {
-      memory.cache.read(page, 200, page === 0);
-      reads.push(...readSince(memory));
-    }
+    const reads = Array.from({ length: 120 }, (_, page) => call(memory, page, 1, 200, 2, page === 0)).flat();
     expect(reads.slice(0, 6)).toEqual([4, 7, 13, 25, 32, 32]);
   });
 
   it("end where the file does, and go nowhere if nothing is said of it", () => {
     const memory = guest();
-    memory.cache.read(0, 3, true);
+    call(memory, 0, 1, 3, 2, true);
+    expect([2, 3].map((page) => memory.cache.ppnOf(page) >= 0)).toEqual([true, false]);
     memory.cache.read(50);
-    expect(readSince(memory)).toEqual([3, 1]);
+    expect(readSince(memory)).toEqual([1]);
+  });
+
+  it("take one page if all that is asked for lies in the first half of the first, and 4 after it with the next call", () => {
+    const memory = guest();
+    expect(call(memory, 0, 1, 60, 0, true)).toEqual([1]);
+    expect(call(memory, 0, 1, 60, 2)).toEqual([4]);
+    expect([4, 5].map((page) => memory.cache.ppnOf(page) >= 0)).toEqual([true, false]);
+  });
+
+  it("take what is asked for and no more where the file is read elsewhere than before", () => {
+    const memory = guest();
+    call(memory, 0, 1, 200, 2, true);
+    expect(call(memory, 100, 16, 200, 17)).toEqual([18]);
+    expect(call(memory, 50, 1, 200, 1)).toEqual([2]);
+  });
+
+  it("take the last page by itself if the file does not fill it", () => {
+    const memory = guest();
+    expect(call(memory, 0, 1, 3, 2, true)).toEqual([3]);
+    expect(call(memory, 3, 1, 3, 1)).toEqual([1]);
+  });
+
+  it.each([
+    { before: 4, done: [false, false, true, true, true] },
+    { before: 2, done: [false, false, false, true, true] },
+  ])("are done with 3 pages before the window of 3, as far as the file goes: $before", ({ before, done }) => {
+    const memory = guest();
+    const behind = [9, 10, 11, 12, 13];
+    for (const page of [...behind, ...behind]) memory.cache.read(page);
+    memory.cache.beginCall(14, packReadCall({ opened: true, asked: 2, before, left: 40 }));
+    memory.cache.touch(14, true);
+    const { replacement } = memory.pages;
+    expect(behind.map((page) => !replacement.isKnownUsed(memory.cache.ppnOf(page)))).toEqual(done);
   });
 });
 

@@ -17,6 +17,7 @@ import { patching } from "../../src/vmm/memory/patching.ts";
 import { Mark } from "../../src/vmm/page-marks.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
+import { packReadCall } from "../../src/workload/read-call.ts";
 import { addGuest, buildHost, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Pages become patches or are compressed once they have not been touched for a while. */
@@ -72,7 +73,11 @@ function build(vmm: typeof esx, version: Kernel, settles: boolean): Pair {
 const LENGTH = 8;
 function readOn({ cache }: GuestMemory, first: number): void {
   const end = Math.min(SHAPE.filePages, first - (first % LENGTH) + LENGTH);
-  for (let next = first; next < end; next++) cache.touch(next, end, next === first);
+  for (let next = first; next < end; next++) {
+    const before = next - (first - (first % LENGTH));
+    cache.beginCall(next, packReadCall({ opened: next === first, asked: 2, before, left: end - next }));
+    cache.touch(next, true);
+  }
 }
 
 function take({ host, guests }: Pair, { guest, kind, page: number }: Step, content: number): void {
