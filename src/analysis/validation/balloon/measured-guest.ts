@@ -26,6 +26,17 @@ export function memTotalKib(mib: number): number {
   return mib * 1024 - RESERVED_KIB - SECTION_MAP_KIB * Math.ceil(mib / SECTION_MIB) - (BUCKET_BYTES * buckets) / 1024;
 }
 
+/**
+ * Of MemTotal, what is freed only after the kernel has set its watermarks (init_per_zone_wmark_min): the initramfs, 5,624 KiB, and
+ * what is left over of its image, 2,036 + 2,612 + 2,040 + 1,892, as the second guest's kernel says when it boots (docs/balloon-job).
+ */
+const FREED_LATER_KIB = 14_204;
+
+/** Pages by which the kernel sets its watermarks when it boots, once and for all: whoever uses them later, and whatever a balloon takes. */
+export function pagesAtBoot(mib: number): number {
+  return (memTotalKib(mib) - FREED_LATER_KIB) / KIB_PER_PAGE;
+}
+
 function powerOfTwo(least: number): number {
   return 2 ** Math.ceil(Math.log2(least));
 }
@@ -159,6 +170,8 @@ export function guestShape({ bootedMib, guest }: GuestSize, filePages: number): 
     filePages,
     residentFilePages: 0,
     swapPages: 256 * PAGES_PER_MIB,
+    // /sys/block/vdb/queue/rotational is 1: a virtio disk says nothing else (docs/balloon-job).
+    swapRotates: true,
     threads: 1,
   };
 }
