@@ -54,6 +54,7 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // Since watermarks are set by the memory at boot, which agrees with the marks that were traced, boosts bring fewer files back than in any run.
   b256: ["pswpout", "pgscan", "pgsteal", "workingset_refault_file", "workingset_activate_file"],
   b240: ["pgscan"],
+  // As with 256 MiB; the major faults are those of files that come back.
   b224: ["pgmajfault", "pgscan", "workingset_refault_file", "workingset_activate_file"],
   b256to240: ["pgscan"],
   // Ballooned, the second guest had a MiB more in its cache than booted, and so less that was free.
@@ -70,6 +71,7 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // Some hundreds of pages swapped, in a real guest half or twice as many the next time.
   b256to208: ["pgmajfault", "pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
   b256to192: ["pgmajfault", "pswpin", "workingset_refault_anon"],
+  // Some hundreds of pages, more of them in the simulated guest.
   b200: ["pswpin", "workingset_refault_anon"],
   // Workers of udev have all they had swapped read back, which in the real guest are three quarters.
   b176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],

@@ -32,7 +32,7 @@ const CALIBRATED_MIB = [128, 160];
 const NO_PRESSURE =
   "with 256 MiB reclaim only just begins, and runs of a real guest differ by more than the rows miss (docs/balloon-job): 7,089 to 42,216 " +
   "pages looked at, 1,568 to 5,990 stolen. What is looked at is anonymous memory, all of it in use, if reclaim comes to that. Watermark boosts, which take files of " +
-  "control groups that have ended, bring as many files back as in the real guest";
+  "control groups that have ended, bring half as many files back as in the run of the real guest that had fewest";
 
 const FEW_SWAPPED =
   "a few hundred pages, and the benchmark's own share of them differs: ballooned to 192 MiB it had 171 major faults, booted with as much 71, and " +
