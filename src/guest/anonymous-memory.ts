@@ -2,16 +2,18 @@
  * Anonymous memory of a guest's processes at host resolution, where pages have contents and no page tables: zero on first
  * use, to the guest's swap device and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
  */
-import { copyInto, lengthFor } from "../core/copy-into.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import type { SettledPages } from "./settled-pages.ts";
-import { SwapReadahead } from "./swap-readahead.ts";
+import { ClusterReadahead, SwapReadahead } from "./swap-readahead.ts";
 import { SwapSpace } from "./swap-space.ts";
+import { SwappedPages } from "./swapped-pages.ts";
 
 const NONE = -1;
+/** The first page of a swap device is its header. */
+const FIRST_SLOT = 1;
 /** Mappings lie in areas of their own, of 16 MiB at most here; and none is read ahead beyond its page table. */
 const AREA_BITS = 12;
 const TABLE_PAGES = 512;
@@ -43,13 +45,12 @@ export class AnonymousMemory implements PageOwner {
   readonly #settled: SettledPages;
   /** Logical page -> PPN and, in the low bits, {@link Entry}; -1: never used; below: in swap slot -(place + 2). */
   readonly #place: Int32Array;
-  /** Logical page in memory -> slot with a copy of it, or -1. Empty until there is one. */
-  #slotOf = new Int32Array(0);
-  /** Of slots that have been in use. */
-  #slotContent = new Uint32Array(0);
+  readonly #swapped: SwappedPages;
   readonly #swap: SwapSpace;
   /** By area. None: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
   readonly #readahead: readonly SwapReadahead[];
+  /** In place of that, where the swap device is said to rotate. */
+  readonly #cluster: ClusterReadahead | undefined;
 
   constructor(
     pages: GuestPages,
@@ -59,6 +60,7 @@ export class AnonymousMemory implements PageOwner {
     logicalPages: number,
     swapPages: number,
     swapCache: boolean,
+    swapRotates: boolean,
   ) {
     this.#pages = pages;
     this.#physical = physical;
@@ -66,8 +68,10 @@ export class AnonymousMemory implements PageOwner {
     this.#settled = settled;
     this.#place = new Int32Array(logicalPages).fill(NONE);
     this.#swap = new SwapSpace(swapPages);
+    this.#swapped = new SwappedPages(logicalPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
     this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
+    if (swapCache && swapRotates) this.#cluster = new ClusterReadahead(false);
   }
 
   /** Faults on pages that are or were on the swap device. */
@@ -156,27 +160,23 @@ export class AnonymousMemory implements PageOwner {
 
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.kept === ppn) return Evicted.Kept;
-    const known = this.#copyOf(page);
+    const known = this.#swapped.copyOf(page);
     const slot = known === NONE ? this.#swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
     this.#settled.delete(page);
-    if (known === NONE) this.#writeOut(ppn, slot);
+    if (known === NONE) this.#writeOut(ppn, slot, page);
     if (known === NONE && this.#keepsCache) {
-      this.#setCopy(page, slot);
+      this.#swapped.setCopy(page, slot);
       this.#setEntry(page, Entry.Absent);
       return Evicted.Writing;
     }
-    if (known !== NONE) this.#slotOf[page] = NONE;
+    if (known !== NONE) this.#swapped.setCopy(page, NONE);
     this.#place[page] = -(slot + 2);
     return Evicted.Safe;
   }
 
-  #writeOut(ppn: number, slot: number): void {
-    if (slot >= this.#slotContent.length) {
-      const length = lengthFor(slot + 1, this.#slotContent.length);
-      this.#slotContent = copyInto(this.#slotContent, new Uint32Array(length));
-    }
-    this.#slotContent[slot] = this.#physical.readForDisk(ppn);
+  #writeOut(ppn: number, slot: number, page: number): void {
+    this.#swapped.write(slot, page, this.#physical.readForDisk(ppn));
     this.#requests.add(DiskRequestKind.SwapWrite, slot);
     this.swapOuts++;
   }
@@ -208,9 +208,14 @@ export class AnonymousMemory implements PageOwner {
   /** A minor fault on a page that is in memory and on the swap device. */
   #resolve(page: number, entry: number, write: boolean): void {
     if (entry === Entry.ReadOnly && !write) return;
-    if (entry !== Entry.ReadOnly) this.#readahead[page >>> AREA_BITS].found(page, entry === Entry.ReadAhead);
+    if (entry !== Entry.ReadOnly) this.#noteFound(page, entry === Entry.ReadAhead);
     this.swapCacheFaults++;
     this.#map(page, write);
+  }
+
+  #noteFound(page: number, ahead: boolean): void {
+    if (this.#cluster === undefined) this.#readahead[page >>> AREA_BITS].found(page, ahead);
+    else if (ahead) this.#cluster.hit();
   }
 
   /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
@@ -225,7 +230,11 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#readSlot(page, slot);
     if (ppn === NONE) return NONE;
     this.majorFaults++;
-    if (this.#keepsCache) this.#readAround(page, this.#readahead[page >>> AREA_BITS]);
+    // The page itself is to stay where it is while others are read.
+    this.#pages.kept = ppn;
+    if (this.#cluster !== undefined) this.#readCluster(slot, this.#cluster);
+    else if (this.#keepsCache) this.#readAround(page, this.#readahead[page >>> AREA_BITS]);
+    this.#pages.kept = NONE;
     this.#map(page, write);
     this.#pages.replacement.use(ppn);
     return ppn;
@@ -235,27 +244,38 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#pages.allocate(PageUse.Anonymous, page);
     if (ppn === NONE) return NONE;
     this.#place[page] = (ppn << ENTRY_BITS) | Entry.ReadOnly;
-    this.#setCopy(page, slot);
-    this.#physical.writeFromDisk(ppn, this.#slotContent[slot]);
+    this.#swapped.setCopy(page, slot);
+    this.#physical.writeFromDisk(ppn, this.#swapped.content(slot));
     this.#requests.add(DiskRequestKind.SwapRead, slot);
     this.swapIns++;
     return ppn;
   }
 
-  /** The page itself is to stay where it is while others are read. */
+  #readCluster(slot: number, cluster: ClusterReadahead): void {
+    cluster.fault(slot + FIRST_SLOT);
+    const to = Math.min(cluster.to - FIRST_SLOT, this.#swapped.end);
+    for (let next = Math.max(0, cluster.from - FIRST_SLOT); next < to; next++) {
+      const page = this.#swapped.page(next);
+      if (this.#place[page] === -(next + 2) && !this.#readAhead(page, next)) return;
+    }
+  }
+
   #readAround(page: number, readahead: SwapReadahead): void {
     readahead.fault(page);
     const table = page - (page % TABLE_PAGES);
     const from = Math.max(readahead.from, table);
     const to = Math.min(readahead.to, table + TABLE_PAGES, this.#place.length);
-    this.#pages.kept = this.#place[page] >> ENTRY_BITS;
     for (let next = from; next < to; next++) {
       const place = this.#place[next];
-      if (place >= NONE) continue;
-      if (this.#readSlot(next, -(place + 2)) === NONE) break;
-      this.#setEntry(next, Entry.ReadAhead);
+      if (place < NONE && !this.#readAhead(next, -(place + 2))) return;
     }
-    this.#pages.kept = NONE;
+  }
+
+  /** False: there is no memory for it. */
+  #readAhead(page: number, slot: number): boolean {
+    if (this.#readSlot(page, slot) === NONE) return false;
+    this.#setEntry(page, Entry.ReadAhead);
+    return true;
   }
 
   #setEntry(page: number, entry: number): void {
@@ -267,18 +287,9 @@ export class AnonymousMemory implements PageOwner {
   }
 
   #releaseSlot(page: number): void {
-    const slot = this.#copyOf(page);
+    const slot = this.#swapped.copyOf(page);
     if (slot === NONE) return;
     this.#swap.release(slot);
-    this.#slotOf[page] = NONE;
-  }
-
-  #copyOf(page: number): number {
-    return this.#slotOf.length === 0 ? NONE : this.#slotOf[page];
-  }
-
-  #setCopy(page: number, slot: number): void {
-    if (this.#slotOf.length === 0) this.#slotOf = new Int32Array(this.#place.length).fill(NONE);
-    this.#slotOf[page] = slot;
+    this.#swapped.setCopy(page, NONE);
   }
 }

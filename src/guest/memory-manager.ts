@@ -60,6 +60,7 @@ export class GuestMemory {
       logicalPages,
       shape.swapPages,
       swapCache,
+      shape.swapRotates === true,
     );
     const disk = new FilesOnDisk(this.requests, ids, shape);
     this.cache = new FileCache(this.pages, physical, disk, this.settled, shape.filePages, version);

@@ -33,6 +33,8 @@ export interface GuestShape {
   readonly imagePages?: number;
   /** Size of the guest's own swap device. */
   readonly swapPages: number;
+  /** Whether the guest's kernel takes that for a disk that rotates; absent: it does not. */
+  readonly swapRotates?: boolean;
   /** Threads that serve requests side by side (clients, for a closed loop). */
   readonly threads: number;
   /** Virtual CPUs; absent: one. */

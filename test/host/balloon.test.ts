@@ -65,13 +65,11 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
     "workingset_activate_anon",
   ],
   // Some hundreds of pages swapped, in a real guest half or twice as many the next time.
-  b256to208: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
-  b256to192: ["pgmajfault", "pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  b200: ["workingset_activate_anon"],
+  b256to208: ["pgmajfault", "pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
+  b256to192: ["pgmajfault", "pswpin", "pswpout", "workingset_refault_anon"],
   // Workers of udev have all they had swapped read back, which in the real guest are three quarters.
   b176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
   b256to176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  b160: ["workingset_activate_anon"],
 };
 
 function sizeOf(run: string): Pick<GuestSize, "bootedMib" | "balloonedToMib"> {

@@ -1,6 +1,7 @@
 /** Reclaim of Linux 6.1 guests: its parts against what the kernel's documents and formulas say, and invariants of the lists. */
 import * as fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { SwapReadahead } from "../../src/guest/swap-readahead.ts";
@@ -117,6 +118,36 @@ describe("readahead of swap", () => {
     for (let page = 0; page < 5; page++) readahead.found(page, false);
     readahead.fault(50);
     expect(readahead.to - readahead.from).toBe(4);
+  });
+});
+
+describe("readahead where the swap device is said to rotate", () => {
+  it("reads the aligned slots around a fault, whatever page they hold, and no page twice", () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray([...Array(1200).keys()], { minLength: 1200 }), fc.nat(1199), (order, at) => {
+        const { memory } = boot({ swapRotates: true, processes: 1, residentAnonymousPages: 0, residentFilePages: 0 });
+        const { anonymous, requests } = memory;
+        const slots: number[] = [];
+        const collect = (kind: number) => {
+          for (let i = 0; i < requests.length; i++) {
+            if (requests.kind(i) !== kind) continue;
+            for (let page = 0; page < requests.pages(i); page++) slots.push(requests.first(i) + page);
+          }
+        };
+        for (const page of order) anonymous.write(page, page + 1);
+        const out = order.filter((page) => anonymous.ppnOf(page) < 0);
+        fc.pre(out.length > 0);
+        const before = anonymous.swapIns;
+        requests.clear();
+        expect(anonymous.read(out[at % out.length])).toBe(out[at % out.length] + 1);
+        collect(DiskRequestKind.SwapRead);
+        // Behind the header, which is the first page of the device, four hits are taken for granted: eight slots, aligned.
+        expect(new Set(slots.map((slot) => (slot + 1) >> 3)).size).toBe(1);
+        expect(new Set(slots).size).toBe(anonymous.swapIns - before);
+        for (const page of order) expect(anonymous.read(page)).toBe(page + 1);
+      }),
+      { numRuns: 20 },
+    );
   });
 });
 

@@ -159,6 +159,8 @@ export function guestShape({ bootedMib, guest }: GuestSize, filePages: number): 
     filePages,
     residentFilePages: 0,
     swapPages: 256 * PAGES_PER_MIB,
+    // /sys/block/vdb/queue/rotational is 1: a virtio disk says nothing else (docs/balloon-job).
+    swapRotates: true,
     threads: 1,
   };
 }
