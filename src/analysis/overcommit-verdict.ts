@@ -101,13 +101,13 @@ function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
   const figure = service?.estimate ?? 0;
   if (level.metric === "p99") {
     if (keepsLevel(level, point)) return started;
-    if (figure <= level.bound)
+    if (!surelyLosesLevel(level, point))
       return `${worst.of === undefined ? "it" : `that of ${worst.of}`} is ${times(figure)} ${unsure}`;
     return `p99 latency${whose("of")} is ${times(figure)} the uncommitted one${admitted}`;
   }
   if (keepsLevel(level, point))
     return `${started}, though these do ${percent(point.throughput?.estimate ?? figure)} of the work`;
-  if (figure >= level.bound) return `${percent(figure)} remains${whose("for")} ${unsure}`;
+  if (!surelyLosesLevel(level, point)) return `${percent(figure)} remains${whose("for")} ${unsure}`;
   return `${percent(figure)} of it remains${whose("for")}${admitted}`;
 }
 

@@ -1,5 +1,5 @@
 /** A reference trace in the form that is read fastest. */
-import { realpathSync } from "node:fs";
+import { statSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { InputError } from "../core/input-error.ts";
 import { readTrace } from "../workload/readers/trace.ts";
@@ -28,11 +28,8 @@ export async function convertTrace(file: string, out: string): Promise<Converted
   return { references: referenceCount(trace), bytes: stored.length };
 }
 
-/** Through links, too. */
+/** Through links of either kind, too. */
 function isSameFile(one: string, other: string): boolean {
-  try {
-    return realpathSync(one) === realpathSync(other);
-  } catch {
-    return false;
-  }
+  const [a, b] = [one, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }

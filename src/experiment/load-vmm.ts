@@ -132,7 +132,8 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");
     const hint = isHere ? "; expected a file in the clone, or in a project that vmmbench is installed in" : "";
     // The language does not say where to whoever imports it.
-    const where = error instanceof SyntaxError ? "; node --check says in which line" : "";
+    const where =
+      error instanceof SyntaxError ? "; node --input-type=module --check < the file says in which line" : "";
     throw new InputError(`${reference}: the module cannot be loaded: ${reason}${hint}${where}`);
   }
 }

@@ -41,6 +41,15 @@ describe("a file of another kind", () => {
   });
 });
 
+it("is still the kind that most of its keys are of when a key of another kind strays in", () => {
+  const file = join(work, "stray.yaml");
+  writeFileSync(file, `${readFileSync(WORKLOAD, "utf8")}\ncosts: {}\n`);
+  const found = problems(() => loadWorkload(file));
+  expect(found).toHaveLength(1);
+  expect(found[0]).toContain('"costs"');
+  expect(found[0]).not.toContain("found a machine");
+});
+
 /** A machine on the base of another one, with these costs. */
 function machine(costs: string): string {
   const file = join(work, "mine.yaml");

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
@@ -46,8 +46,10 @@ describe("trace convert", () => {
     const link = join(work, "link.lackey");
     const text = "I  04001000,3\n L 1ffe000,8\n";
     writeFileSync(file, text);
+    const hardLink = join(work, "hard-link.lackey");
     symlinkSync(file, link);
-    for (const out of [file, link, join(work, ".", "..", basename(work), "a.lackey")]) {
+    linkSync(file, hardLink);
+    for (const out of [file, link, hardLink, join(work, ".", "..", basename(work), "a.lackey")]) {
       await expect(run("trace", "convert", file, out)).rejects.toThrow(
         `${out}: is the trace itself; expected another file to write`,
       );

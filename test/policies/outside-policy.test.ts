@@ -129,7 +129,7 @@ describe("a file that is no policy", () => {
     [
       "is no JavaScript",
       "export const x = ;",
-      "--policy ./wrong.js: the module cannot be loaded: Unexpected token ';'; node --check says in which line",
+      "--policy ./wrong.js: the module cannot be loaded: Unexpected token ';'; node --input-type=module --check < the file says in which line",
     ],
     [
       "needs a signal that there is not",

@@ -7,10 +7,14 @@ const KEYS = {
 
 export type DocumentKind = keyof typeof KEYS;
 
-/** What these are the keys of; undefined when none of them tells. */
+/** What most of these are the keys of; undefined when none of them tells. */
 export function documentKind(keys: ReadonlySet<string>): DocumentKind | undefined {
-  const kinds = Object.keys(KEYS) as DocumentKind[];
-  return kinds.find((kind) => KEYS[kind].some((key) => keys.has(key)));
+  const kinds = (Object.keys(KEYS) as DocumentKind[]).filter((kind) => count(kind, keys) > 0);
+  return kinds.toSorted((a, b) => count(b, keys) - count(a, keys))[0];
+}
+
+function count(kind: DocumentKind, keys: ReadonlySet<string>): number {
+  return KEYS[kind].filter((key) => keys.has(key)).length;
 }
 
 const USES: Readonly<Record<DocumentKind, string>> = {
@@ -22,7 +26,8 @@ const USES: Readonly<Record<DocumentKind, string>> = {
 /** A file of one kind where another is expected; undefined when it may be the one expected. */
 export function kindProblem(data: unknown, expected: DocumentKind): string | undefined {
   if (typeof data !== "object" || data === null) return undefined;
-  const kind = documentKind(new Set(Object.keys(data)));
-  if (kind === undefined || kind === expected) return undefined;
+  const keys = new Set(Object.keys(data));
+  const kind = documentKind(keys);
+  if (kind === undefined || count(expected, keys) > 0) return undefined;
   return `expected a ${expected}, found a ${kind}; ${USES[kind]}`;
 }

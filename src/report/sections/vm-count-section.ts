@@ -21,7 +21,10 @@ export function vmCountSection({ results }: Run): Section {
               "on a host with memory for all of them. More VMs also share CPU, disks and network: a number is not kept either " +
               "when the host with memory for all surely loses the level against the one with the fewest VMs, VM by VM. A workload " +
               "has the measured memory of some guests at most: further VMs start as copies of these, and page sharing then looks " +
-              "better than it is.",
+              "better than it is." +
+              (curves.some(({ points }) => points.some(({ work }) => work.length > 1))
+                ? " Where VMs are not alike, each kind of them has to keep the level by itself."
+                : ""),
           ),
           list(curves.map(vmCountSentence)),
           ...vmCountChart.draw(results).map((chart): Block => ({ kind: "chart", chart })),
