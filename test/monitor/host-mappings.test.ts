@@ -232,28 +232,6 @@ describe("the guest kernel", () => {
   });
 
   it("interrupts the guest for a page of a request as for a request of a page", () => {
-    const transfer = (requests: number, pages: number) => {
-      const { machine, meter } = boot();
-      const before = meter.ledger.eventsByCause();
-      const cyclesBefore = meter.ledger.cyclesByCause()["guest.kernel"] ?? 0;
-      for (let request = 0; request < requests; request++) {
-        machine.diskPath.submit(pages * 4096, false);
-        machine.diskPath.interrupt(meter.now, 1, pages * 4096, false);
-        machine.cpu.enterKernel("interrupt");
-        machine.cpu.runKernel(kernelPaths(XEON).interrupt, 1);
-        machine.diskPath.complete(pages * 4096, false);
-        machine.cpu.leaveKernel("interrupt");
-      }
-      const after = meter.ledger.eventsByCause();
-      const events = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
-      return {
-        signals: events("io.ubd.signal") + events("vmm.tracing.signal"),
-        polls: events("io.ubd.poll"),
-        masks: events("vmm.tracing.signal-mask"),
-        calls: events("vmm.tracing.host-call"),
-        kernel: (meter.ledger.cyclesByCause()["guest.kernel"] ?? 0) - cyclesBefore,
-      };
-    };
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 64 }), (pages) => {
         const { kernel: together, ...events } = transfer(1, pages);
@@ -291,3 +269,27 @@ describe("the guest kernel", () => {
     expect(dearer - usual).toBe(2 * 1000);
   });
 });
+
+/** What the guest is charged for requests of so many pages each, one after the other. */
+function transfer(requests: number, pages: number) {
+  const { machine, meter } = boot();
+  const before = meter.ledger.eventsByCause();
+  const cyclesBefore = meter.ledger.cyclesByCause()["guest.kernel"] ?? 0;
+  for (let request = 0; request < requests; request++) {
+    machine.diskPath.submit(pages * 4096, false);
+    machine.diskPath.interrupt(meter.now, 1, pages * 4096, false);
+    machine.cpu.enterKernel("interrupt");
+    machine.cpu.runKernel(kernelPaths(XEON).interrupt, 1);
+    machine.diskPath.complete(pages * 4096, false);
+    machine.cpu.leaveKernel("interrupt");
+  }
+  const after = meter.ledger.eventsByCause();
+  const events = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
+  return {
+    signals: events("io.ubd.signal") + events("vmm.tracing.signal"),
+    polls: events("io.ubd.poll"),
+    masks: events("vmm.tracing.signal-mask"),
+    calls: events("vmm.tracing.host-call"),
+    kernel: (meter.ledger.cyclesByCause()["guest.kernel"] ?? 0) - cyclesBefore,
+  };
+}
