@@ -1,4 +1,4 @@
-/** The candidate nearest to `name` by edit distance, if it is near enough to be a probable misspelling: one slip in three letters. */
+/** The candidate nearest to `name` by edit distance, if it is near enough to be a probable misspelling: one slip in three letters, or one. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   // With every letter another one, nothing is near.

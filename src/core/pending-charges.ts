@@ -78,7 +78,10 @@ export class PendingCharges {
     this.#keep(0);
   }
 
-  /** Only `cycles` of it have run so far: charge them, in the order in which the causes were incurred. */
+  /**
+   * Only `cycles` of it have run so far: charge them, in the order in which the causes were incurred. Throws a RangeError if no more
+   * than that is pending.
+   */
   settlePart(ledger: Ledger, cycles: number): void {
     const { amounts, causes } = this.#sheet;
     let left = cycles;
@@ -88,6 +91,7 @@ export class PendingCharges {
       this.#chargeWhole(ledger, causes[settled++]);
     }
     if (left > 0) {
+      if (settled === this.#count) throw new RangeError(`${left} more cycles have run than were pending`);
       const cause = causes[settled];
       ledger.cycles[cause] += left;
       ledger.total += left;

@@ -49,6 +49,7 @@ export class NetworkStack {
     const payload = mtu - HEADER_BYTES;
     const segment = Math.max(payload, networkPath.segmentBytes - (networkPath.segmentBytes % payload));
     const perInterrupt = network.packetsPerInterrupt * PACKETS_PER_ACKNOWLEDGEMENT;
+    if (!stream) this.#takeAcknowledgements(this.#unacknowledged, 1);
     let unacknowledged = stream ? this.#unacknowledged : 0;
     let heldSince = stream ? this.#heldSince : meter.now;
     cpu.enterKernel("system-call");

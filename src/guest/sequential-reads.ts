@@ -8,7 +8,7 @@ import { isJustOpened, pagesAsked, pagesBefore, pagesLeft } from "../workload/re
 /** MIN_READAHEAD, MAX_READAHEAD: pages. */
 const LEAST = 3;
 const MOST = 31;
-/** Files that are remembered as open at once. */
+/** Files that are remembered; of more, those that were opened first are forgotten first, though they may still be read. */
 const FILES = 256;
 const NOWHERE = -1;
 

@@ -76,7 +76,10 @@ function forEachUse(stream: OperationStream, guest: GuestShape, use: (item: numb
       }
       case Op.ReadFile:
       case Op.WriteFile:
-        for (let page = first; page < Math.min(first + count, guest.filePages); page++) use(anonymous + page, at);
+        // A read of no page copies from one that has just been read.
+        for (let page = first; page < Math.min(first + Math.max(1, count), guest.filePages); page++) {
+          use(anonymous + page, at);
+        }
     }
   }
 }

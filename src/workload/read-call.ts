@@ -5,6 +5,7 @@
 
 const MOST_ASKED = 31;
 const MOST_BEFORE = 127;
+const MOST_LEFT = 2 ** 19 - 1;
 
 export interface ReadCall {
   /** It is the first since the file was opened. */
@@ -17,7 +18,9 @@ export interface ReadCall {
   readonly left: number;
 }
 
+/** Throws a RangeError for more pages left than there is room for. */
 export function packReadCall({ opened, asked, before, left }: ReadCall): number {
+  if (left > MOST_LEFT) throw new RangeError(`a call that reads has ${left} pages left; the most is ${MOST_LEFT}`);
   const pages = (Math.min(before, MOST_BEFORE) << 6) | (Math.min(asked, MOST_ASKED) << 1);
   return left * 8192 + pages + (opened ? 1 : 0);
 }

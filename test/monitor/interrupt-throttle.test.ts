@@ -8,7 +8,7 @@ import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchm
 import { TCP } from "../../src/sim/microbenchmarks/tcp.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
-import { Op } from "../../src/workload/operation-stream.ts";
+import { Op, type OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 
 const intervals = fc.integer({ min: 1000, max: 100_000 });
 
@@ -108,5 +108,23 @@ describe("a throttled interface", () => {
       // Of some 260 interrupts that are measured one more or less may be.
       expect(Math.abs(perSecond / (4 * 8000) - 1), `${packets} packets`).toBeLessThan(0.02);
     }
+  });
+
+  it("does no less for a message after a stream than for the stream alone: what was held back is taken", () => {
+    const { profile } = loadMachine("machines/xeon-3.0-menon06.yaml");
+    const roundOf = (messages: number): number => {
+      const benchmark = {
+        ...TCP[0],
+        warmUpRounds: 100,
+        rounds: 200,
+        operationsPerRound: 1,
+        round: (builder: OperationStreamBuilder) => {
+          for (let send = 0; send < 9; send++) builder.add(Op.Send, 8 * (1500 - HEADER_BYTES), 1500, 1);
+          for (let send = 0; send < messages; send++) builder.add(Op.Send, 100, 1500, 0);
+        },
+      };
+      return measureMicrobenchmark(benchmark, native, profile).cost;
+    };
+    expect(roundOf(1)).toBeGreaterThan(roundOf(0));
   });
 });

@@ -208,7 +208,9 @@ describe("a turn of lat_proc", () => {
   ])("makes as many system calls as were counted, with %s", (program, name, tolerance) => {
     const counted = Object.values(programs.libraries).map(({ systemCalls }) => 4 + systemCalls[program]);
     const calls = measured(name, native).events["hardware.system-call"];
-    expect(calls).toBeGreaterThan(Math.min(...counted));
+    // Of the older library the shell was counted without a locale.
+    const least = tolerance === 0 ? Math.min(...counted) : (1 - tolerance) * Math.max(...counted);
+    expect(calls).toBeGreaterThan(least);
     expect(calls).toBeLessThan((1 + tolerance) * Math.max(...counted));
   });
 
@@ -218,7 +220,8 @@ describe("a turn of lat_proc", () => {
     const { cr3Writes: exit } = operations.exit_50;
     expect(exit).toBe(14 + 2);
     expect(operations.exec_50.cr3Writes).toBe(14 + 1);
-    // exec drops the mappings of lat_proc, exit those of the program.
-    expect(flushes).toBeGreaterThanOrEqual(13 + 1 + (12 + 2));
+    // exec drops the mappings of lat_proc, exit those of the program; fork has one, and the switch to the child. Three pages that
+    // the child writes and two that its parent writes leave the TLB by themselves.
+    expect(flushes).toBe(13 + 1 + (12 + 2) + 2 + 5);
   });
 });
