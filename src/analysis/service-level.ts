@@ -81,6 +81,12 @@ function judged(
   return compared.length > 0 ? compared : [all];
 }
 
+/** The same in words, for whoever explains a table; empty where VMs are alike. */
+export function eachKindNote(services: readonly HostService[]): string {
+  const areUnlike = services.some(({ groups }) => groups !== undefined);
+  return areUnlike ? " Where VMs are not alike, each kind of them has to keep the level by itself." : "";
+}
+
 /** The end of the interval that is nearer to the bound decides; without an interval the estimate itself. */
 function keeps(level: ServiceLevel, service: RelativeService): boolean {
   const figure = serviceOf(level, service);

@@ -3,7 +3,7 @@ import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import { type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { sensitivities } from "../../analysis/sensitivity.ts";
-import { levelText } from "../../analysis/service-level.ts";
+import { eachKindNote, levelText } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { memorySourcesChart } from "../charts/memory-sources.ts";
 import { overcommitChart } from "../charts/overcommit.ts";
@@ -23,7 +23,7 @@ export function overcommitSection({ results }: Run): Section {
             "Throughput of all VMs together against the same strategy's roomiest host (lowest ratio, 1.0 or less), on the same " +
               `seeds; VMs that a strategy does not start count as configured. A ratio counts as kept when ${levelText(level)} ` +
               "holds at the worse end of the 95 % confidence interval and all VMs start, at it and at all lower ratios." +
-              (areUnlike(curves) ? " Where VMs are not alike, each kind of them has to keep it by itself." : ""),
+              eachKindNote(curves.flatMap(({ points }) => points)),
           ),
           list(
             curves.map(
@@ -48,10 +48,6 @@ export function overcommitSection({ results }: Run): Section {
           controlTable(curves),
         ];
   return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
-}
-
-function areUnlike(curves: readonly OvercommitCurve[]): boolean {
-  return curves.some(({ points }) => points.some(({ groups }) => groups !== undefined));
 }
 
 /** What the answers hang on, where that was asked. */

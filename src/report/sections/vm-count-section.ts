@@ -1,6 +1,6 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { serviceLevelOf } from "../../analysis/results.ts";
-import { levelText, NONE_FINISHED } from "../../analysis/service-level.ts";
+import { eachKindNote, levelText, NONE_FINISHED } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { memoryText, type VmCountCurve, vmCountCurves, vmCountSentence } from "../../analysis/vm-count.ts";
 import { vmCountChart } from "../charts/vm-count.ts";
@@ -22,9 +22,7 @@ export function vmCountSection({ results }: Run): Section {
               "when the host with memory for all surely loses the level against the one with the fewest VMs, VM by VM. A workload " +
               "has the measured memory of some guests at most: further VMs start as copies of these, and page sharing then looks " +
               "better than it is." +
-              (curves.some(({ points }) => points.some(({ work }) => work.length > 1))
-                ? " Where VMs are not alike, each kind of them has to keep the level by itself."
-                : ""),
+              eachKindNote(curves.flatMap(({ points }) => points)),
           ),
           list(curves.map(vmCountSentence)),
           ...vmCountChart.draw(results).map((chart): Block => ({ kind: "chart", chart })),
