@@ -11,7 +11,8 @@ enum { SOCKET = 1, BIND, CONNECT, LISTEN, ACCEPT, SETSOCKOPT = 14 };
   X(pipe) X(ping) X(pong) X(create) X(delete) X(write_10k) X(delete_10k) X(read_page) X(file_fault) X(anonymous_fault) X(copy_on_write) \
   X(protection_fault) X(mmap) X(munmap) X(mprotect) X(send_byte) X(receive_byte) X(fork_50) X(exit_50) X(wait_50) X(fork_150) X(exit_150) \
   X(wait_150) X(vfork) X(vfork_exit) X(exec_50) X(exec_150) X(timer) \
-  X(write_page) X(read_disk) X(send_burst) X(receive_burst) X(mask_block) X(mask_ask) X(mask_change) X(end)
+  X(write_page) X(read_disk) X(send_burst) X(receive_burst) X(mask_block) X(mask_ask) X(mask_change) \
+  X(append_1) X(append_32) X(rewrite_1) X(rewrite_32) X(end)
 #define NUMBER(name) AT_##name,
 enum { OPERATIONS(NUMBER) };
 #define NAME(name) #name,
@@ -151,6 +152,15 @@ static void files(void) {
     sys(CLOSE, made, 0, 0);
   }
   TIMES sys(UNLINK, fileName(turn), 0, 0);
+  // A file that has more pages than its inode points to: behind its end, then over what is in memory.
+  long longer = sys(CREAT, "/mnt/u", 0644, 0);
+  for (int i = 0; i < 4; i++) need(sys(WRITE, longer, buffer, sizeof buffer), "write");
+  TIMES measure(append_1, sys(WRITE, longer, buffer, PAGE));
+  TIMES measure(append_32, sys(WRITE, longer, buffer, 32 * PAGE));
+  sys(LSEEK, longer, 0, 0);
+  TIMES measure(rewrite_1, sys(WRITE, longer, buffer, PAGE));
+  TIMES measure(rewrite_32, sys(WRITE, longer, buffer, 32 * PAGE));
+  sys(CLOSE, longer, 0, 0);
   TIMES measure(read_page, sys(READ, file, buffer, PAGE));
   // Of the disk itself: nobody else has read these.
   long disk = sys(OPEN, "/dev/hda", 0, 0);
