@@ -63,9 +63,11 @@ export const vmware07: ValidationSet = {
       simulate: netperf,
       reason:
         "figure from memory: some 340 us a packet of full size, against 62 us here, for ten accesses to the device (two for the packet, four to learn that it is gone, " +
-        "the rest for its share of acknowledgements) and seven to the interrupt controllers. What Windows adds is not known; nor is modelled that in Xen 3.0.3 " +
-        "an interrupt of the device model does not wake a guest that has halted (evtchn_send, hvm_hlt: its own clock does, up to 10 ms later), and that dom0 at times " +
-        "takes 100 us and more to answer (Liguori, xen-devel, February 2007)",
+        "the rest for its share of acknowledgements) and seven to the interrupt controllers. What Windows adds is not known. That in Xen 3.0.3 an interrupt of the device " +
+        "model does not wake a guest that has halted, as its own clock does up to 10 ms later (evtchn_send wakes only a guest that waits for an access; hvm_hlt sets a timer for " +
+        "the next tick, which went on 10 November 2006), changes nothing here: a sender that takes 62 us a packet has its acknowledgements long before 64 KB are on their way, and does not halt. One that did each " +
+        "time would have 64 KB a tick, 5.6 % of native, one with the 8 KB that Windows has for a socket 0.7; how large the source's were is not known. Nor is modelled " +
+        "that dom0 at times takes 100 us and more to answer (Liguori, xen-devel, February 2007)",
     },
   ],
 };
