@@ -31,7 +31,7 @@ type Direction = keyof typeof OPERATIONS;
 const TLB =
   "superpages save some 5000 cycles a packet in the source, 100 misses at the price of a walk whose entries are cached; thirteen are " +
   "counted. Linux 2.4.20, each access of which was put through a TLB of 64 entries, misses four with four connections on one interface, and one walk " +
-  "in a thousand finds an entry in memory (docs/kernel-operations/linux-2.4): it is not the pages of the stack. What else a domain of its own drivers does is not " +
+  "in 2,600 finds an entry in memory (docs/kernel-operations/linux-2.4): it is not the pages of the stack. What else a domain of its own drivers does is not " +
   "in the text at hand";
 const DOM0 =
   "of what misses the TLB in dom0 while it works for a guest only packets and their interface are counted; the rest is in the price of a switch";
