@@ -9,8 +9,7 @@ import { InputError } from "../core/input-error.ts";
 import type { CellResult } from "../sim/cell.ts";
 import type { TimedDecision } from "../sim/decision-log.ts";
 import { TIMELINE_COLUMNS, type TimelineRow } from "../sim/vm-timeline.ts";
-import { writeDurably } from "./cell-file.ts";
-import { makeFolder } from "./output-files.ts";
+import { makeFolder, writeDurably } from "./output-files.ts";
 
 export const WHY_FOLDER = "why";
 const KEY_DIGITS = 8;

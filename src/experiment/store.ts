@@ -9,8 +9,8 @@ import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { readTimeline } from "./decision-files.ts";
-import { readCell, writeCell, writeDurably } from "./cell-file.ts";
-import { makeFolder } from "./output-files.ts";
+import { readCell, writeCell } from "./cell-file.ts";
+import { makeFolder, writeDurably } from "./output-files.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 import { cellsCsv, parseSeries, seriesCsv } from "./tables.ts";
 
