@@ -1,6 +1,6 @@
 /** `vmmbench operations`: what each basic operation of a guest costs on each VMM. */
 import type { CommandModule } from "yargs";
-import type { OperationTable } from "../experiment/measure-operations.ts";
+import type { OperationTable } from "../experiment/operation-table.ts";
 import { type ComparisonArguments, comparisonOptions, namesIn, vmmsIn } from "./comparison-options.ts";
 import { textTable } from "./text-table.ts";
 
@@ -25,12 +25,8 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
       .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event")
       .example("$0 operations --machine linux-6.1-icount --vmm xen-pv,kvm-shadow,kvm", "Linux 6.1, in instructions"),
   handler: async ({ machine, vmm, only, events, json }) => {
-    const { measureOperationTable } = await import("../experiment/measure-operations.ts");
-    const table = await measureOperationTable(
-      machine,
-      vmmsIn(vmm),
-      namesIn("--only", "fork-proc,exec-proc", only ?? []),
-    );
+    const { operationTable } = await import("../experiment/operation-table.ts");
+    const table = await operationTable(machine, vmmsIn(vmm), namesIn("--only", "fork-proc,exec-proc", only ?? []));
     for (const line of notMeasuredLines(table)) console.error(line);
     process.stdout.write(json ? asJson(table) : asText(table, vmmsIn(vmm), events));
   },
