@@ -6,8 +6,8 @@ import { partsIn } from "../vmm/compose.ts";
 import { locate } from "./catalogue.ts";
 import { cellKey, describeVmm } from "./cells.ts";
 import { type LoadedMachine, loadMachine, type LoadedWorkload, loadWorkload } from "./documents/load.ts";
-import { densityProblems, type SettingsProblem } from "./documents/vm-settings-problems.ts";
-import type { DocumentPath } from "./documents/yaml-document.ts";
+import { densityProblems } from "./documents/vm-settings-problems.ts";
+import type { DocumentPath, DocumentProblem } from "./documents/yaml-document.ts";
 import { type LoadedVmm, loadVmm } from "./load-vmm.ts";
 import type { Manifest } from "./manifest.ts";
 import type { MatrixBlock, MatrixFile } from "./matrix.ts";
@@ -90,7 +90,7 @@ export class MatrixInputs {
   }
 
   /** Settings of VMs that do not fit the workload, or the host at one of the densities. */
-  #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly SettingsProblem[] {
+  #settingsProblems({ settings, vms = [], overcommit = [1] }: MatrixBlock, name: string): readonly DocumentProblem[] {
     const workload = this.#workloads.get(name)?.workload;
     const others = settings?.map((group) => this.#workloads.get(group.workload ?? name)?.workload) ?? [];
     if (settings === undefined || workload === undefined || others.includes(undefined)) return [];
