@@ -6,9 +6,8 @@ import { InputError } from "../core/input-error.ts";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { DecisionsFile } from "../report/write-decisions.ts";
+import { EXIT } from "./exit-codes.ts";
 
-const FINDING = 1;
-const INTERRUPTED = 130;
 const MAX_WORKERS = 256;
 
 export interface ExecuteArguments {
@@ -91,7 +90,7 @@ export async function executePlan(
   });
   if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
   else if (summary.cells.some((cell) => cell.status === "failed")) {
-    process.exitCode = FINDING;
+    process.exitCode = EXIT.finding;
   }
   return summary;
 }
@@ -150,7 +149,7 @@ function sayHowToResume(out: string | undefined, { folder, progress }: RunSummar
   const options = out === undefined ? "" : ` --out ${out} --resume`;
   console.error(`interrupted: ${progress.finished} of ${progress.total} cells are stored in ${folder}`);
   console.error(`go on with: vmmbench ${command}${options}`);
-  process.exitCode = INTERRUPTED;
+  process.exitCode = EXIT.interrupted;
 }
 
 function parseWorkers(text: string): number {

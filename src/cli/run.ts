@@ -1,5 +1,6 @@
 /** `vmmbench run`: simulate a matrix and store its results. */
 import type { CommandModule } from "yargs";
+import { counted } from "../core/counted.ts";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import { isSelected, parseFilter, requireKnownValues } from "./cell-filter.ts";
@@ -63,11 +64,11 @@ async function show(plan: Plan, summary: RunSummary, args: RunArguments): Promis
   const { matrix, serviceLevel } = plan.manifest;
   process.stdout.write(runSummaryText({ name: matrix.title, cells, serviceLevel }));
   const resumed = progress.resumed > 0 ? `, ${progress.resumed} of them from an earlier run` : "";
-  console.log(`${progress.total} cell${progress.total === 1 ? "" : "s"}${resumed}, ${seconds.toFixed(1)} s`);
+  console.log(`${counted(progress.total, "cell")}${resumed}, ${seconds.toFixed(1)} s`);
   console.log(`results: ${folder}`);
   process.stdout.write(decisionsListing(await decisionsOf(summary, args)));
   const index = await reportOf(summary, args);
   if (index !== undefined) console.log(`report:  ${index}`);
   const failed = cells.filter((cell) => cell.status === "failed").length;
-  if (failed > 0) console.error(`${failed} cell${failed === 1 ? "" : "s"} failed`);
+  if (failed > 0) console.error(`${counted(failed, "cell")} failed`);
 }

@@ -1,16 +1,16 @@
 /** `vmmbench validate`: published figures held against simulated ones. */
 import type { CommandModule } from "yargs";
+import { counted } from "../core/counted.ts";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { ValidationSet } from "../analysis/validation/validation-set.ts";
 import { namesIn } from "./comparison-options.ts";
+import { EXIT } from "./exit-codes.ts";
 
 interface ValidateArguments {
   source: string | string[] | undefined;
   json: boolean;
 }
-
-const FINDING = 1;
 
 export const validateCommand: CommandModule<object, ValidateArguments> = {
   command: "validate",
@@ -36,7 +36,7 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
     process.stdout.write(
       json ? `${JSON.stringify(validation, undefined, 2)}\n` : validationText(validation, inColour()),
     );
-    if (validation.rows.some(({ simulated }) => simulated === null)) process.exitCode = FINDING;
+    if (validation.rows.some(({ simulated }) => simulated === null)) process.exitCode = EXIT.finding;
   },
 };
 
@@ -57,7 +57,7 @@ function progressOver(sets: readonly ValidationSet[]): (set: ValidationSet) => v
     if (said.has(source)) return;
     said.add(source);
     const figures = sets.reduce((sum, { source: of, rows }) => sum + (of === source ? rows.length : 0), 0);
-    console.error(`${name}: ${figures} ${figures === 1 ? "figure" : "figures"} of ${source}`);
+    console.error(`${name}: ${counted(figures, "figure")} of ${source}`);
   };
 }
 

@@ -1,4 +1,5 @@
 /** Why a cell is skipped: what its VMM cannot do, or what its machine profile does not say. */
+import { counted } from "../core/counted.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
 import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
@@ -30,7 +31,7 @@ export function reasonToSkip(vmm: Vmm, profile: MachineProfile, density: Density
 
 function tooManyGuests({ name, maxGuests }: Vmm, _: MachineProfile, { vms = 1 }: Density): string | undefined {
   if (maxGuests === undefined || vms <= maxGuests) return undefined;
-  return `${name} runs at most ${maxGuests} guest${maxGuests === 1 ? "" : "s"}, not ${vms}`;
+  return `${name} runs at most ${counted(maxGuests, "guest")}, not ${vms}`;
 }
 
 function otherMechanisms({ name, allocation, memory }: Vmm): string | undefined {
