@@ -32,15 +32,16 @@ export const runCommand: CommandModule<object, RunArguments> = {
         type: "string",
         array: true,
         requiresArg: true,
-        describe: "Only cells with this value (repeat for more): vmm, workload, machine, block, seed, vms, overcommit",
+        describe:
+          "Only cells with this value, such as vmm=esx; also workload, machine, block, seed, vms, overcommit (repeatable)",
       })
       .example("$0 run", "the default matrix, with its report")
       .example("$0 run smoke --out /tmp/smoke --workers 2", "a matrix of a few seconds, into a folder of your choice")
       .example("$0 run experiments/overcommit.yaml --resume", "go on where an interrupted run stopped")
-      .example("$0 run --filter vmm=esx --filter workload=compute", "some cells of the default matrix")
+      .example("$0 run --filter vmm=esx --filter workload=compute", "only these cells of the default matrix")
       .example(
         '$0 run policies --filter "vmm=squeezed on Xen" --why',
-        "and why the policy did what it did, step by step",
+        "one strategy, with the reasons for each decision of its policy",
       ),
   handler: async (args) => {
     const wanted = parseFilter([args.filter ?? []].flat());

@@ -14,14 +14,14 @@ interface ValidateArguments {
 
 export const validateCommand: CommandModule<object, ValidateArguments> = {
   command: "validate",
-  describe: "Hold simulated figures against published ones: errors, orders of systems, free parameters",
+  describe: "Compare simulated figures with published ones: errors, orders of systems, free parameters",
   builder: (yargs) =>
     yargs
       .option("source", {
         type: "string",
         array: true,
         nargs: 1,
-        describe: "Sources, separated by commas, such as xen03; default: all",
+        describe: "Sources, separated by commas, such as xen03 [default: all]",
       })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 validate", "every figure; misses are red")

@@ -44,7 +44,7 @@ export class ResultsStore {
     }
     if (!resume) {
       throw new InputError(
-        `${folder}: the folder is not empty; go on with the run in it with --resume, or give another folder with --out`,
+        `${folder}: the folder is not empty; continue the run in it with --resume, or give another folder with --out`,
       );
     }
     const present = await readManifest(folder);
