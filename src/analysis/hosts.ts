@@ -1,4 +1,5 @@
 /** Hosts with several guests side by side: what ran, how fast, and how the memory was held. Means over seeds. */
+import { counted } from "../core/counted.ts";
 import { type CellResult, workTitle } from "../sim/cell.ts";
 import { distinct, hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
 import { type Estimate, meanEstimate } from "./statistics.ts";
@@ -48,7 +49,7 @@ export interface HostRow {
 
 /** "1 VM of compute", "8 VMs of typical-server". */
 export function vmsOf(vms: number, workload: string): string {
-  return `${vms} VM${vms === 1 ? "" : "s"} of ${workload}`;
+  return `${counted(vms, "VM")} of ${workload}`;
 }
 
 /** One row for each VMM and density, in the order of the cells. Throws an InputError if operation streams differ. */

@@ -20,7 +20,7 @@ export interface Slowdown extends Estimate {
 }
 
 /** Below this many values a percentile bootstrap promises more than it keeps. */
-export const BOOTSTRAP_FROM = 8;
+const BOOTSTRAP_FROM = 8;
 
 /**
  * Slowdown of every VMM on every workload of the monitor cells: per seed the ratio to native on the same operation stream

@@ -2,7 +2,7 @@
 import { mean, quantileSorted, sampleStandardDeviation } from "simple-statistics";
 import type { RandomStream } from "../core/random.ts";
 
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 
 /** An estimate from `n` independent values; one value alone has no interval. */
 export interface Estimate {

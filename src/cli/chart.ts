@@ -29,15 +29,15 @@ export const chartCommand: CommandModule<object, ChartArguments> = {
       .positional("name", {
         type: "string",
         demandOption: true,
-        describe: `${CHART_NAMES.join(", ")}, the id of one chart, or all`,
+        describe: `A kind of chart (${CHART_NAMES.join(", ")}), the id of a single chart, or all`,
       })
       .option("results", {
         type: "string",
-        describe: "Results folder (default: the newest of your own in results/, or results/reference)",
+        describe: "Results folder [default: your newest in results/, or else results/reference]",
       })
       .option("out", {
         type: "string",
-        describe: "File ending in .svg, .png or .vl.json, or a folder for all three (default: the folder charts)",
+        describe: "File ending in .svg, .png or .vl.json, or a folder for all three [default: charts]",
       })
       .example("$0 chart slowdown --results results/reference --out slowdown.svg", "one chart as SVG")
       .example("$0 chart overcommit --out overcommit.png", "the newest results, as PNG")

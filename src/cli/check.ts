@@ -11,8 +11,13 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
   describe: "Check workloads, machines, matrices, fingerprint files, traces and results folders",
   builder: (yargs) =>
     yargs
-      .positional("files", { type: "string", array: true, demandOption: true, describe: "Files of any of these kinds" })
-      .example("$0 check experiments/smoke.yaml", "a matrix, and everything it names")
+      .positional("files", {
+        type: "string",
+        array: true,
+        demandOption: true,
+        describe: "Files of any of these kinds, or results folders",
+      })
+      .example("$0 check experiments/smoke.yaml", "a matrix and everything that it names")
       .example("$0 check workloads/*.yaml machines/*.yaml", "all problems at once, with line and column"),
   handler: async ({ files }) => {
     const { checkFile } = await import("../experiment/check-file.ts");

@@ -6,9 +6,8 @@ import { InputError } from "../core/input-error.ts";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { DecisionsFile } from "../report/write-decisions.ts";
+import { EXIT } from "./exit-codes.ts";
 
-const FINDING = 1;
-const INTERRUPTED = 130;
 const MAX_WORKERS = 256;
 
 export interface ExecuteArguments {
@@ -36,21 +35,20 @@ export function executeOptions<T>(yargs: Argv<T>): Argv<T & ExecuteArguments> {
     .option("resume", {
       type: "boolean",
       default: false,
-      describe: "Go on with an interrupted run; finished cells are kept",
+      describe: "Continue an interrupted run; finished cells are kept",
     })
     .option("report", {
       type: "boolean",
       default: true,
-      describe: "Write the report too (--no-report: only the results)",
+      describe: "Write the report as well; --no-report writes only the results",
     })
     .option("why", {
       type: "boolean",
       default: false,
-      describe: "Log every decision about memory and its reasons, for each host of the first seed (folder why)",
+      describe:
+        "Log every decision about memory with its reasons, on hosts of the first seed, in the folder why of the results",
     })
-    .option("quiet", { type: "boolean", default: false, describe: "No progress display" }) as Argv<
-    T & ExecuteArguments
-  >;
+    .option("quiet", { type: "boolean", default: false, describe: "Show no progress" }) as Argv<T & ExecuteArguments>;
 }
 
 /** Where a run that is extended step by step has its results, and whether it has begun. */
@@ -74,7 +72,7 @@ export async function executePlan(
   const workers = parseWorkers(args.workers);
   if (args.why && !plan.cells.some(({ spec }) => spec.vms !== undefined)) {
     throw new InputError(
-      "--why logs what is decided about the memory of hosts; expected cells with vms, and there are none",
+      "--why logs decisions about the memory of hosts, and this run has no host; expected a block with vms",
     );
   }
   // Without --out the folder belongs to exactly this run, so that what is in it can always be used.
@@ -91,7 +89,7 @@ export async function executePlan(
   });
   if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
   else if (summary.cells.some((cell) => cell.status === "failed")) {
-    process.exitCode = FINDING;
+    process.exitCode = EXIT.finding;
   }
   return summary;
 }
@@ -149,8 +147,8 @@ async function runWithProgress(plan: Plan, { quiet, ...options }: RunTarget): Pr
 function sayHowToResume(out: string | undefined, { folder, progress }: RunSummary, command: string): void {
   const options = out === undefined ? "" : ` --out ${out} --resume`;
   console.error(`interrupted: ${progress.finished} of ${progress.total} cells are stored in ${folder}`);
-  console.error(`go on with: vmmbench ${command}${options}`);
-  process.exitCode = INTERRUPTED;
+  console.error(`continue with: vmmbench ${command}${options}`);
+  process.exitCode = EXIT.interrupted;
 }
 
 function parseWorkers(text: string): number {

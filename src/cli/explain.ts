@@ -10,30 +10,31 @@ interface ExplainArguments extends ComparisonArguments {
 
 export const explainCommand: CommandModule<object, ExplainArguments> = {
   command: "explain <operation>",
-  describe: "What happens in one operation, step by step: who runs, what traps, which entry is written, what it costs",
+  describe: "Show one operation step by step: who runs, what traps, which page-table entry is written, what it costs",
   builder: (yargs) =>
     comparisonOptions(yargs)
       .positional("operation", {
         type: "string",
         demandOption: true,
-        describe: "fork-proc, page-fault, null-call, ...: what vmmbench operations lists",
+        describe: "fork-proc, page-fault, null-call, ...; vmmbench operations lists them all",
       })
       .option("all", {
         type: "boolean",
         default: false,
-        describe: "Every step, repetitions and steps without cost too",
+        describe: "Show every step, also repetitions and steps that cost nothing",
       })
       .option("out", {
         type: "string",
         requiresArg: true,
-        describe: "Write the diagram to a file ending in .svg, .png or .vl.json, or all of it to one ending in .html",
+        describe:
+          "File to write instead of printing: the diagram (.svg, .png, .vl.json), or everything as a page (.html)",
       })
-      .example("$0 explain page-fault", "what a page fault is on bare metal, Xen and ESX")
+      .example("$0 explain page-fault", "what happens in a page fault on bare metal, Xen and ESX")
       .example(
         "$0 explain fork-proc --vmm native,esx --out fork.svg",
-        "why shadow paging makes a fork dear, as a picture",
+        "why a fork is expensive under shadow paging, as a picture",
       )
-      .example("$0 explain 2p/0K --vmm xen-pv --json", "the steps of two context switches, for a program"),
+      .example("$0 explain 2p/0K --vmm xen-pv --json", "the steps of two context switches, as JSON"),
   handler: async ({ operation, machine, vmm, all, json, out }) => {
     const { explainOperation } = await import("../experiment/explain-operation.ts");
     const explanation = await explainOperation(operation, machine, vmmsIn(vmm));

@@ -1,5 +1,6 @@
 /** An explanation as text for people and as JSON for programs. */
 import { explanationLines, kernelRings, notation } from "../report/explanation-lines.ts";
+import { wrapText } from "../report/wrap-text.ts";
 import type { ExplainedVmm, Explanation } from "../sim/explain/explanation.ts";
 import { findings } from "../sim/explain/findings.ts";
 import { itemsOf } from "../sim/explain/fold.ts";
@@ -29,14 +30,14 @@ export function explanationText(explanation: Explanation, all: boolean): string 
   }));
   const causes = { indent: "", text: `${unit} by cause`, figures: names };
   return [
-    ...headLines(explanation).flatMap((line) => wrapped(line, LINE)),
+    ...headLines(explanation).flatMap((line) => wrapText(line, LINE)),
     "",
     ...table([head, ...steps]),
     ...omitted(leftOut(explanation, outline)),
     "",
     ...table([causes, ...causeLines(explanation)]),
     "",
-    ...findings(explanation).flatMap((sentence) => wrapped(sentence, LINE)),
+    ...findings(explanation).flatMap((sentence) => wrapText(sentence, LINE)),
     "",
   ].join("\n");
 }
@@ -75,7 +76,7 @@ function table(lines: readonly Line[]): string[] {
   const widths = lines[0].figures.map((_, column) => longest(lines.map(({ figures }) => figures[column] ?? "")));
   const words = Math.min(WORDS, longest(lines.map(({ indent, text }) => indent + text)));
   return lines.flatMap(({ indent, text, figures }) => {
-    const [first, ...rest] = wrapped(text, words - indent.length);
+    const [first, ...rest] = wrapText(text, words - indent.length);
     const columns = widths.map((width, column) => (figures[column] ?? "").padStart(width)).join("  ");
     return [`${(indent + first).padEnd(words)}  ${columns}`.trimEnd(), ...rest.map((more) => `${indent}    ${more}`)];
   });
@@ -83,16 +84,6 @@ function table(lines: readonly Line[]): string[] {
 
 function longest(texts: readonly string[]): number {
   return texts.reduce((most, { length }) => Math.max(most, length), 0);
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines[lines.length - 1];
-    if (last !== "" && last.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
-  }
-  return lines;
 }
 
 /** Steps by VMM; repetitions folded unless all are wanted. The figures of a group are those of all its turns together. */

@@ -16,11 +16,14 @@ export const listCommand: CommandModule<object, ListArguments> = {
   describe: "List VMMs, parts with their parameters, workloads, machines and experiments",
   builder: (yargs) =>
     yargs
-      .positional("what", { choices: LISTS, describe: "Only this list" })
+      .positional("what", { choices: LISTS, describe: "Show only this list" })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 list", "everything by name")
-      .example("$0 list parts", "parts, and the parameters a matrix can set: { esx: { memory.page-sharing: { ... } } }")
-      .example("$0 list workloads --json", "for scripts"),
+      .example(
+        "$0 list parts",
+        "parts, and the parameters that a matrix can set: { esx: { memory.page-sharing: { ... } } }",
+      )
+      .example("$0 list workloads --json", "workloads as JSON"),
   handler: async ({ what, json }) => {
     const lists = what === undefined ? LISTS : [what];
     const found = await Promise.all(lists.map(async (list) => [list, await entriesOf(list)] as const));

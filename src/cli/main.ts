@@ -1,16 +1,10 @@
-/**
- * The command line. Exit codes: 0 done, 1 a finding (a gate failed, cells failed), 2 bad usage or bad input, 70 a bug of
- * vmmbench itself, 130 interrupted.
- */
+/** The command line: parse, run, and turn what goes wrong into a message and an exit code. */
 import { hideBin } from "yargs/helpers";
 import { InputError } from "../core/input-error.ts";
 import { packageVersion } from "../experiment/version.ts";
 import { commandLine, UsageError } from "./command-line.ts";
+import { EXIT } from "./exit-codes.ts";
 
-const BAD_INPUT = 2;
-const BUG = 70;
-
-/** Parse, run, and turn what goes wrong into a message and an exit code. */
 async function main(): Promise<void> {
   process.stdout.on("error", leaveQuietly);
   process.stderr.on("error", leaveQuietly);
@@ -24,18 +18,18 @@ async function main(): Promise<void> {
 function explain(error: unknown): number {
   if (error instanceof InputError) {
     for (const problem of error.problems) console.error(problem);
-    return BAD_INPUT;
+    return EXIT.badInput;
   }
   if (error instanceof UsageError || (error instanceof Error && error.name === "YError")) {
     console.error(`${error.message}; see vmmbench --help`);
-    return BAD_INPUT;
+    return EXIT.badInput;
   }
   const reason = error instanceof Error ? error : new Error(String(error));
   console.error(`vmmbench ${packageVersion()}: this is a bug of vmmbench, not of your input: ${reason.message}`);
   console.error(
     process.env.VMMBENCH_DEBUG === undefined ? "Set VMMBENCH_DEBUG=1 to see where it happened." : reason.stack,
   );
-  return BUG;
+  return EXIT.bug;
 }
 
 /** Whoever reads our output may have seen enough (`vmmbench list | head`). */

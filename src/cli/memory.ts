@@ -18,11 +18,11 @@ const sharingCommand: CommandModule<object, SharingArguments> = {
         type: "string",
         array: true,
         demandOption: true,
-        describe: "Fingerprint file of one VM each (8 bytes a 4 KiB page; gzip or plain)",
+        describe: "Fingerprint files, one for each VM (8 bytes for each page of 4 KiB; gzip or plain)",
       })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
-      .example("$0 memory sharing workloads/data/d12-idle-a.t3.fp.gz", "one VM: zero pages and duplicates inside it")
-      .example("$0 memory sharing workloads/data/*.fp.gz --json", "a set of VMs: also what they have in common"),
+      .example("$0 memory sharing workloads/data/d12-idle-a.t3.fp.gz", "zero pages and duplicates inside one VM")
+      .example("$0 memory sharing workloads/data/*.fp.gz --json", "also what several VMs have in common, as JSON"),
   handler: async ({ files, json }) => {
     const { readInputFile } = await import("../experiment/input-files.ts");
     const { parseFingerprints } = await import("../workload/readers/fingerprints.ts");

@@ -1,6 +1,6 @@
 /** `vmmbench operations`: what each basic operation of a guest costs on each VMM. */
 import type { CommandModule } from "yargs";
-import type { OperationTable } from "../experiment/measure-operations.ts";
+import type { OperationTable } from "../experiment/operation-table.ts";
 import { type ComparisonArguments, comparisonOptions, namesIn, vmmsIn } from "./comparison-options.ts";
 import { textTable } from "./text-table.ts";
 
@@ -11,26 +11,26 @@ interface OperationsArguments extends ComparisonArguments {
 
 export const operationsCommand: CommandModule<object, OperationsArguments> = {
   command: "operations",
-  describe: "What system calls, faults, forks, switches and single instructions cost on each VMM, event by event",
+  describe: "Show what system calls, faults, forks, switches and single instructions cost on each VMM",
   builder: (yargs) =>
     comparisonOptions(yargs)
       .option("only", {
         type: "string",
         array: true,
         nargs: 1,
-        describe: "Operations, separated by commas; default: all",
+        describe: "Operations, separated by commas [default: all]",
       })
-      .option("events", { type: "boolean", default: false, describe: "Print the events of each operation as well" })
+      .option("events", {
+        type: "boolean",
+        default: false,
+        describe: "Also print how often each event happens in an operation",
+      })
       .example("$0 operations --machine xeon-2.4-sosp03 --vmm native,xen-pv", "lmbench on bare metal and on Xen")
       .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event")
       .example("$0 operations --machine linux-6.1-icount --vmm xen-pv,kvm-shadow,kvm", "Linux 6.1, in instructions"),
   handler: async ({ machine, vmm, only, events, json }) => {
-    const { measureOperationTable } = await import("../experiment/measure-operations.ts");
-    const table = await measureOperationTable(
-      machine,
-      vmmsIn(vmm),
-      namesIn("--only", "fork-proc,exec-proc", only ?? []),
-    );
+    const { operationTable } = await import("../experiment/operation-table.ts");
+    const table = await operationTable(machine, vmmsIn(vmm), namesIn("--only", "fork-proc,exec-proc", only ?? []));
     for (const line of notMeasuredLines(table)) console.error(line);
     process.stdout.write(json ? asJson(table) : asText(table, vmmsIn(vmm), events));
   },

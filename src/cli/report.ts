@@ -14,11 +14,11 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
     yargs
       .positional("results", {
         type: "string",
-        describe: "Results folder (default: the newest of your own in results/)",
+        describe: "Results folder [default: your newest in results/]",
       })
       .option("out", {
         type: "string",
-        describe: "Folder of the report (default: reports/<name of the results folder>)",
+        describe: "Folder of the report [default: reports/<name of the results folder>]",
       })
       .example("$0 report", "your newest results")
       .example("$0 report results/reference --out /tmp/report", "these results, into that folder"),

@@ -1,5 +1,6 @@
 /** `vmmbench run`: simulate a matrix and store its results. */
 import type { CommandModule } from "yargs";
+import { counted } from "../core/counted.ts";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import { isSelected, parseFilter, requireKnownValues } from "./cell-filter.ts";
@@ -31,15 +32,16 @@ export const runCommand: CommandModule<object, RunArguments> = {
         type: "string",
         array: true,
         requiresArg: true,
-        describe: "Only cells with this value (repeat for more): vmm, workload, machine, block, seed, vms, overcommit",
+        describe:
+          "Only cells with this value, such as vmm=esx; also workload, machine, block, seed, vms, overcommit (repeatable)",
       })
       .example("$0 run", "the default matrix, with its report")
       .example("$0 run smoke --out /tmp/smoke --workers 2", "a matrix of a few seconds, into a folder of your choice")
       .example("$0 run experiments/overcommit.yaml --resume", "go on where an interrupted run stopped")
-      .example("$0 run --filter vmm=esx --filter workload=compute", "some cells of the default matrix")
+      .example("$0 run --filter vmm=esx --filter workload=compute", "only these cells of the default matrix")
       .example(
         '$0 run policies --filter "vmm=squeezed on Xen" --why',
-        "and why the policy did what it did, step by step",
+        "one strategy, with the reasons for each decision of its policy",
       ),
   handler: async (args) => {
     const wanted = parseFilter([args.filter ?? []].flat());
@@ -63,11 +65,11 @@ async function show(plan: Plan, summary: RunSummary, args: RunArguments): Promis
   const { matrix, serviceLevel } = plan.manifest;
   process.stdout.write(runSummaryText({ name: matrix.title, cells, serviceLevel }));
   const resumed = progress.resumed > 0 ? `, ${progress.resumed} of them from an earlier run` : "";
-  console.log(`${progress.total} cell${progress.total === 1 ? "" : "s"}${resumed}, ${seconds.toFixed(1)} s`);
+  console.log(`${counted(progress.total, "cell")}${resumed}, ${seconds.toFixed(1)} s`);
   console.log(`results: ${folder}`);
   process.stdout.write(decisionsListing(await decisionsOf(summary, args)));
   const index = await reportOf(summary, args);
   if (index !== undefined) console.log(`report:  ${index}`);
   const failed = cells.filter((cell) => cell.status === "failed").length;
-  if (failed > 0) console.error(`${failed} cell${failed === 1 ? "" : "s"} failed`);
+  if (failed > 0) console.error(`${counted(failed, "cell")} failed`);
 }

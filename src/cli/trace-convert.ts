@@ -9,12 +9,16 @@ interface ConvertArguments {
 
 export const convertCommand: CommandModule<object, ConvertArguments> = {
   command: "convert <file> <out>",
-  describe: "Write a trace in binary form, which every command takes in place of the text and reads faster",
+  describe: "Convert a trace to binary form, which every command reads faster than text",
   builder: (yargs) =>
     yargs
       .positional("file", { type: "string", demandOption: true, describe: "Reference trace (lackey text or binary)" })
-      .positional("out", { type: "string", demandOption: true, describe: "File to write; packed if it ends in .gz" })
-      .example("$0 trace convert workloads/data/sort.lackey.gz sort.trace", "parse once, and keep what came out"),
+      .positional("out", {
+        type: "string",
+        demandOption: true,
+        describe: "File to write; compressed if its name ends in .gz",
+      })
+      .example("$0 trace convert workloads/data/sort.lackey.gz sort.trace", "parse once, then use sort.trace"),
   handler: async ({ file, out }) => {
     const { convertTrace } = await import("../experiment/convert-trace.ts");
     const { references, bytes } = await convertTrace(file, out);

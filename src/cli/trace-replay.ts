@@ -22,7 +22,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         "$0 trace replay workloads/data/sort.lackey.gz --machine linux-6.1-icount --vmm native,kvm-shadow,xen-pv,kvm",
         "bare, shadow, direct and nested paging under a later kernel, in instructions",
       )
-      .example("$0 trace replay workloads/data/sort.lackey.gz --vmm native,esx --json", "two VMMs, for programs"),
+      .example("$0 trace replay workloads/data/sort.lackey.gz --vmm native,esx --json", "two VMMs, as JSON"),
   handler: async ({ file, machine, vmm, json }) => {
     const { replayOnVmms } = await import("../experiment/replay-trace.ts");
     const table = await replayOnVmms(file, machine, vmmsIn(vmm));

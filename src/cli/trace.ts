@@ -60,7 +60,7 @@ export const traceCommand: CommandModule = {
       .command(convertCommand)
       .command(replayCommand)
       .demandCommand(1, 1, "expected a subcommand: stats, convert or replay")
-      .example("$0 trace stats workloads/data/sort.lackey.gz", "what the trace touches, and its LRU misses"),
+      .example("$0 trace stats workloads/data/sort.lackey.gz", "what a trace touches, and its LRU misses"),
   handler: () => {},
 };
 

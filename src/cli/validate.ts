@@ -1,27 +1,27 @@
 /** `vmmbench validate`: published figures held against simulated ones. */
 import type { CommandModule } from "yargs";
+import { counted } from "../core/counted.ts";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { ValidationSet } from "../analysis/validation/validation-set.ts";
 import { namesIn } from "./comparison-options.ts";
+import { EXIT } from "./exit-codes.ts";
 
 interface ValidateArguments {
   source: string | string[] | undefined;
   json: boolean;
 }
 
-const FINDING = 1;
-
 export const validateCommand: CommandModule<object, ValidateArguments> = {
   command: "validate",
-  describe: "Hold simulated figures against published ones: errors, orders of systems, free parameters",
+  describe: "Compare simulated figures with published ones: errors, orders of systems, free parameters",
   builder: (yargs) =>
     yargs
       .option("source", {
         type: "string",
         array: true,
         nargs: 1,
-        describe: "Sources, separated by commas, such as xen03; default: all",
+        describe: "Sources, separated by commas, such as xen03 [default: all]",
       })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 validate", "every figure; misses are red")
@@ -36,7 +36,7 @@ export const validateCommand: CommandModule<object, ValidateArguments> = {
     process.stdout.write(
       json ? `${JSON.stringify(validation, undefined, 2)}\n` : validationText(validation, inColour()),
     );
-    if (validation.rows.some(({ simulated }) => simulated === null)) process.exitCode = FINDING;
+    if (validation.rows.some(({ simulated }) => simulated === null)) process.exitCode = EXIT.finding;
   },
 };
 
@@ -57,7 +57,7 @@ function progressOver(sets: readonly ValidationSet[]): (set: ValidationSet) => v
     if (said.has(source)) return;
     said.add(source);
     const figures = sets.reduce((sum, { source: of, rows }) => sum + (of === source ? rows.length : 0), 0);
-    console.error(`${name}: ${figures} ${figures === 1 ? "figure" : "figures"} of ${source}`);
+    console.error(`${name}: ${counted(figures, "figure")} of ${source}`);
   };
 }
 

@@ -175,10 +175,5 @@ export function quantityPattern(kind: QuantityKind): string {
   return `^[0-9]+(\\.[0-9]+)? ?(${Object.keys(kind.units).join("|")})$`;
 }
 
+/** Bytes. */
 export const parseSize = (written: unknown): number => parseQuantity(SIZE, written);
-export const parsePercent = (written: unknown): number => parseQuantity(PERCENT, written);
-export const parseDuration = (written: unknown): number => parseQuantity(DURATION, written);
-export const parseRate = (written: unknown): number => parseQuantity(RATE, written);
-export const parseCycles = (written: unknown): number => parseQuantity(CYCLES, written);
-export const parseFrequency = (written: unknown): number => parseQuantity(FREQUENCY, written);
-export const parseBandwidth = (written: unknown): number => parseQuantity(BANDWIDTH, written);

@@ -5,9 +5,10 @@
  * so that a resumed run gives the same bytes as an uninterrupted one.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CellResult } from "../sim/cell.ts";
+import { writeDurably } from "./output-files.ts";
 
 const HEAD = '{"sha256":"';
 const MIDDLE = '","cell":';
@@ -39,19 +40,6 @@ export async function readCell(resultsDir: string, key: string): Promise<string 
   const start = HEAD.length + DIGEST_LENGTH + MIDDLE.length;
   const json = text.slice(start, -TAIL.length);
   return text === HEAD + sha256(json) + MIDDLE + json + TAIL && json.includes(`"key":"${key}"`) ? json : undefined;
-}
-
-/** Write a file under a temporary name in the same folder, sync it to disk and rename it. */
-export async function writeDurably(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, "w");
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
 
 function sha256(text: string): string {

@@ -3,7 +3,8 @@ import { digest } from "../core/digest.ts";
 import { type CellSpec, workloadOf } from "../sim/cell.ts";
 import { SLOTS, type Vmm } from "../vmm/contract.ts";
 import { partsIn } from "../vmm/compose.ts";
-import type { Axis, Exclusion, Matrix, MatrixBlock } from "./matrix.ts";
+import type { Axis, Exclusion } from "./documents/matrix-schema.ts";
+import type { Matrix, MatrixBlock } from "./matrix.ts";
 import { settingsOfMix } from "./workload-mix.ts";
 
 /** Format of a cell's result; part of every key, so that results of another format are never taken for current ones. */

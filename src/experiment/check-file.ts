@@ -1,5 +1,6 @@
 /** Checking one file of any kind that the program reads. */
 import { statSync } from "node:fs";
+import { counted } from "../core/counted.ts";
 import { InputError } from "../core/input-error.ts";
 import { parseFingerprints } from "../workload/readers/fingerprints.ts";
 import { parseTouchedPages } from "../workload/readers/touched-pages.ts";
@@ -18,15 +19,15 @@ import { readResults } from "./store.ts";
 export async function checkFile(file: string): Promise<string> {
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
     const { cells } = await readResults(file);
-    return `results of ${countOf(cells.length, "cell")}`;
+    return `results of ${counted(cells.length, "cell")}`;
   }
   const stored = readInputFile(file);
   const { bytes } = stored;
-  if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${countOf(parseFingerprints(bytes, file).length, "page")}`;
+  if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${counted(parseFingerprints(bytes, file).length, "page")}`;
   if (/\.touch(\.gz)?$/.test(file))
-    return `touched pages of ${countOf(parseTouchedPages(bytes, file).length, "window")}`;
+    return `touched pages of ${counted(parseTouchedPages(bytes, file).length, "window")}`;
   if (isBinaryTrace(bytes) || /\.lackey(\.gz)?$/.test(file)) {
-    return `reference trace of ${countOf(referenceCount(readTrace(bytes, file)), "reference")}`;
+    return `reference trace of ${counted(referenceCount(readTrace(bytes, file)), "reference")}`;
   }
   if (/\.ya?ml$/.test(file)) return checkDescription(file, inputText(stored));
   throw new InputError(
@@ -39,7 +40,7 @@ async function checkDescription(file: string, text: string): Promise<string> {
     case "matrix":
       return checkMatrix(file);
     case "machine":
-      return `machine with ${countOf(loadMachine(file).numbers.length, "figure")}`;
+      return `machine with ${counted(loadMachine(file).numbers.length, "figure")}`;
     case "workload":
       return `workload "${loadWorkload(file).workload.title}"`;
     default:
@@ -59,11 +60,6 @@ async function checkMatrix(file: string): Promise<string> {
     const cells = all === 1 ? "its only cell" : `every one of its ${all} cells`;
     throw new InputError(`${file}: ${cells} would be skipped: ${reasons.join("; ")}`);
   }
-  const title = `matrix of ${countOf(all, "cell")}`;
+  const title = `matrix of ${counted(all, "cell")}`;
   return without === 0 ? title : `${title}, ${without} of which would be skipped: ${reasons.join("; ")}`;
-}
-
-/** "1 cell", "3 cells". */
-function countOf(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

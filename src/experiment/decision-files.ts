@@ -9,10 +9,9 @@ import { InputError } from "../core/input-error.ts";
 import type { CellResult } from "../sim/cell.ts";
 import type { TimedDecision } from "../sim/decision-log.ts";
 import { TIMELINE_COLUMNS, type TimelineRow } from "../sim/vm-timeline.ts";
-import { writeDurably } from "./cell-file.ts";
-import { makeFolder } from "./output-files.ts";
+import { makeFolder, writeDurably } from "./output-files.ts";
 
-export const WHY_FOLDER = "why";
+const WHY_FOLDER = "why";
 const KEY_DIGITS = 8;
 
 /** What a cell's watch has seen, as it comes from a worker. */

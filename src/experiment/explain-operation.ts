@@ -3,7 +3,8 @@ import { requireKernelPaths } from "../guest/kernel-paths.ts";
 import { type Explanation, explain } from "../sim/explain/explanation.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
-import { chosenBenchmarks, loadVmms } from "./measure-operations.ts";
+import { loadVmms } from "./load-vmm.ts";
+import { chosenBenchmarks } from "./operation-table.ts";
 
 /**
  * Explain one operation. Throws an {@link InputError} for an operation, machine or VMM that doesn't exist, and where the

@@ -1,8 +1,8 @@
 /** VMMs and parts by name, from the package, or from a module outside it, by path or package name. */
-import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { digest } from "../core/digest.ts";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
@@ -35,6 +35,22 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   const { vmm: base, modules } = await baseVmm(choice.base, folder);
   const { vmm, problems } = composeVmm(base, withNames(choice.set, names), [...outside, ...PARTS]);
   return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
+}
+
+/** VMMs by name or by path. Throws an {@link InputError} with every name that there is not. */
+export async function loadVmms(names: readonly string[]): Promise<readonly Vmm[]> {
+  const problems: string[] = [];
+  const vmms: Vmm[] = [];
+  for (const name of names) {
+    try {
+      vmms.push((await loadVmm({ base: name, set: {}, label: name }, process.cwd())).vmm);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new InputError(problems);
+  return vmms;
 }
 
 /** Throws an {@link InputError} when a module, by path or package name, is none that exports an allocation policy. */
@@ -121,12 +137,7 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
-    return {
-      exports,
-      sha256: createHash("sha256")
-        .update(readFileSync(fileURLToPath(url)))
-        .digest("hex"),
-    };
+    return { exports, sha256: digest(readFileSync(fileURLToPath(url))) };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");

@@ -9,12 +9,8 @@ import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark } from "../sim/microbenchmarks/microbenchmark.ts";
 import { native } from "../vmm/native.ts";
 import { type NativeFigure, nativeCycles } from "./documents/machine-costs.ts";
-import {
-  COST_SECTIONS,
-  type CostSectionName,
-  type MachineDescription,
-  toMachineProfile,
-} from "./documents/machine-document.ts";
+import { type MachineDescription, toMachineProfile } from "./documents/machine-document.ts";
+import { COST_SECTIONS, type CostSectionName } from "./documents/machine-schema.ts";
 
 /** Any cost in cycles that shows how often an operation is charged it. */
 const PROBE = 1000;

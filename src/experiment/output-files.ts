@@ -1,5 +1,5 @@
 /** Writing files, and making the folders that results, reports or charts go into. */
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { InputError } from "../core/input-error.ts";
 
@@ -43,6 +43,19 @@ export async function writeOutput(file: string, content: string | Uint8Array): P
   } catch (error) {
     throw notWritten(file, error, REASONS_OF_FILES);
   }
+}
+
+/** Write a file under a temporary name in the same folder, sync it to disk and rename it. */
+export async function writeDurably(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = await open(temporary, "w");
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
 }
 
 function notWritten(path: string, error: unknown, reasons: Readonly<Record<string, string>>): unknown {

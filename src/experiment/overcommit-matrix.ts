@@ -1,10 +1,11 @@
 /** The overcommit comparison is a matrix with one block; what the user asks for replaces values of its axes. */
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { isPath } from "./catalogue.ts";
-import { type Exclusion, type MatrixBlock, readMatrix, type ServiceLevel } from "./matrix.ts";
+import type { Exclusion } from "./documents/matrix-schema.ts";
+import { type MatrixBlock, readMatrix, type ServiceLevel } from "./matrix.ts";
 import type { WorkloadMix } from "./workload-mix.ts";
 
 /** What takes the place of an axis; absent: as the matrix has it. */
@@ -43,59 +44,76 @@ export interface FurtherRatio {
  * or when no policy has one of the names.
  */
 export function overcommitMatrix(text: string, file: string, question: OvercommitQuestion): string {
-  const { matrix } = readMatrix(text, file);
-  const [block, ...others] = matrix.blocks;
-  if (others.length > 0 || block.overcommit === undefined) {
-    throw new InputError(`${file}: expected a matrix of one block that varies overcommit`);
-  }
-  const { workloads, mix, machines, ratios, vms, seeds, strategies, policies, serviceLevel, further = [] } = question;
-  if (new Set(ratios ?? block.overcommit).size < 2) {
-    throw new InputError(
-      `${ratios === undefined ? file : "--ratios"}: expected two ratios or more, the lowest (0.9, say) with room for all VMs: the others are compared with it`,
-    );
-  }
+  const block = onlyBlock(text, file);
+  const { workloads, machines, ratios, vms, seeds, serviceLevel } = question;
+  requireTwoRatios(ratios ?? block.overcommit ?? [], ratios === undefined ? file : "--ratios");
   const document = parseDocument(text);
-  document.deleteIn(["blocks", 0, "host-memory"]);
-  const replace = (axis: string, values: readonly unknown[] | undefined): void => {
-    if (values !== undefined) document.setIn(["blocks", 0, axis], document.createNode(values, { flow: true }));
-  };
-  replace("workloads", workloads);
-  replace("machines", machines);
-  replace("overcommit", ratios);
-  replace("vms", vms);
-  replace("seeds", seeds);
-  if (mix !== undefined) {
-    if (block.settings !== undefined) {
-      throw new InputError(`${file}: has settings for single VMs already; expected a matrix without them for a mix`);
-    }
-    replace("vms", [mix.reduce((sum, part) => sum + part.vms, 0)]);
-    if (mix.length === 1) replace("workloads", [mix[0].workload]);
-    else {
-      document.deleteIn(["blocks", 0, "workloads"]);
-      document.setIn(["blocks", 0, "mix"], document.createNode(mixDocument(mix), { flow: true }));
-    }
-  }
-  if (strategies !== undefined) {
-    const labels = block.vmms.map((vmm) => vmm.label);
-    for (const strategy of strategies) {
-      if (!labels.includes(strategy))
-        throw new InputError(`${file}: no strategy "${strategy}"; ${suggestion(strategy, labels)}`);
-    }
-    for (let i = labels.length - 1; i >= 0; i--) {
-      if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
-    }
-  }
-  for (const name of new Set(policies?.names)) {
-    requirePolicy(name);
-    const strategy = { [policies?.vmm ?? ""]: { allocation: name }, as: labelOf(name) };
-    document.addIn(["blocks", 0, "vmms"], document.createNode(strategy));
-  }
+  document.deleteIn([...BLOCK, "host-memory"]);
+  replaceAxis(document, "workloads", workloads);
+  replaceAxis(document, "machines", machines);
+  replaceAxis(document, "overcommit", ratios);
+  replaceAxis(document, "vms", vms);
+  replaceAxis(document, "seeds", seeds);
+  if (question.mix !== undefined) setMix(document, file, block, question.mix);
+  if (question.strategies !== undefined) keepStrategies(document, file, block, question.strategies);
+  if (question.policies !== undefined) addPolicies(document, question.policies);
   if (serviceLevel !== undefined) {
     const { metric, bound } = serviceLevel;
     document.set("service-level", document.createNode({ [metric]: bound }, { flow: true }));
   }
   for (const one of question.varied ?? []) document.addIn(["blocks"], document.createNode(blockDocument(one)));
-  return withFurtherRatios(document.toString(), file, further);
+  return withFurtherRatios(document.toString(), file, question.further ?? []);
+}
+
+/** Where the block in question is in the document. */
+const BLOCK = ["blocks", 0] as const;
+
+function onlyBlock(text: string, file: string): MatrixBlock {
+  const [block, ...others] = readMatrix(text, file).matrix.blocks;
+  if (others.length === 0 && block.overcommit !== undefined) return block;
+  throw new InputError(`${file}: expected a matrix of one block that varies overcommit`);
+}
+
+/** `where`: what gives the ratios. */
+function requireTwoRatios(ratios: readonly number[], where: string): void {
+  if (new Set(ratios).size >= 2) return;
+  throw new InputError(
+    `${where}: expected two ratios or more, the lowest (0.9, say) with room for all VMs: the others are compared with it`,
+  );
+}
+
+function replaceAxis(document: Document, axis: string, values: readonly unknown[] | undefined): void {
+  if (values !== undefined) document.setIn([...BLOCK, axis], document.createNode(values, { flow: true }));
+}
+
+function setMix(document: Document, file: string, { settings }: MatrixBlock, mix: WorkloadMix): void {
+  if (settings !== undefined) {
+    throw new InputError(`${file}: has settings for single VMs already; expected a matrix without them for a mix`);
+  }
+  replaceAxis(document, "vms", [mix.reduce((sum, part) => sum + part.vms, 0)]);
+  if (mix.length === 1) return replaceAxis(document, "workloads", [mix[0].workload]);
+  document.deleteIn([...BLOCK, "workloads"]);
+  document.setIn([...BLOCK, "mix"], document.createNode(mixDocument(mix), { flow: true }));
+}
+
+function keepStrategies(document: Document, file: string, { vmms }: MatrixBlock, wanted: readonly string[]): void {
+  const labels = vmms.map((vmm) => vmm.label);
+  for (const strategy of wanted) {
+    if (labels.includes(strategy)) continue;
+    throw new InputError(`${file}: no strategy "${strategy}"; ${suggestion(strategy, labels)}`);
+  }
+  // From the end, so that the places of those before stay as they are.
+  for (let i = labels.length - 1; i >= 0; i--) {
+    if (!wanted.includes(labels[i])) document.deleteIn([...BLOCK, "vmms", i]);
+  }
+}
+
+function addPolicies(document: Document, { vmm, names }: NonNullable<OvercommitQuestion["policies"]>): void {
+  for (const name of new Set(names)) {
+    requirePolicy(name);
+    const strategy = { [vmm]: { allocation: name }, as: labelOf(name) };
+    document.addIn([...BLOCK, "vmms"], document.createNode(strategy));
+  }
 }
 
 /** A block as a matrix file has it. */

@@ -20,6 +20,7 @@ export function partsSource(modules: readonly FolderModule[]): string {
     contract: "./contract.ts",
     doc: "Every part of the package.",
     member: ".definition",
+    reexports: true,
   });
 }
 
@@ -28,7 +29,14 @@ export function vmmsSource(modules: readonly FolderModule[]): string {
   const vmms = select(modules, isVmm);
   return source(
     [...vmms].sort((a, b) => Number(b.name === "native") - Number(a.name === "native")),
-    { name: "VMMS", type: "Vmm", contract: "./contract.ts", doc: "Every VMM of the package.", member: "" },
+    {
+      name: "VMMS",
+      type: "Vmm",
+      contract: "./contract.ts",
+      doc: "Every VMM of the package.",
+      member: "",
+      reexports: true,
+    },
   );
 }
 
@@ -40,6 +48,7 @@ export function validationSetsSource(modules: readonly FolderModule[]): string {
     contract: "./validation-set.ts",
     doc: "Every set of published figures.",
     member: "",
+    reexports: false,
   });
 }
 
@@ -62,10 +71,13 @@ interface List {
   /** Where the type is from. */
   readonly contract: string;
   readonly doc: string;
+  /** What of an export is listed: a property, or all of it. */
   readonly member: string;
+  /** Modules outside the package import the entries by name, too. */
+  readonly reexports: boolean;
 }
 
-function source(entries: readonly Entry[], { name, type, contract, doc, member }: List): string {
+function source(entries: readonly Entry[], { name, type, contract, doc, member, reexports }: List): string {
   const files = [...new Set(entries.map((entry) => entry.file))];
   const imports = files.map((file) => {
     const names = entries
@@ -82,7 +94,7 @@ function source(entries: readonly Entry[], { name, type, contract, doc, member }
   return [
     "// Generated from the folder by `npm run registries`; a test checks that it is current.\n",
     ...[...imports, typeImport].sort(byModule),
-    `\n${enclosed("export { ", locals, " };")}\n`,
+    ...(reexports ? [`\n${enclosed("export { ", locals, " };")}\n`] : []),
     `\n/** ${doc} */\n${enclosed(`export const ${name}: readonly ${type}[] = [`, members, "];")}\n`,
   ].join("");
 }

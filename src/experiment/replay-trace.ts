@@ -6,7 +6,7 @@ import { readTrace } from "../workload/readers/trace.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
 import { readInputFile } from "./input-files.ts";
-import { loadVmms } from "./measure-operations.ts";
+import { loadVmms } from "./load-vmm.ts";
 
 export interface ReplayTable {
   readonly trace: string;

@@ -1,5 +1,5 @@
 /** Cells of a plan that a run would skip, told before anything is simulated. */
-import { reasonToSkip } from "../sim/simulate.ts";
+import { reasonToSkip } from "../sim/reason-to-skip.ts";
 import { loadMachine } from "./documents/load.ts";
 import { loadVmm } from "./load-vmm.ts";
 import type { Plan } from "./plan.ts";

@@ -9,8 +9,8 @@ import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { readTimeline } from "./decision-files.ts";
-import { readCell, writeCell, writeDurably } from "./cell-file.ts";
-import { makeFolder } from "./output-files.ts";
+import { readCell, writeCell } from "./cell-file.ts";
+import { makeFolder, writeDurably } from "./output-files.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 import { cellsCsv, parseSeries, seriesCsv } from "./tables.ts";
 
@@ -44,7 +44,7 @@ export class ResultsStore {
     }
     if (!resume) {
       throw new InputError(
-        `${folder}: the folder is not empty; go on with the run in it with --resume, or give another folder with --out`,
+        `${folder}: the folder is not empty; continue the run in it with --resume, or give another folder with --out`,
       );
     }
     const present = await readManifest(folder);

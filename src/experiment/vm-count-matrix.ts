@@ -5,7 +5,8 @@ import { InputError } from "../core/input-error.ts";
 import { KIB_PER_PAGE } from "../machine/page.ts";
 import { locate } from "./catalogue.ts";
 import { loadWorkload } from "./documents/load.ts";
-import { type Exclusion, readMatrix } from "./matrix.ts";
+import type { Exclusion } from "./documents/matrix-schema.ts";
+import { readMatrix } from "./matrix.ts";
 import { type OvercommitQuestion, overcommitMatrix } from "./overcommit-matrix.ts";
 import { vmsOfMix } from "./workload-mix.ts";
 

@@ -58,7 +58,7 @@ export async function writeReport(resultsFolder: string, reportFolder: string): 
 }
 
 /** The sections of a report, in reading order. */
-export function reportDocument(run: Run, validation: Validation): Document {
+function reportDocument(run: Run, validation: Validation): Document {
   return {
     title: `Comparison of virtual machine monitors: ${run.manifest.matrix.title || run.manifest.matrix.name}`,
     sections: [

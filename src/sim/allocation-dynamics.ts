@@ -7,7 +7,7 @@ import { Reversals } from "./reversals.ts";
  * Of configured memory: swings that count as such, and how near its target a VM has reached it. The usual settling band of
  * control engineering (2 or 5 %: Ogata, Modern Control Engineering, section 5-3); the larger, since a balloon's step may be 5 %.
  */
-export const BAND = 0.05;
+const BAND = 0.05;
 
 interface Course {
   readonly reversals: Reversals;

@@ -2,7 +2,7 @@
 import type { DecisionObserver, MemoryDecision } from "../vmm/memory-decision.ts";
 
 /** Some 10 MB as text. */
-export const MOST_DECISIONS = 30_000;
+const MOST_DECISIONS = 30_000;
 
 export interface TimedDecision extends MemoryDecision {
   /** Simulated time; below 0: before the guests begin to work. */

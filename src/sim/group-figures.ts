@@ -4,7 +4,7 @@ import type { CellOutcome } from "./cell.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 
 /** `group`: number of the group in the settings of the cell; -1: the VMs of which they say nothing. `vms`: those that started. */
-export const GROUP_COLUMNS = [
+const GROUP_COLUMNS = [
   "group",
   "vms",
   "requests_done",

@@ -1,8 +1,7 @@
 /** One cell, simulated: the number of guests decides the resolution. */
 import { digest } from "../core/digest.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import { partsIn } from "../vmm/compose.ts";
-import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
+import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { type CellOutcome, type CellSpec, pagesForVms } from "./cell.ts";
 import { runHost } from "./host.ts";
@@ -10,45 +9,8 @@ import type { HostWatch } from "./host-watch.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { runMonitor } from "./monitor.ts";
 
-type Density = Pick<CellSpec, "vms" | "overcommit" | "hostPages" | "settings">;
-
-/** Why this VMM cannot be simulated like this on this machine, or undefined if it can. */
-export function reasonToSkip(vmm: Vmm, profile: MachineProfile, { vms, settings }: Density): string | undefined {
-  if (vmm.maxGuests !== undefined && (vms ?? 1) > vmm.maxGuests) {
-    return `${vmm.name} runs at most ${vmm.maxGuests} guest${vmm.maxGuests === 1 ? "" : "s"}, not ${vms}`;
-  }
-  const { name, honoursMemorySettings, alone } = vmm.allocation.definition;
-  if (alone === true && vmm.memory.length > 0) {
-    return `${vmm.name} allocates memory by ${name}, which works alone; expected memory: off with it`;
-  }
-  if (honoursMemorySettings !== true && settings?.some(({ memory }) => memory !== undefined)) {
-    return `${vmm.name} allocates memory by ${name}, which knows no settings of single VMs`;
-  }
-  const sharesDisks = vmm.disk.definition.queueOf?.(vmm.disk.parameters).sharing !== undefined;
-  if (!sharesDisks && settings?.some(({ diskShares }) => diskShares !== undefined)) {
-    return `${vmm.name} has the disk driver ${vmm.disk.definition.name}, which knows no disk shares`;
-  }
-  const mechanisms = vmm.memory.map(({ definition }) => definition);
-  const has = (wanted: string): boolean => mechanisms.some((one) => one.name === wanted || one.role === wanted);
-  const { seesWith } = vmm.allocation.definition;
-  if (seesWith !== undefined && !has(seesWith)) {
-    return `${vmm.name} allocates memory by ${name}, which goes by what only ${seesWith} shows; expected a VMM with it`;
-  }
-  const parts = [vmm.allocation.definition, ...mechanisms];
-  const idle = parts.find(({ onlyWith }) => onlyWith !== undefined && !has(onlyWith));
-  if (idle !== undefined) return `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
-  if (settings?.some(({ startUs }) => startUs !== undefined) === true && vmm.startCost !== undefined) {
-    if (profile.costs[vmm.startCost] === undefined) return `machine ${profile.name} gives no cost of ${vmm.startCost}`;
-  }
-  const { name: scheduler, ofKernel } = vmm.scheduler.definition;
-  if (vms !== undefined && ofKernel !== undefined && ofKernel !== profile.kernel) {
-    return `${vmm.name} has ${scheduler}, the scheduler of ${ofKernel}, and machine ${profile.name} has ${profile.kernel}`;
-  }
-  const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
-  const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
-  const missing = [...new Set(needs)].filter((name) => profile.costs[name] === undefined);
-  return missing.length === 0 ? undefined : `machine ${profile.name} gives no cost of ${missing.join(", ")}`;
-}
+/** How many guests share a host of what size, and what is particular about some of them. */
+export type Density = Pick<CellSpec, "vms" | "overcommit" | "hostPages" | "settings">;
 
 /**
  * Run the guests on the VMM: one alone with every trap (no `vms`), or many on a host with every page. `measure` may hold

@@ -14,7 +14,7 @@ export const VM_COLUMNS = [
 ] as const;
 
 /** One more where a VM says when a response is good. */
-export const GOOD_COLUMN = "requests_good";
+const GOOD_COLUMN = "requests_good";
 
 /** VMs that have different work or settings have figures of their own. */
 export function vmsDiffer(workloads: readonly CompiledWorkload[]): boolean {

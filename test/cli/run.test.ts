@@ -119,7 +119,7 @@ describe("vmmbench run", () => {
 
     const refused = await vmmbench(run("killed"));
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toMatch(/^\S+: the folder is not empty; go on with the run in it with --resume[^\n]*\n$/);
+    expect(refused.stderr).toMatch(/^\S+: the folder is not empty; continue the run in it with --resume[^\n]*\n$/);
 
     const resumed = await vmmbench(run("killed", "--workers", "2", "--resume"));
     expect(resumed.code).toBe(0);
@@ -136,7 +136,7 @@ describe("vmmbench run", () => {
     expect(stderr).toContain(
       `interrupted: ${stored("stopped").length} of ${CELLS} cells are stored in ${at("stopped")}`,
     );
-    expect(stderr).toContain(`go on with: vmmbench run ${at("matrix.yaml")} --out ${at("stopped")} --resume`);
+    expect(stderr).toContain(`continue with: vmmbench run ${at("matrix.yaml")} --out ${at("stopped")} --resume`);
     expect((await vmmbench(run("stopped", "--resume"))).code).toBe(0);
     expect(sha256("stopped/cells.ndjson")).toBe(sha256("one/cells.ndjson"));
   });

@@ -92,7 +92,9 @@ describe("--why", () => {
       "--out",
       out,
     ]);
-    expect(stderr).toContain("--why logs what is decided about the memory of hosts; expected cells with vms");
+    expect(stderr).toContain(
+      "--why logs decisions about the memory of hosts, and this run has no host; expected a block with vms",
+    );
     expect(code).toBe(2);
     expect(existsSync(out)).toBe(false);
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
-import { chosenBenchmarks } from "../../src/experiment/measure-operations.ts";
+import { chosenBenchmarks } from "../../src/experiment/operation-table.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import { native } from "../../src/vmm/native.ts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
-import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { linux } from "../../src/vmm/linux.ts";
 import { native } from "../../src/vmm/native.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";

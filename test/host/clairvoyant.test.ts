@@ -5,7 +5,7 @@ import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { measureOperations } from "../../src/sim/operations.ts";
 import { MachineFrames } from "../../src/machine/frames.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
-import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { clairvoyant } from "../../src/vmm/allocation/clairvoyant.ts";
 import { FurthestUse } from "../../src/vmm/allocation/furthest-use.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";

@@ -22,7 +22,7 @@ import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
-import { addGuest, buildHost, profile, SHAPE } from "./fixtures.ts";
+import { addGuest, buildHost, profile, SCRIPTED, SHAPE } from "./fixtures.ts";
 
 const GUEST: GuestShape = {
   memoryPages: 2048,
@@ -197,16 +197,9 @@ describe("the log of a policy", () => {
   const asked: string[] = [];
   const scripted = (targets: readonly number[]) =>
     definePolicy<Record<string, never>, number>({
+      ...SCRIPTED,
       name: "scripted",
-      summary: "",
-      side: "host",
-      source: "",
-      grade: "A",
-      cadenceUs: 1e6,
-      balloons: true,
       signals: ["host.free", "guest.unused"],
-      parameters: {},
-      start: () => 0,
       decide: (_, __, call) => ({
         state: call + 1,
         actions: call < targets.length ? [{ kind: "target", vm: "vm0", kib: 4 * targets[call], rule: "as told" }] : [],

@@ -12,6 +12,7 @@ import type { KernelName, MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { HostMemory } from "../../src/vmm/host-memory.ts";
 import { type HostParts, hostParts } from "../../src/vmm/host-parts.ts";
+import type { Policy } from "../../src/vmm/memory/policies/policy-contract.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 
@@ -41,6 +42,19 @@ export const SMALL_GUEST: GuestShape = {
   swapPages: 100,
   threads: 1,
 };
+
+/** A policy of which only the name and the decisions matter: it is called once a second, and may count its calls. */
+export const SCRIPTED = {
+  summary: "",
+  side: "host",
+  source: "",
+  grade: "A",
+  cadenceUs: 1e6,
+  balloons: true,
+  signals: [],
+  parameters: {},
+  start: () => 0,
+} as const satisfies Omit<Policy<Record<string, never>, number>, "name" | "decide">;
 
 /** The memory side of a host: the parts of a VMM, put together as the simulation does it, without CPUs and devices. */
 export interface TestHost extends HostParts {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { runHost } from "../../src/sim/host.ts";
-import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { kvm } from "../../src/vmm/kvm.ts";

@@ -4,6 +4,7 @@ import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import type { Action, Observations } from "../../src/vmm/memory/policies/policy-contract.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { buildMs, cost, guest, MS, PAGES, run, xenWith } from "./late-guests.ts";
+import { SCRIPTED } from "./fixtures.ts";
 
 const all = (pages: number, count: number): number[] => Array<number>(count).fill(pages);
 const evictAt5s = (ms: number): readonly Action[] => (ms === 5000 ? [{ kind: "evict", vm: "vm1", rule: "test" }] : []);
@@ -19,16 +20,9 @@ describe("the balloon driver of a VM that starts late", () => {
   function seen(driver: NonNullable<GuestShape["driver"]>): readonly Seen[] {
     const log: Seen[] = [];
     const halving = definePolicy<Record<string, never>, number>({
+      ...SCRIPTED,
       name: "halving",
-      summary: "",
-      side: "host",
-      source: "",
-      grade: "A",
-      cadenceUs: 1e6,
-      balloons: true,
       signals: ["vm.driver"],
-      parameters: {},
-      start: () => 0,
       decide: (_, { vms }, state, nowUs) => {
         const late = vms.find(({ name }) => name === "vm1");
         if (late === undefined || nowUs < 0) return { actions: [], state };

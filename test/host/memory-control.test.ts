@@ -11,7 +11,7 @@ import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
-import { addGuest, buildHost, SHAPE } from "./fixtures.ts";
+import { addGuest, buildHost, SCRIPTED, SHAPE } from "./fixtures.ts";
 
 const reversals = (values: readonly number[], band: number): number => {
   const counter = new Reversals(band);
@@ -63,16 +63,8 @@ describe("changes of direction", () => {
 /** One VM of 96 pages whose size is set to these at the beginning of each second. */
 function follow(sizes: readonly number[], pagesPerSecond: number): Record<string, number> {
   const part = definePolicy<Parameters, number>({
+    ...SCRIPTED,
     name: "scripted",
-    summary: "",
-    side: "host",
-    source: "",
-    grade: "A",
-    cadenceUs: 1e6,
-    balloons: true,
-    signals: [],
-    parameters: {},
-    start: () => 0,
     decide: (_, __, call) => ({
       state: call + 1,
       actions: [{ kind: "target", vm: "vm0", kib: 4 * sizes[call], rule: "as told" }],

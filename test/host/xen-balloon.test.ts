@@ -9,7 +9,7 @@ import type { VmMemory } from "../../src/vmm/vm-memory.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { buildHost, profile, type TestHost } from "./fixtures.ts";
+import { buildHost, profile, SCRIPTED, type TestHost } from "./fixtures.ts";
 
 const PAGES = 4000;
 const cost = (name: string): number => primitiveCost(profile, name);
@@ -118,16 +118,8 @@ describe("the balloon driver of Xen in a running guest", () => {
 
   /** A policy that lowers the guest's size once the simulation runs. */
   const once = definePolicy<Record<string, never>, number>({
+    ...SCRIPTED,
     name: "once",
-    summary: "",
-    side: "host",
-    source: "",
-    grade: "A",
-    cadenceUs: 1e6,
-    balloons: true,
-    signals: [],
-    parameters: {},
-    start: () => 0,
     decide: (_, __, state, nowUs) =>
       nowUs < 1e6
         ? { actions: [], state }

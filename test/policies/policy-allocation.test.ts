@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
-import { reasonToSkip } from "../../src/sim/simulate.ts";
+import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { PARTS } from "../../src/vmm/parts.ts";

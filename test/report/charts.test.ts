@@ -1,11 +1,12 @@
 import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { chartIds, logarithmicTicks, panelOf, wrap } from "../../src/report/charts/chart.ts";
+import { chartIds, logarithmicTicks, panelOf } from "../../src/report/charts/chart.ts";
 import { CHART_KINDS } from "../../src/report/charts/kinds.ts";
 import { CHART_NAMES } from "../../src/cli/chart.ts";
 import { vmmStyles } from "../../src/report/colours.ts";
 import { compileStrictly, renderChart, renderPng, renderSvg } from "../../src/report/render-chart.ts";
 import { textWidth } from "../../src/report/text-width.ts";
+import { wrapText } from "../../src/report/wrap-text.ts";
 import { cell, fixture, isolationFixture, overcommitFixture, variedFixture, vmCountFixture } from "./fixture.ts";
 
 /** With hosts of given memory, hosts on which single VMs misbehave, and inputs that were varied. */
@@ -184,8 +185,8 @@ describe("layout", () => {
   });
 
   it("wraps between words and keeps them all", () => {
-    expect(wrap("one two three four", 9)).toEqual(["one two", "three", "four"]);
-    expect(wrap("incomprehensibilities", 5)).toEqual(["incomprehensibilities"]);
+    expect(wrapText("one two three four", 9)).toEqual(["one two", "three", "four"]);
+    expect(wrapText("incomprehensibilities", 5)).toEqual(["incomprehensibilities"]);
   });
 
   it("puts ticks at round numbers inside the range", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SimulatedBench } from "../../src/analysis/validation/simulated-bench.ts";
 import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
-import { measureOperationTable } from "../../src/experiment/measure-operations.ts";
+import { operationTable } from "../../src/experiment/operation-table.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 
 const XEON = "xeon-2.4-sosp03";
@@ -12,7 +12,7 @@ describe("the bench of a validation", () => {
   it("measures an operation once, as the command line does", async () => {
     const measured = bench.operation(XEON, "xen-pv", "page-fault");
     expect(bench.operation(XEON, "xen-pv", "page-fault")).toBe(measured);
-    const { operations } = await measureOperationTable(XEON, ["xen-pv"], ["page-fault"]);
+    const { operations } = await operationTable(XEON, ["xen-pv"], ["page-fault"]);
     expect(measured).toEqual(operations["page-fault"]["xen-pv"]);
   });
 

@@ -31,41 +31,6 @@ import { vswapper14 } from "./vswapper14.ts";
 import { WALTERS08 } from "./walters08.ts";
 import { xlh13 } from "./xlh13.ts";
 
-export {
-  agesen10,
-  asplos06,
-  balloonMeasured,
-  de08,
-  esx02Allocation,
-  esx02Balloon,
-  esx02Sharing,
-  ATC12,
-  SPLITX11,
-  hypercallbacks17,
-  iso07,
-  ksmRuns,
-  ksmStages,
-  MENON05,
-  MENON06,
-  nested,
-  satori09,
-  sosp03Applications,
-  sosp03Derived,
-  sosp03Isolation,
-  sosp03Memory,
-  SOSP03_NETWORK,
-  sosp03Processes,
-  sosp03Scaling,
-  sosp03Switches,
-  sosp03WebServers,
-  SUGERMAN01,
-  touchedPages,
-  vmware07,
-  vswapper14,
-  WALTERS08,
-  xlh13,
-};
-
 /** Every set of published figures. */
 export const VALIDATION_SETS: readonly ValidationSet[] = [
   agesen10,

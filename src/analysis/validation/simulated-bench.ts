@@ -9,7 +9,7 @@ import {
   loadMachine,
   loadWorkload,
 } from "../../experiment/documents/load.ts";
-import { chosenBenchmarks } from "../../experiment/measure-operations.ts";
+import { chosenBenchmarks } from "../../experiment/operation-table.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { CellOutcome } from "../../sim/cell.ts";

@@ -1,7 +1,7 @@
 /** JSON Schemas of the documents, for completion and checks in editors; generated into `schemas/`. */
 import { z } from "zod";
-import { matrixSchema } from "../matrix.ts";
 import { machineSchema } from "./machine-document.ts";
+import { matrixSchema } from "./matrix-schema.ts";
 import { workloadSchema } from "./workload-document.ts";
 
 const DOCUMENTS = {

@@ -17,15 +17,9 @@ import { type InputFile, inputText, readInputFile } from "../input-files.ts";
 import { settleNativeFigures } from "../native-figures.ts";
 import { RecentlyUsed } from "../recently-used.ts";
 import { costsOf, ruleProblems, takenOver } from "./machine-costs.ts";
-import {
-  COST_SECTIONS,
-  type CostSectionName,
-  type MachineDescription,
-  type MachineDocument,
-  machineSchema,
-  toMachineProfile,
-} from "./machine-document.ts";
+import { type MachineDescription, machineSchema, toMachineProfile } from "./machine-document.ts";
 import { machineNumbers, type SourcedNumber } from "./machine-numbers.ts";
+import { COST_SECTIONS, type CostSectionName, type MachineDocument } from "./machine-schema.ts";
 import { readWorkload } from "./workload-document.ts";
 import { type DocumentPath, readDocument, type YamlDocument } from "./yaml-document.ts";
 

@@ -1,7 +1,7 @@
 /** The numbers of a machine profile, for people: each with its unit, where it comes from and how far to trust it. */
 import type { DiskProfile, MachineProfile } from "../../machine/profile.ts";
 import type { CostEntry, CostSection } from "./machine-costs.ts";
-import type { MachineDocument } from "./machine-document.ts";
+import type { MachineDocument } from "./machine-schema.ts";
 import type { SourceKind } from "./sources.ts";
 
 /** native: what is left of a figure of the bare machine; derived: follows from another number by a rule. */

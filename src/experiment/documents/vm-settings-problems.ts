@@ -1,14 +1,8 @@
-/** What is wrong with the settings of VMs although every value by itself is right. */
+/** What is wrong with the settings of VMs although every value by itself is right. Paths are those below `settings`. */
 import { sizeOf } from "../../guest/boot-memory.ts";
 import { pagesForVms } from "../../sim/cell.ts";
 import { type VmGroup, vmsOfGroup } from "../../workload/vm-settings.ts";
-import type { DocumentPath } from "./yaml-document.ts";
-
-export interface SettingsProblem {
-  /** Below `settings`. */
-  readonly path: DocumentPath;
-  readonly message: string;
-}
+import type { DocumentProblem } from "./yaml-document.ts";
 
 /** How many VMs share a host of how many pages. */
 export interface HostDensity {
@@ -23,9 +17,9 @@ export interface HostDensity {
 }
 
 /** What shows without knowing the VMs. */
-export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProblem[] {
+export function groupProblems(groups: readonly VmGroup[]): readonly DocumentProblem[] {
   return groups.flatMap((group, i) => {
-    const problems: SettingsProblem[] = [];
+    const problems: DocumentProblem[] = [];
     if (group.last < group.first)
       problems.push({
         path: [i, "vms"],
@@ -46,10 +40,10 @@ export function groupProblems(groups: readonly VmGroup[]): readonly SettingsProb
 }
 
 /** What shows when the size of the VMs and of the host are known. */
-export function densityProblems(groups: readonly VmGroup[], density: HostDensity): readonly SettingsProblem[] {
+export function densityProblems(groups: readonly VmGroup[], density: HostDensity): readonly DocumentProblem[] {
   const { vms, overcommit, vmPages, groupPages = [], durationUs } = density;
   const pagesOf = (i: number): number => groupPages[i] ?? vmPages;
-  const problems: SettingsProblem[] = [];
+  const problems: DocumentProblem[] = [];
   for (const [i, group] of groups.entries()) {
     if (group.last >= vms) {
       problems.push({

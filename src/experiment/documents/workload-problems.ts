@@ -2,19 +2,14 @@
 import { KIB_PER_PAGE } from "../../machine/page.ts";
 import { operationEstimates } from "./operation-estimate.ts";
 import type { StepDocument } from "./step-schema.ts";
-import type { DocumentPath } from "./yaml-document.ts";
+import type { DocumentPath, DocumentProblem } from "./yaml-document.ts";
 import type { ActivityDocument, CpuDocument, GuestDocument, WorkloadDocument } from "./workload-schema.ts";
-
-export interface WorkloadProblem {
-  readonly path: DocumentPath;
-  readonly message: string;
-}
 
 const SHARE_TOLERANCE = 1e-6;
 /** 260 MB of operation stream for each guest. */
 const MAX_OPERATIONS = 20_000_000;
 
-export function workloadProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
+export function workloadProblems(document: WorkloadDocument): readonly DocumentProblem[] {
   const activities = document.activities ?? [];
   return [
     ...guestProblems(document.guest),
@@ -29,8 +24,8 @@ export function workloadProblems(document: WorkloadDocument): readonly WorkloadP
   ];
 }
 
-function guestProblems(guest: GuestDocument): readonly WorkloadProblem[] {
-  const problems: WorkloadProblem[] = [];
+function guestProblems(guest: GuestDocument): readonly DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
   const add = (key: string, message: string): void => void problems.push({ path: ["guest", key], message });
   const { memory, kernel, anonymous = 0, resident = anonymous, files = 0, processes } = guest;
   const cached = guest["cached-files"] ?? files;
@@ -50,10 +45,10 @@ function guestProblems(guest: GuestDocument): readonly WorkloadProblem[] {
   return guest.cpu === undefined ? problems : [...problems, ...cpuProblems(guest.cpu)];
 }
 
-function cpuProblems(cpu: CpuDocument): readonly WorkloadProblem[] {
+function cpuProblems(cpu: CpuDocument): readonly DocumentProblem[] {
   const { shares = [], reservation = [], limit = [] } = cpu;
   const most = Math.max(shares.length, reservation.length, limit.length);
-  const problems: WorkloadProblem[] = Object.entries({ shares, reservation, limit })
+  const problems: DocumentProblem[] = Object.entries({ shares, reservation, limit })
     .filter(([, values]) => values.length > 1 && values.length < most)
     .map(([key, values]) => ({
       path: ["guest", "cpu", key],
@@ -68,7 +63,7 @@ function cpuProblems(cpu: CpuDocument): readonly WorkloadProblem[] {
   return problems;
 }
 
-function timeProblems({ duration, warmup = 0 }: WorkloadDocument): readonly WorkloadProblem[] {
+function timeProblems({ duration, warmup = 0 }: WorkloadDocument): readonly DocumentProblem[] {
   if (duration === undefined && warmup > 0) {
     return [{ path: ["warmup"], message: "needs a duration: without one the run ends with the work" }];
   }
@@ -78,7 +73,7 @@ function timeProblems({ duration, warmup = 0 }: WorkloadDocument): readonly Work
   return [];
 }
 
-function kindProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
+function kindProblems(document: WorkloadDocument): readonly DocumentProblem[] {
   const { activities, trace } = document;
   if ((activities === undefined) === (trace === undefined)) {
     return [{ path: [], message: "expected either activities or a trace" }];
@@ -89,7 +84,7 @@ function kindProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
     .map((key) => ({ path: [key], message: "does not apply to a trace, which runs to its end" }));
 }
 
-function nameProblems(activities: readonly ActivityDocument[]): readonly WorkloadProblem[] {
+function nameProblems(activities: readonly ActivityDocument[]): readonly DocumentProblem[] {
   return activities.flatMap(({ name }, index) =>
     activities.findIndex((other) => other.name === name) < index
       ? [{ path: ["activities", index, "name"], message: `duplicate activity name "${name}"` }]
@@ -97,7 +92,7 @@ function nameProblems(activities: readonly ActivityDocument[]): readonly Workloa
   );
 }
 
-function sizeProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
+function sizeProblems(document: WorkloadDocument): readonly DocumentProblem[] {
   return operationEstimates(document).flatMap((operations, index) => {
     if (operations <= MAX_OPERATIONS) return [];
     const message = `comes to some ${operations.toPrecision(2)} operations; expected at most ${MAX_OPERATIONS}`;
@@ -105,8 +100,8 @@ function sizeProblems(document: WorkloadDocument): readonly WorkloadProblem[] {
   });
 }
 
-function openProblems({ activities = [], duration }: WorkloadDocument): readonly WorkloadProblem[] {
-  const problems: WorkloadProblem[] = [];
+function openProblems({ activities = [], duration }: WorkloadDocument): readonly DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
   if (activities.length > 0 && duration === undefined) {
     problems.push({ path: [], message: 'the key "duration" is missing: requests that arrive at given times need it' });
   }
@@ -125,8 +120,8 @@ function openProblems({ activities = [], duration }: WorkloadDocument): readonly
 function arrivalProblems(
   { rate, every, at, from, until }: NonNullable<ActivityDocument["arrivals"]>,
   path: DocumentPath,
-): readonly WorkloadProblem[] {
-  const problems: WorkloadProblem[] = [];
+): readonly DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
   if ([rate, every, at].filter((value) => value !== undefined).length !== 1) {
     problems.push({ path, message: "expected exactly one of: rate, every, at" });
   }
@@ -139,8 +134,8 @@ function arrivalProblems(
   return problems;
 }
 
-function closedProblems(activities: readonly ActivityDocument[]): readonly WorkloadProblem[] {
-  const problems: WorkloadProblem[] = [];
+function closedProblems(activities: readonly ActivityDocument[]): readonly DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
   for (const [index, { arrivals, share }] of activities.entries()) {
     const path = ["activities", index];
     if (arrivals !== undefined)
@@ -163,12 +158,12 @@ function stepsProblems(
   steps: readonly StepDocument[],
   path: DocumentPath,
   guest: GuestDocument,
-): readonly WorkloadProblem[] {
+): readonly DocumentProblem[] {
   return steps.flatMap((step, index) => stepProblems(step, [...path, index], guest));
 }
 
-function stepProblems(step: StepDocument, path: DocumentPath, guest: GuestDocument): readonly WorkloadProblem[] {
-  const problems: WorkloadProblem[] = [];
+function stepProblems(step: StepDocument, path: DocumentPath, guest: GuestDocument): readonly DocumentProblem[] {
+  const problems: DocumentProblem[] = [];
   for (const key of ["touch", "mmap", "munmap", "mprotect"] as const) {
     const area = step[key];
     if (area === undefined) continue;
@@ -197,7 +192,7 @@ function rangeProblems(
   available: number,
   key: "anonymous" | "files",
   path: DocumentPath,
-): readonly WorkloadProblem[] {
+): readonly DocumentProblem[] {
   if (end <= available) return [];
   return [{ path, message: `reaches up to ${mib(end)}, but guest.${key} is ${mib(available)}` }];
 }

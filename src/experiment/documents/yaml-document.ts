@@ -13,6 +13,12 @@ const MOST_SYNTAX_ERRORS = 5;
 
 export type DocumentPath = readonly (string | number)[];
 
+/** What is wrong, and where in a document. */
+export interface DocumentProblem {
+  readonly path: DocumentPath;
+  readonly message: string;
+}
+
 /** A document that fits its schema. */
 export interface YamlDocument<T> {
   readonly file: string;

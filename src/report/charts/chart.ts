@@ -2,6 +2,7 @@
 import type { Config, TopLevelSpec } from "vega-lite";
 import { distinct, type Results } from "../../analysis/results.ts";
 import type { CellResult, CellSpec } from "../../sim/cell.ts";
+import { wrapText } from "../wrap-text.ts";
 
 /** A drawn chart: a Vega-Lite specification with its values inlined. */
 export interface Chart {
@@ -104,13 +105,13 @@ export function frame(view: View, { title, subtitle, source, width, legends = LE
       fontSize: 10,
       color: QUIET,
       limit: 0,
-      text: wrap(source, width / 6),
+      text: wrapText(source, width / 6),
       lineHeight: 13,
     },
   };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    title: { text: wrap(title, (width + 90) / 10), subtitle: wrap(subtitle, (width + 90) / 6.6) },
+    title: { text: wrapText(title, (width + 90) / 10), subtitle: wrapText(subtitle, (width + 90) / 6.6) },
     spacing: 14,
     bounds: "full",
     config: CONFIG,
@@ -141,24 +142,9 @@ export function logarithmicTicks(low: number, high: number): number[] {
   return ticks;
 }
 
-/** Break a text into lines of at most `columns` characters, between words. */
-export function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
-}
-
 /** One panel a name, in the order given; names longer than a panel of `width` pixels is wide take several lines. */
 export function panelOf(field: string, names: readonly string[], width: number): View {
-  const lines = Object.fromEntries(names.map((name) => [name, wrap(name, width / 7.5)]));
+  const lines = Object.fromEntries(names.map((name) => [name, wrapText(name, width / 7.5)]));
   const header = { labelExpr: `${JSON.stringify(lines)}[datum.value]` };
   return { field, type: "nominal", sort: names, title: null, header };
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { groupBy } from "../../analysis/results.ts";
 import { absoluteError, CLOSE, MISS, type ValidatedRow } from "../../analysis/validation/validated-row.ts";
 import type { Role } from "../../analysis/validation/validation-set.ts";
@@ -84,7 +85,7 @@ function lanesOf(dots: readonly Dot[]): Lane[] {
   return [...groupBy(dots, ({ row }) => row.source)].flatMap(([source, own]) =>
     ROLES.flatMap((role): Lane[] => {
       const lane = own.filter(({ row }) => row.role === role);
-      const count = `${lane.length} ${role}${lane.length === 1 ? "" : "s"}`;
+      const count = counted(lane.length, role);
       return lane.length === 0 ? [] : [{ label: [citation(source), count], dots: lane }];
     }),
   );

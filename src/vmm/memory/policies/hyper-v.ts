@@ -53,7 +53,7 @@ function claimOf(vm: VmObservations, bufferPercent: number): Claim | undefined {
 }
 
 /** Sizes that `available` allows, KiB: level by level, within a level by weight, and equal weights by what they lack. */
-export function hyperVSizes(claims: readonly Claim[], available: number): ReadonlyMap<string, number> {
+function hyperVSizes(claims: readonly Claim[], available: number): ReadonlyMap<string, number> {
   const sizes = new Map(claims.map(({ vm, levels }) => [vm.name, levels[0]]));
   let rest = available - sumOf(claims, ({ levels }) => levels[0]);
   const weights = [...new Set(claims.map(({ vm }) => vm.shares))].sort((a, b) => b - a);

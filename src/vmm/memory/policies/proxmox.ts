@@ -20,7 +20,7 @@ export function proxmoxGoal(parameters: ProxmoxParameters, { host }: Observation
  * Sizes of the VMs of one list after `goal` has been distributed over it as far as it goes, KiB. A VM beyond its part, or at
  * a bound, or at its step limit is done; what it did not take is distributed again over the others.
  */
-export function proxmoxDistribution(list: readonly VmObservations[], goal: number, step: number): Map<string, number> {
+function proxmoxDistribution(list: readonly VmObservations[], goal: number, step: number): Map<string, number> {
   const sizes = new Map(list.map(({ name, actual }) => [name, actual]));
   const sizeOf = (vm: VmObservations): number => sizes.get(vm.name) ?? vm.actual;
   const direction = Math.sign(goal);

@@ -51,7 +51,7 @@ export function waspLimit(host: Pick<HostObservations, "total" | "swapTotal">, s
 }
 
 /** Pages are read and written back at a high rate: both, for one alone may be a VM that starts or goes idle. */
-export function isThrashing(samples: readonly Sample[], pagesPerSecond: number): boolean {
+function isThrashing(samples: readonly Sample[], pagesPerSecond: number): boolean {
   const [first, last] = [samples[0], samples[samples.length - 1]];
   const seconds = (last.atUs - first.atUs) / SECOND_US;
   const rates = [last.swappedInPages - first.swappedInPages, last.swappedOutPages - first.swappedOutPages];

@@ -8,10 +8,9 @@ import {
   measureMicrobenchmark,
   type Microbenchmark,
 } from "../sim/microbenchmarks/microbenchmark.ts";
-import type { Vmm } from "../vmm/contract.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
-import { loadVmm } from "./load-vmm.ts";
+import { loadVmms } from "./load-vmm.ts";
 
 export interface NotMeasured {
   readonly operation: string;
@@ -30,7 +29,7 @@ export interface OperationTable {
 }
 
 /** Measure operations (all, if none is named). Throws an {@link InputError} for a machine, VMM or operation that doesn't exist. */
-export async function measureOperationTable(
+export async function operationTable(
   machine: string,
   vmmNames: readonly string[],
   only: readonly string[],
@@ -73,22 +72,6 @@ function fullName(name: string, names: readonly string[]): string {
   if (names.includes(name)) return name;
   const longer = names.filter((one) => one.startsWith(`${name}-`) || one.startsWith(`${name}_`));
   return longer.length === 1 ? longer[0] : name;
-}
-
-/** VMMs by name or by path. Throws an {@link InputError} with every name that there is not. */
-export async function loadVmms(names: readonly string[]): Promise<readonly Vmm[]> {
-  const problems: string[] = [];
-  const vmms: Vmm[] = [];
-  for (const name of names) {
-    try {
-      vmms.push((await loadVmm({ base: name, set: {}, label: name }, process.cwd())).vmm);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      problems.push(...error.problems);
-    }
-  }
-  if (problems.length > 0) throw new InputError(problems);
-  return vmms;
 }
 
 function withoutEmpty<T extends object>(record: Record<string, T>): Record<string, T> {

@@ -1,0 +1,87 @@
+/** Why a cell is skipped: what its VMM cannot do, or what its machine profile does not say. */
+import { counted } from "../core/counted.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import { partsIn } from "../vmm/compose.ts";
+import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
+import type { Density } from "./simulate.ts";
+
+type Check = (vmm: Vmm, profile: MachineProfile, density: Density) => string | undefined;
+
+/** In this order: whoever names a VMM that cannot do what is asked is told that before the costs that its parts need. */
+const CHECKS: readonly Check[] = [
+  tooManyGuests,
+  otherMechanisms,
+  memorySettings,
+  diskShares,
+  missingSignals,
+  idleParts,
+  missingStartCost,
+  otherKernel,
+  missingCosts,
+];
+
+/** Why this VMM cannot be simulated like this on this machine, in one sentence, or undefined if it can. */
+export function reasonToSkip(vmm: Vmm, profile: MachineProfile, density: Density): string | undefined {
+  for (const check of CHECKS) {
+    const reason = check(vmm, profile, density);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function tooManyGuests({ name, maxGuests }: Vmm, _: MachineProfile, { vms = 1 }: Density): string | undefined {
+  if (maxGuests === undefined || vms <= maxGuests) return undefined;
+  return `${name} runs at most ${counted(maxGuests, "guest")}, not ${vms}`;
+}
+
+function otherMechanisms({ name, allocation, memory }: Vmm): string | undefined {
+  if (allocation.definition.alone !== true || memory.length === 0) return undefined;
+  return `${name} allocates memory by ${allocation.definition.name}, which works alone; expected memory: off with it`;
+}
+
+function memorySettings({ name, allocation }: Vmm, _: MachineProfile, { settings }: Density): string | undefined {
+  const isHonoured = allocation.definition.honoursMemorySettings === true;
+  if (isHonoured || !settings?.some(({ memory }) => memory !== undefined)) return undefined;
+  return `${name} allocates memory by ${allocation.definition.name}, which knows no settings of single VMs`;
+}
+
+function diskShares({ name, disk }: Vmm, _: MachineProfile, { settings }: Density): string | undefined {
+  const sharesDisks = disk.definition.queueOf?.(disk.parameters).sharing !== undefined;
+  if (sharesDisks || !settings?.some((group) => group.diskShares !== undefined)) return undefined;
+  return `${name} has the disk driver ${disk.definition.name}, which knows no disk shares`;
+}
+
+function missingSignals(vmm: Vmm): string | undefined {
+  const { name, seesWith } = vmm.allocation.definition;
+  if (seesWith === undefined || hasMechanism(vmm, seesWith)) return undefined;
+  return `${vmm.name} allocates memory by ${name}, which goes by what only ${seesWith} shows; expected a VMM with it`;
+}
+
+function idleParts(vmm: Vmm): string | undefined {
+  const parts = [vmm.allocation, ...vmm.memory].map(({ definition }) => definition);
+  const idle = parts.find(({ onlyWith }) => onlyWith !== undefined && !hasMechanism(vmm, onlyWith));
+  return idle && `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
+}
+
+function hasMechanism({ memory }: Vmm, nameOrRole: string): boolean {
+  return memory.some(({ definition: { name, role } }) => name === nameOrRole || role === nameOrRole);
+}
+
+function missingStartCost({ startCost }: Vmm, { name, costs }: MachineProfile, density: Density): string | undefined {
+  const starts = density.settings?.some(({ startUs }) => startUs !== undefined) === true;
+  if (!starts || startCost === undefined || costs[startCost] !== undefined) return undefined;
+  return `machine ${name} gives no cost of ${startCost}`;
+}
+
+function otherKernel({ name, scheduler }: Vmm, profile: MachineProfile, { vms }: Density): string | undefined {
+  const { name: part, ofKernel } = scheduler.definition;
+  if (vms === undefined || ofKernel === undefined || ofKernel === profile.kernel) return undefined;
+  return `${name} has ${part}, the scheduler of ${ofKernel}, and machine ${profile.name} has ${profile.kernel}`;
+}
+
+function missingCosts(vmm: Vmm, { name, costs }: MachineProfile, { vms }: Density): string | undefined {
+  const slots = vms === undefined ? MONITOR_SLOTS : SLOTS;
+  const needs = slots.flatMap((slot) => partsIn(vmm, slot)).flatMap((part) => part.definition.needs ?? []);
+  const missing = [...new Set(needs)].filter((cost) => costs[cost] === undefined);
+  return missing.length === 0 ? undefined : `machine ${name} gives no cost of ${missing.join(", ")}`;
+}
