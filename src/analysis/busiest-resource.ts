@@ -9,6 +9,8 @@ export interface BusiestResource {
 
 const RESOURCES = [
   ["CPU", "cpu_busy_percent"],
+  // One vCPU serves all guests: it can always have something to do while pCPUs have nothing.
+  ["dom0's vCPU", "dom0_cpu_busy_percent"],
   ["disk", "disk_busy_percent"],
   ["network", "network_busy_percent"],
 ] as const;

@@ -1,5 +1,5 @@
 /** What overcommit does to each group of VMs, where a host's VMs are not alike. */
-import type { CellResult } from "../sim/cell.ts";
+import type { CellResult, CellSpec } from "../sim/cell.ts";
 import { groupFigure, groupNumbers } from "./group-figures.ts";
 import { factorEstimate, type GroupService, latencyFactor, throughputEstimate } from "./service-level.ts";
 import { type Estimate, meanEstimate } from "./statistics.ts";
@@ -11,14 +11,16 @@ export interface GroupPoint extends GroupService {
   readonly latencyP99Ms?: Estimate;
 }
 
-/** `uncommitted`: by seed. One for each group that occurs; none where VMs are alike. */
+/** `uncommitted`: by seed. One for each group that occurs; none where VMs are alike, whether or not a matrix lists some apart. */
 export function groupPoints(
   cells: readonly CellResult[],
   uncommitted: ReadonlyMap<number, CellResult>,
 ): readonly GroupPoint[] {
   const { spec } = cells[0];
   const { settings = [] } = spec;
-  return groupNumbers([...uncommitted.values(), ...cells]).map((group) => {
+  const groups = groupNumbers([...uncommitted.values(), ...cells]);
+  if (new Set(groups.map((group) => kindOf(spec, group))).size < 2) return [];
+  return groups.map((group) => {
     const kept = cells.flatMap((cell) => {
       const base = uncommitted.get(cell.spec.seed);
       const before = (base && groupFigure(base, group, "throughput_rps")) ?? 0;
@@ -41,4 +43,11 @@ export function groupPoints(
 /** Undefined where the group finished no request. */
 export function groupP99(cell: CellResult, group: number): number | undefined {
   return (groupFigure(cell, group, "requests_done") ?? 0) > 0 ? groupFigure(cell, group, "latency_p99_ms") : undefined;
+}
+
+/** What VMs of a group run and what is particular about them; not which VMs they are. */
+function kindOf({ workload, settings = [] }: CellSpec, group: number): string {
+  const { first: _first, last: _last, ...particulars } = group in settings ? settings[group] : { first: 0, last: 0 };
+  const kind = { workload, ...particulars };
+  return JSON.stringify(Object.entries(kind).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

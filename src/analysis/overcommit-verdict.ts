@@ -1,7 +1,6 @@
 /** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { busyNote } from "./busiest-resource.ts";
-import { oscillates } from "./memory-control.ts";
 import type { OvercommitPoint } from "./overcommit.ts";
 import {
   keepsLevel,
@@ -12,6 +11,7 @@ import {
   twoDecimals,
   worstService,
 } from "./service-level.ts";
+import { confidenceText, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
@@ -46,25 +46,28 @@ export function overcommitVerdict(
     const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
     return { open: true, sentence };
   }
-  const failing = measured.findIndex((point) => !keepsLevel(level, point) || !allStart(point));
+  const failing = measured.findIndex((point) => !isKept(level, point));
   const kept = failing === -1 ? measured : measured.slice(0, failing);
   const beyond = failing === -1 ? undefined : measured[failing];
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
-  const confidence = measured.some(({ seeds }) => seeds === 1) ? "one seed, no confidence interval" : "95 % confidence";
-  const first = `${firstFailure(beyond, failed, level)}${keptAgain(measured.slice(failing + 1), beyond, level)}`;
+  const confidence = confidenceText(level, measured);
+  const again = failing === -1 ? [] : measured.slice(failing + 1).filter((point) => isKept(level, point));
+  const first = firstFailure(beyond, failed, level);
+  const more = beyond === undefined ? "" : keptAgain(beyond, again);
   const busy = busyNote(measured[0].busiest, `at ratio ${twoDecimals(measured[0].ratio)}`);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   const each = measured[0].groups === undefined ? "" : " for each kind of VM";
   if (highest === undefined) {
     const unsure = beyond !== undefined && allStart(beyond) && !surelyLosesLevel(level, beyond);
-    const verb = unsure ? "is sure to keep" : "keeps";
-    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)}${each} (${confidence})${first}${busy}.`;
+    const verb = again.length > 0 ? "counts as keeping" : unsure ? "is sure to keep" : "keeps";
+    const lower = again.length > 0 ? ", because a ratio counts only if all lower ones keep it" : "";
+    const sentence = `${strategy}: no overcommit ${verb} ${levelText(level)}${each} (${confidence})${lower}${first}${more}${busy}.`;
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
-  const note = (level.metric === "throughput" ? latencyNote(points, highest) : "") + oscillationNote(kept);
+  const note = `${latencyNote(points, highest, level)}${oscillationNote(kept, ({ ratio }) => `at ${twoDecimals(ratio)}`)}`;
   const stays = levelText(level, "stays ");
-  const sentence = `${strategy}: ${stays}${each} up to ${limit} (${confidence})${note}${first}${busy}.`;
+  const sentence = `${strategy}: ${stays}${each} up to ${limit} (${confidence})${note}${first}${more}${busy}.`;
   return { highestRatio: highest.ratio, ...failingRatio, open: first === "", sentence };
 }
 
@@ -73,16 +76,32 @@ function firstFailure(beyond: OvercommitPoint | undefined, failed: number, level
   return beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
 }
 
-/** Less memory may do better: guests that were squeezed before they had much to do are not when a load comes. */
-function keptAgain(
-  higher: readonly OvercommitPoint[],
-  beyond: OvercommitPoint | undefined,
-  level: ServiceLevel,
-): string {
-  const again = beyond === undefined ? [] : higher.filter((point) => keepsLevel(level, point) && allStart(point));
-  return again.length === 0
-    ? ""
-    : `; at ${again.map(({ ratio }) => twoDecimals(ratio)).join(" and ")} it is kept again`;
+/**
+ * Less memory may do better. Where it is short from the beginning, balloons have grown before a load comes; where it gets short at
+ * once, as pages that were shared are written, balloons come too late, and what they take of shared pages frees nothing: the host
+ * pages by force (Waldspurger 2002, section 6.3: the hard state).
+ */
+function keptAgain(beyond: OvercommitPoint, again: readonly OvercommitPoint[]): string {
+  if (again.length === 0) return "";
+  const [first] = again;
+  const isSooner = ballooned(first) > ballooned(beyond) && swapped(first) < swapped(beyond);
+  const held = (point: OvercommitPoint): string =>
+    `${Math.round(ballooned(point))} MiB in balloons and ${Math.round(swapped(point))} swapped by the host`;
+  const why = isSooner ? `, with ${held(first)} against ${held(beyond)} at ${twoDecimals(beyond.ratio)}` : "";
+  return `; it is kept at ${again.map(({ ratio }) => twoDecimals(ratio)).join(" and ")}, with less memory${why}`;
+}
+
+/** MiB, whatever its guests had there before. */
+function ballooned({ sources: { mib } }: OvercommitPoint): number {
+  return mib.balloonFree + mib.balloonCache + mib.guestSwap;
+}
+
+function swapped({ sources: { mib } }: OvercommitPoint): number {
+  return mib.hostSwap;
+}
+
+function isKept(level: ServiceLevel, point: OvercommitPoint): boolean {
+  return keepsLevel(level, point) && allStart(point);
 }
 
 /** Fewer VMs may do as much together, on a slow disk for instance; those left out do nothing all the same. */
@@ -111,37 +130,9 @@ function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
   return `${percent(figure)} of it remains${whose("for")}${admitted}`;
 }
 
-function latencyNote([roomiest]: readonly OvercommitPoint[], at: OvercommitPoint): string {
-  const kinds = at.groups?.map(({ of, latencyP99Ms }) => ({
-    whose: ` (${of})`,
-    before: roomiest.groups?.find((group) => group.of === of)?.latencyP99Ms,
-    now: latencyP99Ms,
-  }));
-  const all = kinds ?? [{ whose: "", before: roomiest.latencyP99Ms, now: at.latencyP99Ms }];
-  const factors = all.flatMap(({ whose, before, now }) =>
-    before === undefined || now === undefined || !(before.estimate > 0)
-      ? []
-      : [{ whose, factor: now.estimate / before.estimate }],
-  );
-  if (factors.length === 0) return "";
-  const { whose, factor } = factors.reduce((worst, one) => (one.factor > worst.factor ? one : worst));
-  if (factor < 1.1) return ", p99 latency as before";
-  return `, p99 latency ${times(factor)} that of ratio ${twoDecimals(roomiest.ratio)}${whose}`;
-}
-
-/** Users may not notice, but the next load may meet a VM that has just been shrunk. */
-function oscillationNote(kept: readonly OvercommitPoint[]): string {
-  const restless = kept.filter(({ ratio, control }) => ratio > 1 && oscillates(control));
-  if (restless.length === 0) return "";
-  const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
-  const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
-  return `, but not steadily: at ${twoDecimals(worst.ratio)} a VM's memory changes direction ${perHour} times an hour`;
-}
-
-function times(factor: number): string {
-  return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+function latencyNote([roomiest]: readonly OvercommitPoint[], at: OvercommitPoint, level: ServiceLevel): string {
+  const worst = worstLatency(at, level);
+  if (worst === undefined) return "";
+  if (worst.factor < 1.1) return ", p99 latency as before";
+  return `, p99 latency ${times(worst.factor)} that of ratio ${twoDecimals(roomiest.ratio)}${worst.whose}`;
 }

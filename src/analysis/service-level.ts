@@ -46,19 +46,19 @@ export function latencyFactor(now: number | undefined, before: number | undefine
   return before !== undefined && before > 0 ? [(now ?? Infinity) / before] : [];
 }
 
-/** Whether all that is judged of a host keeps the level: see {@link judged}. */
+/** Whether all that is judged of a host keeps the level: see {@link judgedOf}. */
 export function keepsLevel(level: ServiceLevel, service: HostService): boolean {
-  return judged(level, service).every((one) => keeps(level, one));
+  return judgedOf(level, service).every((one) => keeps(level, one));
 }
 
 /** Whether the level is lost for certain, by one kind of VMs at least. */
 export function surelyLosesLevel(level: ServiceLevel, service: HostService): boolean {
-  return judged(level, service).some((one) => surelyLoses(level, one));
+  return judgedOf(level, service).some((one) => surelyLoses(level, one));
 }
 
 /** What a host loses the level by, or comes nearest to losing it by; `of` where its VMs are not alike. */
 export function worstService(level: ServiceLevel, service: HostService): RelativeService & { readonly of?: string } {
-  const all = judged(level, service);
+  const all = judgedOf(level, service);
   const lost = all.filter((one) => surelyLoses(level, one));
   const badness = (one: RelativeService): number => {
     const figure = serviceOf(level, one);
@@ -73,7 +73,7 @@ export function worstService(level: ServiceLevel, service: HostService): Relativ
  * Where VMs are not alike, each kind by itself: in the sum of all requests, those who have most of them hide what becomes of the
  * others. A kind that does nothing on the uncommitted host either says nothing.
  */
-function judged(
+export function judgedOf(
   level: ServiceLevel,
   { groups = [], ...all }: HostService,
 ): readonly (RelativeService & { readonly of?: string })[] {

@@ -1,7 +1,6 @@
 /** How many VMs a strategy keeps on a host before users notice, and what happens with more. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { busyNote } from "./busiest-resource.ts";
-import { oscillates } from "./memory-control.ts";
 import {
   type HostService,
   keepsLevel,
@@ -12,6 +11,7 @@ import {
   twoDecimals,
   worstService,
 } from "./service-level.ts";
+import { confidenceText, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
 import type { RoomyHost, VmCountPoint } from "./vm-count.ts";
 
 export interface VmCountVerdict {
@@ -56,13 +56,13 @@ export function vmCountVerdict(
 
 function answered(kept: readonly VmCountPoint[], level: ServiceLevel, atMost: number, first: string): string {
   const last = kept[kept.length - 1];
-  const { vms, ratio, work, seeds, roomy } = last;
+  const { vms, ratio, work, roomy } = last;
   const mix = work.length > 1 ? `${work.map((part) => `${part.vms} of ${part.workload}`).join(", ")}; ` : "";
   const open = first === "" ? ", the most measured" : "";
   const unsure = Number.isFinite(atMost) && atMost > vms ? `; up to ${atMost} are not ruled out` : "";
-  const sure = seeds === 1 ? "one seed, no confidence interval" : `95 % confidence${unsure}`;
+  const sure = `${confidenceText(level, kept)}${unsure}`;
   const others = busyNote(kept[0].roomy?.busiest, `with ${kept[0].vms}`);
-  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept)}`;
+  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept, (point) => `with ${point.vms}`)}`;
   const stays = levelText(level, "stays ");
   return ` (${mix}overcommit ${twoDecimals(ratio)}${open}): ${stays} (${sure})${notes}${first}${others}`;
 }
@@ -136,36 +136,4 @@ function roomNote(roomy: RoomyHost | undefined, level: ServiceLevel): string {
   const worst = worstLatency(roomy, level);
   if (worst === undefined || worst.factor < 1.5) return "";
   return `, which itself is ${times(worst.factor)} that with ${fewest}${worst.whose}`;
-}
-
-/** Of those whose latency suffers most, where a level is about throughput; `whose` where VMs are not alike. */
-function worstLatency(
-  service: HostService,
-  level: ServiceLevel,
-): { readonly factor: number; readonly whose: string } | undefined {
-  if (level.metric === "p99") return undefined;
-  const all = service.groups ?? [{ of: undefined, ...service }];
-  const factors = all.flatMap(({ of, p99Factor }) =>
-    p99Factor === undefined || p99Factor === NONE_FINISHED
-      ? []
-      : [{ factor: p99Factor.estimate, whose: of === undefined ? "" : ` (${of})` }],
-  );
-  return factors.toSorted((a, b) => b.factor - a.factor)[0];
-}
-
-/** Users may not notice, but the next load may meet a VM that has just been shrunk. */
-function oscillationNote(kept: readonly VmCountPoint[]): string {
-  const restless = kept.filter(({ ratio, control }) => ratio > 1 && oscillates(control));
-  if (restless.length === 0) return "";
-  const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
-  const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
-  return `, but not steadily: with ${worst.vms} a VM's memory changes direction ${perHour} times an hour`;
-}
-
-function times(factor: number): string {
-  return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 }

@@ -74,6 +74,7 @@ function asked(words: readonly string[], parser: Argv, usage: Usage): AskedFor {
     usage: line.split("\n")[0].replace("$0", "vmmbench"),
     commands: usage.getCommands().map(([command]) => command.replace(/ *[<[].*$/, "").replace(/^.* /, "")),
     options: Object.keys(knownOptions(parser).key),
+    switches: knownOptions(parser).boolean,
   };
 }
 

@@ -9,7 +9,11 @@ export interface AskedFor {
   readonly commands: readonly string[];
   /** Names of the options that it takes. */
   readonly options: readonly string[];
+  /** Those of them that take no value. */
+  readonly switches: readonly string[];
 }
+
+const TOP = "vmmbench <command>";
 
 /** The complaint of yargs as a sentence that says what was expected, and the nearest name where one was misspelt. */
 export function usageSentence(message: string, asked: AskedFor): string {
@@ -21,6 +25,7 @@ export function usageSentence(message: string, asked: AskedFor): string {
     .replaceAll(":;", ":");
   return (
     wrongCompletion(asked) ??
+    optionFirst(line, asked) ??
     wrongCommand(line, asked) ??
     wrongChoice(line) ??
     missing(line, asked) ??
@@ -35,10 +40,18 @@ function wrongCompletion({ words }: AskedFor): string | undefined {
   return `unexpected "${second}": completion takes no argument; its script is for bash or zsh, whichever $SHELL names`;
 }
 
+const NO_COMMAND = /^(expected a command|Did you mean|Unknown argument|Unknown command|Too many non-option)/;
+
+/** Which words are values of an option is only known when its command is. */
+function optionFirst(line: string, { words: [first = ""], usage }: AskedFor): string | undefined {
+  if (usage !== TOP || !first.startsWith("-") || !NO_COMMAND.test(line)) return undefined;
+  return `found "${first}" before any command; expected the command first, as in ${TOP} ${first}`;
+}
+
 /** A word where a command was expected: the first one, or the second one after a command with commands below it. */
-function wrongCommand(line: string, { words, usage, commands }: AskedFor): string | undefined {
-  if (!/^(Did you mean|Unknown argument|Unknown command|Too many non-option)/.test(line)) return undefined;
-  const written = plainWords(words)[usage === "vmmbench <command>" ? 0 : 1];
+function wrongCommand(line: string, { words, usage, commands, switches }: AskedFor): string | undefined {
+  if (line.startsWith("expected a command") || !NO_COMMAND.test(line)) return undefined;
+  const written = plainWords(words.filter((_, at) => !isValue(words[at - 1], switches)))[usage === TOP ? 0 : 1];
   if (written === undefined || commands.length === 0 || commands.includes(written)) return undefined;
   return `unknown command "${written}"; ${suggestion(written, commands)}`;
 }
@@ -72,6 +85,12 @@ function unknownWords(line: string, { words, usage, options }: AskedFor): string
   const nearest = nearestName(unknown[0] ?? "", options);
   const sentence = `Unknown argument${unknown.length === 1 ? "" : "s"}: ${unknown.join(", ")}`;
   return nearest === undefined ? sentence : `${sentence}; did you mean --${nearest}?`;
+}
+
+/** What follows an option that is no switch, unless it has its value attached. */
+function isValue(before: string | undefined, switches: readonly string[]): boolean {
+  const [, name] = /^--([^=]+)$/.exec(before ?? "") ?? [];
+  return name !== undefined && !switches.includes(name.replace(/^no-/, ""));
 }
 
 function camelCase(name: string): string {

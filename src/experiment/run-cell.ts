@@ -3,7 +3,6 @@ import type { MachineProfile } from "../machine/profile.ts";
 import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
-import { reasonToSkip } from "../sim/reason-to-skip.ts";
 import { simulate, workDigest } from "../sim/simulate.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
@@ -13,6 +12,7 @@ import { compileGuest, loadMachine, loadWorkload, type LoadedWorkload } from "./
 import { loadVmm } from "./load-vmm.ts";
 import { operationCosts } from "./operation-costs.ts";
 import { RecentlyUsed } from "./recently-used.ts";
+import { skipAdvice } from "./skip-advice.ts";
 
 /** A cell and where the files it names are. */
 export interface PlannedCell {
@@ -40,7 +40,7 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
   try {
     const vmm = await vmms.get(`${cell.folder}\0${JSON.stringify(spec.vmm)}`, () => vmmOf(cell));
     const profile = machines.get(cell.machineFile, () => loadMachine(cell.machineFile).profile);
-    const reason = reasonToSkip(vmm, profile, spec);
+    const reason = skipAdvice(vmm, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
     const guests = streams.get([spec.seed, ...filesOf(cell)].join("\0"), () => guestsOf(cell));
     const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(vmm, guests);

@@ -124,7 +124,8 @@ class Execution {
       resumed: this.#resumed,
       failed: this.#failed,
       share: this.#work === 0 ? 1 : this.#done / this.#work,
-      running: [...this.#running.values()],
+      // Of the lanes, the one more than there are workers waits for one.
+      running: [...this.#running.values()].slice(0, this.#options.workers),
     };
   }
 

@@ -1,8 +1,8 @@
 /** Cells of a plan that a run would skip, told before anything is simulated. */
-import { reasonToSkip } from "../sim/reason-to-skip.ts";
 import { loadMachine } from "./documents/load.ts";
 import { loadVmm } from "./load-vmm.ts";
 import type { Plan } from "./plan.ts";
+import { skipAdvice } from "./skip-advice.ts";
 
 export interface SkippedCells {
   /** How results call the VMM. */
@@ -22,7 +22,7 @@ export async function skippedCells({ cells }: Plan): Promise<readonly SkippedCel
     const vmm = vmms.get(id) ?? (await loadVmm(spec.vmm, folder)).vmm;
     profiles.set(machineFile, profile);
     vmms.set(id, vmm);
-    const reason = reasonToSkip(vmm, profile, spec);
+    const reason = skipAdvice(vmm, profile, spec);
     if (reason === undefined) continue;
     const key = JSON.stringify([spec.vmm.label, reason]);
     found.set(key, { vmm: spec.vmm.label, reason, cells: (found.get(key)?.cells ?? 0) + 1 });

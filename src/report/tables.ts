@@ -103,7 +103,9 @@ function hostsTable(results: Results): string | undefined {
     overcommit_ratio: (row) => row.ratio,
     seeds: (row) => row.seeds,
     vms_admitted: (row) => row.admitted,
-    ...Object.fromEntries(names.map((name) => [name, ({ figures }: (typeof rows)[number]) => figures[name].estimate])),
+    ...Object.fromEntries(
+      names.map((name) => [name, ({ figures }: (typeof rows)[number]) => rounded(figures[name].estimate)]),
+    ),
   });
 }
 
@@ -130,10 +132,10 @@ const POINT_COLUMNS = {
 const MEASURED_COLUMNS = {
   seeds: ({ point }: { point: OvercommitPoint }) => point.seeds,
   vms_admitted: ({ point }: { point: OvercommitPoint }) => point.vmsAdmitted,
-  throughput_ratio: ({ point }: { point: OvercommitPoint }) => point.throughput?.estimate,
-  throughput_ci95_low: ({ point }: { point: OvercommitPoint }) => point.throughput?.low,
-  throughput_ci95_high: ({ point }: { point: OvercommitPoint }) => point.throughput?.high,
-  latency_p99_ms: ({ point }: { point: OvercommitPoint }) => point.latencyP99Ms?.estimate,
+  throughput_ratio: ({ point }: { point: OvercommitPoint }) => rounded(point.throughput?.estimate),
+  throughput_ci95_low: ({ point }: { point: OvercommitPoint }) => rounded(point.throughput?.low),
+  throughput_ci95_high: ({ point }: { point: OvercommitPoint }) => rounded(point.throughput?.high),
+  latency_p99_ms: ({ point }: { point: OvercommitPoint }) => rounded(point.latencyP99Ms?.estimate),
 };
 
 function overcommitTable(results: Results): string | undefined {
@@ -141,11 +143,14 @@ function overcommitTable(results: Results): string | undefined {
   return table(rows, {
     ...POINT_COLUMNS,
     ...MEASURED_COLUMNS,
-    latency_p99_ci95_low_ms: ({ point }) => point.latencyP99Ms?.low,
-    latency_p99_ci95_high_ms: ({ point }) => point.latencyP99Ms?.high,
-    missing_mib: ({ point }) => point.sources.missingMib,
+    latency_p99_ci95_low_ms: ({ point }) => rounded(point.latencyP99Ms?.low),
+    latency_p99_ci95_high_ms: ({ point }) => rounded(point.latencyP99Ms?.high),
+    missing_mib: ({ point }) => rounded(point.sources.missingMib),
     ...Object.fromEntries(
-      MEMORY_SOURCES.map(({ key }) => [`${snakeCase(key)}_mib`, ({ point }: CurvePoint) => point.sources.mib[key]]),
+      MEMORY_SOURCES.map(({ key }) => [
+        `${snakeCase(key)}_mib`,
+        ({ point }: CurvePoint) => rounded(point.sources.mib[key]),
+      ]),
     ),
   });
 }
@@ -174,11 +179,11 @@ function vmCountTable(results: Results): string | undefined {
     vms_by_workload: ({ point }) => point.work.map(({ workload, vms }) => `${workload}:${vms}`).join(","),
     overcommit_ratio: ({ point }) => point.ratio,
     ...MEASURED_COLUMNS,
-    latency_p99_ratio: ({ point }) => estimateOf(point.p99Factor)?.estimate,
-    latency_p99_ratio_ci95_low: ({ point }) => estimateOf(point.p99Factor)?.low,
-    latency_p99_ratio_ci95_high: ({ point }) => estimateOf(point.p99Factor)?.high,
-    roomy_throughput_per_vm_ratio: ({ point }) => point.roomy?.throughput?.estimate,
-    roomy_latency_p99_ratio: ({ point }) => estimateOf(point.roomy?.p99Factor)?.estimate,
+    latency_p99_ratio: ({ point }) => rounded(estimateOf(point.p99Factor)?.estimate),
+    latency_p99_ratio_ci95_low: ({ point }) => rounded(estimateOf(point.p99Factor)?.low),
+    latency_p99_ratio_ci95_high: ({ point }) => rounded(estimateOf(point.p99Factor)?.high),
+    roomy_throughput_per_vm_ratio: ({ point }) => rounded(point.roomy?.throughput?.estimate),
+    roomy_latency_p99_ratio: ({ point }) => rounded(estimateOf(point.roomy?.p99Factor)?.estimate),
     service_level: () => `${level.metric} ${level.bound}`,
     vms_kept: ({ curve }) => curve.verdict.most,
     vms_not_ruled_out: ({ curve }) => curve.verdict.atMost,
@@ -201,6 +206,7 @@ const CONTROL_COLUMNS: Readonly<Record<ControlFigure, string>> = {
   controllerCpuPercent: "controller_cpu_percent",
 };
 
+/** Six digits: what the estimates of a few seeds have to say is in the first three. */
 function rounded(value: number | undefined): number | undefined {
   return value === undefined ? undefined : Number(value.toPrecision(6));
 }

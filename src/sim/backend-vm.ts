@@ -4,6 +4,7 @@
  */
 import type { CostVector } from "../core/pending-charges.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
+import { HeldBack } from "./held-back.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { type IoJob, JobKind, NOBODY, type Waiter } from "./io-job.ts";
 import type { Processors } from "./processors.ts";
@@ -15,6 +16,7 @@ const REQUESTS_IN_STEP = 16;
 
 export class BackendVm implements VcpuWork {
   readonly vcpu: Vcpu;
+  readonly heldBack: HeldBack;
   readonly #devices: HostDevices;
   readonly #processors: Processors;
   /** By kind of job. The control plane does one thing after the other. */
@@ -22,12 +24,23 @@ export class BackendVm implements VcpuWork {
   #kind = 0;
   readonly #inService: Taken[] = [];
 
-  constructor(devices: HostDevices, processors: Processors, settings: VcpuSettings) {
+  constructor(
+    devices: HostDevices,
+    processors: Processors,
+    settings: VcpuSettings,
+    clock: { readonly megahertz: number; now(): number },
+  ) {
+    this.heldBack = new HeldBack(() => clock.now(), clock.megahertz);
     this.#devices = devices;
     this.#processors = processors;
     this.vcpu = processors.addVcpu(this, settings);
     const control = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
     this.#rings = [...devices.rings, new RequestRings(control, () => {})];
+  }
+
+  /** Cycles for which it has had something to do, run or held back by others. */
+  get busy(): number {
+    return this.vcpu.cyclesRun + this.heldBack.cycles;
   }
 
   enqueue(job: IoJob): void {

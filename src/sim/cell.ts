@@ -110,6 +110,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   cpu_busy_percent: { title: "CPU utilization", unit: "%" },
   disk_busy_percent: { title: "disk utilization", unit: "%" },
   network_busy_percent: { title: "network utilization", unit: "%" },
+  dom0_cpu_busy_percent: { title: "time for which the one vCPU of dom0 has something to do", unit: "%" },
   memory_used_percent: { title: "guest memory in use (kernel, anonymous, page cache)", unit: "%" },
   tlb_misses: { title: "TLB misses", unit: "misses", better: "lower" },
   guest_page_faults: { title: "page faults of the guest", unit: "faults" },

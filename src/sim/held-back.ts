@@ -22,7 +22,11 @@ export class HeldBack implements HeldBackTime {
     if (--this.#reasons === 0) this.#cycles += this.#now() - this.#since;
   }
 
+  get cycles(): number {
+    return this.#cycles + (this.#reasons > 0 ? this.#now() - this.#since : 0);
+  }
+
   get us(): number {
-    return (this.#cycles + (this.#reasons > 0 ? this.#now() - this.#since : 0)) / this.#megahertz;
+    return this.cycles / this.#megahertz;
   }
 }

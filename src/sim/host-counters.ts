@@ -28,7 +28,9 @@ export const RARE_COUNTERS = [
   "vmm_text_faults",
   "oom_kills",
 ] as const;
-export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number], number>;
+/** Cycles for which dom0's vCPU ran; there is one on hosts whose back ends have work only. */
+const DOM0_BUSY = "dom0_cpu_busy";
+export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number] | typeof DOM0_BUSY, number>;
 
 export interface CountedHost {
   readonly profile: MachineProfile;
@@ -43,6 +45,7 @@ export function countersOf({ profile, memory, devices, guests, dom0 }: CountedHo
   const total = (count: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + count(guest), 0);
   return {
     disk_busy: devices.diskBusy,
+    dom0_cpu_busy: devices.backend?.busy ?? 0,
     network_busy: Math.max(devices.link.busyTransmit, devices.link.busyReceive),
     host_swap_ins: memory.swapIns,
     host_swap_outs: memory.swapOuts,

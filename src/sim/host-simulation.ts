@@ -117,7 +117,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
     if (workloads.some((workload) => prices.of(workload).needsBackend)) {
-      this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true });
+      this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true }, this);
     }
     this.#site.dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);

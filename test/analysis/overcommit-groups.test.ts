@@ -1,6 +1,8 @@
 /** What overcommit does to VMs that run different workloads. */
 import { describe, expect, it } from "vitest";
 import { overcommitCurves } from "../../src/analysis/overcommit.ts";
+import { overcommitChart } from "../../src/report/charts/overcommit.ts";
+import { compileStrictly } from "../../src/report/render-chart.ts";
 import { overcommitText } from "../../src/cli/overcommit-table.ts";
 import { othersTitle } from "../../src/analysis/vm-group-title.ts";
 import type { ServiceLevel } from "../../src/experiment/matrix.ts";
@@ -46,6 +48,28 @@ function host(
 const curvesOf = (cells: readonly CellResult[], serviceLevel?: ServiceLevel) =>
   overcommitCurves({ name: "r", cells, ...(serviceLevel && { serviceLevel }) });
 
+/** Metrics of a host: MiB in balloons, and swapped out by the host. */
+const memory = (ballooned: number, swapped: number) => ({
+  memory_ballooned_mib: ballooned,
+  memory_host_swapped_mib: swapped,
+});
+/** Of a verdict: 2.5 fails, 3 does not; with these metrics. */
+const sentenceWith = (at: Record<string, number>, above: Record<string, number>): string =>
+  curvesOf([...host(0.9, 100, 50), ...host(2.5, 50, 50, at), ...host(3, 100, 50, above)])[0].verdict.sentence;
+/** All VMs alike, with these p99 latencies by seed. */
+const alikeAt = (ratio: number, p99: readonly number[]) =>
+  host(ratio, 100, 50).map((one, i) => ({
+    ...cell(one.spec, {}),
+    spec: { ...one.spec, settings: [] },
+    metrics: { ...one.metrics, latency_p99_ms: p99[i] },
+  }));
+
+/** VMs 6 and 7 are listed apart. */
+const listedApart = (particulars: object) => (one: CellResult) => ({
+  ...one,
+  spec: { ...one.spec, settings: [{ first: 6, last: 7, ...particulars }] },
+});
+
 describe("overcommit of a mix of workloads", () => {
   it("has what each group keeps of its own throughput, and its own latency", () => {
     const [{ points, work }] = curvesOf([...host(0.9, 100, 50), ...host(2, 25, 60), ...host(3, 0, 60)]);
@@ -82,6 +106,25 @@ describe("overcommit of a mix of workloads", () => {
     expect(curvesOf([...host(0.9, 100, 50, ballooned), ...host(2, 100, 50)])[0].verdict.sentence).toContain(
       "no verdict",
     );
+  });
+});
+
+describe("the chart of a mix of workloads", () => {
+  it("has what the verdict is about: panels of each kind, with nothing of their sum", () => {
+    const cells = [...host(0.9, 10, 500), ...host(2, 5, 500)];
+    const [{ spec }] = overcommitChart.draw({ name: "r", cells });
+    expect(() => compileStrictly(spec)).not.toThrow();
+    const text = JSON.stringify(spec);
+    for (const kind of ["w in VMs 0 to 5", "hog in VMs 6 to 7"]) {
+      expect(text).toContain(`"throughput of ${kind}, % of uncommitted"`);
+      expect(text).toContain(`"p99 latency of ${kind}, ms (logarithmic)"`);
+    }
+    expect(text).not.toContain('"throughput, % of uncommitted"');
+    // Half of the servers' work is left, and all of the hogs'; together 505 of 510.
+    const values = [...text.matchAll(/"strategy":"esx","ratio":2,"value":([0-9.]+)/g)].map(([, value]) =>
+      Number(value),
+    );
+    expect([...new Set(values)]).toEqual([0.5, 6.5, 1, 50]);
   });
 });
 
@@ -125,12 +168,69 @@ describe("the verdict on a mix of workloads", () => {
     ];
     const [{ verdict }] = curvesOf(cells);
     expect(verdict.failingRatio).toBe(2);
-    expect(verdict.sentence).toMatch(/at 2, 50 % of it remains for w in VMs 0 to 5; at 2.5 and 4 it is kept again\.$/);
+    expect(verdict.sentence).toBe(
+      "esx: no overcommit counts as keeping throughput within 5 % for each kind of VM (95 % confidence), because a ratio counts " +
+        "only if all lower ones keep it; at 2, 50 % of it remains for w in VMs 0 to 5; it is kept at 2.5 and 4, with less memory.",
+    );
+    const [{ verdict: later }] = curvesOf([...cells, ...host(1.5, 100, 50)]);
+    expect(later.highestRatio).toBe(1.5);
+    expect(later.sentence).toMatch(/at 2, 50 % .* w in VMs 0 to 5; it is kept at 2.5 and 4, with less memory\.$/);
   });
 
-  it("leaves out a kind that does nothing with memory for all either", () => {
+  it("says why it is: balloons have grown where the host swaps otherwise", () => {
+    expect(sentenceWith(memory(67, 45), memory(833, 0))).toMatch(
+      /; it is kept at 3, with less memory, with 833 MiB in balloons and 0 swapped by the host against 67 MiB in balloons and 45 swapped by the host at 2\.5\.$/,
+    );
+    // Neither more in balloons nor less swapped is a reason by itself.
+    expect(sentenceWith(memory(67, 45), memory(67, 0))).toMatch(/; it is kept at 3, with less memory\.$/);
+    expect(sentenceWith(memory(67, 45), memory(833, 45))).toMatch(/; it is kept at 3, with less memory\.$/);
+  });
+
+  it("leaves out a kind that does nothing with memory for all either, and says so", () => {
     const [{ verdict }] = curvesOf([...host(0.9, 100, 0), ...host(2, 100, 0)]);
     expect(verdict.highestRatio).toBe(2);
+    expect(verdict.sentence).toContain(
+      "(95 % confidence; without hog in VMs 6 to 7, which does nothing with memory for all either)",
+    );
+  });
+
+  it("says by how many seeds a kind is judged that does nothing with memory for all under the others", () => {
+    const three = [1, 2, 3].map((seed) => (cells: readonly CellResult[]) => {
+      return cells.slice(0, 1).map((one) => ({ ...one, key: `${one.key}-${seed}`, spec: { ...one.spec, seed } }));
+    });
+    const hosts = (idle: number): CellResult[] =>
+      three.flatMap((ofSeed, at) => [
+        ...ofSeed(host(0.9, 100, at < idle ? 0 : 50)),
+        ...ofSeed(host(2, 100, at === 0 ? 49 : 50)),
+      ]);
+    const sentence = (idle: number): string => curvesOf(hosts(idle))[0].verdict.sentence;
+    expect(sentence(0)).toContain("(95 % confidence), p99");
+    expect(sentence(1)).toContain(
+      "(95 % confidence; hog in VMs 6 to 7 by 2 of 3 seeds: nothing is done with memory for all under the others)",
+    );
+    expect(sentence(2)).toContain("hog in VMs 6 to 7 by 1 of 3 seeds, without an interval: nothing is done");
+    // The interval of those that are left: 50 of 50 twice.
+    const [{ points }] = curvesOf(hosts(1));
+    expect(points[1].groups?.[1].throughput).toMatchObject({ n: 2, estimate: expect.closeTo(1, 12) as number });
+  });
+
+  it("takes the mean of what latency has become seed by seed, not the quotient of two means", () => {
+    // 10 -> 40 and 1,000 -> 1,000: 4 and 1 times, 2 on average; of the means, 1,040 is 1.03 times 1,010.
+    expect(curvesOf([...alikeAt(0.9, [10, 1000]), ...alikeAt(2, [40, 1000])])[0].verdict.sentence).toContain(
+      ", p99 latency 2.0 times that of ratio 0.9.",
+    );
+  });
+
+  it("is one on all VMs where those that a matrix lists apart are like the others", () => {
+    const cells = [...host(0.9, 100, 50), ...host(2, 100, 40)];
+    // 140 of 150: what VMs 6 and 7 have lost is 20 % of theirs, and 7 % of all.
+    for (const alike of [{}, { workload: "w" }]) {
+      const [{ verdict, points }] = curvesOf(cells.map(listedApart(alike)));
+      expect(points[1].groups).toBeUndefined();
+      expect(verdict.sentence).toContain("at 2, 93 % of it remains.");
+    }
+    const [{ verdict }] = curvesOf(cells.map(listedApart({ memory: { limitPages: 100 } })));
+    expect(verdict.sentence).toContain("at 2, 80 % of it remains for VMs 6 to 7 with memory settings of its own");
   });
 
   it("names those of the first workload where they are", () => {

@@ -83,6 +83,9 @@ describe("the command line", () => {
     [["operations", "--vmm"], "--vmm has no value"],
     [["operations", "--only=", "--events"], "--only has no value"],
     [["overcommit", "--vms", "2", "--vms", "4"], "--vms is given 2 times; expected once"],
+    [["--workers", "2", "foo"], 'found "--workers" before any command; expected the command first'],
+    [["--quiet", "list"], 'found "--quiet" before any command; expected the command first'],
+    [["trace", "--machine", "2", "stat"], 'unknown command "stat"; did you mean "stats"?'],
     [["run", "--resume="], '"" is no value for the switch --resume'],
   ];
   for (const [words, expected] of wrong) {

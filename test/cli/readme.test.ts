@@ -40,6 +40,10 @@ it("shows the steps of a page fault as they are printed, with the sums so far le
   expect(printed.slice(first, first + steps.length).map((line) => line.slice(0, steps[0].length).trimEnd())).toEqual(
     steps,
   );
+  const why = block("text", "Why on ").trimEnd().split("\n");
+  expect(why.length).toBeGreaterThan(1);
+  const at = printed.indexOf(why[0]);
+  expect(printed.slice(at, at + why.length)).toEqual(why);
 });
 
 it("has an example of a matrix that is valid as printed", () => {

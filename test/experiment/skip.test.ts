@@ -1,7 +1,10 @@
 import { expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { catalogue } from "../../src/experiment/catalogue.ts";
+import { skipAdvice } from "../../src/experiment/skip-advice.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { linux } from "../../src/vmm/linux.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
 import { native } from "../../src/vmm/native.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 
@@ -22,4 +25,22 @@ it("guests on one kernel are skipped on a machine with another kernel than its s
   );
   expect(reasonToSkip(linux, profile, {})).toBeUndefined();
   expect(reasonToSkip(linux, loadMachine("machines/xeon-2.4-sosp03.yaml").profile, { vms: 2 })).toBeUndefined();
+});
+
+it("a reason that another machine would not give comes with the machines that do not", () => {
+  const { profile } = loadMachine("machines/xeon-2.4-sosp03.yaml");
+  const spec = { block: "b", workload: "w", machine: profile.name, seed: 1, vms: 8 };
+  const ofKvm = { ...spec, vmm: { base: "kvm", set: {}, label: "kvm" } };
+  const reason = skipAdvice(kvm, profile, ofKvm) ?? "";
+  expect(reason).toMatch(/^machine xeon-2\.4-sosp03 gives no cost of .*; machines that fit: /);
+  // KVM needs hardware that assists virtualization: the machines that give a price for leaving guest mode.
+  const named = reason.replace(/^.*machines that fit: /, "").split(", ");
+  const assisted = catalogue("machines").filter(
+    (name) => loadMachine(`machines/${name}.yaml`).profile.costs["hardware-assist.exit"] !== undefined,
+  );
+  expect(named).toContain("x86-64-server");
+  for (const name of named) expect(assisted).toContain(name);
+  // Bare metal has one guest on any machine.
+  const ofNative = { ...spec, vmm: { base: "native", set: {}, label: "native" } };
+  expect(skipAdvice(native, profile, ofNative)).toBe("native runs at most 1 guest, not 8");
 });

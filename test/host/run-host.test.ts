@@ -383,3 +383,40 @@ it("a host of typical servers behaves as its description says: the same on every
   }
   expect(Math.abs(onEsx.requests_done - onXen.requests_done)).toBeLessThan(0.01 * onXen.requests_done);
 });
+
+/** Guests on two pCPUs that do nothing but send. */
+const senders = (count: number, vmm: Vmm) => {
+  const guests = Array.from({ length: count }, () =>
+    workload(
+      (stream) => {
+        for (let i = 0; i < 400; i++) {
+          stream.add(Op.Request, 0, 0, 0);
+          stream.add(Op.Send, 60 * 1024);
+        }
+      },
+      { threads: 4 },
+    ),
+  );
+  return runHost(vmm, profile, guests, count * 2048 * 2);
+};
+
+describe("dom0, which has one vCPU", () => {
+  it("always has something to do where all wait for it, though neither the pCPUs nor the link are full", () => {
+    const { metrics, cycles } = senders(8, xenPv);
+    const { dom0_cpu_busy_percent: busy, cpu_busy_percent: pcpus, elapsed_ms } = metrics;
+    const backEnds = Object.entries(cycles).filter(([cause]) => cause.startsWith("io.backend."));
+    const least = backEnds.reduce((sum, [, cost]) => sum + cost, 0) / (elapsed_ms * MS);
+    // What only back ends cost takes half of the time; the rest, it waits for guests that run in its place.
+    expect(least).toBeLessThan(0.9);
+    expect(busy).toBeGreaterThan(100 * least);
+    expect(busy).toBeGreaterThan(99);
+    expect(busy).toBeLessThanOrEqual(100);
+    expect(pcpus).toBeLessThan(95);
+    expect(metrics.network_busy_percent).toBeLessThan(95);
+  });
+
+  it("has no figure where the pCPUs are busier, and where there is none", () => {
+    expect(senders(1, native).metrics.dom0_cpu_busy_percent).toBeUndefined();
+    expect(senders(8, esx).metrics.dom0_cpu_busy_percent).toBeUndefined();
+  });
+});

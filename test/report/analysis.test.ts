@@ -302,6 +302,15 @@ describe("overcommit", () => {
     expect(sentence([...busyHosts(1, 100, 94.9), ...busyHosts(2, 100, 99)])).not.toContain("busy");
   });
 
+  it("says so where dom0's only vCPU has no room for more work, though pCPUs have nothing to do", () => {
+    const served = [1, 2].flatMap((ratio) =>
+      busyHosts(ratio, 100, 10).map((one) => ({ ...one, metrics: { ...one.metrics, dom0_cpu_busy_percent: 99.6 } })),
+    );
+    expect(sentence(served)).toContain(
+      "; dom0's vCPU is 100 % busy already at ratio 1, so that this is about memory alone.",
+    );
+  });
+
   it("gives the management of memory as means over seeds, and its CPU as a part of all cycles", () => {
     const figures = {
       memory_reversals_per_vm_hour: 0,

@@ -1,4 +1,4 @@
-import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
+import { type OvercommitCurve, overcommitCurves, type OvercommitPoint } from "../../analysis/overcommit.ts";
 import { groupBy, hostCells, type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { levelText, lossText } from "../../analysis/service-level.ts";
 import type { ServiceLevel } from "../../experiment/matrix.ts";
@@ -43,8 +43,9 @@ function draw(results: Results, curves: readonly OvercommitCurve[], id: string):
   const level = serviceLevelOf(results);
   const title = titleOf(curves, level);
   const dashed = level.metric === "throughput" ? `; dashed: ${lossText(level.bound)} loss` : "";
+  const each = judgedKinds(curves).length > 1 ? ", for each kind of VM, which has to keep the level by itself" : "";
   const subtitle =
-    "Throughput against the same VMs on a host whose memory they just fit, and p99 latency. Bands: 95 % confidence " +
+    `Throughput against the same VMs on a host whose memory they just fit, and p99 latency${each}. Bands: 95 % confidence ` +
     `interval${dashed}. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
   const told = curves.map((curve) => curve.verdict.sentence).join(" ");
   return chartOf(results, { id, title, subtitle, width: WIDTH }, view(results, curves, level), told);
@@ -72,20 +73,39 @@ function titleOf(curves: readonly OvercommitCurve[], level: ServiceLevel): strin
 function view(results: Results, curves: readonly OvercommitCurve[], level: ServiceLevel): View {
   const styles = vmmStyles(results);
   const strategies = curves.map(({ strategy }) => ({ name: strategy, style: styles.get(strategy) }));
-  const throughput = panelRows(curves, (point) => point.throughput);
-  const p99 = panelRows(curves, (point) => point.latencyP99Ms);
-  const panels = [
-    ...(throughput.length > 0 ? [panel(throughput, strategies, THROUGHPUT, tolerated(level))] : []),
-    ...(p99.length > 0 ? [panel(p99, strategies, latencyAxis(p99), [])] : []),
-  ];
+  const panels = judgedKinds(curves).flatMap((kind) => {
+    const of = kind === undefined ? "" : ` of ${kind}`;
+    const throughput = panelRows(curves, (point) => figuresOf(point, kind)?.throughput);
+    const p99 = panelRows(curves, (point) => figuresOf(point, kind)?.latencyP99Ms);
+    return [
+      ...(throughput.length > 0 ? [panel(throughput, strategies, throughputAxis(of), tolerated(level))] : []),
+      ...(p99.length > 0 ? [panel(p99, strategies, latencyAxis(p99, of), [])] : []),
+    ];
+  });
   return { vconcat: panels, spacing: 18, resolve: { scale: { color: "shared", shape: "shared" } } };
 }
 
-const THROUGHPUT: View = {
-  title: "throughput, % of uncommitted",
-  axis: { format: ".0%", tickCount: 6 },
-  scale: { domainMin: 0, nice: true },
-};
+/** What verdicts are about: each kind of VM where they are not alike, else (undefined) all VMs together. */
+function judgedKinds(curves: readonly OvercommitCurve[]): readonly (string | undefined)[] {
+  const kinds = curves.flatMap(({ points }) => points.flatMap(({ groups = [] }) => groups.map(({ of }) => of)));
+  return kinds.length === 0 ? [undefined] : [...new Set(kinds)];
+}
+
+function figuresOf(
+  point: OvercommitPoint,
+  kind: string | undefined,
+): Pick<OvercommitPoint, "throughput" | "latencyP99Ms"> | undefined {
+  return kind === undefined ? point : point.groups?.find(({ of }) => of === kind);
+}
+
+/** `of`: " of file-server in VMs 6 to 7", or nothing. */
+function throughputAxis(of: string): View {
+  return {
+    title: `throughput${of}, % of uncommitted`,
+    axis: { format: ".0%", tickCount: 6 },
+    scale: { domainMin: 0, nice: true },
+  };
+}
 
 function tolerated({ metric, bound }: ServiceLevel): View[] {
   if (metric !== "throughput") return [];

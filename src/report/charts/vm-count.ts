@@ -33,8 +33,10 @@ function draw(results: Results, curves: readonly VmCountCurve[], id: string): Ch
   const [{ hostMib, vmMib, workloads, machine, points }] = curves;
   const title = titleOf(hostMib, curves);
   const size = vmMib === undefined ? "" : `of ${memoryText(vmMib)} `;
+  const each = workloads.length > 1 ? " by each kind of VM" : "";
+  const sure = points[0].seeds === 1 ? "without a confidence interval" : "at 95 % confidence";
   const subtitle =
-    `Dots: most VMs ${size}with ${levelText(level, "kept ")}, at 95 % confidence; lines: up to how many the seeds do not rule ` +
+    `Dots: most VMs ${size}with ${levelText(level, "kept ")}${each}, ${sure}; lines: up to how many the seeds do not rule ` +
     "out; arrows: more were not measured. Dashed: configured memory of all VMs equals that of the host. " +
     `VMs of ${workloads.join(" and ")}, ${seedsText(points[0].seeds)}, machine ${machine}.`;
   const told = curves.map(vmCountSentence).join(" ");

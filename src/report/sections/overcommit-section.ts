@@ -1,6 +1,6 @@
 import { CONTROL_FIGURES, type ControlFigure } from "../../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
-import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
+import { type OvercommitCurve, overcommitCurves, type OvercommitPoint } from "../../analysis/overcommit.ts";
 import { type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { sensitivities } from "../../analysis/sensitivity.ts";
 import { eachKindNote, levelText } from "../../analysis/service-level.ts";
@@ -64,6 +64,7 @@ function table(curves: readonly OvercommitCurve[]): Block {
       "strategy",
       "block",
       "ratio",
+      ...(areUnlike(curves) ? ["of"] : []),
       "VMs running",
       "throughput, %",
       "95 % interval",
@@ -71,19 +72,42 @@ function table(curves: readonly OvercommitCurve[]): Block {
       ...MEMORY_SOURCES.map(({ title }) => title),
     ],
     rows: curves.flatMap(({ strategy, block, points }) =>
-      points.map((point) => [
-        strategy,
-        block,
-        point.ratio,
-        `${point.vmsAdmitted} of ${point.vmsConfigured}`,
-        point.throughput === undefined ? "" : (100 * point.throughput.estimate).toFixed(1),
-        interval(point.throughput),
-        point.latencyP99Ms?.estimate ?? "",
-        ...MEMORY_SOURCES.map(({ key }) => Math.round(point.sources.mib[key])),
+      points.flatMap((point) => [
+        [
+          strategy,
+          block,
+          point.ratio,
+          ...(areUnlike(curves) ? ["all VMs"] : []),
+          `${point.vmsAdmitted} of ${point.vmsConfigured}`,
+          ...service(point),
+          ...MEMORY_SOURCES.map(({ key }) => Math.round(point.sources.mib[key])),
+        ],
+        ...(point.groups ?? []).map((group) => [
+          strategy,
+          block,
+          point.ratio,
+          group.of,
+          "",
+          ...service(group),
+          ...MEMORY_SOURCES.map(() => ""),
+        ]),
       ]),
     ),
     folded: true,
   };
+}
+
+/** Some VMs are not like others, so that each kind of them has a row of its own. */
+function areUnlike(curves: readonly OvercommitCurve[]): boolean {
+  return curves.some(({ points }) => points.some(({ groups }) => groups !== undefined));
+}
+
+function service({
+  throughput,
+  latencyP99Ms,
+}: Pick<OvercommitPoint, "throughput" | "latencyP99Ms">): readonly (string | number)[] {
+  const percent = throughput === undefined ? "" : (100 * throughput.estimate).toFixed(1);
+  return [percent, interval(throughput), latencyP99Ms?.estimate ?? ""];
 }
 
 function controlTable(curves: readonly OvercommitCurve[]): Block {

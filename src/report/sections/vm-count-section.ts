@@ -1,8 +1,14 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { serviceLevelOf } from "../../analysis/results.ts";
-import { eachKindNote, levelText, NONE_FINISHED } from "../../analysis/service-level.ts";
+import { eachKindNote, levelText, NONE_FINISHED, type RelativeService } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
-import { memoryText, type VmCountCurve, vmCountCurves, vmCountSentence } from "../../analysis/vm-count.ts";
+import {
+  memoryText,
+  type VmCountCurve,
+  vmCountCurves,
+  type VmCountPoint,
+  vmCountSentence,
+} from "../../analysis/vm-count.ts";
 import { vmCountChart } from "../charts/vm-count.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
@@ -32,6 +38,8 @@ export function vmCountSection({ results }: Run): Section {
 }
 
 function table(curves: readonly VmCountCurve[]): Block {
+  // Where VMs are not alike, each kind of them has a row of its own.
+  const areUnlike = curves.some(({ points }) => points.some(({ groups }) => groups !== undefined));
   return {
     kind: "table",
     caption: "Hosts of given memory by strategy and number of VMs; memory in MiB",
@@ -39,6 +47,7 @@ function table(curves: readonly VmCountCurve[]): Block {
       "strategy",
       "host memory",
       "VMs",
+      ...(areUnlike ? ["of"] : []),
       "VMs running",
       "overcommit ratio",
       "throughput, %",
@@ -50,23 +59,52 @@ function table(curves: readonly VmCountCurve[]): Block {
       ...MEMORY_SOURCES.map(({ title }) => title),
     ],
     rows: curves.flatMap(({ strategy, hostMib, points }) =>
-      points.map((point) => [
-        strategy,
-        memoryText(hostMib),
-        point.vms,
-        point.vmsAdmitted,
-        point.ratio,
-        percent(point.throughput?.estimate),
-        interval(point.throughput),
-        point.latencyP99Ms?.estimate ?? "",
-        times(point.p99Factor),
-        percent(point.roomy?.throughput?.estimate),
-        point.roomy === undefined ? "" : `${point.roomy.busiest.resource} ${point.roomy.busiest.percent.toFixed(0)} %`,
-        ...MEMORY_SOURCES.map(({ key }) => Math.round(point.sources.mib[key])),
+      points.flatMap((point) => [
+        [
+          strategy,
+          memoryText(hostMib),
+          point.vms,
+          ...(areUnlike ? ["all VMs"] : []),
+          point.vmsAdmitted,
+          point.ratio,
+          ...service(point, point.roomy),
+          point.roomy === undefined
+            ? ""
+            : `${point.roomy.busiest.resource} ${point.roomy.busiest.percent.toFixed(0)} %`,
+          ...MEMORY_SOURCES.map(({ key }) => Math.round(point.sources.mib[key])),
+        ],
+        ...(point.groups ?? []).map((group) => [
+          strategy,
+          memoryText(hostMib),
+          point.work.find(({ workload }) => workload === group.of)?.vms ?? "",
+          group.of,
+          "",
+          point.ratio,
+          ...service(group, roomyOf(point, group.of)),
+          "",
+          ...MEMORY_SOURCES.map(() => ""),
+        ]),
       ]),
     ),
     folded: true,
   };
+}
+
+function roomyOf({ roomy }: VmCountPoint, kind: string): RelativeService | undefined {
+  return roomy?.groups?.find(({ of }) => of === kind);
+}
+
+function service(
+  { throughput, latencyP99Ms, p99Factor }: Pick<VmCountPoint, "throughput" | "latencyP99Ms" | "p99Factor">,
+  roomy: RelativeService | undefined,
+): readonly (string | number)[] {
+  return [
+    percent(throughput?.estimate),
+    interval(throughput),
+    latencyP99Ms?.estimate ?? "",
+    times(p99Factor),
+    percent(roomy?.throughput?.estimate),
+  ];
 }
 
 function percent(share: number | undefined): string {

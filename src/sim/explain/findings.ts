@@ -91,7 +91,18 @@ function writeSentences(explanation: Explanation): string[] {
   if (writes === 0) return [];
   const texts = explanation.vmms.map((vmm) => `on ${vmm.name} ${writesOn(explanation, vmm, writes)}`);
   const what = writes === 1 ? "one page-table entry" : `${amount(writes)} page-table entries`;
-  return [`The guest writes ${what}: ${texts.join("; ")}.`];
+  return [`The guest writes ${what}: ${texts.join("; ")}.`, ...reasonSentences(explanation)];
+}
+
+/** Why writes stop at the VMM at all, once for all VMMs with the same reason. */
+function reasonSentences(explanation: Explanation): string[] {
+  const names = new Map<string, string[]>();
+  for (const vmm of explanation.vmms) {
+    const causes = chargedCalls(explanation, vmm, ["write-entry"]).flatMap((steps) => steps.map(({ cause }) => cause));
+    const reasons = new Set(causes.flatMap((cause) => (cause === null ? [] : (workOf(cause).needed ?? []))));
+    for (const reason of reasons) names.set(reason, [...(names.get(reason) ?? []), vmm.name]);
+  }
+  return [...names].map(([reason, of]) => `Why on ${of.join(" and ")}: ${reason}.`);
 }
 
 function writesOn(explanation: Explanation, vmm: ExplainedVmm, writes: number): string {

@@ -19,7 +19,18 @@ export interface Work {
   readonly action?: string;
   /** Done in the ring of the guest kernel, whoever does it. */
   readonly inKernelRing?: true;
+  /** Why a guest's write of a page-table entry does not go without it. */
+  readonly needed?: string;
 }
+
+/** Shadow paging, whoever notices the write. */
+const SHADOWED =
+  "the guest's page tables are write-protected (traced): the hardware walks shadows of them that the VMM keeps, and each " +
+  "write has to be made in both";
+
+const DIRECT =
+  "the hardware walks the guest's own page tables, which are read-only to the guest: the VMM checks what an entry maps before " +
+  "it makes the write";
 
 /** By cause of the ledger or by its beginning; the longest one counts. */
 export const WORK: Readonly<Record<string, Work>> = {
@@ -44,6 +55,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.translation.traced-write": {
     actor: "VMM",
     action: "called by translated code instead of a trap: makes the write, updates the shadow",
+    needed: SHADOWED,
   },
   "vmm.hypercall": { actor: "VMM", action: "hypercall, there and back" },
   "vmm.trap.user-root": { actor: "VMM", action: "loads the kernel's page tables, and those of user code again" },
@@ -62,25 +74,33 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.exit.device-model": { actor: "host process", action: "answers for the device" },
   "vmm.nested.fill": { actor: "VMM", action: "fills a nested entry" },
   "vmm.direct.validate": { actor: "VMM", action: "checks what entries map" },
-  "vmm.direct.update": { actor: "VMM", action: "makes an update of an entry" },
+  "vmm.direct.update": { actor: "VMM", action: "makes an update of an entry", needed: DIRECT },
   "vmm.direct.unprotect": { actor: "VMM", action: "may write to read-only tables, and may not again" },
   "vmm.direct.pin": { actor: "VMM", action: "pins or unpins a table" },
   "vmm.direct.root-switch": { actor: "VMM", action: "checks and loads the base" },
-  "vmm.direct.emulated-write": { actor: "VMM", action: "the write to a pinned table traps; emulates it" },
+  "vmm.direct.emulated-write": {
+    actor: "VMM",
+    action: "the write to a pinned table traps; emulates it",
+    needed: DIRECT,
+  },
   "vmm.direct.table-mapping": { actor: "VMM", action: "changes how a table's page is mapped" },
   "vmm.direct.tlb-flush": { actor: "VMM", action: "drops translations" },
   "vmm.shadow.true-fault": { actor: "VMM", action: "finds a true fault" },
   "vmm.shadow.hidden-fault": { actor: "VMM", action: "hides a fault from the guest" },
   "vmm.shadow.fill": { actor: "VMM", action: "fills the shadow entry" },
   "vmm.shadow.prefetch": { actor: "VMM", action: "fills the shadow entry of a neighbour" },
-  "vmm.shadow.trace": { actor: "VMM", action: "makes the write, updates the shadow" },
+  "vmm.shadow.trace": { actor: "VMM", action: "writes protected table and shadow", needed: SHADOWED },
   "vmm.shadow.untrace": { actor: "VMM", action: "lets a table be written without traps" },
   "vmm.shadow.resynchronize": { actor: "VMM", action: "brings a table's shadow into step, traces it again" },
   "vmm.shadow.new-table": { actor: "VMM", action: "makes a shadow table" },
   "vmm.shadow.root-switch": { actor: "VMM", action: "loads the shadow's base" },
   "vmm.shadow.unsync": { actor: "VMM", action: "lets a table go out of sync" },
   "vmm.shadow.sync": { actor: "VMM", action: "brings a table's shadow into step" },
-  "vmm.shadow.emulated-write": { actor: "VMM", action: "emulates a write to a tracked table" },
+  "vmm.shadow.emulated-write": {
+    actor: "VMM",
+    action: "emulates a write to a write-protected (tracked) table",
+    needed: SHADOWED,
+  },
   "vmm.shadow.zap": { actor: "VMM", action: "gives a shadow table up" },
   "vmm.shadow.invalidate": { actor: "VMM", action: "drops or renews an entry" },
   "vmm.tracing.stop": { actor: "VMM", action: "stops the traced process, and lets it go on" },

@@ -1,0 +1,77 @@
+/** What verdicts on overcommit ratios and on numbers of VMs say in the same words. */
+import type { ServiceLevel } from "../experiment/matrix.ts";
+import { type MemoryControl, oscillates } from "./memory-control.ts";
+import { type HostService, judgedOf, NONE_FINISHED, type RelativeService, serviceOf } from "./service-level.ts";
+
+/**
+ * Of those whose latency suffers most, where a level is about throughput; `whose` where VMs are not alike. The mean of the factors
+ * that the seeds have one by one, as a level of p99 latency is judged: in a quotient of means the seed with the longest latency
+ * hides what becomes of all others.
+ */
+export function worstLatency(
+  service: HostService,
+  level: ServiceLevel,
+): { readonly factor: number; readonly whose: string } | undefined {
+  if (level.metric === "p99") return undefined;
+  const all = service.groups ?? [{ of: undefined, ...service }];
+  const factors = all.flatMap(({ of, p99Factor }) =>
+    p99Factor === undefined || p99Factor === NONE_FINISHED
+      ? []
+      : [{ factor: p99Factor.estimate, whose: of === undefined ? "" : ` (${of})` }],
+  );
+  return factors.toSorted((a, b) => b.factor - a.factor)[0];
+}
+
+/**
+ * How sure a verdict on these points is. A kind of VM that does nothing with memory for all, under some seeds or under any, is judged
+ * by the others, or not at all.
+ */
+export function confidenceText(
+  level: ServiceLevel,
+  points: readonly (HostService & { readonly seeds: number })[],
+): string {
+  if (points.some(({ seeds }) => seeds === 1)) return "one seed, no confidence interval";
+  const fewer = new Map<string, string>();
+  for (const point of points) {
+    for (const one of judgedOf(level, point)) {
+      const note = fewerSeeds(level, one, point.seeds);
+      if (note !== undefined) fewer.set(one.of ?? "", note);
+    }
+    for (const { of } of (point.groups ?? []).filter((group) => serviceOf(level, group) === undefined)) {
+      fewer.set(of, `without ${of}, which does nothing with memory for all either`);
+    }
+  }
+  return ["95 % confidence", ...fewer.values()].join("; ");
+}
+
+function fewerSeeds(
+  level: ServiceLevel,
+  one: RelativeService & { readonly of?: string },
+  seeds: number,
+): string | undefined {
+  const figure = serviceOf(level, one);
+  if (figure === undefined || figure === NONE_FINISHED || figure.n >= seeds) return undefined;
+  const by = figure.n === 1 ? `1 of ${seeds} seeds, without an interval` : `${figure.n} of ${seeds} seeds`;
+  const who = one.of === undefined ? "by" : `${one.of} by`;
+  return `${who} ${by}: nothing is done with memory for all under the others`;
+}
+
+/** Users may not notice, but the next load may meet a VM that has just been shrunk. `where`: "at 2", "with 12". */
+export function oscillationNote<Point extends { readonly ratio: number; readonly control: MemoryControl }>(
+  kept: readonly Point[],
+  where: (point: Point) => string,
+): string {
+  const restless = kept.filter(({ ratio, control }) => ratio > 1 && oscillates(control));
+  if (restless.length === 0) return "";
+  const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
+  const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
+  return `, but not steadily: ${where(worst)} a VM's memory changes direction ${perHour} times an hour`;
+}
+
+export function times(factor: number): string {
+  return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
