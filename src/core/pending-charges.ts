@@ -70,6 +70,19 @@ export class PendingCharges {
     return this.#sheet.amounts[2 * cause];
   }
 
+  /** All of it is somebody else's to run from now on. */
+  moveTo(other: PendingCharges): void {
+    const { amounts, causes } = this.#sheet;
+    for (let i = 0; i < this.#count; i++) {
+      const at = 2 * causes[i];
+      other.add(causes[i], amounts[at], amounts[at + 1]);
+      amounts[at] = 0;
+      amounts[at + 1] = 0;
+    }
+    this.total = 0;
+    this.#keep(0);
+  }
+
   /** Everything has run: charge it all. */
   settle(ledger: Ledger): void {
     const { causes } = this.#sheet;

@@ -7,6 +7,8 @@ import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
 import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
+import type { MachineProfile } from "../machine/profile.ts";
+import type { Vmm } from "../vmm/contract.ts";
 import { HostOutOfMemory } from "../vmm/host-out-of-memory.ts";
 import type { DecisionObserver } from "../vmm/memory-decision.ts";
 import type { RoomMaker } from "../vmm/memory-roles.ts";
@@ -14,18 +16,16 @@ import { BALLOONED, type VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import type { Dom0 } from "./dom0.ts";
 import { RequestForesight } from "./foresight.ts";
+import { withInterruptsElsewhere } from "./device-interrupts.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
-import { OperationPrices } from "./operation-prices.ts";
-import type { MeasuredOperation } from "./operations.ts";
+import { type MeasureOperations, OperationPrices } from "./operation-prices.ts";
 import { RequestSource, transientPages } from "./request-source.ts";
 
 const PAGES_AT_ONCE = 64;
 const SETTLING_US = 60e6;
 const PAGE_IN_ROUNDS = 8;
-
-type Measure = (workload: CompiledWorkload) => Readonly<Record<string, MeasuredOperation>>;
 
 /** What guests are built with. */
 export interface BuildingSite {
@@ -261,10 +261,17 @@ function cannotShrink({ name, guest }: CompiledWorkload, host: HostMemory, vm: V
 
 /** Prices are measured once for all guests that have the same stream and shape. */
 export class OperationPriceList {
-  readonly #measure: Measure;
+  readonly #vmm: Vmm;
+  /** The VMM as it is for a guest whose interrupts another processor handles; undefined: there is no such. */
+  readonly #elsewhere: Vmm | undefined;
+  readonly #profile: MachineProfile;
+  readonly #measure: MeasureOperations;
   readonly #known = new Map<string, OperationPrices>();
 
-  constructor(measure: Measure) {
+  constructor(vmm: Vmm, profile: MachineProfile, measure: MeasureOperations) {
+    this.#vmm = vmm;
+    this.#elsewhere = withInterruptsElsewhere(vmm, profile);
+    this.#profile = profile;
     this.#measure = measure;
   }
 
@@ -272,7 +279,8 @@ export class OperationPriceList {
   of(workload: CompiledWorkload): OperationPrices {
     const known = this.#known.get(workload.name);
     if (known !== undefined) return known;
-    const prices = new OperationPrices(this.#measure(workload));
+    const elsewhere = this.#elsewhere && new OperationPrices(this.#measure(this.#elsewhere, this.#profile, workload));
+    const prices = new OperationPrices(this.#measure(this.#vmm, this.#profile, workload), elsewhere);
     this.#known.set(workload.name, prices);
     return prices;
   }

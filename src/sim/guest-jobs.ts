@@ -6,6 +6,7 @@ import type { GuestOperations } from "./guest-operations.ts";
 import type { MemoryStall } from "./guest-statistics.ts";
 import { hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 /** Where what is to become a job has been recorded. */
 export interface JobSources {
@@ -29,10 +30,11 @@ export class GuestJobs {
   }
 
   /**
-   * Make jobs of all that has been recorded since the last time; the host's payer pays the guest's part. `running`: the thread
-   * that ran last, which stalls while its memory is read from the guest's swap device.
+   * Make jobs of all that has been recorded since the last time; `vcpu` pays the guest's part. `running`: the thread that ran
+   * last, which stalls while its memory is read from the guest's swap device.
    */
   collect(
+    vcpu: Vcpu,
     guestWaiter: Waiter | undefined,
     hostWaiter: Waiter | undefined,
     running: Waiter | undefined,
@@ -41,7 +43,7 @@ export class GuestJobs {
     const { requests, host, operations } = this.#sources;
     for (let i = 0; i < requests.length; i++) {
       this.#readVmmText(guestWaiter, jobs);
-      jobs.push(this.#diskJob(i, guestWaiter, running));
+      jobs.push(this.#diskJob(i, vcpu, guestWaiter, running));
     }
     requests.clear();
     for (let i = 0; i < host.requests.length; i++) {
@@ -49,7 +51,7 @@ export class GuestJobs {
       jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i), host.requests.writes(i)));
     }
     host.requests.clear();
-    const packets = operations.takePackets();
+    const packets = operations.packets.take();
     if (packets === undefined) return;
     // Written out: it is made for every message.
     const { kind, backend, units, bytes, endsRequest, arrives } = packets;
@@ -80,12 +82,12 @@ export class GuestJobs {
     requests.clear();
   }
 
-  #diskJob(i: number, waiter: Waiter | undefined, running: Waiter | undefined): IoJob {
-    const { requests, host } = this.#sources;
+  #diskJob(i: number, vcpu: Vcpu, waiter: Waiter | undefined, running: Waiter | undefined): IoJob {
+    const { requests } = this.#sources;
     const kind = requests.kind(i);
     const write = requests.writes(i);
     const swap = kind === DiskRequestKind.SwapRead || kind === DiskRequestKind.SwapWrite;
-    host.payer.addVector(write ? this.#prices.diskWrite : this.#prices.diskRead);
+    this.#payDisk(vcpu, write);
     const backend = write ? this.#prices.diskWriteBackend : this.#prices.diskReadBackend;
     const stalls = swap && waiter !== undefined && waiter === running;
     return {
@@ -100,5 +102,12 @@ export class GuestJobs {
       bytes: 0,
       hostSwap: false,
     };
+  }
+
+  #payDisk(vcpu: Vcpu, write: boolean): void {
+    const { interrupts } = this.#sources.operations;
+    const prices = interrupts.pricesFor(vcpu, this.#prices);
+    vcpu.pending.addVector(write ? prices.diskWrite : prices.diskRead);
+    if (prices !== this.#prices) interrupts.handle(write ? prices.diskWriteBackend : prices.diskReadBackend, 1);
   }
 }

@@ -4,17 +4,19 @@ import type { PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import { privatePages, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
-import { endsInSmallPacket, packetsFor } from "../machine/network-link.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { isInPart, isToEnd, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
-import { type IoJob, JobKind } from "./io-job.ts";
+import { DeviceInterrupts } from "./device-interrupts.ts";
+import { GuestPackets } from "./guest-packets.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
 import { LookAhead } from "./look-ahead.ts";
 import type { OomKiller } from "./oom-killer.ts";
-import type { OperationPrices, PacketPrice } from "./operation-prices.ts";
+import type { OperationPrices } from "./operation-prices.ts";
+import type { Processors } from "./processors.ts";
 import { Fault, type FaultKind, type ProcessPages } from "./process-pages.ts";
+import type { Vcpu } from "./vcpu.ts";
 
 const PROGRAM_PAGES = PROGRAM_TEXT_PAGES + PROGRAM_PRIVATE_PAGES;
 const NONE = -1;
@@ -25,17 +27,17 @@ const GUEST_USER = cause("guest.user");
  */
 const STEP_CYCLES = 240_000;
 
-type PacketJob = Required<Pick<IoJob, "kind" | "backend" | "units" | "bytes" | "endsRequest" | "arrives">>;
-
 export interface OperationSurroundings {
   readonly host: HostMemory;
   readonly devices: HostDevices;
   readonly ids: ContentIds;
+  readonly processors: Processors;
+  now(): number;
 }
 
 export class GuestOperations {
-  /** Where the cycles go: to the vCPU that carries operations out. */
-  pending: PendingCharges;
+  readonly interrupts: DeviceInterrupts;
+  readonly packets: GuestPackets;
   /** Page faults that brought no page of anonymous memory in: copy-on-write without a copy, and pages of files. */
   otherFaults = 0;
   readonly #stream: OperationStream;
@@ -48,15 +50,16 @@ export class GuestOperations {
   killer: OomKiller | undefined;
   /** Times that memory could not be had, which have been dealt with. */
   #outOfMemory = 0;
-  /** Packets of the latest operation that the back end has to deal with. */
-  #packetJob: PacketJob | undefined;
+  /** Who carries operations out, and where the cycles go. */
+  #vcpu: Vcpu;
+  #pending: PendingCharges;
 
   constructor(
     workload: CompiledWorkload,
     memory: GuestMemory,
     pages: ProcessPages,
     prices: OperationPrices,
-    pending: PendingCharges,
+    vcpu: Vcpu,
     around: OperationSurroundings,
   ) {
     this.#stream = workload.stream;
@@ -64,21 +67,26 @@ export class GuestOperations {
     this.#memory = memory;
     this.#pages = pages;
     this.#prices = prices;
-    this.pending = pending;
+    this.#vcpu = vcpu;
+    this.#pending = vcpu.pending;
     this.#around = around;
+    this.interrupts = new DeviceInterrupts(around.processors, () => around.now());
+    this.packets = new GuestPackets(prices, around.devices.link, this.interrupts);
   }
 
   /** Carry out operations of the thread's request until one has to wait for a device, or it is time to look up. */
-  run(thread: GuestThread, now: number): void {
+  run(thread: GuestThread, vcpu: Vcpu, now: number): void {
+    this.#vcpu = vcpu;
+    this.#pending = vcpu.pending;
     const guestRequests = this.#memory.requests;
     const hostRequests = this.#around.host.requests;
     this.#memory.pages.group = thread.process;
     let ahead = thread.next;
-    while (!thread.over && this.pending.total < STEP_CYCLES) {
+    while (!thread.over && this.#pending.total < STEP_CYCLES) {
       if (thread.next === ahead) ahead = this.#ahead.at(thread);
       this.#carryOut(thread, thread.next++, now);
       if (this.#memory.pages.outOfMemory > this.#outOfMemory) this.#killSomebody(thread);
-      if (guestRequests.length > 0 || hostRequests.length > 0 || this.#packetJob !== undefined) return;
+      if (guestRequests.length > 0 || hostRequests.length > 0 || this.packets.waiting) return;
     }
   }
 
@@ -90,30 +98,23 @@ export class GuestOperations {
     if (killed && !thread.over && this.#stream.op[at] === Op.Touch) thread.next = at;
   }
 
-  /** Packets for the back end since the last call. */
-  takePackets(): PacketJob | undefined {
-    const job = this.#packetJob;
-    this.#packetJob = undefined;
-    return job;
-  }
-
   #carryOut(thread: GuestThread, at: number, now: number): void {
     const { op, a, b, c } = this.#stream;
     switch (op[at]) {
       case Op.Compute:
-        this.pending.add(GUEST_USER, a[at]);
+        this.#pending.add(GUEST_USER, a[at]);
         break;
       case Op.Touch:
         this.#touch(thread, at, now);
         break;
       case Op.Syscall:
-        this.pending.addVector(this.#prices.syscall[a[at]], b[at]);
+        this.#pending.addVector(this.#prices.syscall[a[at]], b[at]);
         break;
       case Op.KernelCode:
-        this.pending.addVector(this.#prices.kernelCode, a[at]);
+        this.#pending.addVector(this.#prices.kernelCode, a[at]);
         break;
       case Op.Signal:
-        this.pending.addVector(this.#prices.signal[a[at]]);
+        this.#pending.addVector(this.#prices.signal[a[at]]);
         break;
       case Op.ReadFile:
         this.#readFile(a[at], b[at], c[at]);
@@ -122,13 +123,13 @@ export class GuestOperations {
         this.#writeFile(a[at], b[at], c[at], now);
         break;
       case Op.Send:
-        this.#send(a[at], thread.over);
+        this.packets.send(this.#vcpu, a[at], thread.over);
         break;
       case Op.Receive:
-        this.#receive(a[at], now);
+        this.packets.receive(this.#vcpu, a[at], now);
         break;
       default:
-        this.pending.addVector(this.#prices.byOp[op[at]]);
+        this.#pending.addVector(this.#prices.byOp[op[at]]);
         this.#byPage(thread, at);
     }
   }
@@ -136,8 +137,8 @@ export class GuestOperations {
   #touch(thread: GuestThread, at: number, now: number): void {
     const { a, b, c } = this.#stream;
     const page = a[at];
-    this.pending.addVector(this.#prices.touch);
-    this.pending.add(GUEST_USER, b[at] >>> 1);
+    this.#pending.addVector(this.#prices.touch);
+    this.#pending.add(GUEST_USER, b[at] >>> 1);
     const write = (b[at] & 1) === 1;
     const { anonymous, settled } = this.#memory;
     const isSettled = thread.depth === 0 && settled.has(this.#pages.logicalPage(thread, page));
@@ -155,14 +156,14 @@ export class GuestOperations {
     else anonymous.touch(this.#pages.logical);
     const comes = anonymous.demandZeroFaults > demandZeroFaults;
     // A page that comes back from swap is the process's own.
-    if (anonymous.swapFaults > swapFaults) this.pending.addVector(this.#prices.pageFault);
+    if (anonymous.swapFaults > swapFaults) this.#pending.addVector(this.#prices.pageFault);
     else if (fault !== Fault.None) this.#writeProtected(fault, comes);
-    else if (comes) this.pending.addVector(this.#prices.pageFault);
+    else if (comes) this.#pending.addVector(this.#prices.pageFault);
   }
 
   #writeProtected(fault: FaultKind, comes: boolean): void {
     const { copyOnWriteFault, reuseFault } = this.#prices;
-    this.pending.addVector(fault === Fault.Reuse ? reuseFault : copyOnWriteFault);
+    this.#pending.addVector(fault === Fault.Reuse ? reuseFault : copyOnWriteFault);
     if (!comes) this.otherFaults++;
   }
 
@@ -173,7 +174,7 @@ export class GuestOperations {
     cache.visit(page, 0, end, false);
     // The page cache takes back from processes what it drops.
     if (first || cache.misses > misses) {
-      this.pending.addVector(this.#prices.fileFault);
+      this.#pending.addVector(this.#prices.fileFault);
       this.otherFaults++;
     }
     if (content !== 0) cache.write(page, content, false, now);
@@ -185,8 +186,8 @@ export class GuestOperations {
   }
 
   #readFile(first: number, pages: number, call: number): void {
-    this.pending.addVector(this.#prices.byOp[Op.ReadFile]);
-    this.pending.addVector(this.#prices.readFilePage, pages);
+    this.#pending.addVector(this.#prices.byOp[Op.ReadFile]);
+    this.#pending.addVector(this.#prices.readFilePage, pages);
     const { cache } = this.#memory;
     if (call !== 0) cache.beginCall(first, call);
     const used = Math.max(1, pages);
@@ -194,38 +195,17 @@ export class GuestOperations {
   }
 
   #writeFile(first: number, pages: number, how: number, now: number): void {
-    this.pending.addVector(this.#prices.byOp[Op.WriteFile]);
-    this.pending.addVector(this.#prices.writeFilePage, pages);
+    this.#pending.addVector(this.#prices.byOp[Op.WriteFile]);
+    this.#pending.addVector(this.#prices.writeFilePage, pages);
     const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), isToEnd(how)];
     for (let page = first; page < first + pages; page++) {
       this.#memory.cache.write(page, this.#around.ids.unique(), sync, now, inPart, toEnd);
     }
   }
 
-  #send(bytes: number, endsRequest: boolean): void {
-    const { backend } = this.#prices.sendPacket;
-    this.#payPackets(bytes, this.#prices.sendPacket);
-    this.#packetJob = { kind: JobKind.Transmit, backend, units: packetsFor(bytes), bytes, endsRequest, arrives: 0 };
-  }
-
-  #receive(bytes: number, now: number): void {
-    const { backend } = this.#prices.receivePacket;
-    this.#payPackets(bytes, this.#prices.receivePacket);
-    const arrives = this.#around.devices.link.receiveAll(now, bytes);
-    if (backend.total === 0 && arrives <= now) return;
-    const units = packetsFor(bytes);
-    this.#packetJob = { kind: JobKind.Receive, backend, units, bytes: 0, endsRequest: false, arrives };
-  }
-
-  #payPackets(bytes: number, { frontend, smallFrontend }: PacketPrice): void {
-    const small = endsInSmallPacket(bytes) ? 1 : 0;
-    this.pending.addVector(frontend, packetsFor(bytes) - small);
-    this.pending.addVector(smallFrontend, small);
-  }
-
   #byPage(thread: GuestThread, at: number): void {
     const { op, a, b, c } = this.#stream;
-    const pending = this.pending;
+    const pending = this.#pending;
     const prices = this.#prices;
     const pages = this.#pages;
     switch (op[at]) {
@@ -262,9 +242,9 @@ export class GuestOperations {
 
   #exec(thread: GuestThread, image: number): void {
     const used = this.#pages.used(thread);
-    this.pending.addVector(this.#prices.execUnmapUsedPage, used);
-    this.pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
-    this.pending.addVector(this.#prices.execPage, image);
+    this.#pending.addVector(this.#prices.execUnmapUsedPage, used);
+    this.#pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
+    this.#pending.addVector(this.#prices.execPage, image);
     this.#discardTransient(thread);
     this.#pages.exec(thread, image);
     const count = privatePages(image);
@@ -276,13 +256,13 @@ export class GuestOperations {
   #payExit(thread: GuestThread): void {
     const used = this.#pages.used(thread);
     // A child that has executed nothing still has its parent's program.
-    this.pending.addVector(this.#prices.exitPage, used + (thread.image === 0 ? PROGRAM_PAGES : 0));
-    this.pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
+    this.#pending.addVector(this.#prices.exitPage, used + (thread.image === 0 ? PROGRAM_PAGES : 0));
+    this.#pending.addVector(this.#prices.execUnmapPage, this.#pages.mapped(thread) - used);
   }
 
   #unmap(thread: GuestThread, start: number, pages: number): void {
     const mapped = this.#pages.mappedIn(thread, start, pages);
-    this.pending.addVector(this.#prices.munmapPage, mapped);
+    this.#pending.addVector(this.#prices.munmapPage, mapped);
     for (let page = start; page < start + pages; page++) {
       const filePage = this.#pages.filePage(thread, page);
       if (filePage >= 0) this.#memory.cache.unmap(filePage, filePage + 1);

@@ -121,7 +121,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
       parts.transientPages * workload.guest.threads,
       around.pageTableFormat,
     );
-    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#boot.pending, around);
+    this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#boot, around);
     const sources = { requests: memory.requests, host: around.host, operations: this.#operations };
     this.#jobs = new GuestJobs(index, sources, prices, stall);
     const base = workload.guest.processes * workload.guest.anonymousPages;
@@ -194,9 +194,8 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   carryOut(thread: GuestThread, cpu: GuestCpu, now: number): void {
     this.#latest = thread;
     this.#around.host.payer = cpu.vcpu.pending;
-    this.#operations.pending = cpu.vcpu.pending;
-    this.#operations.run(thread, now);
-    this.#jobs.collect(thread, cpu.hostWait, thread, cpu.outbox);
+    this.#operations.run(thread, cpu.vcpu, now);
+    this.#jobs.collect(cpu.vcpu, thread, cpu.hostWait, thread, cpu.outbox);
     this.#writeBack.wake();
   }
 
@@ -291,7 +290,7 @@ export class HostGuest implements CpuOwner, ThreadOwner {
 
   #submitNow(waiter: Waiter | undefined, now: number): void {
     const jobs: IoJob[] = [];
-    this.#jobs.collect(waiter, waiter, this.#latest, jobs);
+    this.#jobs.collect(this.#boot, waiter, waiter, this.#latest, jobs);
     this.submit(jobs, now);
   }
 }

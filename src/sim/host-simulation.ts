@@ -108,7 +108,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     );
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
-    const prices = new OperationPriceList((workload) => measure(vmm, profile, workload));
+    const prices = new OperationPriceList(vmm, profile, measure);
     this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
     if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
     this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };

@@ -14,11 +14,12 @@ export type MeasureOperations = (
   workload: CompiledWorkload,
 ) => Readonly<Record<string, MeasuredOperation>>;
 
-/** What a packet costs the guest, full or at most half full, and the driver domain. */
+/** What a packet costs the guest, full or at most half full, and the driver domain or whoever handles the interrupts. */
 export interface PacketPrice {
   readonly frontend: CostVector;
   readonly smallFrontend: CostVector;
   readonly backend: CostVector;
+  readonly smallBackend: CostVector;
 }
 
 export class OperationPrices {
@@ -59,8 +60,11 @@ export class OperationPrices {
   readonly byOp: readonly CostVector[];
   /** Some operation needs the VM with the back ends. */
   readonly needsBackend: boolean;
+  /** Of a guest on another processor than the one that handles interrupts, which does the part of the back end. Absent: there is no such. */
+  readonly elsewhere: OperationPrices | undefined;
 
-  constructor(measured: Readonly<Record<string, MeasuredOperation>>) {
+  constructor(measured: Readonly<Record<string, MeasuredOperation>>, elsewhere?: OperationPrices) {
+    this.elsewhere = elsewhere;
     const front = (name: string): CostVector => vector(measured[name]?.frontend);
     const back = (name: string): CostVector => vector(measured[name]?.backend);
     this.touch = front("touch");
@@ -94,7 +98,12 @@ export class OperationPrices {
 function packetPrice(measured: Readonly<Record<string, MeasuredOperation>>, way: "send" | "receive"): PacketPrice {
   const full = measured[`${way}-packet`];
   const small = measured[`${way}-small-packet`] ?? full;
-  return { frontend: vector(full?.frontend), smallFrontend: vector(small?.frontend), backend: vector(full?.backend) };
+  return {
+    frontend: vector(full?.frontend),
+    smallFrontend: vector(small?.frontend),
+    backend: vector(full?.backend),
+    smallBackend: vector(small?.backend),
+  };
 }
 
 function vector(byCause: Readonly<Record<string, number>> | undefined): CostVector {

@@ -1,5 +1,6 @@
 /** Physical CPUs, and the vCPUs that a scheduler puts on them. */
 import { cause, type Ledger } from "../core/ledger.ts";
+import { type CostVector, PendingCharges } from "../core/pending-charges.ts";
 import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Vcpu, type VcpuWork } from "./vcpu.ts";
@@ -22,6 +23,8 @@ export class Processors {
   readonly #sliceEnd: Float64Array;
   readonly #latest: Float64Array;
   readonly #switches: VcpuSwitches;
+  /** By pCPU: work of interrupts that came while it was idle, and is not done. */
+  readonly #interrupts: readonly PendingCharges[];
   /** The first so many: to empty an array is to give its room back. */
   readonly #woken: number[] = [];
   #wokenCount = 0;
@@ -46,6 +49,7 @@ export class Processors {
     this.#since = new Float64Array(cpus);
     this.#sliceEnd = new Float64Array(cpus);
     this.#latest = new Float64Array(cpus);
+    this.#interrupts = Array.from({ length: cpus }, () => new PendingCharges());
   }
 
   addVcpu(work: VcpuWork, settings: VcpuSettings): Vcpu {
@@ -53,6 +57,11 @@ export class Processors {
     this.vcpus.push(vcpu);
     this.#scheduler.add(settings);
     return vcpu;
+  }
+
+  /** Number of pCPUs. */
+  get count(): number {
+    return this.#cpus;
   }
 
   /** Period of {@link tick} in cycles; 0: the scheduler wants no ticks. */
@@ -70,6 +79,14 @@ export class Processors {
     if (!vcpu.asleep) return;
     vcpu.asleep = false;
     this.#woken[this.#wokenCount++] = vcpu.index;
+  }
+
+  /** A pCPU is interrupted for work that whoever runs there has to wait for, and pays. */
+  interrupt(cpu: number, cost: CostVector, times: number, now: number): void {
+    this.#account(cpu, now);
+    const running = this.#running[cpu];
+    const pending = running === NOBODY ? this.#interrupts[cpu] : this.vcpus[running].pending;
+    pending.addVector(cost, times);
   }
 
   /** What a vCPU spins for may be free. Takes effect with {@link placeWoken}, if it has a pCPU then. */
@@ -225,6 +242,7 @@ export class Processors {
     }
     const vcpu = this.vcpus[index];
     vcpu.cpu = cpu;
+    if (this.#interrupts[cpu].total > 0) this.#interrupts[cpu].moveTo(vcpu.pending);
     vcpu.work.heldBack?.end();
     this.#switches.switchTo(vcpu);
     this.#run(cpu, now);
@@ -261,7 +279,10 @@ export class Processors {
     if (elapsed === 0) return;
     const index = this.#running[cpu];
     if (index === NOBODY) {
-      this.#ledger.charge(IDLE, elapsed);
+      const interrupts = this.#interrupts[cpu];
+      const handled = Math.min(elapsed, interrupts.total);
+      if (handled > 0) interrupts.settlePart(this.#ledger, handled);
+      if (handled < elapsed) this.#ledger.charge(IDLE, elapsed - handled);
       return;
     }
     const vcpu = this.vcpus[index];

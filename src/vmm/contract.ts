@@ -90,6 +90,11 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   kernelMapping?(parameters: P): KernelMapping;
   /** Disk and network parts: the ring between guest and driver, for many guests on a host. Absent: requests go straight through. */
   queueOf?(parameters: P): DeviceQueue;
+  /**
+   * Disk and network parts: its parameters for a guest whose processor is not the one that handles the devices' interrupts. Absent:
+   * a guest's interrupts are handled by its own, or by that of the driver domain.
+   */
+  elsewhere?(parameters: P): P;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

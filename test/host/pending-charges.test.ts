@@ -51,7 +51,7 @@ class PlainCharges {
 describe("pending charges", () => {
   const step = fc.record({
     owner: fc.nat(OWNERS - 1),
-    kind: fc.constantFrom("add", "part", "all"),
+    kind: fc.constantFrom("add", "part", "all", "move"),
     id: fc.constantFrom(...CAUSES),
     cycles: fc.nat(1000),
     events: fc.nat(3),
@@ -72,6 +72,10 @@ describe("pending charges", () => {
           if (kind === "add") {
             pending.add(id, cycles, events);
             plain.add(id, cycles, events);
+          } else if (kind === "move") {
+            const next = owners[(owner + 1) % OWNERS];
+            pending.moveTo(next.pending);
+            for (const charge of plain.list.splice(0)) next.plain.add(charge.cause, charge.cycles, charge.events);
           } else if (kind === "all") {
             pending.settle(ledger);
             plain.settle(expected, plain.total);

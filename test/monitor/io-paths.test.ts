@@ -305,6 +305,69 @@ describe("drivers in the hypervisor", () => {
   });
 });
 
+/** Of a path whose interrupts are handled by another processor, and of the same one by itself. */
+function apart(part: typeof xenDriversNetwork | typeof xenDriversDisk, action: (path: IoPath) => void) {
+  const { meter, cycles } = use(part({ otherProcessor: true }), action);
+  return { there: meter.elsewhere.cyclesByCause(), cycles, alone: use(part(), action).cycles };
+}
+
+describe("interrupts that another processor handles", () => {
+  const LINE = primitiveCost(XEON, "hardware.cache-line-transfer");
+  const KINDS = ["driver", "request", "page-exchange"];
+
+  it("are the same work, whoever does it", () => {
+    const burst = fc.record({ sent: fc.integer({ min: 0, max: 40 }), received: fc.integer({ min: 1, max: 40 }) });
+    fc.assert(
+      fc.property(fc.array(burst, { minLength: 1, maxLength: 8 }), (uses) => {
+        const { there, cycles, alone } = apart(xenDriversNetwork, (path) => {
+          for (const { sent, received } of uses) {
+            send(path, sent);
+            receive(path, received);
+          }
+        });
+        for (const kind of KINDS) {
+          const both = (cycles[`io.hypervisor.${kind}`] ?? 0) + (there[`io.hypervisor.interrupt.${kind}`] ?? 0);
+          expect(both).toBe(alone[`io.hypervisor.${kind}`]);
+        }
+        expect(there["io.hypervisor.interrupt"]).toBe(uses.length * primitiveCost(XEON, "hardware.interrupt"));
+        const { "hardware.cache-line-transfer": _, ...others } = cycles;
+        const { ...before } = alone;
+        for (const kind of KINDS) {
+          delete others[`io.hypervisor.${kind}`];
+          delete before[`io.hypervisor.${kind}`];
+        }
+        expect(others).toEqual(before);
+      }),
+    );
+  });
+
+  it.each([
+    // Interrupt by interrupt, as counted in Xen's source.
+    { what: "a packet received", act: (path: IoPath) => receive(path, 1), handler: 8 + 2, guest: 7 + 2 },
+    { what: "eight received together", act: (path: IoPath) => receive(path, 8), handler: 8 + 16, guest: 7 + 16 },
+    {
+      what: "four sent, and acknowledged by two together",
+      act: (path: IoPath) => {
+        send(path, 4);
+        receive(path, 2);
+      },
+      handler: 8 + 2 * 2 + 2 + 4 * 3,
+      guest: 7 + 2 * 2 + 2 + 4,
+    },
+  ])("take lines from each other's caches: $what", ({ act, handler, guest }) => {
+    const { there, cycles } = apart(xenDriversNetwork, act);
+    expect(there["io.hypervisor.interrupt.cache-line-transfer"]).toBe(handler * LINE);
+    expect(cycles["hardware.cache-line-transfer"]).toBe(guest * LINE);
+  });
+
+  it("are those of a disk, too, one for a request and all that it reads", () => {
+    // Eleven pages are a request.
+    const { there, cycles } = apart(xenDriversDisk, (path) => transfer(path, 22 * 4096, false));
+    expect(there["io.hypervisor.interrupt.cache-line-transfer"]).toBe((3 + 2 * 3) * LINE);
+    expect(cycles["hardware.cache-line-transfer"]).toBe((3 + 2) * LINE);
+  });
+});
+
 it("an interrupt of a domain's own device is masked, and unmasked by a call", () => {
   const { events, cycles } = use(driverDomainNetwork(), (path) => {
     receive(path, 5);

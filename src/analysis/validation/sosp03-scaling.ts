@@ -80,7 +80,7 @@ const DATABASES: Readonly<Record<string, Database>> = {
     requestsPerTuple: 1,
     weightsCost:
       "eight domains of unequal weights do a fifth less together than eight equal ones in the source, which does not say why; here as much, " +
-      "whatever the random numbers (2,999 to 3,009), as the processors are busy for 97 % of the time. In the source that of weight 8 has 385 a second, a " +
+      "whatever the random numbers (some 3,000), as the processors are busy for 97 % of the time. In the source that of weight 8 has 385 a second, a " +
       "quarter of what it has alone and two thirds of what it has here, so that its ten users wait 26 ms for each: for the disk, as it is the first to have a processor. What the disk " +
       "did besides is not known: that PostgreSQL 7.1.3 has all dirty pages written (sync) after three segments of the log (xlog.c, md.c), " +
       "every 5,600 updates, is not simulated, and two domains beside one another do not suffer from it in the source",

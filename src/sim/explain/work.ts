@@ -137,6 +137,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.hypervisor.driver": { actor: "VMM", action: "driver of the real device, in the hypervisor" },
   "io.hypervisor.page-check": { actor: "VMM", action: "checks that a page is the guest's" },
   "io.hypervisor.page-exchange": { actor: "VMM", action: "exchanges a page with the guest" },
+  "io.hypervisor.interrupt": { actor: "VMM", action: "handles a device's interrupt on another processor" },
   "io.backend.domain-switch": { actor: "VMM", action: "switches to the driver domain, or back" },
   "io.backend.device-model": { actor: "dom0", action: "wakes the device model, and makes its system calls" },
   "io.backend.driver": { actor: "dom0", action: "driver of the real device" },

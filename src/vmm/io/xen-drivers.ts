@@ -1,7 +1,8 @@
 /**
  * I/O of Xen 1.x (Barham 2003, section 3.3): the drivers of the real devices are in the hypervisor. A guest's requests are
  * on a ring; the hypercall that says so queues them for the device at once. The data of a packet is not copied: to send, the
- * pages are checked and gathered by the device, and a received packet is given to the guest by exchanging pages.
+ * pages are checked and gathered by the device, and a received packet is given to the guest by exchanging pages. Interrupts of
+ * the devices are handled by one of the processors, whichever the guest's is.
  */
 import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
@@ -11,12 +12,19 @@ import { definePart } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type BackEnd, BLOCK_BACK_END, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
+import {
+  BLOCKS,
+  InterruptProcessor,
+  interruptsElsewhere,
+  otherProcessor,
+  RECEIVED,
+  SENT,
+} from "./interrupt-processor.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const REQUEST = cause("io.hypervisor.request");
 const DRIVER = cause("io.hypervisor.driver");
 const PAGE_CHECK = cause("io.hypervisor.page-check");
-const PAGE_EXCHANGE = cause("io.hypervisor.page-exchange");
 /** The entry that mapped the guest's page maps another one then, and the page that came gets an owner. */
 const UPDATES_PER_EXCHANGE = 2;
 
@@ -31,6 +39,7 @@ const MODERATION = { packetsPerInterrupt: 8, heldUs: 72 } as const;
 
 class HypervisorDriver implements BackEnd {
   readonly #meter: Meter;
+  readonly #handler: InterruptProcessor;
   readonly #exchanges: boolean;
   readonly #driver: number;
   readonly #ringRequest: number;
@@ -38,8 +47,10 @@ class HypervisorDriver implements BackEnd {
   readonly #checkPage: number;
   readonly #exchangePage: number;
 
-  constructor(device: "disk" | "network", { profile, meter }: MonitorContext) {
+  constructor(device: "disk" | "network", elsewhere: boolean, context: MonitorContext) {
+    const { profile, meter } = context;
     this.#meter = meter;
+    this.#handler = new InterruptProcessor(context, elsewhere);
     this.#exchanges = device === "network";
     this.#driver = kernelPaths(profile)[`${device}-driver`].cycles;
     this.#ringRequest = primitiveCost(profile, "xen.ring-request");
@@ -63,56 +74,64 @@ class HypervisorDriver implements BackEnd {
 
   /** The event takes no call: the hypervisor sets a bit and enters the guest's handler on its way out. */
   answer(_at: number, ring: SharedRing, entries: number, _bytes: number, sent: SharedRing | undefined): number {
-    this.#meter.spend(DRIVER, this.#deviceAccess);
+    const handler = this.#handler;
+    handler.begin();
+    handler.spend("driver", this.#deviceAccess);
     for (let entry = 0; entry < entries; entry++) {
       if (this.#exchanges) {
         ring.takeRequest();
-        this.#meter.spend(PAGE_EXCHANGE, this.#exchangePage);
+        handler.spend("exchange", this.#exchangePage);
       }
-      this.#meter.spend(DRIVER, this.#driver);
+      handler.spend("driver", this.#driver);
       this.#respond(ring);
     }
     ring.publishResponses();
+    handler.answered(entries, this.#exchanges ? RECEIVED : BLOCKS);
     if (sent !== undefined) this.#answerSent(sent);
     return this.#meter.now;
   }
 
   #answerSent(sent: SharedRing): void {
+    this.#handler.answered(sent.unanswered, SENT);
     while (sent.unanswered > 0) this.#respond(sent);
     sent.publishResponses();
   }
 
   #respond(ring: SharedRing): void {
     ring.putResponse();
-    this.#meter.spend(REQUEST, this.#ringRequest);
+    this.#handler.spend("request", this.#ringRequest);
   }
 }
 
-export const xenDriversDisk = definePart<"disk", { ringEntries: number }>({
+const needs = [...FRONT_END_COSTS, "hardware.interrupt", "hardware.cache-line-transfer"];
+
+export const xenDriversDisk = definePart<"disk", { ringEntries: number; otherProcessor: boolean }>({
   slot: "disk",
   name: "xen-drivers",
   summary: "ring to a driver in the hypervisor (Xen 1.x)",
-  parameters: { ringEntries: ringEntries(64, "Xen 1.x and 2.0: 64 block requests") },
-  needs: FRONT_END_COSTS,
+  parameters: { ringEntries: ringEntries(64, "Xen 1.x and 2.0: 64 block requests"), otherProcessor },
+  needs,
+  elsewhere: interruptsElsewhere,
   queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
-  create: ({ ringEntries: entries }, context) =>
+  create: ({ ringEntries: entries, otherProcessor }, context) =>
     new FrontEnd(
       { device: "disk", ringEntries: entries, segmentBytes: 0 },
-      new HypervisorDriver("disk", context),
+      new HypervisorDriver("disk", otherProcessor, context),
       context,
     ),
 });
 
-export const xenDriversNetwork = definePart<"network", { ringEntries: number }>({
+export const xenDriversNetwork = definePart<"network", { ringEntries: number; otherProcessor: boolean }>({
   slot: "network",
   name: "xen-drivers",
   summary: "ring to a driver in the hypervisor, received pages are exchanged (Xen 1.x)",
-  parameters: { ringEntries: ringEntries(256, "Xen 1.x to 3.0: 256 packets in either direction") },
-  needs: FRONT_END_COSTS,
-  create: ({ ringEntries: entries }, context) =>
+  parameters: { ringEntries: ringEntries(256, "Xen 1.x to 3.0: 256 packets in either direction"), otherProcessor },
+  needs,
+  elsewhere: interruptsElsewhere,
+  create: ({ ringEntries: entries, otherProcessor }, context) =>
     new FrontEnd(
       { device: "network", ringEntries: entries, segmentBytes: 0, exchange: EXCHANGE, moderation: MODERATION },
-      new HypervisorDriver("network", context),
+      new HypervisorDriver("network", otherProcessor, context),
       context,
     ),
 });
