@@ -151,7 +151,7 @@ export class GuestPages<R extends Replacement = Replacement> {
   }
 
   get #isLow(): boolean {
-    return this.zones === undefined ? this.free.length <= this.marks.low : this.zones.wakesReclaim(this.free.length);
+    return this.zones === undefined ? this.free.length <= this.marks.low : this.zones.wakesReclaim;
   }
 
   /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
@@ -164,7 +164,7 @@ export class GuestPages<R extends Replacement = Replacement> {
 
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
-    this.zones?.take(ppn, use === PageUse.Kernel, this.free.length);
+    this.zones?.take(ppn, use === PageUse.Kernel);
     this.free.remove(ppn);
     const { flags, item: items } = this.descriptors;
     flags[ppn] = use;

@@ -11,19 +11,22 @@ const MANAGED = 189 * 256 + 3840;
 const LOWER_FREE = 3808;
 const FREE = 34_247 + LOWER_FREE;
 /** DMA32: low 528, high 633. DMA: low 41, high 49, protection 189. */
-const LOW = 528 + 41 + 189;
+const PROTECTION = 189;
+const LOW = 528 + 41 + PROTECTION;
 const HIGH = 633;
 const BLOCK = 512;
 const BATCH = 15;
 
-function zonesWith(kernelRuns: readonly number[]): Zones {
-  return new Zones(PAGES, MANAGED, watermarks("linux-6.1", MANAGED), LOWER_FREE, kernelRuns);
+function zonesWith(kernelRuns: readonly number[], lowerRuns: readonly number[] = []): Zones {
+  const marks = watermarks("linux-6.1", MANAGED);
+  const lower = { free: LOWER_FREE, kernelRuns: lowerRuns };
+  return new Zones(PAGES, MANAGED, marks, lower, { free: FREE - LOWER_FREE, kernelRuns });
 }
 
 /** Take pages that can be moved until kswapd is woken; returns how many are free then. */
 function takeUntilWoken(zones: Zones, from: number): number {
   let free = from;
-  while (!zones.wakesReclaim(free)) zones.take(FREE - free, false, free--);
+  while (!zones.wakesReclaim) zones.take(FREE - free--, false);
   return free;
 }
 
@@ -40,13 +43,13 @@ describe("zones", () => {
   it("are balanced as soon as either is: a few pages of the lower one are enough", () => {
     const zones = zonesWith([]);
     const free = takeUntilWoken(zones, FREE);
-    expect(zones.isBalanced(free)).toBe(false);
+    expect(zones.isBalanced).toBe(false);
     // The last pages taken but those above the upper zone's mark are of the lower one.
     const given = Array.from({ length: 20 }, (_, i) => FREE - free - 1 - i);
     zones.beginReclaim();
     for (const page of given) zones.release(page, false);
-    zones.endReclaim(0);
-    expect(zones.isBalanced(free + given.length)).toBe(true);
+    zones.endReclaim();
+    expect(zones.isBalanced).toBe(true);
   });
 
   it("are boosted by a block for a run that is less than one, and not for a whole block", () => {
@@ -56,15 +59,38 @@ describe("zones", () => {
     // Of the pages in blocks of the kernel, a whole block could be had without a boost.
     near(first, LOWER_FREE + kernel - BLOCK);
     expect(zones.boost).toBe(BLOCK);
-    expect(zones.isBalanced(first)).toBe(true);
-    expect(zones.beginReclaim()).toBe(BLOCK);
-    zones.endReclaim(BLOCK);
-    expect([zones.boost, zones.wakesReclaim(first)]).toEqual([0, false]);
+    expect(zones.isBalanced).toBe(true);
+    zones.beginReclaim();
+    expect([zones.boost, zones.isPartial]).toEqual([BLOCK, false]);
+    zones.endReclaim();
+    expect([zones.boost, zones.wakesReclaim]).toEqual([0, false]);
+  });
+
+  it("are reclaimed from the lower one alone, when that is boosted, until it has a block more than its high watermark", () => {
+    const run = 256;
+    const zones = zonesWith([], [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    let page = 0;
+    while (zones.boost === 0) zones.take(page++, false);
+    // Of the lower zone all but that run is taken; of the upper one what is above its low watermark was taken before.
+    near(FREE - page, LOW - PROTECTION - 41 + run);
+    expect(zones.wakesReclaim).toBe(true);
+    zones.beginReclaim();
+    expect([zones.boost, zones.isPartial, zones.isBalanced]).toEqual([BLOCK, true, false]);
+    const lower = Array.from({ length: page }, (_, each) => each).filter((each) => zones.reaches(each));
+    expect(lower).toHaveLength(LOWER_FREE - run + 1);
+    let given = 0;
+    while (!zones.isBalanced) zones.release(lower[given++], false);
+    // The processor keeps four of them at most.
+    const wanted = 49 + BLOCK + 1 - (run - 1);
+    expect(given).toBeGreaterThanOrEqual(wanted);
+    expect(given).toBeLessThanOrEqual(wanted + 4);
+    zones.endReclaim();
+    expect([zones.boost, zones.isPartial]).toEqual([0, false]);
   });
 
   it("are boosted to one and a half times the high watermark at most", () => {
     const zones = zonesWith([0, 0, 0, 0, 60]);
-    for (let free = FREE; free > LOW; free--) zones.take(FREE - free, false, free);
+    for (let page = 0; page < FREE - LOW; page++) zones.take(page, false);
     near(zones.boost, 1.5 * HIGH);
   });
 
@@ -74,18 +100,14 @@ describe("zones", () => {
         const zones = zonesWith([9, 4, 2, 1]);
         const taken: number[] = [];
         let next = 0;
-        let free = FREE;
         for (const take of takes) {
           if (take) {
-            zones.take(next, byKernel, free--);
+            zones.take(next, byKernel);
             taken.push(next++);
-          } else if (taken.length > 0) {
-            zones.release(taken.pop() as number, byKernel);
-            free++;
-          }
+          } else if (taken.length > 0) zones.release(taken.pop() as number, byKernel);
         }
         for (const page of taken) zones.release(page, byKernel);
-        expect(zones.wakesReclaim(FREE)).toBe(false);
+        expect(zones.wakesReclaim).toBe(false);
         near(takeUntilWoken(zones, FREE), LOW);
       }),
       { numRuns: 20 },

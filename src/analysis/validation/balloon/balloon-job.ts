@@ -11,8 +11,8 @@ import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
 import { PageUse } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
+import { watermarks } from "../../../guest/watermarks.ts";
 import { Zones } from "../../../guest/zones.ts";
-import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import { ContentIds } from "../../../machine/content-ids.ts";
 import {
   COMPILATIONS,
@@ -29,16 +29,16 @@ import {
   COMPILER_AT,
   COMPILER_FILES_AT,
   DATA_AT,
-  DMA_FREE,
   FILE_PAGES,
   GCC_AT,
   type GuestSize,
   guestShape,
   HEADERS_AT,
-  KERNEL_RUNS,
-  memTotalKib,
+  LOWER_ZONE,
   PAGES_PER_MIB,
+  pagesAtBoot,
   SHORT_AT,
+  UPPER_KERNEL_RUNS,
 } from "./measured-guest.ts";
 import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
@@ -66,9 +66,14 @@ const GCC_PRIVATE_PAGES = 52;
 const ASSEMBLER_PRIVATE_PAGES = 375;
 /** Mapped pages of files that starting a process uses: shell, C library. */
 const START_FILES = 300;
-/** Page tables, stacks and other kernel memory of the processes: a table for 512 pages, and some 20 pages each. */
+/**
+ * What the kernel takes for the benchmark, for files that are read, which it keeps, for a pipeline that reads them, and for gcc with what it
+ * starts: page tables, stacks, slab and others, as /proc/meminfo tells ten times a second where memory is plenty (docs/balloon-job).
+ */
 const BENCH_KERNEL_PAGES = 50;
-const COMPILER_KERNEL_PAGES = 100;
+const FILES_KERNEL_PAGES = 72;
+const READER_KERNEL_PAGES = 36;
+const COMPILER_KERNEL_PAGES = 42;
 
 /** Where the pages of the shell end, and those of short processes begin. */
 const PROCESS_AT = SHORT_AT + 256;
@@ -108,8 +113,10 @@ class BalloonJob {
     this.#services = new Services(this.#memory, size.guest);
     this.#services.start(size.balloonedToMib === size.bootedMib);
     const { pages } = this.#memory;
-    const managed = memTotalKib(size.bootedMib) / KIB_PER_PAGE;
-    pages.zones = new Zones(shape.memoryPages, managed, pages.marks, DMA_FREE, KERNEL_RUNS);
+    const managed = pagesAtBoot(size.bootedMib);
+    pages.marks = watermarks("linux-6.1", managed);
+    const upper = { free: pages.freePages - LOWER_ZONE.free, kernelRuns: UPPER_KERNEL_RUNS };
+    pages.zones = new Zones(shape.memoryPages, managed, pages.marks, LOWER_ZONE, upper);
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     this.#memory.balloon.poll(balloon, balloon);
     this.#atStart = countPaging(this.#memory, this.#reclaim);
@@ -154,6 +161,7 @@ class BalloonJob {
   }
 
   *#readAndCompile(): Generator<StepTime> {
+    this.#takeKernel(FILES_KERNEL_PAGES);
     for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles();
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
@@ -166,6 +174,7 @@ class BalloonJob {
    */
   *#readFiles(): Generator<StepTime> {
     const { cache, requests } = this.#memory;
+    const kernel = this.#takeKernel(READER_KERNEL_PAGES);
     yield* this.#startProcess(PROCESS_AT, READER_PAGES);
     for (let page = 0; page < FILE_PAGES; page++) {
       cache.read(DATA_AT + page);
@@ -174,6 +183,7 @@ class BalloonJob {
       yield this.#step(Time.readPage);
     }
     this.#discard(PROCESS_AT, READER_PAGES);
+    this.#giveKernel(kernel);
   }
 
   /** The shell starts a process, or another one does. */
@@ -192,7 +202,8 @@ class BalloonJob {
     const { cache } = this.#memory;
     const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
     yield* this.#startProcess(PROCESS_AT, GCC_PRIVATE_PAGES);
-    yield* this.#map(GCC_AT, HEADERS_AT);
+    const each = compile.others / (HEADERS_AT - GCC_AT + COMPILER_FILES_AT - ASSEMBLER_AT);
+    yield* this.#map(GCC_AT, HEADERS_AT, each);
     for (let page = HEADERS_AT; page < ASSEMBLER_AT; page++) {
       cache.read(page);
       if (page % 8 === 7) yield this.#step();
@@ -201,17 +212,18 @@ class BalloonJob {
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     cache.unmap(COMPILER_FILES_AT, this.#files.end);
     yield* this.#startProcess(ASSEMBLER_PROCESS_AT, ASSEMBLER_PRIVATE_PAGES);
-    yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT);
+    yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT, each);
     this.#discard(PROCESS_AT, ASSEMBLER_PROCESS_AT + ASSEMBLER_PRIVATE_PAGES - PROCESS_AT);
     cache.unmap(GCC_AT, COMPILER_FILES_AT);
     this.#giveKernel(kernel);
     yield this.#step();
   }
 
-  *#map(from: number, to: number): Generator<StepTime> {
+  /** A program uses its pages one after the other, each for so long. */
+  *#map(from: number, to: number, each: number): Generator<StepTime> {
     for (let page = from; page < to; page++) {
       this.#memory.cache.visit(page, from, to, true);
-      if (page % 8 === 7) yield this.#step();
+      yield this.#step(each);
     }
   }
 

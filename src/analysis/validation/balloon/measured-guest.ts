@@ -26,6 +26,14 @@ export function memTotalKib(mib: number): number {
   return mib * 1024 - RESERVED_KIB - SECTION_MAP_KIB * Math.ceil(mib / SECTION_MIB) - (BUCKET_BYTES * buckets) / 1024;
 }
 
+/** Of MemTotal so much is freed after the kernel has set its watermarks: "Freeing initrd memory: 5624K" and others in its messages. */
+const FREED_LATER_KIB = 14_204;
+
+/** Pages that the kernel hands out when it sets its watermarks. */
+export function pagesAtBoot(mib: number): number {
+  return (memTotalKib(mib) - FREED_LATER_KIB) / KIB_PER_PAGE;
+}
+
 function powerOfTwo(least: number): number {
   return 2 ** Math.ceil(Math.log2(least));
 }
@@ -114,11 +122,11 @@ export const SECOND_GUEST: MeasuredGuest = {
 };
 
 /**
- * Free runs of 1, 2, 4 ... pages in blocks of unmovable and reclaimable pages, and free pages of the DMA zone, before the job (/proc/pagetypeinfo
- * and /proc/zoneinfo at 256 MiB, docs/balloon-job).
+ * Free pages of the DMA zone before the job, and free runs of 1, 2, 4 ... pages in blocks of unmovable and reclaimable pages, of either zone
+ * (/proc/pagetypeinfo and /proc/zoneinfo, docs/balloon-job).
  */
-export const KERNEL_RUNS = [8, 37, 61, 18, 8, 3, 1, 1, 1, 1, 1];
-export const DMA_FREE = 3808;
+export const LOWER_ZONE = { free: 3808, kernelRuns: [] };
+export const UPPER_KERNEL_RUNS = [8, 37, 61, 18, 8, 3, 1, 1, 1, 1, 1];
 /** Kernel memory of the processes of the start-up. */
 export const STARTING_KERNEL_PAGES = 200;
 /** Logical anonymous pages of each process: the benchmark's, then the compiler's, then those of short processes. */

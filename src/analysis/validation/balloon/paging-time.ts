@@ -7,12 +7,12 @@ import type { StepTime } from "./fair-processor.ts";
 /** Nanoseconds, which are instructions on the measured machine. */
 export const Time = {
   /** Calibrated at 256 MiB, where nothing is paged: 3 M touches and three passes beside each other. */
-  touch: 1300,
-  readPage: 38_000,
+  touch: 1292,
+  readPage: 40_700,
   /** linux-6.1-instructions, anon_fault_4MB. */
   minorFault: 4140,
   /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in; and on counters at 128 and 160 MiB. */
-  filePageIn: 7_000,
+  filePageIn: 6_100,
   swapFault: 11_000,
   /** kswapd, for a page looked at and for one written. */
   scan: 2_500,
