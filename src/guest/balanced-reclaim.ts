@@ -39,6 +39,8 @@ export class BalancedReclaim implements Replacement {
   readonly #targets = new ScanTargets();
   /** Whether pages may be written: not for a boost. */
   #mayWrite = true;
+  /** Pages of a control group after which a pass is cut short. */
+  #enough = 0;
   /** Of what is looked at, how much is anonymous memory. */
   #anonymousShare = 0;
   #mayDeactivateAnonymous = false;
@@ -152,6 +154,7 @@ export class BalancedReclaim implements Replacement {
       this.#mayWrite = boostLeft === 0;
       const { scanned, stolen } = this.#scan;
       this.#ageAnonymous();
+      this.#enough = this.#wanted;
       this.#pass(priority);
       const found = this.stolen - stolen;
       if (boostLeft > 0 && found === 0) break;
@@ -161,6 +164,20 @@ export class BalancedReclaim implements Replacement {
       boostLeft = Math.max(0, boostLeft - found);
     }
     zones?.endReclaim();
+    this.#snapshot();
+  }
+
+  /**
+   * Whoever finds less than the minimum frees a few pages, of either kind; the first and least thorough pass goes on when it has them
+   * (try_to_free_pages, do_try_to_free_pages).
+   */
+  reclaimDirectly(): void {
+    const { stolen } = this;
+    this.#mayWrite = true;
+    for (let priority = FIRST_PRIORITY; priority >= 0 && this.stolen - stolen < BATCH; priority--) {
+      this.#enough = priority === FIRST_PRIORITY ? Infinity : BATCH;
+      this.#pass(priority);
+    }
     this.#snapshot();
   }
 
@@ -221,7 +238,7 @@ export class BalancedReclaim implements Replacement {
     this.#setTargets(group, priority);
     const targets = this.#targets;
     const scan = this.#scan;
-    const enough = this.stolen + this.#wanted;
+    const enough = this.stolen + this.#enough;
     while (targets.any) {
       scan.shrinkInactive(anonymousPool, anonymous.inactive, targets.next(List.InactiveAnonymous));
       const activeAnonymous = targets.next(List.ActiveAnonymous);

@@ -62,6 +62,8 @@ export interface Replacement {
   forget(item: number): void;
   /** Free pages up to the high watermark, as far as any are found. */
   balance(): void;
+  /** Free a few pages for whoever needs one now, where kswapd is a thread. */
+  reclaimDirectly?(): void;
   /** What the kernel does about pages once a second. */
   secondPassed(): void;
 }
@@ -139,7 +141,12 @@ export class GuestPages<R extends Replacement = Replacement> {
    * may not have the last pages: it waits rather than drive the guest out of memory.
    */
   allocate(use: number, item: number): number {
-    if (this.#isLow) this.replacement.balance();
+    if (this.zones === undefined) {
+      if (this.free.length <= this.marks.low) this.replacement.balance();
+    } else {
+      this.zones.wakeIfLow();
+      if (this.zones.isBelowMinimum) this.replacement.reclaimDirectly?.();
+    }
     const ppn = this.free.head;
     if (use === PageUse.Balloon && this.free.length <= this.marks.minimum) return NONE;
     if (ppn === NONE) {
@@ -150,8 +157,9 @@ export class GuestPages<R extends Replacement = Replacement> {
     return ppn;
   }
 
-  get #isLow(): boolean {
-    return this.zones === undefined ? this.free.length <= this.marks.low : this.zones.wakesReclaim;
+  /** The processor comes to kswapd: where there are zones, it is a thread that does nothing until then. */
+  runKswapd(): void {
+    if (this.zones?.isAwake === true) this.replacement.balance();
   }
 
   /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */

@@ -20,6 +20,9 @@ export interface FreeInZone {
   readonly kernelRuns: readonly number[];
 }
 
+const Mark = { Minimum: "minimum", Low: "low" } as const;
+type Mark = (typeof Mark)[keyof typeof Mark];
+
 /** Which zones a page may come from, or reclaim is for. */
 export const Reach = { Lower: 0, Both: 1 } as const;
 export type Reach = (typeof Reach)[keyof typeof Reach];
@@ -32,8 +35,8 @@ export class Zones {
   /** Held back in the lower zone from those who can use the upper one. */
   readonly #reserve: number;
   readonly #isLower: BitSet;
-  /** The highest zone that has been boosted since reclaim began, for which kswapd is woken. */
-  #boosted: Reach | undefined;
+  /** Kswapd has been woken, for these zones. */
+  #wokenFor: Reach | undefined;
   #inReclaim = false;
   /** The boosts that there were when reclaim began. */
   #lowerBoost = 0;
@@ -53,9 +56,18 @@ export class Zones {
     return this.#lower.boost + (this.reach === Reach.Both ? this.#upper.boost : 0);
   }
 
-  /** Whether kswapd is to be woken. */
-  get wakesReclaim(): boolean {
-    return this.#boosted !== undefined || !(this.#isLowerUsable || this.#isUpperUsable);
+  /** A page is wanted: wake kswapd, if there are few. */
+  wakeIfLow(): void {
+    if (!this.#isUsable(Mark.Low)) this.#wokenFor = Reach.Both;
+  }
+
+  get isAwake(): boolean {
+    return this.#wokenFor !== undefined;
+  }
+
+  /** There are so few pages that nobody but reclaim may have any. */
+  get isBelowMinimum(): boolean {
+    return !this.#isUsable(Mark.Minimum);
   }
 
   get isBalanced(): boolean {
@@ -86,8 +98,8 @@ export class Zones {
 
   /** Kswapd begins to reclaim. */
   beginReclaim(): void {
-    this.reach = this.#boosted === undefined ? Reach.Both : this.#boosted;
-    this.#boosted = undefined;
+    this.reach = this.#wokenFor ?? Reach.Both;
+    this.#wokenFor = undefined;
     this.#inReclaim = true;
     this.#lowerBoost = this.#lower.boost;
     this.#upperBoost = this.reach === Reach.Both ? this.#upper.boost : 0;
@@ -103,10 +115,10 @@ export class Zones {
 
   /** A page is taken. */
   take(page: number, byKernel: boolean): void {
-    const isLower = this.#isLowerUsable && !this.#isUpperUsable;
+    const isLower = this.#comesFromLower;
     if (isLower) this.#isLower.add(page);
     if (!(isLower ? this.#lower : this.#upper).take(byKernel)) return;
-    if (this.#boosted !== Reach.Both) this.#boosted = isLower ? Reach.Lower : Reach.Both;
+    if (this.#wokenFor !== Reach.Both) this.#wokenFor = isLower ? Reach.Lower : Reach.Both;
   }
 
   /** A page is free again. */
@@ -117,11 +129,22 @@ export class Zones {
     } else this.#upper.release(byKernel, this.#inReclaim);
   }
 
-  get #isLowerUsable(): boolean {
-    return this.#lower.isAbove(this.#lower.marks.low, this.#reserve);
+  /** The lower zone when the upper one is low; when both are, the upper one until it is at its minimum (get_page_from_freelist). */
+  get #comesFromLower(): boolean {
+    if (this.#isUpperUsable(Mark.Low)) return false;
+    if (this.#isLowerUsable(Mark.Low)) return true;
+    return !this.#isUpperUsable(Mark.Minimum) && this.#isLowerUsable(Mark.Minimum);
   }
 
-  get #isUpperUsable(): boolean {
-    return this.#upper.isAbove(this.#upper.marks.low, 0);
+  #isUsable(mark: Mark): boolean {
+    return this.#isUpperUsable(mark) || this.#isLowerUsable(mark);
+  }
+
+  #isLowerUsable(mark: Mark): boolean {
+    return this.#lower.isAbove(this.#lower.marks[mark], this.#reserve);
+  }
+
+  #isUpperUsable(mark: Mark): boolean {
+    return this.#upper.isAbove(this.#upper.marks[mark], 0);
   }
 }

@@ -75,6 +75,11 @@ const FILES_KERNEL_PAGES = 72;
 const READER_KERNEL_PAGES = 36;
 const COMPILER_KERNEL_PAGES = 42;
 
+/** Readahead of a file that is read in sequence: 128 KiB at a time, which are in memory before the processor comes to kswapd. */
+const READAHEAD_PAGES = 32;
+/** virtio_balloon takes a MiB at a time. */
+const BALLOON_BATCH = 256;
+
 /** Where the pages of the shell end, and those of short processes begin. */
 const PROCESS_AT = SHORT_AT + 256;
 const ASSEMBLER_PROCESS_AT = PROCESS_AT + GCC_PRIVATE_PAGES;
@@ -118,7 +123,7 @@ class BalloonJob {
     const upper = { free: pages.freePages - LOWER_ZONE.free, kernelRuns: UPPER_KERNEL_RUNS };
     pages.zones = new Zones(shape.memoryPages, managed, pages.marks, LOWER_ZONE, upper);
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
-    this.#memory.balloon.poll(balloon, balloon);
+    while (this.#memory.balloon.poll(balloon, BALLOON_BATCH) > 0) pages.runKswapd();
     this.#atStart = countPaging(this.#memory, this.#reclaim);
     this.#afterReading = this.#atStart;
     this.#step();
@@ -143,7 +148,7 @@ class BalloonJob {
     const kernel = this.#takeKernel(BENCH_KERNEL_PAGES);
     for (let page = 0; page < BENCH_PAGES; page++) {
       anonymous.write(page, 1);
-      if (page % 8 === 7) yield this.#step();
+      yield this.#step();
     }
     for (let touch = 1, since = 0; touch <= BENCH_TOUCHES; touch++) {
       const hot = this.#random.unit() < 0.8;
@@ -176,11 +181,12 @@ class BalloonJob {
     const { cache, requests } = this.#memory;
     const kernel = this.#takeKernel(READER_KERNEL_PAGES);
     yield* this.#startProcess(PROCESS_AT, READER_PAGES);
-    for (let page = 0; page < FILE_PAGES; page++) {
-      cache.read(DATA_AT + page);
-      // Read ahead: nobody waits for it.
+    for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
+      const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
+      for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
+      // Nobody waits for it.
       requests.clear();
-      yield this.#step(Time.readPage);
+      yield this.#step(pages * Time.readPage);
     }
     this.#discard(PROCESS_AT, READER_PAGES);
     this.#giveKernel(kernel);
@@ -276,6 +282,7 @@ class BalloonJob {
   /** What has been done since the last step, and `cpu` besides. */
   #step(cpu = 0): StepTime {
     this.#services.pass(this.#now.guest);
+    this.#memory.pages.runKswapd();
     return this.#time.step(cpu, this.#now.real);
   }
 }
