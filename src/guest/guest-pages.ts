@@ -6,9 +6,13 @@ import { FreePages } from "./free-pages.ts";
 import { PageDescriptors } from "./page-descriptors.ts";
 import type { SettledPages } from "./settled-pages.ts";
 import type { Watermarks } from "./watermarks.ts";
+import { BlockKind } from "./zone.ts";
 import type { Zones } from "./zones.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4, Absent: 5 } as const;
+
+/** Item of a page of the kernel with objects that it would give up (SLAB_RECLAIM_ACCOUNT). */
+export const RECLAIMABLE = -2;
 
 const USE_MASK = 0x07;
 const NONE = -1;
@@ -70,6 +74,12 @@ export interface Replacement {
 
 /** Makes the replacement of a guest. */
 export type ReplacementOf<R extends Replacement> = (pages: GuestPages) => R;
+
+/** Pages of the kernel are unmovable or, as their item says, reclaimable. */
+function blockKind(use: number, item: number): BlockKind {
+  if (use !== PageUse.Kernel) return BlockKind.Movable;
+  return item === RECLAIMABLE ? BlockKind.Reclaimable : BlockKind.Unmovable;
+}
 
 export class GuestPages<R extends Replacement = Replacement> {
   readonly total: number;
@@ -172,7 +182,7 @@ export class GuestPages<R extends Replacement = Replacement> {
 
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
-    this.zones?.take(ppn, use === PageUse.Kernel);
+    this.zones?.take(ppn, blockKind(use, item));
     this.free.remove(ppn);
     const { flags, item: items } = this.descriptors;
     flags[ppn] = use;
@@ -199,13 +209,13 @@ export class GuestPages<R extends Replacement = Replacement> {
     if (this.descriptors.unshare(ppn)) return;
     const { flags } = this.descriptors;
     const use = this.use(ppn);
+    this.zones?.release(ppn, blockKind(use, this.item(ppn)));
     this.unsettle(ppn);
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.remove(ppn, use === PageUse.File);
     else if (use === PageUse.Balloon) this.ballooned--;
     else this.kernel--;
     flags[ppn] = PageUse.Free;
     this.free.add(ppn);
-    this.zones?.release(ppn, use === PageUse.Kernel);
     this.freed?.(ppn);
   }
 

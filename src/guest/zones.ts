@@ -7,18 +7,12 @@
  */
 import { BitSet } from "../core/bit-set.ts";
 import { type Watermarks, zoneMarks } from "./watermarks.ts";
-import { Zone } from "./zone.ts";
+import { type BlockKind, type FreeInZone, Zone } from "./zone.ts";
 
 /** Memory below 16 MiB on a PC, without what is reserved at boot. */
 const LOWER_PAGES = 3840;
 /** SWAP_CLUSTER_MAX: reclaim wants so many pages of a zone at least. */
 const LEAST_WANTED = 32;
-
-/** What a zone has free before anything is taken: pages, and free runs in blocks of the kernel, of 1, 2, 4 ... pages. */
-export interface FreeInZone {
-  readonly free: number;
-  readonly kernelRuns: readonly number[];
-}
 
 const Mark = { Minimum: "minimum", Low: "low" } as const;
 type Mark = (typeof Mark)[keyof typeof Mark];
@@ -47,8 +41,8 @@ export class Zones {
     this.#isLower = new BitSet(pages);
     this.#reserve = marks.reserve;
     const share = LOWER_PAGES / managed;
-    this.#lower = new Zone(LOWER_PAGES, zoneMarks(marks, share, 0), lower.free, lower.kernelRuns);
-    this.#upper = new Zone(managed - LOWER_PAGES, zoneMarks(marks, 1 - share, 0), upper.free, upper.kernelRuns);
+    this.#lower = new Zone(LOWER_PAGES, zoneMarks(marks, share, 0), lower);
+    this.#upper = new Zone(managed - LOWER_PAGES, zoneMarks(marks, 1 - share, 0), upper);
   }
 
   /** By how many pages the marks of the zones are raised that reclaim is for. */
@@ -114,19 +108,19 @@ export class Zones {
   }
 
   /** A page is taken. */
-  take(page: number, byKernel: boolean): void {
+  take(page: number, kind: BlockKind): void {
     const isLower = this.#comesFromLower;
     if (isLower) this.#isLower.add(page);
-    if (!(isLower ? this.#lower : this.#upper).take(byKernel)) return;
+    if (!(isLower ? this.#lower : this.#upper).take(kind)) return;
     if (this.#wokenFor !== Reach.Both) this.#wokenFor = isLower ? Reach.Lower : Reach.Both;
   }
 
   /** A page is free again. */
-  release(page: number, byKernel: boolean): void {
+  release(page: number, kind: BlockKind): void {
     if (this.#isLower.has(page)) {
       this.#isLower.delete(page);
-      this.#lower.release(byKernel, this.#inReclaim);
-    } else this.#upper.release(byKernel, this.#inReclaim);
+      this.#lower.release(kind, this.#inReclaim);
+    } else this.#upper.release(kind, this.#inReclaim);
   }
 
   /** The lower zone when the upper one is low; when both are, the upper one until it is at its minimum (get_page_from_freelist). */

@@ -9,7 +9,7 @@
  */
 import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
-import { PageUse } from "../../../guest/guest-pages.ts";
+import { PageUse, RECLAIMABLE } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
 import { watermarks } from "../../../guest/watermarks.ts";
 import { Zones } from "../../../guest/zones.ts";
@@ -26,6 +26,7 @@ import {
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
 import {
   ASSEMBLER_AT,
+  atStart,
   COMPILER_AT,
   COMPILER_FILES_AT,
   DATA_AT,
@@ -38,7 +39,7 @@ import {
   PAGES_PER_MIB,
   pagesAtBoot,
   SHORT_AT,
-  UPPER_KERNEL_RUNS,
+  UPPER_RUNS,
 } from "./measured-guest.ts";
 import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
@@ -106,7 +107,8 @@ class BalloonJob {
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
     this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
-    const shape = guestShape(size, this.#files.end);
+    const guest = atStart(size);
+    const shape = guestShape(size.bootedMib, guest, this.#files.end);
     this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
     const reclaim = this.#memory.pages.replacement;
@@ -115,12 +117,12 @@ class BalloonJob {
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
-    this.#services = new Services(this.#memory, size.guest);
+    this.#services = new Services(this.#memory, guest);
     this.#services.start(size.balloonedToMib === size.bootedMib);
     const { pages } = this.#memory;
     const managed = pagesAtBoot(size.bootedMib);
     pages.marks = watermarks("linux-6.1", managed);
-    const upper = { free: pages.freePages - LOWER_ZONE.free, kernelRuns: UPPER_KERNEL_RUNS };
+    const upper = { ...UPPER_RUNS, free: pages.freePages - LOWER_ZONE.free };
     pages.zones = new Zones(shape.memoryPages, managed, pages.marks, LOWER_ZONE, upper);
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     while (this.#memory.balloon.poll(balloon, BALLOON_BATCH) > 0) pages.runKswapd();
@@ -166,8 +168,7 @@ class BalloonJob {
   }
 
   *#readAndCompile(): Generator<StepTime> {
-    this.#takeKernel(FILES_KERNEL_PAGES);
-    for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles();
+    for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles(pass === 0);
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
     for (const compile of COMPILATIONS) yield* this.#compile(compile);
@@ -177,16 +178,18 @@ class BalloonJob {
    * One cat reads all files of a pass: beside the 15,360 first touches of the benchmark, the real guest counts 2,824 page faults in
    * three passes, and each pipeline takes some 300.
    */
-  *#readFiles(): Generator<StepTime> {
-    const { cache, requests } = this.#memory;
+  *#readFiles(first: boolean): Generator<StepTime> {
+    const { cache, pages: frames, requests } = this.#memory;
+    let objects = first ? 0 : FILES_KERNEL_PAGES;
     const kernel = this.#takeKernel(READER_KERNEL_PAGES);
     yield* this.#startProcess(PROCESS_AT, READER_PAGES);
     for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
       const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
       for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
+      for (; objects * FILE_PAGES < FILES_KERNEL_PAGES * page; objects++) frames.allocate(PageUse.Kernel, RECLAIMABLE);
       // Nobody waits for it.
       requests.clear();
-      yield this.#step(pages * Time.readPage);
+      for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
     }
     this.#discard(PROCESS_AT, READER_PAGES);
     this.#giveKernel(kernel);
