@@ -167,9 +167,14 @@ export class GuestPages<R extends Replacement = Replacement> {
     return ppn;
   }
 
-  /** The processor comes to kswapd: where there are zones, it is a thread that does nothing until then. */
+  /** Kswapd has been woken. Where there are zones, it is a thread, and does nothing until the processor comes to it. */
+  get isKswapdAwake(): boolean {
+    return this.zones?.isAwake === true;
+  }
+
+  /** The processor comes to kswapd. */
   runKswapd(): void {
-    if (this.zones?.isAwake === true) this.replacement.balance();
+    if (this.isKswapdAwake) this.replacement.balance();
   }
 
   /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
