@@ -3,13 +3,12 @@
  * memory benchmark beside reading files and compiling. Here the same pages are touched in the same order, in a simulated
  * guest; what the compiler touches was recorded from a run of the same compiler.
  *
- * Times decide how the two halves of the job interleave, and so how much they push each other out. They are calibrated on the
- * measurement: those of the job itself on its guest times, those of faults, reclaim and the disks on its guest times and on its counters at 128 and
+ * Times decide how the two halves of the job interleave, and so how much they push each other out. Those of the job itself follow from how long
+ * its phases take where nothing is paged; those of swapping, reclaim and the disks are calibrated on guest times and on counters at 128 and
  * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
 import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
-import { PageUse, RECLAIMABLE } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
 import { watermarks } from "../../../guest/watermarks.ts";
 import { Zones } from "../../../guest/zones.ts";
@@ -24,6 +23,7 @@ import {
   PageKind,
 } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
+import { JobKernel, KernelPages } from "./job-kernel.ts";
 import {
   ASSEMBLER_AT,
   atStart,
@@ -67,17 +67,6 @@ const GCC_PRIVATE_PAGES = 52;
 const ASSEMBLER_PRIVATE_PAGES = 375;
 /** Mapped pages of files that starting a process uses: shell, C library. */
 const START_FILES = 300;
-/**
- * What the kernel takes for the benchmark, for files that are read, which it keeps, for a pipeline that reads them, and for gcc with what it
- * starts: page tables, stacks, slab and others, as /proc/meminfo tells ten times a second where memory is plenty (docs/balloon-job).
- */
-const BENCH_KERNEL_PAGES = 50;
-const FILES_KERNEL_PAGES = 72;
-const READER_KERNEL_PAGES = 36;
-const COMPILER_KERNEL_PAGES = 42;
-/** Of these, nodes of the page cache (radix_tree_node: 576 bytes for 64 pages) for the 7,600 pages that the first compilation reads. They stay. */
-const COMPILER_NODE_PAGES = 17;
-
 /** read_ahead_kb is 128: so much of a file is read at a time, and is in memory before the processor comes to kswapd. */
 const READAHEAD_PAGES = 32;
 /** virtio_balloon takes a MiB at a time. */
@@ -97,6 +86,7 @@ class BalloonJob {
   readonly #memory: GuestMemory;
   readonly #reclaim: BalancedReclaim;
   readonly #time: PagingTime;
+  readonly #kernel: JobKernel;
   readonly #trace: CompilerTrace;
   /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
   readonly #files: CompilerFiles;
@@ -116,6 +106,7 @@ class BalloonJob {
     const reclaim = this.#memory.pages.replacement;
     if (!(reclaim instanceof BalancedReclaim)) throw new Error("the guest was booted with Linux 6.1");
     this.#reclaim = reclaim;
+    this.#kernel = new JobKernel(this.#memory.pages);
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
@@ -149,7 +140,7 @@ class BalloonJob {
 
   *#benchmark(): Generator<StepTime> {
     const { anonymous } = this.#memory;
-    const kernel = this.#takeKernel(BENCH_KERNEL_PAGES);
+    const kernel = this.#kernel.take(KernelPages.Benchmark);
     for (let page = 0; page < BENCH_PAGES; page++) {
       anonymous.write(page, 1);
       yield this.#step();
@@ -165,7 +156,7 @@ class BalloonJob {
       since = 0;
     }
     this.#discard(0, BENCH_PAGES);
-    this.#giveKernel(kernel);
+    this.#kernel.give(kernel);
   }
 
   *#readAndCompile(): Generator<StepTime> {
@@ -181,19 +172,21 @@ class BalloonJob {
    */
   *#readFiles(first: boolean): Generator<StepTime> {
     const { cache, requests } = this.#memory;
-    let objects = first ? 0 : FILES_KERNEL_PAGES;
-    const kernel = this.#takeKernel(READER_KERNEL_PAGES);
+    let objects = 0;
+    const kernel = this.#kernel.take(KernelPages.Reader);
     yield* this.#startProcess(PROCESS_AT, READER_PAGES);
     for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
       const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
       for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
-      for (; objects * FILE_PAGES < FILES_KERNEL_PAGES * page; objects++) this.#takeObject();
+      const wanted = first ? Math.ceil((KernelPages.Files * page) / FILE_PAGES) : 0;
+      this.#kernel.keepObjects(wanted - objects);
+      objects = wanted;
       // Nobody waits for it.
       requests.clear();
       for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
     }
     this.#discard(PROCESS_AT, READER_PAGES);
-    this.#giveKernel(kernel);
+    this.#kernel.give(kernel);
   }
 
   /** The shell starts a process, or another one does. */
@@ -210,8 +203,8 @@ class BalloonJob {
   /** gcc runs cc1, which reads headers, and then as. */
   *#compile(compile: Compilation): Generator<StepTime> {
     const { cache } = this.#memory;
-    const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES - COMPILER_NODE_PAGES);
-    if (compile === COMPILATIONS[0]) for (let page = 0; page < COMPILER_NODE_PAGES; page++) this.#takeObject();
+    const kernel = this.#kernel.take(KernelPages.Compiler - KernelPages.CompilerNodes);
+    if (compile === COMPILATIONS[0]) this.#kernel.keepObjects(KernelPages.CompilerNodes);
     yield* this.#startProcess(PROCESS_AT, GCC_PRIVATE_PAGES);
     const each = compile.others / (HEADERS_AT - GCC_AT + COMPILER_FILES_AT - ASSEMBLER_AT);
     yield* this.#map(GCC_AT, HEADERS_AT, each);
@@ -226,7 +219,7 @@ class BalloonJob {
     yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT, each);
     this.#discard(PROCESS_AT, ASSEMBLER_PROCESS_AT + ASSEMBLER_PRIVATE_PAGES - PROCESS_AT);
     cache.unmap(GCC_AT, COMPILER_FILES_AT);
-    this.#giveKernel(kernel);
+    this.#kernel.give(kernel);
     yield this.#step();
   }
 
@@ -272,20 +265,6 @@ class BalloonJob {
       const { at, from, to } = this.#files;
       cache.visit(at[page], from[page], to[page], kind === PageKind.Text);
     }
-  }
-
-  /** Pages of the kernel that come and go with processes. */
-  #takeKernel(pages: number): readonly number[] {
-    return Array.from({ length: pages }, () => this.#memory.pages.allocate(PageUse.Kernel, 0));
-  }
-
-  /** A page of objects that the kernel keeps of files. */
-  #takeObject(): void {
-    this.#memory.pages.allocate(PageUse.Kernel, RECLAIMABLE);
-  }
-
-  #giveKernel(pages: readonly number[]): void {
-    for (const ppn of pages) this.#memory.pages.release(ppn);
   }
 
   #discard(first: number, pages: number): void {
