@@ -39,6 +39,8 @@ export class BalancedReclaim implements Replacement {
   readonly #targets = new ScanTargets();
   /** Whether pages may be written: not for a boost. */
   #mayWrite = true;
+  /** Pages of a control group after which a pass is cut short. */
+  #enough = 0;
   /** Of what is looked at, how much is anonymous memory. */
   #anonymousShare = 0;
   #mayDeactivateAnonymous = false;
@@ -140,8 +142,8 @@ export class BalancedReclaim implements Replacement {
    */
   balance(): void {
     const { zones } = this.#pages;
-    const boost = zones === undefined ? 0 : zones.beginReclaim();
-    let boostLeft = boost;
+    zones?.beginReclaim();
+    let boostLeft = zones === undefined ? 0 : zones.boost;
     for (let priority = FIRST_PRIORITY; priority >= 1; ) {
       const balanced = this.#isBalanced;
       if (!balanced && boostLeft > 0) {
@@ -152,6 +154,7 @@ export class BalancedReclaim implements Replacement {
       this.#mayWrite = boostLeft === 0;
       const { scanned, stolen } = this.#scan;
       this.#ageAnonymous();
+      this.#enough = this.#wanted;
       this.#pass(priority);
       const found = this.stolen - stolen;
       if (boostLeft > 0 && found === 0) break;
@@ -160,7 +163,21 @@ export class BalancedReclaim implements Replacement {
       if (deeper || found === 0) priority--;
       boostLeft = Math.max(0, boostLeft - found);
     }
-    zones?.endReclaim(boost);
+    zones?.endReclaim();
+    this.#snapshot();
+  }
+
+  /**
+   * Whoever finds less than the minimum frees a few pages, of either kind; the first and least thorough pass goes on when it has them
+   * (try_to_free_pages, do_try_to_free_pages).
+   */
+  reclaimDirectly(): void {
+    const { stolen } = this;
+    this.#mayWrite = true;
+    for (let priority = FIRST_PRIORITY; priority >= 0 && this.stolen - stolen < BATCH; priority--) {
+      this.#enough = priority === FIRST_PRIORITY ? Infinity : BATCH;
+      this.#pass(priority);
+    }
     this.#snapshot();
   }
 
@@ -172,13 +189,19 @@ export class BalancedReclaim implements Replacement {
 
   get #isBalanced(): boolean {
     const { free, marks, zones } = this.#pages;
-    return zones === undefined ? free.length >= marks.high : zones.isBalanced(free.length);
+    return zones === undefined ? free.length >= marks.high : zones.isBalanced;
   }
 
-  /** The high watermarks of all zones: so much is enough for a pass, and files are few below it (kswapd_shrink_node). */
+  /** So much is enough for a pass: the high watermarks (kswapd_shrink_node). */
   get #wanted(): number {
     const { marks, zones } = this.#pages;
-    return marks.high - marks.reserve + (zones === undefined ? 0 : zones.boost);
+    return zones === undefined ? marks.high - marks.reserve : zones.wanted;
+  }
+
+  /** Next to no files are left, when there are no more of them and of free pages than the high watermarks of all zones. */
+  get #fewFiles(): number {
+    const { marks, zones } = this.#pages;
+    return zones === undefined ? marks.high - marks.reserve : zones.high;
   }
 
   #ageAnonymous(): void {
@@ -201,7 +224,7 @@ export class BalancedReclaim implements Replacement {
     this.#anonymousShare = anonymousShare(this.lru, priority);
     // Next to no files left: taking them would only bring them back.
     const filesAreTiny =
-      files.length + this.#pages.free.length <= this.#wanted &&
+      files.length + this.#pages.free.length <= this.#fewFiles &&
       !this.#mayDeactivateAnonymous &&
       anonymous.inactive >> priority > 0;
     if (!this.#canSwap || !this.#mayWrite) this.#anonymousShare = 0;
@@ -215,7 +238,7 @@ export class BalancedReclaim implements Replacement {
     this.#setTargets(group, priority);
     const targets = this.#targets;
     const scan = this.#scan;
-    const enough = this.stolen + this.#wanted;
+    const enough = this.stolen + this.#enough;
     while (targets.any) {
       scan.shrinkInactive(anonymousPool, anonymous.inactive, targets.next(List.InactiveAnonymous));
       const activeAnonymous = targets.next(List.ActiveAnonymous);
@@ -238,10 +261,11 @@ export class BalancedReclaim implements Replacement {
     const ended = group >= this.#firstEnded;
     const share = this.#anonymousShare;
     const targets = this.#targets;
-    targets.set(List.InactiveAnonymous, scanTarget(inactiveAnonymous.length, priority, share, ended));
-    targets.set(List.ActiveAnonymous, scanTarget(activeAnonymous.length, priority, share, ended));
-    targets.set(List.InactiveFile, scanTarget(inactiveFiles.length, priority, 1 - share, ended));
-    targets.set(List.ActiveFile, scanTarget(activeFiles.length, priority, 1 - share, ended));
+    const scan = this.#scan;
+    targets.set(List.InactiveAnonymous, scanTarget(scan.eligible(inactiveAnonymous), priority, share, ended));
+    targets.set(List.ActiveAnonymous, scanTarget(scan.eligible(activeAnonymous), priority, share, ended));
+    targets.set(List.InactiveFile, scanTarget(scan.eligible(inactiveFiles), priority, 1 - share, ended));
+    targets.set(List.ActiveFile, scanTarget(scan.eligible(activeFiles), priority, 1 - share, ended));
   }
 
   #pool(isFile: boolean): PagePool {

@@ -6,9 +6,13 @@ import { FreePages } from "./free-pages.ts";
 import { PageDescriptors } from "./page-descriptors.ts";
 import type { SettledPages } from "./settled-pages.ts";
 import type { Watermarks } from "./watermarks.ts";
+import { BlockKind } from "./zone.ts";
 import type { Zones } from "./zones.ts";
 
 export const PageUse = { Free: 0, Kernel: 1, Anonymous: 2, File: 3, Balloon: 4, Absent: 5 } as const;
+
+/** Item of a page of the kernel with objects that it would give up (SLAB_RECLAIM_ACCOUNT). */
+export const RECLAIMABLE = -2;
 
 const USE_MASK = 0x07;
 const NONE = -1;
@@ -62,12 +66,20 @@ export interface Replacement {
   forget(item: number): void;
   /** Free pages up to the high watermark, as far as any are found. */
   balance(): void;
+  /** Free a few pages for whoever needs one now, where kswapd is a thread. */
+  reclaimDirectly?(): void;
   /** What the kernel does about pages once a second. */
   secondPassed(): void;
 }
 
 /** Makes the replacement of a guest. */
 export type ReplacementOf<R extends Replacement> = (pages: GuestPages) => R;
+
+/** Pages of the kernel are unmovable or, as their item says, reclaimable. */
+function blockKind(use: number, item: number): BlockKind {
+  if (use !== PageUse.Kernel) return BlockKind.Movable;
+  return item === RECLAIMABLE ? BlockKind.Reclaimable : BlockKind.Unmovable;
+}
 
 export class GuestPages<R extends Replacement = Replacement> {
   readonly total: number;
@@ -139,7 +151,12 @@ export class GuestPages<R extends Replacement = Replacement> {
    * may not have the last pages: it waits rather than drive the guest out of memory.
    */
   allocate(use: number, item: number): number {
-    if (this.#isLow) this.replacement.balance();
+    if (this.zones === undefined) {
+      if (this.free.length <= this.marks.low) this.replacement.balance();
+    } else {
+      this.zones.wakeIfLow();
+      if (this.zones.isBelowMinimum) this.replacement.reclaimDirectly?.();
+    }
     const ppn = this.free.head;
     if (use === PageUse.Balloon && this.free.length <= this.marks.minimum) return NONE;
     if (ppn === NONE) {
@@ -150,8 +167,14 @@ export class GuestPages<R extends Replacement = Replacement> {
     return ppn;
   }
 
-  get #isLow(): boolean {
-    return this.zones === undefined ? this.free.length <= this.marks.low : this.zones.wakesReclaim(this.free.length);
+  /** Kswapd has been woken. Where there are zones, it is a thread, and does nothing until the processor comes to it. */
+  get isKswapdAwake(): boolean {
+    return this.zones?.isAwake === true;
+  }
+
+  /** The processor comes to kswapd. */
+  runKswapd(): void {
+    if (this.isKswapdAwake) this.replacement.balance();
   }
 
   /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
@@ -164,7 +187,7 @@ export class GuestPages<R extends Replacement = Replacement> {
 
   /** Put a particular free page to use; it has one reference. */
   take(ppn: number, use: number, item: number): void {
-    this.zones?.take(ppn, use === PageUse.Kernel, this.free.length);
+    this.zones?.take(ppn, blockKind(use, item));
     this.free.remove(ppn);
     const { flags, item: items } = this.descriptors;
     flags[ppn] = use;
@@ -191,13 +214,13 @@ export class GuestPages<R extends Replacement = Replacement> {
     if (this.descriptors.unshare(ppn)) return;
     const { flags } = this.descriptors;
     const use = this.use(ppn);
+    this.zones?.release(ppn, blockKind(use, this.item(ppn)));
     this.unsettle(ppn);
     if (use === PageUse.File || use === PageUse.Anonymous) this.replacement.remove(ppn, use === PageUse.File);
     else if (use === PageUse.Balloon) this.ballooned--;
     else this.kernel--;
     flags[ppn] = PageUse.Free;
     this.free.add(ppn);
-    this.zones?.release(ppn, use === PageUse.Kernel);
     this.freed?.(ppn);
   }
 

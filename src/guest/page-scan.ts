@@ -28,12 +28,28 @@ export class PageScan {
     this.#lru = lru;
   }
 
-  /** Look at the oldest pages of an inactive list. */
+  /** Pages of a list in those zones that reclaim is for (lruvec_lru_size). */
+  eligible(list: PageList): number {
+    const { zones } = this.#pages;
+    if (zones === undefined || !zones.isPartial) return list.length;
+    const { next } = this.#descriptors;
+    let count = 0;
+    for (let page = list.head; page !== NONE; page = next[page]) if (zones.reaches(page)) count++;
+    return count;
+  }
+
+  /** Look at the oldest pages of an inactive list. Those of zones that reclaim is not for are passed over, and counted (isolate_lru_folios). */
   shrinkInactive(pool: PagePool, inactive: PageList, wanted: number): void {
     const writing = this.#writing.size;
-    for (let left = Math.min(wanted, inactive.length); left > 0 && inactive.head !== NONE; left--) {
+    let left = wanted;
+    for (let seen = inactive.length; left > 0 && seen > 0; seen--) {
       const page = inactive.head;
       this.scanned++;
+      if (this.#pages.zones?.reaches(page) === false) {
+        this.#lru.passOver(page, pool);
+        continue;
+      }
+      left--;
       const fate = this.#fate(page, pool);
       if (fate === Fate.Reclaim) this.#give(page, pool);
       else if (fate === Fate.Activate) this.#lru.activate(page, pool);
@@ -71,8 +87,14 @@ export class PageScan {
 
   /** All but program text in use goes to the inactive list (shrink_active_list). */
   shrinkActive(pool: PagePool, active: PageList, wanted: number): void {
-    for (let left = Math.min(wanted, active.length); left > 0; left--) {
+    let left = wanted;
+    for (let seen = active.length; left > 0 && seen > 0; seen--) {
       const page = active.head;
+      if (this.#pages.zones?.reaches(page) === false) {
+        this.#lru.passOver(page, pool);
+        continue;
+      }
+      left--;
       const flags = this.#descriptors.flags[page];
       this.#pages.unsettle(page);
       this.#descriptors.flags[page] = flags & ~PageFlag.Accessed;

@@ -149,6 +149,14 @@ export class SplitLru {
     this.#grow();
   }
 
+  /** To the young end of its list, without having been looked at. */
+  passOver(page: number, pool: PagePool): void {
+    const { active, inactive } = this.#listsOf(page, pool);
+    const list = (this.#descriptors.flags[page] & PageFlag.Active) !== 0 ? active : inactive;
+    list.remove(page);
+    list.append(page);
+  }
+
   /** The next that reclaim looks at (folio_rotate_reclaimable). */
   putFirst(page: number, pool: PagePool): void {
     this.#takeOff(page, pool);

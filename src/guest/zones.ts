@@ -1,137 +1,144 @@
 /**
- * The two zones of a Linux 6.1 guest with less than 4 GiB, and the pages in blocks of the kernel (mm/page_alloc.c). Pages come from the upper zone
- * until its low watermark is reached, then from the lower one; reclaim may end as soon as either is balanced. Pages that can be
- * moved come from blocks of such pages; when those have none left, from the largest free run in a block of the kernel, and unless that is a
- * whole block the watermark is boosted: kswapd is to reclaim a block's worth of files so that it need not happen again.
+ * The two zones of a Linux 6.1 guest with less than 4 GiB (mm/page_alloc.c). Pages come from the upper zone until its low watermark is
+ * reached, then from the lower one; reclaim may end as soon as either is balanced. When the marks of a zone are boosted, kswapd is woken to reclaim
+ * from that zone and those below it.
  *
  * Which zone a page is in is decided when it is taken: the simulated guest does not care which of its pages it gets.
  */
 import { BitSet } from "../core/bit-set.ts";
-import { PerCpuPages } from "./per-cpu-pages.ts";
 import { type Watermarks, zoneMarks } from "./watermarks.ts";
+import { type BlockKind, type FreeInZone, Zone } from "./zone.ts";
 
 /** Memory below 16 MiB on a PC, without what is reserved at boot. */
 const LOWER_PAGES = 3840;
-/** A page block is 2^9 pages, the largest free run 2^10. */
-const BLOCK_ORDER = 9;
-const BLOCK_PAGES = 1 << BLOCK_ORDER;
-const ORDERS = 11;
-/** vm.watermark_boost_factor: a boost is at most so much of the high watermark, in 10,000ths. */
-const BOOST_FACTOR = 15_000;
+/** SWAP_CLUSTER_MAX: reclaim wants so many pages of a zone at least. */
+const LEAST_WANTED = 32;
+
+const Mark = { Minimum: "minimum", Low: "low" } as const;
+type Mark = (typeof Mark)[keyof typeof Mark];
+
+/** Which zones a page may come from, or reclaim is for. */
+export const Reach = { Lower: 0, Both: 1 } as const;
+export type Reach = (typeof Reach)[keyof typeof Reach];
 
 export class Zones {
-  /** By how many pages the marks of the upper zone are raised, until kswapd has seen to it. */
-  boost = 0;
-  /** Kswapd has been woken for a boost. */
-  #boosted = false;
-  readonly #upper: Watermarks;
-  readonly #lower: Watermarks;
+  /** Reclaim is for these zones. */
+  reach: Reach = Reach.Both;
+  readonly #upper: Zone;
+  readonly #lower: Zone;
+  /** Held back in the lower zone from those who can use the upper one. */
+  readonly #reserve: number;
   readonly #isLower: BitSet;
-  /** Free pages of the lower zone, with those that the processor keeps of it. */
-  #lowerFree: number;
-  readonly #keptLower: PerCpuPages;
-  readonly #keptUpper: PerCpuPages;
+  /** Kswapd has been woken, for these zones. */
+  #wokenFor: Reach | undefined;
   #inReclaim = false;
-  /** Free runs in blocks of the kernel by the logarithm of their size, and their pages. */
-  readonly #runs = new Int32Array(ORDERS);
-  #kernelFree = 0;
+  /** The boosts that there were when reclaim began. */
+  #lowerBoost = 0;
+  #upperBoost = 0;
 
-  /**
-   * `pages`: of the guest; `managed`: those that the kernel hands out; `lowerFree`: free ones of the lower zone; `kernelRuns`: free runs
-   * in blocks of the kernel, of 1, 2, 4 ... pages.
-   */
-  constructor(pages: number, managed: number, marks: Watermarks, lowerFree: number, kernelRuns: readonly number[]) {
+  /** `pages`: of the guest; `managed`: those that the kernel hands out. */
+  constructor(pages: number, managed: number, marks: Watermarks, lower: FreeInZone, upper: FreeInZone) {
     this.#isLower = new BitSet(pages);
-    this.#lowerFree = lowerFree;
-    this.#lower = zoneMarks(marks, LOWER_PAGES / managed, marks.reserve);
-    this.#upper = zoneMarks(marks, 1 - LOWER_PAGES / managed, 0);
-    this.#keptLower = new PerCpuPages(LOWER_PAGES, this.#lower.low - marks.reserve);
-    this.#keptUpper = new PerCpuPages(managed - LOWER_PAGES, this.#upper.low);
-    for (const [order, runs] of kernelRuns.entries()) {
-      this.#runs[order] = runs;
-      this.#kernelFree += runs << order;
-    }
+    this.#reserve = marks.reserve;
+    const share = LOWER_PAGES / managed;
+    this.#lower = new Zone(LOWER_PAGES, zoneMarks(marks, share, 0), lower);
+    this.#upper = new Zone(managed - LOWER_PAGES, zoneMarks(marks, 1 - share, 0), upper);
   }
 
-  /** Whether kswapd is to be woken, with so many free pages in both zones. */
-  wakesReclaim(free: number): boolean {
-    return this.#boosted || !(this.#isLowerAbove(this.#lower.low) || this.#isUpperAbove(this.#upper.low, free));
+  /** By how many pages the marks of the zones are raised that reclaim is for. */
+  get boost(): number {
+    return this.#lower.boost + (this.reach === Reach.Both ? this.#upper.boost : 0);
   }
 
-  isBalanced(free: number): boolean {
-    return this.#isLowerAbove(this.#lower.high) || this.#isUpperAbove(this.#upper.high, free);
+  /** A page is wanted: wake kswapd, if there are few. */
+  wakeIfLow(): void {
+    if (!this.#isUsable(Mark.Low)) this.#wokenFor = Reach.Both;
   }
 
-  /** Kswapd begins to reclaim: for this boost. */
-  beginReclaim(): number {
-    this.#boosted = false;
+  get isAwake(): boolean {
+    return this.#wokenFor !== undefined;
+  }
+
+  /** There are so few pages that nobody but reclaim may have any. */
+  get isBelowMinimum(): boolean {
+    return !this.#isUsable(Mark.Minimum);
+  }
+
+  get isBalanced(): boolean {
+    if (this.reach === Reach.Lower) return this.#lower.isAbove(this.#lower.marks.high, 0);
+    return this.#lower.isAbove(this.#lower.marks.high, this.#reserve) || this.#upper.isAbove(this.#upper.marks.high, 0);
+  }
+
+  /** The high watermarks of the zones that reclaim is for: so much is enough for a pass (kswapd_shrink_node). */
+  get wanted(): number {
+    const lower = Math.max(LEAST_WANTED, this.#lower.marks.high + this.#lower.boost);
+    return this.reach === Reach.Lower ? lower : lower + this.#upper.marks.high + this.#upper.boost;
+  }
+
+  /** The high watermarks of all zones. */
+  get high(): number {
+    return this.#lower.marks.high + this.#lower.boost + this.#upper.marks.high + this.#upper.boost;
+  }
+
+  /** Reclaim is for one zone only. */
+  get isPartial(): boolean {
+    return this.reach === Reach.Lower;
+  }
+
+  /** A page that reclaim has come to is in a zone that it is for. */
+  reaches(page: number): boolean {
+    return this.reach === Reach.Both || this.#isLower.has(page);
+  }
+
+  /** Kswapd begins to reclaim. */
+  beginReclaim(): void {
+    this.reach = this.#wokenFor ?? Reach.Both;
+    this.#wokenFor = undefined;
     this.#inReclaim = true;
-    return this.boost;
+    this.#lowerBoost = this.#lower.boost;
+    this.#upperBoost = this.reach === Reach.Both ? this.#upper.boost : 0;
   }
 
-  /** It has reclaimed for this boost, or has given it up. */
-  endReclaim(boost: number): void {
-    this.boost -= boost;
+  /** It has reclaimed, or has given it up: the boosts that there were are over. */
+  endReclaim(): void {
+    this.#lower.boost -= this.#lowerBoost;
+    this.#upper.boost -= this.#upperBoost;
+    this.reach = Reach.Both;
     this.#inReclaim = false;
   }
 
-  /** A page is taken, with which there were so many free ones. */
-  take(page: number, byKernel: boolean, free: number): void {
-    if (this.#isLowerAbove(this.#lower.low) && !this.#isUpperAbove(this.#upper.low, free)) {
-      this.#keptLower.take(this.#lowerFree - this.#keptLower.count);
-      this.#lowerFree--;
-      this.#isLower.add(page);
-    } else if (byKernel) this.#takeForKernel();
-    else this.#takeMovable(free - this.#lowerFree - this.#keptUpper.count);
+  /** A page is taken. */
+  take(page: number, kind: BlockKind): void {
+    const isLower = this.#comesFromLower;
+    if (isLower) this.#isLower.add(page);
+    if (!(isLower ? this.#lower : this.#upper).take(kind)) return;
+    if (this.#wokenFor !== Reach.Both) this.#wokenFor = isLower ? Reach.Lower : Reach.Both;
   }
 
   /** A page is free again. */
-  release(page: number, byKernel: boolean): void {
+  release(page: number, kind: BlockKind): void {
     if (this.#isLower.has(page)) {
       this.#isLower.delete(page);
-      this.#lowerFree++;
-      this.#keptLower.add(this.#inReclaim);
-    } else if (byKernel) {
-      this.#runs[0]++;
-      this.#kernelFree++;
-    } else this.#keptUpper.add(this.#inReclaim);
+      this.#lower.release(kind, this.#inReclaim);
+    } else this.#upper.release(kind, this.#inReclaim);
   }
 
-  #isLowerAbove(mark: number): boolean {
-    return this.#lowerFree - this.#keptLower.count > mark;
+  /** The lower zone when the upper one is low; when both are, the upper one until it is at its minimum (get_page_from_freelist). */
+  get #comesFromLower(): boolean {
+    if (this.#isUpperUsable(Mark.Low)) return false;
+    if (this.#isLowerUsable(Mark.Low)) return true;
+    return !this.#isUpperUsable(Mark.Minimum) && this.#isLowerUsable(Mark.Minimum);
   }
 
-  #isUpperAbove(mark: number, free: number): boolean {
-    return free - this.#lowerFree - this.#keptUpper.count > mark + this.boost;
+  #isUsable(mark: Mark): boolean {
+    return this.#isUpperUsable(mark) || this.#isLowerUsable(mark);
   }
 
-  /** `free`: pages of the upper zone that the processor does not keep. */
-  #takeMovable(free: number): void {
-    if (this.#keptUpper.count === 0 && free <= this.#kernelFree) this.#fallBack();
-    this.#keptUpper.take(free - this.#kernelFree);
+  #isLowerUsable(mark: Mark): boolean {
+    return this.#lower.isAbove(this.#lower.marks[mark], this.#reserve);
   }
 
-  /** The smallest run is divided. */
-  #takeForKernel(): void {
-    let order = this.#runs.findIndex((runs) => runs > 0);
-    if (order < 0) return;
-    this.#runs[order]--;
-    this.#kernelFree--;
-    while (order > 0) this.#runs[--order]++;
-  }
-
-  /** The largest run becomes one of pages that can be moved (steal_suitable_fallback). */
-  #fallBack(): void {
-    const order = this.#runs.findLastIndex((runs) => runs > 0);
-    if (order < 0) return;
-    this.#runs[order]--;
-    this.#kernelFree -= 1 << order;
-    if (order < BLOCK_ORDER) this.#raiseMarks();
-  }
-
-  #raiseMarks(): void {
-    const most = Math.max(BLOCK_PAGES, Math.floor((this.#upper.high * BOOST_FACTOR) / 10_000));
-    this.boost = Math.min(this.boost + BLOCK_PAGES, most);
-    this.#boosted = true;
+  #isUpperUsable(mark: Mark): boolean {
+    return this.#upper.isAbove(this.#upper.marks[mark], 0);
   }
 }

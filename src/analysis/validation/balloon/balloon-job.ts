@@ -3,16 +3,15 @@
  * memory benchmark beside reading files and compiling. Here the same pages are touched in the same order, in a simulated
  * guest; what the compiler touches was recorded from a run of the same compiler.
  *
- * Times decide how the two halves of the job interleave, and so how much they push each other out. They are calibrated on the
- * measurement: those of the job itself on its guest times, those of faults, reclaim and the disks on its guest times and on its counters at 128 and
+ * Times decide how the two halves of the job interleave, and so how much they push each other out. Those of the job itself follow from how long
+ * its phases take where nothing is paged; those of swapping, reclaim and the disks are calibrated on guest times and on counters at 128 and
  * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
 import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
-import { PageUse } from "../../../guest/guest-pages.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
+import { watermarks } from "../../../guest/watermarks.ts";
 import { Zones } from "../../../guest/zones.ts";
-import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import { ContentIds } from "../../../machine/content-ids.ts";
 import {
   COMPILATIONS,
@@ -24,21 +23,23 @@ import {
   PageKind,
 } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
+import { JobKernel, KernelPages } from "./job-kernel.ts";
 import {
   ASSEMBLER_AT,
+  atStart,
   COMPILER_AT,
   COMPILER_FILES_AT,
   DATA_AT,
-  DMA_FREE,
   FILE_PAGES,
   GCC_AT,
   type GuestSize,
   guestShape,
   HEADERS_AT,
-  KERNEL_RUNS,
-  memTotalKib,
+  LOWER_ZONE,
   PAGES_PER_MIB,
+  pagesAtBoot,
   SHORT_AT,
+  UPPER_RUNS,
 } from "./measured-guest.ts";
 import { countPaging, difference, type PagingCounters } from "./paging-counters.ts";
 import { PagingTime, Time } from "./paging-time.ts";
@@ -66,9 +67,10 @@ const GCC_PRIVATE_PAGES = 52;
 const ASSEMBLER_PRIVATE_PAGES = 375;
 /** Mapped pages of files that starting a process uses: shell, C library. */
 const START_FILES = 300;
-/** Page tables, stacks and other kernel memory of the processes: a table for 512 pages, and some 20 pages each. */
-const BENCH_KERNEL_PAGES = 50;
-const COMPILER_KERNEL_PAGES = 100;
+/** read_ahead_kb is 128: so much of a file is read at a time, and is in memory before the processor comes to kswapd. */
+const READAHEAD_PAGES = 32;
+/** virtio_balloon takes a MiB at a time. */
+const BALLOON_BATCH = 256;
 
 /** Where the pages of the shell end, and those of short processes begin. */
 const PROCESS_AT = SHORT_AT + 256;
@@ -84,6 +86,7 @@ class BalloonJob {
   readonly #memory: GuestMemory;
   readonly #reclaim: BalancedReclaim;
   readonly #time: PagingTime;
+  readonly #kernel: JobKernel;
   readonly #trace: CompilerTrace;
   /** Of each of the compiler's file pages: where its file begins and ends, and the page itself, in the file set. */
   readonly #files: CompilerFiles;
@@ -96,22 +99,26 @@ class BalloonJob {
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
     this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
-    const shape = guestShape(size, this.#files.end);
+    const guest = atStart(size);
+    const shape = guestShape(size.bootedMib, guest, this.#files.end);
     this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
     const reclaim = this.#memory.pages.replacement;
     if (!(reclaim instanceof BalancedReclaim)) throw new Error("the guest was booted with Linux 6.1");
     this.#reclaim = reclaim;
+    this.#kernel = new JobKernel(this.#memory.pages);
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
-    this.#services = new Services(this.#memory, size.guest);
+    this.#services = new Services(this.#memory, guest);
     this.#services.start(size.balloonedToMib === size.bootedMib);
     const { pages } = this.#memory;
-    const managed = memTotalKib(size.bootedMib) / KIB_PER_PAGE;
-    pages.zones = new Zones(shape.memoryPages, managed, pages.marks, DMA_FREE, KERNEL_RUNS);
+    const managed = pagesAtBoot(size.bootedMib);
+    pages.marks = watermarks("linux-6.1", managed);
+    const upper = { ...UPPER_RUNS, free: pages.freePages - LOWER_ZONE.free };
+    pages.zones = new Zones(shape.memoryPages, managed, pages.marks, LOWER_ZONE, upper);
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
-    this.#memory.balloon.poll(balloon, balloon);
+    while (this.#memory.balloon.poll(balloon, BALLOON_BATCH) > 0) pages.runKswapd();
     this.#atStart = countPaging(this.#memory, this.#reclaim);
     this.#afterReading = this.#atStart;
     this.#step();
@@ -133,28 +140,27 @@ class BalloonJob {
 
   *#benchmark(): Generator<StepTime> {
     const { anonymous } = this.#memory;
-    const kernel = this.#takeKernel(BENCH_KERNEL_PAGES);
+    const kernel = this.#kernel.take(KernelPages.Benchmark);
     for (let page = 0; page < BENCH_PAGES; page++) {
       anonymous.write(page, 1);
-      if (page % 8 === 7) yield this.#step();
+      yield this.#step();
     }
     for (let touch = 1, since = 0; touch <= BENCH_TOUCHES; touch++) {
       const hot = this.#random.unit() < 0.8;
       const page = hot ? this.#random.below(HOT_PAGES) : HOT_PAGES + this.#random.below(BENCH_PAGES - HOT_PAGES);
-      const { majorFaults } = anonymous;
       if (this.#random.unit() < 0.3) anonymous.write(page, 1);
       else anonymous.read(page);
       since += Time.touch;
-      if (since < STEP && anonymous.majorFaults === majorFaults) continue;
+      if (since < STEP && !this.#isInterrupted) continue;
       yield this.#step(since);
       since = 0;
     }
     this.#discard(0, BENCH_PAGES);
-    this.#giveKernel(kernel);
+    this.#kernel.give(kernel);
   }
 
   *#readAndCompile(): Generator<StepTime> {
-    for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles();
+    for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles(pass === 0);
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
     this.#readingEnded = this.#now.guest;
     for (const compile of COMPILATIONS) yield* this.#compile(compile);
@@ -164,16 +170,23 @@ class BalloonJob {
    * One cat reads all files of a pass: beside the 15,360 first touches of the benchmark, the real guest counts 2,824 page faults in
    * three passes, and each pipeline takes some 300.
    */
-  *#readFiles(): Generator<StepTime> {
+  *#readFiles(first: boolean): Generator<StepTime> {
     const { cache, requests } = this.#memory;
+    let objects = 0;
+    const kernel = this.#kernel.take(KernelPages.Reader);
     yield* this.#startProcess(PROCESS_AT, READER_PAGES);
-    for (let page = 0; page < FILE_PAGES; page++) {
-      cache.read(DATA_AT + page);
-      // Read ahead: nobody waits for it.
+    for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
+      const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
+      for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
+      const wanted = first ? Math.ceil((KernelPages.Files * page) / FILE_PAGES) : 0;
+      this.#kernel.keepObjects(wanted - objects);
+      objects = wanted;
+      // Nobody waits for it.
       requests.clear();
-      yield this.#step(Time.readPage);
+      for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
     }
     this.#discard(PROCESS_AT, READER_PAGES);
+    this.#kernel.give(kernel);
   }
 
   /** The shell starts a process, or another one does. */
@@ -190,9 +203,11 @@ class BalloonJob {
   /** gcc runs cc1, which reads headers, and then as. */
   *#compile(compile: Compilation): Generator<StepTime> {
     const { cache } = this.#memory;
-    const kernel = this.#takeKernel(COMPILER_KERNEL_PAGES);
+    const kernel = this.#kernel.take(KernelPages.Compiler - KernelPages.CompilerNodes);
+    if (compile === COMPILATIONS[0]) this.#kernel.keepObjects(KernelPages.CompilerNodes);
     yield* this.#startProcess(PROCESS_AT, GCC_PRIVATE_PAGES);
-    yield* this.#map(GCC_AT, HEADERS_AT);
+    const each = compile.others / (HEADERS_AT - GCC_AT + COMPILER_FILES_AT - ASSEMBLER_AT);
+    yield* this.#map(GCC_AT, HEADERS_AT, each);
     for (let page = HEADERS_AT; page < ASSEMBLER_AT; page++) {
       cache.read(page);
       if (page % 8 === 7) yield this.#step();
@@ -201,17 +216,25 @@ class BalloonJob {
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     cache.unmap(COMPILER_FILES_AT, this.#files.end);
     yield* this.#startProcess(ASSEMBLER_PROCESS_AT, ASSEMBLER_PRIVATE_PAGES);
-    yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT);
+    yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT, each);
     this.#discard(PROCESS_AT, ASSEMBLER_PROCESS_AT + ASSEMBLER_PRIVATE_PAGES - PROCESS_AT);
     cache.unmap(GCC_AT, COMPILER_FILES_AT);
-    this.#giveKernel(kernel);
+    this.#kernel.give(kernel);
     yield this.#step();
   }
 
-  *#map(from: number, to: number): Generator<StepTime> {
+  /**
+   * A program uses its pages, each for so long. It does so out of order, so that those around a fault are read for each 32 of them: 250 major
+   * faults are counted where memory is plenty, of which 217 are cc1's.
+   */
+  *#map(from: number, to: number, each: number): Generator<StepTime> {
+    for (let page = from + (READAHEAD_PAGES >> 1); page < to; page += READAHEAD_PAGES) {
+      this.#memory.cache.visit(page, from, to, true);
+      yield this.#step();
+    }
     for (let page = from; page < to; page++) {
       this.#memory.cache.visit(page, from, to, true);
-      if (page % 8 === 7) yield this.#step();
+      yield this.#step(each);
     }
   }
 
@@ -224,7 +247,7 @@ class BalloonJob {
       for (at++; at < end; at++) {
         this.#touchAsCompiler(words[at], privatePages);
         since += each;
-        if (since < STEP && !this.#mustWait && at + 1 < end) continue;
+        if (since < STEP && !this.#isInterrupted && at + 1 < end) continue;
         yield this.#step(since);
         since = 0;
       }
@@ -244,26 +267,19 @@ class BalloonJob {
     }
   }
 
-  /** Pages of the kernel that come and go with processes. */
-  #takeKernel(pages: number): readonly number[] {
-    return Array.from({ length: pages }, () => this.#memory.pages.allocate(PageUse.Kernel, 0));
-  }
-
-  #giveKernel(pages: readonly number[]): void {
-    for (const ppn of pages) this.#memory.pages.release(ppn);
-  }
-
   #discard(first: number, pages: number): void {
     for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
   }
 
-  get #mustWait(): boolean {
-    return this.#memory.requests.length > 0;
+  /** A thread waits for the disk, or kswapd is to run when its fault is done. */
+  get #isInterrupted(): boolean {
+    return this.#memory.requests.length > 0 || this.#memory.pages.isKswapdAwake;
   }
 
   /** What has been done since the last step, and `cpu` besides. */
   #step(cpu = 0): StepTime {
     this.#services.pass(this.#now.guest);
+    this.#memory.pages.runKswapd();
     return this.#time.step(cpu, this.#now.real);
   }
 }

@@ -6,13 +6,17 @@ import type { StepTime } from "./fair-processor.ts";
 
 /** Nanoseconds, which are instructions on the measured machine. */
 export const Time = {
-  /** Calibrated at 256 MiB, where nothing is paged: 3 M touches and three passes beside each other. */
-  touch: 1300,
-  readPage: 38_000,
+  /**
+   * From the phases of the job with 384 MiB, where nothing is paged (docs/balloon-job). As long as both halves of it run, either has half of the
+   * time: of 7.88 s of the benchmark 3.94, less its first faults, for 3 M touches; of 1.107 s of the second and third pass 0.553.
+   */
+  touch: 1292,
+  readPage: 40_700,
   /** linux-6.1-instructions, anon_fault_4MB. */
   minorFault: 4140,
-  /** Calibrated: by how much longer the job takes with less memory, for each page read or swapped in; and on counters at 128 and 160 MiB. */
-  filePageIn: 7_000,
+  /** By how much longer the first pass takes, for each page: of 1.272 s 0.636. */
+  filePageIn: 6_100,
+  /** Calibrated: by how much longer the job takes with less memory, for each page swapped in; and on counters at 128 and 160 MiB. */
   swapFault: 11_000,
   /** kswapd, for a page looked at and for one written. */
   scan: 2_500,

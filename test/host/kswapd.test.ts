@@ -1,0 +1,105 @@
+/** Kswapd as a thread of a Linux 6.1 guest with two zones: what is left to it, and what whoever needs a page does without it. */
+import { expect, it } from "vitest";
+import { PlainMemory } from "../../src/analysis/validation/balloon/plain-memory.ts";
+import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
+import { GuestMemory } from "../../src/guest/memory-manager.ts";
+import { watermarks } from "../../src/guest/watermarks.ts";
+import { Zones } from "../../src/guest/zones.ts";
+import { ContentIds } from "../../src/machine/content-ids.ts";
+import type { GuestShape } from "../../src/workload/compiled-workload.ts";
+
+/** 64 MiB; of DMA, too, all but a few pages are free. */
+const PAGES = 16_384;
+const KERNEL_PAGES = 2384;
+const LOWER_FREE = 3808;
+const SHAPE: GuestShape = {
+  memoryPages: PAGES,
+  kernelPages: KERNEL_PAGES,
+  processes: 2,
+  anonymousPages: 8000,
+  residentAnonymousPages: 0,
+  filePages: 30_000,
+  residentFilePages: 0,
+  swapPages: 16_384,
+  threads: 1,
+};
+const MARKS = watermarks("linux-6.1", PAGES);
+/** The processor keeps up to this many pages of either zone, which do not count as free. */
+const KEPT = 128;
+/** SWAP_CLUSTER_MAX. */
+const DIRECT = 32;
+
+interface Guest {
+  readonly memory: GuestMemory;
+  readonly reclaim: BalancedReclaim;
+  readonly zones: Zones;
+}
+
+/** `runs`: free runs of 1, 2, 4 ... pages in unmovable blocks of the lower zone. */
+function boot(runs: readonly number[] = []): Guest {
+  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, "linux-6.1");
+  memory.boot(SHAPE, new Uint32Array(PAGES));
+  const { pages } = memory;
+  const reclaim = pages.replacement;
+  if (!(reclaim instanceof BalancedReclaim)) throw new Error("a guest with Linux 6.1 reclaims in its way");
+  const lower = { free: LOWER_FREE, unmovable: runs, reclaimable: [] };
+  const upper = { free: pages.freePages - LOWER_FREE, unmovable: [], reclaimable: [] };
+  const zones = new Zones(PAGES, PAGES, MARKS, lower, upper);
+  pages.zones = zones;
+  return { memory, reclaim, zones };
+}
+
+it("leaves pages to whoever wants them down to the minimum until the processor comes to it, and then frees up to a high watermark", () => {
+  const { memory, reclaim, zones } = boot();
+  const { cache, pages } = memory;
+  let page = 0;
+  while (!zones.isBelowMinimum) cache.read(page++);
+  expect([reclaim.scanned, pages.isKswapdAwake]).toEqual([0, true]);
+  expect(pages.freePages).toBeGreaterThanOrEqual(MARKS.minimum);
+  expect(pages.freePages).toBeLessThanOrEqual(MARKS.minimum + KEPT);
+  pages.runKswapd();
+  expect(zones.isBalanced).toBe(true);
+  expect(pages.isKswapdAwake).toBe(false);
+});
+
+it("is outrun by a reader that it never interrupts, who then frees a few pages at a time himself", () => {
+  const { memory, reclaim, zones } = boot();
+  const { cache, pages } = memory;
+  let page = 0;
+  while (!zones.isBelowMinimum) cache.read(page++);
+  const read = 3000;
+  const before = pages.freePages;
+  for (const end = page + read; page < end; page++) {
+    const { stolen } = reclaim;
+    cache.read(page);
+    const freed = reclaim.stolen - stolen;
+    if (freed > 0) expect(freed).toBeGreaterThanOrEqual(DIRECT);
+  }
+  expect(pages.freePages - before).toBe(reclaim.stolen - read);
+  expect(pages.freePages).toBeGreaterThan(MARKS.minimum - KEPT);
+});
+
+it("frees pages of the lower zone alone when that is boosted, and counts those of the other as looked at", () => {
+  const { memory, reclaim, zones } = boot([0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  const { cache, pages } = memory;
+  let page = 0;
+  while (!pages.isKswapdAwake) cache.read(page++);
+  expect(reclaim.scanned).toBe(0);
+  const taken = page;
+  const ppns = Array.from({ length: taken }, (_, each) => cache.ppnOf(each));
+  zones.beginReclaim();
+  expect(zones.isPartial).toBe(true);
+  const lower = new Set(ppns.filter((ppn) => zones.reaches(ppn)));
+  zones.endReclaim();
+  // Another guest has the same boost, for which kswapd runs.
+  const again = boot([0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  for (let each = 0; each < taken; each++) again.memory.cache.read(each);
+  again.memory.pages.runKswapd();
+  const freed = ppns.filter((ppn) => again.memory.pages.isFree(ppn));
+  expect(freed).toHaveLength(again.reclaim.stolen);
+  expect(freed.every((ppn) => lower.has(ppn))).toBe(true);
+  // A block more than the high watermark of DMA: the run of 256 pages is free already.
+  expect(freed.length).toBeGreaterThan(256);
+  // The list is in order of age: to come to pages of DMA, those of the upper zone that were read before are passed over.
+  expect(again.reclaim.scanned).toBeGreaterThanOrEqual(taken - lower.size + freed.length);
+});
