@@ -7,7 +7,8 @@ import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import { endsInSmallPacket, packetsFor } from "../machine/network-link.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import { isInPart, isToEnd, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
+import { Op, type OperationStream } from "../workload/operation-stream.ts";
+import { FileOperations } from "./file-operations.ts";
 import { type IoJob, JobKind } from "./io-job.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -44,6 +45,7 @@ export class GuestOperations {
   readonly #pages: ProcessPages;
   readonly #prices: OperationPrices;
   readonly #around: OperationSurroundings;
+  readonly #files: FileOperations;
   /** Set when the guest is put together. */
   killer: OomKiller | undefined;
   /** Times that memory could not be had, which have been dealt with. */
@@ -66,6 +68,7 @@ export class GuestOperations {
     this.#prices = prices;
     this.pending = pending;
     this.#around = around;
+    this.#files = new FileOperations(memory.cache, prices, around.ids);
   }
 
   /** Carry out operations of the thread's request until one has to wait for a device, or it is time to look up. */
@@ -116,10 +119,10 @@ export class GuestOperations {
         this.pending.addVector(this.#prices.signal[a[at]]);
         break;
       case Op.ReadFile:
-        this.#readFile(a[at], b[at], c[at]);
+        this.#files.read(this.pending, thread.index, a[at], b[at], c[at]);
         break;
       case Op.WriteFile:
-        this.#writeFile(a[at], b[at], c[at], now);
+        this.#files.write(this.pending, a[at], b[at], c[at], now);
         break;
       case Op.Send:
         this.#send(a[at], thread.over);
@@ -184,24 +187,6 @@ export class GuestOperations {
     return content === 1 ? ZERO_CONTENT : this.#around.ids.common(content);
   }
 
-  #readFile(first: number, pages: number, call: number): void {
-    this.pending.addVector(this.#prices.byOp[Op.ReadFile]);
-    this.pending.addVector(this.#prices.readFilePage, pages);
-    const { cache } = this.#memory;
-    if (call !== 0) cache.beginCall(first, call);
-    const used = Math.max(1, pages);
-    for (let page = first; page < first + used; page++) cache.touch(page, call !== 0);
-  }
-
-  #writeFile(first: number, pages: number, how: number, now: number): void {
-    this.pending.addVector(this.#prices.byOp[Op.WriteFile]);
-    this.pending.addVector(this.#prices.writeFilePage, pages);
-    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), isToEnd(how)];
-    for (let page = first; page < first + pages; page++) {
-      this.#memory.cache.write(page, this.#around.ids.unique(), sync, now, inPart, toEnd);
-    }
-  }
-
   #send(bytes: number, endsRequest: boolean): void {
     const { backend } = this.#prices.sendPacket;
     this.#payPackets(bytes, this.#prices.sendPacket);
@@ -251,8 +236,10 @@ export class GuestOperations {
         pending.addVector(prices.mprotectPage, pages.mappedIn(thread, a[at], b[at]));
         break;
       case Op.DeleteFile:
-        pending.addVector(prices.deleteFilePage, b[at]);
-        this.#memory.cache.delete(a[at], b[at]);
+        this.#files.delete(pending, a[at], b[at]);
+        break;
+      case Op.OpenFile:
+        this.#memory.cache.calls.open(thread.index, b[at], a[at], c[at]);
         break;
       case Op.Switch:
         thread.process = a[at];
