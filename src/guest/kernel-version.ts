@@ -45,7 +45,7 @@ export interface KernelVersion {
   readonly agesPages: boolean;
   /** What it keeps besides a page of a file, by which it reads and writes the page, takes memory that the page cache has not. */
   readonly keepsBufferHeads: boolean;
-  /** Most pages of a request to the disk that is put together of pages of files; Infinity: it is not known. */
+  /** Most pages of a request to the disk that is put together of several, of files or of swap space; Infinity: it is not known. */
   readonly requestPages: number;
   /** When dirty pages of files are written back. */
   readonly dirty: DirtyShares;
