@@ -39,6 +39,7 @@ static void sample(const char *name) {
   show("/proc/stat", "page "); show("/proc/stat", "swap ");
   show("/proc/partitions", "hda");
   show("/proc/meminfo", "kB");
+  show("/proc/slabinfo", "buffer_head"); show("/proc/slabinfo", "inode_cache"); show("/proc/slabinfo", "dentry_cache");
   fflush(out);
 }
 int main(void) {

@@ -10,11 +10,19 @@ export class DiskRequests {
   #first = new Uint32Array(16);
   #pages = new Uint32Array(16);
   length = 0;
+  /** The last request may go on. */
+  #goesOn = false;
+  readonly #most: number;
+
+  /** `most`: pages of a request that is put together of several. */
+  constructor(most = Infinity) {
+    this.#most = most;
+  }
 
   /** Ask for `pages` pages from page `first` of the device; continues the last request where it can. */
   add(kind: number, first: number, pages = 1): void {
     const last = this.length - 1;
-    if (last >= 0 && this.#kind[last] === kind && this.#first[last] + this.#pages[last] === first) {
+    if (this.#goesOn && this.#follows(last, kind, first) && this.#pages[last] + pages <= this.#most) {
       this.#pages[last] += pages;
       return;
     }
@@ -22,6 +30,12 @@ export class DiskRequests {
     this.#kind[this.length] = kind;
     this.#first[this.length] = first;
     this.#pages[this.length++] = pages;
+    this.#goesOn = true;
+  }
+
+  /** The last request does not go on. */
+  end(): void {
+    this.#goesOn = false;
   }
 
   kind(request: number): number {
@@ -43,6 +57,11 @@ export class DiskRequests {
 
   clear(): void {
     this.length = 0;
+    this.#goesOn = false;
+  }
+
+  #follows(request: number, kind: number, first: number): boolean {
+    return this.#kind[request] === kind && this.#first[request] + this.#pages[request] === first;
   }
 
   #grow(): void {

@@ -3,12 +3,14 @@
  * cache, written back later. At monitor resolution: file-io.ts.
  */
 import { BitSet } from "../core/bit-set.ts";
+import { BufferHeads } from "./buffer-heads.ts";
 import { DirtyLimits } from "./dirty-limits.ts";
 import { DirtyQueue } from "./dirty-queue.ts";
 import type { FilesOnDisk } from "./files-on-disk.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelVersion } from "./kernel-version.ts";
 import { PageCache } from "./page-cache.ts";
+import { PageReads } from "./page-reads.ts";
 import type { SettledPages } from "./settled-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import { SequentialReads } from "./sequential-reads.ts";
@@ -17,11 +19,11 @@ const NONE = -1;
 
 export class FileCache implements PageOwner {
   misses = 0;
-  /** Pages read from the disk; more than misses where neighbours are read as well. */
-  pageIns = 0;
   /** Faults on mapped pages that had to wait for the disk, and all others. */
   majorFaults = 0;
   minorFaults = 0;
+  /** Files that processes have open, and calls that read them. */
+  readonly calls = new SequentialReads();
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
   readonly #disk: FilesOnDisk;
@@ -33,9 +35,7 @@ export class FileCache implements PageOwner {
   readonly #limits: DirtyLimits;
   /** Pages that a process maps. */
   readonly #mapped: BitSet;
-  /** Pages a fault on which asks for more to be read ahead (PG_readahead). */
-  readonly #marked: BitSet;
-  readonly #sequential = new SequentialReads();
+  readonly #reads: PageReads;
 
   constructor(
     pages: GuestPages,
@@ -54,7 +54,8 @@ export class FileCache implements PageOwner {
     this.#limits = new DirtyLimits(pages, version.dirty);
     this.#toWrite = new DirtyQueue(filePages);
     this.#mapped = new BitSet(filePages);
-    this.#marked = new BitSet(filePages);
+    const heads = version.keepsBufferHeads ? new BufferHeads(pages, physical) : undefined;
+    this.#reads = new PageReads(this.#cache, pages, physical, disk, heads);
   }
 
   /** Content of a file page, as a system call reads it; a disk request is added when it was not in the cache. */
@@ -66,18 +67,13 @@ export class FileCache implements PageOwner {
 
   /** The same, whatever the page holds. `ahead`: more may be read of the file, which is what the present call says. */
   touch(page: number, ahead = false): void {
-    if (this.#settled.hasFile(page) && !(ahead && this.#sequential.awaits(page))) return;
+    if (this.#settled.hasFile(page) && !(ahead && this.calls.awaits(page))) return;
     const ppn = this.#useByCall(page, ahead);
     if (ppn === NONE) return;
     if (this.#pages.replacement.isKnownToCalls(ppn)) this.#settled.addFile(page);
     // The VMM may unsettle the page again.
     this.#physical.touch(ppn);
     if (!this.#physical.isSettled(ppn)) this.#settled.deleteFile(page);
-  }
-
-  /** A system call begins to read a file at `page`: src/workload/read-call.ts. */
-  beginCall(page: number, call: number): void {
-    this.#sequential.begin(page, call);
   }
 
   /**
@@ -116,9 +112,9 @@ export class FileCache implements PageOwner {
     let ppn = this.#cache.find(page);
     if (ppn === NONE && inPart) {
       this.misses++;
-      ppn = this.#readIn(page);
+      ppn = this.#reads.readIn(page);
     } else if (ppn === NONE) {
-      ppn = this.#pages.allocate(PageUse.File, page);
+      ppn = this.#reads.allocate(page);
       this.#cache.insert(page, ppn);
     }
     if (ppn !== NONE) this.#physical.write(ppn, content);
@@ -143,10 +139,15 @@ export class FileCache implements PageOwner {
       this.#disk.forget(page);
       if (ppn === NONE) continue;
       this.#mapped.delete(page);
-      this.#marked.delete(page);
+      this.#reads.marked.delete(page);
       this.#cache.remove(page);
       this.#pages.release(ppn);
     }
+  }
+
+  /** Pages read from the disk; more than misses where neighbours are read as well. */
+  get pageIns(): number {
+    return this.#reads.pageIns;
   }
 
   get dirtyPages(): number {
@@ -194,7 +195,7 @@ export class FileCache implements PageOwner {
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.kept === ppn) return Evicted.Kept;
     this.#mapped.delete(page);
-    this.#marked.delete(page);
+    this.#reads.marked.delete(page);
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
     return Evicted.Safe;
@@ -204,14 +205,15 @@ export class FileCache implements PageOwner {
   #useByCall(page: number, ahead: boolean): number {
     const cached = this.#cache.find(page);
     if (cached !== NONE) {
-      if (ahead && this.#sequential.found(page)) this.#readBehind(cached, page);
+      if (ahead && this.calls.found(page)) this.#readBehind(cached, page);
       return cached;
     }
     this.misses++;
-    const ppn = this.#readIn(page);
+    if (ahead && page > this.calls.map) this.#useMap(NONE);
+    const ppn = this.#reads.readIn(page);
     if (ppn === NONE) return NONE;
     if (!this.#version.agesPages) this.#pages.replacement.useByCall(ppn);
-    if (ahead && this.#sequential.missed(page)) this.#readBehind(ppn, page);
+    if (ahead && this.calls.missed(page)) this.#readBehind(ppn, page);
     return ppn;
   }
 
@@ -220,60 +222,50 @@ export class FileCache implements PageOwner {
     if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
   }
 
-  #readIn(page: number): number {
-    const content = this.#disk.read(page);
-    this.pageIns++;
-    const ppn = this.#pages.allocate(PageUse.File, page);
-    if (ppn === NONE) return NONE;
-    this.#cache.insert(page, ppn);
-    this.#physical.writeFromDisk(ppn, content);
-    return ppn;
-  }
-
   /** Nobody but the fault's process waits, and only for its own page. */
   #majorFault(page: number, from: number, to: number): void {
     this.majorFaults++;
     this.misses++;
-    const ppn = this.#readIn(page);
+    const ppn = this.#reads.readIn(page);
     if (ppn === NONE) return;
     const window = this.#version.readAroundPages;
     const first = Math.max(from, page - (window >> 1));
-    this.#readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
+    this.#reads.readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
     this.#mapped.add(page);
   }
 
   #minorFault(page: number, from: number, to: number, text: boolean): void {
     this.minorFaults++;
-    if (this.#marked.has(page)) {
-      this.#marked.delete(page);
+    if (this.#reads.marked.has(page)) {
+      this.#reads.marked.delete(page);
       let next = page + 1;
       while (next < to && this.#cache.frameOf(next) !== NONE) next++;
       const window = this.#version.readAroundPages;
-      if (next - page <= window) this.#readAhead(this.#cache.frameOf(page), next, Math.min(to, next + window), next);
+      if (next - page <= window)
+        this.#reads.readAhead(this.#cache.frameOf(page), next, Math.min(to, next + window), next);
     }
     this.#mapAround(page, from, to, text);
   }
 
   /** Read what is to be read ahead because of a read of `page`, and expect those before it to be done with. */
   #readBehind(ppn: number, page: number): void {
-    const { from, to, passed } = this.#sequential;
-    this.#readAhead(ppn, from, to, NONE);
+    const { from, to, passed, map } = this.calls;
+    this.#reads.readAhead(ppn, from, Math.min(to, map), NONE);
+    if (to > map && this.#useMap(ppn)) this.#reads.readAhead(ppn, Math.max(from, map + 1), to, NONE);
     for (let behind = page - 1; behind >= passed; behind--) {
+      if (behind === map) continue;
       const frame = this.#cache.frameOf(behind);
       if (frame === NONE) return;
       this.#pages.replacement.passBy(frame);
     }
   }
 
-  /** Read what is missing of a window, and mark a page of it; the page of the fault is to stay where it is. */
-  #readAhead(ppn: number, from: number, to: number, marked: number): void {
-    this.#pages.kept = ppn;
-    for (let page = from; page < to; page++) {
-      if (this.#cache.frameOf(page) !== NONE) continue;
-      if (this.#readIn(page) === NONE) break;
-      if (page === marked) this.#marked.add(page);
-    }
-    this.#pages.kept = NONE;
+  /** Use the page that says where the file's pages behind it are; `ppn` is to stay where it is. Returns whether it is there. */
+  #useMap(ppn: number): boolean {
+    const { map } = this.calls;
+    if (this.#cache.find(map) !== NONE) return true;
+    this.misses++;
+    return this.#reads.readMap(ppn, map);
   }
 
   /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */
@@ -282,7 +274,7 @@ export class FileCache implements PageOwner {
     const first = page - (page % window);
     for (let next = Math.max(first, from); next < Math.min(to, first + window); next++) {
       const ppn = this.#cache.frameOf(next);
-      if (ppn === NONE || this.#mapped.has(next) || this.#marked.has(next)) continue;
+      if (ppn === NONE || this.#mapped.has(next) || this.#reads.marked.has(next)) continue;
       this.#mapped.add(next);
       this.#use(ppn, text);
     }

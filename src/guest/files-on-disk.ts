@@ -37,6 +37,11 @@ export class FilesOnDisk {
     return this.content(page);
   }
 
+  /** What is asked for next is another request. */
+  endRequest(): void {
+    this.#requests.end();
+  }
+
   write(page: number, content: number): void {
     this.#contents[page] = content;
     this.#requests.add(DiskRequestKind.FileWrite, page);

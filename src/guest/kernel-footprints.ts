@@ -16,7 +16,7 @@ import type { MachineProfile } from "../machine/profile.ts";
 import { LINUX_2_4_20 } from "./kernel-footprints-2.4.ts";
 import { LINUX_2_6 } from "./kernel-footprints-2.6.ts";
 import type { KernelFootprints } from "./kernel-pages.ts";
-import { kernelVersion } from "./kernel-version.ts";
+import { kernelVersion } from "./kernel-builds.ts";
 
 /** Undefined for a kernel whose paths are given in instructions: a miss takes none. */
 export function kernelFootprints(

@@ -16,7 +16,7 @@ import { IdleTask } from "./idle-task.ts";
 import type { GuestMachine, KernelContext } from "./kernel-context.ts";
 import { KernelEntries } from "./kernel-entries.ts";
 import { GUEST_KERNEL, GUEST_USER, kernelPaths } from "./kernel-paths.ts";
-import { kernelVersion } from "./kernel-version.ts";
+import { kernelVersion } from "./kernel-builds.ts";
 import { Mappings } from "./mappings.ts";
 import { NetworkStack } from "./network-stack.ts";
 import { PageFaults } from "./page-faults.ts";

@@ -28,7 +28,7 @@ export class GuestMemory {
   readonly balloon: BalloonDriver;
   readonly hotAdded: HotAddedMemory;
   /** Disk requests that memory operations have led to since they were last cleared. */
-  readonly requests = new DiskRequests();
+  readonly requests: DiskRequests;
   readonly settled: SettledPages;
   readonly #physical: PhysicalMemory;
 
@@ -46,6 +46,7 @@ export class GuestMemory {
     version: KernelVersion = KERNEL_VERSIONS[kernel],
   ) {
     this.#physical = physical;
+    this.requests = new DiskRequests(version.requestPages);
     const groups = shape.processes + (shape.endedGroups ?? 0);
     const logicalPages = groups * shape.anonymousPages + transientPages;
     this.pages = guestPages(shape, kernel, version, logicalPages, present);

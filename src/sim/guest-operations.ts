@@ -6,8 +6,9 @@ import { privatePages, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../gues
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { HostMemory } from "../vmm/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import { isInPart, isToEnd, Op, type OperationStream, Write } from "../workload/operation-stream.ts";
+import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import { DeviceInterrupts } from "./device-interrupts.ts";
+import { FileOperations } from "./file-operations.ts";
 import { GuestPackets } from "./guest-packets.ts";
 import type { GuestThread } from "./guest-thread.ts";
 import type { HostDevices } from "./host-devices.ts";
@@ -46,6 +47,7 @@ export class GuestOperations {
   readonly #pages: ProcessPages;
   readonly #prices: OperationPrices;
   readonly #around: OperationSurroundings;
+  readonly #files: FileOperations;
   /** Set when the guest is put together. */
   killer: OomKiller | undefined;
   /** Times that memory could not be had, which have been dealt with. */
@@ -72,6 +74,7 @@ export class GuestOperations {
     this.#around = around;
     this.interrupts = new DeviceInterrupts(around.processors, () => around.now());
     this.packets = new GuestPackets(prices, around.devices.link, this.interrupts);
+    this.#files = new FileOperations(memory.cache, prices, around.ids);
   }
 
   /** Carry out operations of the thread's request until one has to wait for a device, or it is time to look up. */
@@ -117,10 +120,10 @@ export class GuestOperations {
         this.#pending.addVector(this.#prices.signal[a[at]]);
         break;
       case Op.ReadFile:
-        this.#readFile(a[at], b[at], c[at]);
+        this.#files.read(this.#pending, thread.index, a[at], b[at], c[at]);
         break;
       case Op.WriteFile:
-        this.#writeFile(a[at], b[at], c[at], now);
+        this.#files.write(this.#pending, a[at], b[at], c[at], now);
         break;
       case Op.Send:
         this.packets.send(this.#vcpu, a[at], thread.over);
@@ -185,24 +188,6 @@ export class GuestOperations {
     return content === 1 ? ZERO_CONTENT : this.#around.ids.common(content);
   }
 
-  #readFile(first: number, pages: number, call: number): void {
-    this.#pending.addVector(this.#prices.byOp[Op.ReadFile]);
-    this.#pending.addVector(this.#prices.readFilePage, pages);
-    const { cache } = this.#memory;
-    if (call !== 0) cache.beginCall(first, call);
-    const used = Math.max(1, pages);
-    for (let page = first; page < first + used; page++) cache.touch(page, call !== 0);
-  }
-
-  #writeFile(first: number, pages: number, how: number, now: number): void {
-    this.#pending.addVector(this.#prices.byOp[Op.WriteFile]);
-    this.#pending.addVector(this.#prices.writeFilePage, pages);
-    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), isToEnd(how)];
-    for (let page = first; page < first + pages; page++) {
-      this.#memory.cache.write(page, this.#around.ids.unique(), sync, now, inPart, toEnd);
-    }
-  }
-
   #byPage(thread: GuestThread, at: number): void {
     const { op, a, b, c } = this.#stream;
     const pending = this.#pending;
@@ -231,8 +216,10 @@ export class GuestOperations {
         pending.addVector(prices.mprotectPage, pages.mappedIn(thread, a[at], b[at]));
         break;
       case Op.DeleteFile:
-        pending.addVector(prices.deleteFilePage, b[at]);
-        this.#memory.cache.delete(a[at], b[at]);
+        this.#files.delete(pending, a[at], b[at]);
+        break;
+      case Op.OpenFile:
+        this.#memory.cache.calls.open(thread.index, b[at], a[at], c[at]);
         break;
       case Op.Switch:
         thread.process = a[at];

@@ -1,5 +1,5 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
-import { type KernelVersion, kernelVersion } from "../guest/kernel-version.ts";
+import { kernelVersion } from "../guest/kernel-builds.ts";
 import { Ledger } from "../core/ledger.ts";
 import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
 import { RandomStream } from "../core/random.ts";
@@ -48,7 +48,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly megahertz: number;
   readonly pageTableFormat: PageTableFormat;
   readonly kernel: KernelName;
-  readonly kernelVersion: KernelVersion;
+  readonly kernelVersion: GuestSurroundings["kernelVersion"];
   readonly guests: HostGuest[];
   readonly durationUs: number;
   building = true;

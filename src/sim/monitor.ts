@@ -1,7 +1,7 @@
 /** Monitor resolution: one guest on one VMM, every event. Replays an operation stream. */
 import { cause, Ledger } from "../core/ledger.ts";
 import { requireBootMemory } from "../guest/boot-memory.ts";
-import { kernelVersion } from "../guest/kernel-version.ts";
+import { kernelVersion } from "../guest/kernel-builds.ts";
 import { kernelPaths, requireKernelPaths } from "../guest/kernel-paths.ts";
 import type { GuestMachine } from "../guest/kernel-context.ts";
 import { GuestKernel } from "../guest/kernel.ts";

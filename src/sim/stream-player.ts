@@ -62,6 +62,8 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
       return kernel.scan(a, b);
     case Op.DeleteFile:
       return kernel.files.delete(a, b);
+    case Op.OpenFile:
+      return;
     case Op.Signal:
       return a === 0 ? kernel.entries.installSignalHandler() : kernel.entries.handleSignal();
     default:

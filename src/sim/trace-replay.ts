@@ -4,7 +4,7 @@
  * walks, faults, and what the VMM does about them. What the instructions themselves take is no part of a trace.
  */
 import { InputError } from "../core/input-error.ts";
-import { kernelVersion } from "../guest/kernel-version.ts";
+import { kernelVersion } from "../guest/kernel-builds.ts";
 import { mostAnonymousPages } from "../guest/program-image.ts";
 import { Meter } from "../machine/meter.ts";
 import { NOT_IN_TLB } from "../machine/tlb.ts";

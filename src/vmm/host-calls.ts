@@ -3,7 +3,7 @@
  * runs the same kernel as the guest, so that its paths are as long as they are natively.
  */
 import { type KernelPathName, kernelPaths, nativeCycles } from "../guest/kernel-paths.ts";
-import { kernelVersion } from "../guest/kernel-version.ts";
+import { kernelVersion } from "../guest/kernel-builds.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 
 /** Cycles of one system call of the host, or of `entries` of them that are a path together. */

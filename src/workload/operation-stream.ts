@@ -49,7 +49,7 @@ export const Op = {
   Signal: 11,
   /**
    * Read b pages of the file set from page a on, through the page cache; b = 0: another part of page a, which has just been read. c = 0:
-   * no more than that is read from disk; else more of the file may be read ahead: read-call.ts.
+   * no more than that is read from disk; else by a call that reads an open file, of which more may be read ahead: read-call.ts.
    */
   ReadFile: 12,
   /** Write b pages of the file set from page a on; c: a {@link Write}. */
@@ -75,6 +75,11 @@ export const Op = {
   DeleteFile: 21,
   /** A system call in which the kernel runs a thousands of cycles (natively) of code that no other operation stands for. */
   KernelCode: 22,
+  /**
+   * The process of the request knows the file that begins with page a of the file set, newly opened, as number b, below 63. c: the page
+   * that says where the file's pages behind it are (an indirect block); 0: there is none. The call that opens it is an operation by itself.
+   */
+  OpenFile: 23,
 } as const;
 
 /** How pages of a file are written. Whatever is not synchronous stays in the cache for a while. */
@@ -123,6 +128,7 @@ export const OP_NAMES = [
   "scan",
   "delete-file",
   "kernel-code",
+  "open-file",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

@@ -5,7 +5,7 @@ import { PlainMemory } from "../../src/analysis/validation/balloon/plain-memory.
 import { AgedReclaim } from "../../src/guest/aged-reclaim.ts";
 import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { PageUse } from "../../src/guest/guest-pages.ts";
-import { kernelVersion } from "../../src/guest/kernel-version.ts";
+import { kernelVersion } from "../../src/guest/kernel-builds.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
@@ -109,31 +109,31 @@ describe("reclaim by ages", () => {
   });
 });
 
-/** A system call that reads pages of a file that begins with page 0 and has `whole` pages. */
-function call(
-  memory: GuestMemory,
-  first: number,
-  pages: number,
-  whole: number,
-  asked: number,
-  opened = false,
-): number[] {
-  memory.cache.beginCall(first, packReadCall({ opened, asked, before: first, left: Math.max(0, whole - first) }));
+/** Process 0 opens a file that begins with page 0, as number 0; `map`: the page that says where those behind it are. */
+function open(memory: GuestMemory, map = 0): void {
+  memory.cache.calls.open(0, 0, 0, map);
+}
+
+/** A system call of its that reads pages of the file, which has `whole` pages. Returns the requests that it makes, by their pages. */
+function call(memory: GuestMemory, first: number, pages: number, whole: number, asked: number, process = 0): number[] {
+  memory.cache.calls.begin(process, first, packReadCall({ file: 0, goesOn: false, asked, whole }));
   for (let page = first; page < first + pages; page++) memory.cache.touch(page, true);
   return readSince(memory);
 }
 
 /** By hand, from do_generic_file_read and generic_file_readahead of 2.4.7: requests by their pages. */
 describe("reads of a file", () => {
-  it("go 3 pages ahead from its beginning, then 7, 13, 25 and 32", () => {
+  it("go 3 pages ahead from its beginning, then 7, 13, 25 and 32, of which a request has 31 (255 sectors)", () => {
     const memory = guest();
-    const reads = Array.from({ length: 120 }, (_, page) => call(memory, page, 1, 200, 2, page === 0)).flat();
-    expect(reads.slice(0, 6)).toEqual([4, 7, 13, 25, 32, 32]);
+    open(memory);
+    const reads = Array.from({ length: 120 }, (_, page) => call(memory, page, 1, 200, 2)).flat();
+    expect(reads.slice(0, 8)).toEqual([4, 7, 13, 25, 31, 1, 31, 1]);
   });
 
   it("end where the file does, and go nowhere if nothing is said of it", () => {
     const memory = guest();
-    call(memory, 0, 1, 3, 2, true);
+    open(memory);
+    call(memory, 0, 1, 3, 2);
     expect([2, 3].map((page) => memory.cache.ppnOf(page) >= 0)).toEqual([true, false]);
     memory.cache.read(50);
     expect(readSince(memory)).toEqual([1]);
@@ -141,36 +141,102 @@ describe("reads of a file", () => {
 
   it("take one page if all that is asked for lies in the first half of the first, and 4 after it with the next call", () => {
     const memory = guest();
-    expect(call(memory, 0, 1, 60, 0, true)).toEqual([1]);
+    open(memory);
+    expect(call(memory, 0, 1, 60, 0)).toEqual([1]);
     expect(call(memory, 0, 1, 60, 2)).toEqual([4]);
     expect([4, 5].map((page) => memory.cache.ppnOf(page) >= 0)).toEqual([true, false]);
   });
 
   it("take what is asked for and no more where the file is read elsewhere than before", () => {
     const memory = guest();
-    call(memory, 0, 1, 200, 2, true);
+    open(memory);
+    call(memory, 0, 1, 200, 2);
     expect(call(memory, 100, 16, 200, 17)).toEqual([18]);
     expect(call(memory, 50, 1, 200, 1)).toEqual([2]);
   });
 
   it("take the last page by itself if the file does not fill it", () => {
     const memory = guest();
-    expect(call(memory, 0, 1, 3, 2, true)).toEqual([3]);
+    open(memory);
+    expect(call(memory, 0, 1, 3, 2)).toEqual([3]);
     expect(call(memory, 3, 1, 3, 1)).toEqual([1]);
   });
 
-  it.each([
-    { before: 4, done: [false, false, true, true, true] },
-    { before: 2, done: [false, false, false, true, true] },
-  ])("are done with 3 pages before the window of 3, as far as the file goes: $before", ({ before, done }) => {
-    const memory = guest();
-    const behind = [9, 10, 11, 12, 13];
-    for (const page of [...behind, ...behind]) memory.cache.read(page);
-    memory.cache.beginCall(14, packReadCall({ opened: true, asked: 2, before, left: 40 }));
-    memory.cache.touch(14, true);
-    const { replacement } = memory.pages;
-    expect(behind.map((page) => !replacement.isKnownUsed(memory.cache.ppnOf(page)))).toEqual(done);
+  it("begin anew when the file is opened, and know nothing of another process that has it open", () => {
+    const [alone, together] = [guest(), guest()];
+    for (const memory of [alone, together]) open(memory);
+    together.cache.calls.open(1, 0, 0, 0);
+    const read = (memory: GuestMemory): number[] => [0, 1, 4, 11].flatMap((page) => call(memory, page, 1, 200, 2));
+    expect(read(alone)).toEqual([4, 7, 13, 25]);
+    const turns = [0, 1, 4, 11].map((page) => [
+      call(together, page, 1, 200, 2),
+      call(together, 150 + page, 1, 200, 2, 1),
+    ]);
+    expect(turns.flatMap(([mine]) => mine)).toEqual([4, 7, 13, 25]);
+    open(alone);
+    expect(call(alone, 100, 1, 200, 2)).toEqual([3]);
   });
+
+  it("remember of each open file where it was, however many others are read in between", () => {
+    const memory = guest();
+    open(memory);
+    expect(call(memory, 0, 1, 200, 2)).toEqual([4]);
+    for (let process = 1; process <= 1000; process++) {
+      memory.cache.calls.open(process, 0, 150, 0);
+      call(memory, 150, 1, 1, 1, process);
+    }
+    expect(call(memory, 1, 1, 200, 2)).toEqual([7]);
+  });
+
+  it("leave out the page that says where the others are, which is read before those and by itself, unless it is there", () => {
+    const [there, missing] = [guest(), guest()];
+    there.cache.read(12);
+    there.requests.clear();
+    for (const memory of [there, missing]) open(memory, 12);
+    // Pages 0 to 3, 4 to 10; of the 13 behind these one lies before page 12 of the file set, and 12 behind it.
+    const reads = [there, missing].map((memory) => [0, 1, 4].flatMap((page) => call(memory, page, 1, 200, 2)));
+    expect(reads).toEqual([
+      [4, 7, 1, 12],
+      [4, 7, 2, 12],
+    ]);
+    for (const memory of [there, missing]) {
+      expect([11, 12, 13, 24, 25].map((page) => memory.cache.ppnOf(page) >= 0)).toEqual([
+        true,
+        true,
+        true,
+        true,
+        false,
+      ]);
+    }
+  });
+
+  it.each([
+    { first: 10, done: [false, false, true, true, true] },
+    { first: 12, done: [false, false, false, true, true] },
+  ])(
+    "are done with 3 pages before the window of 3, as far as the file goes, which begins with $first",
+    ({ first, done }) => {
+      const memory = guest();
+      const behind = [9, 10, 11, 12, 13];
+      for (const page of [...behind, ...behind]) memory.cache.read(page);
+      memory.cache.calls.open(0, 0, first, 0);
+      call(memory, 14, 1, 40 + 14 - first, 2);
+      const { replacement } = memory.pages;
+      expect(behind.map((page) => !replacement.isKnownUsed(memory.cache.ppnOf(page)))).toEqual(done);
+    },
+  );
+});
+
+it("takes a page for the heads of buffers with each 40 pages of files that are in memory at a time, and keeps it", () => {
+  const memory = guest();
+  const kernel = memory.pages.kernel;
+  for (let page = 0; page < 100; page++) memory.cache.read(page);
+  expect(memory.pages.kernel).toBe(kernel + 3);
+  memory.cache.delete(0, 100);
+  for (let page = 0; page < 90; page++) memory.cache.write(page, page, false, 0);
+  expect(memory.pages.kernel).toBe(kernel + 3);
+  for (let page = 90; page < 121; page++) memory.cache.write(page, page, false, 0);
+  expect(memory.pages.kernel).toBe(kernel + 4);
 });
 
 it("a block that is written over in part is read before, unless it is in the cache", () => {

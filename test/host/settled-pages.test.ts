@@ -4,7 +4,7 @@
  */
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { kernelVersion } from "../../src/guest/kernel-version.ts";
+import { kernelVersion } from "../../src/guest/kernel-builds.ts";
 import type { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { clairvoyant } from "../../src/vmm/allocation/clairvoyant.ts";
 import { esx } from "../../src/vmm/esx.ts";
@@ -72,10 +72,11 @@ function build(vmm: typeof esx, version: Kernel, settles: boolean): Pair {
 /** The rest of a file of so many pages, to its last one. */
 const LENGTH = 8;
 function readOn({ cache }: GuestMemory, first: number): void {
-  const end = Math.min(SHAPE.filePages, first - (first % LENGTH) + LENGTH);
-  for (let next = first; next < end; next++) {
-    const before = next - (first - (first % LENGTH));
-    cache.beginCall(next, packReadCall({ opened: next === first, asked: 2, before, left: end - next }));
+  const begin = first - (first % LENGTH);
+  const whole = Math.min(SHAPE.filePages, begin + LENGTH) - begin;
+  cache.calls.open(0, 0, begin, 0);
+  for (let next = first; next < begin + whole; next++) {
+    cache.calls.begin(0, next, packReadCall({ file: 0, goesOn: false, asked: 2, whole }));
     cache.touch(next, true);
   }
 }

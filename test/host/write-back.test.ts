@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DirtyLimits } from "../../src/guest/dirty-limits.ts";
 import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
-import { kernelVersion } from "../../src/guest/kernel-version.ts";
+import { kernelVersion } from "../../src/guest/kernel-builds.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { runHost } from "../../src/sim/host.ts";

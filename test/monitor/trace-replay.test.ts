@@ -6,7 +6,7 @@ import { InputError } from "../../src/core/input-error.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
-import { kernelVersion } from "../../src/guest/kernel-version.ts";
+import { kernelVersion } from "../../src/guest/kernel-builds.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { bootForTrace, replayReferences, replayTrace, type TraceReplay } from "../../src/sim/trace-replay.ts";
 import type { Part, Vmm } from "../../src/vmm/contract.ts";

@@ -18,8 +18,12 @@ import { LINUX_SHAPE } from "./esx02-guests.ts";
 const CLIENTS = 40;
 /** The load file itself, which all clients read as they go. */
 const LOAD_FILE_PAGES = 1006;
+/** Pages of a file before the one that has the places of the others (ext2: Card, Ts'o, Tweedie 1994). */
+const DIRECT_PAGES = 12;
+/** The number by which each client knows it: no file of its own has one so great. */
+const LOAD_FILE_NUMBER = 62;
 /** User code for 32 KiB, without the kernel's. Derived from Figure 2 at 256 MB, 17.79 MB/s. */
-const MS_FOR_32_KIB = 1.07;
+const MS_FOR_32_KIB = 1.01;
 
 /** What a run of the load file does, by its number there. */
 const DOES = [
@@ -29,9 +33,10 @@ const DOES = [
   { op: Op.WriteFile, how: Write.InPartToEnd },
   { op: Op.DeleteFile, how: 0 },
   { op: Op.WriteFile, how: Write.Begun },
+  { op: Op.OpenFile, how: 0 },
 ] as const;
 
-/** Pages of a client's files, counted from its first, and the bytes moved. `how`: operand c. */
+/** Pages of a client's files, counted from its first, and the bytes moved. `how`: operand c. Of a file that is opened, `pages` is its number. */
 interface Run {
   readonly op: number;
   readonly first: number;
@@ -43,18 +48,19 @@ interface Run {
 /** The numbers of the file: seven bits each, and one that says whether another seven follow. */
 function* numbers(): Generator<number, undefined> {
   const text = readFileSync(join(PACKAGE_ROOT, "validation/dbench-client.txt"), "ascii");
-  let [number, shift] = [0, 0];
+  let [number, place] = [0, 1];
   for (const byte of inflateSync(Buffer.from(text, "base64"))) {
-    number |= (byte & 127) << shift;
-    shift += 7;
+    number += (byte & 127) * place;
+    place *= 128;
     if (byte > 127) continue;
     yield number;
-    [number, shift] = [0, 0];
+    [number, place] = [0, 1];
   }
 }
 
-function clientRuns(): readonly Run[] {
-  const all = [...numbers()];
+/** Pages that each client has for itself, and what it does; those in common are numbered from there on. */
+function clientRuns(): { readonly own: number; readonly runs: readonly Run[] } {
+  const [own, ...all] = numbers();
   const runs: Run[] = [];
   for (let i = 0, last = 0; i < all.length; ) {
     const [distance, kind, bytes] = all.slice(i, i + 3);
@@ -63,13 +69,13 @@ function clientRuns(): readonly Run[] {
     const first = last + (distance >> 1) * ((distance & 1) === 1 ? -1 : 1);
     const pages = kind >> 3;
     runs.push({ op, first, pages, how: op === Op.ReadFile ? all[i++] : how, bytes: 64 * bytes });
-    last = first + pages;
+    last = op === Op.OpenFile ? first : first + pages;
   }
-  return runs;
+  return { own, runs };
 }
 
-const RUNS = clientRuns();
-const CLIENT_PAGES = RUNS.reduce((most, { first, pages }) => Math.max(most, first + pages), 0);
+const { own: CLIENT_PAGES, runs: RUNS } = clientRuns();
+const COMMON_PAGES = RUNS.reduce((most, { first, pages }) => Math.max(most, first + pages), 0) - CLIENT_PAGES;
 /** A client is one request: dbench.c (create_procs) starts them together, each goes on by itself, and it waits until all have ended. */
 export const DBENCH_REQUESTS = CLIENTS;
 /** What it counts for a client (dbench.c, main). */
@@ -103,40 +109,67 @@ export function dbench({
   mib = 256,
   memory,
 }: Dbench): CompiledWorkload {
+  const places = dbenchPlaces(clients);
   const shape = {
     ...LINUX_SHAPE,
     memoryPages: mib * MIB,
     kernelPages: kernelPages(mib),
     anonymousPages: 4 * MIB,
     residentAnonymousPages: 4 * MIB,
-    filePages: FILE_SETS * clients * CLIENT_PAGES + LOAD_FILE_PAGES,
+    filePages: places.end,
     threads: clients,
     ...(memory === undefined ? {} : { memory }),
   };
   const random = new RandomStream(seed, "dbench");
   const order = Uint32Array.from({ length: clients }, (_, client) => client);
-  const loadFile = FILE_SETS * clients * CLIENT_PAGES;
   const stream = new OperationStreamBuilder();
+  const cyclesAByte = (userMs * 1000 * megahertz) / 32_768;
   for (let time = 0; time < times; time++) {
     shuffle(order, random);
     for (const client of order) {
       const files = ((time % FILE_SETS) * clients + client) * CLIENT_PAGES;
       stream.add(Op.Request, 0, 0, 0);
-      addRuns(stream, files, loadFile, (userMs * 1000 * megahertz) / 32_768);
+      addRuns(stream, places, files, time === 0 && client === order[0], cyclesAByte);
     }
   }
   return { name: "dbench", guest: shape, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
 }
 
-/** Of one client, whose files begin with page `files`, until it ends. */
-function addRuns(stream: OperationStreamBuilder, files: number, loadFile: number, cyclesAByte: number): void {
+/** Pages of the file set: clients' files from 0 on, those of each together; then the load file, files in common, and where they end. */
+export interface DbenchPlaces {
+  readonly clientPages: number;
+  readonly loadFile: number;
+  readonly common: number;
+  readonly end: number;
+}
+
+export function dbenchPlaces(clients = CLIENTS): DbenchPlaces {
+  const loadFile = FILE_SETS * clients * CLIENT_PAGES;
+  // One of the pages has the places of others.
+  const common = loadFile + LOAD_FILE_PAGES + 1;
+  return { clientPages: CLIENT_PAGES, loadFile, common, end: common + COMMON_PAGES };
+}
+
+/** Of one client, whose files begin with page `files`, until it ends. `comesFirst`: it makes the files in common, which the others find. */
+function addRuns(
+  stream: OperationStreamBuilder,
+  { loadFile, common }: DbenchPlaces,
+  files: number,
+  comesFirst: boolean,
+  cyclesAByte: number,
+): void {
   let loaded = 0;
+  const call = packReadCall({ file: LOAD_FILE_NUMBER, goesOn: false, asked: 2, whole: LOAD_FILE_PAGES - 1 });
+  stream.add(Op.OpenFile, loadFile, LOAD_FILE_NUMBER, loadFile + DIRECT_PAGES);
   RUNS.forEach(({ op, first, pages, how, bytes }, run) => {
     for (; loaded * RUNS.length <= run * LOAD_FILE_PAGES; loaded++) {
-      const call = { opened: loaded === 0, asked: 2, before: loaded, left: LOAD_FILE_PAGES - loaded };
-      stream.add(Op.ReadFile, loadFile + loaded, 1, packReadCall(call));
+      stream.add(Op.ReadFile, loadFile + loaded + (loaded < DIRECT_PAGES ? 0 : 1), 1, call);
     }
-    stream.add(op, files + first, pages, how);
+    const place = first < CLIENT_PAGES ? files + first : common + first - CLIENT_PAGES;
+    if (op === Op.OpenFile) return stream.add(op, place, pages, bytes > 0 ? place + DIRECT_PAGES : 0);
+    const makes = op === Op.WriteFile && (how === Write.Whole || how === Write.Begun);
+    if (makes && first >= CLIENT_PAGES && !comesFirst) return;
+    stream.add(op, place, pages, how);
     if (bytes > 0) stream.add(Op.Compute, Math.round(cyclesAByte * bytes));
   });
 }

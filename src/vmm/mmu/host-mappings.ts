@@ -16,7 +16,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
-import { kernelVersion } from "../../guest/kernel-version.ts";
+import { kernelVersion } from "../../guest/kernel-builds.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
