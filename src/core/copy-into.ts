@@ -1,6 +1,6 @@
-/** Typed arrays that have become too small. */
+/** For typed arrays that have become too small: how large the next one is, and the copy into it. */
 
-/** What is in an array, in a larger one, which is returned. */
+/** Copy an array into a larger one, and return that. */
 export function copyInto<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array>(
   from: T,
   larger: T,

@@ -1,6 +1,7 @@
 /** A matrix: which VMMs meet which workloads, on which machines, at what density, under which seeds. */
 import type { z } from "zod";
 import { InputError } from "../core/input-error.ts";
+import { withoutUndefined } from "../core/without-undefined.ts";
 import type { VmmChoice } from "../sim/cell.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { matrixProblems } from "./documents/matrix-problems.ts";
@@ -74,10 +75,4 @@ export function readMatrix(text: string, file: string): MatrixFile {
   const level = document.data["service-level"];
   const matrix = { name, title: title ?? name, blocks: resolved, ...(level && { serviceLevel: level }) };
   return { matrix, problem: document.problem };
-}
-
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-function withoutUndefined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
 }

@@ -9,8 +9,9 @@ export const KERNEL_NAMES = ["linux-2.4", "linux-6.1"] as const;
 export type KernelName = (typeof KERNEL_NAMES)[number];
 export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
 /**
- * Linux 2.6 as released, and Linux of distributions, which treat memory or waiting otherwise than 2.4 did as released, and the page
- * tables with which each is known. That of Red Hat 6.2 is 2.2, that of Fedora Core 5 is 2.6, too. Their paths are taken to be as long.
+ * Kernels other than Linux 2.4 as it was released, each with the page tables that it is known with. They treat memory or waiting in
+ * another way (kernel-version.ts); their paths are assumed to be as long as those of 2.4. Red Hat 6.2 has Linux 2.2, Fedora Core 5 has
+ * 2.6.
  */
 export const KERNEL_BUILDS = {
   "linux-2.6": "ia32",

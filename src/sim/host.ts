@@ -10,10 +10,9 @@ import type { MeasureOperations } from "./operation-prices.ts";
 import { measureOperations } from "./operations.ts";
 
 /**
- * Run guests on a VMM with `hostPages` pages of machine memory for VMs; what the VMM keeps for itself comes on top, so that
- * an overcommit ratio means the same for every VMM, and is reported. Guests that the
- * VMM does not admit do not run. `measure` may hold results of earlier calls; `watch` is told why memory goes where it goes;
- * `groups` are told apart in the result.
+ * Run guests on a VMM with `hostPages` pages of machine memory for VMs. What the VMM keeps for itself comes on top and is reported,
+ * so that an overcommit ratio means the same for every VMM. Guests that the VMM does not admit do not run. `measure` may keep results
+ * of earlier calls; `watch` is told why memory goes where it goes; the result has figures of each of the `groups`.
  */
 export function runHost(
   vmm: Vmm,

@@ -6,8 +6,8 @@ import { bareMmu } from "./mmu/bare.ts";
 import { goodness } from "./scheduler/goodness.ts";
 
 /**
- * No VMM either, but many guests: each is a group of processes of one Linux 2.4. What every guest has of its own all the same
- * is memory, with a kernel's part and a page cache in it, and timer interrupts while it runs.
+ * Not a VMM: many guests, each of which is a group of processes of one Linux 2.4. Simplified in that every guest still has memory
+ * of its own, with a kernel's part and a page cache in it, and timer interrupts of its own while it runs.
  */
 export const linux = defineVmm({
   name: "linux",

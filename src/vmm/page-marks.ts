@@ -1,20 +1,23 @@
 /**
- * Marks of a VM's pages that the next touch of a page takes away. A bit a page tells those that have any, which is all that a
- * touch asks; the marks themselves take a bit a page each, once somebody has made one.
+ * Marks of a VM's pages, which the next touch of a page takes away. One bit for each page says whether it has any mark, which is
+ * all that a touch looks at. Each kind of mark has a bit set of its own, made when the first page is marked so.
  */
 import { BitSet } from "../core/bit-set.ts";
 
 export const Mark = {
   /** It is in the current sample of the activity estimate. */
   Sampled: 0,
-  /** Nobody has touched it for a pass of whoever patches pages; there is no similar one; it does not shrink either. */
+  /** Patching: it was not touched in a whole pass. */
   Untouched: 1,
+  /** Patching: there is no page similar to it. */
   WithoutSimilar: 2,
+  /** Patching: nor does it compress well enough; it stays as it is. */
   Kept: 3,
-  /** The accessed bit of the entry that maps it has been cleared since. */
+  /** The accessed bit of the entry that maps it has been cleared, and not set since. */
   NotAccessed: 4,
-  /** The host's swap space has a copy of it, which a write makes worthless; the host has read it ahead of its use. */
+  /** The host's swap space still has a copy of it, which is worthless once the page is written. */
   SwapCopy: 5,
+  /** The host has read it ahead of its use. */
   ReadAhead: 6,
 } as const;
 export type Mark = (typeof Mark)[keyof typeof Mark];

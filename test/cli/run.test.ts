@@ -83,7 +83,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("vmmbench run", () => {
   it("gives every cell a result; bare metal is skipped where it has several guests", async () => {
-    const { code, stdout, stderr } = await vmmbench(run("one", "--workers", "1"));
+    const { code, stdout, stderr } = await vmmbench(run("one", "--workers", "1", "--quiet"));
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(`${CELLS} cells`);
     const cells = read("one/cells.ndjson")

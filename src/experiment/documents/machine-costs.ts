@@ -16,7 +16,7 @@ const notEntry = {
       ? `expected a figure with its unit and source, such as { value: ${input}, unit: cycles, kind: assumed, source: our server }, found ${input}`
       : undefined,
 };
-/** Seconds in one event; sums over all events of an operation stay exact. */
+/** Seconds of a processor for one event: more is a slip, and up to there sums over all events of an operation stay exact. */
 const MAX_COST = 10_000_000_000;
 const cost = z.strictObject(
   {

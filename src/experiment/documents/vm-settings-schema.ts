@@ -3,6 +3,7 @@
  * `{ vms: 7, workload: memory-bomb, balloon-driver: { stuck-from: 40s }, statistics: off }`.
  */
 import { z } from "zod";
+import { withoutUndefined } from "../../core/without-undefined.ts";
 import {
   type DriverFaults,
   type MemorySettings,
@@ -37,13 +38,10 @@ const memory = z
       .optional()
       .meta({ description: "Weight when VMs compete; a level is worth 20, 10 or 5 shares a MB of configured memory." }),
   })
-  .transform(({ reservation, limit, shares }): MemorySettings => {
-    return {
-      ...(reservation === undefined ? {} : { reservationPages: reservation }),
-      ...(limit === undefined ? {} : { limitPages: limit }),
-      ...(shares === undefined ? {} : { shares }),
-    };
-  });
+  .transform(
+    ({ reservation, limit, shares }): MemorySettings =>
+      withoutUndefined({ reservationPages: reservation, limitPages: limit, shares }),
+  );
 
 const driverFaults = z
   .strictObject({
@@ -58,13 +56,10 @@ const driverFaults = z
       .optional()
       .meta({ description: "Most pages that it moves in a second." }),
   })
-  .transform(({ from, "stuck-from": stuck, "pages-per-second": rate }): DriverFaults => {
-    return {
-      ...(from === undefined ? {} : { fromUs: from }),
-      ...(stuck === undefined ? {} : { stuckFromUs: stuck }),
-      ...(rate === undefined ? {} : { pagesPerSecond: rate }),
-    };
-  });
+  .transform(
+    ({ from, "stuck-from": stuck, "pages-per-second": rate }): DriverFaults =>
+      withoutUndefined({ fromUs: from, stuckFromUs: stuck, pagesPerSecond: rate }),
+  );
 
 const driver = z
   .union([
@@ -82,13 +77,10 @@ const statisticsFaults = z
       .optional()
       .meta({ description: "Memory that the guest says it uses beyond what it does." }),
   })
-  .transform(({ "stale-from": stale, delay, overstates }): StatisticsFaults => {
-    return {
-      ...(stale === undefined ? {} : { staleFromUs: stale }),
-      ...(delay === undefined ? {} : { delayUs: delay }),
-      ...(overstates === undefined ? {} : { overstatedPages: overstates }),
-    };
-  });
+  .transform(
+    ({ "stale-from": stale, delay, overstates }): StatisticsFaults =>
+      withoutUndefined({ staleFromUs: stale, delayUs: delay, overstatedPages: overstates }),
+  );
 
 const statistics = z
   .union([z.literal("off").transform((): StatisticsFaults => ({ missing: true })), statisticsFaults])
@@ -112,8 +104,8 @@ export const vmGroupSchema = z
     "balloon-driver": driver.optional(),
     statistics: statistics.optional(),
   })
-  .transform((group): VmGroup => {
-    const {
+  .transform(
+    ({
       vms,
       workload,
       memory: settings,
@@ -121,14 +113,15 @@ export const vmGroupSchema = z
       start,
       "balloon-driver": faults,
       statistics: reports,
-    } = group;
-    return {
+    }): VmGroup => ({
       ...vms,
-      ...(workload === undefined ? {} : { workload }),
-      ...(settings === undefined ? {} : { memory: settings }),
-      ...(disks === undefined ? {} : { diskShares: disks.shares }),
-      ...(start === undefined || start === 0 ? {} : { startUs: start }),
-      ...(faults === undefined ? {} : { driver: faults }),
-      ...(reports === undefined ? {} : { statistics: reports }),
-    };
-  });
+      ...withoutUndefined({
+        workload,
+        memory: settings,
+        diskShares: disks?.shares,
+        startUs: start === 0 ? undefined : start,
+        driver: faults,
+        statistics: reports,
+      }),
+    }),
+  );
