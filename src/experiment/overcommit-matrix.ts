@@ -54,6 +54,12 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
       `${ratios === undefined ? file : "--ratios"}: expected two ratios or more, the lowest (0.9, say) with room for all VMs: the others are compared with it`,
     );
   }
+  const lowest = Math.min(...(ratios ?? []));
+  if (lowest > 1 && ratios !== undefined) {
+    throw new InputError(
+      `--ratios: the lowest is ${lowest}; expected one of 1 or less (0.9, say) besides, with room for all VMs: the others are compared with it`,
+    );
+  }
   const document = parseDocument(text);
   document.deleteIn(["blocks", 0, "host-memory"]);
   const replace = (axis: string, values: readonly unknown[] | undefined): void => {
@@ -77,12 +83,16 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   }
   if (strategies !== undefined) {
     const labels = block.vmms.map((vmm) => vmm.label);
-    for (const strategy of strategies) {
+    // A label may have a comma in it; otherwise one separates them, as in other lists of names.
+    const wanted = strategies.flatMap((name) =>
+      labels.includes(name) ? [name] : name.split(",").map((one) => one.trim()),
+    );
+    for (const strategy of wanted) {
       if (!labels.includes(strategy))
         throw new InputError(`${file}: no strategy "${strategy}"; ${suggestion(strategy, labels)}`);
     }
     for (let i = labels.length - 1; i >= 0; i--) {
-      if (!strategies.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
+      if (!wanted.includes(labels[i])) document.deleteIn(["blocks", 0, "vmms", i]);
     }
   }
   for (const name of new Set(policies?.names)) {
