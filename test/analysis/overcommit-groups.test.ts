@@ -64,6 +64,16 @@ const alikeAt = (ratio: number, p99: readonly number[]) =>
     metrics: { ...one.metrics, latency_p99_ms: p99[i] },
   }));
 
+/** Both workloads from files. */
+const withFiles = (one: CellResult): CellResult => ({
+  ...one,
+  spec: {
+    ...one.spec,
+    workload: "../../home/w.yaml",
+    settings: [{ first: 6, last: 7, workload: "/srv/hog.yaml" }],
+  },
+});
+
 /** VMs 6 and 7 are listed apart. */
 const listedApart = (particulars: object) => (one: CellResult) => ({
   ...one,
@@ -234,15 +244,7 @@ describe("the verdict on a mix of workloads", () => {
   });
 
   it("calls workloads from files by their files, not by the way to them", () => {
-    const from = (one: CellResult): CellResult => ({
-      ...one,
-      spec: {
-        ...one.spec,
-        workload: "../../home/w.yaml",
-        settings: [{ first: 6, last: 7, workload: "/srv/hog.yaml" }],
-      },
-    });
-    const [{ work, verdict }] = curvesOf([...host(0.9, 10, 500), ...host(2, 5, 500)].map(from));
+    const [{ work, verdict }] = curvesOf([...host(0.9, 10, 500), ...host(2, 5, 500)].map(withFiles));
     expect(work).toBe("w.yaml, with hog.yaml in VMs 6 to 7");
     expect(verdict.sentence).toContain("50 % of it remains for w.yaml in VMs 0 to 5");
     expect(verdict.sentence).not.toMatch(/home|srv/);
