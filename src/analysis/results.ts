@@ -105,7 +105,9 @@ export function requireIdenticalWork(cells: readonly CellResult[]): void {
 /** At host resolution the stream of a cell is that of all its guests together. */
 function sameWork({ spec }: CellResult): string {
   const guests = isHostCell(spec) ? [spec.vms, spec.vms === undefined ? spec.overcommit : undefined] : "one";
-  return JSON.stringify([workTitle(spec), guests, spec.seed]);
+  const others = (spec.settings ?? []).filter(({ workload = spec.workload }) => workload !== spec.workload);
+  const work = others.map(({ first, last, workload }) => [first, last, workload]);
+  return JSON.stringify([spec.workload, work, guests, spec.seed]);
 }
 
 function describe(cell: CellResult): string {

@@ -1,5 +1,6 @@
 /** How many VMs a strategy keeps on a host before users notice, and what happens with more. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
+import { workloadTitle } from "../sim/cell.ts";
 import { busyNote } from "./busiest-resource.ts";
 import {
   type HostService,
@@ -57,7 +58,8 @@ export function vmCountVerdict(
 function answered(kept: readonly VmCountPoint[], level: ServiceLevel, atMost: number, first: string): string {
   const last = kept[kept.length - 1];
   const { vms, ratio, work, roomy } = last;
-  const mix = work.length > 1 ? `${work.map((part) => `${part.vms} of ${part.workload}`).join(", ")}; ` : "";
+  const mix =
+    work.length > 1 ? `${work.map((part) => `${part.vms} of ${workloadTitle(part.workload)}`).join(", ")}; ` : "";
   const open = first === "" ? ", the most measured" : "";
   const unsure = Number.isFinite(atMost) && atMost > vms ? `; up to ${atMost} are not ruled out` : "";
   const sure = `${confidenceText(level, kept)}${unsure}`;

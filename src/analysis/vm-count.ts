@@ -5,7 +5,7 @@
  */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
-import { type CellResult, workloadOf } from "../sim/cell.ts";
+import { type CellResult, workloadOf, workloadTitle } from "../sim/cell.ts";
 import { busiestOf, type BusiestResource } from "./busiest-resource.ts";
 import { groupFigure, OTHERS } from "./group-figures.ts";
 import { isShortOfMemory, type OvercommitPoint, pointOf, relativeP99 } from "./overcommit.ts";
@@ -125,7 +125,10 @@ function pointAt(vms: number, cells: readonly CellResult[], roomy: ByCount): VmC
   const { groups = [], ...point } = pointOf(cells[0].spec.overcommit ?? 1, cells, same, uncommitted);
   const work = workOf(cells[0]);
   // Which VMs run what differs with their number.
-  const named = groups.length === work.length ? groups.map((group, at) => ({ ...group, of: work[at].workload })) : [];
+  const named =
+    groups.length === work.length
+      ? groups.map((group, at) => ({ ...group, of: workloadTitle(work[at].workload) }))
+      : [];
   return {
     ...point,
     ...(named.length > 0 && { groups: named }),
@@ -169,7 +172,7 @@ function roomyGroup(
   const throughput = pairs.map(({ now, before }) => now.rps / now.vms / (before.rps / before.vms));
   const p99Factors = pairs.flatMap(({ now, before }) => latencyFactor(now.p99, before.p99));
   return {
-    of: workload,
+    of: workloadTitle(workload),
     ...(throughput.length > 0 && { throughput: throughputEstimate(throughput) }),
     ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
   };

@@ -24,6 +24,14 @@ export interface Answer {
   readonly notes: readonly string[];
 }
 
+/** Before others are waited for. */
+async function tellSkipped(plan: Plan): Promise<void> {
+  const { skippedCells } = await import("../experiment/skipped-cells.ts");
+  for (const { vmm, reason, cells } of await skippedCells(plan)) {
+    console.error(`to be skipped: ${cells} of ${plan.cells.length} cells, of ${vmm}: ${reason}`);
+  }
+}
+
 /** A round of a run that may grow. No results when it was interrupted. */
 export async function executeRound(
   plan: Plan,
@@ -31,6 +39,7 @@ export async function executeRound(
   growing: GrowingRun | undefined,
 ): Promise<Omit<Answer, "notes">> {
   const { variationsOf } = await import("../experiment/manifest.ts");
+  if (!args.quiet && growing?.begun !== true) await tellSkipped(plan);
   const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
   if (summary.cells === undefined) return { summary };
   const { serviceLevel } = plan.manifest;

@@ -16,7 +16,11 @@ const EXAMPLE = "typical-server:6,file-server:2";
  */
 export function parseMix(values: readonly string[] | undefined): readonly MixPart[] | undefined {
   const mix = values?.find((value) => /:-?[0-9]+(\.[0-9]+)?(,|$)/.test(value));
-  if (values === undefined || mix === undefined) return undefined;
+  if (values === undefined) return undefined;
+  if (mix === undefined) {
+    values.forEach(requireOneName);
+    return undefined;
+  }
   if (values.length > 1) {
     throw new InputError(
       `${OPTION}: a mix of workloads, "${mix}", makes up the whole host; expected no other workload`,
@@ -27,6 +31,16 @@ export function parseMix(values: readonly string[] | undefined): readonly MixPar
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined) throw new InputError(`${OPTION}: "${twice}" is there twice in "${mix}"`);
   return parts;
+}
+
+/** A path may have a comma in it. */
+function requireOneName(value: string): void {
+  if (!value.includes(",") || value.includes("/")) return;
+  const each = value.split(",").map((name) => `${OPTION} ${name.trim()}`);
+  throw new InputError(
+    `${OPTION}: "${value}" does not say how many VMs run each; expected ${EXAMPLE} for different work on one host, or ` +
+      `${each.join(" ")} for a comparison each`,
+  );
 }
 
 function parsePart(text: string): MixPart {

@@ -141,7 +141,12 @@ async function importModule(reference: string, folder: string): Promise<Module> 
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");
-    const hint = isHere ? "; expected a file in the clone, or in a project that vmmbench is installed in" : "";
+    const isTypeScript = /^Unknown file extension "\.[cm]?ts"/.test(reason);
+    const hint = isHere
+      ? "; expected a file in the clone, or in a project that vmmbench is installed in"
+      : isTypeScript
+        ? `; Node.js ${process.version} runs no TypeScript: expected a .js file, such as tsc makes of it`
+        : "";
     // The language does not say where to whoever imports it.
     const where =
       error instanceof SyntaxError ? "; node --input-type=module --check < the file says in which line" : "";

@@ -47,6 +47,7 @@ export function overcommitMatrix(text: string, file: string, question: Overcommi
   const block = onlyBlock(text, file);
   const { workloads, machines, ratios, vms, seeds, serviceLevel } = question;
   requireTwoRatios(ratios ?? block.overcommit ?? [], ratios === undefined ? file : "--ratios");
+  if (ratios !== undefined) requireRoomForAll(ratios);
   const document = parseDocument(text);
   document.deleteIn([...BLOCK, "host-memory"]);
   replaceAxis(document, "workloads", workloads);
@@ -82,6 +83,14 @@ function requireTwoRatios(ratios: readonly number[], where: string): void {
   );
 }
 
+function requireRoomForAll(ratios: readonly number[]): void {
+  const lowest = Math.min(...ratios);
+  if (lowest <= 1) return;
+  throw new InputError(
+    `--ratios: the lowest is ${lowest}; expected one of 1 or less (0.9, say) besides, with room for all VMs: the others are compared with it`,
+  );
+}
+
 function replaceAxis(document: Document, axis: string, values: readonly unknown[] | undefined): void {
   if (values !== undefined) document.setIn([...BLOCK, axis], document.createNode(values, { flow: true }));
 }
@@ -96,8 +105,10 @@ function setMix(document: Document, file: string, { settings }: MatrixBlock, mix
   document.setIn([...BLOCK, "mix"], document.createNode(mixDocument(mix), { flow: true }));
 }
 
-function keepStrategies(document: Document, file: string, { vmms }: MatrixBlock, wanted: readonly string[]): void {
+function keepStrategies(document: Document, file: string, { vmms }: MatrixBlock, names: readonly string[]): void {
   const labels = vmms.map((vmm) => vmm.label);
+  // A label may have a comma in it; otherwise one separates them, as in other lists of names.
+  const wanted = names.flatMap((name) => (labels.includes(name) ? [name] : name.split(",").map((one) => one.trim())));
   for (const strategy of wanted) {
     if (labels.includes(strategy)) continue;
     throw new InputError(`${file}: no strategy "${strategy}"; ${suggestion(strategy, labels)}`);

@@ -64,6 +64,16 @@ const alikeAt = (ratio: number, p99: readonly number[]) =>
     metrics: { ...one.metrics, latency_p99_ms: p99[i] },
   }));
 
+/** Both workloads from files. */
+const withFiles = (one: CellResult): CellResult => ({
+  ...one,
+  spec: {
+    ...one.spec,
+    workload: "../../home/w.yaml",
+    settings: [{ first: 6, last: 7, workload: "/srv/hog.yaml" }],
+  },
+});
+
 /** VMs 6 and 7 are listed apart. */
 const listedApart = (particulars: object) => (one: CellResult) => ({
   ...one,
@@ -116,10 +126,10 @@ describe("the chart of a mix of workloads", () => {
     expect(() => compileStrictly(spec)).not.toThrow();
     const text = JSON.stringify(spec);
     for (const kind of ["w in VMs 0 to 5", "hog in VMs 6 to 7"]) {
-      expect(text).toContain(`"throughput of ${kind}, % of uncommitted"`);
-      expect(text).toContain(`"p99 latency of ${kind}, ms (logarithmic)"`);
+      expect(text).toContain(`"${kind}","throughput, % of uncommitted"`);
+      expect(text).toContain(`"${kind}","p99 latency, ms (logarithmic)"`);
     }
-    expect(text).not.toContain('"throughput, % of uncommitted"');
+    expect(text).not.toContain('["throughput, % of uncommitted"]');
     // Half of the servers' work is left, and all of the hogs'; together 505 of 510.
     const values = [...text.matchAll(/"strategy":"esx","ratio":2,"value":([0-9.]+)/g)].map(([, value]) =>
       Number(value),
@@ -231,6 +241,13 @@ describe("the verdict on a mix of workloads", () => {
     }
     const [{ verdict }] = curvesOf(cells.map(listedApart({ memory: { limitPages: 100 } })));
     expect(verdict.sentence).toContain("at 2, 80 % of it remains for VMs 6 to 7 with memory settings of its own");
+  });
+
+  it("calls workloads from files by their files, not by the way to them", () => {
+    const [{ work, verdict }] = curvesOf([...host(0.9, 10, 500), ...host(2, 5, 500)].map(withFiles));
+    expect(work).toBe("w.yaml, with hog.yaml in VMs 6 to 7");
+    expect(verdict.sentence).toContain("50 % of it remains for w.yaml in VMs 0 to 5");
+    expect(verdict.sentence).not.toMatch(/home|srv/);
   });
 
   it("names those of the first workload where they are", () => {

@@ -115,6 +115,16 @@ describe("the command line", () => {
       "--precision is that of a ratio",
     ],
     [["overcommit", "--ratios", "1"], "--ratios: expected two ratios or more"],
+    [
+      ["overcommit", "--ratios", "2,3"],
+      "--ratios: the lowest is 2; expected one of 1 or less (0.9, say) besides, with room for all VMs",
+    ],
+    [["overcommit", "--strategy", "esx,xen-ballon"], 'no strategy "xen-ballon"; did you mean "xen-balloon"?'],
+    [
+      ["overcommit", "--workload", "typical-server,file-server"],
+      "expected typical-server:6,file-server:2 for different work on one host, or --workload typical-server " +
+        "--workload file-server for a comparison each",
+    ],
     [["overcommit", "--policy", "squezed"], '--policy: there is no policy "squezed"; did you mean "squeezed"?'],
     [["overcommit", "--search", "--precision", "0"], '--precision: expected a number from 0.01 to 1; found "0"'],
   ];

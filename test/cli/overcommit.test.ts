@@ -81,6 +81,27 @@ describe("vmmbench overcommit", () => {
     expect(code).toBe(2);
   });
 
+  it("says before it begins what will be skipped, and takes strategies with a comma between them", {
+    timeout: 60_000,
+  }, async () => {
+    // Bare metal has one guest at a time.
+    const asked = ["--policy", "mom", "--vmm", "native", "--strategy", "xen-static,xen-balloon", "--ratios", "0.9,1"];
+    const usual = ["--workload", join(folder, "small.yaml"), "--vms", "2", "--seeds", "1", "--no-report", "--json"];
+    const { stdout, stderr } = await vmmbench(["overcommit", ...usual, ...asked, "--out", join(folder, "skipped")]);
+    expect(stderr.split("\n")[0]).toBe("to be skipped: 2 of 6 cells, of mom: native runs at most 1 guest, not 2");
+    const { curves } = JSON.parse(stdout) as { curves: OvercommitCurve[] };
+    expect(curves.map(({ strategy }) => strategy)).toEqual(["xen-static", "xen-balloon"]);
+  });
+
+  it.skipIf("typescript" in process.features && process.features.typescript !== false)(
+    "says of a policy in TypeScript what is expected instead",
+    async () => {
+      const { code, stderr } = await vmmbench(["overcommit", "--policy", "./src/vmm/memory/policies/mom.ts"]);
+      expect(stderr).toContain(`; Node.js ${process.version} runs no TypeScript: expected a .js file`);
+      expect(code).toBe(2);
+    },
+  );
+
   it("refuses a ratio that is there twice", async () => {
     const { code, stderr } = await overcommit("--ratios", "1,1.5,1.50");
     expect(stderr).toContain('--ratios: 1.5 is there twice in "1,1.5,1.50"');

@@ -37,12 +37,12 @@ export function panelRows(
   );
 }
 
-/** A logarithmic axis in ms; `of`: " of file-server in VMs 6 to 7", or nothing. It has no place for a lower bound of zero or less: bands reach down a decade at most. */
-export function latencyAxis(rows: readonly PanelRow[], of: string): View {
+/** A logarithmic axis in ms; `of`: a kind of VM, a line of its own beside the panel, or nothing. It has no place for a lower bound of zero or less: bands reach down a decade at most. */
+export function latencyAxis(rows: readonly PanelRow[], of: readonly string[]): View {
   const all = rows.flatMap(({ value, low = value, high = value }) => [Math.max(low, value / 10), value, high]);
   const domain = [Math.min(...all) / 1.15, Math.max(...all) * 1.15];
   return {
-    title: `p99 latency${of}, ms (logarithmic)`,
+    title: [...of, "p99 latency, ms (logarithmic)"],
     axis: { values: logarithmicTicks(domain[0], domain[1]), format: ",~g" },
     scale: { type: "log", domain, nice: false, clamp: true },
   };

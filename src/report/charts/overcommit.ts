@@ -74,7 +74,7 @@ function view(results: Results, curves: readonly OvercommitCurve[], level: Servi
   const styles = vmmStyles(results);
   const strategies = curves.map(({ strategy }) => ({ name: strategy, style: styles.get(strategy) }));
   const panels = judgedKinds(curves).flatMap((kind) => {
-    const of = kind === undefined ? "" : ` of ${kind}`;
+    const of = kind === undefined ? [] : [kind];
     const throughput = panelRows(curves, (point) => figuresOf(point, kind)?.throughput);
     const p99 = panelRows(curves, (point) => figuresOf(point, kind)?.latencyP99Ms);
     return [
@@ -98,10 +98,10 @@ function figuresOf(
   return kind === undefined ? point : point.groups?.find(({ of }) => of === kind);
 }
 
-/** `of`: " of file-server in VMs 6 to 7", or nothing. */
-function throughputAxis(of: string): View {
+/** `of`: a kind of VM, a line of its own beside the panel, or nothing. */
+function throughputAxis(of: readonly string[]): View {
   return {
-    title: `throughput${of}, % of uncommitted`,
+    title: [...of, "throughput, % of uncommitted"],
     axis: { format: ".0%", tickCount: 6 },
     scale: { domainMin: 0, nice: true },
   };

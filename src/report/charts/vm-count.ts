@@ -1,6 +1,7 @@
 import { groupBy, type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { levelText } from "../../analysis/service-level.ts";
 import { memoryText, type VmCountCurve, vmCountCurves, vmCountSentence } from "../../analysis/vm-count.ts";
+import { workloadTitle } from "../../sim/cell.ts";
 import { vmmStyles } from "../colours.ts";
 import { type Chart, type ChartKind, chartIds, chartOf, type View } from "./chart.ts";
 
@@ -38,7 +39,7 @@ function draw(results: Results, curves: readonly VmCountCurve[], id: string): Ch
   const subtitle =
     `Dots: most VMs ${size}with ${levelText(level, "kept ")}${each}, ${sure}; lines: up to how many the seeds do not rule ` +
     "out; arrows: more were not measured. Dashed: configured memory of all VMs equals that of the host. " +
-    `VMs of ${workloads.join(" and ")}, ${seedsText(points[0].seeds)}, machine ${machine}.`;
+    `VMs of ${workloads.map(workloadTitle).join(" and ")}, ${seedsText(points[0].seeds)}, machine ${machine}.`;
   const told = curves.map(vmCountSentence).join(" ");
   return chartOf(results, { id, title, subtitle, width: WIDTH + 140 }, view(results, curves), told);
 }

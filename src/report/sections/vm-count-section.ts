@@ -1,6 +1,7 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { serviceLevelOf } from "../../analysis/results.ts";
 import { eachKindNote, levelText, NONE_FINISHED, type RelativeService } from "../../analysis/service-level.ts";
+import { workloadTitle } from "../../sim/cell.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import {
   memoryText,
@@ -76,7 +77,7 @@ function table(curves: readonly VmCountCurve[]): Block {
         ...(point.groups ?? []).map((group) => [
           strategy,
           memoryText(hostMib),
-          point.work.find(({ workload }) => workload === group.of)?.vms ?? "",
+          point.work.find(({ workload }) => workloadTitle(workload) === group.of)?.vms ?? "",
           group.of,
           "",
           point.ratio,
