@@ -157,7 +157,8 @@ export class Processors {
       if (this.#running[cpu] !== NOBODY) continue;
       this.#account(cpu, now);
       this.#dispatch(cpu, now);
-      if (this.#running[cpu] !== NOBODY) return;
+      // It may have run already, and have nothing to do.
+      if (this.#running[cpu] !== NOBODY || this.vcpus[index].asleep) return;
     }
     for (let i = first; i < end; i++) {
       const cpu = i % this.#cpus;

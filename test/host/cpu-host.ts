@@ -29,7 +29,7 @@ export interface TestVcpu extends Partial<VcpuSettings> {
   readonly every?: number;
 }
 
-/** Hands every call on, sums up who has run how long, and looks on when a pCPU is left idle. */
+/** Hands every call on, sums up who has run how long, and looks on when a pCPU is left idle or somebody wants another's. */
 class Observed implements Scheduler {
   readonly name: string;
   readonly tickCycles: number;
@@ -37,11 +37,13 @@ class Observed implements Scheduler {
   readonly used: number[] = [];
   readonly waiting = new Set<number>();
   readonly #scheduler: Scheduler;
-  readonly #onIdle: (cpu: number, waiting: ReadonlySet<number>) => void;
+  readonly #onIdle: NonNullable<CpuHost["onIdle"]>;
+  readonly #onAsk: NonNullable<CpuHost["onAsk"]>;
 
-  constructor(scheduler: Scheduler, onIdle: (cpu: number, waiting: ReadonlySet<number>) => void) {
+  constructor(scheduler: Scheduler, { onIdle = () => {}, onAsk = () => {} }: CpuHost) {
     this.#scheduler = scheduler;
     this.#onIdle = onIdle;
+    this.#onAsk = onAsk;
     this.name = scheduler.name;
     this.tickCycles = scheduler.tickCycles;
   }
@@ -78,6 +80,7 @@ class Observed implements Scheduler {
   }
 
   preemptsAt(ready: number, running: number, now: number): number {
+    this.#onAsk(ready, running);
     return this.#scheduler.preemptsAt(ready, running, now);
   }
 
@@ -112,12 +115,15 @@ export interface CpuHost {
   readonly sampleEvery?: number;
   /** A pCPU is left idle while these vCPUs wait. */
   readonly onIdle?: (cpu: number, waiting: ReadonlySet<number>) => void;
+  /** A vCPU would take the place of one that runs. */
+  readonly onAsk?: (ready: number, running: number) => void;
 }
 
-export function runCpus({ part, cpus, vcpus, cycles, sampleEvery = cycles, onIdle = () => {} }: CpuHost): CpuRun {
+export function runCpus(host: CpuHost): CpuRun {
+  const { part, cpus, vcpus, cycles, sampleEvery = cycles } = host;
   const machine = { ...profile, cores: cpus };
   const built = buildHost({ ...esx, memory: [], scheduler: part }, 1, machine);
-  const scheduler = new Observed(built.scheduler, onIdle);
+  const scheduler = new Observed(built.scheduler, host);
   const events = new EventQueue();
   const ledger = new Ledger();
   const processors = new Processors(cpus, scheduler, new VcpuSwitches(machine, 0), ledger, events, PROCESSOR);

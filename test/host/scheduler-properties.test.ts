@@ -67,6 +67,20 @@ describe.each(SCHEDULERS)("$name", ({ part, partitioned }) => {
     );
   });
 
+  it("has nobody give way while there is an idle CPU, even to a vCPU that finds nothing to do there", () => {
+    for (const count of [1, 2, 4]) {
+      for (const runs of [0, 1, 3 * MS]) {
+        // The one that sleeps is the last, so that the idle CPU is its own where vCPUs stay where they are put.
+        const hogs: TestVcpu[] = Array.from({ length: count - 1 }, () => ({}));
+        const vcpus = [...hogs, { runs, every: 7 * MS }];
+        const asked: number[] = [];
+        const { delays } = runCpus({ part, cpus: count, vcpus, cycles: 500 * MS, onAsk: (ready) => asked.push(ready) });
+        expect(asked).toEqual([]);
+        expect(delays[count - 1]).toEqual(Array(71).fill(runs));
+      }
+    }
+  });
+
   it("holds vCPUs that compute back for all the time in which they do not run", () => {
     fc.assert(
       fc.property(cpus, shares, (count, weights) => {
