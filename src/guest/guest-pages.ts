@@ -167,6 +167,14 @@ export class GuestPages<R extends Replacement = Replacement> {
     return ppn;
   }
 
+  /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
+  allocateFree(use: number, item: number): number {
+    if (this.free.length <= this.marks.minimum) return NONE;
+    const ppn = this.free.head;
+    this.take(ppn, use, item);
+    return ppn;
+  }
+
   /** Kswapd has been woken. Where there are zones, it is a thread, and does nothing until the processor comes to it. */
   get isKswapdAwake(): boolean {
     return this.zones?.isAwake === true;
@@ -175,14 +183,6 @@ export class GuestPages<R extends Replacement = Replacement> {
   /** The processor comes to kswapd. */
   runKswapd(): void {
     if (this.isKswapdAwake) this.replacement.balance();
-  }
-
-  /** The same for whoever cannot wait until memory is reclaimed: -1 once there are no free pages above the minimum. */
-  allocateFree(use: number, item: number): number {
-    if (this.free.length <= this.marks.minimum) return NONE;
-    const ppn = this.free.head;
-    this.take(ppn, use, item);
-    return ppn;
   }
 
   /** Put a particular free page to use; it has one reference. */

@@ -42,14 +42,9 @@ export function watermarks(kernel: KernelName, managed: number): Watermarks {
   };
 }
 
-/** Marks of a zone that has such a share of the memory; `reserve` as in {@link Watermarks}. */
-export function zoneMarks(marks: Watermarks, share: number, reserve: number): Watermarks {
+/** Marks of a zone that has such a share of the memory, for whoever nothing is held back from. */
+export function zoneMarks(marks: Watermarks, share: number): Watermarks {
   const minimum = Math.round((marks.minimum - marks.reserve) * share);
   const distance = Math.round((marks.low - marks.minimum) * share);
-  return {
-    minimum: minimum + reserve,
-    low: minimum + distance + reserve,
-    high: minimum + 2 * distance + reserve,
-    reserve,
-  };
+  return { minimum, low: minimum + distance, high: minimum + 2 * distance, reserve: 0 };
 }

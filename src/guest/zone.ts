@@ -95,8 +95,8 @@ export class Zone {
    * allows: until reclaim comes, small ones are used up first.
    */
   #takeRunFor(runs: FreeRuns, others: FreeRuns): void {
-    const movable = Math.min(ORDERS - 1, Math.floor(Math.log2(Math.max(1, this.#movable))));
-    if (Math.max(movable, others.largest) < 0 || (this.#movable <= 0 && others.pages === 0)) return;
+    const movable = Math.min(ORDERS - 1, 31 - Math.clz32(Math.max(0, this.#movable)));
+    if (Math.max(movable, others.largest) < 0) return;
     const order = movable > others.largest ? movable : others.takeLargest();
     runs.add(order);
     this.#noteFallback(order);

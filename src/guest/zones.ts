@@ -41,8 +41,8 @@ export class Zones {
     this.#isLower = new BitSet(pages);
     this.#reserve = marks.reserve;
     const share = LOWER_PAGES / managed;
-    this.#lower = new Zone(LOWER_PAGES, zoneMarks(marks, share, 0), lower);
-    this.#upper = new Zone(managed - LOWER_PAGES, zoneMarks(marks, 1 - share, 0), upper);
+    this.#lower = new Zone(LOWER_PAGES, zoneMarks(marks, share), lower);
+    this.#upper = new Zone(managed - LOWER_PAGES, zoneMarks(marks, 1 - share), upper);
   }
 
   /** By how many pages the marks of the zones are raised that reclaim is for. */

@@ -28,7 +28,7 @@ export const RARE_COUNTERS = [
   "vmm_text_faults",
   "oom_kills",
 ] as const;
-/** Cycles for which dom0's vCPU ran; there is one on hosts whose back ends have work only. */
+/** Cycles for which dom0's vCPU had something to do; 0 on hosts whose back ends have no work, and which have no such vCPU. */
 const DOM0_BUSY = "dom0_cpu_busy";
 export type Counters = Record<(typeof COUNTERS)[number] | (typeof RARE_COUNTERS)[number] | typeof DOM0_BUSY, number>;
 

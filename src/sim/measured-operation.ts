@@ -2,7 +2,10 @@
 import type { Ledger } from "../core/ledger.ts";
 import { GUEST_USER } from "../guest/kernel-paths.ts";
 
-/** Whole cycles of processor time by cause. Causes of `backend` are those of the driver domain, or of another processor that handles interrupts; those of `frontend` are the guest's. */
+/**
+ * Whole cycles of processor time by cause. Causes of `backend` are those of the driver domain, or of another processor that handles
+ * interrupts; those of `frontend` are the guest's.
+ */
 export interface MeasuredOperation {
   readonly frontend: Readonly<Record<string, number>>;
   readonly backend: Readonly<Record<string, number>>;

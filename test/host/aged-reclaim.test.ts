@@ -188,7 +188,7 @@ describe("reads of a file", () => {
     expect(call(memory, 1, 1, 200, 2)).toEqual([7]);
   });
 
-  it("leave out the page that says where the others are, which is read before those and by itself, unless it is there", () => {
+  it("leave out the page that says where the others are, which is read before those and without any of them, unless it is there", () => {
     const [there, missing] = [guest(), guest()];
     there.cache.read(12);
     there.requests.clear();

@@ -64,7 +64,7 @@ function rows(bootedMib: number, mib: number): readonly ValidationRow[] {
 
 const FROM_PHASES = new Set(["touch", "readPage", "filePageIn"]);
 
-/** All but one are calibrated: see balloon/paging-time.ts. */
+/** All but one are calibrated, three of these on phases of the job where nothing is paged: see balloon/paging-time.ts. */
 const TIMES = Object.entries(Time).map(([name, value]): SourcedNumber => {
   const kind = name === "minorFault" ? "published" : "calibrated";
   return {
