@@ -61,7 +61,7 @@ export class SequentialReads {
   /** Of the present call. */
   #file = new OpenFile(0, Infinity);
 
-  /** A process opens a file by a number below 64. `map`: the page of the file set that says where the file's pages behind it are; 0: there is none. */
+  /** A process opens a file by a number below 63. `map`: the page of the file set that says where the file's pages behind it are; 0: there is none. */
   open(reader: number, number: number, first: number, map: number): void {
     this.#files[reader * NUMBERS + number] = new OpenFile(first, map === 0 ? Infinity : map);
   }

@@ -27,7 +27,7 @@ const ASSUMED =
   "the guest's addresses have 32 bits (VMware Server 1.0 wants VT for others, which these processors lack) and it has over 896 MiB (class C of NPB's IS sorts two arrays of 512 MiB), so that each page is mapped for the copy";
 const NEW_PAGES =
   "; writing a page takes what it took lmbench on ext3, in files of three pages that are new each time, and that hides what mapping it takes. In a long file the kernel executes as much for " +
-  "a page that is new (8,560 instructions of Linux 2.4.20, docs/kernel-operations/linux-2.4); over one that is in memory it executes 1,060 besides the copy, an eighth, " +
+  "a page that is new (8,570 instructions of Linux 2.4.20, docs/kernel-operations/linux-2.4); over one that is in memory it executes 1,060 besides the copy, an eighth, " +
   "and would lose what it loses with reading, but IOZone has that apart, as rewriting";
 
 function cost(bench: Bench, vmm: VmmReference, operation: string): number {
