@@ -47,3 +47,11 @@ function elsewhere<S extends "disk" | "network">(part: Part<S>): Part<S> | undef
   const { definition, parameters } = part;
   return definition.elsewhere && { definition, parameters: definition.elsewhere(parameters) };
 }
+
+/** The part has been told that another processor handles its interrupts. */
+export function isElsewhere<S extends "disk" | "network">({ definition, parameters }: Part<S>): boolean {
+  return (
+    definition.elsewhere !== undefined &&
+    JSON.stringify(definition.elsewhere(parameters)) === JSON.stringify(parameters)
+  );
+}

@@ -3,6 +3,7 @@ import { counted } from "../core/counted.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
 import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { isElsewhere } from "./device-interrupts.ts";
 import type { Density } from "./simulate.ts";
 
 type Check = (vmm: Vmm, profile: MachineProfile, density: Density) => string | undefined;
@@ -13,6 +14,7 @@ const CHECKS: readonly Check[] = [
   otherMechanisms,
   memorySettings,
   diskShares,
+  interruptsElsewhere,
   missingSignals,
   idleParts,
   missingStartCost,
@@ -49,6 +51,12 @@ function diskShares({ name, disk }: Vmm, _: MachineProfile, { settings }: Densit
   const sharesDisks = disk.definition.queueOf?.(disk.parameters).sharing !== undefined;
   if (sharesDisks || !settings?.some((group) => group.diskShares !== undefined)) return undefined;
   return `${name} has the disk driver ${disk.definition.name}, which knows no disk shares`;
+}
+
+/** Which guests have their interrupts handled by another processor follows from where they run. */
+function interruptsElsewhere({ name, disk, network }: Vmm, _: MachineProfile, { vms }: Density): string | undefined {
+  if (vms === undefined || !(isElsewhere(disk) || isElsewhere(network))) return undefined;
+  return `${name} has otherProcessor true, which is for a guest by itself; expected false: on a host it follows from where guests run`;
 }
 
 function missingSignals(vmm: Vmm): string | undefined {

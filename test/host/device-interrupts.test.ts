@@ -5,6 +5,8 @@ import type { MachineProfile } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";
 import type { MeasureOperations } from "../../src/sim/operation-prices.ts";
 import type { MeasuredOperation } from "../../src/sim/operations.ts";
+import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
+import { xenDriversDisk, xenDriversNetwork } from "../../src/vmm/io/xen-drivers.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
@@ -95,6 +97,19 @@ describe("interrupts for a domain on another processor than the one that handles
     expect(single.cycles["guest.kernel"]).toBe(20 * HERE);
     const domain = run([sender(20)], TWO, { ...xenPv, memory: [], cpu: paravirtual() });
     expect(domain.cycles["guest.kernel"]).toBe(20 * HERE);
+  });
+
+  it("are not said by the VMM where guests share a host: those of a guest would be handled twice", () => {
+    for (const part of [
+      { disk: xenDriversDisk({ otherProcessor: true }) },
+      { network: xenDriversNetwork({ otherProcessor: true }) },
+    ]) {
+      expect(reasonToSkip({ ...XEN, ...part }, TWO, { vms: 2 })).toBe(
+        "xen-pv-1 has otherProcessor true, which is for a guest by itself; expected false: on a host it follows from where guests run",
+      );
+      expect(reasonToSkip({ ...XEN, ...part }, TWO, {})).toBeUndefined();
+    }
+    expect(reasonToSkip(XEN, TWO, { vms: 2 })).toBeUndefined();
   });
 
   it("neither lose nor make a cycle, whatever domains do", () => {
