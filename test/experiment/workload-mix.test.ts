@@ -72,7 +72,7 @@ describe("a mix of workloads on one host", () => {
     expect(() => requireIdenticalWork(cells)).not.toThrow();
     const other = { ...cells[0], streamDigest: "x" };
     expect(() => requireIdenticalWork([...cells.slice(1), other])).toThrow(
-      "open.yaml, with ./closed.yaml in VMs 2 to 3",
+      "open.yaml, with closed.yaml in VMs 2 to 3",
     );
   });
 
