@@ -71,9 +71,7 @@ describe("a mix of workloads on one host", () => {
     // Hosts with different mixes are no contradiction; two that differ under one mix are.
     expect(() => requireIdenticalWork(cells)).not.toThrow();
     const other = { ...cells[0], streamDigest: "x" };
-    expect(() => requireIdenticalWork([...cells.slice(1), other])).toThrow(
-      "open.yaml, with closed.yaml in VMs 2 to 3",
-    );
+    expect(() => requireIdenticalWork([...cells.slice(1), other])).toThrow("open.yaml, with closed.yaml in VMs 2 to 3");
   });
 
   it("has figures of each group, which add up to those of its VMs and of the host", async () => {
