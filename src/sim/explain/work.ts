@@ -24,9 +24,7 @@ export interface Work {
 }
 
 /** Shadow paging, whoever notices the write. */
-const SHADOWED =
-  "the guest's page tables are write-protected (traced): the hardware walks shadows of them that the VMM keeps, and each " +
-  "write has to be made in both";
+const SHADOWED = "the guest's page tables are write-protected (traced): what the hardware walks are shadows";
 
 const DIRECT =
   "the hardware walks the guest's own page tables, which are read-only to the guest: the VMM checks what an entry maps before " +
