@@ -17,7 +17,7 @@ const FRAGMENTED =
 const FLAT =
   "the curve is too flat. With this disk and little else to do Linux 2.4.3 itself takes 411 s with 128 MB and 202 with 256, the model 282 and 154: a " +
   "third of the pages read is missing (docs/dbench). User code is derived from the figure with 256 MB and takes over what is missing there, " +
-  "about a minute, so that dirty pages grow old and are written with 256 MB nearly as often as with 128.";
+  "some 50 s, so that dirty pages grow old and are written with 256 MB nearly as often as with 128.";
 
 /** The mean of three runs, as in the source. */
 const SEEDS = [1, 2, 3];
