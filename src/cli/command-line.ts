@@ -41,7 +41,7 @@ export function commandLine(words: readonly string[]): Argv {
     .example("$0 run", "run the default matrix and write results/ and reports/")
     .example("$0 list workloads", "what can be simulated")
     .example("source <($0 completion)", "completion in this shell; put it into ~/.bashrc or ~/.zshrc")
-    .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input.")
+    .epilogue("Exit codes: 0 done, 1 a finding, 2 bad usage or bad input, 70 a bug of vmmbench, 130 interrupted.")
     .middleware(() => requireSwitchValues(words, parser), true)
     .middleware(() => requireValues(words, parser), true)
     .middleware((args) => requireOneValueEach(args, parser))

@@ -24,7 +24,7 @@ export interface Answer {
   readonly notes: readonly string[];
 }
 
-/** Before others are waited for. */
+/** Say which cells will be skipped before the user waits for the others. */
 async function tellSkipped(plan: Plan): Promise<void> {
   const { skippedCells } = await import("../experiment/skipped-cells.ts");
   for (const { vmm, reason, cells } of await skippedCells(plan)) {

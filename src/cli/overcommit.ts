@@ -45,7 +45,12 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         describe: "What the VMs do: name or file, or several on one host: typical-server:6,file-server:2",
       })
       .option("machine", { type: "string", requiresArg: true, describe: "The host: machine profile, by name or path" })
-      .option("strategy", { type: "string", array: true, requiresArg: true, describe: "Only these strategies" })
+      .option("strategy", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "Only these strategies, separated by commas",
+      })
       .option("policy", {
         type: "string",
         array: true,
@@ -86,7 +91,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .option("sensitivity", {
         type: "boolean",
         default: false,
-        describe: "Search, and once more with each uncertain input halved and doubled: what the answer hangs on",
+        describe: "Search, and once more with each uncertain input halved and doubled: what the answer depends on",
       })
       .option("precision", {
         type: "string",
@@ -106,7 +111,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         "$0 overcommit --search vms --host-memory 2GiB --workload typical-server:3,file-server:1 --slo p99=2x",
         "the same of two kinds, three to one, by p99 latency",
       )
-      .example("$0 overcommit --strategy esx --sensitivity", "what the highest ratio of ESX hangs on")
+      .example("$0 overcommit --strategy esx --sensitivity", "what the highest ratio of ESX depends on")
       .example("$0 overcommit --strategy esx --policy squeezed ./mine.js", "ESX against two policies on Xen")
       .example(
         "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
