@@ -1,18 +1,16 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
-import type { MachineProfile } from "../machine/profile.ts";
 import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
 import { simulate, workDigest } from "../sim/simulate.ts";
-import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { groupOf } from "../workload/vm-settings.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
-import { compileGuest, loadMachine, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
-import { loadVmm } from "./load-vmm.ts";
+import { compileGuest, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
 import { operationCosts } from "./operation-costs.ts";
 import { RecentlyUsed } from "./recently-used.ts";
 import { skipAdvice } from "./skip-advice.ts";
+import { systemOf } from "./system-of-cell.ts";
 
 /** A cell and where the files it names are. */
 export interface PlannedCell {
@@ -30,16 +28,13 @@ export interface PlannedCell {
 /** Cells come ordered by workload and seed, so that a few streams are enough; those of a host take some 100 MB. */
 const streams = new RecentlyUsed<readonly CompiledWorkload[]>(4);
 const workloads = new RecentlyUsed<LoadedWorkload>(16);
-const machines = new RecentlyUsed<MachineProfile>(16);
-const vmms = new RecentlyUsed<Promise<Vmm>>(64);
 
 /** Never throws: what goes wrong in a cell is its result, and the other cells go on. `watch`: what is to be filled. */
 export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<CellResult> {
   const { key, spec } = cell;
   const empty = { schema: RESULT_SCHEMA, key, spec, streamDigest: "", metrics: {}, cycles: {}, events: {} } as const;
   try {
-    const vmm = await vmms.get(`${cell.folder}\0${JSON.stringify(spec.vmm)}`, () => vmmOf(cell));
-    const profile = machines.get(cell.machineFile, () => loadMachine(cell.machineFile).profile);
+    const { vmm, profile } = await systemOf(cell);
     const reason = skipAdvice(vmm, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
     const guests = streams.get([spec.seed, ...filesOf(cell)].join("\0"), () => guestsOf(cell));
@@ -51,10 +46,6 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
   } catch (error) {
     return { ...empty, status: "failed", reason: error instanceof Error ? error.message : String(error) };
   }
-}
-
-async function vmmOf({ spec, folder }: PlannedCell): Promise<Vmm> {
-  return (await loadVmm(spec.vmm, folder)).vmm;
 }
 
 /** The workload file of each VM. */

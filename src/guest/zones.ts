@@ -6,13 +6,12 @@
  * Which zone a page is in is decided when it is taken: the simulated guest does not care which of its pages it gets.
  */
 import { BitSet } from "../core/bit-set.ts";
+import { BATCH } from "./scan-targets.ts";
 import { type Watermarks, zoneMarks } from "./watermarks.ts";
 import { type BlockKind, type FreeInZone, Zone } from "./zone.ts";
 
 /** Memory below 16 MiB on a PC, without what is reserved at boot. */
 const LOWER_PAGES = 3840;
-/** SWAP_CLUSTER_MAX: reclaim wants so many pages of a zone at least. */
-const LEAST_WANTED = 32;
 
 const Mark = { Minimum: "minimum", Low: "low" } as const;
 type Mark = (typeof Mark)[keyof typeof Mark];
@@ -71,7 +70,7 @@ export class Zones {
 
   /** The high watermarks of the zones that reclaim is for: so much is enough for a pass (kswapd_shrink_node). */
   get wanted(): number {
-    const lower = Math.max(LEAST_WANTED, this.#lower.marks.high + this.#lower.boost);
+    const lower = Math.max(BATCH, this.#lower.marks.high + this.#lower.boost);
     return this.reach === Reach.Lower ? lower : lower + this.#upper.marks.high + this.#upper.boost;
   }
 
