@@ -163,3 +163,20 @@ it("a guest that flushes after every change sees its own tables", () => {
     { numRuns: 500 },
   );
 });
+
+it("a table that was written below an upper table whose shadow had gone is read anew when it is linked again", () => {
+  const mmu = twoProcesses();
+  const [page, neighbour] = [0, 1];
+  const used = Pte.Present | Pte.User | Pte.Accessed;
+  mmu.writeEntry(LOWEST[2], page, entryOf(16, used));
+  mmu.writeEntry(LOWEST[2], neighbour, entryOf(17, used));
+  mmu.switchRoot(ROOTS[1]);
+  expect(mmu.access(page, false)).toBe(machineOf(16));
+  mmu.reuse(MIDDLE[1]);
+  mmu.switchRoot(ROOTS[0]);
+  mmu.writeEntry(LOWEST[2], page, 0);
+  mmu.invalidate(ALL_PAGES);
+  mmu.switchRoot(ROOTS[1]);
+  expect(mmu.access(neighbour, false)).toBe(machineOf(17));
+  expect(mmu.access(page, false)).toBe(GUEST_FAULT);
+});

@@ -100,8 +100,11 @@ export class ShadowPages {
     return this.#level[shadow];
   }
 
+  isLinked(upper: number, index: number, lower: number): boolean {
+    return this.#parent[lower] === upper && this.#parentIndex[lower] === index;
+  }
+
   link(upper: number, index: number, lower: number): void {
-    if (this.#parent[lower] === upper && this.#parentIndex[lower] === index) return;
     this.unlink(lower);
     this.memory.write(upper, index, entryOf(lower, UPPER_FLAGS));
     this.#parent[lower] = upper;

@@ -203,7 +203,10 @@ export class UnsyncShadowPaging implements Mmu {
       const index = this.guest.indexAt(page, level);
       guestTable = frameOf(this.guest.read(guestTable, index));
       const lower = this.#shadowOf(guestTable, level - 1);
-      this.shadows.link(shadow, index, lower);
+      if (!this.shadows.isLinked(shadow, index, lower)) {
+        this.#unsyncTables.bringIntoStep(lower);
+        this.shadows.link(shadow, index, lower);
+      }
       shadow = lower;
     }
     const index = this.guest.indexAt(page, 0);
@@ -231,17 +234,12 @@ export class UnsyncShadowPaging implements Mmu {
 
   #shadowOf(guestTable: number, level: number): number {
     const found = this.shadows.find(guestTable, level);
-    if (found === -1) {
-      // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page).
-      const lowest = this.shadows.find(guestTable, 0);
-      if (level > 0 && lowest !== -1) this.#zap(lowest);
-      this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
-      return this.shadows.create(guestTable, level);
-    }
-    // A table of an earlier life that went out of sync: what it held is checked before it is used again.
-    if (this.shadows.isUnsync[found] === 1 && !this.shadows.isBelow(found, this.#rootShadow()))
-      this.#unsyncTables.syncEntries(found);
-    return found;
+    if (found !== -1) return found;
+    // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page).
+    const lowest = this.shadows.find(guestTable, 0);
+    if (level > 0 && lowest !== -1) this.#zap(lowest);
+    this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
+    return this.shadows.create(guestTable, level);
   }
 
   #rootShadow(): number {

@@ -57,6 +57,15 @@ export class UnsyncTables {
     }
   }
 
+  /**
+   * Before a shadow is linked, since the guest need not flush when an entry becomes present (FNAME(fetch)): a lowest one that
+   * is out of sync may still be written, what is out of sync below an upper one may not.
+   */
+  bringIntoStep(shadow: number): void {
+    if (this.#shadows.level(shadow) > 0) this.synchronize(shadow);
+    else if (this.#shadows.isUnsync[shadow] === 1) this.syncEntries(shadow);
+  }
+
   /** Every entry that is there is made anew from the guest's, whether that has changed or not (FNAME(sync_page)). */
   syncEntries(shadow: number): void {
     const { memory } = this.#shadows;
