@@ -156,12 +156,26 @@ function callsOfShell(builder: OperationStreamBuilder): void {
   for (let each = 0; each < heap; each++) builder.add(Op.Mmap, SHELL_MAPPING + made, 1, 0);
 }
 
+const SELECT = systemCall("select-tcp", "select", "select on 100 TCP descriptors");
+
+const FILES: readonly Microbenchmark[] = [
+  systemCall("0k-create", "create-file", "create an empty file"),
+  systemCall("0k-delete", "delete-file", "delete an empty file"),
+  benchmark("10k-create", "create a file of 10 KB", createSmallFile),
+  benchmark("10k-delete", "delete a file of 10 KB", (builder, turn) => builder.add(Op.DeleteFile, ...smallFile(turn)), {
+    setUp: createSmallFile,
+  }),
+];
+
+/** Those that no process of a particular kernel is a part of. */
+export const LMBENCH_CALLS: readonly Microbenchmark[] = [SELECT, ...FILES];
+
 export const LMBENCH: readonly Microbenchmark[] = [
   systemCall("null-call", "null", "getppid"),
   systemCall("null-io", "null-io", "read one byte of /dev/zero, write one to /dev/null: mean"),
   systemCall("stat", "stat", "stat of a file"),
   systemCall("open-close", "open-close", "open and close of a file"),
-  systemCall("select-tcp", "select", "select on 100 TCP descriptors"),
+  SELECT,
   benchmark("signal-install", "sigaction", (builder) => builder.add(Op.Signal, 0)),
   benchmark("signal-handle", "signal to oneself, caught", (builder) => builder.add(Op.Signal, 1)),
   benchmark("fork-proc", "fork, child exits, wait", forkAndExit, { prepare: mapLibraries }),
@@ -196,12 +210,7 @@ export const LMBENCH: readonly Microbenchmark[] = [
   contextSwitch(8, 64),
   contextSwitch(16, 16),
   contextSwitch(16, 64),
-  systemCall("0k-create", "create-file", "create an empty file"),
-  systemCall("0k-delete", "delete-file", "delete an empty file"),
-  benchmark("10k-create", "create a file of 10 KB", createSmallFile),
-  benchmark("10k-delete", "delete a file of 10 KB", (builder, turn) => builder.add(Op.DeleteFile, ...smallFile(turn)), {
-    setUp: createSmallFile,
-  }),
+  ...FILES,
   benchmark("mmap-lat", "map an 8 MB file, touch 45 pages, unmap", (builder) => {
     builder.add(Op.Mmap, 1024, 2048, 1);
     for (let touch = 0; touch < 45; touch++) builder.add(Op.Touch, 1024 + 4 * touch, 1);
