@@ -61,14 +61,15 @@ function rulesSection(): Section {
           "the rows say so where it matters; numbers of work are not among the free parameters.",
         "What may be calibrated: the native column of a source gives the guest kernel's own path lengths, one number for each " +
           "operation; a VMM may have at most six primitive costs and parameters of parts, from the simplest rows. Nothing is calibrated on an application.",
-        "Free parameters are all numbers of the machine profiles, and the times of the measured balloon job, that are not taken as " +
-          "such from a source: calibrated ones and assumed ones; and the calibrated parameters of the parts of VMMs, but not the " +
+        "Free parameters are all numbers of the profiles of machines that a row is simulated on, and the times of the measured balloon job, " +
+          "that are not taken as such from a source: calibrated ones and assumed ones; and the calibrated parameters of the parts of VMMs, but not the " +
           "assumed ones, whose number is given apart. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
           "its own.",
         "Counted apart are the numbers that a native column gives: the profile has the published figure of bare metal, one for an " +
           "operation, and the path length is what is left of it when all else that the operation is charged is taken off; three " +
           "paths of the network are calibrated on native rates. They are the same under every VMM and cannot make one fit. Of all " +
-          "other free parameters there should be fewer than a quarter of the predictions; the ratio with them is printed, too.",
+          "other free parameters there should be fewer than a quarter of the predictions; the ratio with them is printed, too. The most " +
+          "that a VMM may have is counted for each machine; what a profile takes over from another one is counted there.",
         "A source that says no more than 'below 20' or 'more than 240' gives a bound, not a value: such a row has no error, takes no part " +
           "in medians and in the chart, and counts as within 15 and 40 % if the simulated value lies on that side, and as a miss if it does not, " +
           "however near. What the largest or the worst of several was ('up to'), 'about', and the ends of a range are values: somebody measured them.",

@@ -16,10 +16,11 @@ export const sosp03Switches: ValidationSet = {
     { name: "2p-0k", operation: "2p/0K", calibrated: ALL },
     { name: "2p-16k", operation: "2p/16K", calibrated: NONE },
     { name: "2p-64k", operation: "2p/64K", calibrated: NONE },
-    { name: "8p-16k", operation: "8p/16K", calibrated: NONE, reasons: { xen: SMALL_CACHES } },
-    { name: "8p-64k", operation: "8p/64K", calibrated: NONE, reasons: { vmware: TABLES_READ } },
-    { name: "16p-16k", operation: "16p/16K", calibrated: NONE, reasons: { xen: SMALL_CACHES } },
+    // That VMware's VMM reads tables in a switch was assumed with these figures at hand (vmm/mmu/table-reads.ts).
+    { name: "8p-16k", operation: "8p/16K", calibrated: ["vmware"], reasons: { xen: SMALL_CACHES } },
+    { name: "8p-64k", operation: "8p/64K", calibrated: ["vmware"], reasons: { vmware: TABLES_READ } },
+    { name: "16p-16k", operation: "16p/16K", calibrated: ["vmware"], reasons: { xen: SMALL_CACHES } },
     // hardware.cache-line-fill
-    { name: "16p-64k", operation: "16p/64K", calibrated: NATIVE },
+    { name: "16p-64k", operation: "16p/64K", calibrated: [...NATIVE, "vmware"] },
   ]),
 };

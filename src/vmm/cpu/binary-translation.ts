@@ -1,7 +1,7 @@
 /**
  * Full virtualization without hardware support: user code runs directly, the guest kernel runs as translated code (Adams
- * and Agesen 2006, section 3). Most instructions are translated into themselves. Returns and indirect calls look up their
- * target; privileged instructions become a few that work on the virtual CPU's state (a write of the interrupt flag or of
+ * and Agesen 2006, section 3). Most instructions are translated into themselves. Returns and indirect calls pay
+ * for looking up their target, at one price, whether it is found at once or not; privileged instructions become a few that work on the virtual CPU's state (a write of the interrupt flag or of
  * the task priority, a read of a port that a device model in the cache answers) or a call out of the cache to the VMM (a
  * write of CR3, an invalidation). Entering and leaving the kernel is emulated, since user code must not run translated and
  * the kernel must not run otherwise.
