@@ -197,7 +197,11 @@ function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite
   const transient = transientPages(workload.stream);
   const present = presentAtBoot(host, shape, contents);
   const { kernel, kernelVersion: version } = around;
-  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, kernel, present, version);
+  const memory = new GuestMemory(shape, physical, ids, kernel, {
+    transientPages: transient * shape.threads,
+    present,
+    version,
+  });
   memory.boot(shape, contents);
   // What the VM is built without is never given to it: nobody takes it away page by page.
   const { payer } = host;

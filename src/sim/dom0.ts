@@ -28,7 +28,7 @@ export class Dom0 {
     const { vm } = domain;
     const contents = bootContents(shape, around.ids);
     const physical = new GuestPhysicalMemory(around.host, vm, contents, true);
-    this.memory = new GuestMemory(shape, physical, around.ids, 0, around.kernel);
+    this.memory = new GuestMemory(shape, physical, around.ids, around.kernel);
     this.memory.boot(shape, contents);
     vm.reads = this.memory.pages;
     vm.statistics = new TrueStatistics(this.memory);

@@ -37,7 +37,7 @@ function guest(startUs?: number): CompiledWorkload {
     stream: stream.finish(),
     durationUs: 60e6,
     warmupUs: 0,
-    ...(startUs === undefined ? {} : { startUs }),
+    ...(startUs !== undefined && { startUs }),
   };
 }
 

@@ -87,7 +87,7 @@ export function addGuest(
 ): GuestMemory {
   const vm = host.memory.addVm(shape.memoryPages);
   const physical = new GuestPhysicalMemory(host.memory, vm, contents, host.allocation.populates);
-  const guest = new GuestMemory(shape, physical, host.ids, 0, kernel, shape.memoryPages, version);
+  const guest = new GuestMemory(shape, physical, host.ids, kernel, { version });
   guest.boot(shape, contents);
   vm.target = target;
   vm.reads = guest.pages;

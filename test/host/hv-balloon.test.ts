@@ -37,7 +37,7 @@ function guestWith(present = STARTUP): GuestMemory {
   const vm = host.addVm(MOST);
   const contents = new Uint32Array(MOST);
   const physical = new GuestPhysicalMemory(host, vm, contents, false);
-  const memory = new GuestMemory(SHAPE, physical, new ContentIds(), 0, "linux-6.1", present);
+  const memory = new GuestMemory(SHAPE, physical, new ContentIds(), "linux-6.1", { present });
   memory.boot(SHAPE, contents);
   physical.populate(0, false, false);
   for (let ppn = present; ppn < MOST; ppn++) host.release(vm, ppn);

@@ -33,7 +33,7 @@ const HIGH_24 = 96;
 const WRITE_BACK_BATCH = 32;
 
 function guestOf(kernel: "linux-2.4" | "linux-6.1"): GuestMemory {
-  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, kernel);
+  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), kernel);
   memory.boot(SHAPE, new Uint32Array(PAGES));
   return memory;
 }
@@ -112,7 +112,7 @@ describe("limits of dirty pages", () => {
 
   it("are 50 and 80 % with the kernel of Red Hat Enterprise Linux 3", () => {
     const version = kernelVersion({ kernel: "linux-2.4", kernelBuild: "rhel-3" });
-    const guest = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, "linux-2.4", PAGES, version);
+    const guest = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), "linux-2.4", { version });
     guest.boot(SHAPE, new Uint32Array(PAGES));
     const [background, throttle] = [0.5, 0.8].map((share) => Math.floor(share * (PAGES - HIGH_24)));
     for (let page = 0; page < throttle; page++) {
