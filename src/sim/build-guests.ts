@@ -19,7 +19,8 @@ import { RequestForesight } from "./foresight.ts";
 import { withInterruptsElsewhere } from "./device-interrupts.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
-import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
+import { HostGuest } from "./host-guest.ts";
 import { type MeasureOperations, OperationPrices } from "./operation-prices.ts";
 import { RequestSource, transientPages } from "./request-source.ts";
 

@@ -11,7 +11,7 @@ import { DOM0_SWAP_PAGE } from "./disk-areas.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { TrueStatistics } from "./guest-statistics.ts";
-import type { GuestSurroundings } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
 import { hostDiskJob, type Waiter } from "./io-job.ts";
 import type { Vcpu } from "./vcpu.ts";
 

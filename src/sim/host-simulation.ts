@@ -7,10 +7,10 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
+import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
-import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { diskShares } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
@@ -21,7 +21,8 @@ import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
 import { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type Waiter } from "./io-job.ts";
-import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
+import type { HostGuest } from "./host-guest.ts";
 import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US } from "./host-events.ts";
 import { type GuestTimers, guestTimers } from "./timers.ts";
 import { HostObserver } from "./host-observer.ts";
@@ -32,12 +33,10 @@ import { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
 import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
-import { ownRequestCost, VmmWork } from "./vmm-work.ts";
+import { ownRequestCost, VMM_VCPU, VmmWork } from "./vmm-work.ts";
 import { WorkEnd } from "./work-end.ts";
 
 const SECOND_US = 1e6;
-/** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
-const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
 
 export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
