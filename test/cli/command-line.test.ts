@@ -25,11 +25,13 @@ async function parse(words: readonly string[]): Promise<void> {
   const parser = commandLine(words).middleware(() => {
     throw stop;
   });
-  const error: unknown = await parser.parseAsync().then(
-    () => new Error("it has been carried out"),
-    (reason: unknown) => reason,
-  );
-  if (error !== stop) throw error;
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (error === stop) return;
+    throw error;
+  }
+  throw new Error("it has been carried out");
 }
 
 describe("the command line", () => {
