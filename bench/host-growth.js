@@ -74,7 +74,13 @@ function timeOf(vmm, [, vms, pages, overcommit]) {
   let spent = 0;
   for (let run = 0; run < MOST_RUNS && spent < LONG_ENOUGH; run++) {
     const begin = processorMs();
-    const simulation = new HostSimulation(vmm, profile, guests, hostPages(guests, overcommit), prices);
+    const simulation = new HostSimulation({
+      vmm,
+      profile,
+      workloads: guests,
+      hostPages: hostPages(guests, overcommit),
+      measure: prices,
+    });
     const built = processorMs();
     simulation.run();
     const end = processorMs();

@@ -16,7 +16,8 @@ const vmm = VMMS.find((one) => one.name === name);
 const guests = serversOf(Number(count), Number(pagesEach));
 const pages = pagesOf(guests);
 const prices = pricesOf(vmm, guests);
-const build = (some) => new HostSimulation(vmm, profile, some, hostPages(some), prices);
+const build = (some) =>
+  new HostSimulation({ vmm, profile, workloads: some, hostPages: hostPages(some), measure: prices });
 
 /** Reserved: bytes of typed arrays and of objects. Resident: what of the process is in memory. */
 async function used() {

@@ -1,7 +1,7 @@
 /** In a sentence: how far a strategy can go before users notice, and what happens beyond. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { busyNote } from "./busiest-resource.ts";
-import type { OvercommitPoint } from "./overcommit.ts";
+import type { OvercommitPoint } from "./overcommit-point.ts";
 import {
   keepsLevel,
   levelText,

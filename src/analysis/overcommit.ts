@@ -1,33 +1,15 @@
 /** How far each strategy can overcommit the memory of a host, what that costs, and where the memory comes from. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type CellResult, workTitle } from "../sim/cell.ts";
-import { busiestOf, type BusiestResource } from "./busiest-resource.ts";
-import { type MemoryControl, memoryControl } from "./memory-control.ts";
-import { type GroupPoint, groupPoints } from "./overcommit-groups.ts";
-import { memorySources, type MemorySources } from "./memory-sources.ts";
+import { busiestOf } from "./busiest-resource.ts";
+import { memoryControl } from "./memory-control.ts";
+import { groupPoints } from "./overcommit-groups.ts";
+import { memorySources } from "./memory-sources.ts";
+import type { OvercommitPoint } from "./overcommit-point.ts";
 import { type OvercommitVerdict, overcommitVerdict, withheldVerdict } from "./overcommit-verdict.ts";
 import { distinct, groupBy, hostsOfGivenVms, requireIdenticalWork, type Results, serviceLevelOf } from "./results.ts";
-import { factorEstimate, latencyFactor, type NONE_FINISHED, throughputEstimate } from "./service-level.ts";
-import { type Estimate, meanEstimate } from "./statistics.ts";
-
-export interface OvercommitPoint {
-  /** Sum of configured guest memory over host memory for VMs. */
-  readonly ratio: number;
-  readonly seeds: number;
-  /** Against all configured VMs on an uncommitted host, same seeds; absent without a host that is not short of memory. */
-  readonly throughput?: Estimate;
-  readonly latencyP99Ms?: Estimate;
-  /** p99 latency against the uncommitted host's, same seeds. */
-  readonly p99Factor?: Estimate | typeof NONE_FINISHED;
-  readonly vmsConfigured: number;
-  /** Mean over seeds. */
-  readonly vmsAdmitted: number;
-  readonly sources: MemorySources;
-  readonly control: MemoryControl;
-  readonly busiest: BusiestResource;
-  /** Where the host's VMs are not alike. */
-  readonly groups?: readonly GroupPoint[];
-}
+import { factorEstimate, latencyFactor, throughputEstimate } from "./service-level.ts";
+import { meanEstimate } from "./statistics.ts";
 
 /** One strategy on one workload, over all its ratios. */
 export interface OvercommitCurve {

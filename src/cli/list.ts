@@ -89,8 +89,8 @@ async function parts(): Promise<readonly Entry[]> {
       default: of.default,
       expected: typeof of.default === "boolean" ? "on or off" : describeRange(of),
       summary: of.summary,
-      ...(of.source === undefined ? {} : { source: of.source }),
-      ...(of.grade === undefined ? {} : { grade: of.grade }),
+      ...(of.source !== undefined && { source: of.source }),
+      ...(of.grade !== undefined && { grade: of.grade }),
     })),
   }));
 }

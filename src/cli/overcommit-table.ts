@@ -1,5 +1,6 @@
 /** The overcommit comparison as text: what is kept, how long the slowest wait, where the memory comes from. */
-import type { OvercommitCurve, OvercommitPoint } from "../analysis/overcommit.ts";
+import type { OvercommitCurve } from "../analysis/overcommit.ts";
+import type { OvercommitPoint } from "../analysis/overcommit-point.ts";
 import type { GroupPoint } from "../analysis/overcommit-groups.ts";
 import { CONTROL_FIGURES, type ControlFigure } from "../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";

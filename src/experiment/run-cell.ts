@@ -69,8 +69,8 @@ function withSettings(guests: readonly CompiledWorkload[], groups: CellSpec["set
     return {
       ...workload,
       guest: { ...workload.guest, ...settings },
-      ...(diskShares === undefined ? {} : { diskShares }),
-      ...(startUs === undefined ? {} : { startUs }),
+      ...(diskShares !== undefined && { diskShares }),
+      ...(startUs !== undefined && { startUs }),
     };
   });
 }

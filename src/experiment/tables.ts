@@ -1,7 +1,7 @@
 /** Results as CSV: one row a cell, every figure with its unit in the column's name; series as one file a cell. */
 import { stringify } from "csv-stringify/sync";
 import { InputError } from "../core/input-error.ts";
-import { type CellResult, METRICS } from "../sim/cell.ts";
+import { type CellResult, type FigureTable, METRICS } from "../sim/cell.ts";
 
 const SPEC_COLUMNS = ["key", "block", "vmm", "vmm_base", "workload", "machine", "seed", "vms", "overcommit"];
 
@@ -26,12 +26,12 @@ function specColumns({ key, spec }: CellResult): readonly (string | number)[] {
 }
 
 /** One row a simulated second. */
-export function seriesCsv(series: NonNullable<CellResult["series"]>): string {
+export function seriesCsv(series: FigureTable): string {
   return stringify([series.columns, ...series.rows]);
 }
 
 /** The inverse of {@link seriesCsv}. Throws an {@link InputError} that names the line where a number is missing. */
-export function parseSeries(text: string, file: string): NonNullable<CellResult["series"]> {
+export function parseSeries(text: string, file: string): FigureTable {
   const [header = "", ...lines] = text.trimEnd().split("\n");
   const columns = header.split(",");
   const rows = lines.map((line, i) => {

@@ -30,6 +30,14 @@ const Entry = {
 const ENTRY_BITS = 2;
 const ENTRY_MASK = 3;
 
+/** Logical pages are those of all processes together; with a swap cache the kernel reads ahead, as suits the swap device. */
+export interface AnonymousMemorySettings {
+  readonly logicalPages: number;
+  readonly swapPages: number;
+  readonly swapCache: boolean;
+  readonly swapRotates: boolean;
+}
+
 export class AnonymousMemory implements PageOwner {
   swapIns = 0;
   swapOuts = 0;
@@ -57,10 +65,7 @@ export class AnonymousMemory implements PageOwner {
     physical: PhysicalMemory,
     requests: DiskRequests,
     settled: SettledPages,
-    logicalPages: number,
-    swapPages: number,
-    swapCache: boolean,
-    swapRotates: boolean,
+    { logicalPages, swapPages, swapCache, swapRotates }: AnonymousMemorySettings,
   ) {
     this.#pages = pages;
     this.#physical = physical;

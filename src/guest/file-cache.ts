@@ -150,10 +150,6 @@ export class FileCache implements PageOwner {
     return this.#reads.pageIns;
   }
 
-  get dirtyPages(): number {
-    return this.#cache.dirtyCount;
-  }
-
   /** There are so many dirty pages that they are to be written in the background. */
   get writesBack(): boolean {
     return this.#limits.exceedsBackground(this.#cache.dirtyCount);

@@ -21,6 +21,15 @@ import { SettledPages } from "./settled-pages.ts";
 import { KERNEL_VERSIONS, type KernelVersion } from "./kernel-version.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
+export interface MemorySettings {
+  /** Room for anonymous pages beyond those of the service processes (children, freshly executed images). None if absent. */
+  readonly transientPages?: number;
+  /** Pages that the guest boots with, if others may be added; all if absent. */
+  readonly present?: number;
+  /** Absent: the kernel as it was released. */
+  readonly version?: KernelVersion | undefined;
+}
+
 export class GuestMemory {
   readonly pages: GuestPages;
   readonly anonymous: AnonymousMemory;
@@ -32,18 +41,12 @@ export class GuestMemory {
   readonly settled: SettledPages;
   readonly #physical: PhysicalMemory;
 
-  /**
-   * `transientPages`: room for anonymous pages beyond those of the service processes (children, freshly executed images);
-   * `present`: pages that the guest boots with, if others may be added; `version`: absent, the kernel as it was released.
-   */
   constructor(
     shape: GuestShape,
     physical: PhysicalMemory,
     ids: ContentIds,
-    transientPages: number,
     kernel: KernelName,
-    present = shape.memoryPages,
-    version: KernelVersion = KERNEL_VERSIONS[kernel],
+    { transientPages = 0, present = shape.memoryPages, version = KERNEL_VERSIONS[kernel] }: MemorySettings = {},
   ) {
     this.#physical = physical;
     this.requests = new DiskRequests(version.requestPages);
@@ -53,16 +56,8 @@ export class GuestMemory {
     this.settled = new SettledPages(logicalPages, shape.filePages);
     this.pages.settled = this.settled;
     const swapCache = kernel !== "linux-2.4";
-    this.anonymous = new AnonymousMemory(
-      this.pages,
-      physical,
-      this.requests,
-      this.settled,
-      logicalPages,
-      shape.swapPages,
-      swapCache,
-      shape.swapRotates === true,
-    );
+    const size = { logicalPages, swapPages: shape.swapPages, swapCache, swapRotates: shape.swapRotates === true };
+    this.anonymous = new AnonymousMemory(this.pages, physical, this.requests, this.settled, size);
     const disk = new FilesOnDisk(this.requests, ids, shape);
     this.cache = new FileCache(this.pages, physical, disk, this.settled, shape.filePages, version);
     this.balloon = new BalloonDriver(this.pages, physical);

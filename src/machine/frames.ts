@@ -51,11 +51,6 @@ export class MachineFrames {
     this.free = forVms;
   }
 
-  /** Frames that have been in use, or have room in the simulator to be; those beyond are free. */
-  get numbered(): number {
-    return this.content.length;
-  }
-
   /** A {@link FrameState}. */
   state(mpn: number): number {
     const use = this.#use[mpn];

@@ -1,4 +1,5 @@
 /** `docs/validation.md`: every figure that the models are held against, with the rules of the comparison. */
+import { percent } from "../core/percent.ts";
 import { MISS, CLOSE } from "../analysis/validation/validated-row.ts";
 import { missesOf } from "../analysis/validation/misses.ts";
 import { TOLERANCE } from "../analysis/validation/accepted-figures.ts";
@@ -126,8 +127,4 @@ function reproduceSection(): Section {
       { kind: "code", lines: ["npx vmmbench validate", "npm run validation", "npm run validation -- --accept"] },
     ],
   };
-}
-
-function percent(share: number): string {
-  return `${Math.round(100 * share)} %`;
 }

@@ -1,4 +1,5 @@
 /** What the report and docs/validation.md show of a validation. */
+import { percent } from "../core/percent.ts";
 import { groupBy } from "../analysis/results.ts";
 import { type FreeParameters, MOST_CALIBRATED, PART_GROUP } from "../analysis/validation/free-parameters.ts";
 import { goals } from "../analysis/validation/goals.ts";
@@ -32,9 +33,9 @@ export function roleTable({ rows, summary }: Validation): Table {
       of.rows,
       of.notSimulated,
       of.bounds === 0 ? MISSING : `${of.boundsKept} of ${of.bounds}`,
-      percent(of.medianAbsoluteError),
-      percent(of.shareClose),
-      percent(of.shareWithinMiss),
+      percentOrMissing(of.medianAbsoluteError),
+      percentOrMissing(of.shareClose),
+      percentOrMissing(of.shareWithinMiss),
       of.worst ?? MISSING,
     ]),
   };
@@ -183,8 +184,8 @@ export function bySource({ rows }: Validation): ReadonlyMap<string, readonly Val
   return groupBy(rows, ({ source }) => source);
 }
 
-function percent(share: number | null): string {
-  return share === null ? MISSING : `${(100 * share).toFixed(1)} %`;
+function percentOrMissing(share: number | null): string {
+  return share === null ? MISSING : percent(share, 1);
 }
 
 /** A relative error as "+3.0", "bound" where the source gives no more than one, or a dash where none can be stated. */

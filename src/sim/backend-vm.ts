@@ -5,7 +5,6 @@
 import type { CostVector } from "../core/pending-charges.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
 import { HeldBack } from "./held-back.ts";
-import type { HostDevices } from "./host-devices.ts";
 import { type IoJob, JobKind, NOBODY, type Waiter } from "./io-job.ts";
 import type { Processors } from "./processors.ts";
 import type { Vcpu, VcpuWork } from "./vcpu.ts";
@@ -14,10 +13,20 @@ import { RequestRings, type Taken } from "./request-rings.ts";
 /** Requests dealt with in a row before dom0 looks up: a batch of its block back end. */
 const REQUESTS_IN_STEP = 16;
 
+/** The devices that it drives, as it sees them. */
+export interface DrivenDevices {
+  /** By kind of job. */
+  readonly rings: readonly RequestRings[];
+  /** It has dealt with a request. */
+  afterBackend(taken: Taken, now: number): void;
+  /** It has nothing to do before cycle `at`, when a guest may send again. */
+  wakeBackendAt(at: number): void;
+}
+
 export class BackendVm implements VcpuWork {
   readonly vcpu: Vcpu;
   readonly heldBack: HeldBack;
-  readonly #devices: HostDevices;
+  readonly #devices: DrivenDevices;
   readonly #processors: Processors;
   /** By kind of job. The control plane does one thing after the other. */
   readonly #rings: readonly RequestRings[];
@@ -25,7 +34,7 @@ export class BackendVm implements VcpuWork {
   readonly #inService: Taken[] = [];
 
   constructor(
-    devices: HostDevices,
+    devices: DrivenDevices,
     processors: Processors,
     settings: VcpuSettings,
     clock: { readonly megahertz: number; now(): number },

@@ -19,7 +19,8 @@ import { RequestForesight } from "./foresight.ts";
 import { withInterruptsElsewhere } from "./device-interrupts.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
-import { type GuestSurroundings, HostGuest } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
+import { HostGuest } from "./host-guest.ts";
 import { type MeasureOperations, OperationPrices } from "./operation-prices.ts";
 import { RequestSource, transientPages } from "./request-source.ts";
 
@@ -197,7 +198,11 @@ function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite
   const transient = transientPages(workload.stream);
   const present = presentAtBoot(host, shape, contents);
   const { kernel, kernelVersion: version } = around;
-  const memory = new GuestMemory(shape, physical, ids, transient * shape.threads, kernel, present, version);
+  const memory = new GuestMemory(shape, physical, ids, kernel, {
+    transientPages: transient * shape.threads,
+    present,
+    version,
+  });
   memory.boot(shape, contents);
   // What the VM is built without is never given to it: nobody takes it away page by page.
   const { payer } = host;

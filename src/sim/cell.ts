@@ -59,6 +59,12 @@ export function pagesForVms(configuredPages: number, overcommit: number): number
 
 export type CellStatus = "done" | "skipped" | "failed";
 
+/** Column names carry units. */
+export interface FigureTable<Value extends number | string = number> {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly Value[])[];
+}
+
 export interface CellResult {
   readonly schema: 1;
   /** SHA-256 of the spec and of everything it names (workload, machine, contents, parts): the name of the cell's file. */
@@ -76,14 +82,14 @@ export interface CellResult {
   readonly events: Readonly<Record<string, number>>;
   /** Monitor resolution: per operation, how often it ran and its cycles by cause. */
   readonly operations?: Readonly<Record<string, OperationCost>>;
-  /** Host resolution, where VMs are not alike in work or entitlement: one row a VM; column names carry units. */
-  readonly vms?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  /** Host resolution, where VMs are not alike in work or entitlement: one row a VM. */
+  readonly vms?: FigureTable;
   /** Host resolution, where something is particular about single VMs: one row a group, see GroupFigures. */
-  readonly groups?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
-  /** Host resolution: one row a simulated second; column names carry units, the first is `time_s`. */
-  readonly series?: { readonly columns: readonly string[]; readonly rows: readonly (readonly number[])[] };
+  readonly groups?: FigureTable;
+  /** Host resolution: one row a simulated second; the first column is `time_s`. */
+  readonly series?: FigureTable;
   /** Of a cell that was watched: one row a VM and second, see vm-timeline.ts. Never part of what is stored of the cell. */
-  readonly timeline?: { readonly columns: readonly string[]; readonly rows: readonly (readonly (number | string)[])[] };
+  readonly timeline?: FigureTable<number | string>;
 }
 
 /** What one simulation gives back; the experiment adds key, spec and status. */

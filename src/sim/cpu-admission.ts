@@ -6,14 +6,14 @@ import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-w
 
 /** Why the VMM's scheduler cannot keep what a guest is entitled to, or undefined if it can. */
 export function unkeptEntitlement(vmm: Vmm, guests: readonly CompiledWorkload[]): string | undefined {
-  const { name, keeps = [] } = vmm.scheduler.definition;
+  const { name, honoursCpuSettings = [] } = vmm.scheduler.definition;
   for (const [vm, { name: workload, guest }] of guests.entries()) {
     const { reservationMhz, limitMhz } = guest.cpu ?? USUAL_ENTITLEMENT;
     const of = `VM ${vm} of workload "${workload}"`;
-    if (reservationMhz > 0 && !keeps.includes("reservation")) {
+    if (reservationMhz > 0 && !honoursCpuSettings.includes("reservation")) {
       return `${of} reserves ${reservationMhz}MHz, but the scheduler ${name} of ${vmm.name} keeps no reservations`;
     }
-    if (limitMhz < Infinity && !keeps.includes("limit")) {
+    if (limitMhz < Infinity && !honoursCpuSettings.includes("limit")) {
       return `${of} is limited to ${limitMhz}MHz, but the scheduler ${name} of ${vmm.name} keeps no limits`;
     }
   }

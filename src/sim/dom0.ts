@@ -11,7 +11,7 @@ import { DOM0_SWAP_PAGE } from "./disk-areas.ts";
 import { GuestBalloon } from "./guest-balloon.ts";
 import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
 import { TrueStatistics } from "./guest-statistics.ts";
-import type { GuestSurroundings } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
 import { hostDiskJob, type Waiter } from "./io-job.ts";
 import type { Vcpu } from "./vcpu.ts";
 
@@ -28,7 +28,7 @@ export class Dom0 {
     const { vm } = domain;
     const contents = bootContents(shape, around.ids);
     const physical = new GuestPhysicalMemory(around.host, vm, contents, true);
-    this.memory = new GuestMemory(shape, physical, around.ids, 0, around.kernel);
+    this.memory = new GuestMemory(shape, physical, around.ids, around.kernel);
     this.memory.boot(shape, contents);
     vm.reads = this.memory.pages;
     vm.statistics = new TrueStatistics(this.memory);

@@ -1,6 +1,6 @@
 /** What VMs with something particular about them got done in the measured window, and what the others did, apart. */
 import { groupOf, type VmGroup } from "../workload/vm-settings.ts";
-import type { CellOutcome } from "./cell.ts";
+import type { FigureTable } from "./cell.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 
 /** `group`: number of the group in the settings of the cell; -1: the VMs of which they say nothing. `vms`: those that started. */
@@ -44,7 +44,7 @@ export class GroupFigures {
   }
 
   /** One row a group of which a VM started, of the VMs with these numbers; latencies are 0 where no request was completed. */
-  table(windowMs: number, started: readonly number[]): NonNullable<CellOutcome["groups"]> {
+  table(windowMs: number, started: readonly number[]): FigureTable {
     const groups = started.map((vm) => this.#groups[vm]);
     const rows = [...this.#latencies].flatMap(([group, latencies]) => {
       const vms = groups.filter((one) => one === group).length;

@@ -2,7 +2,7 @@
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { CostVector } from "../core/pending-charges.ts";
 import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts";
-import type { GuestSurroundings } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";
 import type { Vcpu } from "./vcpu.ts";

@@ -31,6 +31,20 @@ const NO_RING: DeviceQueue = { entries: Infinity, pagesPerRequest: Infinity, inT
 const HOST_DISK = 0;
 const SWAP_DISK = 1;
 
+export interface DeviceSetup {
+  readonly vmm: Pick<Vmm, "disk" | "network">;
+  readonly profile: MachineProfile;
+  /** Disk events have the number of the disk as subject. */
+  readonly events: EventQueue;
+  readonly ledger: Ledger;
+  /** Disk shares of a guest, by its index. */
+  readonly sharesOf: (guest: number) => number;
+  /** Absent where the VMM's swap space is on the host's disk. */
+  readonly swapDisk?: MachineProfile["disk"] | undefined;
+  /** The VMM makes a request for itself, and pays for it. */
+  readonly ownRequest: () => void;
+}
+
 export class HostDevices {
   readonly link: NetworkLink;
   /** By kind of job: disk, packets to send, packets received. */
@@ -58,19 +72,7 @@ export class HostDevices {
   /** When the back end is to look at its rings again. */
   #backendCalledAt = Infinity;
 
-  /**
-   * `sharesOf`: disk shares of a guest, by its index. `swapDisk`: absent where the VMM's swap space is on the host's disk. Disk
-   * events have the number of the disk as subject. `ownRequest`: the VMM makes a request for itself, and pays for it.
-   */
-  constructor(
-    vmm: Pick<Vmm, "disk" | "network">,
-    profile: MachineProfile,
-    events: EventQueue,
-    ledger: Ledger,
-    sharesOf: (guest: number) => number,
-    swapDisk?: MachineProfile["disk"],
-    ownRequest: () => void = () => {},
-  ) {
+  constructor({ vmm, profile, events, ledger, sharesOf, swapDisk, ownRequest }: DeviceSetup) {
     const disks = swapDisk === undefined ? [profile.disk] : [profile.disk, swapDisk];
     this.#disks = disks.map((disk, i) => new BusyDisk(createDisk(profile, disk), i, events));
     this.link = new NetworkLink(profile);

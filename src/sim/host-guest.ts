@@ -1,10 +1,5 @@
 /** One guest of the host simulation: its threads take requests from the stream and carry out their operations. */
-import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { ContentIds } from "../machine/content-ids.ts";
-import type { PageTableFormat } from "../machine/page-tables.ts";
-import type { KernelName } from "../machine/profile.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
 import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
@@ -16,41 +11,18 @@ import { GuestBoot } from "./guest-boot.ts";
 import { GuestDiscards } from "./guest-discards.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
 import { GuestThread, type ThreadOwner } from "./guest-thread.ts";
 import { HeldBack } from "./held-back.ts";
-import type { HostDevices } from "./host-devices.ts";
 import type { IoJob, Waiter } from "./io-job.ts";
 import { KernelLock } from "./kernel-lock.ts";
 import { OomKiller } from "./oom-killer.ts";
 import type { OperationPrices } from "./operation-prices.ts";
-import type { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { ProcessPages } from "./process-pages.ts";
 import type { RequestSource } from "./request-source.ts";
 import type { GuestTimers } from "./timers.ts";
 import { WriteBackThread } from "./write-back-thread.ts";
-
-/** What a guest needs of the host. */
-export interface GuestSurroundings {
-  readonly host: HostMemory;
-  readonly processors: Processors;
-  readonly devices: HostDevices;
-  readonly ids: ContentIds;
-  readonly megahertz: number;
-  readonly pageTableFormat: PageTableFormat;
-  readonly kernel: KernelName;
-  readonly kernelVersion: KernelVersion;
-  /** The host is being built: what happens costs nothing and takes no time. */
-  readonly building: boolean;
-  /** Simulated time of the run, microseconds; 0: until all work is done. */
-  readonly durationUs: number;
-  /** Time of the event in hand, in cycles. */
-  now(): number;
-  /** Wake the guest's thread when its request begins. */
-  callThread(guest: number, thread: number, at: number): void;
-  /** A request of a guest is over; latency in cycles. */
-  requestDone(guest: number, latency: number): void;
-}
 
 /** Parts of a guest that exist before its vCPU does. */
 export interface GuestParts {

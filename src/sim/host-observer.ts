@@ -6,7 +6,7 @@ import type { VmMemory } from "../vmm/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";
-import type { CellOutcome } from "./cell.ts";
+import type { CellOutcome, FigureTable } from "./cell.ts";
 import { COUNTERS, type CountedHost, type Counters, countersOf, RARE_COUNTERS } from "./host-counters.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { GroupFigures } from "./group-figures.ts";
@@ -147,7 +147,7 @@ export class HostObserver {
   }
 
   /** A VM that came up late has nothing before. */
-  #series(): NonNullable<CellOutcome["series"]> {
+  #series(): FigureTable {
     const columns = [...SERIES_COLUMNS, ...this.#vmColumns()];
     const rows = this.#rows.map((row) => [...row, ...Array<number>(columns.length - row.length).fill(0)]);
     return { columns, rows };

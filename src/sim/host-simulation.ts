@@ -7,11 +7,11 @@ import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
-import type { Allocation, StartAnswer, VcpuSettings } from "../vmm/host-contract.ts";
+import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
-import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
-import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { diskShares } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
@@ -21,23 +21,22 @@ import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
 import { HostDevices } from "./host-devices.ts";
 import { hostSwapJob, type Waiter } from "./io-job.ts";
-import type { GuestSurroundings, HostGuest } from "./host-guest.ts";
+import type { GuestSurroundings } from "./guest-surroundings.ts";
+import type { HostGuest } from "./host-guest.ts";
 import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US } from "./host-events.ts";
 import { type GuestTimers, guestTimers } from "./timers.ts";
 import { HostObserver } from "./host-observer.ts";
+import type { HostSetup } from "./host-setup.ts";
 import type { HostWatch } from "./host-watch.ts";
-import type { MeasureOperations } from "./operation-prices.ts";
 import { VcpuSwitches } from "./vcpu-switches.ts";
 import { Processors } from "./processors.ts";
 import type { Vcpu } from "./vcpu.ts";
 import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
 import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
-import { ownRequestCost, VmmWork } from "./vmm-work.ts";
+import { ownRequestCost, VMM_VCPU, VmmWork } from "./vmm-work.ts";
 import { WorkEnd } from "./work-end.ts";
 
 const SECOND_US = 1e6;
-/** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
-const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
 
 export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
@@ -69,15 +68,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   #now = 0;
   #ended = false;
 
-  constructor(
-    vmm: Vmm,
-    profile: MachineProfile,
-    workloads: readonly CompiledWorkload[],
-    hostPages: number,
-    measure: MeasureOperations,
-    watch?: HostWatch,
-    groups?: readonly VmGroup[],
-  ) {
+  constructor({ vmm, profile, workloads, hostPages, measure, watch, groups }: HostSetup) {
     this.#watch = watch;
     this.#profile = profile;
     this.#workloads = workloads;
@@ -97,15 +88,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const scheduler = parts.scheduler;
     const switches = new VcpuSwitches(profile, scheduler.switchCycles);
     this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
-    this.devices = new HostDevices(
-      vmm,
-      profile,
-      this.#events,
-      this.ledger,
-      (guest) => diskShares(this.guests[guest].diskShares),
-      this.host.slots.disk,
-      () => this.#vmm.pay(ownRequestCost(profile)),
-    );
+    this.devices = this.#attachDevices(vmm);
     checkReservations(workloads, profile);
     const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList(vmm, profile, measure);
@@ -124,13 +107,29 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     if (!this.#starts.pending) this.ids.endInterning();
     this.#startCost = this.#starts.pending ? startCostOf(vmm, profile) : FREE;
     this.#workEnd = new WorkEnd(this.guests, this.#starts);
-    this.#observer = new HostObserver({
-      profile,
+    this.#observer = this.#observe(groups);
+  }
+
+  #attachDevices(vmm: Vmm): HostDevices {
+    return new HostDevices({
+      vmm,
+      profile: this.#profile,
+      events: this.#events,
+      ledger: this.ledger,
+      sharesOf: (guest) => diskShares(this.guests[guest].diskShares),
+      swapDisk: this.host.slots.disk,
+      ownRequest: () => this.#vmm.pay(ownRequestCost(this.#profile)),
+    });
+  }
+
+  #observe(groups: HostSetup["groups"]): HostObserver {
+    return new HostObserver({
+      profile: this.#profile,
       memory: this.host,
       devices: this.devices,
       guests: this.guests,
       ledger: this.ledger,
-      workloads,
+      workloads: this.#workloads,
       groups,
       starts: this.#starts,
       dom0: this.#site.dom0?.memory,

@@ -2,17 +2,16 @@
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import type { VmGroup } from "../workload/vm-settings.ts";
 import type { CellOutcome } from "./cell.ts";
 import { HostSimulation } from "./host-simulation.ts";
-import type { HostWatch } from "./host-watch.ts";
+import type { HostExtras } from "./host-setup.ts";
 import type { MeasureOperations } from "./operation-prices.ts";
 import { measureOperations } from "./operations.ts";
 
 /**
  * Run guests on a VMM with `hostPages` pages of machine memory for VMs. What the VMM keeps for itself comes on top and is reported,
  * so that an overcommit ratio means the same for every VMM. Guests that the VMM does not admit do not run. `measure` may keep results
- * of earlier calls; `watch` is told why memory goes where it goes; the result has figures of each of the `groups`.
+ * of earlier calls.
  */
 export function runHost(
   vmm: Vmm,
@@ -20,8 +19,7 @@ export function runHost(
   guests: readonly CompiledWorkload[],
   hostPages: number,
   measure: MeasureOperations = measureOperations,
-  watch?: HostWatch,
-  groups?: readonly VmGroup[],
+  extras: HostExtras = {},
 ): CellOutcome {
-  return new HostSimulation(vmm, profile, guests, hostPages, measure, watch, groups).run();
+  return new HostSimulation({ vmm, profile, workloads: guests, hostPages, measure, ...extras }).run();
 }

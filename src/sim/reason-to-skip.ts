@@ -37,7 +37,7 @@ function tooManyGuests({ name, maxGuests }: Vmm, _: MachineProfile, { vms = 1 }:
 }
 
 function otherMechanisms({ name, allocation, memory }: Vmm): string | undefined {
-  if (allocation.definition.alone !== true || memory.length === 0) return undefined;
+  if (allocation.definition.replacesMemoryParts !== true || memory.length === 0) return undefined;
   return `${name} allocates memory by ${allocation.definition.name}, which works alone; expected memory: off with it`;
 }
 
@@ -60,15 +60,15 @@ function interruptsElsewhere({ name, disk, network }: Vmm, _: MachineProfile, { 
 }
 
 function missingSignals(vmm: Vmm): string | undefined {
-  const { name, seesWith } = vmm.allocation.definition;
-  if (seesWith === undefined || hasMechanism(vmm, seesWith)) return undefined;
-  return `${vmm.name} allocates memory by ${name}, which goes by what only ${seesWith} shows; expected a VMM with it`;
+  const { name, signalsFrom } = vmm.allocation.definition;
+  if (signalsFrom === undefined || hasMechanism(vmm, signalsFrom)) return undefined;
+  return `${vmm.name} allocates memory by ${name}, which goes by what only ${signalsFrom} shows; expected a VMM with it`;
 }
 
 function idleParts(vmm: Vmm): string | undefined {
   const parts = [vmm.allocation, ...vmm.memory].map(({ definition }) => definition);
-  const idle = parts.find(({ onlyWith }) => onlyWith !== undefined && !hasMechanism(vmm, onlyWith));
-  return idle && `${vmm.name} has ${idle.name} without ${idle.onlyWith}, which is what makes use of it`;
+  const idle = parts.find(({ requiresPart }) => requiresPart !== undefined && !hasMechanism(vmm, requiresPart));
+  return idle && `${vmm.name} has ${idle.name} without ${idle.requiresPart}, which is what makes use of it`;
 }
 
 function hasMechanism({ memory }: Vmm, nameOrRole: string): boolean {

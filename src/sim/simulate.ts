@@ -27,7 +27,7 @@ export function simulate(
   if (vms === undefined) return runMonitor(vmm, profile, guests[0]);
   const configuredPages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
   const pages = hostPages ?? pagesForVms(configuredPages, overcommit);
-  return runHost(vmm, profile, guests, pages, measure, watch, settings);
+  return runHost(vmm, profile, guests, pages, measure, { watch, groups: settings });
 }
 
 /** Digest of everything the guests do; cells are compared only if it is equal. */

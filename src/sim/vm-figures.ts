@@ -1,7 +1,7 @@
 /** What each VM got done in the measured window, for hosts whose VMs are not alike. */
 import { jainIndex } from "../core/jain-index.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import type { CellOutcome } from "./cell.ts";
+import type { FigureTable } from "./cell.ts";
 import type { HostGuest } from "./host-guest.ts";
 
 export const VM_COLUMNS = [
@@ -72,7 +72,7 @@ export class VmFigures {
   }
 
   /** One row a VM; a VM that has completed no request has latency 0. */
-  table(windowMs: number): NonNullable<CellOutcome["vms"]> {
+  table(windowMs: number): FigureTable {
     const rows = this.#guests.map((guest, vm) => this.#row(guest, vm, windowMs));
     if (this.#guests.every(({ goodUs }) => goodUs === undefined)) return { columns: VM_COLUMNS, rows };
     return { columns: [...VM_COLUMNS, GOOD_COLUMN], rows: rows.map((row, vm) => [...row, this.#good[vm]]) };

@@ -4,9 +4,13 @@ import { type CostVector, costOf } from "../core/pending-charges.ts";
 import { kernelPaths } from "../guest/kernel-paths.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { VcpuSettings } from "../vmm/host-contract.ts";
+import { USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import type { Waiter } from "./io-job.ts";
 import type { Processors } from "./processors.ts";
 import type { Vcpu, VcpuWork } from "./vcpu.ts";
+
+/** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
+export const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
 
 const VOLUME = cause("io.vmkernel.volume");
 

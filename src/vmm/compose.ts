@@ -3,12 +3,20 @@
  *
  * Keys are `slot`, `slot.part`, `slot.parameter` or `slot.part.parameter`:
  *
- * - `memory.page-sharing: off`, `on` or `{ pagesPerSecond: 100 }`; what the VMM lacks is added in the standard order
+ * - `memory.page-sharing: off`, `on` or `{ pagesPerSecond: 100 }`; what the VMM lacks is added in the order of the stages
  * - `memory: [page-sharing, ballooning]` replaces all mechanisms, `memory: off` takes them all away
  * - `allocation: static-partition` or `allocation: { static-partition: { balloon: on } }` replaces the part
  * - `allocation.idleMemoryTax: 0` sets a parameter of the part that is there
  */
-import { SLOTS, type Parameters, type Part, type PartDefinition, type Slot, type Vmm } from "./contract.ts";
+import {
+  MEMORY_STAGES,
+  SLOTS,
+  type Parameters,
+  type Part,
+  type PartDefinition,
+  type Slot,
+  type Vmm,
+} from "./contract.ts";
 import { camelCase, parameterMeant, partMeant, slotMeant } from "./meant-names.ts";
 import { readParameter } from "./part-parameter.ts";
 
@@ -22,30 +30,6 @@ export interface CompositionProblem {
   readonly key: string;
   readonly message: string;
 }
-
-/** Cheapest for the guest first: sharing costs it nothing, host swapping most (Waldspurger 2002, sections 3 and 4). */
-const MEMORY_ORDER = [
-  "dom0-memory",
-  "large-pages",
-  "page-sharing",
-  "satori",
-  "uksm",
-  "xlh",
-  "ksmtuned",
-  "mom-ksm",
-  "proxmox-ksmtuned",
-  "ksm",
-  "free-page-reporting",
-  "hypercallbacks",
-  "ballooning",
-  "vmware-balloon",
-  "xen-balloon",
-  "hv-balloon",
-  "patching",
-  "compression",
-  "linux-swap",
-  "host-swap",
-];
 
 /** Apply changes to a VMM. The order in which they are written doesn't matter: whole slots first, then parts, then parameters. */
 export function composeVmm(
@@ -185,7 +169,7 @@ class Draft {
   #withPart(slot: Slot, part: Part): readonly Part[] {
     if (slot !== "memory") return [part];
     const name = part.definition.name;
-    const parts = [...this.#in(slot)];
+    const parts = this.#in(slot);
     const present = parts.findIndex((other) => other.definition.name === name);
     if (present >= 0) return parts.with(present, part);
     const rival = parts.findIndex((other) => sameRole(part.definition, other));
@@ -194,10 +178,8 @@ class Draft {
       if (!partsIn(this.#base, slot).includes(parts[rival])) this.#complainOfRival(parts[rival], part);
       return parts.with(rival, part);
     }
-    const rank = MEMORY_ORDER.indexOf(name);
-    const later = parts.findIndex((other) => MEMORY_ORDER.indexOf(other.definition.name) > rank);
-    parts.splice(rank < 0 || later < 0 ? parts.length : later, 0, part);
-    return parts;
+    const later = parts.findIndex((other) => comesBefore(part.definition, other.definition));
+    return parts.toSpliced(later < 0 ? parts.length : later, 0, part);
   }
 
   #configure(part: Part, values: Readonly<Record<string, unknown>>): Part {
@@ -263,6 +245,13 @@ class Draft {
   #complain(message: string): void {
     this.problems.push({ key: this.#key, message });
   }
+}
+
+/** In the order of the stages; within one by name, so that it does not matter which was added first. */
+function comesBefore({ stage, name }: PartDefinition, other: PartDefinition): boolean {
+  if (stage === undefined || other.stage === undefined) return false;
+  if (stage === other.stage) return name < other.name;
+  return MEMORY_STAGES.indexOf(stage) < MEMORY_STAGES.indexOf(other.stage);
 }
 
 function sameRole(definition: PartDefinition, other: Part): boolean {

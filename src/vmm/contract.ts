@@ -30,6 +30,23 @@ export const SLOTS: readonly Slot[] = ["cpu", "mmu", "memory", "allocation", "sc
 /** Those that take part in the simulation of one guest, every trap; many guests on a host need all. */
 export const MONITOR_SLOTS: readonly Slot[] = ["cpu", "mmu", "disk", "network"];
 
+/**
+ * Memory parts in the order in which a VMM prefers them, cheapest for the guest first: sharing costs it nothing, swapping by the host
+ * most (Waldspurger 2002, sections 3 and 4). What steers a scanner comes before the scanner.
+ */
+export const MEMORY_STAGES = [
+  "backing",
+  "scan order",
+  "scan rate",
+  "sharing",
+  "free pages",
+  "ballooning",
+  "patching",
+  "compression",
+  "swapping",
+] as const;
+export type MemoryStage = (typeof MEMORY_STAGES)[number];
+
 /** One parameter of a part, with its default and where the default comes from. */
 export interface Parameter<T extends number | boolean = number | boolean> {
   readonly summary: string;
@@ -55,6 +72,8 @@ export type Parameters = Record<string, number | boolean>;
 
 export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Parameters> {
   readonly slot: S;
+  /** Memory parts: when their turn comes. Absent: after all others. */
+  readonly stage?: MemoryStage;
   /** Name in matrix files: `memory.page-sharing`. */
   readonly name: string;
   readonly summary: string;
@@ -63,8 +82,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Primitive costs the machine profile must give; a profile without one of them rejects the cell with that reason. */
   readonly needs?: readonly string[];
-  /** Schedulers: what they keep of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
-  readonly keeps?: readonly ("reservation" | "limit")[];
+  /** Schedulers: what they heed of a guest's CPU entitlement besides its shares. A guest with more rejects the cell. */
+  readonly honoursCpuSettings?: readonly ("reservation" | "limit")[];
   /** Schedulers: the service console that runs beside the VMs; undefined: there is none. */
   consoleOf?(parameters: P): ConsoleSettings | undefined;
   /**
@@ -73,12 +92,12 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
    */
   readonly ofKernel?: KernelName;
   /** Memory and allocation parts: name or role of the memory part without which it does nothing; a VMM without it rejects the cell. */
-  readonly onlyWith?: string;
+  readonly requiresPart?: string;
   /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */
-  readonly seesWith?: string;
+  readonly signalsFrom?: string;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
-  readonly alone?: true;
-  /** Allocation parts: it keeps to what is set for the memory of single VMs. */
+  readonly replacesMemoryParts?: true;
+  /** Allocation parts: it heeds what is set for the memory of single VMs. */
   readonly honoursMemorySettings?: true;
   /** What is wrong with parameters that are each right by themselves; undefined: nothing. */
   problem?(parameters: P): string | undefined;

@@ -59,7 +59,7 @@ function guestShape(workload: Workload, { guestIndex, contents, compressedSizes,
     anonymousPages,
     ...(contents && { contents }),
     ...(compressedSizes && { compressedSizes }),
-    ...(cpu === undefined ? {} : { cpu: cpu[guestIndex % cpu.length] }),
+    ...(cpu !== undefined && { cpu: cpu[guestIndex % cpu.length] }),
   };
 }
 

@@ -28,8 +28,10 @@ async function parse(words: readonly string[]): Promise<void> {
   try {
     await parser.parseAsync();
   } catch (error) {
-    if (error !== stop) throw error;
+    if (error === stop) return;
+    throw error;
   }
+  throw new Error("it has been carried out");
 }
 
 describe("the command line", () => {

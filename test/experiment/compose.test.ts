@@ -1,20 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { composeVmm, partsIn } from "../../src/vmm/compose.ts";
-import { definePart, defineVmm, SLOTS, type Slot, type Vmm } from "../../src/vmm/contract.ts";
+import { definePart, defineVmm, type MemoryStage, SLOTS, type Slot, type Vmm } from "../../src/vmm/contract.ts";
 import { readParameter } from "../../src/vmm/part-parameter.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
 
-const part = (slot: Slot, name: string, parameters = {}, role?: string) =>
-  definePart({ slot, name, summary: name, parameters, ...(role && { role }), create: () => ({}) as never });
+const part = (slot: Slot, name: string, parameters = {}, more: { stage?: MemoryStage; role?: string } = {}) =>
+  definePart({ slot, name, summary: name, parameters, ...more, create: () => ({}) as never });
 const pagesPerSecond = { summary: "", default: 200, unit: "pages/s", min: 1, max: 1000 };
 const interVm = { summary: "", default: true };
 const batch = { summary: "", default: 32, unit: "pages", min: 1 };
 const block = { summary: "", default: 1, unit: "MiB", choices: [1, 2, 4, 8] };
-const sharing = part("memory", "page-sharing", { pagesPerSecond, interVm, batch, block }, "page sharing");
-const ksm = part("memory", "ksm", {}, "page sharing");
-const ballooning = part("memory", "ballooning");
-const swap = part("memory", "host-swap");
+const sharer = { stage: "sharing", role: "page sharing" } as const;
+const sharing = part("memory", "page-sharing", { pagesPerSecond, interVm, batch, block }, sharer);
+const ksm = part("memory", "ksm", {}, sharer);
+const ballooning = part("memory", "ballooning", {}, { stage: "ballooning" });
+const swap = part("memory", "host-swap", {}, { stage: "swapping" });
 const partition = part("allocation", "static-partition", { balloon: { summary: "", default: false } });
 const shares = part("allocation", "proportional-shares", {
   idleMemoryTax: { summary: "", default: 0.75, unit: "1", min: 0, max: 1 },
@@ -74,6 +75,20 @@ describe("changing a VMM", () => {
       const changes = { "memory.host-swap": "on", [`memory.${name}`]: "on" };
       const memory = memoryOf(composeVmm(xenPv as Vmm, changes, PARTS).vmm);
       expect([memory.includes(name), memory.at(-1)], name).toEqual([true, "host-swap"]);
+    }
+  });
+
+  it("has the same order whichever of two mechanisms is added first", () => {
+    const bare = VMMS.find(({ name }) => name === "linux") as Vmm;
+    const mechanisms = PARTS.filter(({ slot }) => slot === "memory");
+    const adding = (...names: string[]): string[] =>
+      memoryOf(names.reduce((vmm, name) => composeVmm(vmm, { [`memory.${name}`]: "on" }, PARTS).vmm, bare));
+    for (const one of mechanisms) {
+      expect(one.stage, one.name).toBeDefined();
+      for (const other of mechanisms) {
+        if (one === other || (one.role !== undefined && one.role === other.role)) continue;
+        expect(adding(one.name, other.name)).toEqual(adding(other.name, one.name));
+      }
     }
   });
 

@@ -101,7 +101,7 @@ describe("a period is one of the VM's execution time", () => {
     const limited = { ...guest, swapPages: 0, memory: { limitPages: 500 } };
     const work = { name: "limited", guest: limited, stream: stream.finish(), durationUs: 0, warmupUs: 0 };
     const vmm = { ...esx, memory: [hostSwap()] };
-    const simulation = new HostSimulation(vmm, profile, [work], 1024, () => ({}));
+    const simulation = new HostSimulation({ vmm, profile, workloads: [work], hostPages: 1024, measure: () => ({}) });
     const { metrics } = simulation.run();
     const [{ vm }] = simulation.guests;
     expect(metrics.host_swap_ins).toBeGreaterThan(1000);

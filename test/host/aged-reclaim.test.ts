@@ -27,7 +27,7 @@ const SHAPE: GuestShape = {
 
 function guest(): GuestMemory {
   const version = kernelVersion({ kernel: "linux-2.4", kernelBuild: "redhat-7.2" });
-  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, "linux-2.4", PAGES, version);
+  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), "linux-2.4", { version });
   memory.boot(SHAPE, new Uint32Array(PAGES));
   return memory;
 }

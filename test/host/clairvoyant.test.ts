@@ -146,7 +146,13 @@ describe("memory divided by who knows the future", () => {
 /** Pages read per request on a host of eight guests with `ratio` times its memory: by the host, by guests, from files. */
 function readPerRequest(vmm: Vmm, guests: readonly CompiledWorkload[], ratio: number): number {
   const pages = guests.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
-  const simulation = new HostSimulation(vmm, profile, guests, Math.round(pages / ratio), measureOperations);
+  const simulation = new HostSimulation({
+    vmm,
+    profile,
+    workloads: guests,
+    hostPages: Math.round(pages / ratio),
+    measure: measureOperations,
+  });
   const { swapIns } = simulation.host;
   const { metrics } = simulation.run();
   const read = simulation.guests.reduce((sum, { memory }) => sum + memory.anonymous.swapIns + memory.cache.pageIns, 0);
@@ -267,7 +273,13 @@ describe.each([
       addReference.call(this, mpn);
     };
     const vmm = { ...esx, memory: [], allocation: clairvoyant() };
-    const simulation = new HostSimulation(vmm, profile, guests, Math.round(pages / ratio), measureOperations);
+    const simulation = new HostSimulation({
+      vmm,
+      profile,
+      workloads: guests,
+      hostPages: Math.round(pages / ratio),
+      measure: measureOperations,
+    });
     simulation.run();
     const { swapIns } = simulation.host;
     expect(swapIns).toBeGreaterThan(pages / 2);

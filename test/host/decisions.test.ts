@@ -51,7 +51,7 @@ function greedy(durationUs = 30e6): CompiledWorkload {
 function watched(vmm: Vmm, hostPages = 4000, guests = 4) {
   const watch = new HostWatch();
   const work = Array.from({ length: guests }, () => greedy());
-  const outcome = runHost(vmm, profile, work, hostPages, () => ({}), watch);
+  const outcome = runHost(vmm, profile, work, hostPages, () => ({}), { watch });
   const plain = runHost(vmm, profile, work, hostPages, () => ({}));
   return { outcome, plain, decisions: watch.log.decisions, rows: watch.timeline.rows };
 }

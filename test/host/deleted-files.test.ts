@@ -20,7 +20,7 @@ const SHAPE: GuestShape = {
 };
 
 function boot(kernel: "linux-2.4" | "linux-6.1"): GuestMemory {
-  const memory = new GuestMemory(SHAPE, new PlainMemory(SHAPE.memoryPages), new ContentIds(), 0, kernel);
+  const memory = new GuestMemory(SHAPE, new PlainMemory(SHAPE.memoryPages), new ContentIds(), kernel);
   memory.boot(SHAPE, new Uint32Array(SHAPE.memoryPages));
   return memory;
 }

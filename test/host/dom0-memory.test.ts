@@ -37,7 +37,7 @@ function guest(startUs?: number): CompiledWorkload {
     stream: stream.finish(),
     durationUs: 60e6,
     warmupUs: 0,
-    ...(startUs === undefined ? {} : { startUs }),
+    ...(startUs !== undefined && { startUs }),
   };
 }
 
@@ -59,7 +59,7 @@ function run(
   measure: MeasureOperations = () => ({}),
 ): Run {
   const watch = new HostWatch();
-  const simulation = new HostSimulation(vmm, profile, guests, hostPages, measure, watch);
+  const simulation = new HostSimulation({ vmm, profile, workloads: guests, hostPages, measure, watch });
   const outcome = simulation.run();
   checkFrames(simulation.host);
   return { ...outcome, simulation, watch };

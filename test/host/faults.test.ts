@@ -158,8 +158,7 @@ const runGrowing = (guest: Partial<GuestShape>): CellOutcome =>
     [growing("a", 5, 40, guest), growing("b", 30, 40)],
     80 * MIB,
     undefined,
-    undefined,
-    groups,
+    { groups },
   );
 
 describe("a driver that is stuck", () => {
@@ -205,7 +204,13 @@ describe("a VM that says it uses more than it does", () => {
   /** Both come to use 52 MiB of 64, on a host of 80. What happened, and how large the VMs are at the end, MiB. */
   function run(vmm: Vmm, machine: typeof server, guest: Partial<GuestShape>) {
     const guests = [growing("a", 5, 40, guest), growing("b", 5, 40)];
-    const host = new HostSimulation(vmm, machine, guests, 80 * MIB, measureOperations);
+    const host = new HostSimulation({
+      vmm,
+      profile: machine,
+      workloads: guests,
+      hostPages: 80 * MIB,
+      measure: measureOperations,
+    });
     const { metrics, cycles } = host.run();
     return { metrics, cycles, sizes: host.guests.map(({ vm }) => (vm.pages - vm.ballooned) / MIB) };
   }
@@ -243,7 +248,15 @@ describe("swap space on a disk of its own", () => {
   it("takes the time of that disk, and does not wait for the host's", () => {
     const events = new EventQueue();
     const disk = { positioningUs: 50_000, megabytesPerSecond: 4.096 };
-    const devices = new HostDevices(esx, profile, events, new Ledger(), () => 1, disk);
+    const devices = new HostDevices({
+      vmm: esx,
+      profile,
+      events,
+      ledger: new Ledger(),
+      sharesOf: () => 1,
+      swapDisk: disk,
+      ownRequest: () => {},
+    });
     // 7.7 ms and 4096 B at 60 MB/s on the host's disk; 50 ms and 1 ms on the other; both at once.
     devices.submit({ ...job(9), hostSwap: false }, 0);
     devices.submit(job(9), 0);

@@ -87,7 +87,7 @@ export function addGuest(
 ): GuestMemory {
   const vm = host.memory.addVm(shape.memoryPages);
   const physical = new GuestPhysicalMemory(host.memory, vm, contents, host.allocation.populates);
-  const guest = new GuestMemory(shape, physical, host.ids, 0, kernel, shape.memoryPages, version);
+  const guest = new GuestMemory(shape, physical, host.ids, kernel, { version });
   guest.boot(shape, contents);
   vm.target = target;
   vm.reads = guest.pages;
@@ -103,13 +103,13 @@ export function addGuest(
 export function checkFrames({ frames, vms: guests, driverDomain, vmmText, zeroFrame, patcher }: HostMemory): void {
   const vms = driverDomain === undefined ? guests : [...guests, driverDomain.vm];
   const byState = [0, 0, 0, 0];
-  for (let mpn = 0; mpn < frames.numbered; mpn++) byState[frames.state(mpn)]++;
+  for (let mpn = 0; mpn < frames.content.length; mpn++) byState[frames.state(mpn)]++;
   // Frames without a number: those that have never been used, and those that the VMM keeps for good.
   const numbered =
     frames.forVms + (driverDomain?.ownPages ?? 0) + (vmmText?.text.pages ?? 0) + (zeroFrame >= 0 ? 1 : 0);
-  byState[FrameState.Free] += numbered - frames.numbered;
+  byState[FrameState.Free] += numbered - frames.content.length;
   byState[FrameState.Overhead] += frames.total - numbered;
-  const references = new Int32Array(frames.numbered);
+  const references = new Int32Array(frames.content.length);
   // The VMM maps its frame of zeros itself.
   if (zeroFrame >= 0) references[zeroFrame] = 1;
   const places = vms.map((vm) => {

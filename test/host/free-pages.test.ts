@@ -62,7 +62,7 @@ describe("machine frames", () => {
               if (--frame.count === 0) model.delete(mpn);
             }
           }
-          for (let one = 0; one < frames.numbered && one < TOTAL; one++) {
+          for (let one = 0; one < frames.content.length && one < TOTAL; one++) {
             const { count, kind: owner } = model.get(one) ?? { count: 0, kind: "free" };
             expect(frames.references(one)).toBe(count);
             expect([frames.isFree(one), frames.isPrivate(one), frames.isShared(one)]).toEqual([

@@ -37,7 +37,7 @@ function guestWith(present = STARTUP): GuestMemory {
   const vm = host.addVm(MOST);
   const contents = new Uint32Array(MOST);
   const physical = new GuestPhysicalMemory(host, vm, contents, false);
-  const memory = new GuestMemory(SHAPE, physical, new ContentIds(), 0, "linux-6.1", present);
+  const memory = new GuestMemory(SHAPE, physical, new ContentIds(), "linux-6.1", { present });
   memory.boot(SHAPE, contents);
   physical.populate(0, false, false);
   for (let ppn = present; ppn < MOST; ppn++) host.release(vm, ppn);
@@ -110,7 +110,7 @@ describe("Dynamic Memory with its own driver", () => {
   };
 
   it("boots a VM with its startup memory, adds what it lacks, and never takes away what was added but by the balloon", () => {
-    const simulation = new HostSimulation(vmm, profile, [spike()], MOST, () => ({}));
+    const simulation = new HostSimulation({ vmm, profile, workloads: [spike()], hostPages: MOST, measure: () => ({}) });
     const [guest] = simulation.guests;
     // An idle guest needs 120 MiB, 88 of them its driver's floor, and a fifth more: the rest of 192 MiB is in its balloon.
     expect(guest.vm.absent).toBe(MOST - 192 * MIB);
@@ -128,7 +128,13 @@ describe("Dynamic Memory with its own driver", () => {
   it("adds what a partition has beyond the startup memory", () => {
     const idle = { ...spike(), stream: new OperationStreamBuilder().finish() };
     const partitioned = { ...kvm, memory: [hvBalloon({ startupMib: 192 })], allocation: staticPartition() };
-    const simulation = new HostSimulation(partitioned, profile, [idle], MOST, () => ({}));
+    const simulation = new HostSimulation({
+      vmm: partitioned,
+      profile,
+      workloads: [idle],
+      hostPages: MOST,
+      measure: () => ({}),
+    });
     const [{ vm }] = simulation.guests;
     expect([vm.mapped, vm.ballooned, vm.absent, vm.swapped]).toEqual([
       192 * MIB,
@@ -144,7 +150,7 @@ describe("Dynamic Memory with its own driver", () => {
 
   it("leaves a VM that needs no more the kernel of a small machine", () => {
     const idle = { ...spike(), stream: new OperationStreamBuilder().finish() };
-    const simulation = new HostSimulation(vmm, profile, [idle], MOST, () => ({}));
+    const simulation = new HostSimulation({ vmm, profile, workloads: [idle], hostPages: MOST, measure: () => ({}) });
     simulation.run();
     const [guest] = simulation.guests;
     expect(guest.vm.absent).toBe(MOST - 192 * MIB);

@@ -37,7 +37,7 @@ interface Guest {
 
 /** `runs`: free runs of 1, 2, 4 ... pages in unmovable blocks of the lower zone. */
 function boot(runs: readonly number[] = []): Guest {
-  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), 0, "linux-6.1");
+  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), "linux-6.1");
   memory.boot(SHAPE, new Uint32Array(PAGES));
   const { pages } = memory;
   const reclaim = pages.replacement;

@@ -35,7 +35,7 @@ export function guest(startUs?: number, settings: Pick<GuestShape, "memory" | "d
     stream: stream.finish(),
     durationUs: 40e6,
     warmupUs: 0,
-    ...(startUs === undefined ? {} : { startUs }),
+    ...(startUs !== undefined && { startUs }),
   };
 }
 

@@ -30,7 +30,7 @@ interface TestGuest {
 
 function boot(shape: Partial<GuestShape> = {}): TestGuest {
   const whole = { ...SHAPE, ...shape };
-  const memory = new GuestMemory(whole, new PlainMemory(whole.memoryPages), new ContentIds(), 0, "linux-6.1");
+  const memory = new GuestMemory(whole, new PlainMemory(whole.memoryPages), new ContentIds(), "linux-6.1");
   memory.boot(whole, new Uint32Array(whole.memoryPages));
   const reclaim = memory.pages.replacement;
   if (!(reclaim instanceof BalancedReclaim)) throw new Error("a guest with Linux 6.1 reclaims in its way");

@@ -136,7 +136,13 @@ function run({ vmm, machine, guests: descriptions, percent }: Host, durationUs: 
   const workloads = descriptions.map((each, i) => ({ ...workloadOf(each, i), durationUs }));
   const configured = workloads.reduce((sum, { guest }) => sum + guest.memoryPages, 0);
   const pages = Math.round((configured * percent) / 100);
-  const host = new HostSimulation(VMMS[vmm], MACHINES[machine], workloads, pages, prices(VMMS[vmm]));
+  const host = new HostSimulation({
+    vmm: VMMS[vmm],
+    profile: MACHINES[machine],
+    workloads,
+    hostPages: pages,
+    measure: prices(VMMS[vmm]),
+  });
   return [host.run(), host];
 }
 

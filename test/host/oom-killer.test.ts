@@ -36,7 +36,13 @@ function run(requests: readonly Write[], swapPages = 0): CellOutcome & { readonl
     durationUs: 60e6,
     warmupUs: 0,
   };
-  const simulation = new HostSimulation(native, profile, [guest], PAGES, () => ({}));
+  const simulation = new HostSimulation({
+    vmm: native,
+    profile,
+    workloads: [guest],
+    hostPages: PAGES,
+    measure: () => ({}),
+  });
   return { ...simulation.run(), simulation };
 }
 

@@ -14,7 +14,7 @@ const SWITCH_CYCLES = 1000;
 const WORK = cause("guest.user");
 
 function vcpuWith(index: number, workingPages: number | undefined): Vcpu {
-  const work: VcpuWork = { advance: () => false, ...(workingPages === undefined ? {} : { workingPages }) };
+  const work: VcpuWork = { advance: () => false, ...(workingPages !== undefined && { workingPages }) };
   return new Vcpu(index, work);
 }
 

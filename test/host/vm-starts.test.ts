@@ -152,19 +152,19 @@ describe("VMs that are numbered as they were asked for, and not as they came up"
 
   it("have that number in the timeline and in every decision", () => {
     const watch = new HostWatch();
-    runHost(kvm, profile, guests.slice(0, 4), 3 * PAGES, () => ({}), watch);
+    runHost(kvm, profile, guests.slice(0, 4), 3 * PAGES, () => ({}), { watch });
     const seen = (fromS: number) =>
       new Set(watch.timeline.rows.flatMap(([time, , vm]) => (time === fromS ? [vm] : [])));
     expect([5, 11.0, 30].map(seen)).toEqual([new Set([1, 3]), new Set([1, 3, 2]), new Set([1, 3, 2, 0])]);
     const late = new HostWatch();
-    runHost(esx, profile, guests.slice(0, 3), PAGES / 2, () => ({}), late);
+    runHost(esx, profile, guests.slice(0, 3), PAGES / 2, () => ({}), { watch: late });
     const before = late.log.decisions.flatMap(({ vm, time_s: time }) => (vm !== undefined && time < 9 ? [vm] : []));
     expect(new Set(before)).toEqual(new Set([1]));
   });
 
   it("have that number where they are refused", () => {
     const watch = new HostWatch();
-    runHost(staticXen, profile, guests, 2 * PAGES, () => ({}), watch);
+    runHost(staticXen, profile, guests, 2 * PAGES, () => ({}), { watch });
     const refused = watch.log.decisions.filter(({ action }) => action === "refuse").map(({ vm }) => vm);
     expect(refused).toEqual([4, 2, 0]);
   });
@@ -195,7 +195,7 @@ describe("a boot storm", () => {
     ["KVM", kvm],
   ] as const)("of %s keeps account of every frame, and is the same each time", (_, vmm) => {
     const hostPages = 3 * PAGES;
-    const simulation = new HostSimulation(vmm, profile, guests, hostPages, () => ({}));
+    const simulation = new HostSimulation({ vmm, profile, workloads: guests, hostPages, measure: () => ({}) });
     const outcome = simulation.run();
     checkFrames(simulation.host);
     expect(outcome).toEqual(run(vmm, guests, hostPages));

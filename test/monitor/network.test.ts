@@ -126,6 +126,43 @@ describe("the network stack", () => {
     );
   });
 
+  it("holds acknowledgements back over the calls of a stream as within one: the time runs on where a call ends", () => {
+    const held = 50 * XEON.megahertz;
+    const gaps = fc.integer({ min: 0, max: 2 * held });
+    const calls = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 4, maxLength: 40 });
+    fc.assert(
+      fc.property(gaps, calls, (gap, packetsOfCalls) => {
+        const path = new CountingPath();
+        const { stack, meter } = stackOn(path, HOLDING);
+        const sentAt: number[] = [];
+        path.submit = () => {
+          meter.spend(GUEST_USER, gap);
+          sentAt.push(meter.now);
+        };
+        let acknowledged = 0;
+        // The one for packets 2n and 2n + 1 comes when the second of them is gone.
+        const oldest = (): number => sentAt[2 * acknowledged + 1];
+        const interrupts: { count: number; waited: number }[] = [];
+        path.interrupt = (_at, count) => {
+          interrupts.push({ count, waited: meter.now - oldest() });
+          acknowledged += count;
+          return meter.now;
+        };
+        for (const packets of packetsOfCalls) stack.send(packets * (1500 - HEADERS), 1500, true);
+        const longest = sentAt.reduce((most, at, i) => Math.max(most, at - (sentAt[i - 1] ?? at)), 0);
+        for (const { count, waited } of interrupts) {
+          if (count < 5) expect(waited).toBeGreaterThanOrEqual(held);
+          // The interface is looked at when a packet leaves.
+          expect(waited).toBeLessThanOrEqual(held + longest);
+          expect(count).toBeLessThanOrEqual(5);
+        }
+        const waiting = Math.floor(sentAt.length / 2) - acknowledged;
+        expect(waiting).toBeLessThan(5);
+        if (waiting > 0) expect(sentAt[sentAt.length - 1] - oldest()).toBeLessThan(held + longest);
+      }),
+    );
+  });
+
   it("receives every byte, and acknowledges every second packet", () => {
     fc.assert(
       fc.property(sizes, mtus, fc.boolean(), (bytes, mtu, stream) => {

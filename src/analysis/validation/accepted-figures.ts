@@ -2,6 +2,7 @@
  * The validation at the last accepted state of the models, in `validation/figures.json`: reports show it without simulating
  * anything, and a test holds every later state against it.
  */
+import { percent } from "../../core/percent.ts";
 import { join } from "node:path";
 import { InputError } from "../../core/input-error.ts";
 import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
@@ -38,7 +39,7 @@ export function worsened(accepted: Validation, now: Validation): string[] {
     if (after === undefined) return [`${before.id}: is no longer compared`];
     if (after.bound !== undefined) return lostBound(before, after, after.bound);
     if (absoluteError(after) <= absoluteError(before) + TOLERANCE) return [];
-    return [`${before.id}: error ${percent(before)} has become ${percent(after)}`];
+    return [`${before.id}: error ${errorText(before)} has become ${errorText(after)}`];
   });
   return [...errors, ...lostOrders(accepted, now)];
 }
@@ -61,8 +62,8 @@ function pairName([lower, higher]: readonly [string, string]): string {
   return `${lower} < ${higher}`;
 }
 
-function percent(row: ValidatedRow): string {
+function errorText(row: ValidatedRow): string {
   const error = absoluteError(row);
   if (row.simulated === null) return "(not simulated)";
-  return Number.isFinite(error) ? `${(100 * error).toFixed(1)} %` : "(without bound)";
+  return Number.isFinite(error) ? percent(error, 1) : "(without bound)";
 }

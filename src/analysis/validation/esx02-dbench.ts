@@ -118,7 +118,7 @@ export function dbench({
     residentAnonymousPages: 4 * MIB,
     filePages: places.end,
     threads: clients,
-    ...(memory === undefined ? {} : { memory }),
+    ...(memory !== undefined && { memory }),
   };
   const random = new RandomStream(seed, "dbench");
   const order = Uint32Array.from({ length: clients }, (_, client) => client);

@@ -80,6 +80,22 @@ export function toucher(name: string, minutes: number, touched: TouchedMib, run:
   });
 }
 
+/** Sizes in MB. */
+interface Server {
+  readonly name: string;
+  readonly mib: number;
+  readonly system: number;
+  readonly active: number;
+}
+
+const SERVERS: readonly Server[] = [
+  { name: "exchange", mib: 256, system: 150, active: 60 },
+  { name: "exchange-clients", mib: 256, system: 130, active: 40 },
+  { name: "citrix", mib: 320, system: 170, active: 90 },
+  { name: "citrix-clients", mib: 320, system: 120, active: 40 },
+  { name: "sql-server", mib: 320, system: 150, active: 20 },
+];
+
 const ZEROING_SECONDS = 30;
 const LOADING_SECONDS = 180;
 
@@ -88,15 +104,8 @@ const LOADING_SECONDS = 180;
  * it within three minutes, of which the first 40 MB are the same in all of them, and it works on `active` MB, 2000 pages a
  * second, while its file cache grows by `cached` pages a second until memory is full. The paper gives no times and no sizes but those of the VMs: assumed.
  */
-export function bootingWindows(
-  name: string,
-  mib: number,
-  system: number,
-  active: number,
-  seconds: number,
-  cached: number,
-  seed: number,
-): CompiledWorkload {
+function bootingWindows(server: Server, seconds: number, cached: number, seed: number): CompiledWorkload {
+  const { name, mib, system, active } = server;
   const pages = (mib - 4) * MIB;
   const random = new RandomStream(seed, name);
   const perSecond = 2000;
@@ -128,20 +137,12 @@ export function bootingWindows(
   });
 }
 
-const SERVERS: readonly (readonly [name: string, mib: number, system: number, active: number])[] = [
-  ["exchange", 256, 150, 60],
-  ["exchange-clients", 256, 130, 40],
-  ["citrix", 320, 170, 90],
-  ["citrix-clients", 320, 120, 40],
-  ["sql-server", 320, 150, 20],
-];
-
 /** Figure 8: five servers boot, without balloon drivers at first; each is guaranteed half of its memory. */
 export function bootingServers(seconds: number, cached = 0, seed = 1): readonly CompiledWorkload[] {
   const driver = { fromUs: 45e6 };
-  return SERVERS.map(([name, mib, system, active]) => {
-    const workload = bootingWindows(name, mib, system, active, seconds, cached, seed);
-    const memory: MemorySettings = { reservationPages: (mib / 2) * MIB };
+  return SERVERS.map((server) => {
+    const workload = bootingWindows(server, seconds, cached, seed);
+    const memory: MemorySettings = { reservationPages: (server.mib / 2) * MIB };
     return { ...workload, guest: { ...workload.guest, memory, driver } };
   });
 }

@@ -1,4 +1,5 @@
 /** What is wanted of the models as a whole. A goal that is not reached is shown, and fails nothing. */
+import { percent } from "../../core/percent.ts";
 import { MOST_PER_PREDICTION } from "./free-parameters.ts";
 import { CLOSE, MISS } from "./validated-row.ts";
 import type { ValidationSummary } from "./validation.ts";
@@ -29,8 +30,4 @@ export function goals({ roles, orderings, freeParameters }: ValidationSummary): 
       reached: (freeParameters.perPrediction ?? 0) < MOST_PER_PREDICTION,
     },
   ];
-}
-
-function percent(share: number): string {
-  return `${Math.round(100 * share)} %`;
 }

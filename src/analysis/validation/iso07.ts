@@ -167,7 +167,7 @@ function rowsOf(stress: Stress): ValidationRow[] {
         role: "prediction",
         simulate: (bench) => loss(bench, SYSTEMS[system], stress, whose),
         ...(ordered && { group: `iso07 ${name} ${whose}` }),
-        ...(reason === undefined ? {} : { reason }),
+        ...(reason !== undefined && { reason }),
       };
     }),
   );

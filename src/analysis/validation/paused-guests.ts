@@ -25,7 +25,7 @@ export function pausedGuest(
     swapPages: 0,
     threads: 1,
     contents,
-    ...(compressedSizes === undefined ? {} : { compressedSizes }),
+    ...(compressedSizes !== undefined && { compressedSizes }),
   };
   return { name, guest, stream: new OperationStreamBuilder().finish(), durationUs: 1e6 * seconds, warmupUs: 0 };
 }

@@ -125,11 +125,11 @@ function compileGroup(
   const loaded = withRequests(loadWorkload(locate("workloads", workload, ".")), requests);
   return compileGuests(loaded, seed, count).map((compiled, i) => ({
     ...compiled,
-    ...(seconds === undefined ? {} : { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),
+    ...(seconds !== undefined && { durationUs: 1e6 * seconds, warmupUs: 1e6 * (warmupSeconds ?? 0) }),
     guest: {
       ...compiled.guest,
-      ...(vcpus === undefined ? {} : { vcpus }),
-      ...(shares === undefined ? {} : { cpu: { ...USUAL_ENTITLEMENT, shares: shares[i] } }),
+      ...(vcpus !== undefined && { vcpus }),
+      ...(shares !== undefined && { cpu: { ...USUAL_ENTITLEMENT, shares: shares[i] } }),
     },
   }));
 }

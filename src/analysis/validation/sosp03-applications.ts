@@ -113,7 +113,7 @@ function applicationRows({ name, workload, figure, overlaps, reasons = {} }: App
       role: system === "native" ? "calibration" : "prediction",
       group: `f3.${name}`,
       simulate: (bench) => figure(run(bench).metrics),
-      ...(reason === undefined ? {} : { reason }),
+      ...(reason !== undefined && { reason }),
     };
   });
 }

@@ -64,7 +64,7 @@ function combined(
 ): ValidationRow {
   const { role, reason = REASONS[id] } = vmm;
   const simulate = (bench: Bench): number => of(vmm.simulate(bench), native.simulate(bench));
-  return { id, role, group, simulate, ...(reason === undefined ? {} : { reason }) };
+  return { id, role, group, simulate, ...(reason !== undefined && { reason }) };
 }
 
 function differences(): ValidationRow[] {

@@ -18,7 +18,7 @@ function row(system: System, direction: Direction, mtu: 1500 | 500, role: Role, 
       const { cost } = bench.operation(MACHINE, SYSTEMS[system], `ttcp-${DIRECTIONS[direction]}-${mtu}`);
       return megabitsPerSecond(cost, mtu, bench.profile(MACHINE));
     },
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 

@@ -135,7 +135,7 @@ function databaseRows(database: string): ValidationRow[] {
       id: `${id}.8-diff`,
       role: "prediction",
       simulate: (bench) => tuplesPerSecond(weighted(bench, database), database),
-      ...(reason === undefined ? {} : { reason }),
+      ...(reason !== undefined && { reason }),
     },
     ...WEIGHTS.map(
       (weight): ValidationRow => ({

@@ -70,7 +70,7 @@ export function tableRows(table: string, rows: readonly TableRow[]): ValidationR
         group: `${table}.${name}`,
         simulate: (bench) =>
           terms.reduce((sum, [of, sign]) => sum + sign * cost(bench, of), 0) / bench.profile(machine).megahertz,
-        ...(reason === undefined ? {} : { reason }),
+        ...(reason !== undefined && { reason }),
       };
     }),
   );

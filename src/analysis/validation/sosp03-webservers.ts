@@ -57,7 +57,7 @@ export const sosp03WebServers: ValidationSet = {
         role: "prediction",
         group: `f4.${count}`,
         simulate: (bench) => connections(bench, system, count),
-        ...(reason === undefined ? {} : { reason }),
+        ...(reason !== undefined && { reason }),
       };
     }),
   ),

@@ -50,7 +50,7 @@ function percent(category: string, role: Role, causes: readonly string[], reason
     id: `sugerman01.pct.${category}`,
     role,
     simulate: (bench) => (100 * cyclesOf(run(bench), causes)) / run(bench).cost,
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 
@@ -60,7 +60,7 @@ function percentOfVmm(category: string, role: Role, causes: readonly string[], r
     id: `sugerman01.pct.vmm-${category}`,
     role,
     simulate: (bench) => (100 * cyclesOf(run(bench), causes)) / vmmCycles(run(bench)),
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 
@@ -82,7 +82,7 @@ function idle(configuration: string, vmm: VmmReference, reason?: string): Valida
     id: `sugerman01.idle.${configuration}`,
     role: "prediction",
     simulate: (bench) => (100 * cyclesOf(run(bench, vmm), IDLE)) / run(bench, vmm).cost,
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 

@@ -74,16 +74,16 @@ function validateRow(set: ValidationSet, row: ValidationRow, figure: PublishedFi
     system: figure.system,
     unit: figure.unit,
     published: figure.value,
-    ...(figure.bound === undefined ? {} : { bound: figure.bound }),
+    ...(figure.bound !== undefined && { bound: figure.bound }),
     simulated: outcome.value,
-    ...(outcome.runs === undefined ? {} : { runs: outcome.runs }),
+    ...(outcome.runs !== undefined && { runs: outcome.runs }),
     relativeError:
       outcome.value === null || figure.bound !== undefined ? null : relativeError(outcome.value, figure.value),
     role: row.role,
     fromMemory: figure.provenance.startsWith("from-memory"),
     ...(/^verified:(own-measurement|theory):/.test(figure.provenance) ? { measured: true } : {}),
-    ...(row.group === undefined ? {} : { group: row.group }),
-    ...(reason === undefined ? {} : { reason }),
+    ...(row.group !== undefined && { group: row.group }),
+    ...(reason !== undefined && { reason }),
   };
 }
 
@@ -97,7 +97,7 @@ function simulateRow({ id, simulate, runs }: ValidationRow, bench: Bench): Outco
   try {
     const value = simulate(bench);
     if (!Number.isFinite(value)) throw new Error(`the simulation of ${id} gave ${value}`);
-    return { value, ...(runs === undefined ? {} : { runs: runs(bench) }) };
+    return { value, ...(runs !== undefined && { runs: runs(bench) }) };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { value: null, problem: `not simulated: ${error.problems.join("; ")}` };

@@ -46,7 +46,7 @@ function bandwidth(system: string, vmm: VmmReference, reason?: string): Validati
     role: "prediction",
     group: "walters08 netperf throughput",
     simulate: (bench) => (100 * slowerEnd(bench, "native")) / slowerEnd(bench, vmm),
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 
@@ -59,7 +59,7 @@ function latency(system: string, vmm: VmmReference, reason?: string): Validation
       const profile = bench.profile(MACHINE);
       return exchangeCycles(cost(bench, vmm, "netperf-latency"), 1, profile) / profile.megahertz;
     },
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason !== undefined && { reason }),
   };
 }
 

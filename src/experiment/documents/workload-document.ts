@@ -49,7 +49,7 @@ function toGuestPlan(guest: GuestDocument): GuestPlan {
     threads: guest.threads,
     ...(guest.vcpus > 1 && { vcpus: guest.vcpus, kernelLock: guest["kernel-lock"] ?? 0 }),
     contents: guest.contents ?? [],
-    ...(guest.cpu === undefined ? {} : { cpu: toEntitlements(guest.cpu) }),
+    ...(guest.cpu !== undefined && { cpu: toEntitlements(guest.cpu) }),
     compressedSizes: guest["compressed-sizes"] ?? [],
   };
 }

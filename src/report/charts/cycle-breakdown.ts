@@ -1,3 +1,4 @@
+import { percent } from "../../core/percent.ts";
 import { cycleBreakdown, type CycleShare, NOT_BUSY } from "../../analysis/cycle-breakdown.ts";
 import { groupBy, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, machineNote, seedNote } from "./chart.ts";
@@ -50,8 +51,4 @@ function titleOf(rows: readonly Share[]): string {
 function totals(rows: readonly Share[]): string {
   const groups = [...groupBy(rows, (row) => `${row.workload} on ${row.vmm}`)];
   return groups.map(([name, own]) => `${name}: ${percent(own.reduce((sum, row) => sum + row.ofNative, 0))}`).join("; ");
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
 }

@@ -1,5 +1,6 @@
 /** One panel of the overcommit chart: a figure over the overcommit ratio, a line with a band for each strategy. */
-import type { OvercommitCurve, OvercommitPoint } from "../../analysis/overcommit.ts";
+import type { OvercommitCurve } from "../../analysis/overcommit.ts";
+import type { OvercommitPoint } from "../../analysis/overcommit-point.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import type { VmmStyle } from "../colours.ts";
 import { logarithmicTicks, type View } from "./chart.ts";

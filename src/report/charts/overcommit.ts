@@ -1,4 +1,5 @@
-import { type OvercommitCurve, overcommitCurves, type OvercommitPoint } from "../../analysis/overcommit.ts";
+import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
+import type { OvercommitPoint } from "../../analysis/overcommit-point.ts";
 import { groupBy, hostCells, type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { levelText, lossText } from "../../analysis/service-level.ts";
 import type { ServiceLevel } from "../../experiment/matrix.ts";

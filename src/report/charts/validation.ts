@@ -1,3 +1,4 @@
+import { percent } from "../../core/percent.ts";
 import { counted } from "../../core/counted.ts";
 import { groupBy } from "../../analysis/results.ts";
 import { absoluteError, CLOSE, MISS, type ValidatedRow } from "../../analysis/validation/validated-row.ts";
@@ -220,10 +221,6 @@ function sourcesOf(rows: readonly ValidatedRow[]): string {
 
 function off({ ratio }: Dot): number {
   return Math.abs(Math.log(ratio));
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
 }
 
 function times(value: number): string {

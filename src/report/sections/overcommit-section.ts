@@ -1,6 +1,7 @@
 import { CONTROL_FIGURES, type ControlFigure } from "../../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
-import { type OvercommitCurve, overcommitCurves, type OvercommitPoint } from "../../analysis/overcommit.ts";
+import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
+import type { OvercommitPoint } from "../../analysis/overcommit-point.ts";
 import { type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { sensitivities } from "../../analysis/sensitivity.ts";
 import { eachKindNote, levelText } from "../../analysis/service-level.ts";

@@ -1,4 +1,5 @@
 /** What the figures of an explanation say, in sentences. */
+import { percent } from "../../core/percent.ts";
 import { workOf } from "./actors.ts";
 import type { ExplainedVmm, Explanation, Step } from "./explanation.ts";
 import type { CallKind } from "./recorder.ts";
@@ -239,10 +240,6 @@ function mean(calls: readonly (readonly Step[])[]): number {
 
 function costOf(steps: readonly Step[]): number {
   return steps.reduce((sum, { cost }) => sum + cost, 0);
-}
-
-function percent(share: number): string {
-  return `${Math.round(100 * share)} %`;
 }
 
 /** Whole numbers as they are, others rounded; two digits at least. */

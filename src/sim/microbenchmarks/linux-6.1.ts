@@ -6,7 +6,7 @@
  */
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder, SYSTEM_CALLS } from "../../workload/operation-stream.ts";
-import { type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
+import { CONTEXT_SWITCHES, type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
 
 const PAGES_PER_MB = 256;
 const MPROTECT_TURNS = 100;
@@ -172,11 +172,5 @@ export const LINUX_6_1: readonly Microbenchmark[] = [
     { warmUpRounds: 0, rounds: MPROTECT_TURNS },
   ),
   ...[1, 4, 16, 64].map(forkWithMemory),
-  contextSwitch(2, 0),
-  contextSwitch(2, 16),
-  contextSwitch(2, 64),
-  contextSwitch(8, 16),
-  contextSwitch(8, 64),
-  contextSwitch(16, 16),
-  contextSwitch(16, 64),
+  ...CONTEXT_SWITCHES.map(([processes, kilobytes]) => contextSwitch(processes, kilobytes)),
 ];

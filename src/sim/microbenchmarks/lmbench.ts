@@ -9,7 +9,7 @@
  */
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op, type OperationStreamBuilder, SYSTEM_CALLS } from "../../workload/operation-stream.ts";
-import { type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
+import { CONTEXT_SWITCHES, type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
 
 /** Pages that a program visits from exec to its end, and those of them that it writes: 83 and 71, 17 and 10 of them. */
 const HELLO = { pages: 77, written: 14 };
@@ -203,13 +203,7 @@ export const LMBENCH: readonly Microbenchmark[] = [
     },
     { prepare: mapLibraries },
   ),
-  contextSwitch(2, 0),
-  contextSwitch(2, 16),
-  contextSwitch(2, 64),
-  contextSwitch(8, 16),
-  contextSwitch(8, 64),
-  contextSwitch(16, 16),
-  contextSwitch(16, 64),
+  ...CONTEXT_SWITCHES.map(([processes, kilobytes]) => contextSwitch(processes, kilobytes)),
   ...FILES,
   benchmark("mmap-lat", "map an 8 MB file, touch 45 pages, unmap", (builder) => {
     builder.add(Op.Mmap, 1024, 2048, 1);

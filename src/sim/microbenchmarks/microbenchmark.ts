@@ -25,6 +25,17 @@ export interface Microbenchmark {
   round(builder: OperationStreamBuilder, turn: number): void;
 }
 
+/** Processes that switch, and the KB that each of them uses meanwhile: the columns of lmbench's summary. */
+export const CONTEXT_SWITCHES: readonly (readonly [processes: number, kilobytes: number])[] = [
+  [2, 0],
+  [2, 16],
+  [2, 64],
+  [8, 16],
+  [8, 64],
+  [16, 16],
+  [16, 64],
+];
+
 type Round = Microbenchmark["round"];
 
 /** Makes microbenchmarks that have a guest and a number of rounds in common; a round is one operation if nothing else is said. */

@@ -240,7 +240,7 @@ export const clairvoyant = definePart<"allocation", ClairvoyantParameters>({
   slot: "allocation",
   name: "clairvoyant",
   summary: "The unreachable optimum: one pool for all VMs, equal pages shared, and out goes what is needed last.",
-  alone: true,
+  replacesMemoryParts: true,
   parameters: {
     sharing: { summary: "Back all equal pages with one frame, of whichever VMs they are", default: true },
   },

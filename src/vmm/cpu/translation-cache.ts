@@ -45,12 +45,6 @@ export class TranslationCache {
     return this.#used;
   }
 
-  /** Whether control stays in the cache from the unit at one address to that at another. */
-  isChained(from: number, to: number): boolean {
-    const unit = this.#unitAt.get(from);
-    return unit !== undefined && this.#chainedTo[unit] !== NONE && this.#chainedTo[unit] === this.#unitAt.get(to);
-  }
-
   /** Run through blocks of code, one after the other. */
   run(blocks: readonly BasicBlock[]): TranslationWork {
     const work: TranslationWork = { exits: 0, units: 0, instructions: 0, chained: 0, flushes: 0 };

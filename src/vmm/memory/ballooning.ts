@@ -51,6 +51,7 @@ class Ballooning implements MemoryMechanism {
 
 export const ballooning = definePart<"memory", BallooningParameters>({
   slot: "memory",
+  stage: "ballooning",
   name: "ballooning",
   role: "balloon driver",
   summary:

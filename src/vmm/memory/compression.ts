@@ -97,6 +97,7 @@ class Compression implements MemoryMechanism, PageCompressor {
 
 export const compression = definePart<"memory", CompressionParameters>({
   slot: "memory",
+  stage: "compression",
   name: "compression",
   summary: "Keeps pages that are about to be swapped out in memory, if they shrink to a half or less.",
   parameters: {
@@ -109,7 +110,7 @@ export const compression = definePart<"memory", CompressionParameters>({
       source: "ESX, Mem.MemZipMaxPct",
     },
   },
-  onlyWith: "host-swap",
+  requiresPart: "host-swap",
   needs: ["page.compress", "page.decompress", "page.map"],
   create: (parameters, context) => new Compression(parameters, context),
 });

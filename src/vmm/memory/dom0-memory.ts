@@ -88,10 +88,11 @@ const IDLE_GUEST = "/proc/meminfo of an idle Debian 12 guest, see the workload i
 
 export const dom0Memory = definePart<"memory", Dom0MemoryParameters>({
   slot: "memory",
+  stage: "backing",
   name: "dom0-memory",
   summary:
     "Holds dom0's memory against the host's: a fixed size, or all that no VM has, which dom0's balloon gives up.",
-  onlyWith: "xen-balloon",
+  requiresPart: "xen-balloon",
   parameters: {
     memMib: {
       summary: "What dom0 boots with (dom0_mem); 0: all of the machine's memory",

@@ -85,6 +85,7 @@ class FreePageReporting implements MemoryMechanism {
 
 export const freePageReporting = definePart<"memory", FreePageReportingParameters>({
   slot: "memory",
+  stage: "free pages",
   name: "free-page-reporting",
   summary: "Guests report large free blocks, and the host drops what backs them.",
   needs: ["page.map"],

@@ -70,6 +70,7 @@ class HostSwap implements MemoryMechanism {
 
 export const hostSwap = definePart<"memory", HostSwapParameters>({
   slot: "memory",
+  stage: "swapping",
   name: "host-swap",
   role: "host-swap",
   summary: "Takes random pages of a VM and writes them to the host's disk; the VM waits when it needs one back.",

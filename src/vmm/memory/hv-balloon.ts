@@ -66,6 +66,7 @@ class HvBalloon implements MemoryMechanism, HotAdding {
 
 export const hvBalloon = definePart<"memory", HvBalloonParameters>({
   slot: "memory",
+  stage: "ballooning",
   name: "hv-balloon",
   role: "balloon driver",
   summary: "Linux's driver for Hyper-V: a VM boots with its startup memory, and more is added to it while it runs.",

@@ -55,10 +55,11 @@ class Hypercallbacks implements MemoryMechanism, PageDiscarder {
 
 export const hypercallbacks = definePart<"memory", HypercallbackParameters>({
   slot: "memory",
+  stage: "free pages",
   name: "hypercallbacks",
   summary:
     "Code of the guest's says whether it needs a page that is to be swapped out; free and cached pages are dropped.",
-  onlyWith: "host-swap",
+  requiresPart: "host-swap",
   parameters: {
     neededCycles: cycles("a page that the guest needs", 58),
     cachedCycles: cycles("a page of its page cache that no process maps", 81),

@@ -70,10 +70,11 @@ class KsmTuning implements MemoryMechanism {
 function tunerPart(tuner: KsmTuner, summary: string): PartFactory<"memory", Record<string, never>> {
   return definePart<"memory", Record<string, never>>({
     slot: "memory",
+    stage: "scan rate",
     name: tuner.name,
     summary,
     role: ROLE,
-    onlyWith: "ksm",
+    requiresPart: "ksm",
     parameters: {},
     create: (_, context) => new KsmTuning(tuner, context),
   });

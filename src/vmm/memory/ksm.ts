@@ -171,6 +171,7 @@ class Ksm implements MemoryMechanism, PageSharer {
 
 export const ksm = definePart<"memory", KsmParameters>({
   slot: "memory",
+  stage: "sharing",
   name: "ksm",
   summary: "Linux's KSM: merges pages of equal content that do not change between two passes over all VMs.",
   role: "page sharing",

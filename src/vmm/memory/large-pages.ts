@@ -75,6 +75,7 @@ function isUnused(vm: VmMemory, first: number): boolean {
 
 export const largePages = definePart({
   slot: "memory",
+  stage: "backing",
   name: "large-pages",
   summary: "Backs guest memory with pages of 2 MiB, which are not shared until they are broken up under pressure.",
   parameters: {},

@@ -258,6 +258,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
 
 export const linuxSwap = definePart<"memory", LinuxSwapParameters>({
   slot: "memory",
+  stage: "swapping",
   name: "linux-swap",
   role: "host-swap",
   summary:

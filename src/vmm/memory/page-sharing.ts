@@ -172,6 +172,7 @@ class PageSharing implements MemoryMechanism, PageSharer {
 
 export const pageSharing = definePart<"memory", PageSharingParameters>({
   slot: "memory",
+  stage: "sharing",
   name: "page-sharing",
   summary: "Finds pages of equal content in the background and backs them with one copy-on-write frame.",
   role: "page sharing",

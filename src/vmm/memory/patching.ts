@@ -156,6 +156,7 @@ class Patching implements MemoryMechanism, PagePatcher {
 
 export const patching = definePart<"memory", PatchingParameters>({
   slot: "memory",
+  stage: "patching",
   name: "patching",
   summary: "Keeps pages that nobody touches as patches to similar ones; those without a similar one are compressed.",
   parameters: {

@@ -66,6 +66,7 @@ class Satori implements MemoryMechanism, PageSharer, DiskWatcher {
 
 export const satori = definePart<"memory", Record<string, never>>({
   slot: "memory",
+  stage: "sharing",
   name: "satori",
   summary: "Satori: a block that two guests read from their disks is one frame from the moment it is read.",
   role: "page sharing",

@@ -143,6 +143,7 @@ class Uksm implements MemoryMechanism, PageSharer {
 
 export const uksm = definePart<"memory", UksmParameters>({
   slot: "memory",
+  stage: "sharing",
   name: "uksm",
   summary: "UKSM: page sharing that spends its CPU time on those VMs in which it finds most to merge.",
   role: "page sharing",

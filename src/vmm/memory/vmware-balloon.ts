@@ -112,6 +112,7 @@ const source = "Linux, drivers/misc/vmw_balloon.c, version 1.2";
 
 export const vmwareBalloon = definePart<"memory", VmwareBalloonParameters>({
   slot: "memory",
+  stage: "ballooning",
   name: "vmware-balloon",
   role: "balloon driver",
   summary:

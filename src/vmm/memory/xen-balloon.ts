@@ -136,6 +136,7 @@ const source = "Linux, drivers/xen/balloon.c";
 
 export const xenBalloon = definePart<"memory", XenBalloonParameters>({
   slot: "memory",
+  stage: "ballooning",
   name: "xen-balloon",
   summary: "Linux's balloon driver for Xen: batches of pages by hypercall, as fast as the guest's vCPU allows.",
   role: "balloon driver",

@@ -93,9 +93,10 @@ class Xlh implements HintingMechanism, DiskWatcher {
 
 export const xlh = definePart<"memory", XlhParameters>({
   slot: "memory",
+  stage: "scan order",
   name: "xlh",
   summary: "Hints for KSM: pages that guests have just read from their disks or written to them are scanned first.",
-  onlyWith: "ksm",
+  requiresPart: "ksm",
   parameters: {
     hints: {
       summary: "Hints kept; the oldest is lost when another comes",

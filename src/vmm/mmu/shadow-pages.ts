@@ -3,19 +3,20 @@
  * shadow it at. They outlive the process whose tables they shadow, until the page is put to another use or they are too
  * many: then the oldest goes.
  */
-import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { PageTableFormat } from "../../machine/page-tables.ts";
 import type { RecentRoots } from "./recent-roots.ts";
+import { ShadowLinks } from "./shadow-links.ts";
 
 const NONE = -1;
 /** kvm_mmu_calculate_default_mmu_pages: 20 per mille of the guest's pages, at least 64. */
 const SHADOWS_PER_PAGE = 0.02;
 const LEAST_SHADOWS = 64;
-const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
 export class ShadowPages {
   /** The shadow tables; their frames are numbers within the pool. */
   readonly memory: PageTableMemory;
+  readonly links: ShadowLinks;
   /** Out of sync: the guest may write the table without being noticed. Lowest level only. */
   readonly isUnsync: Uint8Array;
   /** Emulated writes since a fault last walked the table. */
@@ -25,8 +26,6 @@ export class ShadowPages {
   readonly #shadowOf: Int32Array;
   readonly #guestOf: Int32Array;
   readonly #level: Uint8Array;
-  readonly #parent: Int32Array;
-  readonly #parentIndex: Int32Array;
   readonly #created: Float64Array;
   readonly #free: number[];
   #clock = 0;
@@ -34,6 +33,7 @@ export class ShadowPages {
   constructor(format: PageTableFormat, guestPages: number) {
     const capacity = Math.max(LEAST_SHADOWS, Math.floor(guestPages * SHADOWS_PER_PAGE));
     this.memory = new PageTableMemory(format, capacity);
+    this.links = new ShadowLinks(this.memory, capacity);
     this.isUnsync = new Uint8Array(capacity);
     this.writes = new Uint8Array(capacity);
     this.#levels = format.levels;
@@ -41,8 +41,6 @@ export class ShadowPages {
     this.#shadowOf = new Int32Array(format.levels * guestPages).fill(NONE);
     this.#guestOf = new Int32Array(capacity).fill(NONE);
     this.#level = new Uint8Array(capacity);
-    this.#parent = new Int32Array(capacity).fill(NONE);
-    this.#parentIndex = new Int32Array(capacity);
     this.#created = new Float64Array(capacity);
     this.#free = Array.from({ length: capacity }, (_, position) => capacity - 1 - position);
   }
@@ -100,35 +98,17 @@ export class ShadowPages {
     return this.#level[shadow];
   }
 
-  isLinked(upper: number, index: number, lower: number): boolean {
-    return this.#parent[lower] === upper && this.#parentIndex[lower] === index;
-  }
-
-  link(upper: number, index: number, lower: number): void {
-    this.unlink(lower);
-    this.memory.write(upper, index, entryOf(lower, UPPER_FLAGS));
-    this.#parent[lower] = upper;
-    this.#parentIndex[lower] = index;
-  }
-
   /** Empty an entry of an upper shadow; what it referred to stays. False: it was empty. */
   clearLink(upper: number, index: number): boolean {
-    const entry = this.memory.read(upper, index);
-    if ((entry & Pte.Present) === 0) return false;
-    this.unlink(frameOf(entry));
+    const lower = this.links.below(upper, index);
+    if (lower === NONE) return false;
+    this.links.unlink(lower);
     return true;
-  }
-
-  unlink(lower: number): void {
-    const upper = this.#parent[lower];
-    if (upper === NONE) return;
-    this.memory.write(upper, this.#parentIndex[lower], 0);
-    this.#parent[lower] = NONE;
   }
 
   /** Remove a shadow. Returns how many entries it had. */
   zap(shadow: number): number {
-    this.unlink(shadow);
+    this.links.unlink(shadow);
     const level = this.#level[shadow];
     let present = 0;
     for (let index = 0; index < this.memory.entriesPerTable; index++) {
@@ -142,12 +122,5 @@ export class ShadowPages {
     this.isUnsync[shadow] = 0;
     this.#free.push(shadow);
     return present;
-  }
-
-  /** Whether a walk from a root reaches a shadow. */
-  isBelow(shadow: number, root: number): boolean {
-    let at = shadow;
-    while (at !== NONE && at !== root) at = this.#parent[at];
-    return at === root && root !== NONE;
   }
 }

@@ -180,7 +180,7 @@ export class ShadowPaging implements Mmu {
       const index = this.guest.indexAt(page, level);
       const entry = this.guest.read(guestTable, index);
       const lower = isLarge(entry, level) ? this.#shadowOfLarge(entry, shadow, index) : this.#shadowOf(frameOf(entry));
-      this.shadows.link(shadow, index, lower);
+      this.shadows.links.link(shadow, index, lower);
       guestTable = frameOf(entry);
       shadow = lower;
     }
@@ -202,7 +202,7 @@ export class ShadowPaging implements Mmu {
   #shadowOfLarge(entry: number, upper: number, index: number): number {
     const key = this.#largeKey(entry);
     const known = this.shadows.find(key);
-    if (known !== -1 && !this.shadows.isLinked(upper, index, known)) this.shadows.drop(key);
+    if (known !== -1 && !this.shadows.links.isLinked(upper, index, known)) this.shadows.drop(key);
     if (this.shadows.find(key) === -1) this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);
     return this.shadows.obtain(key, 0);
   }

@@ -9,9 +9,9 @@
  */
 import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { PageTableFormat } from "../../machine/page-tables.ts";
+import { ShadowLinks } from "./shadow-links.ts";
 
 const NONE = -1;
-const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
 interface Settings {
   /** How many there may be. */
@@ -22,11 +22,9 @@ interface Settings {
 export class ShadowTables {
   /** Shadow tables; their frames are numbers within the pool. */
   readonly memory: PageTableMemory;
+  readonly links: ShadowLinks;
   readonly #shadowOf: Int32Array;
   readonly #guestOf: Int32Array;
-  /** The upper-level entry that refers to a shadow: its table, and its index there. */
-  readonly #parent: Int32Array;
-  readonly #parentIndex: Int32Array;
   readonly #level: Uint8Array;
   readonly #lastUse: Float64Array;
   readonly #free: number[];
@@ -40,10 +38,9 @@ export class ShadowTables {
     this.#machineFrames = machineFrames;
     this.#keepsUnlinked = keepsUnlinked;
     this.memory = new PageTableMemory(format, capacity);
+    this.links = new ShadowLinks(this.memory, capacity);
     this.#shadowOf = new Int32Array(2 * machineFrames.length).fill(NONE);
     this.#guestOf = new Int32Array(capacity).fill(NONE);
-    this.#parent = new Int32Array(capacity).fill(NONE);
-    this.#parentIndex = new Int32Array(capacity);
     this.#level = new Uint8Array(capacity);
     this.#lastUse = new Float64Array(capacity);
     this.#free = Array.from({ length: capacity }, (_, position) => capacity - 1 - position);
@@ -74,26 +71,11 @@ export class ShadowTables {
     return shadow;
   }
 
-  /** Whether an entry of an upper shadow refers to a lower one. */
-  isLinked(upper: number, index: number, lower: number): boolean {
-    return this.#parent[lower] === upper && this.#parentIndex[lower] === index;
-  }
-
-  /** Let an entry of an upper shadow refer to a lower one. */
-  link(upper: number, index: number, lower: number): void {
-    if (this.isLinked(upper, index, lower)) return;
-    this.#unlink(lower);
-    this.memory.write(upper, index, entryOf(lower, UPPER_FLAGS));
-    this.#parent[lower] = upper;
-    this.#parentIndex[lower] = index;
-  }
-
   /** Empty an entry of an upper shadow. Returns whether shadows went with it. */
   clearLink(upper: number, index: number): boolean {
-    const entry = this.memory.read(upper, index);
-    if ((entry & Pte.Present) === 0) return false;
-    const lower = frameOf(entry);
-    if (this.#keepsUnlinked) this.#unlink(lower);
+    const lower = this.links.below(upper, index);
+    if (lower === NONE) return false;
+    if (this.#keepsUnlinked) this.links.unlink(lower);
     else this.drop(this.#guestOf[lower]);
     return !this.#keepsUnlinked;
   }
@@ -102,7 +84,7 @@ export class ShadowTables {
   drop(guestTable: number): void {
     const shadow = this.#shadowOf[guestTable];
     if (shadow === NONE) return;
-    this.#unlink(shadow);
+    this.links.unlink(shadow);
     if (this.#level[shadow] > 0) {
       for (let index = 0; index < this.memory.entriesPerTable; index++) this.clearLink(shadow, index);
     }
@@ -122,13 +104,6 @@ export class ShadowTables {
     const writable = (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0 && this.find(frame) === NONE;
     const kept = entry & (Pte.Present | Pte.User | Pte.Accessed | Pte.Dirty | Pte.Global);
     return entryOf(this.#machineFrames[frame], writable ? kept | Pte.Writable : kept);
-  }
-
-  #unlink(lower: number): void {
-    const upper = this.#parent[lower];
-    if (upper === NONE) return;
-    this.memory.write(upper, this.#parentIndex[lower], 0);
-    this.#parent[lower] = NONE;
   }
 
   #leastRecentlyUsed(): number {

@@ -203,9 +203,9 @@ export class UnsyncShadowPaging implements Mmu {
       const index = this.guest.indexAt(page, level);
       guestTable = frameOf(this.guest.read(guestTable, index));
       const lower = this.#shadowOf(guestTable, level - 1);
-      if (!this.shadows.isLinked(shadow, index, lower)) {
+      if (!this.shadows.links.isLinked(shadow, index, lower)) {
         this.#unsyncTables.bringIntoStep(lower);
-        this.shadows.link(shadow, index, lower);
+        this.shadows.links.link(shadow, index, lower);
       }
       shadow = lower;
     }

@@ -48,7 +48,7 @@ export class UnsyncTables {
     for (let i = this.#unsync.length - 1; i >= 0; i--) {
       const shadow = this.#unsync[i];
       const isUnsync = this.#shadows.isUnsync[shadow] === 1;
-      if (isUnsync && !this.#shadows.isBelow(shadow, root)) continue;
+      if (isUnsync && !this.#shadows.links.isBelow(shadow, root)) continue;
       this.#unsync.splice(i, 1);
       if (!isUnsync) continue;
       this.forget(shadow);

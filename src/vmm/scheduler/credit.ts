@@ -165,7 +165,7 @@ export const credit = definePart<"scheduler", CreditParameters>({
   name: "credit",
   summary: "Credits by weight: who has credit left goes before who has not, and who wakes up before both.",
   needs: ["xen.domain-switch"],
-  keeps: ["limit"],
+  honoursCpuSettings: ["limit"],
   parameters: {
     weight: {
       summary: "Weight of a vCPU",

@@ -162,7 +162,7 @@ export const proportionalShareCpu = definePart<"scheduler", ProportionalShareCpu
   name: "proportional-share",
   summary: "CPU time by shares between reservation and limit: the vCPU with the least virtual time runs next.",
   needs: ["hardware.tlb-flush"],
-  keeps: ["reservation", "limit"],
+  honoursCpuSettings: ["reservation", "limit"],
   consoleOf: ({ serviceConsole, consoleLoadPercent: loadPercent }) =>
     serviceConsole
       ? { shares: CONSOLE_SHARES, reservationPercent: CONSOLE_RESERVATION_PERCENT, loadPercent }

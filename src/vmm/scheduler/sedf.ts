@@ -202,7 +202,7 @@ export const sedf = definePart<"scheduler", SedfParameters>({
   name: "sedf",
   summary: "Simple earliest deadline first: a slice in every period, and extra time by weight.",
   needs: ["xen.domain-switch"],
-  keeps: ["reservation"],
+  honoursCpuSettings: ["reservation"],
   parameters: {
     periodMs: { summary: "Period of a vCPU", default: 100, unit: "ms", min: 1, source: "Xen 3.0.0, sched_sedf.c" },
     sliceMs: {

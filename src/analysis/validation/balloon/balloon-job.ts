@@ -101,7 +101,7 @@ class BalloonJob {
     this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
     const guest = atStart(size);
     const shape = guestShape(size.bootedMib, guest, this.#files.end);
-    this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), 0, "linux-6.1");
+    this.#memory = new GuestMemory(shape, new PlainMemory(shape.memoryPages), new ContentIds(), "linux-6.1");
     this.#memory.boot(shape, new Uint32Array(shape.memoryPages));
     const reclaim = this.#memory.pages.replacement;
     if (!(reclaim instanceof BalancedReclaim)) throw new Error("the guest was booted with Linux 6.1");

@@ -128,15 +128,6 @@ export const FIRST_GUEST: MeasuredGuest = {
   startingEndsAt: 3.8e9,
 };
 
-/** The guest of balloon-repeated.json: medians of its runs. */
-export const SECOND_GUEST: MeasuredGuest = {
-  kernelPages: 8860,
-  cachedPages: 5375,
-  servicePages: 2087,
-  startingPages: 928,
-  startingEndsAt: 4.9e9,
-};
-
 /**
  * Free pages of the DMA zone before the job, and free runs of 1, 2, 4 ... pages in blocks of unmovable and of reclaimable pages, of either zone
  * (/proc/pagetypeinfo and /proc/zoneinfo, docs/balloon-job).

@@ -62,8 +62,8 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
       S
     >["definition"]["parameters"],
     // Only a host that can page by force looks at the age of pages.
-    ...(policy.signals.includes(COLD) && { seesWith: "host-swap" }),
-    ...(policy.countsOnSwap === true && { onlyWith: "host-swap" }),
+    ...(policy.signals.includes(COLD) && { signalsFrom: "host-swap" }),
+    ...(policy.countsOnSwap === true && { requiresPart: "host-swap" }),
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });

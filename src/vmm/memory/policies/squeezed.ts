@@ -2,6 +2,7 @@
  * XAPI squeezed: every domain gets the same fraction gamma of its range, memory is released before any is handed out, and
  * domains whose balloons are stuck are left out of the reckoning.
  */
+import { DOM0 } from "../../driver-domain.ts";
 import { definePolicy } from "./define-policy.ts";
 import {
   type Action,
@@ -123,8 +124,8 @@ function answer(amount: number, enough: boolean, inactive: readonly VmObservatio
 
 /** The domains that it decides about. */
 function managed({ manageDom0, dom0LeastMib }: SqueezedParameters, vms: readonly VmObservations[]): VmObservations[] {
-  if (!manageDom0) return vms.filter(({ name }) => name !== "dom0");
-  return vms.map((vm) => (vm.name === "dom0" ? { ...vm, minimum: Math.min(dom0LeastMib * MIB, vm.maximum) } : vm));
+  if (!manageDom0) return vms.filter(({ name }) => name !== DOM0);
+  return vms.map((vm) => (vm.name === DOM0 ? { ...vm, minimum: Math.min(dom0LeastMib * MIB, vm.maximum) } : vm));
 }
 
 function decide(
