@@ -43,15 +43,12 @@ export function withInterruptsElsewhere(vmm: Vmm, { cores }: MachineProfile): Vm
     : { ...vmm, disk: disk ?? vmm.disk, network: network ?? vmm.network };
 }
 
-function elsewhere<S extends "disk" | "network">(part: Part<S>): Part<S> | undefined {
-  const { definition, parameters } = part;
-  return definition.elsewhere && { definition, parameters: definition.elsewhere(parameters) };
+function elsewhere<S extends "disk" | "network">({ definition, parameters }: Part<S>): Part<S> | undefined {
+  const { elsewhere: key } = definition;
+  return key === undefined ? undefined : { definition, parameters: { ...parameters, [key]: true } };
 }
 
 /** The part has been told that another processor handles its interrupts. */
 export function isElsewhere<S extends "disk" | "network">({ definition, parameters }: Part<S>): boolean {
-  return (
-    definition.elsewhere !== undefined &&
-    JSON.stringify(definition.elsewhere(parameters)) === JSON.stringify(parameters)
-  );
+  return definition.elsewhere !== undefined && parameters[definition.elsewhere] === true;
 }
