@@ -38,7 +38,6 @@ import { WorkEnd } from "./work-end.ts";
 const SECOND_US = 1e6;
 /** The VMM's own work and the VM with the back ends: Xen gives dom0 the default weight like any other. */
 const VMM_VCPU: VcpuSettings = { ...USUAL_ENTITLEMENT, drivers: false };
-const DRIVER_VCPU: VcpuSettings = { ...VMM_VCPU, drivers: true };
 
 export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
@@ -114,7 +113,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
     // Domain 0 is there before any other, and is the first that is put on a processor.
     const needsBackend = workloads.some((workload) => prices.of(workload).needsBackend);
-    if (needsBackend) this.devices.backend = new BackendVm(this.devices, this.processors, DRIVER_VCPU, this);
+    if (needsBackend) this.devices.backend = new BackendVm(this.devices, this.processors, VMM_VCPU, this);
     this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
