@@ -21,7 +21,7 @@ const ANY_IS_CLOSE_MS = 20;
 
 interface Request {
   readonly taken: Taken;
-  readonly process: ReadHistory;
+  readonly submitter: ReadHistory;
   readonly sector: number;
   /** On which tick it has waited too long. */
   readonly expires: number;
@@ -93,7 +93,7 @@ export class AnticipatoryScheduler implements DiskScheduler {
   readonly #writes: Direction;
   readonly #first = new FirstReads();
   /** By guest, from the host's own requests (-1) on. */
-  readonly #processes: ReadHistory[] = [];
+  readonly #submitters: ReadHistory[] = [];
   #batch: Direction;
   #batchExpires: number;
   /** The batch is one of reads of which none is done yet. */
@@ -125,11 +125,11 @@ export class AnticipatoryScheduler implements DiskScheduler {
   put(taken: Taken, now: number): void {
     const tick = this.#tickAt(now);
     const direction = taken.job.write === true ? this.#writes : this.#reads;
-    const process = this.#processOf(taken.job.guest);
+    const submitter = this.#submitterOf(taken.job.guest);
     const sector = SECTORS_PER_PAGE * taken.page;
-    const request = { taken, process, sector, expires: tick + direction.expiry };
-    if (direction === this.#reads) process.reads(tick, sector, SECTORS_PER_PAGE * taken.pages);
-    process.waiting++;
+    const request = { taken, submitter, sector, expires: tick + direction.expiry };
+    if (direction === this.#reads) submitter.reads(tick, sector, SECTORS_PER_PAGE * taken.pages);
+    submitter.waiting++;
     direction.waiting.push(request);
     if (this.#isWaiting && this.#isWorthNoWait(this.#reader, request, tick)) this.#stopWaiting();
   }
@@ -153,7 +153,7 @@ export class AnticipatoryScheduler implements DiskScheduler {
     const tick = this.#tickAt(now);
     if (this.#isNewBatch && this.#batch === this.#reads) this.#beginReadBatch(tick);
     this.#readDoneAt = tick;
-    request.process.readDone(tick);
+    request.submitter.readDone(tick);
   }
 
   #tickAt(now: number): number {
@@ -212,8 +212,8 @@ export class AnticipatoryScheduler implements DiskScheduler {
     this.#hasWaited = false;
     direction.end = request.sector + SECTORS_PER_PAGE * request.taken.pages;
     if (!isRead && this.#writesLeft > 0) this.#writesLeft--;
-    this.#reader = isRead ? request.process : undefined;
-    request.process.waiting--;
+    this.#reader = isRead ? request.submitter : undefined;
+    request.submitter.waiting--;
     direction.remove(request);
     this.#atDisk = request;
   }
@@ -252,7 +252,7 @@ export class AnticipatoryScheduler implements DiskScheduler {
 
   /** The disk is not left idle for a read of `reader`: this one is as good, it has been waited for that long, or none is to be expected. */
   #isWorthNoWait(reader: ReadHistory | undefined, next: Request | undefined, tick: number): boolean {
-    if (reader === undefined || next?.process === reader || tick - this.#readDoneAt >= this.#patience) return true;
+    if (reader === undefined || next?.submitter === reader || tick - this.#readDoneAt >= this.#patience) return true;
     if (reader.waiting > 0) return true;
     if (next !== undefined && next.taken.job.write !== true && this.#isClose(reader, next.sector, tick)) {
       reader.reads(tick, next.sector, SECTORS_PER_PAGE * next.taken.pages);
@@ -272,10 +272,10 @@ export class AnticipatoryScheduler implements DiskScheduler {
     return reader.distance > Math.abs(sector - end);
   }
 
-  #processOf(guest: number): ReadHistory {
-    while (this.#processes.length <= guest + 1) {
-      this.#processes.push(new ReadHistory(this.#first, this.#longestThinkTime));
+  #submitterOf(guest: number): ReadHistory {
+    while (this.#submitters.length <= guest + 1) {
+      this.#submitters.push(new ReadHistory(this.#first, this.#longestThinkTime));
     }
-    return this.#processes[guest + 1];
+    return this.#submitters[guest + 1];
   }
 }
