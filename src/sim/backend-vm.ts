@@ -36,13 +36,13 @@ export class BackendVm implements VcpuWork {
   constructor(
     devices: DrivenDevices,
     processors: Processors,
-    settings: VcpuSettings,
+    settings: Omit<VcpuSettings, "drivers">,
     clock: { readonly megahertz: number; now(): number },
   ) {
     this.heldBack = new HeldBack(() => clock.now(), clock.megahertz);
     this.#devices = devices;
     this.#processors = processors;
-    this.vcpu = processors.addVcpu(this, settings);
+    this.vcpu = processors.addVcpu(this, { ...settings, drivers: true });
     const control = { entries: Infinity, pagesPerRequest: Infinity, inTurn: 1, underWay: Infinity };
     this.#rings = [...devices.rings, new RequestRings(control, () => {})];
   }

@@ -6,6 +6,7 @@
 import { BitSet } from "../core/bit-set.ts";
 import type { DiskSharing } from "../vmm/host-contract.ts";
 import { diskShares } from "../workload/vm-settings.ts";
+import type { DiskScheduler } from "./disk-scheduler.ts";
 import type { Taken } from "./request-rings.ts";
 
 /** Requests of one VM. */
@@ -18,7 +19,8 @@ interface Flow {
   finish: number;
 }
 
-export class DiskShares {
+export class DiskShares implements DiskScheduler {
+  readonly wakeAt = Infinity;
   readonly #sharing: DiskSharing;
   readonly #sharesOf: (guest: number) => number;
   /** By guest, from the VMM's own requests (-1) on. */

@@ -7,7 +7,9 @@ import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
 import type { BackendVm } from "./backend-vm.ts";
+import { AnticipatoryScheduler } from "./anticipatory-scheduler.ts";
 import { BusyDisk } from "./busy-disk.ts";
+import type { DiskScheduler } from "./disk-scheduler.ts";
 import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
@@ -66,7 +68,10 @@ export class HostDevices {
   readonly #disks: readonly BusyDisk[];
   /** Whose disk requests go through rings. */
   readonly #disksHaveRings: boolean;
-  readonly #shares: DiskShares | undefined;
+  /** Of the host's disk; absent: it gets requests as they come. */
+  readonly #scheduler: DiskScheduler | undefined;
+  /** When it is asked again. */
+  #schedulerCalledAt = Infinity;
   /** Absent: virtual disks do not grow, and no other host uses them. */
   readonly volume: HostVolume | undefined;
   /** When the back end is to look at its rings again. */
@@ -90,12 +95,12 @@ export class HostDevices {
     });
     const onFull = (): void => ledger.count(RING_FULL);
     this.#disksHaveRings = diskQueue !== undefined;
-    this.#shares = diskQueue?.sharing && new DiskShares(diskQueue.sharing, sharesOf);
+    this.#scheduler = schedulerOf(diskQueue, profile.megahertz, sharesOf);
     if (diskQueue?.volume !== undefined) {
       this.volume = new HostVolume(diskQueue.volume, ledger, events, profile.megahertz, {
         ownRequest,
         toDisk: (job, now) => this.#toDisk(withoutRing(job), now),
-        goOn: (taken, now) => this.#toShares(taken, now),
+        goOn: (taken, now) => this.#toScheduler(taken, now),
       });
     }
     this.rings = [
@@ -145,6 +150,9 @@ export class HostDevices {
         return this.#diskDone(subject, detail, now);
       case Event.DiskCalled:
         return this.#disks[subject].called(now);
+      case Event.DiskScheduler:
+        this.#schedulerCalledAt = Infinity;
+        return this.#serveDisk(now);
       case Event.BackEnd:
         return this.#backEndCalled();
       case Event.Packet:
@@ -180,14 +188,14 @@ export class HostDevices {
       this.#leaving.push(taken);
       return this.#events.add(leaves, Event.LinkDone);
     }
-    if (this.volume === undefined || taken.job.guest === NOBODY) return this.#toShares(taken, now);
+    if (this.volume === undefined || taken.job.guest === NOBODY) return this.#toScheduler(taken, now);
     this.volume.submit(taken, now);
   }
 
-  #toShares(taken: Taken, now: number): void {
-    if (this.#shares === undefined || this.#diskOf(taken) === SWAP_DISK) return this.#toDisk(taken, now);
-    this.#shares.put(taken);
-    this.#serveShares(this.#shares, now);
+  #toScheduler(taken: Taken, now: number): void {
+    if (this.#scheduler === undefined || this.#diskOf(taken) === SWAP_DISK) return this.#toDisk(taken, now);
+    this.#scheduler.put(taken, now);
+    this.#serveDisk(now);
   }
 
   /** The packets that have waited for the link longest have left. */
@@ -198,8 +206,13 @@ export class HostDevices {
     this.backend?.wake();
   }
 
-  #serveShares(shares: DiskShares, now: number): void {
-    for (let next = shares.take(); next !== undefined; next = shares.take()) this.#toDisk(next, now);
+  #serveDisk(now: number): void {
+    const scheduler = this.#scheduler;
+    if (scheduler === undefined) return;
+    for (let next = scheduler.take(now); next !== undefined; next = scheduler.take(now)) this.#toDisk(next, now);
+    if (scheduler.wakeAt >= this.#schedulerCalledAt) return;
+    this.#schedulerCalledAt = scheduler.wakeAt;
+    this.#events.add(scheduler.wakeAt, Event.DiskScheduler);
   }
 
   #toDisk(taken: Taken, now: number): void {
@@ -214,9 +227,9 @@ export class HostDevices {
   #diskDone(disk: number, number: number, now: number): void {
     const taken = this.#disks[disk].take(number);
     this.#answer(taken, now);
-    if (this.#shares !== undefined && disk === HOST_DISK) {
-      this.#shares.done();
-      this.#serveShares(this.#shares, now);
+    if (disk === HOST_DISK) {
+      this.#scheduler?.done(now);
+      this.#serveDisk(now);
     }
     if (taken.ring === undefined) return;
     if (taken.job.backend.total > 0) this.backend?.wake();
@@ -253,4 +266,13 @@ export class HostDevices {
   #answer({ job, ring, requests }: Taken, now: number): void {
     if (ring === undefined || ring.rings.answer(ring.queued, requests)) job.waiter?.done(now);
   }
+}
+
+function schedulerOf(
+  queue: DeviceQueue | undefined,
+  megahertz: number,
+  sharesOf: (guest: number) => number,
+): DiskScheduler | undefined {
+  if (queue?.sharing !== undefined) return new DiskShares(queue.sharing, sharesOf);
+  return queue?.anticipatoryHz === undefined ? undefined : new AnticipatoryScheduler(queue.anticipatoryHz, megahertz);
 }

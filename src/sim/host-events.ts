@@ -38,6 +38,8 @@ export const Event = {
   Arrival: 38,
   /** Another host uses the volume with the virtual disks. */
   OtherHost: 39,
+  /** Who decides which request the host's disk gets next may have changed its mind. */
+  DiskScheduler: 40,
 } as const;
 
 /** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */

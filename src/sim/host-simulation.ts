@@ -94,14 +94,14 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const prices = new OperationPriceList(vmm, profile, measure);
     this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
     if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
+    // Domain 0 is there before any other, and is the first that is put on a processor.
+    const needsBackend = workloads.some((workload) => prices.of(workload).needsBackend);
+    if (needsBackend) this.devices.backend = new BackendVm(this.devices, this.processors, VMM_VCPU, this);
     this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
-    if (workloads.some((workload) => prices.of(workload).needsBackend)) {
-      this.devices.backend = new BackendVm(this.devices, this.processors, { ...VMM_VCPU, drivers: true }, this);
-    }
     this.#site.dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();

@@ -110,10 +110,10 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   /** Disk and network parts: the ring between guest and driver, for many guests on a host. Absent: requests go straight through. */
   queueOf?(parameters: P): DeviceQueue;
   /**
-   * Disk and network parts: its parameters for a guest whose processor is not the one that handles the devices' interrupts. Absent:
-   * a guest's interrupts are handled by its own, or by that of the driver domain.
+   * Disk and network parts: the switch that says that another processor than the guest's handles the devices' interrupts. Absent:
+   * they are handled by the guest's, or by that of the driver domain.
    */
-  elsewhere?(parameters: P): P;
+  readonly elsewhere?: keyof P & string;
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 

@@ -68,6 +68,8 @@ export interface DeviceQueue {
   readonly rate?: TransmitRate | undefined;
   /** Absent: a disk serves commands as they come. */
   readonly sharing?: DiskSharing | undefined;
+  /** Ticks in a second of the Linux that has the disk's driver and the anticipatory I/O scheduler; absent: commands go as they come. */
+  readonly anticipatoryHz?: number | undefined;
   /** Absent: every block of the virtual disks is there from the beginning. */
   readonly volume?: VolumeSettings | undefined;
   /** Absent: a VM may send as much as it likes. */

@@ -93,7 +93,7 @@ function besideHog({ guest, stream }: CompiledWorkload, hog: CompiledWorkload): 
   return into.finish();
 }
 
-/** Every so-manyth request of a hog, as one. */
+/** Every so-manyth request of a hog, as one. What is in a workload file has no other operations on pages of files. */
 function addRequests(
   into: OperationStreamBuilder,
   { guest, stream }: CompiledWorkload,

@@ -14,6 +14,7 @@ import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { HOSTED_COSTS, hostedCosts } from "./hosted-costs.ts";
+import { anticipatoryHz, scheduledBy } from "./io-scheduler.ts";
 
 /** World switches, by what they are made for. */
 const SWITCH_TO_SEND = cause("io.hosted.switch.send");
@@ -190,6 +191,7 @@ const registersInVmm = {
 interface DiskParameters {
   registersInVmm: boolean;
   outstanding: number;
+  anticipatoryHz: number;
   [name: string]: number | boolean;
 }
 
@@ -208,13 +210,15 @@ export const hostedDisk = definePart<"disk", DiskParameters>({
       source:
         "Sugerman 2001, section 2.2: an access becomes a read() of the VMApp; that it makes one call after the other is assumed",
     },
+    anticipatoryHz,
   },
   needs: HOSTED_COSTS,
-  queueOf: ({ outstanding }) => ({
+  queueOf: ({ outstanding, anticipatoryHz: hz }) => ({
     entries: outstanding,
     pagesPerRequest: Infinity,
     inTurn: 1,
     underWay: Infinity,
+    ...scheduledBy(hz),
   }),
   create: ({ registersInVmm }, context) =>
     new HostedDevice(

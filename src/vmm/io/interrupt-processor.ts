@@ -89,8 +89,3 @@ export const otherProcessor: Parameter<boolean> = {
   source:
     "Barham 2003, on Figure 4: by the second processor, for a single domain. On a host with many, by the last one",
 };
-
-/** Of the same part where interrupts are handled by another processor. */
-export function interruptsElsewhere<P extends { otherProcessor: boolean }>(parameters: P): P {
-  return { ...parameters, otherProcessor: true };
-}

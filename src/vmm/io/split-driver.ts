@@ -12,7 +12,6 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { LARGEST_SEGMENT, RING_DESCRIPTORS } from "./bare.ts";
 import { interruptMaskCycles } from "./driver-domain.ts";
@@ -25,8 +24,9 @@ import {
   type PageExchange,
   ringEntries,
 } from "./front-end.ts";
+import { anticipatoryHz, scheduledBy } from "./io-scheduler.ts";
 import type { SharedRing } from "./shared-ring.ts";
-import { type Interruption, TWO_PROCESSOR_COSTS, TwoProcessors } from "./two-processors.ts";
+import { type Interruption, ownProcessor, TWO_PROCESSOR_COSTS, TwoProcessors } from "./two-processors.ts";
 
 const PAGE_FLIP = cause("io.backend.page-flip");
 const COPY = cause("io.backend.copy");
@@ -207,21 +207,20 @@ const needs = [
   "page.copy",
 ];
 
-const ownProcessor: Parameter<boolean> = {
-  summary: "dom0 has a processor of its own",
-  default: false,
-};
-
-export const splitDriverDisk = definePart<"disk", { ringEntries: number; ownProcessor: boolean }>({
+export const splitDriverDisk = definePart<
+  "disk",
+  { ringEntries: number; ownProcessor: boolean; anticipatoryHz: number }
+>({
   slot: "disk",
   name: "split-driver",
   summary: "front end in the guest, back end and real driver in dom0",
   parameters: {
     ringEntries: ringEntries(32, "Xen 3.0: a page has room for 32 block requests (2.0: 64)"),
     ownProcessor,
+    anticipatoryHz,
   },
   needs,
-  queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
+  queueOf: ({ ringEntries: entries, anticipatoryHz: hz }) => ({ entries, ...BLOCK_BACK_END, ...scheduledBy(hz) }),
   create: (parameters, context) =>
     new FrontEnd(
       { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0 },

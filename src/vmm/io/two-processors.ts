@@ -11,6 +11,7 @@ import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
+import type { Parameter } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 
 const LINES = cause("hardware.cache-line-transfer");
@@ -121,3 +122,8 @@ export class TwoProcessors {
 
 /** What it takes besides the costs of the drivers. */
 export const TWO_PROCESSOR_COSTS = ["hardware.cache-line-transfer"];
+
+export const ownProcessor: Parameter<boolean> = {
+  summary: "dom0 has a processor of its own",
+  default: false,
+};

@@ -12,14 +12,7 @@ import { definePart } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type BackEnd, BLOCK_BACK_END, FRONT_END_COSTS, FrontEnd, ringEntries } from "./front-end.ts";
-import {
-  BLOCKS,
-  InterruptProcessor,
-  interruptsElsewhere,
-  otherProcessor,
-  RECEIVED,
-  SENT,
-} from "./interrupt-processor.ts";
+import { BLOCKS, InterruptProcessor, otherProcessor, RECEIVED, SENT } from "./interrupt-processor.ts";
 import type { SharedRing } from "./shared-ring.ts";
 
 const REQUEST = cause("io.hypervisor.request");
@@ -111,7 +104,7 @@ export const xenDriversDisk = definePart<"disk", { ringEntries: number; otherPro
   summary: "ring to a driver in the hypervisor (Xen 1.x)",
   parameters: { ringEntries: ringEntries(64, "Xen 1.x and 2.0: 64 block requests"), otherProcessor },
   needs,
-  elsewhere: interruptsElsewhere,
+  elsewhere: "otherProcessor",
   queueOf: ({ ringEntries: entries }) => ({ entries, ...BLOCK_BACK_END }),
   create: ({ ringEntries: entries, otherProcessor }, context) =>
     new FrontEnd(
@@ -127,7 +120,7 @@ export const xenDriversNetwork = definePart<"network", { ringEntries: number; ot
   summary: "ring to a driver in the hypervisor, received pages are exchanged (Xen 1.x)",
   parameters: { ringEntries: ringEntries(256, "Xen 1.x to 3.0: 256 packets in either direction"), otherProcessor },
   needs,
-  elsewhere: interruptsElsewhere,
+  elsewhere: "otherProcessor",
   create: ({ ringEntries: entries, otherProcessor }, context) =>
     new FrontEnd(
       { device: "network", ringEntries: entries, segmentBytes: 0, exchange: EXCHANGE, moderation: MODERATION },
