@@ -93,10 +93,21 @@ export const Write = {
   /** A part of each, of which the rest is on disk or in the cache, at last not up to the page's end, or up to it. */
   InPart: 3,
   InPartToEnd: 4,
+  /** As pages of a file that is made anew, in place of one that had them before; the second waits until they are on disk. */
+  New: 5,
+  NewSync: 6,
 } as const;
 
+export function isSync(how: number): boolean {
+  return how === Write.Sync || how === Write.NewSync;
+}
+
 export function isInPart(how: number): boolean {
-  return how >= Write.InPart;
+  return how === Write.InPart || how === Write.InPartToEnd;
+}
+
+export function isNew(how: number): boolean {
+  return how >= Write.New;
 }
 
 export function isToEnd(how: number): boolean {
