@@ -196,11 +196,7 @@ export const LOCKED_INSTRUCTIONS = {
   // A third of the call; find_lock_page; BKL; journal_start and -stop; journal_dirty_data of a buffer that the transaction has, and
   // its flag; the page unlocked and given back
   "rewrite-file-page":
-    THIRD_OF_WRITE +
-    (SPIN + 2 * ATOMIC) +
-    (3 * SPIN + HANDLE) +
-    (3 * SPIN + ATOMIC) +
-    (UNLOCK_PAGE + 2 * ATOMIC),
+    THIRD_OF_WRITE + (SPIN + 2 * ATOMIC) + (3 * SPIN + HANDLE) + (3 * SPIN + ATOMIC) + (UNLOCK_PAGE + 2 * ATOMIC),
   // truncate_inode_pages: pagecache_lock (two), the count, PG_locked; journal_flushpage: j_sem, BH_Lock and unlock_buffer,
   // journal_unmap_buffer with six flags; __journal_remove_journal_head; try_to_free_buffers: lru_list_lock, hash_table_lock,
   // unused_list_lock; flags and counts of the page, and its end; a third of the blocks' bitmap and of the inode's journalling

@@ -77,7 +77,9 @@ const actions = {
   switch: z.int().min(0).optional(),
   signal: z.enum(["install", "deliver"]).optional(),
   "read-file": z.strictObject(fileRun).optional(),
-  "write-file": z.strictObject({ ...fileRun, sync: z.boolean().default(false), new: z.boolean().default(false) }).optional(),
+  "write-file": z
+    .strictObject({ ...fileRun, sync: z.boolean().default(false), new: z.boolean().default(false) })
+    .optional(),
   send: amount(operandBytes).optional(),
   receive: amount(operandBytes).optional(),
 };
