@@ -94,6 +94,11 @@ export class FileCache implements PageOwner {
     return this.#cache.frameOf(page);
   }
 
+  /** The page is a block of the file system, and its buffer is used. */
+  useBlock(page: number): void {
+    this.#cache.find(page);
+  }
+
   /** The mapping is gone. */
   unmap(from: number, to: number): void {
     for (let page = from; page < to; page++) {

@@ -63,6 +63,7 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.DeleteFile:
       return kernel.files.delete(a, b);
     case Op.OpenFile:
+    case Op.UseBlock:
       return;
     case Op.Signal:
       return a === 0 ? kernel.entries.installSignalHandler() : kernel.entries.handleSignal();

@@ -80,6 +80,11 @@ export const Op = {
    * that says where the file's pages behind it are (an indirect block); 0: there is none. The call that opens it is an operation by itself.
    */
   OpenFile: 23,
+  /**
+   * The kernel gets the buffer of page a, a block of the file system that it reads or changes for an operation before: one with the
+   * places of others, or a directory. That is a use of the page, if it is in memory (Linux 2.4.3, getblk: touch_buffer, fs/buffer.c).
+   */
+  UseBlock: 24,
 } as const;
 
 /** How pages of a file are written. Whatever is not synchronous stays in the cache for a while. */
@@ -140,6 +145,7 @@ export const OP_NAMES = [
   "delete-file",
   "kernel-code",
   "open-file",
+  "use-block",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

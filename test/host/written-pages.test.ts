@@ -54,7 +54,7 @@ it("is that of a new page unless it is in memory, or a part of it is left as it 
       steps.forEach(({ how, first, pages }, now) => {
         const run = Array.from({ length: pages }, (_, i) => first + i);
         if (how === "delete") files.delete(pending, first, pages);
-        else files.write(pending, first, pages, how, now);
+        else files.write(pending, first, pages, how as number, now);
         const anew = how === Write.New || how === Write.NewSync;
         if (how === "delete") expected["delete-file-page"] += pages;
         if (anew) expected["delete-file-page"] += run.filter((page) => cached.has(page)).length;

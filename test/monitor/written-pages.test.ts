@@ -52,7 +52,7 @@ it("are new unless they are in memory, or a part of them is left as it was; a fi
         const run = Array.from({ length: pages }, (_, i) => start + i);
         if (kind === "read") kernel.files.read(start, pages);
         else if (kind === "delete") kernel.files.delete(start, pages);
-        else kernel.files.write(start, pages, kind);
+        else kernel.files.write(start, pages, kind as number);
         if (kind === "delete") expected["release-file-page"] += pages;
         const anew = kind === Write.New || kind === Write.NewSync;
         if (anew) expected["release-file-page"] += run.filter((page) => cached.has(page)).length;
