@@ -44,6 +44,10 @@ function calls(operation: string): number {
   return returns + indirectCalls + indirectJumps;
 }
 
+function instructions(operation: string): number {
+  return operations[operation].instructions;
+}
+
 /** Without the cli with which each way out of the kernel begins. */
 function flagWrites(operation: string): Flags {
   const { cli, sti, popf, iret } = operations[operation];
@@ -76,6 +80,11 @@ function dearer(instruction: string, name: string, vmm: Vmm): number {
 /** Of what is counted in calls that write one page and 32: in one that writes three. */
 function threePages(count: (operation: string) => number, one: string, many: string): number {
   return 2 * ((count(many) - count(one)) / 31) + count(one);
+}
+
+/** Of what is counted in a call that writes three pages of a file in memory. */
+function threeWrittenAgain(count: (operation: string) => number): number {
+  return threePages(count, "rewrite_1", "rewrite_32");
 }
 
 /** Of what is counted in a call that writes three pages behind the end of a long file. */
@@ -174,15 +183,13 @@ describe("counts that follow from several operations", () => {
 
   it("a page that is written again: of three, with a call of their own, a third", () => {
     const { calls: made, cli, popf } = PATHS["rewrite-file-page"];
-    const ofThree = (count: (operation: string) => number): number => threePages(count, "rewrite_1", "rewrite_32");
-    expect(ofThree(calls)).toBe(3 * made);
-    expect(ofThree((operation) => flagWrites(operation).cli)).toBe(3 * cli);
-    expect(ofThree((operation) => flagWrites(operation).popf)).toBe(3 * popf);
+    expect(threeWrittenAgain(calls)).toBe(3 * made);
+    expect(threeWrittenAgain((operation) => flagWrites(operation).cli)).toBe(3 * cli);
+    expect(threeWrittenAgain((operation) => flagWrites(operation).popf)).toBe(3 * popf);
   });
 
   it("a page that is written again takes as much of a new one as it has instructions besides the copies and the entries", () => {
     const COPY = 1024;
-    const instructions = (operation: string): number => operations[operation].instructions;
     const entry = instructions("null");
     const again = threePages(instructions, "rewrite_1", "rewrite_32") - 3 * COPY - entry;
     // Of 10 KB.
