@@ -94,6 +94,11 @@ export class FileCache implements PageOwner {
     return this.#cache.frameOf(page);
   }
 
+  /** The page is a block of the file system, and its buffer is used. */
+  useBlock(page: number): void {
+    this.#cache.find(page);
+  }
+
   /** The mapping is gone. */
   unmap(from: number, to: number): void {
     for (let page = from; page < to; page++) {
@@ -131,9 +136,10 @@ export class FileCache implements PageOwner {
 
   /**
    * The file that these pages belong to is deleted: they leave the cache, and nobody writes them back. One that is written
-   * again within the age at which pages are written back keeps its place in the queue for that.
+   * again within the age at which pages are written back keeps its place in the queue for that. Returns how many there were.
    */
-  delete(first: number, pages: number): void {
+  delete(first: number, pages: number): number {
+    let left = 0;
     for (let page = first; page < first + pages; page++) {
       const ppn = this.#cache.frameOf(page);
       this.#disk.forget(page);
@@ -142,7 +148,9 @@ export class FileCache implements PageOwner {
       this.#reads.marked.delete(page);
       this.#cache.remove(page);
       this.#pages.release(ppn);
+      left++;
     }
+    return left;
   }
 
   /** Pages read from the disk; more than misses where neighbours are read as well. */

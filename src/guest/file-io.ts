@@ -8,6 +8,7 @@ import type { KernelContext } from "./kernel-context.ts";
 import { PageCache } from "./page-cache.ts";
 import type { AccessObserver } from "./two-list-replacement.ts";
 import { PAGE_BYTES } from "../machine/page.ts";
+import { isInPart, isNew, isSync, Write } from "../workload/operation-stream.ts";
 
 /** Most pages of one disk request, read ahead or written behind: 128 KiB (Linux 2.4, MAX_READAHEAD + 1 pages). */
 const CLUSTER_PAGES = 32;
@@ -54,36 +55,36 @@ export class FileIo implements PageOwner, AccessObserver {
     machine.cpu.leaveKernel("system-call");
   }
 
-  /** `inPart`: a part of each page, so that what is on disk of the rest has to be read first. */
-  write(start: number, pages: number, wait: boolean, inPart = false): void {
+  /** `how`: a {@link Write}. */
+  write(start: number, pages: number, how: number = Write.Whole): void {
     const { machine, paths, pages: pageWork } = this.#context;
     machine.cpu.enterKernel("system-call");
+    if (isNew(how)) this.#empty(start, pages);
     for (let done = 0; done < pages; done++) {
-      machine.cpu.runKernel(paths["write-file-page"], 1);
       const page = this.filePage(start + done);
-      const cached = inPart ? this.cachedFrame(page, 1) : this.cache.find(page);
+      const cached = isInPart(how) ? this.cachedFrame(page, 1) : this.cache.find(page);
+      machine.cpu.runKernel(paths[cached === -1 ? "write-file-page" : "rewrite-file-page"], 1);
       const frame = cached === -1 ? this.#insert(page, false) : cached;
       this.cache.markDirty(page);
       this.#context.highMemory?.map(page, frame);
       pageWork.copyBytes(PAGE_BYTES);
       this.#context.highMemory?.unmap(page);
     }
-    if (wait) this.#writeBack(this.filePage(start), Math.min(this.cache.size, this.filePage(start) + pages), true);
+    if (isSync(how)) {
+      const first = this.filePage(start);
+      this.#writeBack(first, Math.min(this.cache.size, first + pages), true);
+    }
     machine.cpu.leaveKernel("system-call");
   }
 
   /** A file of so many pages goes: its pages leave the cache, whether written back or not. */
   delete(start: number, pages: number): void {
-    const { machine, paths, frames } = this.#context;
+    const { machine, paths } = this.#context;
     machine.cpu.enterKernel("system-call");
     machine.cpu.runKernel(paths["syscall-delete-file"], 1);
     for (let done = 0; done < pages; done++) {
-      const page = this.filePage(start + done);
       machine.cpu.runKernel(paths["release-file-page"], 1);
-      const frame = this.cache.frameOf(page);
-      if (frame === -1) continue;
-      this.#remove(page);
-      frames.release(frame);
+      this.#drop(this.filePage(start + done));
     }
     machine.cpu.leaveKernel("system-call");
   }
@@ -117,6 +118,24 @@ export class FileIo implements PageOwner, AccessObserver {
     this.cache.insert(page, frame);
     this.#context.highMemory?.take(page);
     return frame;
+  }
+
+  /** A file is made anew: what the cache has of the one before it goes. */
+  #empty(start: number, pages: number): void {
+    const { machine, paths } = this.#context;
+    for (let done = 0; done < pages; done++) {
+      const page = this.filePage(start + done);
+      if (this.cache.frameOf(page) === -1) continue;
+      machine.cpu.runKernel(paths["release-file-page"], 1);
+      this.#drop(page);
+    }
+  }
+
+  #drop(page: number): void {
+    const frame = this.cache.frameOf(page);
+    if (frame === -1) return;
+    this.#remove(page);
+    this.#context.frames.release(frame);
   }
 
   #remove(page: number): void {

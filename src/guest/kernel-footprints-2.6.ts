@@ -1,6 +1,7 @@
 /**
  * What paths of Linux 2.6.10 for x86-64 visit, of Ubuntu 5.04, where the same was measured: kernel-footprints.ts. From 131072 on:
- * modules, which that kernel has in memory of their own. Of IA-32 no such kernel was at hand, whose code is shorter.
+ * modules, which that kernel has in memory of their own. Of IA-32 no such kernel was at hand, whose code is shorter. A page that is
+ * written again was not measured, and visits nothing here.
  */
 import type { KernelFootprints } from "./kernel-pages.ts";
 

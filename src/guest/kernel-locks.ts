@@ -93,6 +93,9 @@ const ORPHAN = PAIR + JOURNALLED + MARK_INODE_DIRTY;
 /** path_lookup of the directory, its i_sem; dput and mntput. */
 const DIRECTORY = walk(FILE_NAMES - 1) + PAIR + 2 * ATOMIC;
 
+/** Of a call that writes three pages, a third: descriptor, dnotify_parent, i_sem, ext3_dirty_inode. */
+const THIRD_OF_WRITE = Math.round((DESCRIPTOR + SPIN + PAIR + SPIN + HANDLE + MARK_INODE_DIRTY + SPIN) / 3);
+
 /** By path, as kernel-paths.ts names them. */
 export const LOCKED_INSTRUCTIONS = {
   // sys_getppid: mb, which only this kernel has
@@ -177,11 +180,11 @@ export const LOCKED_INSTRUCTIONS = {
   // cpuvalid; __schedule_tail: task_lock, mb
   "context-switch": 2 * SPIN + PAIR + 2 * SPIN + 3 * ATOMIC + SPIN + 1,
   "read-file-page": CACHED_PAGE + ATOMIC,
-  // A third of the call (descriptor, dnotify_parent, i_sem, ext3_dirty_inode); __grab_cache_page; BKL; journal_start and -stop;
+  // A third of the call; __grab_cache_page; BKL; journal_start and -stop;
   // the buffer, its block, two flags of it; ext3_get_block: BKL, truncate_sem, inode; journal_dirty_data (new to the journal);
   // lists of dirty buffers; the inode's size; the page unlocked and given back
   "write-file-page":
-    Math.round((DESCRIPTOR + SPIN + PAIR + SPIN + HANDLE + MARK_INODE_DIRTY + SPIN) / 3) +
+    THIRD_OF_WRITE +
     (2 * SPIN + SPIN + ATOMIC + LRU_ADD) +
     (3 * SPIN + HANDLE) +
     (SPIN + ATOMIC + ALLOCATION + 3 * ATOMIC + PAIR) +
@@ -190,6 +193,10 @@ export const LOCKED_INSTRUCTIONS = {
     (2 * SPIN + 2 * ATOMIC) +
     MARK_INODE_DIRTY +
     (UNLOCK_PAGE + 2 * ATOMIC),
+  // A third of the call; find_lock_page; BKL; journal_start and -stop; journal_dirty_data of a buffer that the transaction has, and
+  // its flag; the page unlocked and given back
+  "rewrite-file-page":
+    THIRD_OF_WRITE + (SPIN + 2 * ATOMIC) + (3 * SPIN + HANDLE) + (3 * SPIN + ATOMIC) + (UNLOCK_PAGE + 2 * ATOMIC),
   // truncate_inode_pages: pagecache_lock (two), the count, PG_locked; journal_flushpage: j_sem, BH_Lock and unlock_buffer,
   // journal_unmap_buffer with six flags; __journal_remove_journal_head; try_to_free_buffers: lru_list_lock, hash_table_lock,
   // unused_list_lock; flags and counts of the page, and its end; a third of the blocks' bitmap and of the inode's journalling

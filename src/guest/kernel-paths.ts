@@ -105,6 +105,8 @@ const PATH_EVENTS = {
   // alloc_pages, new_handle, buffer_head, journal_head, wake-up and kfree by journal_stop; a third of the handle with which
   // each write call dirties its inode (ext3_dirty_inode), for the three pages of lmbench's file
   "write-file-page": { calls: 228, ...sections(7) },
+  // of a page in the cache, which has its block: new_handle, wake-up and kfree by journal_stop; a third of the call, as above
+  "rewrite-file-page": { calls: 45, ...sections(4) },
   // journal_head, buffer_head, wake-up of who waits for buffer heads (try_to_free_buffers), __free_pages_ok
   "release-file-page": { calls: 72, ...sections(4) },
   // Calls of the disk's paths, of drivers, of an interrupt and of reclaim are estimated.

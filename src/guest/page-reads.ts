@@ -66,9 +66,11 @@ export class PageReads {
   /** Read a page that says where others are; they are read by another request, since nobody knows it before. Returns whether it is there. */
   readMap(ppn: number, map: number): boolean {
     this.#pages.kept = ppn;
-    const read = this.readIn(map) !== NONE;
+    const read = this.readIn(map);
     this.#disk.endRequest();
     this.#pages.kept = NONE;
-    return read;
+    // Its buffer is used as soon as it is there: getblk, fs/buffer.c.
+    if (read !== NONE) this.#pages.replacement.useByCall(read);
+    return read !== NONE;
   }
 }

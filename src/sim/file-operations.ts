@@ -2,8 +2,10 @@
 import type { PendingCharges } from "../core/pending-charges.ts";
 import type { FileCache } from "../guest/file-cache.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
-import { isInPart, isToEnd, Op, Write } from "../workload/operation-stream.ts";
+import { isInPart, isNew, isSync, isToEnd, Op } from "../workload/operation-stream.ts";
 import type { OperationPrices } from "./operation-prices.ts";
+
+const NOT_CACHED = -1;
 
 export class FileOperations {
   readonly #cache: FileCache;
@@ -27,11 +29,15 @@ export class FileOperations {
 
   write(pending: PendingCharges, first: number, pages: number, how: number, now: number): void {
     pending.addVector(this.#prices.byOp[Op.WriteFile]);
-    pending.addVector(this.#prices.writeFilePage, pages);
-    const [sync, inPart, toEnd] = [how === Write.Sync, isInPart(how), isToEnd(how)];
+    if (isNew(how)) pending.addVector(this.#prices.deleteFilePage, this.#cache.delete(first, pages));
+    const [sync, inPart, toEnd] = [isSync(how), isInPart(how), isToEnd(how)];
+    let rewritten = 0;
     for (let page = first; page < first + pages; page++) {
+      if (inPart || this.#cache.ppnOf(page) !== NOT_CACHED) rewritten++;
       this.#cache.write(page, this.#ids.unique(), sync, now, inPart, toEnd);
     }
+    pending.addVector(this.#prices.writeFilePage, pages - rewritten);
+    pending.addVector(this.#prices.rewriteFilePage, rewritten);
   }
 
   delete(pending: PendingCharges, first: number, pages: number): void {

@@ -221,6 +221,9 @@ export class GuestOperations {
       case Op.OpenFile:
         this.#memory.cache.calls.open(thread.index, b[at], a[at], c[at]);
         break;
+      case Op.UseBlock:
+        this.#memory.cache.useBlock(a[at]);
+        break;
       case Op.Switch:
         thread.process = a[at];
         this.#memory.pages.group = a[at];

@@ -42,7 +42,9 @@ export class OperationPrices {
   readonly vmmCall: CostVector;
   /** Per page, on top of the price of the operation. */
   readonly readFilePage: CostVector;
+  /** Of a page that is not in memory, and of one that is. */
   readonly writeFilePage: CostVector;
+  readonly rewriteFilePage: CostVector;
   readonly deleteFilePage: CostVector;
   readonly diskRead: CostVector;
   readonly diskReadBackend: CostVector;
@@ -82,6 +84,7 @@ export class OperationPrices {
     this.vmmCall = front("vmm-call");
     this.readFilePage = front("read-file-page");
     this.writeFilePage = front("write-file-page");
+    this.rewriteFilePage = front("rewrite-file-page");
     this.deleteFilePage = front("delete-file-page");
     [this.diskRead, this.diskReadBackend] = [front("disk-read"), back("disk-read")];
     [this.diskWrite, this.diskWriteBackend] = [front("disk-write"), back("disk-write")];

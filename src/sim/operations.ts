@@ -37,6 +37,8 @@ export const BASIC_OPERATIONS: readonly string[] = [
   "read-file-page",
   "write-file",
   "write-file-page",
+  "rewrite-file",
+  "rewrite-file-page",
   "delete-file",
   "delete-file-page",
   "disk-read",
@@ -164,10 +166,12 @@ class Measurement {
   #io(): void {
     const { files, blocks, network } = this.#kernel;
     const read = (pages: number): void => files.read(0, pages);
-    const write = (pages: number): void => files.write(0, pages, false);
+    const write = (pages: number): void => files.write(0, pages);
+    const remove = (pages: number): void => files.delete(0, pages);
     this.#pageByPage("read-file", read, read);
-    this.#pageByPage("write-file", write, write);
-    this.#pageByPage("delete-file", write, (pages) => files.delete(0, pages));
+    this.#pageByPage("write-file", remove, write);
+    this.#pageByPage("rewrite-file", write, write);
+    this.#pageByPage("delete-file", write, remove);
     this.#measure("disk-read", REPETITIONS, () => blocks.withoutDevice(1, false));
     this.#measure("disk-write", REPETITIONS, () => blocks.withoutDevice(1, true));
     this.#measure("send-packet", BURST, (packet) => packet === 0 && network.send(BURST * PAYLOAD));

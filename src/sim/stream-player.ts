@@ -1,7 +1,7 @@
 /** Plays one operation of a stream on a guest kernel. */
 import type { GuestKernel } from "../guest/kernel.ts";
 import { MTU } from "../machine/network-link.ts";
-import { isInPart, Op, Write } from "../workload/operation-stream.ts";
+import { Op } from "../workload/operation-stream.ts";
 import type { OperationStream } from "../workload/operation-stream.ts";
 
 /** Carry out operation `i`; Op.Request is the caller's business. */
@@ -21,7 +21,7 @@ export function playOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.ReadFile:
       return kernel.files.read(a, b);
     case Op.WriteFile:
-      return kernel.files.write(a, b, stream.c[i] === Write.Sync, isInPart(stream.c[i]));
+      return kernel.files.write(a, b, stream.c[i]);
     case Op.Send:
       return kernel.network.send(a, b === 0 ? MTU : b, stream.c[i] === 1);
     case Op.Receive:
@@ -63,6 +63,7 @@ function playProcessOperation(kernel: GuestKernel, stream: OperationStream, i: n
     case Op.DeleteFile:
       return kernel.files.delete(a, b);
     case Op.OpenFile:
+    case Op.UseBlock:
       return;
     case Op.Signal:
       return a === 0 ? kernel.entries.installSignalHandler() : kernel.entries.handleSignal();

@@ -80,6 +80,11 @@ export const Op = {
    * that says where the file's pages behind it are (an indirect block); 0: there is none. The call that opens it is an operation by itself.
    */
   OpenFile: 23,
+  /**
+   * The kernel gets the buffer of page a, a block of the file system that it reads or changes for an operation before: one with the
+   * places of others, or a directory. That is a use of the page, if it is in memory (Linux 2.4.3, getblk: touch_buffer, fs/buffer.c).
+   */
+  UseBlock: 24,
 } as const;
 
 /** How pages of a file are written. Whatever is not synchronous stays in the cache for a while. */
@@ -93,10 +98,21 @@ export const Write = {
   /** A part of each, of which the rest is on disk or in the cache, at last not up to the page's end, or up to it. */
   InPart: 3,
   InPartToEnd: 4,
+  /** As pages of a file that is made anew, in place of one that had them before; the second waits until they are on disk. */
+  New: 5,
+  NewSync: 6,
 } as const;
 
+export function isSync(how: number): boolean {
+  return how === Write.Sync || how === Write.NewSync;
+}
+
 export function isInPart(how: number): boolean {
-  return how >= Write.InPart;
+  return how === Write.InPart || how === Write.InPartToEnd;
+}
+
+export function isNew(how: number): boolean {
+  return how >= Write.New;
 }
 
 export function isToEnd(how: number): boolean {
@@ -129,6 +145,7 @@ export const OP_NAMES = [
   "delete-file",
   "kernel-code",
   "open-file",
+  "use-block",
 ] as const;
 
 /** Kinds of system call, by operand a of {@link Op.Syscall}. */

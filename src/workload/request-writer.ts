@@ -1,6 +1,6 @@
 /** Writes the operations of one activity's requests: draws what is random, expands what repeats. */
 import type { RandomStream } from "../core/random.ts";
-import { Op, type OperationStreamBuilder } from "./operation-stream.ts";
+import { Op, type OperationStreamBuilder, Write } from "./operation-stream.ts";
 import { SlotSampler } from "./slot-sampler.ts";
 import type { Amount, PagePattern, PageRange, Step, StepAction } from "./workload.ts";
 
@@ -60,7 +60,7 @@ export class RequestWriter {
       case "read-file":
         return into.add(Op.ReadFile, this.#fileRun(action), action.run);
       case "write-file":
-        return into.add(Op.WriteFile, this.#fileRun(action), action.run, action.sync ? 1 : 0);
+        return into.add(Op.WriteFile, this.#fileRun(action), action.run, howToWrite(action));
       case "send":
         return into.add(Op.Send, this.#amount(action.bytes));
       case "receive":
@@ -115,4 +115,9 @@ export class RequestWriter {
     if (spread === "fixed") return mean;
     return Math.max(1, Math.round(this.#random.exponential(mean)));
   }
+}
+
+function howToWrite({ sync, isNew }: { readonly sync: boolean; readonly isNew: boolean }): number {
+  if (isNew) return sync ? Write.NewSync : Write.New;
+  return sync ? Write.Sync : Write.Whole;
 }

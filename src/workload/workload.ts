@@ -55,6 +55,8 @@ export type StepAction =
       readonly range: PageRange;
       readonly pattern: PagePattern;
       readonly sync: boolean;
+      /** The run is a file that is made anew, in place of one that was there before. */
+      readonly isNew: boolean;
     }
   | { readonly kind: "send"; readonly bytes: Amount }
   | { readonly kind: "receive"; readonly bytes: Amount };

@@ -76,6 +76,7 @@ describe("a workload", () => {
       - kernel: { mean: 900kcycles, spread: exponential }
       - read-file: { pages: 4 }
       - write-file: { pages: 1, from: 4MiB, within: 4MiB, pattern: sequential, sync: true }
+      - write-file: { pages: 2, new: true }
       - send: { mean: 12KiB, spread: exponential }
       - receive: 600B`;
     const { work } = readWorkload(change(["\n      - compute: 1Mcycles", steps]), "w.yaml").workload;
@@ -104,6 +105,15 @@ describe("a workload", () => {
         range: { fromPage: 1024, pages: 1024 },
         pattern: { kind: "sequential" },
         sync: true,
+        isNew: false,
+      },
+      {
+        kind: "write-file",
+        run: 2,
+        range: { fromPage: 0, pages: 2048 },
+        pattern: { kind: "uniform" },
+        sync: false,
+        isNew: true,
       },
       { kind: "send", bytes: { mean: 12_288, spread: "exponential" } },
       { kind: "receive", bytes: { mean: 600, spread: "fixed" } },

@@ -73,6 +73,34 @@ describe("reclaim by ages", () => {
     expect(memory.pages.descriptors.flags[memory.cache.ppnOf(1)] & 0x20).toBe(0);
   });
 
+  it("lets a block of the file system leave with its fourth look: its buffer is used as it is read (getblk, ages 2, 5, 2, 1, 0)", () => {
+    const memory = guest();
+    const reclaim = reclaimOf(memory);
+    for (let page = 0; page < 32; page++) memory.cache.read(page);
+    memory.cache.useBlock(0);
+    // Nothing is read for a block that is not there.
+    memory.cache.useBlock(500);
+    expect(memory.cache.ppnOf(500)).toBe(-1);
+    const stays = [1, 2, 3, 4].map(() => {
+      // All others are used, so that as many pages are looked at every second.
+      for (let page = 1; page < 32; page++) memory.cache.read(page);
+      for (let second = 0; second < 16; second++) reclaim.secondPassed();
+      return (memory.pages.descriptors.flags[memory.cache.ppnOf(0)] & 0x20) !== 0;
+    });
+    expect(stays).toEqual([true, true, true, false]);
+  });
+
+  it("marks a block with the places of others as used when it is read for one of them, and not what it has the place of", () => {
+    const memory = guest();
+    open(memory, 12);
+    call(memory, 13, 1, 200, 2);
+    const known = (page: number): boolean => memory.pages.replacement.isKnownToCalls(memory.cache.ppnOf(page));
+    expect([12, 13].map((page) => [memory.cache.ppnOf(page) >= 0, known(page)])).toEqual([
+      [true, true],
+      [true, false],
+    ]);
+  });
+
   it("has each page on one list and loses no content, whatever guests do", () => {
     const step = fc.record({
       kind: fc.constantFrom("read", "write", "part", "delete", "second", "touch", "age"),

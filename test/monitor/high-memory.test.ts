@@ -86,7 +86,7 @@ it("maps those pages of files that have got the high memory there is, each time"
           for (let next = page; next < end && !cached.has(next); next++) cached.set(next, free() > 0);
           if (cached.get(page) === true) expected++;
         }
-        if (kind === "write") kernel.files.write(start, pages, false);
+        if (kind === "write") kernel.files.write(start, pages);
         else kernel.files[kind as "read" | "delete"](start, pages);
       }
       expect(mapped()).toBe(expected);
@@ -111,7 +111,7 @@ describe.each(VMMS.map((vmm) => ({ name: vmm.name, vmm })))("on $name", ({ vmm }
     kernel.files.read(0, 5);
     page = 0;
     kernel.exec(64);
-    kernel.files.write(0, 7, false);
+    kernel.files.write(0, 7);
     kernel.exit();
     page = 0;
     kernel.switchTo(1);

@@ -146,6 +146,7 @@ describe("the kernel's own pages in the TLB", () => {
     ["mprotect", 0],
     ["syscall-create-file", 1],
     ["write-file-page", 2],
+    ["rewrite-file-page", 1],
     ["read-file-page", 1],
     ["send-packet", 1],
     ["receive-packet", 1],

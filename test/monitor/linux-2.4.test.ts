@@ -12,7 +12,14 @@ const FLAGS = ["cli", "sti", "popf"] as const;
 type Flags = Record<(typeof FLAGS)[number], number>;
 type Counts = Flags &
   Record<
-    "returns" | "indirectCalls" | "indirectJumps" | "iret" | "pushf" | "debugRegisterWrites" | "cr3Writes",
+    | "instructions"
+    | "returns"
+    | "indirectCalls"
+    | "indirectJumps"
+    | "iret"
+    | "pushf"
+    | "debugRegisterWrites"
+    | "cr3Writes",
     number
   >;
 
@@ -35,6 +42,10 @@ function sumOf(numbers: readonly number[]): number {
 function calls(operation: string): number {
   const { returns, indirectCalls, indirectJumps } = operations[operation];
   return returns + indirectCalls + indirectJumps;
+}
+
+function instructions(operation: string): number {
+  return operations[operation].instructions;
 }
 
 /** Without the cli with which each way out of the kernel begins. */
@@ -66,10 +77,19 @@ function dearer(instruction: string, name: string, vmm: Vmm): number {
   return measured(name, vmm, profile).cost - measured(name, vmm).cost;
 }
 
+/** Of what is counted in calls that write one page and 32: in one that writes three. */
+function threePages(count: (operation: string) => number, one: string, many: string): number {
+  return 2 * ((count(many) - count(one)) / 31) + count(one);
+}
+
+/** Of what is counted in a call that writes three pages of a file in memory. */
+function threeWrittenAgain(count: (operation: string) => number): number {
+  return threePages(count, "rewrite_1", "rewrite_32");
+}
+
 /** Of what is counted in a call that writes three pages behind the end of a long file. */
 function threeBehindTheEnd(count: (operation: string) => number): number {
-  const page = (count("append_32") - count("append_1")) / 31;
-  return 2 * page + count("append_1");
+  return threePages(count, "append_1", "append_32");
 }
 
 const SINGLE: readonly (readonly [KernelPathName, string])[] = [
@@ -159,6 +179,23 @@ describe("counts that follow from several operations", () => {
     expect(threeBehindTheEnd(calls) / (3 * made)).toBeLessThan(1.1);
     expect(threeBehindTheEnd((operation) => flagWrites(operation).cli)).toBeCloseTo(3 * cli, 0);
     expect(threeBehindTheEnd((operation) => flagWrites(operation).popf)).toBeCloseTo(3 * popf, 0);
+  });
+
+  it("a page that is written again: of three, with a call of their own, a third", () => {
+    const { calls: made, cli, popf } = PATHS["rewrite-file-page"];
+    expect(threeWrittenAgain(calls)).toBe(3 * made);
+    expect(threeWrittenAgain((operation) => flagWrites(operation).cli)).toBe(3 * cli);
+    expect(threeWrittenAgain((operation) => flagWrites(operation).popf)).toBe(3 * popf);
+  });
+
+  it("a page that is written again takes as much of a new one as it has instructions besides the copies and the entries", () => {
+    const COPY = 1024;
+    const entry = instructions("null");
+    const again = threePages(instructions, "rewrite_1", "rewrite_32") - 3 * COPY - entry;
+    // Of 10 KB.
+    const anew = instructions("write_10k") - 10_240 / 4 - entry;
+    const { "rewrite-file-page": rewritten, "write-file-page": written } = XEON.kernelPaths;
+    expect(rewritten / written).toBeCloseTo(again / anew, 3);
   });
 
   it("packets: a segment and its acknowledgement, sent and received; the soft interrupt of the loopback is another path's", () => {

@@ -55,7 +55,7 @@ describe("the deletion of a file", () => {
   it("gives the frames of its pages back and forgets that they were to be written", () => {
     const { kernel } = boot({ ...SMALL_GUEST, residentFilePages: 0 });
     const free = kernel.frames.free.length;
-    kernel.files.write(20, PAGES, false);
+    kernel.files.write(20, PAGES);
     expect(kernel.frames.free.length).toBe(free - PAGES);
     kernel.files.delete(20, PAGES);
     expect(kernel.frames.free.length).toBe(free);

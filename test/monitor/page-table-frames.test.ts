@@ -64,7 +64,7 @@ it("stores to pages that it copies to, not to those that a device fills", () => 
     reuse(frame, instructions);
   };
   kernel.files.read(0, 40);
-  kernel.files.write(100, 3, false);
+  kernel.files.write(100, 3);
   expect(stores).toEqual([...Array.from({ length: 40 }, () => 0), 512, 512, 512]);
 });
 

@@ -103,7 +103,7 @@ export class RememberingGuest {
         return undefined;
       case "file":
         this.kernel.files.read((this.#nextContent * 7) % this.#filePages, 3);
-        this.kernel.files.write((this.#nextContent * 5) % this.#filePages, 1, false);
+        this.kernel.files.write((this.#nextContent * 5) % this.#filePages, 1);
         return undefined;
       default:
         return this.#remap(process, action.kind, action.page, action.pages);

@@ -91,6 +91,7 @@ console.log(
     "context-switch": footprint("ping"),
     "read-file-page": footprint("read_page"),
     "write-file-page": footprint("write_page"),
+    "rewrite-file-page": footprint("rewrite_1"),
     "release-file-page": less(footprint("delete_10k"), footprint("delete")),
     "disk-request": footprint("read_disk"),
     "disk-completion": footprint("read_disk", 2),

@@ -15,7 +15,7 @@ const FRAGMENTED =
   "it missed 7 and 10 MB. What else the balloon cost is not in the source. Of the 224 MB the difference is less than three runs vary by";
 
 const FLAT =
-  "the curve is too flat. With this disk and little else to do Linux 2.4.3 itself takes 411 s with 128 MB and 202 with 256, the model 282 and 154: a " +
+  "the curve is too flat. With this disk and little else to do Linux 2.4.3 itself takes 411 s with 128 MB and 202 with 256, the model 290 and 153: a " +
   "third of the pages read is missing (docs/dbench). User code is derived from the figure with 256 MB and takes over what is missing there, " +
   "some 50 s, so that dirty pages grow old and are written with 256 MB nearly as often as with 128.";
 

@@ -43,10 +43,11 @@ const SYNCHRONOUS_WRITES =
   "VMware takes 4.4 ms longer for a tuple. Servers of PostgreSQL 7.1.3 that find a lock of the log taken sleep until the next timer tick, and " +
   "ten of them fall to a few hundred tuples a second once a write of the log takes some times as long as a tuple computes, and longer " +
   "(docs/application-counts). With these locks simulated, too, VMware has 1,180 tuples: hosted I/O adds 0.1 ms to the two writes of a commit, and " +
-  "they would have to take 14 ms together for 199. No source says what would take them so long: VMware's hosted products write to the page cache of a Linux " +
-  "host (its knowledge base, 1008542, of 2009), where a guest would not even have to wait for the disk, as it does here";
+  "they would have to take 14 ms together for 199. No source says what would take them so long: its VMs have raw partitions of the disk, and if " +
+  "VMware wrote to one through the host's cache, as its hosted products did on Linux later (its knowledge base, 1008542, of 2009), a guest would not even have to " +
+  "wait for the disk, as it does here. Nor is it the kernel: a page that is in memory, as those of the tables are, is written again for a fifth of what a new one takes";
 const TRANSACTIONS =
-  "User-Mode Linux takes 2.7 ms longer for a tuple, here 2.0, of which the counted system calls are most. Servers of PostgreSQL 7.1.3 that find " +
+  "User-Mode Linux takes 2.7 ms longer for a tuple, here 1.95, of which the counted system calls are most. Servers of PostgreSQL 7.1.3 that find " +
   "a lock of the log taken sleep until the next timer tick (docs/application-counts), which are not simulated. Nor is a disk driver that was " +
   "built or started to write synchronously, as its help advises for a journalling file system (CONFIG_BLK_DEV_UBD_SYNC): it does without its " +
   "thread and stops the whole guest for each buffer, and the 1.2 ms that the disk is busy for a tuple would be added. That is not its default, and the source " +

@@ -77,7 +77,16 @@ const actions = {
   switch: z.int().min(0).optional(),
   signal: z.enum(["install", "deliver"]).optional(),
   "read-file": z.strictObject(fileRun).optional(),
-  "write-file": z.strictObject({ ...fileRun, sync: z.boolean().default(false) }).optional(),
+  "write-file": z
+    .strictObject({
+      ...fileRun,
+      sync: z.boolean().default(false),
+      new: z.boolean().default(false).meta({
+        description:
+          "The run is a file made anew: what was there before is deleted, and all pages get their places on disk. By default, pages in memory are written over.",
+      }),
+    })
+    .optional(),
   send: amount(operandBytes).optional(),
   receive: amount(operandBytes).optional(),
 };

@@ -126,7 +126,8 @@ function toAction(step: StepDocument, guest: GuestPlan): StepAction {
   if (step.signal !== undefined) return { kind: "signal", deliver: step.signal === "deliver" };
   if (step["read-file"] !== undefined) return { kind: "read-file", ...fileRun(step["read-file"], guest) };
   if (step["write-file"] !== undefined) {
-    return { kind: "write-file", ...fileRun(step["write-file"], guest), sync: step["write-file"].sync };
+    const { sync, new: isNew } = step["write-file"];
+    return { kind: "write-file", ...fileRun(step["write-file"], guest), sync, isNew };
   }
   if (step.send !== undefined) return { kind: "send", bytes: step.send };
   if (step.receive !== undefined) return { kind: "receive", bytes: step.receive };

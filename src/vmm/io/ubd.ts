@@ -4,10 +4,10 @@
  * there buffer by buffer, of a page at most, each when the one before it is done (do_ubd_request, ubd_finish,
  * arch/um/drivers/ubd_kern.c, Linux 2.4 for um), so that each of them is an interrupt.
  *
- * The file is in the host's page cache as well. That the guest may find there what it reads, and need not wait for what it
- * writes, is not simulated; nor that the disk may go elsewhere between two buffers. What the driver does with a request is charged
- * once, however many buffers it has. The host's own requests are taken to be as
- * many as the guest's: it reads ahead, and writes what is dirty together.
+ * The file, or the raw partition that Barham et al. 2003 gave each of their VMs, is in the host's page cache as well. That the
+ * guest may find there what it reads, and need not wait for what it writes, is not simulated; nor that the disk may go elsewhere
+ * between two buffers. What the driver does with a request is charged once, however many buffers it has. The host's own requests
+ * are taken to be as many as the guest's: it reads ahead, and writes what is dirty together.
  */
 import { cause } from "../../core/ledger.ts";
 import { GUEST_KERNEL, kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
