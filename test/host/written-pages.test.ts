@@ -45,7 +45,7 @@ it("is that of a new page unless it is in memory, or a part of it is left as it 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const ids = new ContentIds();
-      const memory = new GuestMemory(SHAPE, new PlainMemory(SHAPE.memoryPages), ids, 0, "linux-2.4");
+      const memory = new GuestMemory(SHAPE, new PlainMemory(SHAPE.memoryPages), ids, "linux-2.4");
       memory.boot(SHAPE, new Uint32Array(SHAPE.memoryPages));
       const files = new FileOperations(memory.cache, PRICES, ids);
       const pending = new PendingCharges();
