@@ -90,18 +90,22 @@ export function keptAgain<Point extends Reclaimed>(
   const [first] = again;
   const isSooner = beyond !== undefined && ballooned(first) > ballooned(beyond) && swapped(first) < swapped(beyond);
   if (!isSooner) return kept;
-  const mib = (value: number): string => `${Math.round(value)} MiB`;
   const now = `balloons hold ${mib(ballooned(first))} then, and the host has swapped ${mib(swapped(first))}`;
   return `${kept}: ${now} (${where(beyond)}, ${mib(ballooned(beyond))} and ${mib(swapped(beyond))})`;
 }
 
-/** MiB, whatever its guests had there before. */
-function ballooned({ sources: { mib } }: Reclaimed): number {
-  return mib.balloonFree + mib.balloonCache + mib.guestSwap;
+function mib(value: number): string {
+  return `${Math.round(value)} MiB`;
 }
 
-function swapped({ sources: { mib } }: Reclaimed): number {
-  return mib.hostSwap;
+/** MiB, whatever its guests had there before. */
+function ballooned({ sources }: Reclaimed): number {
+  const { balloonFree, balloonCache, guestSwap } = sources.mib;
+  return balloonFree + balloonCache + guestSwap;
+}
+
+function swapped({ sources }: Reclaimed): number {
+  return sources.mib.hostSwap;
 }
 
 export function times(factor: number): string {

@@ -53,10 +53,13 @@ function titleOf(group: VmGroup | undefined): string {
 
 /** The name of the file, with as many folders before it as tell it from other files of that name. */
 function titleAmong(path: string, paths: readonly string[]): string {
-  const parts = path.split("/");
-  const tail = (of: string, length: number): string => of.split("/").slice(-length).join("/");
-  for (let length = 1; length < parts.length; length++) {
-    if (paths.filter((other) => tail(other, length) === tail(path, length)).length === 1) return tail(path, length);
+  const { length } = path.split("/");
+  for (let parts = 1; parts < length; parts++) {
+    if (paths.filter((other) => tail(other, parts) === tail(path, parts)).length === 1) return tail(path, parts);
   }
   return path;
+}
+
+function tail(path: string, parts: number): string {
+  return path.split("/").slice(-parts).join("/");
 }

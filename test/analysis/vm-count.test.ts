@@ -53,6 +53,30 @@ const both = (vms: number, does: Does = {}, roomy: Does = {}): CellResult[] => [
   ...host(vms, false, roomy),
 ];
 
+const holding = (cells: readonly CellResult[], memory_ballooned_mib: number, memory_host_swapped_mib: number) =>
+  cells.map((one) => ({ ...one, metrics: { ...one.metrics, memory_ballooned_mib, memory_host_swapped_mib } }));
+
+const inFolders = (cells: readonly CellResult[]): CellResult[] =>
+  cells.map((one) => {
+    const settings = one.spec.settings?.map((group) => ({ ...group, workload: "../b/web.yaml" }));
+    return { ...one, spec: { ...one.spec, workload: "../a/web.yaml", ...(settings && { settings }) } };
+  });
+
+/** VM 0 has a limit and serves a fifth of what the others do, which is 10 requests a second and VM. */
+const limited = (vms: number, fixed: boolean, own: number): CellResult[] =>
+  host(vms, fixed).map((one) => ({
+    ...one,
+    spec: { ...one.spec, settings: [{ first: 0, last: 0, memory: { limitPages: 1 } }] },
+    metrics: { ...one.metrics, throughput_rps: 10 * (vms - 1) + own },
+    groups: {
+      columns: ["group", "vms", "throughput_rps"],
+      rows: [
+        [-1, vms - 1, 10 * (vms - 1)],
+        [0, 1, own],
+      ],
+    },
+  }));
+
 describe("the number of VMs that a host keeps", () => {
   it("is found to the VM, whatever it is, in logarithmically many steps", () => {
     fc.assert(
@@ -171,9 +195,7 @@ describe("the number of VMs that a host keeps", () => {
   });
 
   it("says why it is kept again: balloons have grown where the host swaps otherwise", () => {
-    const with_ = (cells: readonly CellResult[], memory_ballooned_mib: number, memory_host_swapped_mib: number) =>
-      cells.map((one) => ({ ...one, metrics: { ...one.metrics, memory_ballooned_mib, memory_host_swapped_mib } }));
-    const fixed = [...with_(host(12, true, { p99: 30 }), 64, 32), ...with_(host(14, true), 512, 0)];
+    const fixed = [...holding(host(12, true, { p99: 30 }), 64, 32), ...holding(host(14, true), 512, 0)];
     const curve = curveOf([...both(8), ...fixed, ...host(12, false), ...host(14, false)]);
     expect(vmCountSentence(curve)).toMatch(
       /; with 14, the level is kept again: balloons hold 512 MiB then, and the host has swapped 0 MiB \(with 12, 64 MiB and 32 MiB\)\.$/,
@@ -223,12 +245,7 @@ describe("VMs of different work", () => {
   });
 
   it("are called by their files, with as much of the folders as tells them apart", () => {
-    const named = (cells: readonly CellResult[]): CellResult[] =>
-      cells.map((one) => {
-        const settings = one.spec.settings?.map((group) => ({ ...group, workload: "../b/web.yaml" }));
-        return { ...one, spec: { ...one.spec, workload: "../a/web.yaml", ...(settings && { settings }) } };
-      });
-    const curve = curveOf([4, 8].flatMap((vms) => named([...mixed(vms, true), ...mixed(vms, false)])));
+    const curve = curveOf([4, 8].flatMap((vms) => inFolders([...mixed(vms, true), ...mixed(vms, false)])));
     expect(curve.points[1].groups?.map(({ of }) => of)).toEqual(["a/web.yaml", "b/web.yaml"]);
     expect(curve.points[1].roomy?.groups?.map(({ of }) => of)).toEqual(["a/web.yaml", "b/web.yaml"]);
     expect(vmCountSentence(curve)).toContain(
@@ -237,23 +254,9 @@ describe("VMs of different work", () => {
   });
 
   it("are of one kind only with the same settings, whatever they run", () => {
-    /** VM 0 has a limit and serves a fifth of what the others do, which is 10 requests a second and VM. */
-    const limited = (vms: number, fixed: boolean, own: number): CellResult[] =>
-      host(vms, fixed).map((one) => ({
-        ...one,
-        spec: { ...one.spec, settings: [{ first: 0, last: 0, memory: { limitPages: 1 } }] },
-        metrics: { ...one.metrics, throughput_rps: 10 * (vms - 1) + own },
-        groups: {
-          columns: ["group", "vms", "throughput_rps"],
-          rows: [
-            [-1, vms - 1, 10 * (vms - 1)],
-            [0, 1, own],
-          ],
-        },
-      }));
     const level: ServiceLevel = { metric: "throughput", bound: 0.95 };
-    const at = (vms: number, own: number) => [...limited(vms, true, own), ...limited(vms, false, 2)];
-    const curve = curveOf([...at(4, 2), ...at(8, 1)], level);
+    const cells = [...limited(4, true, 2), ...limited(4, false, 2), ...limited(8, true, 1), ...limited(8, false, 2)];
+    const curve = curveOf(cells, level);
     expect(curve.points[1].kinds.map(({ of, vms }) => [of, vms])).toEqual([
       ["the others", 7],
       ["VM 0 with memory settings of its own", 1],

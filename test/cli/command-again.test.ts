@@ -6,6 +6,8 @@ import { commandAgain } from "../../src/cli/command-again.ts";
 const again = (script: string, words: readonly string[], env = {}, switches: readonly string[] = []): string =>
   commandAgain(["node", script, ...words], env, switches);
 
+const resumed = (...words: string[]) => again("vmmbench", words, {}, ["--resume"]);
+
 describe("the command that continues a run", () => {
   it("is called the way that this one was", () => {
     expect(again("/usr/bin/vmmbench", ["run", "smoke"])).toBe("vmmbench run smoke");
@@ -15,11 +17,10 @@ describe("the command that continues a run", () => {
   });
 
   it("has each switch once, and on", () => {
-    const on = (...words: string[]) => again("vmmbench", words, {}, ["--resume"]);
-    expect(on("run", "--out", "a")).toBe("vmmbench run --out a --resume");
-    expect(on("run", "--resume", "--out", "a")).toBe("vmmbench run --out a --resume");
-    expect(on("run", "--no-resume", "--out", "a")).toBe("vmmbench run --out a --resume");
-    expect(on("run", "--resume=false", "--out", "a")).toBe("vmmbench run --out a --resume");
+    expect(resumed("run", "--out", "a")).toBe("vmmbench run --out a --resume");
+    expect(resumed("run", "--resume", "--out", "a")).toBe("vmmbench run --out a --resume");
+    expect(resumed("run", "--no-resume", "--out", "a")).toBe("vmmbench run --out a --resume");
+    expect(resumed("run", "--resume=false", "--out", "a")).toBe("vmmbench run --out a --resume");
   });
 
   it("is taken apart by a shell into the words that were typed", () => {
