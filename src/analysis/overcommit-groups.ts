@@ -1,12 +1,15 @@
 /** What overcommit does to each group of VMs, where a host's VMs are not alike. */
-import type { CellResult, CellSpec } from "../sim/cell.ts";
+import type { CellResult } from "../sim/cell.ts";
 import { groupFigure, groupNumbers } from "./group-figures.ts";
 import { factorEstimate, type GroupService, latencyFactor, throughputEstimate } from "./service-level.ts";
 import { type Estimate, meanEstimate } from "./statistics.ts";
 import { groupTitle, othersTitle } from "./vm-group-title.ts";
+import { particularsOf } from "./vm-kinds.ts";
 
 /** Throughput and p99 latency are absent without an uncommitted host on which these VMs did anything. */
 export interface GroupPoint extends GroupService {
+  /** Number in the settings of the cells, see GroupFigures. */
+  readonly group: number;
   /** Absent where they finished no request. */
   readonly latencyP99Ms?: Estimate;
 }
@@ -19,7 +22,7 @@ export function groupPoints(
   const { spec } = cells[0];
   const { settings = [] } = spec;
   const groups = groupNumbers([...uncommitted.values(), ...cells]);
-  if (new Set(groups.map((group) => kindOf(spec, group))).size < 2) return [];
+  if (new Set(groups.map((group) => particularsOf(spec, group))).size < 2) return [];
   return groups.map((group) => {
     const kept = cells.flatMap((cell) => {
       const base = uncommitted.get(cell.spec.seed);
@@ -32,6 +35,7 @@ export function groupPoints(
       return latencyFactor(groupP99(cell, group), before && groupP99(before, group));
     });
     return {
+      group,
       of: group in settings ? groupTitle(settings[group]) : othersTitle(spec),
       ...(kept.length > 0 && { throughput: throughputEstimate(kept) }),
       ...(factors.length > 0 && { p99Factor: factorEstimate(factors) }),
@@ -43,11 +47,4 @@ export function groupPoints(
 /** Undefined where the group finished no request. */
 export function groupP99(cell: CellResult, group: number): number | undefined {
   return (groupFigure(cell, group, "requests_done") ?? 0) > 0 ? groupFigure(cell, group, "latency_p99_ms") : undefined;
-}
-
-/** What VMs of a group run and what is particular about them; not which VMs they are. */
-function kindOf({ workload, settings = [] }: CellSpec, group: number): string {
-  const { first: _first, last: _last, ...particulars } = group in settings ? settings[group] : { first: 0, last: 0 };
-  const kind = { workload, ...particulars };
-  return JSON.stringify(Object.entries(kind).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -11,7 +11,7 @@ import {
   twoDecimals,
   worstService,
 } from "./service-level.ts";
-import { confidenceText, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
+import { confidenceText, keptAgain, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
@@ -46,14 +46,15 @@ export function overcommitVerdict(
     const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
     return { open: true, sentence };
   }
-  const failing = measured.findIndex((point) => !isKept(level, point));
-  const kept = failing === -1 ? measured : measured.slice(0, failing);
-  const beyond = failing === -1 ? undefined : measured[failing];
+  const beyond = measured.find((point) => !isKept(level, point));
+  const end = Math.min(beyond?.ratio ?? Infinity, failed);
+  const kept = measured.filter(({ ratio }) => ratio < end);
   const highest = kept.filter((point) => point.ratio > 1).at(-1);
   const confidence = confidenceText(level, measured);
-  const again = failing === -1 ? [] : measured.slice(failing + 1).filter((point) => isKept(level, point));
+  const again = measured.filter((point) => point.ratio > end && isKept(level, point));
   const first = firstFailure(beyond, failed, level);
-  const more = beyond === undefined ? "" : keptAgain(beyond, again);
+  const againAt = `at ${again.map(({ ratio }) => twoDecimals(ratio)).join(" and ")}, with less memory,`;
+  const more = keptAgain(againAt, again, beyond?.ratio === end ? beyond : undefined, atRatio);
   const busy = busyNote(measured[0].busiest, `at ratio ${twoDecimals(measured[0].ratio)}`);
   const failingRatio = beyond === undefined ? {} : { failingRatio: beyond.ratio };
   const each = measured[0].groups === undefined ? "" : " for each kind of VM";
@@ -65,39 +66,19 @@ export function overcommitVerdict(
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
-  const note = `${latencyNote(points, highest, level)}${oscillationNote(kept, ({ ratio }) => `at ${twoDecimals(ratio)}`)}`;
+  const note = `${latencyNote(points, highest, level)}${oscillationNote(kept, atRatio)}`;
   const stays = levelText(level, "stays ");
   const sentence = `${strategy}: ${stays}${each} up to ${limit} (${confidence})${note}${first}${more}${busy}.`;
   return { highestRatio: highest.ratio, ...failingRatio, open: first === "", sentence };
 }
 
+function atRatio({ ratio }: OvercommitPoint): string {
+  return `at ${twoDecimals(ratio)}`;
+}
+
 function firstFailure(beyond: OvercommitPoint | undefined, failed: number, level: ServiceLevel): string {
   if (failed < (beyond?.ratio ?? Infinity)) return `; at ${twoDecimals(failed)}, the host cannot be simulated`;
   return beyond === undefined ? "" : `; at ${twoDecimals(beyond.ratio)}, ${lossOf(beyond, level)}`;
-}
-
-/**
- * Less memory may do better. Where it is short from the beginning, balloons have grown before a load comes; where it gets short at
- * once, as pages that were shared are written, balloons come too late, and what they take of shared pages frees nothing: the host
- * pages by force (Waldspurger 2002, section 6.3: the hard state).
- */
-function keptAgain(beyond: OvercommitPoint, again: readonly OvercommitPoint[]): string {
-  if (again.length === 0) return "";
-  const [first] = again;
-  const isSooner = ballooned(first) > ballooned(beyond) && swapped(first) < swapped(beyond);
-  const held = (point: OvercommitPoint): string =>
-    `${Math.round(ballooned(point))} MiB in balloons and ${Math.round(swapped(point))} swapped by the host`;
-  const why = isSooner ? `, with ${held(first)} against ${held(beyond)} at ${twoDecimals(beyond.ratio)}` : "";
-  return `; it is kept at ${again.map(({ ratio }) => twoDecimals(ratio)).join(" and ")}, with less memory${why}`;
-}
-
-/** MiB, whatever its guests had there before. */
-function ballooned({ sources: { mib } }: OvercommitPoint): number {
-  return mib.balloonFree + mib.balloonCache + mib.guestSwap;
-}
-
-function swapped({ sources: { mib } }: OvercommitPoint): number {
-  return mib.hostSwap;
 }
 
 function isKept(level: ServiceLevel, point: OvercommitPoint): boolean {

@@ -1,6 +1,7 @@
 /** What verdicts on overcommit ratios and on numbers of VMs say in the same words. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type MemoryControl, oscillates } from "./memory-control.ts";
+import type { MemorySources } from "./memory-sources.ts";
 import { type HostService, judgedOf, NONE_FINISHED, type RelativeService, serviceOf } from "./service-level.ts";
 
 /**
@@ -66,6 +67,45 @@ export function oscillationNote<Point extends { readonly ratio: number; readonly
   const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
   const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
   return `, but not steadily: ${where(worst)} a VM's memory changes direction ${perHour} times an hour`;
+}
+
+interface Reclaimed {
+  readonly sources: MemorySources;
+}
+
+/**
+ * Less memory for each VM may do better. Where it is short from the beginning, balloons have grown before a load comes; where it
+ * gets short at once, as pages that were shared are written, balloons come too late, and what they take of shared pages frees
+ * nothing: the host pages by force (Waldspurger 2002, section 6.3: the hard state). `againAt`: where all of `again` are;
+ * `beyond`: the first that does not keep the level, if it could be simulated; `where`: "at 2", "with 12".
+ */
+export function keptAgain<Point extends Reclaimed>(
+  againAt: string,
+  again: readonly Point[],
+  beyond: Point | undefined,
+  where: (point: Point) => string,
+): string {
+  if (again.length === 0) return "";
+  const kept = `; ${againAt} the level is kept again`;
+  const [first] = again;
+  const isSooner = beyond !== undefined && ballooned(first) > ballooned(beyond) && swapped(first) < swapped(beyond);
+  if (!isSooner) return kept;
+  const now = `balloons hold ${mib(ballooned(first))} then, and the host has swapped ${mib(swapped(first))}`;
+  return `${kept}: ${now} (${where(beyond)}, ${mib(ballooned(beyond))} and ${mib(swapped(beyond))})`;
+}
+
+function mib(value: number): string {
+  return `${Math.round(value)} MiB`;
+}
+
+/** MiB, whatever its guests had there before. */
+function ballooned({ sources }: Reclaimed): number {
+  const { balloonFree, balloonCache, guestSwap } = sources.mib;
+  return balloonFree + balloonCache + guestSwap;
+}
+
+function swapped({ sources }: Reclaimed): number {
+  return sources.mib.hostSwap;
 }
 
 export function times(factor: number): string {

@@ -1,6 +1,5 @@
 /** How many VMs a strategy keeps on a host before users notice, and what happens with more. */
 import type { ServiceLevel } from "../experiment/matrix.ts";
-import { workloadTitle } from "../sim/cell.ts";
 import { busyNote } from "./busiest-resource.ts";
 import {
   type HostService,
@@ -12,7 +11,7 @@ import {
   twoDecimals,
   worstService,
 } from "./service-level.ts";
-import { confidenceText, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
+import { confidenceText, keptAgain, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
 import type { RoomyHost, VmCountPoint } from "./vm-count.ts";
 
 export interface VmCountVerdict {
@@ -39,32 +38,42 @@ export function vmCountVerdict(
     const reason = "no verdict: no host that has memory for all VMs, with what the VMM itself needs, to compare with";
     return { open: true, reason };
   }
-  const at = measured.findIndex((point) => !isKept(level, point));
-  const beyond = at === -1 ? undefined : measured[at];
-  const kept = (at === -1 ? measured : measured.slice(0, at)).filter(({ vms }) => vms < failed);
+  const beyond = measured.find((point) => !isKept(level, point));
+  const end = Math.min(beyond?.vms ?? Infinity, failed);
+  const kept = measured.filter(({ vms }) => vms < end);
+  const again = measured.filter((point) => point.vms > end && isKept(level, point));
   const most = kept.at(-1)?.vms ?? 0;
   const lost = measured.find((point) => point.vms > most && isSurelyLost(level, point))?.vms ?? Infinity;
   const atMost = Math.min(lost, failed) - 1;
   const first = firstFailure(beyond, failed, level);
+  const againWith = `with ${again.map(({ vms }) => vms).join(" and ")},`;
+  const more = keptAgain(againWith, again, beyond?.vms === end ? beyond : undefined, withVms);
+  const onlyAfterAll = more === "" ? "" : ", but a number counts only if all lower ones keep it";
   return {
     most,
     ...(beyond !== undefined && { failing: beyond.vms }),
     ...(Number.isFinite(atMost) && { atMost }),
     open: first === "",
-    reason: most === 0 ? first.replace(/^; /, "") : answered(kept, level, atMost, first),
+    reason:
+      most === 0
+        ? `${first.replace(/^; /, "")}${more}${onlyAfterAll}`
+        : answered(kept, level, atMost, `${first}${more}`),
   };
+}
+
+function withVms({ vms }: VmCountPoint): string {
+  return `with ${vms}`;
 }
 
 function answered(kept: readonly VmCountPoint[], level: ServiceLevel, atMost: number, first: string): string {
   const last = kept[kept.length - 1];
-  const { vms, ratio, work, roomy } = last;
-  const mix =
-    work.length > 1 ? `${work.map((part) => `${part.vms} of ${workloadTitle(part.workload)}`).join(", ")}; ` : "";
+  const { vms, ratio, work, kinds, roomy } = last;
+  const mix = work.length > 1 ? `${kinds.map((kind) => `${kind.vms} of ${kind.of}`).join(", ")}; ` : "";
   const open = first === "" ? ", the most measured" : "";
   const unsure = Number.isFinite(atMost) && atMost > vms ? `; up to ${atMost} are not ruled out` : "";
   const sure = `${confidenceText(level, kept)}${unsure}`;
-  const others = busyNote(kept[0].roomy?.busiest, `with ${kept[0].vms}`);
-  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept, (point) => `with ${point.vms}`)}`;
+  const others = busyNote(kept[0].roomy?.busiest, withVms(kept[0]));
+  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept, withVms)}`;
   const stays = levelText(level, "stays ");
   return ` (${mix}overcommit ${twoDecimals(ratio)}${open}): ${stays} (${sure})${notes}${first}${others}`;
 }

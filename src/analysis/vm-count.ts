@@ -5,9 +5,9 @@
  */
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
-import { type CellResult, workloadOf, workloadTitle } from "../sim/cell.ts";
+import type { CellResult } from "../sim/cell.ts";
 import { busiestOf, type BusiestResource } from "./busiest-resource.ts";
-import { groupFigure, OTHERS } from "./group-figures.ts";
+import { groupFigure } from "./group-figures.ts";
 import { isShortOfMemory, pointOf, relativeP99 } from "./overcommit.ts";
 import type { OvercommitPoint } from "./overcommit-point.ts";
 import { groupP99 } from "./overcommit-groups.ts";
@@ -22,6 +22,7 @@ import {
 } from "./service-level.ts";
 import { ratioEstimate } from "./statistics.ts";
 import { vmCountVerdict, type VmCountVerdict } from "./vm-count-verdict.ts";
+import { type VmKind, vmKinds } from "./vm-kinds.ts";
 
 /** A host with memory for all its VMs, held against the one with the fewest VMs. */
 export interface RoomyHost extends HostService {
@@ -32,6 +33,8 @@ export interface RoomyHost extends HostService {
 
 export interface VmCountPoint extends OvercommitPoint {
   readonly vms: number;
+  /** VMs by kind; {@link OvercommitPoint.groups} are called the same. */
+  readonly kinds: readonly VmKind[];
   /** VMs by workload. */
   readonly work: readonly { readonly workload: string; readonly vms: number }[];
   /** Absent where no host has memory for all these VMs. */
@@ -124,32 +127,31 @@ function pointAt(vms: number, cells: readonly CellResult[], roomy: ByCount): VmC
   const uncommitted = same.some(isShortOfMemory) ? [] : same;
   const [[fewest, baseline] = [vms, uncommitted]] = roomy;
   const { groups = [], ...point } = pointOf(cells[0].spec.overcommit ?? 1, cells, same, uncommitted);
-  const work = workOf(cells[0]);
-  // Which VMs run what differs with their number.
-  const named =
-    groups.length === work.length
-      ? groups.map((group, at) => ({ ...group, of: workloadTitle(work[at].workload) }))
-      : [];
+  const kinds = vmKinds(cells[0].spec);
+  // Which VMs a group is differs with their number; which kind, does not.
+  const named = groups.map((one) => ({ ...one, of: kinds.find(({ group }) => group === one.group)?.of ?? one.of }));
   return {
     ...point,
     ...(named.length > 0 && { groups: named }),
     vms,
-    work,
+    kinds,
+    work: workOf(kinds),
     ...(uncommitted.length > 0 && { roomy: roomyHost(uncommitted, baseline, fewest) }),
   };
 }
 
-function workOf({ spec }: CellResult): VmCountPoint["work"] {
-  const { vms = 1 } = spec;
-  const names = Array.from({ length: vms }, (_, vm) => workloadOf(spec, vm));
-  return [...groupBy(names, (name) => name)].map(([workload, of]) => ({ workload, vms: of.length }));
+function workOf(kinds: readonly VmKind[]): VmCountPoint["work"] {
+  return [...groupBy(kinds, ({ workload }) => workload)].map(([workload, of]) => ({
+    workload,
+    vms: of.reduce((sum, { vms }) => sum + vms, 0),
+  }));
 }
 
 function roomyHost(cells: readonly CellResult[], baseline: readonly CellResult[], fewest: number): RoomyHost {
   const before = new Map(baseline.map((cell) => [cell.spec.seed, cell]));
   const throughput = cells.flatMap((cell) => throughputPerVm(cell, before.get(cell.spec.seed)) ?? []);
   const p99Factors = cells.flatMap((cell) => relativeP99(cell, before.get(cell.spec.seed)));
-  const groups = workOf(cells[0]).map(({ workload }) => roomyGroup(workload, cells, before));
+  const groups = vmKinds(cells[0].spec).map(({ of }) => roomyGroup(of, cells, before));
   return {
     fewest,
     ...(throughput.length > 0 && { throughput: ratioEstimate(throughput) }),
@@ -159,33 +161,33 @@ function roomyHost(cells: readonly CellResult[], baseline: readonly CellResult[]
   };
 }
 
-/** The same of the VMs of one workload. */
+/** The same of the VMs of one kind. */
 function roomyGroup(
-  workload: string,
+  kind: string,
   cells: readonly CellResult[],
   baseline: ReadonlyMap<number, CellResult>,
 ): GroupService {
   const pairs = cells.flatMap((cell) => {
     const other = baseline.get(cell.spec.seed);
-    const [now, before] = [partsByWork(cell).get(workload), other && partsByWork(other).get(workload)];
+    const [now, before] = [partsByKind(cell).get(kind), other && partsByKind(other).get(kind)];
     return now && before && before.rps > 0 ? [{ now, before }] : [];
   });
   const throughput = pairs.map(({ now, before }) => now.rps / now.vms / (before.rps / before.vms));
   const p99Factors = pairs.flatMap(({ now, before }) => latencyFactor(now.p99, before.p99));
   return {
-    of: workloadTitle(workload),
+    of: kind,
     ...(throughput.length > 0 && { throughput: throughputEstimate(throughput) }),
     ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
   };
 }
 
-/** What VMs do against what as many VMs of the same work would do if each did what one does on the other host. */
+/** What VMs do against what as many VMs of the same kinds would do if each did what one does on the other host. */
 function throughputPerVm(cell: CellResult, baseline: CellResult | undefined): number | undefined {
   if (baseline === undefined) return undefined;
   let done = 0;
   let expected = 0;
-  for (const [workload, { vms, rps }] of partsByWork(cell)) {
-    const before = partsByWork(baseline).get(workload);
+  for (const [kind, { vms, rps }] of partsByKind(cell)) {
+    const before = partsByKind(baseline).get(kind);
     if (before === undefined || before.vms === 0) return undefined;
     done += rps;
     expected += (before.rps / before.vms) * vms;
@@ -193,23 +195,22 @@ function throughputPerVm(cell: CellResult, baseline: CellResult | undefined): nu
   return done > 0 && expected > 0 ? done / expected : undefined;
 }
 
-/** The VMs of a host that run the same work, those of them that have started. */
-interface WorkPart {
+/** The VMs of a host that are of one kind, those of them that have started. */
+interface KindPart {
   readonly vms: number;
   readonly rps: number;
   readonly p99: number | undefined;
 }
 
-function partsByWork(cell: CellResult): ReadonlyMap<string, WorkPart> {
-  const { workload, settings = [] } = cell.spec;
+function partsByKind(cell: CellResult): ReadonlyMap<string, KindPart> {
   const { throughput_rps: rps = 0, vms_admitted: vms = 0, latency_p99_ms: p99 } = cell.metrics;
-  if (settings.length === 0) return new Map([[workload, { vms, rps, p99 }]]);
-  const groups = [OTHERS, ...settings.keys()].map((group): readonly [string, WorkPart] => {
-    const of = (figure: string): number => groupFigure(cell, group, figure) ?? 0;
-    const part = { vms: of("vms"), rps: of("throughput_rps"), p99: groupP99(cell, group) };
-    return [settings[group]?.workload ?? workload, part];
+  const kinds = vmKinds(cell.spec);
+  if (kinds.length === 1) return new Map([[kinds[0].of, { vms, rps, p99 }]]);
+  const parts = kinds.map(({ group, of }): readonly [string, KindPart] => {
+    const figure = (name: string): number => groupFigure(cell, group, name) ?? 0;
+    return [of, { vms: figure("vms"), rps: figure("throughput_rps"), p99: groupP99(cell, group) }];
   });
-  return new Map(groups.filter(([, { vms: started }]) => started > 0));
+  return new Map(parts.filter(([, { vms: started }]) => started > 0));
 }
 
 /** "esx keeps 14 VMs of 256 MiB on 2 GiB (overcommit 1.75): ..." */

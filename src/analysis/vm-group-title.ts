@@ -1,5 +1,5 @@
 /** What is particular about VMs, in words. */
-import { type CellSpec, workloadTitle } from "../sim/cell.ts";
+import { type CellSpec, fileTitle } from "../sim/cell.ts";
 import { twoDecimals } from "./service-level.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type DriverFaults, type StatisticsFaults, type VmGroup, vmsOfGroup } from "../workload/vm-settings.ts";
@@ -12,7 +12,7 @@ export function groupTitle(group: VmGroup): string {
     ...(driver === undefined ? [] : driverFaults(driver)),
     ...(statistics === undefined ? [] : statisticsFaults(statistics)),
   ];
-  const vms = workload === undefined ? vmsOfGroup(group) : `${workloadTitle(workload)} in ${vmsOfGroup(group)}`;
+  const vms = workload === undefined ? vmsOfGroup(group) : `${fileTitle(workload)} in ${vmsOfGroup(group)}`;
   return particulars.length === 0 ? vms : `${vms} with ${particulars.join(", ")}`;
 }
 
@@ -26,7 +26,7 @@ export function othersTitle({ workload, vms = 1, settings = [] }: CellSpec): str
     next = last + 1;
   }
   if (vms > next) between.push({ first: next, last: vms - 1 });
-  return `${workloadTitle(workload)} in ${between.map(vmsOfGroup).join(" and ")}`;
+  return `${fileTitle(workload)} in ${between.map(vmsOfGroup).join(" and ")}`;
 }
 
 function driverFaults({ fromUs = 0, stuckFromUs, pagesPerSecond }: DriverFaults): readonly string[] {

@@ -44,7 +44,8 @@ export const chartCommand: CommandModule<object, ChartArguments> = {
       .example("$0 chart all --results results/reference --out charts", "every chart in every format"),
   handler: async ({ name, results, out }) => {
     const { newestResults } = await import("../report/newest-results.ts");
-    const { writeCharts } = await import("../report/write-charts.ts");
+    const { requireChartName, writeCharts } = await import("../report/write-charts.ts");
+    requireChartName(name);
     const folder = results ?? (await newestResults("results"));
     for (const file of await writeCharts(folder, name, out ?? "charts")) process.stdout.write(`${file}\n`);
   },

@@ -6,6 +6,7 @@ import { InputError } from "../core/input-error.ts";
 import type { Plan } from "../experiment/plan.ts";
 import type { RunSummary } from "../experiment/run.ts";
 import type { DecisionsFile } from "../report/write-decisions.ts";
+import { commandAgain } from "./command-again.ts";
 import { EXIT } from "./exit-codes.ts";
 
 const MAX_WORKERS = 256;
@@ -58,15 +59,15 @@ export interface GrowingRun {
 }
 
 /**
- * Run with a progress display. The first Ctrl-C ends the run in order, a second one at once; `command` is what an
- * interrupted user is told to repeat. Failed cells set the exit code. The folder of a growing run is another one if the user
- * names one.
+ * Run with a progress display. The first Ctrl-C ends the run in order, a second one at once; an interrupted user is told how to go
+ * on. Failed cells set the exit code. The folder of a growing run is another one if the user names one. `onBegin` is called when
+ * nothing is left to refuse, before anything is simulated.
  */
 export async function executePlan(
   plan: Plan,
   args: ExecuteArguments,
-  command: string,
   growing?: GrowingRun,
+  onBegin: () => Promise<void> = async () => {},
 ): Promise<RunSummary> {
   const { defaultFolder } = await import("../experiment/plan.ts");
   const workers = parseWorkers(args.workers);
@@ -86,8 +87,9 @@ export async function executePlan(
     workers,
     why: args.why,
     quiet: args.quiet,
+    onBegin,
   });
-  if (summary.cells === undefined) sayHowToResume(args.out, summary, command);
+  if (summary.cells === undefined) sayHowToResume(args, summary);
   else if (summary.cells.some((cell) => cell.status === "failed")) {
     process.exitCode = EXIT.finding;
   }
@@ -121,6 +123,7 @@ interface RunTarget {
   readonly workers: number;
   readonly why: boolean;
   readonly quiet: boolean;
+  readonly onBegin: () => Promise<void>;
 }
 
 async function runWithProgress(plan: Plan, { quiet, ...options }: RunTarget): Promise<RunSummary> {
@@ -144,10 +147,9 @@ async function runWithProgress(plan: Plan, { quiet, ...options }: RunTarget): Pr
   }
 }
 
-function sayHowToResume(out: string | undefined, { folder, progress }: RunSummary, command: string): void {
-  const options = out === undefined ? "" : ` --out ${out} --resume`;
+function sayHowToResume({ out }: ExecuteArguments, { folder, progress }: RunSummary): void {
   console.error(`interrupted: ${progress.finished} of ${progress.total} cells are stored in ${folder}`);
-  console.error(`continue with: vmmbench ${command}${options}`);
+  console.error(`continue with: ${commandAgain(process.argv, process.env, out === undefined ? [] : ["--resume"])}`);
   process.exitCode = EXIT.interrupted;
 }
 

@@ -36,15 +36,14 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
   },
 };
 
-/** A line for each VMM: what was not measured, and the reasons without repetitions. */
+/** A line for each VMM and reason why something was not measured. */
 function notMeasuredLines({ operations, notMeasured }: OperationTable): string[] {
-  const vmms = [...new Set(notMeasured.map(({ vmm }) => vmm))];
-  return vmms.map((name) => {
-    const missing = notMeasured.filter(({ vmm }) => vmm === name);
-    const reasons = [...new Set(missing.map(({ reason }) => reason))].join("; ");
-    const isMeasured = Object.values(operations).some((byVmm) => name in byVmm);
-    if (!isMeasured && missing.length > 1) return `nothing measured on ${name}: ${reasons}`;
-    return `not measured on ${name}: ${missing.map(({ operation }) => operation).join(", ")} (${reasons})`;
+  return notMeasured.map(({ vmm, operations: missing, reason }) => {
+    const isMeasured = Object.values(operations).some((byVmm) => vmm in byVmm);
+    const isAll = !isMeasured && notMeasured.filter((one) => one.vmm === vmm).length === 1 && missing.length > 1;
+    return isAll
+      ? `nothing measured on ${vmm}: ${reason}`
+      : `not measured on ${vmm}: ${missing.join(", ")} (${reason})`;
   });
 }
 

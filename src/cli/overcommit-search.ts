@@ -39,8 +39,10 @@ export async function executeRound(
   growing: GrowingRun | undefined,
 ): Promise<Omit<Answer, "notes">> {
   const { variationsOf } = await import("../experiment/manifest.ts");
-  if (!args.quiet && growing?.begun !== true) await tellSkipped(plan);
-  const summary = await executePlan(plan, args, "overcommit, with the same options", growing);
+  const isFirst = growing?.begun !== true;
+  const summary = await executePlan(plan, args, growing, async () => {
+    if (isFirst && !args.quiet) await tellSkipped(plan);
+  });
   if (summary.cells === undefined) return { summary };
   const { serviceLevel } = plan.manifest;
   const variations = variationsOf(plan.manifest);
@@ -61,6 +63,7 @@ export async function searchRatios(
   const { nextRatio } = await import("../analysis/overcommit-search.ts");
   const { overcommitMatrix } = await import("../experiment/overcommit-matrix.ts");
   const { defaultFolder, planMatrix } = await import("../experiment/plan.ts");
+  if (args.sensitivity) await requireOneCurve(overcommitMatrix(text, file, question), file);
   const further: FurtherRatio[] = [];
   let varied: VariedBlocks | undefined;
   let folder: string | undefined;
@@ -87,16 +90,22 @@ export async function searchRatios(
   }
 }
 
-/** Blocks with changed inputs, which begin with the lowest ratio, all others are compared with it, and the highest. */
-async function varyInputs(matrix: string, file: string, plan: Plan, folder: string): Promise<VariedBlocks> {
+/** Throws an {@link InputError} for a matrix whose inputs cannot be varied. */
+async function requireOneCurve(matrix: string, file: string): Promise<void> {
   const { readMatrix } = await import("../experiment/matrix.ts");
-  const { variedBlocks } = await import("../experiment/sensitivity-inputs.ts");
   const [block] = readMatrix(matrix, file).matrix.blocks;
   if (block.settings !== undefined)
     throw new InputError(`${file}: --sensitivity is that of VMs that are alike; found settings of single VMs`);
   const several = [block.workloads, block.machines, block.vms ?? []].some((values) => values.length > 1);
   if (several)
     throw new InputError(`${file}: --sensitivity is that of one workload, machine and number of VMs; found more`);
+}
+
+/** Blocks with changed inputs, which begin with the lowest ratio, all others are compared with it, and the highest. */
+async function varyInputs(matrix: string, file: string, plan: Plan, folder: string): Promise<VariedBlocks> {
+  const { readMatrix } = await import("../experiment/matrix.ts");
+  const { variedBlocks } = await import("../experiment/sensitivity-inputs.ts");
+  const [block] = readMatrix(matrix, file).matrix.blocks;
   const ratios = (block.overcommit ?? []).toSorted((a, b) => a - b);
   const ends = { ...block, overcommit: [ratios[0], ratios[ratios.length - 1]], exclude: [] };
   return variedBlocks(ends, plan.manifest.blocks[0], dirname(file), folder);

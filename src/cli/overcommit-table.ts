@@ -8,8 +8,11 @@ import { distinct, groupBy } from "../analysis/results.ts";
 import type { Sensitivity, VariedLimit } from "../analysis/sensitivity.ts";
 import { twoDecimals } from "../analysis/service-level.ts";
 import { textTable } from "./text-table.ts";
+import { fileTitle } from "../sim/cell.ts";
 
 const MISSING = "-";
+
+type GroupFigures = Pick<GroupPoint, "throughput" | "latencyP99Ms">;
 
 interface StrategyPoints {
   readonly strategy: string;
@@ -17,7 +20,7 @@ interface StrategyPoints {
 }
 
 export function overcommitText(curves: readonly OvercommitCurve[]): string {
-  const groups = groupBy(curves, ({ work, vms, machine }) => `${vms} VMs of ${work} on ${machine}`);
+  const groups = groupBy(curves, ({ work, vms, machine }) => `${vms} VMs of ${work} on ${fileTitle(machine)}`);
   return [...groups].map(([title, of]) => `${title}\n\n${comparison(of)}`).join("\n");
 }
 
@@ -80,16 +83,16 @@ function cells(limits: readonly VariedLimit[]): string[] {
   });
 }
 
-function groupOf({ groups = [] }: OvercommitPoint, name: string): Omit<GroupPoint, "of"> {
+function groupOf({ groups = [] }: OvercommitPoint, name: string): GroupFigures {
   return groups.find(({ of }) => of === name) ?? {};
 }
 
-function latency({ latencyP99Ms }: Omit<GroupPoint, "of">): string {
+function latency({ latencyP99Ms }: GroupFigures): string {
   if (latencyP99Ms === undefined) return MISSING;
   return latencyP99Ms.estimate.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
-function throughput({ throughput }: Omit<GroupPoint, "of">): string {
+function throughput({ throughput }: GroupFigures): string {
   if (throughput === undefined) return MISSING;
   const { estimate, low, high } = throughput;
   const half = low === undefined || high === undefined ? "" : ` ± ${((high - low) / 2).toFixed(3)}`;

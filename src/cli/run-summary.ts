@@ -6,7 +6,7 @@ import { vmCountCurves, vmCountSentence } from "../analysis/vm-count.ts";
 import { distinct, groupBy, type Results } from "../analysis/results.ts";
 import { NONE_FINISHED } from "../analysis/service-level.ts";
 import { type Slowdown, slowdowns } from "../analysis/slowdown.ts";
-import type { CellResult } from "../sim/cell.ts";
+import { type CellResult, fileTitle } from "../sim/cell.ts";
 import { textTable } from "./text-table.ts";
 
 const MAX_REASONS = 5;
@@ -18,7 +18,7 @@ export function runSummaryText(results: Results): string {
 }
 
 function slowdownTables(results: Results): readonly string[] {
-  const groups = groupBy(slowdowns(results), ({ block, machine }) => `${block} on ${machine}`);
+  const groups = groupBy(slowdowns(results), ({ block, machine }) => `${block} on ${fileTitle(machine)}`);
   return [...groups].map(([name, rows]) => {
     const vmms = distinct(rows, (row) => row.vmm);
     const byWorkload = [...groupBy(rows, (row) => row.workload)].sort(([a], [b]) => (a < b ? -1 : 1));

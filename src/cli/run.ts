@@ -54,7 +54,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
     const text = readInputText(file);
     if (wanted.size > 0) requireKnownValues(expandMatrix(readMatrix(text, file).matrix), wanted);
     const plan = await planMatrix(text, file, (cell) => isSelected(cell, wanted));
-    const summary = await executePlan(plan, args, `run ${args.matrix}`);
+    const summary = await executePlan(plan, args);
     if (summary.cells !== undefined) await show(plan, summary, args);
   },
 };

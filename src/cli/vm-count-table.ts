@@ -2,14 +2,14 @@
 import { groupBy } from "../analysis/results.ts";
 import { memoryText, type VmCountCurve, vmCountSentence } from "../analysis/vm-count.ts";
 import { pointTables } from "./overcommit-table.ts";
-import { workloadTitle } from "../sim/cell.ts";
+import { fileTitle } from "../sim/cell.ts";
 import { textTable } from "./text-table.ts";
 
 export function vmCountText(curves: readonly VmCountCurve[]): string {
   const groups = groupBy(
     curves,
     ({ workloads, machine, hostMib }) =>
-      `VMs of ${workloads.map(workloadTitle).join(" and ")} on ${memoryText(hostMib)} of ${machine}`,
+      `VMs of ${workloads.map(fileTitle).join(" and ")} on ${memoryText(hostMib)} of ${fileTitle(machine)}`,
   );
   return [...groups].map(([title, of]) => `${title}\n\n${comparison(of)}`).join("\n");
 }

@@ -1,14 +1,16 @@
 /** An operation of a machine explained on VMMs, all by name. */
+import { InputError } from "../core/input-error.ts";
 import { requireKernelPaths } from "../guest/kernel-paths.ts";
 import { type Explanation, explain } from "../sim/explain/explanation.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
 import { loadVmms } from "./load-vmm.ts";
 import { chosenBenchmarks } from "./operation-table.ts";
+import { explanationAdvice } from "./skip-advice.ts";
 
 /**
  * Explain one operation. Throws an {@link InputError} for an operation, machine or VMM that doesn't exist, and where the
- * machine lacks a cost or the length of a kernel path that is needed.
+ * machine lacks a cost or the length of a kernel path that is needed: then with the machines that have them.
  */
 export async function explainOperation(
   operation: string,
@@ -18,7 +20,12 @@ export async function explainOperation(
   const { profile } = loadMachine(locate("machines", machine, "."));
   const [benchmark] = chosenBenchmarks(profile, [operation]);
   const vmms = await loadVmms(vmmNames);
-  const explanation = explain(benchmark, vmms, profile);
-  for (const { total } of explanation.vmms) requireKernelPaths(profile, total);
-  return explanation;
+  try {
+    const explanation = explain(benchmark, vmms, profile);
+    for (const { total } of explanation.vmms) requireKernelPaths(profile, total);
+    return explanation;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(explanationAdvice(error.message, benchmark.name, vmms, profile));
+  }
 }

@@ -25,12 +25,19 @@ export function readInputFile(path: string): InputFile {
   return { path, bytes: isGzip(stored) ? unpack(stored, path) : requirePlain(stored, path), sha256 };
 }
 
-/** The text of a file; throws an {@link InputError} when it is not UTF-8. */
+/** The text of a file; throws an {@link InputError} when it is not UTF-8, or is what no text holds: zero bytes. */
 export function inputText({ bytes, path }: InputFile): string {
+  const text = utf8(bytes);
+  if (text === undefined || text.includes("\0"))
+    throw new InputError(`${path}: not a text file; expected YAML in UTF-8`);
+  return text;
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new InputError(`${path}: not a text file; expected YAML in UTF-8`);
+    return undefined;
   }
 }
 

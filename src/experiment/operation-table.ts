@@ -8,14 +8,16 @@ import {
   measureMicrobenchmark,
   type Microbenchmark,
 } from "../sim/microbenchmarks/microbenchmark.ts";
+import type { Vmm } from "../vmm/contract.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load.ts";
 import { loadVmms } from "./load-vmm.ts";
+import { measurementAdvice } from "./skip-advice.ts";
 
 export interface NotMeasured {
-  readonly operation: string;
+  readonly operations: readonly string[];
   readonly vmm: string;
-  /** One sentence. */
+  /** In a sentence, with the machines of the package on which it can be. */
   readonly reason: string;
 }
 
@@ -24,7 +26,7 @@ export interface OperationTable {
   readonly unit: MachineProfile["unit"];
   /** By operation, then by VMM. */
   readonly operations: Readonly<Record<string, Readonly<Record<string, MeasuredCost>>>>;
-  /** What could not be measured. */
+  /** What could not be measured: the same VMM and reason once, with all its operations. */
   readonly notMeasured: readonly NotMeasured[];
 }
 
@@ -37,17 +39,24 @@ export async function operationTable(
   const { profile } = loadMachine(locate("machines", machine, "."));
   const vmms = await loadVmms(vmmNames);
   const operations: Record<string, Record<string, MeasuredCost>> = {};
-  const notMeasured: NotMeasured[] = [];
-  for (const benchmark of chosenBenchmarks(profile, only)) {
-    for (const vmm of vmms) {
+  const benchmarks = chosenBenchmarks(profile, only);
+  const missing = new Map<Vmm, Map<string, string[]>>(vmms.map((vmm) => [vmm, new Map()]));
+  for (const benchmark of benchmarks) {
+    for (const [vmm, byReason] of missing) {
       try {
         (operations[benchmark.name] ??= {})[vmm.name] = measureMicrobenchmark(benchmark, vmm, profile);
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
-        notMeasured.push({ operation: benchmark.name, vmm: vmm.name, reason: error.message });
+        byReason.set(error.message, [...(byReason.get(error.message) ?? []), benchmark.name]);
       }
     }
   }
+  const notMeasured = [...missing].flatMap(([vmm, byReason]) =>
+    [...byReason].map(([reason, names]) => {
+      const isAll = only.length === 0 && names.length === benchmarks.length;
+      return { operations: names, vmm: vmm.name, reason: measurementAdvice(reason, isAll ? undefined : names, vmm) };
+    }),
+  );
   return { machine: profile.name, unit: profile.unit, operations: withoutEmpty(operations), notMeasured };
 }
 

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly why?: boolean;
   /** Stop taking up cells; what is finished stays stored. */
   readonly signal?: AbortSignal;
+  /** Called when all that was asked has been found in order, before anything is simulated. */
+  readonly onBegin?: () => Promise<void>;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -56,6 +58,7 @@ const WORKER = join(PACKAGE_ROOT, "dist/experiment/worker.js");
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunSummary> {
   const start = performance.now();
   const store = await ResultsStore.open(options.folder, plan.manifest, options.resume, options.grows);
+  await options.onBegin?.();
   const execution = new Execution(plan, store, options);
   await execution.run();
   const interrupted = options.signal?.aborted === true;

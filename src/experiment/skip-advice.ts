@@ -1,21 +1,73 @@
-/** Why a cell is skipped, with what its user can do about it. */
+/** Why something cannot be simulated on a machine, followed by the machines of the package on which it can. */
+import { InputError } from "../core/input-error.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CellSpec } from "../sim/cell.ts";
+import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
+import { measureMicrobenchmark, type Microbenchmark } from "../sim/microbenchmarks/microbenchmark.ts";
 import { reasonToSkip } from "../sim/reason-to-skip.ts";
 import type { Vmm } from "../vmm/contract.ts";
-import { catalogue, locate } from "./catalogue.ts";
-import { loadMachine } from "./documents/load.ts";
+import { packagedMachines } from "./packaged-machines.ts";
 
-/** Machines of the package by name, read when a first cell is skipped: hundreds may be. */
-let machines: ReadonlyMap<string, MachineProfile> | undefined;
-
-/** As {@link reasonToSkip}, followed by the machines of the package on which the cell would run; without them where it runs on none. */
+/** As {@link reasonToSkip}; without machines where the cell runs on none. */
 export function skipAdvice(vmm: Vmm, profile: MachineProfile, spec: CellSpec): string | undefined {
   const reason = reasonToSkip(vmm, profile, spec);
-  if (reason === undefined) return undefined;
-  machines ??= new Map(
-    catalogue("machines").map((name) => [name, loadMachine(locate("machines", name, "")).profile] as const),
+  return (
+    reason &&
+    withMachines(
+      reason,
+      "",
+      fitting((machine) => reasonToSkip(vmm, machine, spec) === undefined),
+    )
   );
-  const fitting = [...machines].filter(([, machine]) => reasonToSkip(vmm, machine, spec) === undefined);
-  return fitting.length === 0 ? reason : `${reason}; machines that fit: ${fitting.map(([name]) => name).join(", ")}`;
+}
+
+/** Why operations cannot be measured on a VMM: all of these, or if none is named any that a machine has. */
+export function measurementAdvice(reason: string, operations: readonly string[] | undefined, vmm: Vmm): string {
+  const fits = (machine: MachineProfile): boolean =>
+    operations === undefined
+      ? microbenchmarks(machine).some((one) => isMeasurable(one, vmm, machine))
+      : operations.every((name) => hasOperation(name, vmm, machine));
+  return withMachines(reason, "", fitting(fits));
+}
+
+/** Why an operation cannot be shown on all of several VMMs; where no machine has it on all, those that have it on the first that lacks it. */
+export function explanationAdvice(
+  reason: string,
+  operation: string,
+  vmms: readonly Vmm[],
+  profile: MachineProfile,
+): string {
+  const ofAll = fitting((machine) => vmms.every((vmm) => hasOperation(operation, vmm, machine)));
+  const lacking = vmms.find((vmm) => !hasOperation(operation, vmm, profile));
+  if (ofAll.length > 0 || lacking === undefined) return withMachines(reason, "", ofAll);
+  return withMachines(
+    reason,
+    ` ${lacking.name}`,
+    fitting((machine) => hasOperation(operation, lacking, machine)),
+  );
+}
+
+function fitting(fits: (machine: MachineProfile) => boolean): readonly string[] {
+  return packagedMachines()
+    .filter(fits)
+    .map(({ name }) => name);
+}
+
+function withMachines(reason: string, what: string, names: readonly string[]): string {
+  return names.length === 0 ? reason : `${reason}; machines that fit${what}: ${names.join(", ")}`;
+}
+
+function hasOperation(name: string, vmm: Vmm, machine: MachineProfile): boolean {
+  const benchmark = microbenchmarks(machine).find((one) => one.name === name);
+  return benchmark !== undefined && isMeasurable(benchmark, vmm, machine);
+}
+
+function isMeasurable(benchmark: Microbenchmark, vmm: Vmm, machine: MachineProfile): boolean {
+  try {
+    measureMicrobenchmark(benchmark, vmm, machine);
+    return true;
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  }
 }

@@ -10,6 +10,8 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 75rem; color: var(--ink); bac
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .75rem; padding-top: .5rem; border-top: 1px solid var(--line); }
 p, li { max-width: 46rem; }
+main ul { padding-left: 1.4rem; }
+main li { margin: .2rem 0; }
 a { color: var(--link); }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 .skip { position: absolute; left: -100rem; }

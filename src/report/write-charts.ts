@@ -25,6 +25,14 @@ export async function writeCharts(resultsFolder: string, name: string, out: stri
   return writeAll(files);
 }
 
+/** Throws an {@link InputError} for a name that no chart has, whatever the results are. */
+export function requireChartName(name: string): void {
+  const kinds = CHART_KINDS.map((kind) => kind.name);
+  // The id of a single chart begins with its kind.
+  if (name === "all" || kinds.some((kind) => name === kind || name.startsWith(`${kind}-`))) return;
+  throw new InputError(`there is no chart "${name}"; ${suggestion(name, [...kinds, "all"])}`);
+}
+
 function chartsNamed(name: string, resultsFolder: string, results: Results): readonly Chart[] {
   const kinds = CHART_KINDS.filter((kind) => name === "all" || kind.name === name);
   const charts = kinds.flatMap((kind) => kind.draw(results));

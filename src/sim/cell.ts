@@ -42,13 +42,13 @@ export function workloadOf({ workload, settings }: Pick<CellSpec, "workload" | "
 /** What the VMs run, in words: "typical-server", "typical-server, with memory-bomb in VM 7". */
 export function workTitle({ workload, settings = [] }: Pick<CellSpec, "workload" | "settings">): string {
   const others = settings.filter((group) => group.workload !== undefined && group.workload !== workload);
-  if (others.length === 0) return workloadTitle(workload);
-  const other = others.map((group) => `${workloadTitle(group.workload ?? "")} in ${vmsOfGroup(group)}`);
-  return `${workloadTitle(workload)}, with ${other.join(", ")}`;
+  if (others.length === 0) return fileTitle(workload);
+  const other = others.map((group) => `${fileTitle(group.workload ?? "")} in ${vmsOfGroup(group)}`);
+  return `${fileTitle(workload)}, with ${other.join(", ")}`;
 }
 
-/** Of a path, the file: paths are relative to a matrix that its user may never have seen, and differ from machine to machine. */
-export function workloadTitle(nameOrPath: string): string {
+/** Of a workload or machine: its name; of a path, the file: paths are relative to a matrix that its user may never have seen. */
+export function fileTitle(nameOrPath: string): string {
   return nameOrPath.slice(nameOrPath.lastIndexOf("/") + 1);
 }
 

@@ -180,20 +180,23 @@ describe("the verdict on a mix of workloads", () => {
     expect(verdict.failingRatio).toBe(2);
     expect(verdict.sentence).toBe(
       "esx: no overcommit counts as keeping throughput within 5 % for each kind of VM (95 % confidence), because a ratio counts " +
-        "only if all lower ones keep it; at 2, 50 % of it remains for w in VMs 0 to 5; it is kept at 2.5 and 4, with less memory.",
+        "only if all lower ones keep it; at 2, 50 % of it remains for w in VMs 0 to 5; at 2.5 and 4, with less memory, the level " +
+        "is kept again.",
     );
     const [{ verdict: later }] = curvesOf([...cells, ...host(1.5, 100, 50)]);
     expect(later.highestRatio).toBe(1.5);
-    expect(later.sentence).toMatch(/at 2, 50 % .* w in VMs 0 to 5; it is kept at 2.5 and 4, with less memory\.$/);
+    expect(later.sentence).toMatch(
+      /at 2, 50 % .* w in VMs 0 to 5; at 2\.5 and 4, with less memory, the level is kept again\.$/,
+    );
   });
 
   it("says why it is: balloons have grown where the host swaps otherwise", () => {
     expect(sentenceWith(memory(67, 45), memory(833, 0))).toMatch(
-      /; it is kept at 3, with less memory, with 833 MiB in balloons and 0 swapped by the host against 67 MiB in balloons and 45 swapped by the host at 2\.5\.$/,
+      /; at 3, with less memory, the level is kept again: balloons hold 833 MiB then, and the host has swapped 0 MiB \(at 2\.5, 67 MiB and 45 MiB\)\.$/,
     );
     // Neither more in balloons nor less swapped is a reason by itself.
-    expect(sentenceWith(memory(67, 45), memory(67, 0))).toMatch(/; it is kept at 3, with less memory\.$/);
-    expect(sentenceWith(memory(67, 45), memory(833, 45))).toMatch(/; it is kept at 3, with less memory\.$/);
+    expect(sentenceWith(memory(67, 45), memory(67, 0))).toMatch(/, the level is kept again\.$/);
+    expect(sentenceWith(memory(67, 45), memory(833, 45))).toMatch(/, the level is kept again\.$/);
   });
 
   it("leaves out a kind that does nothing with memory for all either, and says so", () => {

@@ -53,6 +53,30 @@ const both = (vms: number, does: Does = {}, roomy: Does = {}): CellResult[] => [
   ...host(vms, false, roomy),
 ];
 
+const holding = (cells: readonly CellResult[], memory_ballooned_mib: number, memory_host_swapped_mib: number) =>
+  cells.map((one) => ({ ...one, metrics: { ...one.metrics, memory_ballooned_mib, memory_host_swapped_mib } }));
+
+const inFolders = (cells: readonly CellResult[]): CellResult[] =>
+  cells.map((one) => {
+    const settings = one.spec.settings?.map((group) => ({ ...group, workload: "../b/web.yaml" }));
+    return { ...one, spec: { ...one.spec, workload: "../a/web.yaml", ...(settings && { settings }) } };
+  });
+
+/** VM 0 has a limit and serves a fifth of what the others do, which is 10 requests a second and VM. */
+const limited = (vms: number, fixed: boolean, own: number): CellResult[] =>
+  host(vms, fixed).map((one) => ({
+    ...one,
+    spec: { ...one.spec, settings: [{ first: 0, last: 0, memory: { limitPages: 1 } }] },
+    metrics: { ...one.metrics, throughput_rps: 10 * (vms - 1) + own },
+    groups: {
+      columns: ["group", "vms", "throughput_rps"],
+      rows: [
+        [-1, vms - 1, 10 * (vms - 1)],
+        [0, 1, own],
+      ],
+    },
+  }));
+
 describe("the number of VMs that a host keeps", () => {
   it("is found to the VM, whatever it is, in logarithmically many steps", () => {
     fc.assert(
@@ -157,6 +181,27 @@ describe("the number of VMs that a host keeps", () => {
     expect(nextVmCount(curve, 100)).toBeUndefined();
   });
 
+  it("does not count a higher number with which the level is kept again, and says so", () => {
+    const slow = { p99: 30 };
+    const curve = curveOf([...both(8), ...both(12, slow), ...both(14), ...both(16), ...both(18, slow)]);
+    expect(curve.verdict).toMatchObject({ most: 8, failing: 12, atMost: 11 });
+    expect(vmCountSentence(curve)).toMatch(
+      /; with 12, p99 latency is 3\.0 times that with memory for all; with 14 and 16, the level is kept again\.$/,
+    );
+    expect(vmCountSentence(curveOf([...both(4, slow), ...both(8)]))).toBe(
+      "esx keeps no VM of 256 MiB on 2 GiB: with 4, p99 latency is 3.0 times that with memory for all; with 8, the level is " +
+        "kept again, but a number counts only if all lower ones keep it.",
+    );
+  });
+
+  it("says why it is kept again: balloons have grown where the host swaps otherwise", () => {
+    const fixed = [...holding(host(12, true, { p99: 30 }), 64, 32), ...holding(host(14, true), 512, 0)];
+    const curve = curveOf([...both(8), ...fixed, ...host(12, false), ...host(14, false)]);
+    expect(vmCountSentence(curve)).toMatch(
+      /; with 14, the level is kept again: balloons hold 512 MiB then, and the host has swapped 0 MiB \(with 12, 64 MiB and 32 MiB\)\.$/,
+    );
+  });
+
   it("stops below a number with which the host cannot be simulated", () => {
     const failed = host(12, true).map((one) => ({ ...one, status: "failed" as const }));
     const curve = curveOf([...both(8), ...failed, ...host(12, false)]);
@@ -196,6 +241,30 @@ describe("VMs of different work", () => {
     expect(curve.points[1].roomy?.throughput?.estimate).toBeCloseTo(1, 9);
     expect(vmCountSentence(curve)).toContain(
       "esx keeps 6 VMs on 2 GiB (5 of w, 1 of v; overcommit 0.75, the most measured)",
+    );
+  });
+
+  it("are called by their files, with as much of the folders as tells them apart", () => {
+    const curve = curveOf([4, 8].flatMap((vms) => inFolders([...mixed(vms, true), ...mixed(vms, false)])));
+    expect(curve.points[1].groups?.map(({ of }) => of)).toEqual(["a/web.yaml", "b/web.yaml"]);
+    expect(curve.points[1].roomy?.groups?.map(({ of }) => of)).toEqual(["a/web.yaml", "b/web.yaml"]);
+    expect(vmCountSentence(curve)).toContain(
+      "esx keeps 8 VMs on 2 GiB (6 of a/web.yaml, 2 of b/web.yaml; overcommit 1,",
+    );
+  });
+
+  it("are of one kind only with the same settings, whatever they run", () => {
+    const level: ServiceLevel = { metric: "throughput", bound: 0.95 };
+    const cells = [...limited(4, true, 2), ...limited(4, false, 2), ...limited(8, true, 1), ...limited(8, false, 2)];
+    const curve = curveOf(cells, level);
+    expect(curve.points[1].kinds.map(({ of, vms }) => [of, vms])).toEqual([
+      ["the others", 7],
+      ["VM 0 with memory settings of its own", 1],
+    ]);
+    expect(curve.points[1].roomy?.groups?.map(({ throughput }) => throughput?.estimate)).toEqual([1, 1]);
+    // Of 72 requests a second, one less: all VMs together keep 98.6 %.
+    expect(vmCountSentence(curve)).toMatch(
+      /^esx keeps 4 VMs .*; with 8, throughput of VM 0 with memory settings of its own is 50 % of that with memory for all\.$/,
     );
   });
 

@@ -111,8 +111,15 @@ describe("vmmbench explain", () => {
       ["fork-proc", "--machine", "xeon-2.4-sosp04"],
       'there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
     ],
-    [["in"], 'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input'],
-    [["fork-proc", "--vmm", "native,kvm"], 'kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit'],
+    // Measured by Adams and Agesen, on a machine with and one without hardware assist.
+    [
+      ["in"],
+      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit native: core2-asplos06, p4-672-asplos06',
+    ],
+    [
+      ["fork-proc", "--vmm", "native,kvm"],
+      'kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit; machines that fit: core2-asplos06',
+    ],
     [[], "<operation> is missing; expected vmmbench explain <operation>; see vmmbench --help"],
     [
       ["null-call", "--out", join(work, "fault.gif")],
@@ -152,9 +159,20 @@ describe("vmmbench explain", () => {
     ]);
     expect([code, stderr]).toEqual([
       0,
-      'nothing measured on kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit\n',
+      'nothing measured on kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit; machines that fit: core2-asplos06\n',
     ]);
     expect(stdout).toMatch(/^null-call +1,080 +-$/m);
+  });
+
+  it("names no machine that would be refused, too", async () => {
+    for (const [machine, refused] of [
+      ["core2-asplos06", false],
+      ["p4-672-asplos06", true],
+      ["x86-64-server", true],
+    ] as const) {
+      const { code } = await vmmbench(["explain", "fork-proc", "--vmm", "native,kvm", "--machine", machine]);
+      expect(code).toBe(refused ? 2 : 0);
+    }
   });
 
   it.each(wrong)("is told what is wrong with: %j", async (words, sentence) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OvercommitCurve } from "../../src/analysis/overcommit.ts";
 import type { VmCountCurve } from "../../src/analysis/vm-count.ts";
-import { vmmbench } from "./vmmbench.ts";
+import { ROOT, vmmbench } from "./vmmbench.ts";
 
 /** A guest that cannot swap: its balloon does not get far, and Xen has nothing that takes the rest by force. */
 const WORKLOAD = `
@@ -91,6 +91,19 @@ describe("vmmbench overcommit", () => {
     expect(stderr.split("\n")[0]).toBe("to be skipped: 2 of 6 cells, of mom: native runs at most 1 guest, not 2");
     const { curves } = JSON.parse(stdout) as { curves: OvercommitCurve[] };
     expect(curves.map(({ strategy }) => strategy)).toEqual(["xen-static", "xen-balloon"]);
+  });
+
+  it("says what will be skipped only when nothing else is refused", async () => {
+    const asked = ["--policy", "mom", "--vmm", "native", "--strategy", "xen-static", "--ratios", "0.9,1"];
+    const refused: [string[], string][] = [
+      [["--workers", "0"], '--workers: expected a whole number from 1 to 256; found "0"\n'],
+      [["--workers", "10000"], '--workers: expected a whole number from 1 to 256; found "10000"\n'],
+      [["--out", ROOT], `${ROOT}: the folder is not empty;`],
+    ];
+    for (const [options, sentence] of refused) {
+      const { code, stderr } = await vmmbench(["overcommit", "--seeds", "1", ...asked, ...options]);
+      expect([code, stderr.startsWith(sentence)]).toEqual([2, true]);
+    }
   });
 
   it.skipIf("typescript" in process.features && process.features.typescript !== false)(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
-import { readInputFile } from "../../src/experiment/input-files.ts";
+import { readInputFile, readInputText } from "../../src/experiment/input-files.ts";
 
 const text = new TextEncoder().encode("I  0401ab70,3\n".repeat(1000));
 const packed = gzipSync(text);
@@ -47,6 +47,18 @@ describe("readInputFile", () => {
       expectRefused(
         write("cut.gz", packed.subarray(0, length)),
         `cut.gz: byte offset ${length}: the gzip data ends here, before their end mark; the file is truncated`,
+      );
+    }
+  });
+
+  test("takes for no text what is not UTF-8 or holds zero bytes", () => {
+    for (const bytes of [
+      new Uint8Array(16),
+      Buffer.from("name: a", "utf16le"),
+      Buffer.from("name: \u00e9", "latin1"),
+    ]) {
+      expect(() => readInputText(write("binary.yaml", bytes))).toThrow(
+        "binary.yaml: not a text file; expected YAML in UTF-8",
       );
     }
   });

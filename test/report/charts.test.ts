@@ -1,6 +1,7 @@
 import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { chartIds, logarithmicTicks, panelOf } from "../../src/report/charts/chart.ts";
+import { requireChartName } from "../../src/report/write-charts.ts";
 import { CHART_KINDS } from "../../src/report/charts/kinds.ts";
 import { CHART_NAMES } from "../../src/cli/chart.ts";
 import { vmmStyles } from "../../src/report/colours.ts";
@@ -50,6 +51,14 @@ describe("charts", () => {
       encoding: { x: { field: "a", type: "quantitative", axis: 5 }, theta3: {} },
     };
     expect(() => compileStrictly(wrong as never)).toThrow("not as it should be");
+  });
+
+  it("are known by name before there are results", () => {
+    for (const name of ["all", "overcommit-consolidation", ...CHART_NAMES]) {
+      expect(() => requireChartName(name)).not.toThrow();
+    }
+    expect(() => requireChartName("slowdwn")).toThrow('there is no chart "slowdwn"; did you mean "slowdown"?');
+    expect(() => requireChartName("xyzzyxyzzy")).toThrow(/^there is no chart "xyzzyxyzzy"; expected one of: /);
   });
 
   it("have nothing to draw without cells, and say what they need", () => {

@@ -1,7 +1,7 @@
 /** What every chart shares: its frame (title that states the content, subtitle, source line) and its fonts. */
 import type { Config, TopLevelSpec } from "vega-lite";
 import { distinct, type Results } from "../../analysis/results.ts";
-import type { CellResult, CellSpec } from "../../sim/cell.ts";
+import { type CellResult, type CellSpec, fileTitle } from "../../sim/cell.ts";
 import { wrapText } from "../wrap-text.ts";
 
 /** A drawn chart: a Vega-Lite specification with its values inlined. */
@@ -158,7 +158,7 @@ export function seedNote(cells: readonly CellResult[]): string {
 
 /** "machine xeon-2.4-sosp03". */
 export function machineNote(cells: readonly CellResult[]): string {
-  const machines = distinct(cells, (cell) => cell.spec.machine);
+  const machines = distinct(cells, (cell) => fileTitle(cell.spec.machine));
   return `${machines.length === 1 ? "machine" : "machines"} ${machines.join(", ")}`;
 }
 

@@ -1,5 +1,5 @@
 import { distinct, groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
-import { type CellResult, workTitle } from "../../sim/cell.ts";
+import { type CellResult, fileTitle, workTitle } from "../../sim/cell.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, hostParts, panelOf, type View } from "./chart.ts";
 
 const PANEL = 330;
@@ -51,7 +51,7 @@ function draw(results: Results, cells: readonly CellResult[], id: string): Chart
   const title = `Memory of the host over time at overcommit ${overcommit}`;
   const subtitle =
     "Up to the line: machine memory for VMs and what the VMM keeps besides. Above it: what guests are configured with and the host does not hold. " +
-    `${vms} VMs of ${workTitle(cells[0].spec)}; one run (seed ${seed}), machine ${machine}.`;
+    `${vms} VMs of ${workTitle(cells[0].spec)}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
   const told = cells.map(describe).join(" ");
   return chartOf(results, { id, title, subtitle, width: 2 * PANEL + 60 }, view(cells), told);
 }
@@ -67,7 +67,6 @@ interface Moment {
 function view(cells: readonly CellResult[]): View {
   const values = cells.flatMap(momentsOf);
   const shown = LAYERS.filter(({ title }) => values.some((moment) => Number(moment[title] ?? 0) >= 0.5));
-  const titles = shown.map(({ title }) => title);
   const order = cells.map((cell) => cell.spec.vmm.label);
   return {
     data: { values },
@@ -78,36 +77,7 @@ function view(cells: readonly CellResult[]): View {
       width: PANEL,
       height: 190,
       layer: [
-        {
-          transform: [
-            { fold: titles, as: ["layer", "MiB"] },
-            { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
-          ],
-          mark: { type: "area", line: false },
-          encoding: {
-            x: {
-              field: "time",
-              type: "quantitative",
-              title: "simulated time, s",
-              axis: { grid: false, tickCount: 7 },
-              scale: { nice: false },
-            },
-            y: {
-              field: "MiB",
-              type: "quantitative",
-              title: "MiB",
-              stack: "zero",
-              axis: { tickCount: 5, format: ",.0f" },
-            },
-            color: {
-              field: "layer",
-              type: "nominal",
-              scale: { domain: titles, range: shown.map(({ colour }) => colour) },
-              legend: { title: null, orient: "bottom", columns: 4 },
-            },
-            order: { field: "stack", type: "quantitative" },
-          },
-        },
+        areas(shown),
         {
           mark: { type: "rule", color: "#000000", strokeWidth: 1.5 },
           encoding: { y: { field: "host", type: "quantitative", aggregate: "max" } },
@@ -115,6 +85,41 @@ function view(cells: readonly CellResult[]): View {
       ],
     },
     resolve: { axis: { x: "independent", y: "independent" } },
+  };
+}
+
+/** What the memory is used for, one above the other. */
+function areas(shown: readonly { readonly title: string; readonly colour: string }[]): View {
+  const titles = shown.map(({ title }) => title);
+  return {
+    transform: [
+      { fold: titles, as: ["layer", "MiB"] },
+      { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
+    ],
+    mark: { type: "area", line: false },
+    encoding: {
+      x: {
+        field: "time",
+        type: "quantitative",
+        title: "simulated time, s",
+        axis: { grid: false, tickCount: 7 },
+        scale: { nice: false },
+      },
+      y: {
+        field: "MiB",
+        type: "quantitative",
+        title: "MiB",
+        stack: "zero",
+        axis: { tickCount: 5, format: ",.0f" },
+      },
+      color: {
+        field: "layer",
+        type: "nominal",
+        scale: { domain: titles, range: shown.map(({ colour }) => colour) },
+        legend: { title: null, orient: "bottom", columns: 4 },
+      },
+      order: { field: "stack", type: "quantitative" },
+    },
   };
 }
 

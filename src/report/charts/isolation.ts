@@ -3,6 +3,7 @@ import { distinct, groupBy, hostCells, type Results } from "../../analysis/resul
 import { NONE_FINISHED } from "../../analysis/service-level.ts";
 import { type VmmStyle, vmmStyles } from "../colours.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, logarithmicTicks, seedNote, type View } from "./chart.ts";
+import { fileTitle } from "../../sim/cell.ts";
 
 const PANEL = 280;
 const ROW = 19;
@@ -39,7 +40,7 @@ function draw(results: Results, rows: readonly IsolationRow[], id: string): Char
   const title = `What one VM does to the p99 latency of the others at overcommit ${ratio}`;
   const subtitle =
     "Times the p99 latency of the same VMs on the host where all VMs are alike, same seeds; lines: 95 % confidence intervals. " +
-    `${vms} VMs, ${seedNote(cells)}, machine ${machine}.`;
+    `${vms} VMs, ${seedNote(cells)}, machine ${fileTitle(machine)}.`;
   const marks = rows.map(markOf);
   const told = marks.map(describe).join(" ");
   return chartOf(results, { id, title, subtitle, width: 3 * PANEL }, view(marks, vmmStyles(results)), told);

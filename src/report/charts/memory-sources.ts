@@ -44,9 +44,6 @@ function view(curves: readonly OvercommitCurve[]): View {
     ),
   );
   const shown = MEMORY_SOURCES.filter(({ title }) => values.some((row) => row.source === title && row.MiB >= 0.5));
-  const x = { field: "ratio", type: "ordinal", title: "overcommit ratio", axis: { labelAngle: 0, ticks: false } };
-  const y = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: ",.0f" } };
-  const range = shown.map(({ key }) => SOURCE_COLOURS[key]);
   return {
     data: { values: values.filter((row) => shown.some(({ title }) => title === row.source)) },
     facet: panelOf(
@@ -60,32 +57,47 @@ function view(curves: readonly OvercommitCurve[]): View {
       width: PANEL,
       height: 170,
       layer: [
-        {
-          mark: { type: "bar", width: { band: 0.8 } },
-          encoding: {
-            x,
-            y: { ...y, field: "MiB", stack: "zero" },
-            color: {
-              field: "source",
-              type: "nominal",
-              scale: { domain: shown.map(({ title }) => title), range },
-              legend: { title: null, orient: "bottom", columns: 3 },
-            },
-            order: { field: "stack", type: "quantitative" },
-            tooltip: ["strategy", "ratio", "source", "MiB"].map((field) => ({
-              field,
-              type: field === "MiB" ? "quantitative" : "nominal",
-              ...(field === "MiB" && { format: ",.1f" }),
-            })),
-          },
-        },
+        bars(shown),
         {
           mark: { type: "tick", color: "#000000", thickness: 2.5, width: { band: 1 } },
-          encoding: { x, y: { ...y, field: "missing", aggregate: "max" } },
+          encoding: { x: RATIO, y: { ...MIB, field: "missing", aggregate: "max" } },
         },
       ],
     },
     resolve: { axis: { x: "independent", y: "independent" } },
+  };
+}
+
+const RATIO: View = {
+  field: "ratio",
+  type: "ordinal",
+  title: "overcommit ratio",
+  axis: { labelAngle: 0, ticks: false },
+};
+const MIB: View = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: ",.0f" } };
+
+const TOOLTIP: readonly View[] = ["strategy", "ratio", "source", "MiB"].map((field) => ({
+  field,
+  type: field === "MiB" ? "quantitative" : "nominal",
+  ...(field === "MiB" && { format: ",.1f" }),
+}));
+
+/** Sources of memory, one above the other. */
+function bars(shown: readonly (typeof MEMORY_SOURCES)[number][]): View {
+  return {
+    mark: { type: "bar", width: { band: 0.8 } },
+    encoding: {
+      x: RATIO,
+      y: { ...MIB, field: "MiB", stack: "zero" },
+      color: {
+        field: "source",
+        type: "nominal",
+        scale: { domain: shown.map(({ title }) => title), range: shown.map(({ key }) => SOURCE_COLOURS[key]) },
+        legend: { title: null, orient: "bottom", columns: 3 },
+      },
+      order: { field: "stack", type: "quantitative" },
+      tooltip: TOOLTIP,
+    },
   };
 }
 

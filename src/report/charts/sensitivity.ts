@@ -45,41 +45,14 @@ function view({ limit, inputs }: Sensitivity): View {
       text: `${one.to}: ${twoDecimals(one.limit)}`,
     })),
   );
-  const all = [limit, ...values.map((one) => one.limit)];
-  const [low, high] = [Math.min(...all), Math.max(...all)];
-  const room = Math.max(0.25, (high - low) * 0.12);
-  const x = {
-    type: "quantitative",
-    title: "highest overcommit ratio: configured memory of all VMs / host memory for VMs",
-    scale: { domain: [low - room, high + room], zero: false, nice: false },
-    axis: { format: "~g", tickCount: 6 },
-  };
+  const x = limitAxis([limit, ...values.map((one) => one.limit)]);
   const y = { field: "input", type: "nominal", title: null, sort: inputs.map(({ input }) => input) };
-  const yOffset = { field: "side", type: "nominal", sort: ["lower value", "higher value"] };
   return {
     width: WIDTH,
     height: { step: BAR },
     data: { values },
     layer: [
-      {
-        mark: { type: "bar", height: { band: 0.8 } },
-        encoding: {
-          x: { ...x, field: "unchanged" },
-          x2: { field: "limit" },
-          y,
-          yOffset,
-          color: {
-            field: "side",
-            type: "nominal",
-            scale: { domain: ["lower value", "higher value"], range: [COLOURS.lower, COLOURS.higher] },
-            legend: { title: "input", orient: "bottom" },
-          },
-        },
-      },
-      {
-        mark: { type: "tick", thickness: 2, color: "#222222", height: { band: 0.8 } },
-        encoding: { x: { ...x, field: "limit" }, y, yOffset },
-      },
+      ...bars(x, y),
       {
         data: { values: [{ unchanged: limit }] },
         mark: { type: "rule", color: "#222222", strokeWidth: 1.5 },
@@ -87,8 +60,41 @@ function view({ limit, inputs }: Sensitivity): View {
       },
       {
         mark: { type: "text", align: "left", baseline: "middle", fontSize: 11 },
-        encoding: { x: { value: WIDTH + 10 }, y, yOffset, text: { field: "text" } },
+        encoding: { x: { value: WIDTH + 10 }, y, yOffset: SIDE, text: { field: "text" } },
       },
     ],
   };
+}
+
+const SIDE: View = { field: "side", type: "nominal", sort: ["lower value", "higher value"] };
+
+function limitAxis(limits: readonly number[]): View {
+  const [low, high] = [Math.min(...limits), Math.max(...limits)];
+  const room = Math.max(0.25, (high - low) * 0.12);
+  return {
+    type: "quantitative",
+    title: "highest overcommit ratio: configured memory of all VMs / host memory for VMs",
+    scale: { domain: [low - room, high + room], zero: false, nice: false },
+    axis: { format: "~g", tickCount: 6 },
+  };
+}
+
+/** From the limit with the input as it is to that with the changed one, where a tick ends the bar. */
+function bars(x: View, y: View): readonly View[] {
+  const color = {
+    field: "side",
+    type: "nominal",
+    scale: { domain: ["lower value", "higher value"], range: [COLOURS.lower, COLOURS.higher] },
+    legend: { title: "input", orient: "bottom" },
+  };
+  return [
+    {
+      mark: { type: "bar", height: { band: 0.8 } },
+      encoding: { x: { ...x, field: "unchanged" }, x2: { field: "limit" }, y, yOffset: SIDE, color },
+    },
+    {
+      mark: { type: "tick", thickness: 2, color: "#222222", height: { band: 0.8 } },
+      encoding: { x: { ...x, field: "limit" }, y, yOffset: SIDE },
+    },
+  ];
 }

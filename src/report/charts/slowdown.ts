@@ -1,7 +1,16 @@
 import { distinct, groupBy, monitorCells, type Results } from "../../analysis/results.ts";
 import { type Slowdown, slowdowns } from "../../analysis/slowdown.ts";
-import { vmmStyles } from "../colours.ts";
-import { type Chart, chartIds, type ChartKind, chartOf, logarithmicTicks, machineNote, seedNote } from "./chart.ts";
+import { type VmmStyle, vmmStyles } from "../colours.ts";
+import {
+  type Chart,
+  chartIds,
+  type ChartKind,
+  chartOf,
+  logarithmicTicks,
+  machineNote,
+  seedNote,
+  type View,
+} from "./chart.ts";
 
 const WIDTH = 560;
 const ROW = 19;
@@ -37,10 +46,39 @@ function draw(results: Results, rows: readonly Slowdown[], id: string): Chart {
   return chartOf(results, { id, title, subtitle, width: WIDTH }, drawn, `${description}.`);
 }
 
-function view(results: Results, rows: readonly Slowdown[], workloads: readonly string[]): Record<string, unknown> {
-  const styles = vmmStyles(results);
+function view(results: Results, rows: readonly Slowdown[], workloads: readonly string[]): View {
+  const values = rows.map(rowOf);
   const vmms = distinct(rows, (row) => row.vmm);
-  const values = rows.map((row) => ({
+  const x = slowdownAxis(values);
+  const y = {
+    field: "workload",
+    type: "nominal",
+    sort: workloads,
+    title: null,
+    axis: { ticks: false, domain: false, labelPadding: 10, grid: true, tickBand: "extent" },
+  };
+  return {
+    width: WIDTH,
+    height: workloads.length * (vmms.length + 1) * ROW,
+    data: { values },
+    encoding: { y },
+    layer: [bareMetal(x), ...marks(x, vmms, vmmStyles(results))],
+  };
+}
+
+interface Row {
+  readonly workload: string;
+  readonly VMM: string;
+  readonly slowdown: number;
+  readonly low: number;
+  readonly high: number;
+  readonly label: string;
+  readonly interval: string;
+  readonly verdict: string;
+}
+
+function rowOf(row: Slowdown): Row {
+  return {
     workload: row.workload,
     VMM: row.vmm,
     slowdown: row.estimate,
@@ -49,77 +87,63 @@ function view(results: Results, rows: readonly Slowdown[], workloads: readonly s
     label: times(row.estimate),
     interval: interval(row),
     verdict: row.verdict,
-  }));
-  const all = values.flatMap((row) => [row.low, row.high, row.slowdown, 1]);
+  };
+}
+
+/** What every field on the axis has in common. */
+function slowdownAxis(rows: readonly Row[]): View {
+  const all = rows.flatMap((row) => [row.low, row.high, row.slowdown, 1]);
   const domain = [Math.min(...all) / 1.04, Math.max(...all) ** 1.08 * 1.06];
-  const scale = { type: "log", domain, nice: false };
-  const axis = {
-    title: "slowdown against bare metal (times, logarithmic)",
-    values: logarithmicTicks(domain[0], domain[1]),
-    format: "~g",
+  return {
+    type: "quantitative",
+    scale: { type: "log", domain, nice: false },
+    axis: {
+      title: "slowdown against bare metal (times, logarithmic)",
+      values: logarithmicTicks(domain[0], domain[1]),
+      format: "~g",
+    },
   };
-  const y = {
-    field: "workload",
-    type: "nominal",
-    sort: workloads,
-    title: null,
-    axis: { ticks: false, domain: false, labelPadding: 10, grid: true, tickBand: "extent" },
+}
+
+function bareMetal(x: View): View {
+  return {
+    data: { values: [{ x: 1 }] },
+    mark: { type: "rule", color: "#4d4d4d", strokeWidth: 1.5 },
+    encoding: { y: null, x: { field: "x", ...x } },
   };
+}
+
+/** Interval, dot and label of each VMM. */
+function marks(x: View, vmms: readonly string[], styles: ReadonlyMap<string, VmmStyle>): readonly View[] {
   const yOffset = { field: "VMM", type: "nominal", sort: vmms, scale: { paddingOuter: 0.6 } };
-  const styled = (range: (vmm: string) => unknown): Record<string, unknown> => ({
-    domain: vmms,
-    range: vmms.map(range),
-  });
-  const colour = {
+  const styled = (range: (vmm: string) => unknown): View => ({ domain: vmms, range: vmms.map(range) });
+  const color = {
     field: "VMM",
     type: "nominal",
     scale: styled((vmm) => styles.get(vmm)?.colour),
     legend: { orient: "top", title: null, direction: "horizontal", symbolOpacity: 1, columns: 3 },
   };
   const shape = { field: "VMM", type: "nominal", scale: styled((vmm) => styles.get(vmm)?.shape) };
-  const tooltip = ["workload", "VMM", "label", "interval", "verdict"].map((field) => ({ field, type: "nominal" }));
-  return {
-    width: WIDTH,
-    height: workloads.length * (vmms.length + 1) * ROW,
-    data: { values },
-    encoding: { y },
-    layer: [
-      {
-        data: { values: [{ x: 1 }] },
-        mark: { type: "rule", color: "#4d4d4d", strokeWidth: 1.5 },
-        encoding: { y: null, x: { field: "x", type: "quantitative", scale, axis } },
-      },
-      {
-        mark: { type: "rule", strokeWidth: 2 },
-        encoding: {
-          x: { field: "low", type: "quantitative", scale, axis },
-          x2: { field: "high" },
-          yOffset,
-          color: colour,
-        },
-      },
-      {
-        mark: { type: "point", filled: true, size: 70, opacity: 1 },
-        encoding: {
-          x: { field: "slowdown", type: "quantitative", scale, axis },
-          yOffset,
-          color: colour,
-          shape,
-          tooltip,
-        },
-      },
-      {
-        mark: { type: "text", align: "left", dx: 9, fontSize: 10.5 },
-        encoding: {
-          x: { field: "high", type: "quantitative", scale, axis },
-          yOffset,
-          text: { field: "label" },
-          color: colour,
-        },
-      },
-    ],
-  };
+  return [
+    {
+      mark: { type: "rule", strokeWidth: 2 },
+      encoding: { x: { field: "low", ...x }, x2: { field: "high" }, yOffset, color },
+    },
+    {
+      mark: { type: "point", filled: true, size: 70, opacity: 1 },
+      encoding: { x: { field: "slowdown", ...x }, yOffset, color, shape, tooltip: TOOLTIP },
+    },
+    {
+      mark: { type: "text", align: "left", dx: 9, fontSize: 10.5 },
+      encoding: { x: { field: "high", ...x }, yOffset, text: { field: "label" }, color },
+    },
+  ];
 }
+
+const TOOLTIP: readonly View[] = ["workload", "VMM", "label", "interval", "verdict"].map((field) => ({
+  field,
+  type: "nominal",
+}));
 
 function times(value: number): string {
   return `${value.toFixed(value < 10 ? 2 : 1)}×`;

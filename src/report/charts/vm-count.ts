@@ -1,7 +1,7 @@
 import { groupBy, type Results, serviceLevelOf } from "../../analysis/results.ts";
 import { levelText } from "../../analysis/service-level.ts";
 import { memoryText, type VmCountCurve, vmCountCurves, vmCountSentence } from "../../analysis/vm-count.ts";
-import { workloadTitle } from "../../sim/cell.ts";
+import { fileTitle } from "../../sim/cell.ts";
 import { vmmStyles } from "../colours.ts";
 import { type Chart, type ChartKind, chartIds, chartOf, type View } from "./chart.ts";
 
@@ -39,7 +39,7 @@ function draw(results: Results, curves: readonly VmCountCurve[], id: string): Ch
   const subtitle =
     `Dots: most VMs ${size}with ${levelText(level, "kept ")}${each}, ${sure}; lines: up to how many the seeds do not rule ` +
     "out; arrows: more were not measured. Dashed: configured memory of all VMs equals that of the host. " +
-    `VMs of ${workloads.map(workloadTitle).join(" and ")}, ${seedsText(points[0].seeds)}, machine ${machine}.`;
+    `VMs of ${workloads.map(fileTitle).join(" and ")}, ${seedsText(points[0].seeds)}, machine ${fileTitle(machine)}.`;
   const told = curves.map(vmCountSentence).join(" ");
   return chartOf(results, { id, title, subtitle, width: WIDTH + 140 }, view(results, curves), told);
 }
@@ -77,7 +77,7 @@ function view(results: Results, curves: readonly VmCountCurve[]): View {
   const last = points[points.length - 1];
   const fit = last.vms / last.ratio;
   const highest = Math.max(fit, ...values.map(({ atMost }) => atMost));
-  const x = {
+  const x: View = {
     type: "quantitative",
     title: "number of VMs",
     scale: { domain: [0, highest * 1.08], nice: true },
@@ -100,25 +100,32 @@ function view(results: Results, curves: readonly VmCountCurve[]): View {
         mark: { type: "rule", strokeDash: [4, 3], color: "#4d4d4d" },
         encoding: { x: { ...x, field: "fit" } },
       },
-      {
-        mark: { type: "rule", strokeWidth: 3 },
-        encoding: { x: { ...x, field: "kept" }, x2: { field: "atMost" }, y, color },
-      },
-      {
-        transform: [{ filter: "datum.open" }],
-        mark: { type: "point", shape: "triangle-right", filled: true, size: 110, xOffset: 12, opacity: 1 },
-        encoding: { x: { ...x, field: "atMost" }, y, color },
-      },
-      {
-        mark: { type: "point", filled: true, size: 110, opacity: 1 },
-        encoding: { x: { ...x, field: "kept" }, y, color, tooltip: TOOLTIP },
-      },
-      {
-        mark: { type: "text", align: "left", baseline: "middle", fontSize: 12 },
-        encoding: { x: { value: WIDTH + 10 }, y, text: { field: "text" } },
-      },
+      ...answers(x, y, color),
     ],
   };
+}
+
+/** What is kept, what is not ruled out, whether more was measured, and the numbers in words. */
+function answers(x: View, y: View, color: View): readonly View[] {
+  return [
+    {
+      mark: { type: "rule", strokeWidth: 3 },
+      encoding: { x: { ...x, field: "kept" }, x2: { field: "atMost" }, y, color },
+    },
+    {
+      transform: [{ filter: "datum.open" }],
+      mark: { type: "point", shape: "triangle-right", filled: true, size: 110, xOffset: 12, opacity: 1 },
+      encoding: { x: { ...x, field: "atMost" }, y, color },
+    },
+    {
+      mark: { type: "point", filled: true, size: 110, opacity: 1 },
+      encoding: { x: { ...x, field: "kept" }, y, color, tooltip: TOOLTIP },
+    },
+    {
+      mark: { type: "text", align: "left", baseline: "middle", fontSize: 12 },
+      encoding: { x: { value: WIDTH + 10 }, y, text: { field: "text" } },
+    },
+  ];
 }
 
 const TOOLTIP: readonly View[] = [

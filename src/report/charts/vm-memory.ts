@@ -1,5 +1,5 @@
 import { groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
-import type { CellResult } from "../../sim/cell.ts";
+import { type CellResult, fileTitle } from "../../sim/cell.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
 
 const PANEL = 168;
@@ -69,7 +69,7 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
     states.length > 0 ? " The band above a panel is the state of the host's free memory, the same for all." : "";
   const subtitle =
     "Stacked: where the memory is that a VM is configured with. Lines: what it may have, and what it is taken to use." +
-    `${band} ${shown} of ${workload}; one run (seed ${seed}), machine ${machine}.`;
+    `${band} ${shown} of ${workload}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
   const columns = names.length <= 4 ? 2 : 4;
   const frameOf = { id, title, subtitle, width: columns * (PANEL + 40), legends: ["color", "stroke", "fill"] };
   const told = names.map((name) => describe(name, moments)).join(" ");
@@ -103,14 +103,6 @@ function view(
 ): View {
   const layers = LAYERS.filter(({ title }) => title in moments[0]);
   const lines = LINES.filter(({ title }) => title in moments[0]);
-  const titles = layers.map(({ title }) => title);
-  const x = {
-    field: "time",
-    type: "quantitative",
-    title: "simulated time, s",
-    axis: { grid: false, tickCount: 3 },
-    scale: { nice: false },
-  };
   return {
     data: { values: moments },
     facet: { field: "VM", type: "nominal", sort: names, title: null },
@@ -119,39 +111,58 @@ function view(
     spec: {
       width: PANEL,
       height: 130,
-      layer: [
-        {
-          transform: [
-            { fold: titles, as: ["layer", "MiB"] },
-            { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
-          ],
-          mark: { type: "area", line: false },
-          encoding: {
-            x,
-            y: {
-              field: "MiB",
-              type: "quantitative",
-              title: "MiB",
-              stack: "zero",
-              axis: { tickCount: 4, format: ",.0f" },
-            },
-            color: legend("layer", layers),
-            order: { field: "stack", type: "quantitative" },
-          },
-        },
-        {
-          transform: [{ fold: lines.map(({ title }) => title), as: ["line", "MiB"] }],
-          mark: { type: "line", strokeWidth: 1.2, interpolate: "step-after" },
-          encoding: { x, y: { field: "MiB", type: "quantitative" }, stroke: legend("line", lines) },
-        },
-        ...(states.length > 0 ? [stateBand(states)] : []),
-      ],
+      layer: [areas(layers), linesOver(lines), ...(states.length > 0 ? [stateBand(states)] : [])],
     },
     resolve: { axis: { x: "independent", y: "independent" } },
   };
 }
 
-function legend(field: string, entries: readonly { readonly title: string; readonly colour: string }[]): View {
+interface Entry {
+  readonly title: string;
+  readonly colour: string;
+}
+
+const TIME: View = {
+  field: "time",
+  type: "quantitative",
+  title: "simulated time, s",
+  axis: { grid: false, tickCount: 3 },
+  scale: { nice: false },
+};
+
+/** What a VM has and lacks, one above the other. */
+function areas(layers: readonly Entry[]): View {
+  const titles = layers.map(({ title }) => title);
+  return {
+    transform: [
+      { fold: titles, as: ["layer", "MiB"] },
+      { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
+    ],
+    mark: { type: "area", line: false },
+    encoding: {
+      x: TIME,
+      y: {
+        field: "MiB",
+        type: "quantitative",
+        title: "MiB",
+        stack: "zero",
+        axis: { tickCount: 4, format: ",.0f" },
+      },
+      color: legend("layer", layers),
+      order: { field: "stack", type: "quantitative" },
+    },
+  };
+}
+
+function linesOver(lines: readonly Entry[]): View {
+  return {
+    transform: [{ fold: lines.map(({ title }) => title), as: ["line", "MiB"] }],
+    mark: { type: "line", strokeWidth: 1.2, interpolate: "step-after" },
+    encoding: { x: TIME, y: { field: "MiB", type: "quantitative" }, stroke: legend("line", lines) },
+  };
+}
+
+function legend(field: string, entries: readonly Entry[]): View {
   return {
     field,
     type: "nominal",

@@ -6,6 +6,7 @@ import { isolationChart } from "../charts/isolation.ts";
 import { type Block, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 import { type HostColumns, hostTable } from "./host-table.ts";
+import { fileTitle } from "../../sim/cell.ts";
 
 /** Hosts on which single VMs are not like the others: these and their neighbours, apart. */
 export function isolationSection({ results }: Run): Section {
@@ -28,7 +29,7 @@ export function isolationSection({ results }: Run): Section {
 function tables(rows: readonly IsolationRow[]): readonly Block[] {
   const groups = groupBy(
     rows,
-    ({ block, vms, workload, machine }) => `${block}: ${vms} VMs of ${workload}, ${machine}`,
+    ({ block, vms, workload, machine }) => `${block}: ${vms} VMs of ${workload}, ${fileTitle(machine)}`,
   );
   return [...groups].map(([title, own]) => hostTable(title, own, COLUMNS, true));
 }

@@ -1,6 +1,7 @@
 import { RESOURCES, TOLERANCE_POINTS, type Utilization, utilizations } from "../../analysis/utilization.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
+import { fileTitle } from "../../sim/cell.ts";
 
 /** How busy the workloads keep bare metal. */
 export function utilizationSection({ results }: Run): Section {
@@ -16,7 +17,7 @@ export function utilizationSection({ results }: Run): Section {
             columns: ["workload", "machine", ...RESOURCES.map(({ name }) => name), "seeds"],
             rows: rows.map((row) => [
               row.workload,
-              row.machine,
+              fileTitle(row.machine),
               ...RESOURCES.map(({ name }) => row.percent[name]?.estimate.toFixed(2) ?? ""),
               row.seeds,
             ]),

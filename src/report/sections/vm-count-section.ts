@@ -1,7 +1,6 @@
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { serviceLevelOf } from "../../analysis/results.ts";
 import { eachKindNote, levelText, NONE_FINISHED, type RelativeService } from "../../analysis/service-level.ts";
-import { workloadTitle } from "../../sim/cell.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import {
   memoryText,
@@ -77,7 +76,7 @@ function table(curves: readonly VmCountCurve[]): Block {
         ...(point.groups ?? []).map((group) => [
           strategy,
           memoryText(hostMib),
-          point.work.find(({ workload }) => workloadTitle(workload) === group.of)?.vms ?? "",
+          point.kinds.find(({ of }) => of === group.of)?.vms ?? "",
           group.of,
           "",
           point.ratio,
