@@ -35,6 +35,8 @@ export interface KernelVersion {
   readonly controllerAccesses: number;
   /** Accesses, in an interrupt of the clock, to registers of its interrupt controller and of the timer. */
   readonly tickAccesses: number;
+  /** Writes to port 0x80 besides, which no device answers: each of them is a pause. */
+  readonly tickPauses: number;
   /** Instructions that write when a page is cleared or copied to. */
   readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -140,8 +142,9 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     // ends the interrupt at both, end_8259A_irq writes the mask again.
     controllerAccesses: 5,
     // Line 0 of the first: mask read and written, interrupt ended, mask written again. Then timer_interrupt, arch/i386/kernel/time.c, on a
-    // processor with a time-stamp counter: outb_p, inb_p and inb of the 8254, of which the first two write to port 0x80, for a pause.
-    tickAccesses: 9,
+    // processor with a time-stamp counter: outb_p, inb_p and inb of the 8254, of which the first two pause (include/asm-i386/io.h).
+    tickAccesses: 7,
+    tickPauses: 2,
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -204,6 +207,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     signalsWriteDebugRegister: false,
     controllerAccesses: 1, // the end of the interrupt: ack_APIC_irq, arch/x86/include/asm/apic.h
     tickAccesses: 2, // that, and lapic_next_event or lapic_next_deadline, arch/x86/kernel/apic/apic.c, for the next one
+    tickPauses: 0,
     pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c

@@ -30,6 +30,7 @@ const EXITS = "event.exits";
 type Operation = (kernel: GuestKernel) => void;
 
 const tick: Operation = ({ entries }) => entries.timerInterrupt();
+const receiveTwo: Operation = ({ network }) => network.receive(2 * 1448);
 const readDisk: Operation = ({ blocks }) => blocks.withoutDevice(1, false);
 
 function perform(vmm: Vmm, profile: MachineProfile, operation: Operation) {
@@ -58,6 +59,8 @@ const DEVICE_2_4 = [0xa1, 0xa1, 0xa0, 0x20, 0xa1];
 /** By register, Linux 6.1: ack_APIC_irq, lapic_next_event. */
 const TICK_6_1 = ["EOI", "TMICT"];
 const DEVICE_6_1 = ["EOI"];
+/** Pauses, for which Xen does not intercept the port: its bitmap of ports has a hole there (3.0.3, vmx.c and vmcb.c). */
+const PAUSES = TICK_2_4.filter((port) => port === 0x80).length;
 const INTERRUPT = 1;
 
 const MACHINES = [
@@ -84,10 +87,9 @@ describe.each(MACHINES)("on $name a guest in guest mode leaves it", ({ profile, 
   });
 
   it("for a packet of its Lance that comes: four accesses and those to interrupt controllers", () => {
-    // An acknowledgement is sent for every second packet, by one access.
-    const receive: Operation = ({ network }) => network.receive(2 * 1448);
     const one = INTERRUPT + 4 + ofDevice;
-    const { events } = perform(assistedEsx, profile, receive);
+    const { events } = perform(assistedEsx, profile, receiveTwo);
+    // An acknowledgement is sent for every second packet, by one access.
     const sent = events["io.device-emulation"] - 4 * 2;
     expect(sent).toBe(1);
     expect(events[EXITS]).toBe(2 * one + sent);
@@ -101,7 +103,7 @@ describe.each(MACHINES)("on $name a guest in guest mode leaves it", ({ profile, 
   });
 });
 
-/** Nothing but the way out and in differs, in cycles. */
+/** `exitCycles`: of the way out of guest mode and back in. */
 function readOnAssisted(exitCycles: number, taggedTlb = true) {
   return perform({ ...esx4, cpu: hardwareAssist({ taggedTlb, exitCycles }) }, CORE_2, readDisk);
 }
@@ -136,7 +138,7 @@ it("has a tick of VMware Workstation go through the host, where its clock's inte
 
 it("has the hypervisor, not the device model, answer for interrupt controllers and timer of a Xen guest", () => {
   const { events } = perform(xenHvm, CORE_2, tick);
-  expect(events[EXITS]).toBe(INTERRUPT + TICK_2_4.length);
+  expect(events[EXITS]).toBe(INTERRUPT + TICK_2_4.length - PAUSES);
   expect(Object.keys(events).filter((name) => name.startsWith("io.backend"))).toEqual([]);
 });
 

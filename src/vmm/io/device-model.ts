@@ -100,7 +100,7 @@ export class DeviceModel {
     this.#inHypervisor(this.#controllerAccesses);
   }
 
-  /** And to the timer, in an interrupt of the clock: that is the hypervisor's, too (i8254.c). */
+  /** And to the timer, in an interrupt of the clock: that is the hypervisor's, too (i8254.c). Port 0x80 is left to the guest (vmx.c). */
   tickAccesses(): void {
     this.#inHypervisor(this.#tickAccesses);
   }

@@ -86,7 +86,7 @@ class HostedDevice implements IoPath {
     this.#costs = hostedCosts(settings.device, context.profile);
     const version = kernelVersion(context.profile);
     this.#controllerAccesses = version.controllerAccesses;
-    this.#tickAccesses = version.tickAccesses;
+    this.#tickAccesses = version.tickAccesses + version.tickPauses;
     this.#busyInterval = microsecondsToCycles(context.profile, BUSY_INTERVAL_US);
     this.#interval = 2 * this.#busyInterval;
   }

@@ -48,7 +48,7 @@ class VmkernelDevice implements IoPath {
     this.#accesses = accesses;
     const version = kernelVersion(profile);
     this.#controllerAccesses = version.controllerAccesses;
-    this.#tickAccesses = version.tickAccesses;
+    this.#tickAccesses = version.tickAccesses + version.tickPauses;
     // A packet can be given to a VM only after it has arrived; a disk writes where the guest wants it.
     this.#copiesReceived = device === "network";
     this.#driver = kernelPaths(profile)[`${device}-driver`].cycles;
