@@ -79,8 +79,9 @@ export class KernelEntries {
   }
 
   timerInterrupt(): void {
-    const { cpu } = this.#machine;
+    const { cpu, networkPath } = this.#machine;
     cpu.enterKernel("interrupt");
+    networkPath.tick?.();
     cpu.runKernel(this.#paths.interrupt, 1);
     cpu.runKernel(this.#paths["timer-interrupt"], 1);
     cpu.leaveKernel("interrupt");

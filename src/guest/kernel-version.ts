@@ -31,6 +31,12 @@ export interface KernelVersion {
    * arch/i386/kernel/signal.c, up to Linux 2.6.9; not on x86-64).
    */
   readonly signalsWriteDebugRegister: boolean;
+  /** Accesses to registers of the interrupt controllers, or to that of the processor, in the interrupt of a device. */
+  readonly controllerAccesses: number;
+  /** Accesses, in an interrupt of the clock, to registers of its interrupt controller and of the timer. */
+  readonly tickAccesses: number;
+  /** Writes to port 0x80 besides, which no device answers: each of them is a pause. */
+  readonly tickPauses: number;
   /** Instructions that write when a page is cleared or copied to. */
   readonly pageStores: number;
   /** A read of private memory that nobody has written maps a page of zeros that all share (do_anonymous_page, mm/memory.c). */
@@ -132,6 +138,13 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
     countsFlushesAndMinorFaults: false,
     signalsWriteDebugRegister: true,
+    // arch/i386/kernel/i8259.c. PCI devices are on lines of the second controller: mask_and_ack_8259A reads and writes the mask and
+    // ends the interrupt at both, end_8259A_irq writes the mask again.
+    controllerAccesses: 5,
+    // Line 0 of the first: mask read and written, interrupt ended, mask written again. Then timer_interrupt, arch/i386/kernel/time.c, on a
+    // processor with a time-stamp counter: outb_p, inb_p and inb of the 8254, of which the first two pause (include/asm-i386/io.h).
+    tickAccesses: 7,
+    tickPauses: 2,
     pageStores: 1, // rep stosl, rep movsl: clear_page and copy_page, include/asm-i386/page.h
     mapsZeroPage: false, // part of the path of a fault
     clearsBeforeCopy: false,
@@ -192,6 +205,9 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
     countsFlushesAndMinorFaults: true, // tlb:tlb_flush, include/trace/events/tlb.h; ru_minflt
     signalsWriteDebugRegister: false,
+    controllerAccesses: 1, // the end of the interrupt: ack_APIC_irq, arch/x86/include/asm/apic.h
+    tickAccesses: 2, // that, and lapic_next_event or lapic_next_deadline, arch/x86/kernel/apic/apic.c, for the next one
+    tickPauses: 0,
     pageStores: 1, // rep stosb or stosq: clear_page, arch/x86/lib/clear_page_64.S
     mapsZeroPage: true,
     clearsBeforeCopy: true, // wp_page_copy, mm/memory.c

@@ -124,4 +124,9 @@ export interface IoPath {
    * the handler runs is charged. Real interfaces say so with the next interrupt for other packets.
    */
   interruptsForSent(): boolean;
+  /**
+   * The guest's clock interrupts: what its kernel's accesses to interrupt controller and timer take, and what else a tick makes the VMM
+   * do. Absent: nothing that is not in the kernel's own path. Asked of the path of packets alone.
+   */
+  tick?(): void;
 }

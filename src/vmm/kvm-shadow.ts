@@ -1,6 +1,6 @@
 import { defineVmm } from "./contract.ts";
 import { hardwareAssist } from "./cpu/hardware-assist.ts";
-import { vmkernelDisk, vmxnet } from "./io/vmkernel.ts";
+import { kvm } from "./kvm.ts";
 import { ballooning } from "./memory/ballooning.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { onDemand } from "./memory/policies/admission.ts";
@@ -17,8 +17,8 @@ export const kvmShadow = defineVmm({
   memory: [ballooning(), linuxSwap()],
   allocation: onDemand(),
   scheduler: proportionalShareCpu(),
-  disk: vmkernelDisk({ outstanding: 0, ringEntries: 128 }),
-  network: vmxnet(),
+  disk: kvm.disk,
+  network: kvm.network,
   overheadPerGuest: {
     mib: 24,
     source: "assumed: a process of the host, and shadow pages for 2 % of the guest's memory",

@@ -125,6 +125,15 @@ class RecordingIoPath implements IoPath {
     );
   }
 
+  tick(): void {
+    if (this.#path.tick === undefined) return;
+    this.#recorder.call(
+      "device",
+      () => ["acknowledges a tick of its clock"],
+      () => this.#path.tick?.(),
+    );
+  }
+
   interruptsForSent(): boolean {
     return this.#recorder.call(
       "device",

@@ -129,6 +129,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "io.frontend": { actor: "guest kernel", action: "front end: entries of the ring" },
   "io.frontend.buffers": { actor: "VMM", action: "exchanges the pages of received packets" },
   "io.device-emulation": { actor: "VMM", action: "access to registers traps: emulated device" },
+  "io.interrupt-controller": { actor: "VMM", action: "emulates accesses to interrupt controller and timer" },
   "io.vmkernel": { actor: "VMM", action: "driver of the real device, in the vmkernel" },
   "io.vmkernel.copy": { actor: "VMM", action: "copies a packet to the guest" },
   "io.hypervisor.request": { actor: "VMM", action: "takes and answers entries of the ring" },

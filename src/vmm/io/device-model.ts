@@ -7,6 +7,7 @@
  * What its own code takes is not known. It runs on the guest's processor: the guest waits for it in any case.
  */
 import { cause } from "../../core/ledger.ts";
+import { kernelVersion } from "../../guest/kernel-builds.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { copyCost } from "../../machine/page.ts";
@@ -18,12 +19,6 @@ const SWITCH = cause("io.backend.domain-switch");
 const MODEL = cause("io.backend.device-model");
 const COPY = cause("io.backend.copy");
 
-/**
- * Linux 2.4, arch/i386/kernel/i8259.c, for the lines of the second controller, where PCI devices are: mask_and_ack_8259A reads
- * and writes the mask and ends the interrupt at both, end_8259A_irq writes the mask again. The hypervisor has the controllers
- * (Xen 3.0.3, xen/arch/x86/hvm/i8259.c).
- */
-const CONTROLLER_ACCESSES = 5;
 /** System calls besides select() in a round of the loop: the time, twice. */
 const CALLS_OF_ROUND = 2;
 /** For an access: read, write, and the time. */
@@ -35,6 +30,8 @@ export class DeviceModel {
   readonly #meter: Meter;
   readonly #tlb: Tlb;
   readonly #vmmEntry: VmmEntry;
+  readonly #controllerAccesses: number;
+  readonly #tickAccesses: number;
   readonly #domainSwitch: number;
   readonly #readOrWrite: number;
   readonly #round: number;
@@ -47,6 +44,9 @@ export class DeviceModel {
     this.#meter = meter;
     this.#tlb = tlb;
     this.#vmmEntry = vmmEntry;
+    const version = kernelVersion(profile);
+    this.#controllerAccesses = version.controllerAccesses;
+    this.#tickAccesses = version.tickAccesses;
     this.#domainSwitch = primitiveCost(profile, "xen.domain-switch");
     this.systemCall = primitiveCost(profile, "hardware.system-call") + primitiveCost(profile, "xen.fast-system-call");
     this.#readOrWrite = this.systemCall + paths["syscall-null-io"].cycles;
@@ -95,9 +95,18 @@ export class DeviceModel {
     this.#meter.spend(COPY, copyCost(bytes, this.#copyPage));
   }
 
-  /** What a guest's handler does to the interrupt controllers. */
+  /** What a guest's handler does to the interrupt controllers, which the hypervisor has (Xen 3.0.3, xen/arch/x86/hvm/i8259.c). */
   controllerAccesses(): void {
-    for (let access = 0; access < CONTROLLER_ACCESSES; access++) this.#vmmEntry.enter("device-register");
+    this.#inHypervisor(this.#controllerAccesses);
+  }
+
+  /** And to the timer, in an interrupt of the clock: that is the hypervisor's, too (i8254.c). Port 0x80 is left to the guest (vmx.c). */
+  tickAccesses(): void {
+    this.#inHypervisor(this.#tickAccesses);
+  }
+
+  #inHypervisor(accesses: number): void {
+    for (let access = 0; access < accesses; access++) this.#vmmEntry.enter("device-register");
   }
 }
 

@@ -147,6 +147,10 @@ class EmulatedNetwork implements IoPath {
     return true;
   }
 
+  tick(): void {
+    this.#model.tickAccesses();
+  }
+
   #passPacket(bytes: number): void {
     this.#model.passPacket();
     for (let copy = 0; copy < COPIES_OF_PACKET; copy++) this.#model.copy(bytes);

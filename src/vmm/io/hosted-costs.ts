@@ -32,6 +32,7 @@ export function hostedCosts(device: "disk" | "network", profile: MachineProfile)
     transmit: primitiveCost(profile, "hosted.transmit-emulation"),
     deviceAccess: primitiveCost(profile, "hosted.device-access"),
     controllerAccess: primitiveCost(profile, "hosted.interrupt-controller-access"),
+    hostTick: paths.interrupt.cycles + paths["timer-interrupt"].cycles,
     hostInterrupt: interrupt + own.completion,
     hostArrival: interrupt + own.completion + own.layer,
     // select() of a few descriptors: about as much as a stat().

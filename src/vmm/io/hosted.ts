@@ -6,6 +6,7 @@
  * accesses to its registers that need no device may be handled in the VMM.
  */
 import { cause } from "../../core/ledger.ts";
+import { kernelVersion } from "../../guest/kernel-builds.ts";
 import { GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { copyCost } from "../../machine/page.ts";
@@ -20,6 +21,7 @@ import { anticipatoryHz, scheduledBy } from "./io-scheduler.ts";
 const SWITCH_TO_SEND = cause("io.hosted.switch.send");
 const SWITCH_FOR_INTERRUPT = cause("io.hosted.switch.interrupt");
 const SWITCH_FOR_REGISTER = cause("io.hosted.switch.register");
+const SWITCH_FOR_TICK = cause("io.hosted.switch.tick");
 const SWITCH_TO_HALT = cause("io.hosted.switch.halt");
 const HOST_SEND = cause("io.hosted.host-send");
 const HOST_RECEIVE = cause("io.hosted.host-receive");
@@ -36,8 +38,6 @@ const INTERRUPT_CONTROLLER = cause("io.hosted.interrupt-controller");
  * port are as good as free (Sugerman 2001, section 3.4).
  */
 const STATUS_ACCESSES = 4;
-/** Sugerman 2001, section 4.1; mask_and_ack_8259A and enable_8259A_irq, Linux 2.2.17, arch/i386/kernel/irq.c. */
-const CONTROLLER_ACCESSES = 5;
 const ROUND_TRIP = 2;
 /**
  * Sends are combined while world switches come at least as close as this, on average (Sugerman 2001, section 3.4: a decaying
@@ -65,6 +65,9 @@ class HostedDevice implements IoPath {
   readonly #vmmEntry: VmmEntry;
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof hostedCosts>;
+  /** Five as in Sugerman 2001, section 4.1. */
+  readonly #controllerAccesses: number;
+  readonly #tickAccesses: number;
   readonly #busyInterval: number;
   /** Requests that the VMApp has not been given, and what they write to the device. */
   #pending = 0;
@@ -82,6 +85,9 @@ class HostedDevice implements IoPath {
     this.#settings = settings;
     this.sendsTogether = Math.max(1, settings.combinedSends);
     this.#costs = hostedCosts(settings.device, context.profile);
+    const version = kernelVersion(context.profile);
+    this.#controllerAccesses = version.controllerAccesses;
+    this.#tickAccesses = version.tickAccesses + version.tickPauses;
     this.#busyInterval = microsecondsToCycles(context.profile, BUSY_INTERVAL_US);
     this.#interval = 2 * this.#busyInterval;
   }
@@ -142,6 +148,14 @@ class HostedDevice implements IoPath {
     return true;
   }
 
+  /** The guest's clock goes by the host's, which interrupts the VMM: the host has the processor for that, and the VMM goes on. */
+  tick(): void {
+    this.#worldSwitch(SWITCH_FOR_TICK, ROUND_TRIP);
+    this.#meter.spend(HOST_INTERRUPT, this.#costs.hostTick);
+    this.#handOver();
+    this.#accessControllers(this.#tickAccesses);
+  }
+
   #sendPending(): void {
     this.#handOver();
     this.#sent = this.#settings.device === "network";
@@ -171,14 +185,17 @@ class HostedDevice implements IoPath {
 
   /** Accesses to registers in the guest's interrupt handler; an access that the VMApp has to see is a round trip. */
   #guestHandler(): void {
-    for (let access = 0; access < STATUS_ACCESSES + CONTROLLER_ACCESSES; access++) {
-      this.#vmmEntry.enter("device-register");
-    }
+    for (let access = 0; access < STATUS_ACCESSES; access++) this.#vmmEntry.enter("device-register");
     if (!this.#settings.registersInVmm) {
       for (let access = 0; access < STATUS_ACCESSES; access++) this.#worldSwitch(SWITCH_FOR_REGISTER, ROUND_TRIP);
     }
     this.#meter.spendMany(DEVICE_ACCESS, STATUS_ACCESSES, this.#costs.deviceAccess);
-    this.#meter.spendMany(INTERRUPT_CONTROLLER, CONTROLLER_ACCESSES, this.#costs.controllerAccess);
+    this.#accessControllers(this.#controllerAccesses);
+  }
+
+  #accessControllers(accesses: number): void {
+    for (let access = 0; access < accesses; access++) this.#vmmEntry.enter("device-register");
+    this.#meter.spendMany(INTERRUPT_CONTROLLER, accesses, this.#costs.controllerAccess);
   }
 }
 

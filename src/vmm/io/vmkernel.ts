@@ -3,17 +3,19 @@
  * emulated device register by register, or (vmxnet) puts packets on a ring in shared memory and tells the vmkernel once.
  */
 import { cause } from "../../core/ledger.ts";
+import { kernelVersion } from "../../guest/kernel-builds.ts";
 import { GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { copyCost } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { DeviceQueue, TrafficShaping } from "../host-contract.ts";
-import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { registerAccesses } from "./register-accesses.ts";
 import { type VmfsParameters, vmfsParameters, volumeOf } from "./vmfs.ts";
 
 const EMULATED_DEVICE = cause("io.device-emulation");
+const INTERRUPT_CONTROLLER = cause("io.interrupt-controller");
 const VMKERNEL = cause("io.vmkernel");
 const COPY = cause("io.vmkernel.copy");
 
@@ -29,7 +31,10 @@ class VmkernelDevice implements IoPath {
   readonly segmentBytes = 0;
   readonly descriptors = 0;
   readonly #meter: Meter;
+  readonly #vmmEntry: VmmEntry;
   readonly #accesses: Accesses;
+  readonly #controllerAccesses: number;
+  readonly #tickAccesses: number;
   readonly #copiesReceived: boolean;
   readonly #driver: number;
   readonly #registerAccess: number;
@@ -37,9 +42,13 @@ class VmkernelDevice implements IoPath {
   readonly #deviceAccess: number;
   readonly #copyPage: number;
 
-  constructor(device: "disk" | "network", accesses: Accesses, { profile, meter }: MonitorContext) {
+  constructor(device: "disk" | "network", accesses: Accesses, { profile, meter, vmmEntry }: MonitorContext) {
     this.#meter = meter;
+    this.#vmmEntry = vmmEntry;
     this.#accesses = accesses;
+    const version = kernelVersion(profile);
+    this.#controllerAccesses = version.controllerAccesses;
+    this.#tickAccesses = version.tickAccesses + version.tickPauses;
     // A packet can be given to a VM only after it has arrived; a disk writes where the guest wants it.
     this.#copiesReceived = device === "network";
     this.#driver = kernelPaths(profile)[`${device}-driver`].cycles;
@@ -51,12 +60,12 @@ class VmkernelDevice implements IoPath {
 
   submit(): void {
     this.#meter.spend(GUEST_KERNEL, this.#driver);
-    this.#emulate(this.#accesses.submitAccesses);
+    this.#access(EMULATED_DEVICE, this.#accesses.submitAccesses);
     this.#meter.spend(VMKERNEL, this.#request + this.#driver);
   }
 
   notify(): number {
-    this.#emulate(this.#accesses.notifyAccesses);
+    this.#access(EMULATED_DEVICE, this.#accesses.notifyAccesses);
     this.#meter.spend(VMKERNEL, this.#deviceAccess);
     return this.#meter.now;
   }
@@ -65,7 +74,8 @@ class VmkernelDevice implements IoPath {
     this.#meter.spend(VMKERNEL, this.#deviceAccess);
     this.#meter.spendMany(VMKERNEL, count, this.#request + this.#driver);
     if (this.#copiesReceived && !write) this.#meter.spend(COPY, copyCost(bytes, this.#copyPage));
-    this.#emulate(this.#accesses.interruptAccesses);
+    this.#access(INTERRUPT_CONTROLLER, this.#controllerAccesses);
+    this.#access(EMULATED_DEVICE, this.#accesses.interruptAccesses);
     return this.#meter.now;
   }
 
@@ -77,8 +87,14 @@ class VmkernelDevice implements IoPath {
     return false;
   }
 
-  #emulate(accesses: number): void {
-    if (accesses > 0) this.#meter.spendMany(EMULATED_DEVICE, accesses, this.#registerAccess);
+  tick(): void {
+    this.#access(INTERRUPT_CONTROLLER, this.#tickAccesses);
+  }
+
+  /** The guest stops for each access, be it to a register of an emulated device or to say that there is work on a ring. */
+  #access(what: number, accesses: number): void {
+    for (let access = 0; access < accesses; access++) this.#vmmEntry.enter("device-register");
+    if (accesses > 0) this.#meter.spendMany(what, accesses, this.#registerAccess);
   }
 }
 
@@ -102,7 +118,7 @@ export const vmkernelDisk = definePart<"disk", DiskParameters>({
   parameters: {
     submitAccesses: registerAccesses("request", 2, "assumed: mailbox and doorbell of a SCSI controller"),
     notifyAccesses: registerAccesses("burst of requests", 0, "assumed: every request has its own doorbell"),
-    interruptAccesses: registerAccesses("interrupt", 3, "assumed: status, acknowledge, interrupt controller"),
+    interruptAccesses: registerAccesses("interrupt", 2, "assumed: status, acknowledge"),
     outstanding: {
       summary:
         "commands at a disk that VMs compete for by their disk shares; others wait for their turn (0: no shares)",
@@ -209,11 +225,7 @@ export const vmkernelNetwork = definePart<"network", NetworkParameters>({
       "Linux, pcnet32: one write to the control register starts a packet",
     ),
     notifyAccesses: registerAccesses("burst of packets", 0, "as pcnet32: every packet is started by itself"),
-    interruptAccesses: registerAccesses(
-      "interrupt",
-      9,
-      "Linux, pcnet32: four to the Lance's data port; Sugerman 2001, section 4.1: five to the interrupt controllers",
-    ),
+    interruptAccesses: registerAccesses("interrupt", 4, "Linux, pcnet32: four to the Lance's data port"),
     ...shapingParameters,
   },
   needs,
