@@ -151,6 +151,8 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Parameters of the host that have another default under this policy. */
   readonly hostParameters?: { readonly [K in keyof PolicyHostParameters]?: Parameter<number> };
+  /** What is wrong with parameters that are each right by themselves, beginning with the name of one; undefined: nothing. */
+  problem?(parameters: P): string | undefined;
   /** State before the first call. */
   start(parameters: P): S;
   /** Pure: the same arguments give the same decision, and none of them is changed. */

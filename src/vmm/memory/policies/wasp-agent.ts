@@ -123,6 +123,10 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
       grade: "A",
     },
   },
+  problem: ({ windowSeconds, decisionSeconds }) =>
+    decisionSeconds > windowSeconds
+      ? `decisionSeconds: ${decisionSeconds} s are more than windowSeconds, ${windowSeconds}, and nothing would ever be decided; expected at most as many`
+      : undefined,
   start: () => ({ samples: [], nextDecisionUs: -Infinity, open: true }),
   decide(parameters, { host, vms }, state, nowUs): Decision<WaspAgentState> {
     const { trafficPagesPerSecond, swapFactor, windowSeconds, decisionSeconds } = parameters;
