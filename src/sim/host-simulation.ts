@@ -11,7 +11,7 @@ import type { Allocation, StartAnswer, VcpuSettings } from "../vmm/host-contract
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
-import { diskShares, type VmGroup } from "../workload/vm-settings.ts";
+import { vmShares, type VmGroup } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
@@ -102,7 +102,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       profile,
       this.#events,
       this.ledger,
-      (guest) => diskShares(this.guests[guest].diskShares),
+      (guest) => vmShares(this.guests[guest].diskShares),
       this.host.slots.disk,
       () => this.#vmm.pay(ownRequestCost(profile)),
     );

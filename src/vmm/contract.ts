@@ -78,8 +78,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly seesWith?: string;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
   readonly alone?: true;
-  /** Allocation parts: it keeps to what is set for the memory of single VMs. */
-  readonly honoursMemorySettings?: true;
+  /** Allocation parts: it keeps to what is set for the memory of single VMs, or to their shares alone. */
+  readonly honoursMemorySettings?: true | "shares";
   /** What is wrong with parameters that are each right by themselves; undefined: nothing. */
   problem?(parameters: P): string | undefined;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */

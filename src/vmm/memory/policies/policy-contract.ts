@@ -74,6 +74,7 @@ export interface VmObservations {
   readonly hostSwapped: number;
   /** Of what is resident, untouched for two minutes; absent where nobody looks at the age of pages. */
   readonly cold?: number;
+  /** As set for the VM, or 1000; the levels high, normal and low are 2000, 1000 and 500, whatever its size. */
   readonly shares: number;
   /** A balloon driver has reported. */
   readonly canBalloon: boolean;

@@ -87,7 +87,7 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
   grade: "S",
   cadenceUs: SECOND_US,
   balloons: false,
-  signals: ["host.free", "host.reclaimable", "host.swap"],
+  signals: ["host.free", "host.reclaimable", "host.swap", "vm.shares"],
   parameters: {
     overcommitPercent: {
       summary: "Memory of VMs, of what is set aside for them",
