@@ -1,23 +1,34 @@
 /** How memory was managed on a host, besides how fast its guests were: steadily, in time, fairly, at what cost of its own. */
 import type { CellResult } from "../sim/cell.ts";
 
-/**
- * What the VMM does to decide about memory and to move it. A policy's own run has no price in the model: what it leads to is
- * counted. What guests wait for (pages read back, copies of shared pages) is not the controller's.
- */
-const CONTROLLER_CAUSES = [
-  "vmm.page-sharing.scan",
-  "vmm.page-sharing.compare",
-  "vmm.page-sharing.share",
-  "vmm.memory.activity-sample",
-  "vmm.free-page-reporting",
-  "vmm.large-pages.break",
+/** Causes that begin so are what VMMs do about memory, to decide and to move it. A policy's own run has no price in the model. */
+const ABOUT_MEMORY = [
   "vmm.balloon",
-  "vmm.compression.compress",
-  "vmm.patching.scan",
-  "vmm.patching.patch",
-  "vmm.host-swap.out",
+  "vmm.compression.",
+  "vmm.free-page-reporting",
+  "vmm.host-swap.",
+  "vmm.hypercallback",
+  "vmm.large-pages.",
+  "vmm.memory.",
+  "vmm.page-sharing.",
+  "vmm.patching.",
 ];
+
+/** Of these, what is done because a guest touches a page, and waits for it: that is not the controller's. */
+const FOR_A_GUEST = new Set([
+  "vmm.compression.decompress",
+  "vmm.host-swap.in",
+  "vmm.host-swap.minor-fault",
+  "vmm.large-pages.back",
+  "vmm.memory.allocate",
+  "vmm.page-sharing.cow-break",
+  "vmm.patching.unpatch",
+]);
+
+/** Whether it is work of whoever manages memory. */
+export function isOfController(cause: string): boolean {
+  return ABOUT_MEMORY.some((start) => cause.startsWith(start)) && !FOR_A_GUEST.has(cause);
+}
 
 /** In the order of tables: title, and the figure of a cell; undefined where it has none. */
 export const CONTROL_FIGURES = {
@@ -71,6 +82,6 @@ function whereCounted(...names: readonly string[]): (cell: CellResult) => number
 /** Of all CPUs of the host. */
 function controllerCpuPercent({ cycles }: CellResult): number | undefined {
   const all = Object.values(cycles).reduce((sum, of) => sum + of, 0);
-  const own = CONTROLLER_CAUSES.reduce((sum, cause) => sum + (cycles[cause] ?? 0), 0);
+  const own = Object.entries(cycles).reduce((sum, [cause, of]) => sum + (isOfController(cause) ? of : 0), 0);
   return all > 0 ? (100 * own) / all : undefined;
 }

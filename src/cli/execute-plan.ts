@@ -90,9 +90,8 @@ export async function executePlan(
     onBegin,
   });
   if (summary.cells === undefined) sayHowToResume(args, summary);
-  else if (summary.cells.some((cell) => cell.status === "failed")) {
-    process.exitCode = EXIT.finding;
-  }
+  else if (summary.cells.some(({ wrongInput }) => wrongInput === true)) process.exitCode = EXIT.badInput;
+  else if (summary.cells.some(({ status }) => status === "failed")) process.exitCode = EXIT.finding;
   return summary;
 }
 

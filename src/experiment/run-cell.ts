@@ -1,4 +1,5 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
+import { InputError } from "../core/input-error.ts";
 import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
@@ -44,7 +45,8 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {
-    return { ...empty, status: "failed", reason: error instanceof Error ? error.message : String(error) };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...empty, status: "failed", reason, ...(error instanceof InputError && { wrongInput: true }) };
   }
 }
 

@@ -11,14 +11,18 @@ export const SIDES: readonly (readonly [Side, number])[] = [
   ["higher", 2],
 ];
 
-/** The block with changes, named after the input that has been changed. */
+/**
+ * The block with changes, named after the input that has been changed. `suffix` tells it from another block with the same input
+ * and side.
+ */
 export function variedBlock(
   block: MatrixBlock,
   variation: Omit<Variation, "block">,
   changes: Partial<MatrixBlock>,
+  suffix = "",
 ): MatrixBlock {
   const { input, side, to } = variation;
-  const name = `${input.replaceAll(" ", "-")}-${side}`;
+  const name = `${input.replaceAll(" ", "-")}-${side}${suffix}`;
   return {
     ...block,
     ...changes,

@@ -73,6 +73,8 @@ export interface CellResult {
   readonly status: CellStatus;
   /** Why it was skipped or failed. */
   readonly reason?: string;
+  /** It failed because of what its user gave: a policy that asks for nonsense, a file that is wrong. */
+  readonly wrongInput?: true;
   /** Digest of the operation stream(s); cells are compared only if these agree. */
   readonly streamDigest: string;
   /** Figures by name; the unit is in the name. See {@link METRICS}. */

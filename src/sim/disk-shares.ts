@@ -5,7 +5,7 @@
  */
 import { BitSet } from "../core/bit-set.ts";
 import type { DiskSharing } from "../vmm/host-contract.ts";
-import { diskShares } from "../workload/vm-settings.ts";
+import { vmShares } from "../workload/vm-settings.ts";
 import type { DiskScheduler } from "./disk-scheduler.ts";
 import type { Taken } from "./request-rings.ts";
 
@@ -85,7 +85,7 @@ export class DiskShares implements DiskScheduler {
 
   #flowOf(guest: number): Flow {
     for (let known = this.#flows.length - 1; known <= guest; known++) {
-      const shares = known < 0 ? diskShares() : this.#sharesOf(known);
+      const shares = known < 0 ? vmShares() : this.#sharesOf(known);
       this.#flows.push({ place: this.#flows.length, shares, waiting: [], start: 0, finish: 0 });
       this.#waiting.grow(this.#flows.length);
     }

@@ -11,7 +11,7 @@ import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
-import { diskShares } from "../workload/vm-settings.ts";
+import { vmShares } from "../workload/vm-settings.ts";
 import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
@@ -116,7 +116,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       profile: this.#profile,
       events: this.#events,
       ledger: this.ledger,
-      sharesOf: (guest) => diskShares(this.guests[guest].diskShares),
+      sharesOf: (guest) => vmShares(this.guests[guest].diskShares),
       swapDisk: this.host.slots.disk,
       ownRequest: () => this.#vmm.pay(ownRequestCost(this.#profile)),
     });

@@ -42,9 +42,14 @@ function otherMechanisms({ name, allocation, memory }: Vmm): string | undefined 
 }
 
 function memorySettings({ name, allocation }: Vmm, _: MachineProfile, { settings }: Density): string | undefined {
-  const isHonoured = allocation.definition.honoursMemorySettings === true;
-  if (isHonoured || !settings?.some(({ memory }) => memory !== undefined)) return undefined;
-  return `${name} allocates memory by ${allocation.definition.name}, which knows no settings of single VMs`;
+  const { name: allocator, honoursMemorySettings: honoured } = allocation.definition;
+  const set = settings?.flatMap(({ memory }) => memory ?? []) ?? [];
+  if (honoured === true || set.length === 0) return undefined;
+  if (honoured === undefined) return `${name} allocates memory by ${allocator}, which knows no settings of single VMs`;
+  const more = set.some(({ reservationPages, limitPages }) => (reservationPages ?? limitPages) !== undefined);
+  return more
+    ? `${name} allocates memory by ${allocator}, which knows the shares of single VMs and no more`
+    : undefined;
 }
 
 function diskShares({ name, disk }: Vmm, _: MachineProfile, { settings }: Density): string | undefined {

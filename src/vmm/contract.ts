@@ -97,8 +97,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly signalsFrom?: string;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
   readonly replacesMemoryParts?: true;
-  /** Allocation parts: it heeds what is set for the memory of single VMs. */
-  readonly honoursMemorySettings?: true;
+  /** Allocation parts: it heeds what is set for the memory of single VMs, or their shares alone. */
+  readonly honoursMemorySettings?: true | "shares";
   /** What is wrong with parameters that are each right by themselves; undefined: nothing. */
   problem?(parameters: P): string | undefined;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */

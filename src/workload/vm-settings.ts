@@ -66,11 +66,12 @@ export function vmsOfGroup({ first, last }: VmGroup): string {
 /** Shares of each configured MB by level: high : normal : low = 4 : 2 : 1 (ESX manuals). */
 const SHARES_PER_MIB: Readonly<Record<ShareLevel, number>> = { high: 20, normal: 10, low: 5 };
 
-/** Disk shares by level (ESX manuals). */
-const DISK_SHARES: Readonly<Record<ShareLevel, number>> = { high: 2000, normal: 1000, low: 500 };
+/** Shares of a VM by level: of a disk (ESX manuals); and of memory under a policy, by the default of Proxmox VE and the same ratios. */
+const SHARES_PER_VM: Readonly<Record<ShareLevel, number>> = { high: 2000, normal: 1000, low: 500 };
 
-export function diskShares(shares: ShareLevel | number = "normal"): number {
-  return typeof shares === "number" ? shares : DISK_SHARES[shares];
+/** Shares of a VM, whatever its size. */
+export function vmShares(shares: ShareLevel | number = "normal"): number {
+  return typeof shares === "number" ? shares : SHARES_PER_VM[shares];
 }
 
 /** Shares of a VM with `pages` of configured memory. */

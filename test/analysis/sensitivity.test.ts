@@ -12,6 +12,12 @@ import { planMatrix } from "../../src/experiment/plan.ts";
 import { variedBlocks } from "../../src/experiment/sensitivity-inputs.ts";
 import { sensitivityChart } from "../../src/report/charts/sensitivity.ts";
 import type { CellResult } from "../../src/sim/cell.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { esx3 } from "../../src/vmm/esx-3.ts";
+import { esx6 } from "../../src/vmm/esx-6.ts";
+import { buildHost } from "../host/fixtures.ts";
 import { cell } from "../report/fixture.ts";
 
 const TEXT = `name: m
@@ -36,6 +42,15 @@ beforeAll(async () => {
   blocks = varied.blocks;
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** In 100 s, of VMs of which each has as many pages as a pass has seconds. */
+function pagesScanned(vmm: Vmm): number {
+  const host = buildHost(vmm, 20_000);
+  for (let vm = 0; vm < 4; vm++) host.memory.addVm(7200);
+  const sharing = host.mechanisms.find(({ name }) => name === "page-sharing");
+  for (let tenth = 0; tenth < 1000; tenth++) sharing?.work();
+  return host.memory.pagesScanned;
+}
 
 const named = (name: string): MatrixBlock => {
   const found = blocks.find((block) => block.name === name);
@@ -90,6 +105,46 @@ describe("blocks with one input changed", () => {
         },
       ],
     ]);
+  });
+
+  it("change what each way of scanning goes by, and say which strategies choose their rate themselves", async () => {
+    const vmms = [
+      ...["esx", "esx-3", "esx-6", "kvm", "{ kvm: { memory.ksm.advisor: on }, as: advised }"],
+      ...["{ kvm: { memory: [uksm, ballooning] }, as: uksm }", "{ kvm: { memory.ksmtuned: on }, as: tuned }"],
+    ];
+    const text = TEXT.replace("[esx, xen-pv]", `[${vmms.join(", ")}]`);
+    const plan = await planMatrix(text, join(folder, "m.yaml"));
+    const [block] = readMatrix(text, "m.yaml").matrix.blocks;
+    const { blocks: all, left } = variedBlocks(block, plan.manifest.blocks[0], folder, join(folder, "scans"));
+    const scans = all.filter(({ varies }) => varies?.input === "scan rate");
+    // Half the rate is twice the time of a pass.
+    expect(
+      scans.map(({ varies, vmms: of }) => [varies?.side, varies?.from, varies?.to, of.map(({ label }) => label)]),
+    ).toEqual([
+      ["lower", "200 pages/s", "100 pages/s", ["esx"]],
+      ["higher", "200 pages/s", "400 pages/s", ["esx"]],
+      ["lower", "60 min a pass", "120 min a pass", ["esx-3", "esx-6"]],
+      ["higher", "60 min a pass", "30 min a pass", ["esx-3", "esx-6"]],
+      ["lower", "100 pages at a time", "50 pages at a time", ["kvm"]],
+      ["higher", "100 pages at a time", "200 pages at a time", ["kvm"]],
+      ["lower", "200 s a pass", "400 s a pass", ["advised"]],
+      ["higher", "200 s a pass", "100 s a pass", ["advised"]],
+    ]);
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    expect(left).toEqual([
+      "scan rate of uksm: uksm chooses it itself, by the CPU time that it may take",
+      "scan rate of tuned: ksmtuned chooses it itself, by free memory",
+    ]);
+    for (const [base, label] of [
+      [esx, "esx"],
+      [esx3, "esx-3"],
+      [esx6, "esx-6"],
+    ] as const) {
+      const [slow, fast] = scans.flatMap(({ vmms: of }) => of.filter((one) => one.label === label));
+      const [few, many] = [slow, fast].map(({ set }) => pagesScanned(composeVmm(base, set, []).vmm));
+      expect(few).toBeGreaterThan(0);
+      expect(many, label).toBe(4 * few);
+    }
   });
 
   it("change copies of the machine and the workload, and nothing else in them", () => {

@@ -140,6 +140,38 @@ describe("settings of single VMs", () => {
     ]);
   });
 
+  const proxmox = "{ xen-pv: { allocation: proxmox }, as: proxmox }";
+  const idle = (settings: string) =>
+    matrix(settings, "vms: [2]\n    overcommit: [2]", proxmox).replace("typical-server", "idle-debian");
+
+  it("of a VM's shares are what a policy goes by that divides memory by shares", async () => {
+    for (const [shares, times] of [
+      ["3000", 3],
+      ["high", 2],
+      ["low", 1 / 2],
+    ] as const) {
+      const { cells } = await planMatrix(idle(`[{ vms: 0, memory: { shares: ${shares} } }]`), "m.yaml");
+      const { status, series } = await runCell(cells[0]);
+      expect(status).toBe("done");
+      const { columns = [], rows = [] } = series ?? {};
+      const last = rows[rows.length - 1];
+      // What each has beyond its minimum, 35 % of 256 MiB in whole pages, is in proportion to its shares.
+      const least = Math.ceil(0.35 * 256 * 256) / 256;
+      const [own, other] = [0, 1].map((vm) => last[columns.indexOf(`vm${vm}_machine_mib`)] - least);
+      expect(own + other).toBeGreaterThan(10);
+      expect(own / other).toBeCloseTo(times, 2);
+    }
+  });
+
+  it("of more than shares are skipped with a reason under such a policy", async () => {
+    const { cells } = await planMatrix(idle("[{ vms: 0, memory: { shares: 3000, limit: 128MiB } }]"), "m.yaml");
+    const { status, reason } = await runCell(cells[0]);
+    expect([status, reason]).toEqual([
+      "skipped",
+      "xen-pv allocates memory by proxmox, which knows the shares of single VMs and no more",
+    ]);
+  });
+
   it("that are faults of the guest need nothing of the VMM", async () => {
     const text = matrix(
       "[{ vms: 0, balloon-driver: { stuck-from: 1s }, statistics: off }]",

@@ -55,6 +55,48 @@ describe("a matrix", () => {
       "matrix of 1 cell",
     );
   });
+
+  it.each([
+    [
+      "esx: { allocation.reservationPercent: 60, allocation.limitPercent: 40 }",
+      /reservationPercent: .* 60 % .* limitPercent, 40/,
+    ],
+    [
+      "esx: { memory.vmware-balloon.leastReclaimedPages: 99, memory.vmware-balloon.mostReclaimedPages: 98 }",
+      /leastReclaimedPages: 99/,
+    ],
+    [
+      "xen-pv: { memory.xen-balloon.firstRetrySeconds: 9, memory.xen-balloon.longestRetrySeconds: 8 }",
+      /firstRetrySeconds: 9/,
+    ],
+    [
+      "kvm: { allocation: { damon-reclaim: { lowPercent: 60, midPercent: 40, highPercent: 20 } } }",
+      /damon-reclaim midPercent: 40 /,
+    ],
+    [
+      "kvm: { allocation: { damon-reclaim: { lowPercent: 41 } } }",
+      /damon-reclaim lowPercent: 41 % .* midPercent, 40 %/,
+    ],
+    ["kvm: { allocation: { mom: { hostCritical: 0.3 } } }", /mom hostCritical: 0.3 .* hostPressure, 0.2/],
+    ["kvm: { allocation: { mom: { minimumChange: 0.06 } } }", /mom minimumChange: 0.06 .* maximumChange, 0.05/],
+    ["kvm: { allocation: { senpai: { leastMib: 64, mostMib: 63 } } }", /senpai leastMib: .* 64 MiB .* mostMib, 63/],
+    [
+      "kvm: { allocation: { wasp-agent: { windowSeconds: 10, decisionSeconds: 11 } } }",
+      /wasp-agent decisionSeconds: 11 s/,
+    ],
+  ])("is wrong where parameters that have an order are in the other: %s", async (vmm, problem) => {
+    await expect(check(`[{ ${vmm}, as: wrong }]`)).rejects.toThrow(problem);
+  });
+
+  it("takes parameters that have an order and are equal", async () => {
+    const equal = [
+      "esx: { allocation.reservationPercent: 40, allocation.limitPercent: 40 }",
+      "esx: { allocation: { damon-reclaim: { lowPercent: 40, midPercent: 40, highPercent: 40 } } }",
+      "xen-pv: { allocation: { mom: { hostCritical: 0.2 } } }",
+    ];
+    const vmms = equal.map((vmm, i) => `{ ${vmm}, as: equal-${i} }`);
+    expect(await check(`[${vmms.join(", ")}]`)).toBe("matrix of 3 cells");
+  });
 });
 
 describe("a description", () => {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -39,6 +39,12 @@ const WATCH = `
   }) };
 `;
 const cells = new Map<string, CellResult>();
+let exitCode: number | null;
+
+function run(out: string, ...filter: string[]): number | null {
+  const command = [join(root, "bin/vmmbench.js"), "run", "m.yaml", "--out", out, "--no-report", "--quiet", ...filter];
+  return spawnSync(process.execPath, command, { cwd: folder }).status;
+}
 
 beforeAll(() => {
   policyFile("half", `return ${target};`);
@@ -70,12 +76,7 @@ beforeAll(() => {
     `[{ name: b, vmms: [${vmms.join(", ")}], workloads: [idle-debian], vms: [2], overcommit: [0.9] }, ` +
     `${tight}, vms: [2], overcommit: [2] }]`;
   writeFileSync(join(folder, "m.yaml"), `name: m\nmachines: [xeon-2.4-sosp03]\nseeds: [1]\nblocks: ${blocks}\n`);
-  const command = [join(root, "bin/vmmbench.js"), "run", "m.yaml", "--out", "out", "--no-report", "--quiet"];
-  try {
-    execFileSync(process.execPath, command, { cwd: folder, stdio: "pipe" });
-  } catch {
-    // Some cells fail, and the exit code says so.
-  }
+  exitCode = run("out");
   for (const line of readFileSync(join(folder, "out/cells.ndjson"), "utf8").trim().split("\n")) {
     const cell = JSON.parse(line) as CellResult;
     cells.set(cell.spec.vmm.label, cell);
@@ -118,6 +119,19 @@ describe("a policy in a file of its user's", () => {
     expect(outcome("begins")).toEqual(["failed", `policy begins: start ${asynchronous}`]);
     expect(outcome("stumbles")).toEqual(["failed", "policy stumbles: start failed: no state"]);
     expect(outcome("xen-pv")).toEqual(["done", undefined]);
+  });
+});
+
+describe("the exit code", () => {
+  it("is that of bad input where a policy returned nonsense, though other cells are done", () => {
+    expect(exitCode).toBe(2);
+    const wrong = [...cells].filter(([, { wrongInput }]) => wrongInput).map(([label]) => label);
+    expect(wrong.sort()).toEqual(["begins", "nan", "nothing", "promises"]);
+    expect(run("one", "--filter", "vmm=nan", "--filter", "vmm=throws")).toBe(2);
+  });
+
+  it("is that of a finding where policies only threw", () => {
+    expect(run("thrown", "--filter", "vmm=throws", "--filter", "vmm=stumbles")).toBe(1);
   });
 });
 

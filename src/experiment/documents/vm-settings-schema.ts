@@ -36,7 +36,10 @@ const memory = z
     shares: z
       .union([z.enum(SHARE_LEVELS), z.int().min(1).max(MAX_SHARES)])
       .optional()
-      .meta({ description: "Weight when VMs compete; a level is worth 20, 10 or 5 shares a MB of configured memory." }),
+      .meta({
+        description:
+          "Weight when VMs compete; a level is worth 20, 10 or 5 shares a MB of configured memory under ESX, and 2000, 1000 or 500 under a policy.",
+      }),
   })
   .transform(
     ({ reservation, limit, shares }): MemorySettings =>

@@ -33,14 +33,17 @@ function placeOf({ name, stack = "" }: Error): string {
   return place === undefined ? "" : ` (${place})`;
 }
 
-/** What a function of a policy returns. Throws an {@link InputError} that names both when it throws, or answers later. */
+/**
+ * What a function of a policy returns. Throws an {@link InputError} that names both when it answers later, and an Error when it
+ * throws: what a policy found wrong is told apart from what is wrong with what it returns.
+ */
 function answerOf<T>(policy: string, name: string, call: () => T): T {
   let answer: T;
   try {
     answer = call();
   } catch (error) {
     const reason = error instanceof Error ? `${error.message}${placeOf(error)}` : String(error);
-    throw new InputError(`policy ${policy}: ${name} failed: ${reason}`);
+    throw new Error(`policy ${policy}: ${name} failed: ${reason}`);
   }
   if (!(answer instanceof Promise)) return answer;
   // Nobody waits for it, and nobody is to be told a second time that it failed.

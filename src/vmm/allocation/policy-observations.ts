@@ -4,11 +4,9 @@ import { DOM0 } from "../driver-domain.ts";
 import type { HostMemory } from "../host-memory.ts";
 import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
 import type { VmMemory } from "../vm-memory.ts";
+import { vmShares } from "../../workload/vm-settings.ts";
 import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";
-
-/** Every VM has the same: the default of Proxmox VE, where only ratios matter. */
-const SHARES = 1000;
 
 export interface ViewParameters {
   readonly minimumPercent: number;
@@ -113,7 +111,7 @@ export class HostView implements VmsByName {
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
       ...(this.#shown.cold && { cold: this.#shown.cold.count(vm, nowUs) * KIB_PER_PAGE }),
-      shares: SHARES,
+      shares: vmShares(vm.settings.shares),
       canBalloon: vm.balloon !== undefined,
       migrating: false,
       stallUs: vm.pressure?.stallUs ?? 0,

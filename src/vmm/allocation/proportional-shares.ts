@@ -296,5 +296,9 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
       source: "assumption: 16 MiB/s, a fraction of one disk's bandwidth",
     },
   },
+  problem: ({ reservationPercent, limitPercent }) =>
+    reservationPercent > limitPercent
+      ? `reservationPercent: a reservation of ${reservationPercent} % is more than limitPercent, ${limitPercent}; expected at most as much`
+      : undefined,
   create: (parameters, context) => new ProportionalShares(parameters, context),
 });

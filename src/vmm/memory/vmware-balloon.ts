@@ -176,5 +176,9 @@ export const vmwareBalloon = definePart<"memory", VmwareBalloonParameters>({
       grade: "S",
     },
   },
+  problem: ({ leastReclaimedPages, mostReclaimedPages }) =>
+    leastReclaimedPages > mostReclaimedPages
+      ? `leastReclaimedPages: ${leastReclaimedPages} pages are more than mostReclaimedPages, ${mostReclaimedPages}; expected at most as many`
+      : undefined,
   create: (parameters, context) => new VmwareBalloon(parameters, context),
 });

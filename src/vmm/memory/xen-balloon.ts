@@ -174,5 +174,9 @@ export const xenBalloon = definePart<"memory", XenBalloonParameters>({
       grade: "S",
     },
   },
+  problem: ({ firstRetrySeconds, longestRetrySeconds }) =>
+    firstRetrySeconds > longestRetrySeconds
+      ? `firstRetrySeconds: ${firstRetrySeconds} s are more than longestRetrySeconds, ${longestRetrySeconds}; expected at most as many`
+      : undefined,
   create: (parameters, context) => new XenBalloon(parameters, context),
 });

@@ -61,6 +61,11 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
       grade: "S",
     },
   },
+  problem({ highPercent, midPercent, lowPercent }) {
+    if (midPercent > highPercent) return wrongOrder("midPercent", midPercent, "highPercent", highPercent);
+    if (lowPercent > midPercent) return wrongOrder("lowPercent", lowPercent, "midPercent", midPercent);
+    return undefined;
+  },
   start: () => ({ active: false, nextCheckUs: -Infinity }),
   decide(parameters, { host, vms }, state, nowUs) {
     const isDue = nowUs >= state.nextCheckUs;
@@ -81,4 +86,8 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
 
 function watermark(summary: string, value: number) {
   return { summary, default: value, unit: "%", min: 0, max: 100, source: "mm/damon/reclaim.c", grade: "S" } as const;
+}
+
+function wrongOrder(name: string, value: number, higherName: string, higher: number): string {
+  return `${name}: ${value} % is more than ${higherName}, ${higher} %; expected low, mid and high in rising order`;
 }

@@ -64,6 +64,8 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
     // Only a host that can page by force looks at the age of pages.
     ...(policy.signals.includes(COLD) && { signalsFrom: "host-swap" }),
     ...(policy.countsOnSwap === true && { requiresPart: "host-swap" }),
+    ...(policy.signals.includes("vm.shares") && { honoursMemorySettings: "shares" }),
+    problem: (parameters) => policy.problem?.(parameters),
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });

@@ -101,6 +101,15 @@ export const mom = definePolicy<MomParameters, MomState>({
       grade: "S",
     },
   },
+  problem({ hostPressure, hostCritical, maximumChange, minimumChange }) {
+    if (hostCritical > hostPressure) {
+      return `hostCritical: ${hostCritical} of the host is more than hostPressure, ${hostPressure}; expected at most as much`;
+    }
+    if (minimumChange > maximumChange) {
+      return `minimumChange: ${minimumChange} of a guest is more than maximumChange, ${maximumChange}, and none would ever shrink; expected at most as much`;
+    }
+    return undefined;
+  },
   start: () => ({ history: [], nextPolicyUs: -Infinity }),
   decide(parameters, seen, state, nowUs) {
     const nextInUs = parameters.samplePeriodSeconds * SECOND_US;

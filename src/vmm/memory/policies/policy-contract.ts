@@ -74,6 +74,7 @@ export interface VmObservations {
   readonly hostSwapped: number;
   /** Of what is resident, untouched for two minutes; absent where nobody looks at the age of pages. */
   readonly cold?: number;
+  /** As set for the VM, or 1000; the levels high, normal and low are 2000, 1000 and 500, whatever its size. */
   readonly shares: number;
   /** A balloon driver has reported. */
   readonly canBalloon: boolean;
@@ -151,6 +152,8 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   readonly parameters: { readonly [K in keyof P]: Parameter<P[K]> };
   /** Parameters of the host that have another default under this policy. */
   readonly hostParameters?: { readonly [K in keyof PolicyHostParameters]?: Parameter<number> };
+  /** What is wrong with parameters that are each right by themselves, beginning with the name of one; undefined: nothing. */
+  problem?(parameters: P): string | undefined;
   /** State before the first call. */
   start(parameters: P): S;
   /** Pure: the same arguments give the same decision, and none of them is changed. */

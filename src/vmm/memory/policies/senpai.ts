@@ -75,6 +75,10 @@ export const senpai = definePolicy<SenpaiParameters, SenpaiState>({
     leastMib: { summary: "Lowest limit", default: 100, unit: "MiB", min: 1, source: "senpai.py", grade: "S" },
     mostMib: { summary: "Highest limit", default: 102_400, unit: "MiB", min: 1, source: "senpai.py", grade: "S" },
   },
+  problem: ({ leastMib, mostMib }) =>
+    leastMib > mostMib
+      ? `leastMib: a lowest limit of ${leastMib} MiB is more than mostMib, ${mostMib}; expected at most as much`
+      : undefined,
   start: () => new Map(),
   decide(parameters, { vms }, state, nowUs) {
     const { stallTargetUs, intervalSeconds, leastMib, mostMib } = parameters;

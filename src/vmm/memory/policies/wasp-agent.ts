@@ -87,7 +87,7 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
   grade: "S",
   cadenceUs: SECOND_US,
   balloons: false,
-  signals: ["host.free", "host.reclaimable", "host.swap"],
+  signals: ["host.free", "host.reclaimable", "host.swap", "vm.shares"],
   parameters: {
     overcommitPercent: {
       summary: "Memory of VMs, of what is set aside for them",
@@ -123,6 +123,10 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
       grade: "A",
     },
   },
+  problem: ({ windowSeconds, decisionSeconds }) =>
+    decisionSeconds > windowSeconds
+      ? `decisionSeconds: ${decisionSeconds} s are more than windowSeconds, ${windowSeconds}, and nothing would ever be decided; expected at most as many`
+      : undefined,
   start: () => ({ samples: [], nextDecisionUs: -Infinity, open: true }),
   decide(parameters, { host, vms }, state, nowUs): Decision<WaspAgentState> {
     const { trafficPagesPerSecond, swapFactor, windowSeconds, decisionSeconds } = parameters;
