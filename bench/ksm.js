@@ -9,7 +9,7 @@ import { Bench } from "tinybench";
 import { PendingCharges } from "../dist/core/pending-charges.js";
 import { PACKAGE_ROOT } from "../dist/experiment/catalogue.js";
 import { ContentIds } from "../dist/machine/content-ids.js";
-import { HostMemory } from "../dist/vmm/host-memory.js";
+import { HostMemory } from "../dist/vmm/host-memory/host-memory.js";
 import { CHAINS_PRUNE_MS, KsmScanner } from "../dist/vmm/memory/ksm-scanner.js";
 import { parseFingerprints } from "../dist/workload/readers/fingerprints.js";
 

@@ -1,6 +1,6 @@
 /** A log of decisions about memory as text for people: a line a decision, what was decided first, then why. */
 import type { TimedDecision } from "../sim/decision-log.ts";
-import type { Figures } from "../vmm/memory-decision.ts";
+import type { Figures } from "../vmm/host-memory/memory-decision.ts";
 import { foldDecisions, type FoldedDecision } from "./folded-decisions.ts";
 
 /** Last words of figures' names that are units, as they are written after a number. */

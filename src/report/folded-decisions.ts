@@ -1,6 +1,6 @@
 /** A log of decisions for reading: what is paged out of a VM a few pages at a time, hundreds of times a second, as one line. */
 import type { TimedDecision } from "../sim/decision-log.ts";
-import type { Figures } from "../vmm/memory-decision.ts";
+import type { Figures } from "../vmm/host-memory/memory-decision.ts";
 
 /** Decisions of one kind about one VM; the figures that a rule went by are the first one's. */
 export interface FoldedDecision extends TimedDecision {

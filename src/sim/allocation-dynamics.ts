@@ -1,6 +1,6 @@
 /** How steadily the memory of VMs follows what is decided about it, second by second. */
-import type { HostMemory } from "../vmm/host-memory.ts";
-import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
+import type { VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import { Reversals } from "./reversals.ts";
 
 /**

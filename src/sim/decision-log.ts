@@ -1,5 +1,5 @@
 /** Decisions about memory in the order in which they were made, up to a number that no file suffers from. */
-import type { DecisionObserver, MemoryDecision } from "../vmm/memory-decision.ts";
+import type { DecisionObserver, MemoryDecision } from "../vmm/host-memory/memory-decision.ts";
 
 /** Some 10 MB as text. */
 const MOST_DECISIONS = 30_000;

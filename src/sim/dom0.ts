@@ -5,7 +5,7 @@
 import { FREE, PendingCharges } from "../core/pending-charges.ts";
 import { DiskRequestKind } from "../guest/disk-requests.ts";
 import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
-import type { DriverDomain } from "../vmm/driver-domain.ts";
+import type { DriverDomain } from "../vmm/host-memory/driver-domain.ts";
 import type { GuestShape } from "../workload/compiled-workload.ts";
 import { DOM0_SWAP_PAGE } from "./disk-areas.ts";
 import { GuestBalloon } from "./guest-balloon.ts";

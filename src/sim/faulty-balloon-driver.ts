@@ -1,5 +1,5 @@
 /** A guest's balloon driver that stops answering, or finds its pages slowly, as the VMM reaches it. */
-import type { BalloonPort, BalloonStep, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonStep, VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import type { DriverFaults } from "../workload/vm-settings.ts";
 
 export class FaultyBalloonDriver implements BalloonPort {

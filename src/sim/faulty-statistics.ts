@@ -1,6 +1,6 @@
 /** A guest whose reports on its memory are missing, late, stuck or untrue. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { GuestFigures, GuestStatistics } from "../vmm/vm-memory.ts";
+import type { GuestFigures, GuestStatistics } from "../vmm/host-memory/vm-memory.ts";
 import type { StatisticsFaults } from "../workload/vm-settings.ts";
 import { TrueStatistics } from "./guest-statistics.ts";
 

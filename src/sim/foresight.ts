@@ -6,7 +6,7 @@
 import type { FileCache } from "../guest/file-cache.ts";
 import { type GuestPages, PageUse } from "../guest/guest-pages.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { Foresight } from "../vmm/vm-memory.ts";
+import type { Foresight } from "../vmm/host-memory/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import type { GuestThread } from "./guest-thread.ts";

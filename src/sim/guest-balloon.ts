@@ -1,7 +1,7 @@
 /** The balloon driver of a guest on the host: its steps cost the guest's vCPU, and may have to wait for the disk. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { CostVector } from "../core/pending-charges.ts";
-import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/vm-memory.ts";
+import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/host-memory/vm-memory.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";

@@ -1,6 +1,6 @@
 /** Jobs of a guest: disk requests of its own and of the VMM on its behalf, and packets, on their way to the devices. */
 import { DiskRequestKind, type DiskRequests } from "../guest/disk-requests.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import { guestAreaPage } from "./disk-areas.ts";
 import type { GuestOperations } from "./guest-operations.ts";
 import type { MemoryStall } from "./guest-statistics.ts";

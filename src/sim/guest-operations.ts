@@ -4,7 +4,7 @@ import type { PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import { privatePages, PROGRAM_PRIVATE_PAGES, PROGRAM_TEXT_PAGES } from "../guest/program-image.ts";
 import { type ContentIds, ZERO_CONTENT } from "../machine/content-ids.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { Op, type OperationStream } from "../workload/operation-stream.ts";
 import { DeviceInterrupts } from "./device-interrupts.ts";

@@ -1,8 +1,8 @@
 import type { PhysicalMemory } from "../guest/physical-memory.ts";
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
-import type { DiskWatcher } from "../vmm/memory-roles.ts";
-import { BALLOONED, isSwapped, type VmMemory } from "../vmm/vm-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
+import type { DiskWatcher } from "../vmm/host-memory/memory-roles.ts";
+import { BALLOONED, isSwapped, type VmMemory } from "../vmm/host-memory/vm-memory.ts";
 
 /** A guest's physical memory, backed by the host page by page from the moment it is populated. */
 export class GuestPhysicalMemory implements PhysicalMemory {

@@ -1,6 +1,6 @@
 /** What a guest says of its memory when the host asks it (virtio-balloon statistics; meminfo; pressure stall information). */
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { GuestFigures, GuestStatistics, MemoryPressure } from "../vmm/vm-memory.ts";
+import type { GuestFigures, GuestStatistics, MemoryPressure } from "../vmm/host-memory/vm-memory.ts";
 import type { Waiter } from "./io-job.ts";
 
 /** Time in which at least one thread waits for memory to be written out or read back (Linux PSI, memory: some). */

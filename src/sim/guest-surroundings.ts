@@ -3,7 +3,7 @@ import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { ContentIds } from "../machine/content-ids.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { KernelName } from "../machine/profile.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { Processors } from "./processors.ts";
 

@@ -1,4 +1,4 @@
-import type { HeldBackTime } from "../vmm/vm-memory.ts";
+import type { HeldBackTime } from "../vmm/host-memory/vm-memory.ts";
 
 /** Time for which the VMM keeps a VM from running though it has something to do; reasons that overlap count once. */
 export class HeldBack implements HeldBackTime {

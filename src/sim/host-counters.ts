@@ -1,7 +1,7 @@
 /** Figures of a host that only grow; what they grow by in the measured window counts. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import type { HostDevices } from "./host-devices.ts";
 import type { HostGuest } from "./host-guest.ts";
 

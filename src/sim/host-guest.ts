@@ -1,6 +1,6 @@
 /** One guest of the host simulation: its threads take requests from the stream and carry out their operations. */
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import type { BalloonPort, VmMemory } from "../vmm/vm-memory.ts";
+import type { BalloonPort, VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
 import type { RequestForesight } from "./foresight.ts";
 import { GuestBalloon } from "./guest-balloon.ts";

@@ -2,7 +2,7 @@
 import type { Ledger } from "../core/ledger.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 import { AllocationDynamics } from "./allocation-dynamics.ts";

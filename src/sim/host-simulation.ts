@@ -8,7 +8,7 @@ import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
 import { overheadPages, type Vmm } from "../vmm/contract.ts";
 import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
-import { HostMemory } from "../vmm/host-memory.ts";
+import { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { vmShares } from "../workload/vm-settings.ts";

@@ -5,8 +5,8 @@
  */
 import { jainIndex } from "../core/jain-index.ts";
 import { minFundingTargets } from "../vmm/allocation/min-funding.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
-import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
+import type { VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import { memoryShares } from "../workload/vm-settings.ts";
 
 export class MemoryFairness {

@@ -7,7 +7,7 @@ import { type CostVector, costOf, FREE } from "../core/pending-charges.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import type { StartAnswer } from "../vmm/host-contract.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { Waiter } from "./io-job.ts";

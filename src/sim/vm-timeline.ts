@@ -1,7 +1,7 @@
 /** Where the memory of each VM is, second by second. What a VM is configured with is the sum of its parts at any time. */
 import { PAGES_PER_MIB } from "../machine/page.ts";
-import type { HostMemory } from "../vmm/host-memory.ts";
-import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
+import type { VmMemory } from "../vmm/host-memory/vm-memory.ts";
 
 /** Parts of a VM's configured memory. Unbacked: nowhere, because nobody has used it yet or since it was given back. */
 export const VM_PARTS = ["private", "shared", "ballooned", "compressed", "patched", "swapped", "unbacked"] as const;

@@ -3,7 +3,7 @@
  * Linux 2.4, pdflush and its successors. Nobody waits for it, but its requests stand in the queues before those of others.
  */
 import type { FileCache } from "../guest/file-cache.ts";
-import type { VmMemory } from "../vmm/vm-memory.ts";
+import type { VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import type { Waiter } from "./io-job.ts";
 
 /**

@@ -3,8 +3,8 @@ import type { RandomStream } from "../core/random.ts";
 import type { CompressedSizes } from "../machine/compressed-sizes.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CpuEntitlement } from "../workload/compiled-workload.ts";
-import type { HostMemory } from "./host-memory.ts";
-import type { VmMemory } from "./vm-memory.ts";
+import type { HostMemory } from "./host-memory/host-memory.ts";
+import type { VmMemory } from "./host-memory/vm-memory.ts";
 import type { MemorySettings } from "../workload/vm-settings.ts";
 
 /** What a part is given when the host is put together. */

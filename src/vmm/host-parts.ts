@@ -4,7 +4,7 @@ import type { CompressedSizes } from "../machine/compressed-sizes.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "./contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
-import type { HostMemory } from "./host-memory.ts";
+import type { HostMemory } from "./host-memory/host-memory.ts";
 
 export interface HostParts {
   /** In order of preference. */

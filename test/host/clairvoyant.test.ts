@@ -4,7 +4,7 @@ import { compileGuests, loadWorkload } from "../../src/experiment/documents/load
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { measureOperations } from "../../src/sim/operations.ts";
 import { MachineFrames } from "../../src/machine/frames.ts";
-import { HostMemory } from "../../src/vmm/host-memory.ts";
+import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { clairvoyant } from "../../src/vmm/allocation/clairvoyant.ts";
 import { FurthestUse } from "../../src/vmm/allocation/furthest-use.ts";
@@ -12,7 +12,7 @@ import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
-import type { VmMemory } from "../../src/vmm/vm-memory.ts";
+import type { VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { RequestSource } from "../../src/sim/request-source.ts";

@@ -11,7 +11,7 @@ import { compression } from "../../src/vmm/memory/compression.ts";
 import { CompressionCache, pagesPerFrame } from "../../src/vmm/memory/compression-cache.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
-import { isCompressed, isSwapped } from "../../src/vmm/vm-memory.ts";
+import { isCompressed, isSwapped } from "../../src/vmm/host-memory/vm-memory.ts";
 import { buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";
 
 /** A VM of `pages` pages, each with a content of its own that compresses to so many units of 32 bytes. */

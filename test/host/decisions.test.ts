@@ -9,7 +9,7 @@ import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { esx5 } from "../../src/vmm/esx-5.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
-import type { MemoryDecision } from "../../src/vmm/memory-decision.ts";
+import type { MemoryDecision } from "../../src/vmm/host-memory/memory-decision.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { patching } from "../../src/vmm/memory/patching.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";

@@ -3,13 +3,13 @@ import { expect, it } from "vitest";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { HostReclamation } from "../../src/vmm/allocation/reclamation/reclamation-state.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import type { HostMemory } from "../../src/vmm/host-memory.ts";
+import type { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
-import { BALLOONED, UNBACKED, type VmMemory } from "../../src/vmm/vm-memory.ts";
+import { BALLOONED, UNBACKED, type VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { buildHost, checkFrames } from "./fixtures.ts";
 
 const FRAMES = 1500;

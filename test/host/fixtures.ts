@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { isCompressed, isPatched, isSwapped } from "../../src/vmm/vm-memory.ts";
+import { isCompressed, isPatched, isSwapped } from "../../src/vmm/host-memory/vm-memory.ts";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { loadMachine } from "../../src/experiment/documents/load.ts";
@@ -10,7 +10,7 @@ import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
 import { FrameState } from "../../src/machine/frames.ts";
 import type { KernelName, MachineProfile } from "../../src/machine/profile.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
-import { HostMemory } from "../../src/vmm/host-memory.ts";
+import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { type HostParts, hostParts } from "../../src/vmm/host-parts.ts";
 import type { Policy } from "../../src/vmm/memory/policies/policy-contract.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";

@@ -8,7 +8,7 @@ import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
-import { HostMemory } from "../../src/vmm/host-memory.ts";
+import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { hvBalloon } from "../../src/vmm/memory/hv-balloon.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { hyperV } from "../../src/vmm/memory/policies/hyper-v.ts";

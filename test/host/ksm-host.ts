@@ -1,5 +1,5 @@
 import { PendingCharges } from "../../src/core/pending-charges.ts";
-import { HostMemory } from "../../src/vmm/host-memory.ts";
+import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { CHAINS_PRUNE_MS, KsmScanner, type KsmSettings } from "../../src/vmm/memory/ksm-scanner.ts";
 import { profile } from "./fixtures.ts";
 

@@ -7,7 +7,7 @@ import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
-import { isSwapped, Region } from "../../src/vmm/vm-memory.ts";
+import { isSwapped, Region } from "../../src/vmm/host-memory/vm-memory.ts";
 import { buildHost, checkFrames, type TestHost } from "./fixtures.ts";
 
 const REGION = 512;

@@ -5,8 +5,8 @@ import { ClusterReadahead } from "../../src/guest/swap-readahead.ts";
 import { harvester } from "../../src/vmm/memory/policies/admission.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { LinuxSwapSlots } from "../../src/vmm/memory/linux-swap-slots.ts";
-import { Mark } from "../../src/vmm/page-marks.ts";
-import { isSwapped, slotCode, type VmMemory } from "../../src/vmm/vm-memory.ts";
+import { Mark } from "../../src/vmm/host-memory/page-marks.ts";
+import { isSwapped, slotCode, type VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";
 

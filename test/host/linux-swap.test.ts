@@ -4,7 +4,7 @@ import { harvester } from "../../src/vmm/memory/policies/admission.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
-import { isSwapped, type VmMemory } from "../../src/vmm/vm-memory.ts";
+import { isSwapped, type VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { buildHost, checkFrames, type TestHost } from "./fixtures.ts";
 

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
-import { HostMemory } from "../../src/vmm/host-memory.ts";
-import { Mark, PageMarks } from "../../src/vmm/page-marks.ts";
-import { vmOfPage } from "../../src/vmm/vm-memory.ts";
+import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
+import { Mark, PageMarks } from "../../src/vmm/host-memory/page-marks.ts";
+import { vmOfPage } from "../../src/vmm/host-memory/vm-memory.ts";
 import { profile } from "./fixtures.ts";
 
 const PAGES = 70;

@@ -8,7 +8,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { patching } from "../../src/vmm/memory/patching.ts";
-import { isCompressed, isPatched } from "../../src/vmm/vm-memory.ts";
+import { isCompressed, isPatched } from "../../src/vmm/host-memory/vm-memory.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";
 

@@ -6,11 +6,11 @@ import { bootContents } from "../../src/guest/memory-manager.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import type { HostMemory } from "../../src/vmm/host-memory.ts";
+import type { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
-import type { VmMemory } from "../../src/vmm/vm-memory.ts";
+import type { VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { addGuest, buildHost, profile, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Pages that every VM of a host has written, each with a content of its own. */

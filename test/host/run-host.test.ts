@@ -9,7 +9,7 @@ import type { MeasuredOperation } from "../../src/sim/operations.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import { HostMemory } from "../../src/vmm/host-memory.ts";
+import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { native } from "../../src/vmm/native.ts";

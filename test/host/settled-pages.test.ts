@@ -14,7 +14,7 @@ import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { patching } from "../../src/vmm/memory/patching.ts";
-import { Mark } from "../../src/vmm/page-marks.ts";
+import { Mark } from "../../src/vmm/host-memory/page-marks.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { packReadCall } from "../../src/workload/read-call.ts";

@@ -8,11 +8,11 @@ import { RandomStream } from "../../src/core/random.ts";
 import { DiskRequestKind } from "../../src/guest/disk-requests.ts";
 import { bootContents, type GuestMemory } from "../../src/guest/memory-manager.ts";
 import { esx } from "../../src/vmm/esx.ts";
-import type { HostMemory } from "../../src/vmm/host-memory.ts";
+import type { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
-import { Mark } from "../../src/vmm/page-marks.ts";
+import { Mark } from "../../src/vmm/host-memory/page-marks.ts";
 import { addGuest, buildHost, SHAPE } from "./fixtures.ts";
 
 const FILE_PAGES = 1000;

@@ -4,7 +4,7 @@ import { runHost } from "../../src/sim/host.ts";
 import { harvester } from "../../src/vmm/memory/policies/admission.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
-import type { VmMemory } from "../../src/vmm/vm-memory.ts";
+import type { VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, checkFrames, profile, type TestHost } from "./fixtures.ts";

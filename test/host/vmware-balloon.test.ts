@@ -3,7 +3,7 @@ import { bootContents } from "../../src/guest/memory-manager.ts";
 import { watermarks } from "../../src/guest/watermarks.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { vmwareBalloon, type VmwareBalloonParameters } from "../../src/vmm/memory/vmware-balloon.ts";
-import type { BalloonStep, VmMemory } from "../../src/vmm/vm-memory.ts";
+import type { BalloonStep, VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";

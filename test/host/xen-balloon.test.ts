@@ -5,7 +5,7 @@ import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import { xenBalloon } from "../../src/vmm/memory/xen-balloon.ts";
-import type { VmMemory } from "../../src/vmm/vm-memory.ts";
+import type { VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";

@@ -5,7 +5,7 @@ import { type KernelPathName, kernelPaths } from "../../src/guest/kernel-paths.t
 import { Meter } from "../../src/machine/meter.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { buildMachine } from "../../src/sim/monitor-machine.ts";
-import { hostCall, hostMaskCall } from "../../src/vmm/host-calls.ts";
+import { hostCall, hostMaskCall } from "../../src/vmm/cpu/host-calls.ts";
 import { uml } from "../../src/vmm/uml.ts";
 import { XEON } from "./machines.ts";
 

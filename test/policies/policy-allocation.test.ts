@@ -9,7 +9,7 @@ import { ColdPages } from "../../src/vmm/allocation/cold-pages.ts";
 import { primitiveCost } from "../../src/machine/profile.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, onDemand, opendc } from "../../src/vmm/memory/policies/admission.ts";
-import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/vm-memory.ts";
+import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/host-memory/vm-memory.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";

@@ -6,9 +6,9 @@
 import { PendingCharges } from "../../core/pending-charges.ts";
 import { RandomStream } from "../../core/random.ts";
 import { CompressedSizes } from "../../machine/compressed-sizes.ts";
-import { HostMemory } from "../../vmm/host-memory.ts";
+import { HostMemory } from "../../vmm/host-memory/host-memory.ts";
 import { hypercallbacks } from "../../vmm/memory/hypercallbacks.ts";
-import { Worth } from "../../vmm/vm-memory.ts";
+import { Worth } from "../../vmm/host-memory/vm-memory.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 const MACHINE = "core2-asplos06";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PendingCharges } from "../../core/pending-charges.ts";
 import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import { inputText, readInputFile } from "../../experiment/input-files.ts";
-import { HostMemory } from "../../vmm/host-memory.ts";
+import { HostMemory } from "../../vmm/host-memory/host-memory.ts";
 import { CHAINS_PRUNE_MS, KsmScanner } from "../../vmm/memory/ksm-scanner.ts";
 import type { Bench } from "./validation-set.ts";
 

@@ -10,7 +10,7 @@ import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import { inputText, readInputFile } from "../../experiment/input-files.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { ActivitySampler } from "../../vmm/allocation/activity-sampler.ts";
-import { HostMemory } from "../../vmm/host-memory.ts";
+import { HostMemory } from "../../vmm/host-memory/host-memory.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 /** Gives costs to the host that nobody asks for here. */

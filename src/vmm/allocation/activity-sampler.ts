@@ -7,8 +7,8 @@
  * that. A guest that has halted for want of work is, and its time goes on; otherwise an idle VM would never be found to be.
  */
 import type { RandomStream } from "../../core/random.ts";
-import { Mark } from "../page-marks.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { Mark } from "../host-memory/page-marks.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 const SAMPLE_PAGES = 100;
 /** Draws for each page of a sample, if all of the VM's pages can be drawn, and at most that many times as many if few can. */

@@ -1,6 +1,6 @@
 /** Admission control of ESX (Waldspurger 2002, section 5.4). */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
-import type { MemoryDecision } from "../memory-decision.ts";
+import type { MemoryDecision } from "../host-memory/memory-decision.ts";
 
 export interface Admissible {
   /** Configured memory, and how much of it is reserved, pages. */

@@ -13,10 +13,10 @@
 import { copyInto } from "../../core/copy-into.ts";
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, VmRequest, StartAnswer } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { Clairvoyance, RoomMaker } from "../memory-roles.ts";
-import { isSwapped, slotCode, type VmMemory, vmOfPage } from "../vm-memory.ts";
-import { Mark } from "../page-marks.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { Clairvoyance, RoomMaker } from "../host-memory/memory-roles.ts";
+import { isSwapped, slotCode, type VmMemory, vmOfPage } from "../host-memory/vm-memory.ts";
+import { Mark } from "../host-memory/page-marks.ts";
 import { EqualContents } from "./equal-contents.ts";
 import { FurthestUse } from "./furthest-use.ts";
 import { PagesAside } from "./pages-aside.ts";

@@ -3,9 +3,9 @@
  * the mark away, and what is still marked 120 s later is cold. Marks are renewed every 120 s, so that a page is found to be
  * cold when it has been left alone for 120 to 240 s. A touch of a marked page costs what the activity sample's does.
  */
-import type { HostMemory } from "../host-memory.ts";
-import { Mark } from "../page-marks.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import { Mark } from "../host-memory/page-marks.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 const AGE_US = 120e6;
 /** Pages older than that, half an hour, are all the same. */

@@ -1,7 +1,7 @@
 /** Which frame holds a content: equal pages found by looking, which no real VMM can do. */
 import { NO_CONTENT } from "../../machine/content-ids.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 const NONE = -1;
 

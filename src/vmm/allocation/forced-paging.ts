@@ -1,9 +1,9 @@
 /** Memory taken from a VM by force, and what is told of it. */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { Figures } from "../memory-decision.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { Figures } from "../host-memory/memory-decision.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 /** Who takes it and by which rule; `inputs`: what the rule looked at besides the VM's machine memory and target. */
 export interface ForcedPaging {

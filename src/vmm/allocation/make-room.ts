@@ -1,7 +1,7 @@
 /** A frame for a VM that finds none free: taken by force from whoever is furthest above its target, or by the host's own order. */
 import type { MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
 
 /** Pages taken at once. */

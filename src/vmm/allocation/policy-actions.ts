@@ -1,7 +1,7 @@
 /** What a policy asks for, checked before it is done: a policy may come from anybody. */
 import { InputError } from "../../core/input-error.ts";
 import type { Action } from "../memory/policies/policy-contract.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 const KINDS: readonly string[] = ["target", "cap", "reclaim", "evict", "flag", "grant", "refuse", "admission"];
 const OF_A_VM: readonly string[] = ["target", "cap", "reclaim", "evict", "flag"];

@@ -7,8 +7,8 @@ import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { RoomMaker } from "../memory-roles.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { RoomMaker } from "../host-memory/memory-roles.ts";
 import {
   type Action,
   COLD,
@@ -17,7 +17,7 @@ import {
   type Policy,
   type PolicyHostParameters,
 } from "../memory/policies/policy-contract.ts";
-import { BALLOONED, type VmMemory } from "../vm-memory.ts";
+import { BALLOONED, type VmMemory } from "../host-memory/vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";

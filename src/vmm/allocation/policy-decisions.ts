@@ -1,8 +1,8 @@
 /** What is told of the decisions of a policy: its rule, and of what it saw the signals that it says it reads. */
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
-import { DOM0 } from "../driver-domain.ts";
-import type { Figures, MemoryDecision } from "../memory-decision.ts";
+import { DOM0 } from "../host-memory/driver-domain.ts";
+import type { Figures, MemoryDecision } from "../host-memory/memory-decision.ts";
 import {
   type Action,
   MIB,

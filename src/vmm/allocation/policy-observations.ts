@@ -1,9 +1,9 @@
 /** What a policy sees of a simulated host: the host as it is now, each guest as it was at its last report. */
 import { KIB_PER_PAGE } from "../../machine/page.ts";
-import { DOM0 } from "../driver-domain.ts";
-import type { HostMemory } from "../host-memory.ts";
+import { DOM0 } from "../host-memory/driver-domain.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
 import { type GuestReport, type Observations, sumOf, type VmObservations } from "../memory/policies/policy-contract.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { vmShares } from "../../workload/vm-settings.ts";
 import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";

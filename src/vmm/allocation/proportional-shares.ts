@@ -1,9 +1,9 @@
 /** Proportional shares with an idle memory tax, and reclaim by the state of free memory (Waldspurger 2002, sections 5, 6). */
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { RoomMaker } from "../memory-roles.ts";
-import { LARGE_PAGE, Region, type VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { RoomMaker } from "../host-memory/memory-roles.ts";
+import { LARGE_PAGE, Region, type VmMemory } from "../host-memory/vm-memory.ts";
 import { memoryShares } from "../../workload/vm-settings.ts";
 import { ActivitySampler } from "./activity-sampler.ts";
 import { admittedVms, refusal, startingPages } from "./admission.ts";

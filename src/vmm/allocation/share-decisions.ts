@@ -1,7 +1,7 @@
 /** What is told of the decisions of proportional shares. Memory here in pages, in the figures in MiB. */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
-import type { MemoryDecision } from "../memory-decision.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { MemoryDecision } from "../host-memory/memory-decision.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import type { Claimant } from "./min-funding.ts";
 import type { ReclamationRule } from "./reclamation/generation.ts";
 import type { HostReclamation } from "./reclamation/reclamation-state.ts";

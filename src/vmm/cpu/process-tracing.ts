@@ -17,8 +17,8 @@ import type { Meter } from "../../machine/meter.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostMaskCall, hostSignal, hostSwitch } from "../host-calls.ts";
-import { MASK_CALLS_OF_INTERRUPT, MASK_CALLS_OF_SIGNAL } from "../sigio.ts";
+import { hostCall, hostMaskCall, hostSignal, hostSwitch } from "./host-calls.ts";
+import { MASK_CALLS_OF_INTERRUPT, MASK_CALLS_OF_SIGNAL } from "../io/sigio.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 

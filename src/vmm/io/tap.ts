@@ -15,9 +15,9 @@ import { HEADER_BYTES, NetworkLink } from "../../machine/network-link.ts";
 import { copyCost } from "../../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostMaskCall, hostPoll, hostSignal } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostPoll, hostSignal } from "../cpu/host-calls.ts";
 import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
-import { CALLS_TO_REACTIVATE, MASK_CALLS_OF_SIGNAL, MASK_CALLS_TO_REACTIVATE, POLLS } from "../sigio.ts";
+import { CALLS_TO_REACTIVATE, MASK_CALLS_OF_SIGNAL, MASK_CALLS_TO_REACTIVATE, POLLS } from "./sigio.ts";
 
 const WRITE = cause("io.tap.write");
 const READ = cause("io.tap.read");

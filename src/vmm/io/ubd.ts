@@ -15,7 +15,7 @@ import type { Meter } from "../../machine/meter.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import { hostCall, hostMaskCall, hostPoll, hostSignal, hostSwitch } from "../host-calls.ts";
+import { hostCall, hostMaskCall, hostPoll, hostSignal, hostSwitch } from "../cpu/host-calls.ts";
 import type { IoPath, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import {
   CALLS_TO_REACTIVATE,
@@ -23,7 +23,7 @@ import {
   MASK_CALLS_OF_SIGNAL,
   MASK_CALLS_TO_REACTIVATE,
   POLLS,
-} from "../sigio.ts";
+} from "./sigio.ts";
 
 const PIPE = cause("io.ubd.pipe");
 const SWITCH = cause("io.ubd.switch");

@@ -1,9 +1,9 @@
 /** What is told of a step of a balloon: where it was to go, and how far it got. */
 import { PAGES_PER_MIB } from "../../machine/page.ts";
-import { DOM0 } from "../driver-domain.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { Figures } from "../memory-decision.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import { DOM0 } from "../host-memory/driver-domain.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { Figures } from "../host-memory/memory-decision.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 /** Let `step` move a VM's balloon towards `wanted` pages, and tell whoever watches the host if it has moved. */
 export function balloonStep(

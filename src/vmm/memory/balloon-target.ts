@@ -1,6 +1,6 @@
 /** How large a VM's balloon is to be. */
-import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 /** The parameter of drivers that leave a VM a part of its memory. */
 export const MAX_PERCENT = {

@@ -1,8 +1,8 @@
 /** Ballooning (Waldspurger 2002, section 3.2): the guest is asked to find the pages that it can do without. */
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
 import { inflateAtOnce, largestBalloon, MAX_PERCENT, wantedBalloon } from "./balloon-target.ts";
 

@@ -4,9 +4,9 @@ import type { CompressedSizes } from "../../machine/compressed-sizes.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { PageCompressor } from "../memory-roles.ts";
-import { cacheCode, type VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { PageCompressor } from "../host-memory/memory-roles.ts";
+import { cacheCode, type VmMemory } from "../host-memory/vm-memory.ts";
 import { CompressionCache, pagesPerFrame } from "./compression-cache.ts";
 
 const COMPRESS = cause("vmm.compression.compress");

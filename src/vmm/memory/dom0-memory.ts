@@ -9,7 +9,7 @@ import { PAGE_BYTES, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { KernelName } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import { VmMemory } from "../vm-memory.ts";
+import { VmMemory } from "../host-memory/vm-memory.ts";
 
 export interface Dom0MemoryParameters extends Record<string, number | boolean> {
   memMib: number;

@@ -2,8 +2,8 @@
  * Merging a page with one of equal content that was seen before: the frame table says where. Of contents that nobody shares yet
  * it keeps where they were seen last; that page may have changed since, and then the new one takes its place in the table.
  */
-import type { HostMemory } from "../host-memory.ts";
-import { type VmMemory, vmOfPage } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import { type VmMemory, vmOfPage } from "../host-memory/vm-memory.ts";
 import { FrameTable, NO_ENTRY } from "./frame-table.ts";
 
 /** Contents are told apart without collisions. */

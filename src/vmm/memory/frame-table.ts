@@ -4,9 +4,9 @@
  * shared within a VM only, each VM has hash chains of its own, so that a scan of one stays in few cache lines.
  */
 import { copyInto, lengthFor } from "../../core/copy-into.ts";
-import type { HostMemory } from "../host-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import { type VmMemory, vmOfPage } from "../vm-memory.ts";
+import { type VmMemory, vmOfPage } from "../host-memory/vm-memory.ts";
 
 export const NO_ENTRY = -1;
 const UNUSED = -(2 ** 31);

@@ -6,8 +6,8 @@ import { cause } from "../../core/ledger.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import { BALLOONED, UNBACKED, type VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import { BALLOONED, UNBACKED, type VmMemory } from "../host-memory/vm-memory.ts";
 
 const REPORT = cause("vmm.free-page-reporting");
 /** A pass reports a sixteenth of the free blocks, in whole batches, and a batch more: all of them in about half a minute. */

@@ -2,8 +2,8 @@
 import type { RandomStream } from "../../core/random.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 /** Random picks before a pass in order, so that a VM with few pages left is not searched for ever. */
 const PICKS_PER_PAGE = 16;

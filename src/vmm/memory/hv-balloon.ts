@@ -6,9 +6,9 @@
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { HotAdding } from "../memory-roles.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { HotAdding } from "../host-memory/memory-roles.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
 
 export interface HvBalloonParameters extends Record<string, number | boolean> {

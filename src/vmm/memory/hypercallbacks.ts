@@ -6,9 +6,9 @@
 import { cause } from "../../core/ledger.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { PageDiscarder } from "../memory-roles.ts";
-import { type VmMemory, Worth } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { PageDiscarder } from "../host-memory/memory-roles.ts";
+import { type VmMemory, Worth } from "../host-memory/vm-memory.ts";
 
 const CALLBACK = cause("vmm.hypercallback");
 

@@ -7,8 +7,8 @@
  */
 import { ZERO_CONTENT } from "../../machine/content-ids.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { NO_PAGE, ScannedPages } from "./scanned-pages.ts";
 import { afterPass, isLeftOut } from "./smart-scan.ts";
 import { NO_NODE } from "./stable-contents.ts";

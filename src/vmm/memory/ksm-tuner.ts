@@ -2,7 +2,7 @@
 import { KIB_PER_PAGE } from "../../machine/page.ts";
 import { definePart, type PartFactory } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
 import { KSMTUNED, type KsmTuner, MOM_KSM, PROXMOX_KSMTUNED, tuneKsm } from "./ksmtuned.ts";
 
 const ROLE = "KSM's speed";

@@ -3,7 +3,7 @@
  * comes with Linux distributions, the rules of oVirt's MOM (doc/ksm.rules), and ksmtuned as Proxmox VE changes it. They differ in
  * how often they look, in what they take for the memory that VMs use, and in how long KSM sleeps.
  */
-import type { ScanSpeed } from "../memory-roles.ts";
+import type { ScanSpeed } from "../host-memory/memory-roles.ts";
 
 export interface KsmTuner {
   readonly name: string;

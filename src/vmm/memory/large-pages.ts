@@ -8,9 +8,9 @@ import { ZERO_CONTENT } from "../../machine/content-ids.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { LargePageBacking } from "../memory-roles.ts";
-import { LARGE_PAGE, Region, UNBACKED, type VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { LargePageBacking } from "../host-memory/memory-roles.ts";
+import { LARGE_PAGE, Region, UNBACKED, type VmMemory } from "../host-memory/vm-memory.ts";
 
 const BACK = cause("vmm.large-pages.back");
 const BREAK = cause("vmm.large-pages.break");

@@ -5,8 +5,8 @@
  */
 import { copyInto, lengthFor } from "../../core/copy-into.ts";
 import { SwapSpace } from "../../guest/swap-space.ts";
-import { SwapSlots } from "../swap-slots.ts";
-import { slotCode, type VmMemory } from "../vm-memory.ts";
+import { SwapSlots } from "../host-memory/swap-slots.ts";
+import { slotCode, type VmMemory } from "../host-memory/vm-memory.ts";
 
 const NONE = -1;
 

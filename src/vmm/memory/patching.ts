@@ -8,10 +8,10 @@ import { patchBytes } from "../../machine/page-similarity.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { PagePatcher } from "../memory-roles.ts";
-import { Mark } from "../page-marks.ts";
-import { patchCode, type VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { PagePatcher } from "../host-memory/memory-roles.ts";
+import { Mark } from "../host-memory/page-marks.ts";
+import { patchCode, type VmMemory } from "../host-memory/vm-memory.ts";
 import { NO_REFERENCE, PatchStore } from "./patch-store.ts";
 
 const SCAN = cause("vmm.patching.scan");

@@ -4,7 +4,7 @@
  * pages that all are gone through in a given time; where enough of the sample could be merged it goes up, and down otherwise.
  */
 import type { RandomStream } from "../../core/random.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { ScanOrder } from "./scan-order.ts";
 
 export interface Rung {

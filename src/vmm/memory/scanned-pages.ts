@@ -4,8 +4,8 @@
  */
 import { copyInto } from "../../core/copy-into.ts";
 import { NO_CONTENT } from "../../machine/content-ids.ts";
-import type { HostMemory } from "../host-memory.ts";
-import { type VmMemory, vmOfPage } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import { type VmMemory, vmOfPage } from "../host-memory/vm-memory.ts";
 
 export const NO_PAGE = -1;
 /** Places of a page besides the stable tree's nodes, which are numbers from 0. */

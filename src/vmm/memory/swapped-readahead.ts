@@ -6,10 +6,10 @@ import { cause } from "../../core/ledger.ts";
 import { ClusterReadahead, SwapReadahead } from "../../guest/swap-readahead.ts";
 import { isRotating } from "../../machine/disk.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { SwapReader } from "../memory-roles.ts";
-import { Mark } from "../page-marks.ts";
-import { isSwapped, slotCode, type VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { SwapReader } from "../host-memory/memory-roles.ts";
+import { Mark } from "../host-memory/page-marks.ts";
+import { isSwapped, slotCode, type VmMemory } from "../host-memory/vm-memory.ts";
 import type { LinuxSwapSlots } from "./linux-swap-slots.ts";
 
 const MINOR_FAULT = cause("vmm.host-swap.minor-fault");

@@ -10,9 +10,9 @@ import { cause } from "../../core/ledger.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { PageSharer } from "../memory-roles.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { PageSharer } from "../host-memory/memory-roles.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { EqualFrames } from "./equal-frames.ts";
 import { type Region, type Rung, ScanLadder } from "./scan-ladder.ts";
 

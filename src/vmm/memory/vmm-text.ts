@@ -10,7 +10,7 @@
  * it had them back. The other pages are those of its start, and gone for good when reclaim first finds them: they are left out.
  */
 import { DiskRequests, DiskRequestKind } from "../../guest/disk-requests.ts";
-import type { HostMemory } from "../host-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
 
 const NONE = -1;
 /** Pages of text and constants that are used to serve a request; of these are executable, and lie in one place. */

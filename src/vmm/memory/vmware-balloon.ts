@@ -8,8 +8,8 @@
  */
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { BalloonPort, VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { BalloonPort, VmMemory } from "../host-memory/vm-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
 import { inflateAtOnce, largestBalloon, MAX_PERCENT, wantedBalloon } from "./balloon-target.ts";
 

@@ -9,10 +9,10 @@ import { costOf, FREE } from "../../core/pending-charges.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
 import { balloonStep } from "./balloon-decision.ts";
 import { inflateAtOnce } from "./balloon-target.ts";
-import type { BalloonPrice, VmMemory } from "../vm-memory.ts";
+import type { BalloonPrice, VmMemory } from "../host-memory/vm-memory.ts";
 
 export interface XenBalloonParameters extends Record<string, number | boolean> {
   batchPages: number;

@@ -5,9 +5,9 @@
  */
 import { definePart } from "../contract.ts";
 import type { HostContext } from "../host-contract.ts";
-import type { HostMemory } from "../host-memory.ts";
-import type { DiskWatcher } from "../memory-roles.ts";
-import type { VmMemory } from "../vm-memory.ts";
+import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { DiskWatcher } from "../host-memory/memory-roles.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 import type { HintingMechanism } from "./ksm.ts";
 import type { ScanHints } from "./ksm-scanner.ts";
 

@@ -24,7 +24,7 @@ import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
-import { hostCall } from "../host-calls.ts";
+import { hostCall } from "../cpu/host-calls.ts";
 import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { lowestTable, NONE } from "./guest-walk.ts";

@@ -7,7 +7,7 @@ import { InputError } from "../../core/input-error.ts";
 import { FLAG_WRITE_COSTS } from "../../guest/kernel-paths.ts";
 import { type MachineProfile, microsecondsToCycles } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import { hostSwitch } from "../host-calls.ts";
+import { hostSwitch } from "../cpu/host-calls.ts";
 import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
 
 /** HZ is 100 on IA-32. */

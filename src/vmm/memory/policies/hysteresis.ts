@@ -1,5 +1,5 @@
 /** How guests that balloon themselves approach a goal (xenballoond; Linux, drivers/xen/xen-selfballoon.c). */
-import type { Figures } from "../../memory-decision.ts";
+import type { Figures } from "../../host-memory/memory-decision.ts";
 import { clamp, type Decision, type GuestReport, MIB, type VmObservations } from "./policy-contract.ts";
 
 export interface Hysteresis extends Record<string, number | boolean> {

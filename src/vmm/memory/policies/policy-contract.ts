@@ -3,7 +3,7 @@
  * memory is in KiB, fractions allowed; whoever carries an action out rounds to pages. All times are in microseconds.
  */
 import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
-import type { Figures } from "../../memory-decision.ts";
+import type { Figures } from "../../host-memory/memory-decision.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
 export const SIGNALS = [

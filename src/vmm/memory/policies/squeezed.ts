@@ -2,7 +2,7 @@
  * XAPI squeezed: every domain gets the same fraction gamma of its range, memory is released before any is handed out, and
  * domains whose balloons are stuck are left out of the reckoning.
  */
-import { DOM0 } from "../../driver-domain.ts";
+import { DOM0 } from "../../host-memory/driver-domain.ts";
 import { definePolicy } from "./define-policy.ts";
 import {
   type Action,

@@ -1,6 +1,6 @@
 /** What single mechanisms do for the memory of a host, where a VMM has them. */
 import type { DriverDomain } from "./driver-domain.ts";
-import type { VmmText } from "./memory/vmm-text.ts";
+import type { VmmText } from "../memory/vmm-text.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
 import type { VmMemory } from "./vm-memory.ts";
 

@@ -3,12 +3,12 @@
  * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
  * `requests`. Whoever runs the simulation makes the guest wait for them.
  */
-import { cause } from "../core/ledger.ts";
-import type { PendingCharges } from "../core/pending-charges.ts";
-import { DiskRequestKind, DiskRequests } from "../guest/disk-requests.ts";
-import { ZERO_CONTENT } from "../machine/content-ids.ts";
-import { MachineFrames } from "../machine/frames.ts";
-import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import { cause } from "../../core/ledger.ts";
+import type { PendingCharges } from "../../core/pending-charges.ts";
+import { DiskRequestKind, DiskRequests } from "../../guest/disk-requests.ts";
+import { ZERO_CONTENT } from "../../machine/content-ids.ts";
+import { MachineFrames } from "../../machine/frames.ts";
+import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import { type Clairvoyance, MemoryRoles } from "./memory-roles.ts";
 import { Mark } from "./page-marks.ts";

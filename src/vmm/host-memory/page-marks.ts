@@ -2,7 +2,7 @@
  * Marks of a VM's pages, which the next touch of a page takes away. One bit for each page says whether it has any mark, which is
  * all that a touch looks at. Each kind of mark has a bit set of its own, made when the first page is marked so.
  */
-import { BitSet } from "../core/bit-set.ts";
+import { BitSet } from "../../core/bit-set.ts";
 
 export const Mark = {
   /** It is in the current sample of the activity estimate. */

@@ -2,9 +2,9 @@
  * What a process of the host pays for what it asks of the host's kernel, where the guest kernel is such a process. The host
  * runs the same kernel as the guest, so that its paths are as long as they are natively.
  */
-import { type KernelPathName, kernelPaths, nativeCycles } from "../guest/kernel-paths.ts";
-import { kernelVersion } from "../guest/kernel-builds.ts";
-import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
+import { type KernelPathName, kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
+import { kernelVersion } from "../../guest/kernel-builds.ts";
+import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 
 /** Cycles of one system call of the host, or of `entries` of them that are a path together. */
 export function hostCall(profile: MachineProfile, path: KernelPathName = "syscall-null", entries = 1): number {

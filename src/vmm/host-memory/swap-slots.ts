@@ -1,6 +1,6 @@
 /** What is in the host's swap space, page by page. */
-import { copyInto } from "../core/copy-into.ts";
-import type { MachineProfile } from "../machine/profile.ts";
+import { copyInto } from "../../core/copy-into.ts";
+import type { MachineProfile } from "../../machine/profile.ts";
 import { slotCode, type VmMemory } from "./vm-memory.ts";
 
 export class SwapSlots {

@@ -1,4 +1,4 @@
-import { InputError } from "../core/input-error.ts";
+import { InputError } from "../../core/input-error.ts";
 
 /** A VM needs a frame, none is free, and the VMM cannot make room. */
 export class HostOutOfMemory extends InputError {

@@ -1,7 +1,7 @@
 /** The memory of one VM as the VMM manages it: where each guest page is, and what the VM is entitled to. */
 
-import type { CostVector } from "../core/pending-charges.ts";
-import type { MemorySettings } from "../workload/vm-settings.ts";
+import type { CostVector } from "../../core/pending-charges.ts";
+import type { MemorySettings } from "../../workload/vm-settings.ts";
 import { type Mark, PageMarks } from "./page-marks.ts";
 
 /**
