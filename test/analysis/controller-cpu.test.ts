@@ -56,7 +56,7 @@ const WAITED_FOR = [
 
 it("leaves out no cause of a memory part but what guests wait for", () => {
   const files = [
-    "src/vmm/host-memory.ts",
+    "src/vmm/host-memory/host-memory.ts",
     ...readdirSync("src/vmm/memory").map((file) => `src/vmm/memory/${file}`),
   ].filter((file) => file.endsWith(".ts"));
   const causes = files.flatMap((file) =>
