@@ -109,8 +109,13 @@ describe("blocks with one input changed", () => {
 
   it("change what each way of scanning goes by, and say which strategies choose their rate themselves", async () => {
     const vmms = [
-      ...["esx", "esx-3", "esx-6", "kvm", "{ kvm: { memory.ksm.advisor: on }, as: advised }"],
-      ...["{ kvm: { memory: [uksm, ballooning] }, as: uksm }", "{ kvm: { memory.ksmtuned: on }, as: tuned }"],
+      "esx",
+      "esx-3",
+      "esx-6",
+      "kvm",
+      "{ kvm: { memory.ksm.advisor: on }, as: advised }",
+      "{ kvm: { memory: [uksm, ballooning] }, as: uksm }",
+      "{ kvm: { memory.ksmtuned: on }, as: tuned }",
     ];
     const text = TEXT.replace("[esx, xen-pv]", `[${vmms.join(", ")}]`);
     const plan = await planMatrix(text, join(folder, "m.yaml"));

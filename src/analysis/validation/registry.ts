@@ -25,6 +25,7 @@ import { sosp03Switches } from "./sosp03-switches.ts";
 import { sosp03WebServers } from "./sosp03-webservers.ts";
 import { SUGERMAN01 } from "./sugerman01.ts";
 import { touchedPages } from "./touched-pages.ts";
+import { uksm18 } from "./uksm18.ts";
 import type { ValidationSet } from "./validation-set.ts";
 import { vmware07 } from "./vmware07.ts";
 import { vswapper14 } from "./vswapper14.ts";
@@ -61,6 +62,7 @@ export const VALIDATION_SETS: readonly ValidationSet[] = [
   sosp03WebServers,
   SUGERMAN01,
   touchedPages,
+  uksm18,
   vmware07,
   vswapper14,
   WALTERS08,

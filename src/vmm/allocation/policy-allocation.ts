@@ -43,7 +43,7 @@ function answerOf<T>(policy: string, name: string, call: () => T): T {
     answer = call();
   } catch (error) {
     const reason = error instanceof Error ? `${error.message}${placeOf(error)}` : String(error);
-    throw new Error(`policy ${policy}: ${name} failed: ${reason}`);
+    throw new Error(`policy ${policy}: ${name} failed: ${reason}`, { cause: error });
   }
   if (!(answer instanceof Promise)) return answer;
   // Nobody waits for it, and nobody is to be told a second time that it failed.
