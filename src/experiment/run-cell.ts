@@ -1,9 +1,9 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
-import { InputError } from "../core/input-error.ts";
 import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
 import { simulate, workDigest } from "../sim/simulate.ts";
+import { WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { groupOf } from "../workload/vm-settings.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
@@ -46,7 +46,7 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { ...empty, status: "failed", reason, ...(error instanceof InputError && { wrongInput: true }) };
+    return { ...empty, status: "failed", reason, ...(error instanceof WrongAnswer && { wrongInput: true }) };
   }
 }
 

@@ -73,7 +73,7 @@ export interface CellResult {
   readonly status: CellStatus;
   /** Why it was skipped or failed. */
   readonly reason?: string;
-  /** It failed because of what its user gave: a policy that asks for nonsense, a file that is wrong. */
+  /** It failed because of what its user gave: a policy that asks for nonsense. */
   readonly wrongInput?: true;
   /** Digest of the operation stream(s); cells are compared only if these agree. */
   readonly streamDigest: string;

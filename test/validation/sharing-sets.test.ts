@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { de08 } from "../../src/analysis/validation/de08.ts";
 import { esx02Sharing } from "../../src/analysis/validation/esx02-sharing.ts";
 import { loadPublishedFigures } from "../../src/analysis/validation/published-figures.ts";
 import { satori09 } from "../../src/analysis/validation/satori09.ts";
@@ -33,14 +32,6 @@ describe("sets on page sharing", () => {
 
   it("call a figure that follows from how guests are made no prediction", () => {
     expect(rowOf(satori09, "share.satori").role).toBe("calibration");
-  });
-
-  it("take what the source of Difference Engine says of its overhead as bounds", () => {
-    const published = loadPublishedFigures();
-    for (const id of ["de08.overhead.de", "de08.overhead.esx"]) {
-      expect(rowOf(de08, id).role).toBe("prediction");
-      expect(published.get(id)?.bound).toBe("below");
-    }
   });
 
   it("say that UKSM saves more than KSM for the same CPU time, of guests at rest", () => {

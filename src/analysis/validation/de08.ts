@@ -4,7 +4,8 @@
  *
  * Not held against: MIXED-1 (Table 3, 45 % more saved than by ESX), of which one VM compiles and another serves RUBiS under an operating
  * system whose contents are not known; four VMs with dbench (1.5 times as much as ESX), for how much of what their clients write is
- * equal at a time is not known; RUBiS at its limit, whose work a request is not.
+ * equal at a time is not known; RUBiS at its limit, whose work a request is not; overheads below 7 and 5 %: how much MIXED-2 gets
+ * done here varies by more than that with the course of a run, and bounds that noise keeps or breaks are no evidence.
  */
 import { primitiveCost } from "../../machine/profile.ts";
 import { MIXED_SECONDS, mixed2Guests } from "./mixed-guests.ts";
@@ -63,15 +64,6 @@ function usedOfMixed2(bench: Bench, vmm: VmmReference): number {
 function savedAgainstEsx(bench: Bench): number {
   const [engine, esx] = [DIFFERENCE_ENGINE, ESX].map((vmm) => CONFIGURED_MIB - usedOfMixed2(bench, vmm));
   return engine / esx;
-}
-
-/** By how much fewer requests MIXED-2 gets done than where memory is left alone, percent. */
-function overheadOfMixed2(bench: Bench, vmm: VmmReference): number {
-  const [managed, plain] = [vmm, "xen-pv"].map((one) => {
-    const host = { machine: MACHINE, vmm: one, mib: CONFIGURED_MIB, guests: mixed2Guests };
-    return bench.memory("mixed 2", host).metrics.throughput_rps;
-  });
-  return 100 * (1 - managed / plain);
 }
 
 function savedPercent(bench: Bench, vmm: VmmReference): number {
@@ -179,12 +171,6 @@ export const de08: ValidationSet = {
       reason:
         "which of its mixes the source has this of is not said; by its own figures MIXED-2 (760 and 1,100 MB) has 1.8",
     },
-    {
-      id: "de08.overhead.de",
-      role: "prediction",
-      simulate: (bench) => overheadOfMixed2(bench, DIFFERENCE_ENGINE),
-    },
-    { id: "de08.overhead.esx", role: "prediction", simulate: (bench) => overheadOfMixed2(bench, ESX) },
     {
       id: "de08.homog.lo",
       role: "prediction",

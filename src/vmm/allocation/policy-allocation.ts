@@ -2,7 +2,7 @@
  * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
  * of itself is as old as its last report. Pages here, KiB in the policy.
  */
-import { InputError } from "../../core/input-error.ts";
+import { WrongAnswer } from "./wrong-answer.ts";
 import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
@@ -34,7 +34,7 @@ function placeOf({ name, stack = "" }: Error): string {
 }
 
 /**
- * What a function of a policy returns. Throws an {@link InputError} that names both when it answers later, and an Error when it
+ * What a function of a policy returns. Throws a {@link WrongAnswer} that names both when it answers later, and an Error when it
  * throws: what a policy found wrong is told apart from what is wrong with what it returns.
  */
 function answerOf<T>(policy: string, name: string, call: () => T): T {
@@ -48,7 +48,7 @@ function answerOf<T>(policy: string, name: string, call: () => T): T {
   if (!(answer instanceof Promise)) return answer;
   // Nobody waits for it, and nobody is to be told a second time that it failed.
   answer.catch(() => undefined);
-  throw new InputError(
+  throw new WrongAnswer(
     `policy ${policy}: ${name} is asynchronous; expected a function that answers at once, without async`,
   );
 }
@@ -193,7 +193,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { actions, state, nextInUs } = this.#decide(seen, nowUs);
     this.#state = state;
     if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
-      throw new InputError(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
+      throw new WrongAnswer(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
     for (const action of actions) {
       const vm = checkAction(name, action, this.#view);
@@ -208,7 +208,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       this.#policy.decide(this.#parameters, seen, this.#state, nowUs),
     );
     if (Array.isArray(decision?.actions)) return decision;
-    throw new InputError(`policy ${this.name}: decide returns no list of actions; expected { actions: [...], state }`);
+    throw new WrongAnswer(`policy ${this.name}: decide returns no list of actions; expected { actions: [...], state }`);
   }
 
   #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
