@@ -9,7 +9,7 @@ type Row = Readonly<Record<string, Value>>;
 /** Tables with such a text stay as they are, so that whoever reads the others need not know of quotes. */
 const NEEDS_QUOTES = /["\t\n\r]/;
 /** Shorter tables stay as they are. */
-const LEAST_ROWS = 50;
+const LEAST_ROWS = 20;
 
 /** The same specification with its long inline tables as tab-separated text. */
 export function withColumnData(spec: unknown): unknown {
