@@ -249,7 +249,8 @@ class Draft {
 
 /** In the order of the stages; within one by name, so that it does not matter which was added first. */
 function comesBefore({ stage, name }: PartDefinition, other: PartDefinition): boolean {
-  if (stage === undefined || other.stage === undefined) return false;
+  if (stage === undefined) return false;
+  if (other.stage === undefined) return true;
   if (stage === other.stage) return name < other.name;
   return MEMORY_STAGES.indexOf(stage) < MEMORY_STAGES.indexOf(other.stage);
 }

@@ -195,8 +195,10 @@ describe("the verdict on a mix of workloads", () => {
       /; at 3, with less memory, the level is kept again: balloons hold 833 MiB then, and the host has swapped 0 MiB \(at 2\.5, 67 MiB and 45 MiB\)\.$/,
     );
     // Neither more in balloons nor less swapped is a reason by itself.
-    expect(sentenceWith(memory(67, 45), memory(67, 0))).toMatch(/, the level is kept again\.$/);
-    expect(sentenceWith(memory(67, 45), memory(833, 45))).toMatch(/, the level is kept again\.$/);
+    expect(sentenceWith(memory(67, 45), memory(67, 0))).toMatch(/; at 3, with less memory, the level is kept again\.$/);
+    expect(sentenceWith(memory(67, 45), memory(833, 45))).toMatch(
+      /; at 3, with less memory, the level is kept again\.$/,
+    );
   });
 
   it("leaves out a kind that does nothing with memory for all either, and says so", () => {

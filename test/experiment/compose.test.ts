@@ -92,6 +92,16 @@ describe("changing a VMM", () => {
     }
   });
 
+  it("puts a memory part without a stage after all that have one, whichever was added first", () => {
+    const mine = part("memory", "mine");
+    const order = (...names: string[]): string[] =>
+      names
+        .reduce((vmm, name) => composeVmm(vmm, { [`memory.${name}`]: "on" }, [...parts, mine.definition]).vmm, xen)
+        .memory.map(({ definition }) => definition.name);
+    expect(order("mine", "page-sharing", "host-swap").at(-1)).toBe("mine");
+    expect(order("host-swap", "mine", "page-sharing").at(-1)).toBe("mine");
+  });
+
   it("replaces a part, with its defaults or with parameters", () => {
     expect(changed(esx, { allocation: "static-partition" }).allocation.parameters).toEqual({ balloon: false });
     const { allocation } = changed(esx, { allocation: { "static-partition": { balloon: "on" } } });

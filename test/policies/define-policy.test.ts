@@ -12,6 +12,7 @@ describe("a policy that is not whole", () => {
     ["an endless cadence", { cadenceUs: Number.NaN }, "cadenceUs: expected"],
     ["no signals", { signals: undefined }, "signals: expected a list"],
     ["no start", { start: undefined }, "start: expected a function"],
+    ["a check that is none", { problem: "none" }, "problem: expected a function"],
     ["no rule", { decide: undefined }, "decide: expected a function"],
   ];
   for (const [what, change, sentence] of wrong) {

@@ -9,6 +9,7 @@ import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 const SERVERS = [1, 2, 4, 8, 16];
 /** Requests of a connection in a second: workloads/sosp03-spec-web99.yaml. */
 const REQUESTS_OF_CONNECTION = 2.9;
+/** Clients are counted in these seconds, after those in which they begin. */
 const SECONDS = 1.8;
 /** What a processor does in two seconds. */
 const REQUESTS = 3000;

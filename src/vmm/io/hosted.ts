@@ -65,7 +65,7 @@ class HostedDevice implements IoPath {
   readonly #vmmEntry: VmmEntry;
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof hostedCosts>;
-  /** Five as in Sugerman 2001, section 4.1. */
+  /** Those of the guest's kernel: five with Linux 2.2 (Sugerman 2001, section 4.1) and 2.4. */
   readonly #controllerAccesses: number;
   readonly #tickAccesses: number;
   readonly #busyInterval: number;

@@ -235,8 +235,8 @@ export class UnsyncShadowPaging implements Mmu {
   #shadowOf(guestTable: number, level: number): number {
     const found = this.shadows.find(guestTable, level);
     if (found !== -1) return found;
-    // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page); a page that is made a table
-    // anew has been cleared, which takes it out of sync.
+    // What is out of sync cannot stay beside an upper table of the same page (kvm_mmu_get_page). Its
+    // shadow is, since a page that is made a table anew has been cleared.
     const lowest = this.shadows.find(guestTable, 0);
     if (level > 0 && lowest !== -1) this.#zap(lowest);
     this.#meter.spend(NEW_SHADOW, this.#costs.newShadow);

@@ -72,7 +72,7 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
 }
 
 function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): void {
-  const { name, cadenceUs, parameters, signals, start, decide } = policy;
+  const { name, cadenceUs, parameters, signals, problem: check, start, decide } = policy;
   const unknown = Array.isArray(signals) ? signals.find((signal) => !SIGNALS.includes(signal)) : undefined;
   const problems: readonly (readonly [boolean, string])[] = [
     [typeof name === "string" && name !== "", "name: expected a text"],
@@ -83,6 +83,7 @@ function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): v
       unknown === undefined,
       `signals: there is no signal "${String(unknown)}"; ${suggestion(String(unknown), SIGNALS)}`,
     ],
+    [check === undefined || typeof check === "function", "problem: expected a function that gives a text or nothing"],
     [typeof start === "function", "start: expected a function that gives the first state"],
     [typeof decide === "function", "decide: expected a function that gives { actions, state }"],
   ];
