@@ -11,13 +11,10 @@ import { packagedMachines } from "./packaged-machines.ts";
 /** As {@link reasonToSkip}; without machines where the cell runs on none. */
 export function skipAdvice(vmm: Vmm, profile: MachineProfile, spec: CellSpec): string | undefined {
   const reason = reasonToSkip(vmm, profile, spec);
-  return (
-    reason &&
-    withMachines(
-      reason,
-      "",
-      fitting((machine) => reasonToSkip(vmm, machine, spec) === undefined),
-    )
+  if (reason === undefined) return undefined;
+  return withMachines(
+    reason,
+    fitting((machine) => reasonToSkip(vmm, machine, spec) === undefined),
   );
 }
 
@@ -27,7 +24,7 @@ export function measurementAdvice(reason: string, operations: readonly string[] 
     operations === undefined
       ? microbenchmarks(machine).some((one) => isMeasurable(one, vmm, machine))
       : operations.every((name) => hasOperation(name, vmm, machine));
-  return withMachines(reason, "", fitting(fits));
+  return withMachines(reason, fitting(fits));
 }
 
 /** Why an operation cannot be shown on all of several VMMs; where no machine has it on all, those that have it on the first that lacks it. */
@@ -39,12 +36,9 @@ export function explanationAdvice(
 ): string {
   const ofAll = fitting((machine) => vmms.every((vmm) => hasOperation(operation, vmm, machine)));
   const lacking = vmms.find((vmm) => !hasOperation(operation, vmm, profile));
-  if (ofAll.length > 0 || lacking === undefined) return withMachines(reason, "", ofAll);
-  return withMachines(
-    reason,
-    ` ${lacking.name}`,
-    fitting((machine) => hasOperation(operation, lacking, machine)),
-  );
+  if (ofAll.length > 0 || lacking === undefined) return withMachines(reason, ofAll);
+  const ofLacking = fitting((machine) => hasOperation(operation, lacking, machine));
+  return withMachines(reason, ofLacking, ` ${lacking.name}`);
 }
 
 function fitting(fits: (machine: MachineProfile) => boolean): readonly string[] {
@@ -53,8 +47,9 @@ function fitting(fits: (machine: MachineProfile) => boolean): readonly string[] 
     .map(({ name }) => name);
 }
 
-function withMachines(reason: string, what: string, names: readonly string[]): string {
-  return names.length === 0 ? reason : `${reason}; machines that fit${what}: ${names.join(", ")}`;
+/** `whom`: what they fit, if it is not all that the reason is about. */
+function withMachines(reason: string, names: readonly string[], whom = ""): string {
+  return names.length === 0 ? reason : `${reason}; machines that fit${whom}: ${names.join(", ")}`;
 }
 
 function hasOperation(name: string, vmm: Vmm, machine: MachineProfile): boolean {

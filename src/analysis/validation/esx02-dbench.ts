@@ -43,8 +43,6 @@ interface Run {
   readonly pages: number;
   readonly how: number;
   readonly bytes: number;
-  /** Of a block of the file system: a directory, or one with the places of others. */
-  ofFileSystem?: boolean;
 }
 
 /** The numbers of the file: seven bits each, and one that says whether another seven follow. */
@@ -76,19 +74,24 @@ function clientRuns(): { readonly own: number; readonly runs: readonly Run[] } {
   return { own, runs };
 }
 
-/** Blocks of the file system are read by no call; what is deleted after has been one since it was made. */
-function markFileSystem(runs: readonly Run[]): void {
+/**
+ * The runs that are of a block of the file system: a directory, or one with the places of others. These are read by no call; what is
+ * deleted after has been one since it was made.
+ */
+function runsOfFileSystem(runs: readonly Run[]): ReadonlySet<Run> {
   const blocks = new Set<number>();
+  const found = new Set<Run>();
   for (const run of runs.toReversed()) {
     const { op, first, pages, how } = run;
     if (op === Op.DeleteFile) for (let page = first; page < first + pages; page++) blocks.delete(page);
     if (op === Op.ReadFile && how === 0) blocks.add(first);
-    run.ofFileSystem = op !== Op.OpenFile && op !== Op.DeleteFile && blocks.has(first);
+    if (op !== Op.OpenFile && op !== Op.DeleteFile && blocks.has(first)) found.add(run);
   }
+  return found;
 }
 
 const { own: CLIENT_PAGES, runs: RUNS } = clientRuns();
-markFileSystem(RUNS);
+const OF_FILE_SYSTEM = runsOfFileSystem(RUNS);
 const COMMON_PAGES = RUNS.reduce((most, { first, pages }) => Math.max(most, first + pages), 0) - CLIENT_PAGES;
 /** A client is one request: dbench.c (create_procs) starts them together, each goes on by itself, and it waits until all have ended. */
 export const DBENCH_REQUESTS = CLIENTS;
@@ -175,8 +178,9 @@ function addRuns(
   let loaded = 0;
   const call = packReadCall({ file: LOAD_FILE_NUMBER, goesOn: false, asked: 2, whole: LOAD_FILE_PAGES - 1 });
   stream.add(Op.OpenFile, loadFile, LOAD_FILE_NUMBER, loadFile + DIRECT_PAGES);
-  RUNS.forEach(({ op, first, pages, how, bytes, ofFileSystem }, run) => {
-    for (; loaded * RUNS.length <= run * LOAD_FILE_PAGES; loaded++) {
+  RUNS.forEach((run, at) => {
+    const { op, first, pages, how, bytes } = run;
+    for (; loaded * RUNS.length <= at * LOAD_FILE_PAGES; loaded++) {
       stream.add(Op.ReadFile, loadFile + loaded + (loaded < DIRECT_PAGES ? 0 : 1), 1, call);
     }
     const place = first < CLIENT_PAGES ? files + first : common + first - CLIENT_PAGES;
@@ -184,7 +188,7 @@ function addRuns(
     const makes = op === Op.WriteFile && (how === Write.Whole || how === Write.Begun);
     if (makes && first >= CLIENT_PAGES && !comesFirst) return;
     stream.add(op, place, pages, how);
-    if (ofFileSystem === true) stream.add(Op.UseBlock, place);
+    if (OF_FILE_SYSTEM.has(run)) stream.add(Op.UseBlock, place);
     if (bytes > 0) stream.add(Op.Compute, Math.round(cyclesAByte * bytes));
   });
 }
