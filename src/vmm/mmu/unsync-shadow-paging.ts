@@ -20,7 +20,6 @@ import { ShadowPages } from "./shadow-pages.ts";
 
 const GUEST_FAULT_EXIT = cause("vmm.shadow.true-fault");
 const HIDDEN_FAULT = cause("vmm.shadow.hidden-fault");
-const PREFETCH = cause("vmm.shadow.prefetch");
 const UNSYNC = cause("vmm.shadow.unsync");
 const EMULATED_WRITE = cause("vmm.shadow.emulated-write");
 const NEW_SHADOW = cause("vmm.shadow.new-table");
@@ -33,8 +32,6 @@ const MMU_ZAPPED = event("mmu_shadow_zapped");
 const MMU_FLOODED = event("mmu_flooded");
 const INVLPG = event("invlpg");
 
-/** PTE_PREFETCH_NUM, mmu.c. */
-const PREFETCH_GROUP = 8;
 /** detect_write_flooding, mmu.c. */
 const WRITES_UNTIL_FLOODED = 3;
 /**
@@ -156,15 +153,7 @@ export class UnsyncShadowPaging implements Mmu {
 
   switchRoot(root: number): void {
     this.#writeRoot();
-    const level = this.guest.format.levels - 1;
-    const isNew = this.shadows.find(root, level) === -1;
-    this.#useRoot(root);
-    this.#makeRoom();
-    const shadow = this.#shadowOf(root, level);
-    this.shadows.writes[shadow] = 0;
-    this.#unsyncTables.synchronize(shadow);
-    this.#walker.loadRoot(shadow);
-    if (isNew) this.#linkKernel();
+    this.#loadRoot(root);
   }
 
   activate(): void {}
@@ -174,6 +163,18 @@ export class UnsyncShadowPaging implements Mmu {
     if (root !== this.#root) return;
     this.#writeRoot();
     this.#useRoot(NO_ROOT);
+  }
+
+  #loadRoot(root: number): void {
+    const level = this.guest.format.levels - 1;
+    const isNew = this.shadows.find(root, level) === -1;
+    this.#useRoot(root);
+    this.#makeRoom();
+    const shadow = this.#shadowOf(root, level);
+    this.shadows.writes[shadow] = 0;
+    this.#unsyncTables.synchronize(shadow);
+    this.#walker.loadRoot(shadow);
+    if (isNew) this.#linkKernel();
   }
 
   #useRoot(root: number): void {
@@ -211,19 +212,7 @@ export class UnsyncShadowPaging implements Mmu {
     }
     const index = this.guest.indexAt(page, 0);
     this.shadows.memory.write(shadow, index, (this.#unsyncTables.shadowEntry(leaf) | Pte.Accessed) >>> 0);
-    this.#prefetch(shadow, guestTable, index);
-  }
-
-  /** Entries of an aligned group that are in use, up to the first that is not (FNAME(pte_prefetch)). */
-  #prefetch(shadow: number, guestTable: number, index: number): void {
-    const first = index - (index % PREFETCH_GROUP);
-    for (let next = first; next < first + PREFETCH_GROUP; next++) {
-      if ((this.shadows.memory.read(shadow, next) & Pte.Present) !== 0) continue;
-      const entry = this.#unsyncTables.shadowEntry(this.guest.read(guestTable, next));
-      if (entry === 0) return;
-      this.#meter.spend(PREFETCH, this.#costs.prefetch);
-      this.shadows.memory.write(shadow, next, entry);
-    }
+    this.#unsyncTables.prefetch(shadow, index);
   }
 
   /** Before a walk makes shadows, so that none goes that the walk has come through (make_mmu_pages_available, mmu.c). */
@@ -264,14 +253,21 @@ export class UnsyncShadowPaging implements Mmu {
     this.#unsyncTables.add(shadow);
   }
 
-  /** The hardware may remember the way through a shadow that goes (kvm_flush_remote_tlbs). */
+  /**
+   * The hardware may remember the way through a shadow that goes (kvm_flush_remote_tlbs). A root's is no longer at hand, and
+   * the one that is loaded is made anew before the guest runs on (kvm_mmu_free_obsolete_roots, kvm_mmu_reload).
+   */
   #zap(shadow: number): void {
+    const table = this.shadows.guestTable(shadow);
+    const isRoot = this.shadows.level(shadow) === this.guest.format.levels - 1;
     this.#meter.count(MMU_ZAPPED);
     this.#meter.spend(ZAP, this.#costs.zap);
     this.#unsyncTables.forget(shadow);
-    this.#roots.forget(this.shadows.guestTable(shadow));
     this.#meter.spendMany(ZAP, this.shadows.zap(shadow), this.#costs.zapEntry);
     this.#walker.flush();
+    if (!isRoot) return;
+    this.#roots.forget(table);
+    if (table === this.#root) this.#loadRoot(table);
   }
 
   #linkKernel(): void {

@@ -7,7 +7,11 @@ import type { UnsyncCosts } from "./unsync-costs.ts";
 
 const SYNC = cause("vmm.shadow.sync");
 const REFRESH = cause("vmm.shadow.invalidate");
+const PREFETCH = cause("vmm.shadow.prefetch");
 const MMU_UNSYNC = event("mmu_unsync");
+
+/** PTE_PREFETCH_NUM, mmu.c. */
+const PREFETCH_GROUP = 8;
 
 export class UnsyncTables {
   readonly #guest: PageTableMemory;
@@ -97,6 +101,20 @@ export class UnsyncTables {
     const entry = this.#guest.isTable(table) ? this.shadowEntry(this.#guest.read(table, index)) : 0;
     if (entry !== 0) this.#meter.spend(REFRESH, this.#costs.prefetch);
     memory.write(shadow, index, entry);
+  }
+
+  /** Entries of an aligned group that are in use, up to the first that is not, beside the one of a fault (FNAME(pte_prefetch)). */
+  prefetch(shadow: number, index: number): void {
+    const { memory } = this.#shadows;
+    const table = this.#shadows.guestTable(shadow);
+    const first = index - (index % PREFETCH_GROUP);
+    for (let next = first; next < first + PREFETCH_GROUP; next++) {
+      if ((memory.read(shadow, next) & Pte.Present) !== 0) continue;
+      const entry = this.shadowEntry(this.#guest.read(table, next));
+      if (entry === 0) return;
+      this.#meter.spend(PREFETCH, this.#costs.prefetch);
+      memory.write(shadow, next, entry);
+    }
   }
 
   /** Nothing before the page has been accessed, no writing before it is dirty: the guest would miss those bits. */
