@@ -65,6 +65,7 @@ export class DiskShares implements DiskScheduler {
 
   /** The device has finished a request. */
   done(): void {
+    if (this.#atDevice === 0) throw new RangeError("the device has no request that could be done");
     this.#atDevice--;
   }
 

@@ -14,7 +14,7 @@ import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
 import { LinkSends } from "./link-sends.ts";
-import { type IoJob, JobKind, NOBODY } from "./io-job.ts";
+import { type IoJob, JobKind, NOBODY, OTHER_HOST } from "./io-job.ts";
 import { RequestRings, type Taken, withoutRing } from "./request-rings.ts";
 import { HostVolume } from "./host-volume.ts";
 import { ShapedSends } from "./shaped-sends.ts";
@@ -99,7 +99,7 @@ export class HostDevices {
     if (diskQueue?.volume !== undefined) {
       this.volume = new HostVolume(diskQueue.volume, ledger, events, profile.megahertz, {
         ownRequest,
-        toDisk: (job, now) => this.#toDisk(withoutRing(job), now),
+        request: (job, now) => this.#toScheduler(withoutRing(job), now),
         goOn: (taken, now) => this.#toScheduler(taken, now),
       });
     }
@@ -193,7 +193,7 @@ export class HostDevices {
   }
 
   #toScheduler(taken: Taken, now: number): void {
-    if (this.#scheduler === undefined || this.#diskOf(taken) === SWAP_DISK) return this.#toDisk(taken, now);
+    if (this.#scheduler === undefined || !this.#isScheduled(taken)) return this.#toDisk(taken, now);
     this.#scheduler.put(taken, now);
     this.#serveDisk(now);
   }
@@ -219,6 +219,10 @@ export class HostDevices {
     this.#disks[this.#diskOf(taken)].submit(taken, now);
   }
 
+  #isScheduled(taken: Taken): boolean {
+    return taken.job.guest !== OTHER_HOST && this.#diskOf(taken) === HOST_DISK;
+  }
+
   #diskOf({ job }: Taken): number {
     return job.hostSwap && this.#disks.length > 1 ? SWAP_DISK : HOST_DISK;
   }
@@ -227,7 +231,7 @@ export class HostDevices {
   #diskDone(disk: number, number: number, now: number): void {
     const taken = this.#disks[disk].take(number);
     this.#answer(taken, now);
-    if (disk === HOST_DISK) {
+    if (this.#isScheduled(taken)) {
       this.#scheduler?.done(now);
       this.#serveDisk(now);
     }

@@ -3,7 +3,7 @@ import { event, type Ledger } from "../core/ledger.ts";
 import type { VolumeSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
-import { hostDiskJob, type IoJob } from "./io-job.ts";
+import { hostDiskJob, type IoJob, otherHostJob } from "./io-job.ts";
 import type { Taken } from "./request-rings.ts";
 import { VmfsVolume } from "./vmfs-volume.ts";
 
@@ -12,7 +12,7 @@ const METADATA_OPERATION = event("io.vmfs.metadata-operation");
 const LOCK_WAIT = event("io.vmfs.lock-wait");
 
 interface Disk {
-  toDisk(job: IoJob, now: number): void;
+  request(job: IoJob, now: number): void;
   /** The VMM makes a request for itself, and pays for it. */
   ownRequest(): void;
   /** A guest's command goes to the disk. */
@@ -35,7 +35,8 @@ export class HostVolume {
     this.#volume = new VmfsVolume(settings, {
       request: ({ page, pages, write, own }, now, done) => {
         if (own) disk.ownRequest();
-        disk.toDisk(hostDiskJob({ begin() {}, done }, page, pages, write), now);
+        const jobOf = own ? hostDiskJob : otherHostJob;
+        disk.request(jobOf({ begin() {}, done }, page, pages, write), now);
       },
       goOn: disk.goOn,
       grows: () => {

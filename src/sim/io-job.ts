@@ -14,7 +14,7 @@ export type JobKindCode = (typeof JobKind)[keyof typeof JobKind];
 
 export interface IoJob {
   readonly kind: JobKindCode;
-  /** Whose it is; NOBODY: the VMM's own. */
+  /** Whose it is; NOBODY: the VMM's own; OTHER_HOST: that of another host. */
   readonly guest: number;
   /** Absent: nobody waits for it. */
   readonly waiter: Waiter | undefined;
@@ -38,11 +38,18 @@ export interface IoJob {
 }
 
 export const NOBODY = -1;
+/** Whoever else uses the disk with the VMs: only the disk itself knows of its requests. */
+export const OTHER_HOST = -2;
 
 /** A request of the VMM's own to the disk with the VMs: no guest, no back end. */
 export function hostDiskJob(waiter: Waiter | undefined, page: number, pages: number, write: boolean): IoJob {
   const common = { kind: JobKind.Disk, guest: NOBODY, waiter, backend: FREE, units: 1, bytes: 0, hostSwap: false };
   return { ...common, page, pages, write };
+}
+
+/** A request of another host to that disk. */
+export function otherHostJob(waiter: Waiter, page: number, pages: number, write: boolean): IoJob {
+  return { ...hostDiskJob(waiter, page, pages, write), guest: OTHER_HOST };
 }
 
 /** A read or write of the VMM's swap space. */

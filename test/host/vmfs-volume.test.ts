@@ -216,6 +216,14 @@ describe("VMs with thin disks", () => {
   });
 });
 
+it.each([{ thin: true }, { otherHostsPerSecond: 1000 }])(
+  "is counted by disk shares with the requests of its own, and without those of other hosts: %o",
+  (parameters) => {
+    // One that was not counted in would throw when it is counted out.
+    expect(run({ outstanding: 1, ...parameters }).metrics.latency_mean_ms).toBeGreaterThan(0);
+  },
+);
+
 function problemsOf(blockMib: number): readonly string[] {
   const changes = { "disk.thin": "on", "disk.block-mib": blockMib };
   return composeVmm(esx, changes, PARTS).problems.map(({ message }) => message);
