@@ -1,7 +1,8 @@
 /** Hosts of typical servers with all mechanisms of ESX on, for the benchmarks of host simulation. */
 import { join } from "node:path";
 import { PACKAGE_ROOT } from "../dist/experiment/catalogue.js";
-import { compileGuests, loadMachine, loadWorkload } from "../dist/experiment/documents/load.js";
+import { compileGuests, loadWorkload } from "../dist/experiment/documents/load.js";
+import { loadMachine } from "../dist/experiment/documents/load-machine.js";
 import { measureOperations } from "../dist/sim/operations.js";
 
 export const PAGES_PER_GIB = 2 ** 18;

@@ -3,7 +3,7 @@ import { InputError } from "../core/input-error.ts";
 import { requireKernelPaths } from "../guest/kernel-paths.ts";
 import { type Explanation, explain } from "../sim/explain/explanation.ts";
 import { locate } from "./catalogue.ts";
-import { loadMachine } from "./documents/load.ts";
+import { loadMachine } from "./documents/load-machine.ts";
 import { loadVmms } from "./load-vmm.ts";
 import { chosenBenchmarks } from "./operation-table.ts";
 import { explanationAdvice } from "./skip-advice.ts";

@@ -10,7 +10,7 @@ import {
 } from "../sim/microbenchmarks/microbenchmark.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import { locate } from "./catalogue.ts";
-import { loadMachine } from "./documents/load.ts";
+import { loadMachine } from "./documents/load-machine.ts";
 import { loadVmms } from "./load-vmm.ts";
 import { measurementAdvice } from "./skip-advice.ts";
 

@@ -1,6 +1,6 @@
 import type { MachineProfile } from "../machine/profile.ts";
 import { catalogue, locate } from "./catalogue.ts";
-import { loadMachine } from "./documents/load.ts";
+import { loadMachine } from "./documents/load-machine.ts";
 
 let machines: readonly MachineProfile[] | undefined;
 

@@ -4,7 +4,7 @@ import type { MachineProfile } from "../machine/profile.ts";
 import { replayTrace, type TraceReplay } from "../sim/trace-replay.ts";
 import { readTrace } from "../workload/readers/trace.ts";
 import { locate } from "./catalogue.ts";
-import { loadMachine } from "./documents/load.ts";
+import { loadMachine } from "./documents/load-machine.ts";
 import { readInputFile } from "./input-files.ts";
 import { loadVmms } from "./load-vmm.ts";
 

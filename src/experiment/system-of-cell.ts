@@ -2,7 +2,7 @@
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CellSpec } from "../sim/cell.ts";
 import type { Vmm } from "../vmm/contract.ts";
-import { loadMachine } from "./documents/load.ts";
+import { loadMachine } from "./documents/load-machine.ts";
 import { loadVmm } from "./load-vmm.ts";
 import { RecentlyUsed } from "./recently-used.ts";
 

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { KIB_PER_PAGE } from "../machine/page.ts";
 import type { DiskProfile } from "../machine/profile.ts";
 import { locate } from "./catalogue.ts";
-import { fileOfBase, loadMachine } from "./documents/load.ts";
+import { fileOfNamed, loadMachine, machinesNamed, readMachineDocument } from "./documents/load-machine.ts";
 import { readInputText } from "./input-files.ts";
 import type { MatrixBlock } from "./matrix.ts";
 import { SIDES, variedBlock, writeCopy } from "./varied-block.ts";
@@ -14,7 +14,7 @@ export function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: 
   const [machine] = block.machines;
   const file = locate("machines", machine, matrixFolder);
   const { positioningUs, stroke, megabytesPerSecond, writeCache } = loadMachine(file).profile.disk;
-  copyBases(file, folder);
+  copyNamed(file, folder);
   return SIDES.map(([side, factor]) => {
     const document = parse(readInputText(file)) as Record<string, unknown>;
     const positioning = `${Math.round(positioningUs * factor)}us`;
@@ -36,14 +36,14 @@ export function machineBlocks(block: MatrixBlock, matrixFolder: string, folder: 
   });
 }
 
-/** What a machine is based on, into the folder of its changed copies: a base is looked for beside a machine. */
-function copyBases(file: string, folder: string): void {
-  const { base } = parse(readInputText(file)) as { base?: string };
-  if (base === undefined) return;
-  const path = fileOfBase(file, base);
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(path, join(folder, `${base}.yaml`));
-  copyBases(path, folder);
+/** The machines that a machine names, into the folder of its changed copies: they are looked for beside it. */
+function copyNamed(file: string, folder: string): void {
+  for (const machine of machinesNamed(readMachineDocument(file))) {
+    const path = fileOfNamed(file, machine);
+    mkdirSync(folder, { recursive: true });
+    copyFileSync(path, join(folder, `${machine}.yaml`));
+    copyNamed(path, folder);
+  }
 }
 
 function scaledStroke(stroke: NonNullable<DiskProfile["stroke"]>, factor: number, source: string): object {

@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import { InputError } from "../core/input-error.ts";
 import { requireIdenticalWork, type Results } from "../analysis/results.ts";
 import { locate } from "../experiment/catalogue.ts";
-import { loadMachine } from "../experiment/documents/load.ts";
+import { loadMachine } from "../experiment/documents/load-machine.ts";
 import type { SourcedNumber } from "../experiment/documents/machine-numbers.ts";
 import { type Manifest, variationsOf } from "../experiment/manifest.ts";
 import { readResults } from "../experiment/store.ts";

@@ -65,7 +65,7 @@ function rulesSection(): Section {
         "Free parameters are all numbers of the profiles of machines that a row is simulated on, and the times of the measured balloon job, " +
           "that are not taken as such from a source: calibrated ones and assumed ones; and the calibrated parameters of the parts of VMMs, but not the " +
           "assumed ones, whose number is given apart. A number that follows from another by a rule (equal to it, a count of it, a part of it) is no number of " +
-          "its own.",
+          "its own; nor is one that is taken over from another machine, which counts once.",
         "Counted apart are the numbers that a native column gives: the profile has the published figure of bare metal, one for an " +
           "operation, and the path length is what is left of it when all else that the operation is charged is taken off; three " +
           "paths of the network are calibrated on native rates. They are the same under every VMM and cannot make one fit. Of all " +

@@ -5,7 +5,8 @@ import { SOSP03_NETWORK } from "../../src/analysis/validation/sosp03-network.ts"
 import { SUGERMAN01 } from "../../src/analysis/validation/sugerman01.ts";
 import type { Bench, VmmReference } from "../../src/analysis/validation/validation-set.ts";
 import { WALTERS08 } from "../../src/analysis/validation/walters08.ts";
-import { compileGuests, loadMachine, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { chosenBenchmarks } from "../../src/experiment/operation-table.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";

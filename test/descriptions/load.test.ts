@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
-import { compileGuests, loadMachine, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { Op } from "../../src/workload/operation-stream.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vmmbench-load-"));
@@ -241,6 +242,53 @@ describe("a machine", () => {
     write("base.yaml", MACHINE.replace("name: m", "name: base"));
     expect(problems(() => loadMachine(write("m.yaml", own)))[0]).toContain(
       '"base" counts cycles of linux-2.4, expected instructions of linux-2.4',
+    );
+  });
+
+  test("has costs of other machines as they come to there, which stay numbers of those", () => {
+    const scale = "base-scale: { value: 0.304, kind: calibrated, source: R }";
+    write("first.yaml", MACHINE.replace("name: m", "name: first"));
+    const second = MACHINE.replace("name: m", "name: second").replace("title: M", `title: M\nbase: first\n${scale}`);
+    write("second.yaml", second.replace("fork", "exit").replace("hardware.trap", "hardware.exception"));
+    const own =
+      "hardware.trap: { as-on: second, source: R }\n  mine.half: { as: hardware.trap, times: 0.5, source: S }";
+    const text = MACHINE.replace(/hardware\.trap: \{.*\}/, own).replace(
+      /fork: \{.*\}/,
+      "fork: { as-on: first, source: R }",
+    );
+    const file = write("m.yaml", text);
+    const { profile, numbers, digest } = loadMachine(file);
+    expect(profile.costs).toEqual({ "hardware.trap": 332, "mine.half": 166 });
+    expect(profile.kernelPaths).toEqual({ fork: 60_000 });
+    const trap = numbers.find(({ name }) => name === "costs.hardware.trap");
+    expect(trap).toMatchObject({ value: 332, base: "first", kind: "published" });
+    expect(trap?.source).toBe("as on second (S; times 0.304 (base-scale)): R");
+    expect(numbers.find(({ name }) => name === "costs.mine.half")).toMatchObject({ value: 166, kind: "derived" });
+    write("first.yaml", MACHINE.replace("name: m", "name: first").replace("1093", "2000"));
+    expect(loadMachine(file).profile.costs["hardware.trap"]).toBe(608);
+    expect(loadMachine(file).digest, "it is another machine when those change").not.toBe(digest);
+  });
+
+  test("with costs of an unsuitable machine is refused", () => {
+    const text = MACHINE.replace(/hardware\.trap: \{.*\}/, "hardware.trap: { as-on: other, source: R }");
+    const complaint = (other: string): string => {
+      write("other.yaml", other);
+      return problems(() => loadMachine(write("m.yaml", text)))[0];
+    };
+    const other = MACHINE.replace("name: m", "name: other");
+    expect(complaint(other.replace("hardware.trap", "hardware.exception"))).toContain(
+      "costs.hardware.trap.as-on: other has no costs.hardware.trap; expected one of: hardware.exception",
+    );
+    const counted = other
+      .replace("title: M", "title: M\nunit: instructions")
+      .replaceAll("unit: cycles", "unit: instructions");
+    expect(complaint(counted)).toContain('"other" counts instructions, expected a machine that counts cycles');
+    expect(complaint(other.replace("title: M", "title: M\nbase: m"))).toContain("expected another one");
+    rmSync(join(folder, "other.yaml"));
+    expect(problems(() => loadMachine(write("m.yaml", text)))[0]).toContain('there is no machine "other" here');
+    const itself = text.replace("as-on: other", "as-on: m");
+    expect(problems(() => loadMachine(write("m.yaml", itself)))[0]).toContain(
+      '"m" takes costs from this machine itself; expected another one',
     );
   });
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { costNameProblem, PRIMITIVE_COSTS } from "../../src/machine/primitive-costs.ts";
 
 const machines = readdirSync("machines").filter((file) => file.endsWith(".yaml"));

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
-import { loadMachine, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { loadWorkload } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { readMatrix } from "../../src/experiment/matrix.ts";
 
 const work = mkdtempSync(join(tmpdir(), "wrong-documents-"));

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { catalogue } from "../../src/experiment/catalogue.ts";
 import { skipAdvice } from "../../src/experiment/skip-advice.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";

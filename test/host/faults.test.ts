@@ -1,7 +1,7 @@
 /** Balloon drivers, statistics and swap disks that are not as they should be, against what that must lead to. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import { FaultyBalloonDriver } from "../../src/sim/faulty-balloon-driver.ts";

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { isCompressed, isPatched, isSwapped } from "../../src/vmm/host-memory/vm-memory.ts";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { KernelVersion } from "../../src/guest/kernel-version.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";

@@ -1,7 +1,7 @@
 /** Linux's KSM, counter by counter, against what a real kernel counted on the memory of real guests. */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { parseFingerprints } from "../../src/workload/readers/fingerprints.ts";

@@ -1,6 +1,6 @@
 /** What services that tune KSM see of a host, and what they make KSM do, with figures worked out by hand. */
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { runHost } from "../../src/sim/host.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";

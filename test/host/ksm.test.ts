@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { runHost } from "../../src/sim/host.ts";
 import { kvm } from "../../src/vmm/kvm.ts";

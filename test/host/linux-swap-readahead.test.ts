@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { ClusterReadahead } from "../../src/guest/swap-readahead.ts";
 import { harvester } from "../../src/vmm/memory/policies/admission.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";

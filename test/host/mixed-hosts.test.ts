@@ -4,7 +4,7 @@
  */
 import * as fc from "fast-check";
 import { expect, it, vi } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { CellOutcome } from "../../src/sim/cell.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { LookAhead } from "../../src/sim/look-ahead.ts";

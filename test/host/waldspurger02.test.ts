@@ -4,7 +4,7 @@ import { proportionalShares } from "../../src/vmm/allocation/proportional-shares
 import { esx } from "../../src/vmm/esx.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op } from "../../src/workload/operation-stream.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { profile } from "./fixtures.ts";
 import { bootingServers, guest, idleWindows } from "../../src/analysis/validation/esx02-guests.ts";
 import { PAGES_PER_MIB as MIB } from "../../src/machine/page.ts";

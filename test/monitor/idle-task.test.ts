@@ -1,7 +1,7 @@
 /** A sender of Linux 2.2 sleeps for each acknowledgement, and its idle task has page tables of its own. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { HEADER_BYTES } from "../../src/machine/network-link.ts";
 import type { KernelBuild, MachineProfile } from "../../src/machine/profile.ts";
 import { type MeasuredCost, measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";

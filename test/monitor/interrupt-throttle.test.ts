@@ -1,7 +1,7 @@
 /** Interfaces that interrupt no sooner than an interval after they did last. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { HEADER_BYTES } from "../../src/machine/network-link.ts";
 import { InterruptThrottle } from "../../src/machine/interrupt-throttle.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";

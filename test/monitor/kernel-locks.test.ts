@@ -1,6 +1,6 @@
 /** Linux 2.4 compiled for several processors: locked instructions, counted by hand where a path is short enough. */
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { LMBENCH } from "../../src/sim/microbenchmarks/lmbench.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";

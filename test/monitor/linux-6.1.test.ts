@@ -1,7 +1,7 @@
 /** Operations of Linux 6.1 against counts of instructions on the real systems (validation/linux-6.1-instructions.json). */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { LINUX_6_1 } from "../../src/sim/microbenchmarks/linux-6.1.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";

@@ -1,7 +1,7 @@
 /** Messages there and back between interfaces that throttle their interrupts. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { exchangeCycles } from "../../src/sim/message-exchange.ts";
 import { XEON } from "./machines.ts";

@@ -1,7 +1,7 @@
 /** TCP in the guest kernel: packets, acknowledgements and bytes; and bulk transfers against Barham 2003, Table 6. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { GUEST_USER, kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { NetworkStack } from "../../src/guest/network-stack.ts";
 import { PageWork } from "../../src/guest/page-work.ts";

@@ -3,7 +3,7 @@
  * their sources: an exit for each access, and one for each interrupt.
  */
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { GuestKernel } from "../../src/guest/kernel.ts";
 import { Ledger } from "../../src/core/ledger.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";

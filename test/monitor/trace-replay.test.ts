@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { kernelVersion } from "../../src/guest/kernel-builds.ts";

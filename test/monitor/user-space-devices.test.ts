@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";

@@ -1,6 +1,6 @@
 /** A current server: everything that it says it has prices for runs on it, and in the order that the mechanisms give. */
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { LINUX_6_1 } from "../../src/sim/microbenchmarks/linux-6.1.ts";
 import { type MeasuredCost, measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";

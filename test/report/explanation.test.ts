@@ -1,6 +1,6 @@
 import { expect, describe, it } from "vitest";
 import { timelineOf } from "../../src/analysis/operation-timeline.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { operationTimelineChart } from "../../src/report/charts/operation-timeline.ts";
 import { renderSvg } from "../../src/report/render-chart.ts";
 import type { Run } from "../../src/report/load-run.ts";

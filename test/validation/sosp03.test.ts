@@ -7,7 +7,8 @@ import { sosp03Switches } from "../../src/analysis/validation/sosp03-switches.ts
 import type { Bench, VmmReference } from "../../src/analysis/validation/validation-set.ts";
 import { SMP_MACHINE } from "../../src/analysis/validation/sosp03-systems.ts";
 import { loadPublishedFigures } from "../../src/analysis/validation/published-figures.ts";
-import { compileGuests, loadMachine, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import { runHost } from "../../src/sim/host.ts";

@@ -23,7 +23,7 @@ import { workstation } from "../../src/vmm/workstation.ts";
 import { xenHvm } from "../../src/vmm/xen-hvm.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { InputError } from "../../src/core/input-error.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { type LoadedMachine, loadMachine } from "../../src/experiment/documents/load-machine.ts";
 
 function row(id: string, published: number, simulated: number | null, more: Partial<ValidatedRow> = {}): ValidatedRow {
   return {
@@ -305,20 +305,27 @@ describe("free parameters", () => {
         { name: "path lengths of the kernel", calibrated: 0, assumed: 1, native: 2 },
         { name: "primitive costs: esx", calibrated: 1, assumed: 1, native: 0 },
         { name: "primitive costs: hardware", calibrated: 1, assumed: 0, native: 1 },
-        { name: "primitive costs: xen", calibrated: 1, assumed: 0, native: 0 },
+        // One is a number of another machine, on which nothing is simulated.
+        { name: "primitive costs: xen", calibrated: 2, assumed: 0, native: 0 },
         { name: "scale, CPU, TLB, disk, network", calibrated: 0, assumed: 1, native: 0 },
       ],
       // Xen has no use for a cost of ESX, and that of the bare machine is not its own.
       calibratedCosts: [{ machine: "xeon-2.4-sosp03", vmm: "xen-pv (paravirtual)", costs: ["xen.forward-exception"] }],
-      total: 6,
+      total: 7,
       native: 3,
       published: 2,
       derived: 1,
-      perPrediction: 0.75,
-      perPredictionWithNative: 1.125,
+      perPrediction: 0.875,
+      perPredictionWithNative: 1.25,
       assumedPartParameters: partParameters([xenPv]).assumed.size,
     });
     expect(freeParameters([machine], [], 0).perPrediction).toBeNull();
+    const another = { ...machine, profile: { ...machine.profile, name: "another" }, numbers: [numbers[4], numbers[5]] };
+    const [taken, own] = [{ ...numbers[5], base: "another" }, numbers[5]];
+    const third = { ...machine, numbers: [{ ...numbers[4], base: "another" }, taken] };
+    const total = (...machines: LoadedMachine[]) => freeParameters(machines, [], 1).total;
+    // However many have it, it is one number; where a machine gives another for it, that is a second one.
+    expect([total(third), total(another, third), total(another, { ...third, numbers: [own] })]).toEqual([1, 1, 2]);
     const times = [
       { name: "times.job.touch", kind: "calibrated", ...text },
       { name: "times.job.fault", kind: "published", ...text },

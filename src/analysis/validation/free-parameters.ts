@@ -2,7 +2,7 @@
  * How much freedom the models have: the numbers of the machine profiles, and of machines without one, that are not taken as such
  * from a source, and the parameters of parts that are calibrated.
  */
-import type { LoadedMachine } from "../../experiment/documents/load.ts";
+import type { LoadedMachine } from "../../experiment/documents/load-machine.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { partsIn } from "../../vmm/compose.ts";
 import { SLOTS, type Vmm } from "../../vmm/contract.ts";
@@ -62,7 +62,7 @@ export function freeParameters(
   predictions: number,
   times: readonly SourcedNumber[] = [],
 ): FreeParameters {
-  const numbers = [...machines.flatMap(ownNumbers), ...times];
+  const numbers = [...distinctNumbers(machines), ...times];
   const native = numbers.filter(isNative);
   const free = numbers.filter((number) => isFree(number) && !isNative(number));
   const parts = partParameters(monitored.map(({ vmm }) => vmm));
@@ -84,9 +84,13 @@ export function freeParameters(
   };
 }
 
-/** What a machine takes over from another is a number of that one. */
-function ownNumbers({ numbers }: LoadedMachine): readonly SourcedNumber[] {
-  return numbers.filter(({ base }) => base === undefined);
+/** What a machine takes over from another is a number of that one, and counts once. */
+function distinctNumbers(machines: readonly LoadedMachine[]): readonly SourcedNumber[] {
+  const distinct = new Map<string, SourcedNumber>();
+  for (const { profile, numbers } of machines) {
+    for (const number of numbers) distinct.set(`${number.base ?? profile.name} ${number.name}`, number);
+  }
+  return [...distinct.values()];
 }
 
 function isFree({ kind }: SourcedNumber): boolean {
@@ -114,7 +118,7 @@ function calibratedCosts(
   monitored: readonly MonitoredMachine[],
 ): readonly CalibratedCosts[] {
   return machines.flatMap((machine) => {
-    const own = ownNumbers(machine).filter(({ kind }) => kind === "calibrated");
+    const own = machine.numbers.filter(({ base, kind }) => base === undefined && kind === "calibrated");
     const names = own.map(({ name }) => name.replace(/^costs\./, ""));
     const here = monitored.filter((each) => each.machine === machine.profile.name);
     return [...groupBy(here, ({ vmm }) => nameOf(vmm))].flatMap(([vmm, variants]) => {

@@ -2,13 +2,8 @@
 import { InputError } from "../../core/input-error.ts";
 import { suggestion } from "../../core/nearest-name.ts";
 import { locate } from "../../experiment/catalogue.ts";
-import {
-  compileGuests,
-  type LoadedMachine,
-  type LoadedWorkload,
-  loadMachine,
-  loadWorkload,
-} from "../../experiment/documents/load.ts";
+import { compileGuests, type LoadedWorkload, loadWorkload } from "../../experiment/documents/load.ts";
+import { type LoadedMachine, loadMachine } from "../../experiment/documents/load-machine.ts";
 import { chosenBenchmarks } from "../../experiment/operation-table.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { MachineProfile } from "../../machine/profile.ts";

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { PRIMITIVE_COSTS } from "../../machine/primitive-costs.ts";
+import { name as machineName } from "./quantities.ts";
 import { source, sourceKind } from "./sources.ts";
 
 const costName = z.string().regex(/^[a-z0-9]+([.-][a-z0-9]+)*$/, {
@@ -74,7 +75,18 @@ const nativeFigure = z.strictObject(
   notEntry,
 );
 
-const entry = z.union([cost, sameCost, includedCost, nativeFigure]);
+const costElsewhere = z.strictObject(
+  {
+    "as-on": machineName.meta({
+      description:
+        "A machine in the same folder, or one of the package, whose cost of this name, in cycles, is taken as it is there.",
+    }),
+    source,
+  },
+  notEntry,
+);
+
+const entry = z.union([cost, sameCost, includedCost, nativeFigure, costElsewhere]);
 export const costs = z.record(costName, entry);
 /** Whose names are those of a group and of a cost in it; whoever nests them otherwise gets a complaint about every key within. */
 export const primitiveCosts = z.record(
@@ -87,6 +99,7 @@ export const primitiveCosts = z.record(
 export type CostEntry = z.output<typeof costs>[string];
 export type CostSection = Readonly<Record<string, CostEntry>>;
 export type NativeFigure = z.output<typeof nativeFigure>;
+export type CostElsewhere = z.output<typeof costElsewhere>;
 
 /** A cost of this group; none where it is no group. */
 function exampleOf(group: string): string | undefined {
@@ -106,14 +119,19 @@ export function nativeCycles({ native }: NativeFigure, megahertz: number): numbe
   return native.endsWith("us") ? figure * megahertz : figure;
 }
 
+/** The machines that have costs of this one. */
+export function machinesNamedIn(section: CostSection): readonly string[] {
+  return Object.values(section).flatMap((entry) => ("as-on" in entry ? [entry["as-on"]] : []));
+}
+
 /**
  * The entries in a machine's own unit, those in time at its frequency. Every reference is known to lead to a number. Native
- * figures, and what follows from them, are left out.
+ * figures, costs that other machines have, and what follows from them, are left out.
  */
 export function costsOf(section: CostSection, megahertz: number): Record<string, number> {
   const valueOf = (name: string): number => {
     const entry = section[name];
-    if ("native" in entry) return Number.NaN;
+    if ("native" in entry || "as-on" in entry) return Number.NaN;
     if ("part-of" in entry) return 0;
     if ("as" in entry) return Math.round(entry.times * valueOf(entry.as));
     const whole = entry.unit === "ns" ? Math.round((entry.value * megahertz) / 1000) : entry.value;
@@ -155,7 +173,7 @@ export function ruleProblems(section: CostSection): ReadonlyMap<string, string> 
 /** Costs that are in another unit than the machine counts. */
 export function unitProblems(unit: "cycles" | "instructions", section: CostSection): ReadonlyMap<string, string> {
   const wrong = Object.entries(section).flatMap(([name, entry]) => {
-    const other = "unit" in entry ? entry.unit : "native" in entry ? "cycles" : unit;
+    const other = "unit" in entry ? entry.unit : "native" in entry || "as-on" in entry ? "cycles" : unit;
     if (other === unit || (other === "ns" && unit === "cycles")) return [];
     return [[name, `${other} on a machine that counts ${unit}`] as const];
   });

@@ -1,6 +1,6 @@
 /** The numbers of a machine profile, for people: each with its unit, where it comes from and how far to trust it. */
 import type { DiskProfile, MachineProfile } from "../../machine/profile.ts";
-import type { CostEntry, CostSection } from "./machine-costs.ts";
+import type { CostElsewhere, CostEntry, CostSection } from "./machine-costs.ts";
 import type { MachineDocument } from "./machine-schema.ts";
 import type { SourceKind } from "./sources.ts";
 
@@ -18,8 +18,18 @@ export interface SourcedNumber {
   readonly base?: string;
 }
 
-/** Every number that a machine gives itself with its source, in the order of the file. `profile`: what it comes to. */
-export function machineNumbers(document: MachineDocument, profile: MachineProfile): readonly SourcedNumber[] {
+/** The numbers of other machines, by the name of the machine and then their own. */
+export type NumbersElsewhere = ReadonlyMap<string, ReadonlyMap<string, SourcedNumber>>;
+
+/**
+ * Every number that a machine gives itself with its source, in the order of the file; one that is `elsewhere` has the source that it
+ * has there. `profile`: what it comes to.
+ */
+export function machineNumbers(
+  document: MachineDocument,
+  profile: MachineProfile,
+  elsewhere: NumbersElsewhere,
+): readonly SourcedNumber[] {
   const { cpu, tlb, cache, "instruction-tlb": instructionTlb, "base-scale": scale } = document;
   return [
     sourced("cpu.frequency", cpu.frequency, "MHz", cpu),
@@ -33,8 +43,8 @@ export function machineNumbers(document: MachineDocument, profile: MachineProfil
       return table === undefined ? [] : [sourced(`${key}.entries`, table.entries, "entries", table)];
     }),
     ...deviceNumbers(document, profile),
-    ...costNumbers("costs", document.costs, profile.costs, document.unit),
-    ...costNumbers("kernel-paths", document["kernel-paths"], profile.kernelPaths, document.unit),
+    ...costNumbers("costs", document.costs, profile.costs, document.unit, elsewhere),
+    ...costNumbers("kernel-paths", document["kernel-paths"], profile.kernelPaths, document.unit, elsewhere),
   ];
 }
 
@@ -100,16 +110,28 @@ function costNumbers(
   section: CostSection,
   values: Readonly<Record<string, number>>,
   unit: string,
+  elsewhere: NumbersElsewhere,
 ): readonly SourcedNumber[] {
   return Object.entries(section).map(([key, entry]) => {
+    if ("as-on" in entry) return numberElsewhere(`${prefix}.${key}`, entry, elsewhere);
     const number = { name: `${prefix}.${key}`, value: values[key], unit, source: `${ruleOf(entry)}${entry.source}` };
     if ("native" in entry) return { ...number, kind: "native" };
     return { ...number, kind: "kind" in entry ? entry.kind : "derived" };
   });
 }
 
+function numberElsewhere(
+  name: string,
+  { "as-on": machine, source }: CostElsewhere,
+  elsewhere: NumbersElsewhere,
+): SourcedNumber {
+  const there = elsewhere.get(machine)?.get(name);
+  if (there === undefined) throw new Error(`${machine} has no ${name}`);
+  return { ...there, base: there.base ?? machine, source: `as on ${machine} (${there.source}): ${source}` };
+}
+
 /** How the value comes about, before its source; nothing where it is the number that is written. */
-function ruleOf(entry: CostEntry): string {
+function ruleOf(entry: Exclude<CostEntry, CostElsewhere>): string {
   if ("as" in entry) return `${entry.times === 1 ? "as" : `${entry.times} times`} ${entry.as}: `;
   if ("part-of" in entry) return `part of ${entry["part-of"]}: `;
   if ("native" in entry) return `what is left of ${entry.operation}, natively ${entry.native}: `;
