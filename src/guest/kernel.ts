@@ -28,6 +28,7 @@ import { type Visit, visitsOfRegion, visitsOfRelocation } from "./program-start.
 import { ReverseMapping } from "./reverse-mapping.ts";
 import { SwapSpace } from "./swap-space.ts";
 import { TlbFlushes } from "./tlb-flushes.ts";
+import { SYSTEM_CALL, TRAP_HANDLERS } from "./trap-handlers.ts";
 import { GUEST_FAULT } from "./virtual-hardware.ts";
 
 class OutOfMemory extends InputError {
@@ -65,6 +66,7 @@ export class GuestKernel {
 
   /** Boots the guest: what the shape says is in memory then is. Nothing that happens here is part of a measurement. */
   constructor(machine: GuestMachine, profile: MachineProfile, shape: GuestShape, pages?: PageWork) {
+    machine.cpu.registerTraps?.(TRAP_HANDLERS, SYSTEM_CALL);
     const version = kernelVersion(profile);
     const most = mostAnonymousPages(version.layout);
     if (shape.anonymousPages > most) {

@@ -278,6 +278,7 @@ export class Processes {
     const isCopyOnWrite = isPrivate(parent.regions, start);
     let count = 0;
     for (let page = parent.nextUsed(start, end); page !== -1; page = parent.nextUsed(page + 1, end)) {
+      child.makeTables(page); // before an entry of the parent's changes: pte_alloc in copy_page_range, mm/memory.c
       let entry = parent.entry(page);
       if ((entry & Pte.Present) === 0) this.#swap.share(frameOf(entry));
       else {

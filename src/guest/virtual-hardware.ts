@@ -21,7 +21,21 @@ export const INSTRUCTIONS = [
 ] as const;
 export type Instruction = (typeof INSTRUCTIONS)[number];
 
+/** How the kernel handles what a vector of the processor's table of traps is for. */
+export interface TrapHandler {
+  readonly vector: number;
+  /** User code may go there by an instruction (INT). */
+  readonly isCallable: boolean;
+  /** It begins with interrupts disabled. */
+  readonly disablesInterrupts: boolean;
+}
+
 export interface Cpu {
+  /**
+   * A kernel made for this VMM tells it its handlers, once, before anything else, and that of which vector the processor should enter
+   * without the VMM. Absent: the kernel fills the processor's own table.
+   */
+  registerTraps?(handlers: readonly TrapHandler[], direct: number): void;
   /** From user mode (or, for an interrupt, from anywhere) to the first instruction of the kernel's handler. */
   enterKernel(entry: KernelEntry): void;
   /** From the handler's last instruction back to where it came from. */

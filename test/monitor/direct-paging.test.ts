@@ -157,6 +157,7 @@ function tree(): { mmu: DirectPaging; meter: Meter } {
   guest.mmu.writeEntry(0, 0, entryOf(1, MAPPED));
   guest.mmu.writeEntry(0, 1, entryOf(2, MAPPED));
   guest.mmu.switchRoot(0);
+  guest.mmu.beginBatch();
   return guest;
 }
 

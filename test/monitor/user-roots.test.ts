@@ -5,6 +5,7 @@ import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import type { KernelEntry } from "../../src/guest/virtual-hardware.ts";
+import { SYSTEM_CALL, TRAP_HANDLERS } from "../../src/guest/trap-handlers.ts";
 import { bareMmu } from "../../src/vmm/mmu/bare.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
 import { FREE_ENTRY, LINUX_6_1, XEON, XEON_64 } from "./machines.ts";
@@ -16,7 +17,8 @@ function contextOf(profile: MachineProfile) {
 
 function rootChanges(profile: MachineProfile, entry: KernelEntry): { count: number; cycles: number } {
   const context = contextOf(profile);
-  const cpu = paravirtual.definition.create({ timerMs: 0 }, context);
+  const cpu = paravirtual.definition.create({ timerMs: 0, fastSystemCalls: true }, context);
+  cpu.registerTraps?.(TRAP_HANDLERS, SYSTEM_CALL);
   cpu.enterKernel(entry);
   cpu.leaveKernel(entry);
   const { ledger } = context.meter;
@@ -48,7 +50,8 @@ describe("a paravirtual kernel of 64 bits", () => {
 
 it("keeps the translations of user pages over a system call, and nothing that is cached of upper levels", () => {
   const context = contextOf({ ...PROFILE_64, pageWalkCache: { entries: 16 } });
-  const cpu = paravirtual.definition.create({ timerMs: 0 }, context);
+  const cpu = paravirtual.definition.create({ timerMs: 0, fastSystemCalls: true }, context);
+  cpu.registerTraps?.(TRAP_HANDLERS, SYSTEM_CALL);
   const machineFrames = Uint32Array.from({ length: 64 }, (_, frame) => frame);
   const mmu = bareMmu.definition.create({}, { ...context, machineFrames, vmmEntry: FREE_ENTRY });
   const flags = Pte.Present | Pte.Writable | Pte.User;

@@ -8,11 +8,13 @@ import type { Bench, Role, ValidationRow, ValidationSet, VmmReference } from "./
 
 const MACHINE = "xeon-3.0-menon06";
 const MTU = 1500;
-const SUPERPAGES = { "direct-paging": { kernelSuperpages: true } };
+/** Linux 2.6.11 on Xen 2.0.6. */
+const WRITABLE_TABLES = { "direct-paging": { writablePageTables: true } };
+const SUPERPAGES = { "direct-paging": { writablePageTables: true, kernelSuperpages: true } };
 const SYSTEMS = {
   native: { native: { network: { bare: { segmentationOffload: true } } } },
-  driver: { "xen-pv": { network: { "driver-domain": { segmentationOffload: true } } } },
-  guest: { "xen-pv": { network: { "split-driver": {} } } },
+  driver: { "xen-pv": { mmu: WRITABLE_TABLES, network: { "driver-domain": { segmentationOffload: true } } } },
+  guest: { "xen-pv": { mmu: WRITABLE_TABLES, network: { "split-driver": {} } } },
   "driver-opt": {
     "xen-pv": { mmu: SUPERPAGES, network: { "driver-domain": { segmentationOffload: true } } },
   },
@@ -22,7 +24,7 @@ const SYSTEMS = {
       network: { "split-driver": { pageFlip: false, grantMap: false, segmentationOffload: true } },
     },
   },
-  "guest-own-processor": { "xen-pv": { network: { "split-driver": { ownProcessor: true } } } },
+  "guest-own-processor": { "xen-pv": { mmu: WRITABLE_TABLES, network: { "split-driver": { ownProcessor: true } } } },
 } as const satisfies Record<string, VmmReference>;
 type System = keyof typeof SYSTEMS;
 const OPERATIONS = { tx: "tcp-transmit-1500", rx: "tcp-receive-1500" } as const;

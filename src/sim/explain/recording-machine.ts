@@ -1,7 +1,7 @@
 /** The parts of a guest's machine, each with a recorder around it. */
 import type { GuestMachine } from "../../guest/kernel-context.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
-import type { Cpu, Instruction, IoPath, KernelEntry } from "../../guest/virtual-hardware.ts";
+import type { Cpu, Instruction, IoPath, KernelEntry, TrapHandler } from "../../guest/virtual-hardware.ts";
 import type { Recorder } from "./recorder.ts";
 import { RecordingMmu } from "./recording-mmu.ts";
 
@@ -23,6 +23,11 @@ class RecordingCpu implements Cpu {
   constructor(cpu: Cpu, recorder: Recorder) {
     this.#cpu = cpu;
     this.#recorder = recorder;
+  }
+
+  /** While the guest boots, which is not recorded. */
+  registerTraps(handlers: readonly TrapHandler[], direct: number): void {
+    this.#cpu.registerTraps?.(handlers, direct);
   }
 
   enterKernel(entry: KernelEntry): void {

@@ -72,6 +72,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.exit.device-model": { actor: "host process", action: "answers for the device" },
   "vmm.nested.fill": { actor: "VMM", action: "fills a nested entry" },
   "vmm.direct.validate": { actor: "VMM", action: "checks what entries map" },
+  "vmm.direct.copy-table": { actor: "VMM", action: "lets the guest write a table, and keeps a copy of it" },
   "vmm.direct.update": { actor: "VMM", action: "makes an update of an entry", needed: DIRECT },
   "vmm.direct.unprotect": { actor: "VMM", action: "may write to read-only tables, and may not again" },
   "vmm.direct.pin": { actor: "VMM", action: "pins or unpins a table" },

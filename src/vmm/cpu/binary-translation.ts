@@ -1,8 +1,10 @@
 /**
  * Full virtualization without hardware support: user code runs directly, the guest kernel runs as translated code (Adams
  * and Agesen 2006, section 3). Most instructions are translated into themselves. Returns and indirect calls pay
- * for looking up their target, at one price, whether it is found at once or not; privileged instructions become a few that work on the virtual CPU's state (a write of the interrupt flag or of
- * the task priority, a read of a port that a device model in the cache answers) or a call out of the cache to the VMM (a
+ * for looking up their target, at one price: a call out to the VMM comes on top only where it is not translated. Of the returns of Linux
+ * 2.4.20 one in ninety is not found at the first place that is looked at; what that takes no source says, but it is no call-out
+ * (docs/kernel-operations/linux-2.4). Privileged instructions become a few that work on the virtual CPU's state (a write of the interrupt
+ * flag or of the task priority, a read of a port that a device model in the cache answers) or a call out of the cache to the VMM (a
  * write of CR3, an invalidation). Entering and leaving the kernel is emulated, since user code must not run translated and
  * the kernel must not run otherwise.
  *

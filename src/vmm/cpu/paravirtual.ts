@@ -1,8 +1,8 @@
 /**
  * Paravirtualization (Barham 2003, section 3.2): the guest kernel runs in ring 1 and has registered its handlers
- * with the hypervisor once. System calls enter it directly through a fast handler; page faults are forwarded by the
- * hypervisor, which alone can read the faulting address; interrupts arrive as events. The interrupt flag is a word of
- * memory shared with the hypervisor.
+ * with the hypervisor once. System calls enter it directly, if the handler that it asks that for may be entered so; otherwise they
+ * are exceptions (on IA-32 the instruction INT is a general-protection fault) and forwarded by the hypervisor as page faults are;
+ * interrupts arrive as events. The interrupt flag is a word of memory shared with the hypervisor.
  *
  * On x86-64 kernel and user code of the guest are both in ring 3, and the page tables alone keep them apart: each has a root
  * of its own, and the hypervisor writes the page-table base on the way into the kernel and on the way back (Xen,
@@ -11,10 +11,13 @@
  * counted there: of the kernels that have run on x86-64 nobody has counted the pages (see KernelPages). Every system call, fault and exception is taken to come from
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
+import { InputError } from "../../core/input-error.ts";
 import { cause, event } from "../../core/ledger.ts";
 import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
+import { DIVIDE_ERROR, PAGE_FAULT, SYSTEM_CALL as SYSTEM_CALL_VECTOR } from "../../guest/trap-handlers.ts";
+import type { TrapHandler } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -22,6 +25,7 @@ import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
+import { TrapTable } from "./trap-table.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
 const INTERRUPT = cause("hardware.interrupt");
@@ -36,6 +40,9 @@ const MC_FLUSH = event("mc_flush");
 const USER_ROOT = cause("vmm.trap.user-root");
 /** Writes of the page-table base for one stay in the kernel: to its own root, and back to that of user code. */
 const ROOT_WRITES = 2;
+/** set_trap_table and set_fast_trap. */
+const REGISTRATIONS = 2;
+const VECTORS = { "page-fault": PAGE_FAULT, exception: DIVIDE_ERROR, "system-call": SYSTEM_CALL_VECTOR } as const;
 
 class Paravirtual implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -56,8 +63,12 @@ class Paravirtual implements VirtualCpu {
   readonly #pageFault: number;
   readonly #hypercall: number;
   readonly #pathCycles: readonly number[];
+  readonly #traps = new TrapTable();
+  readonly #allowsDirect: boolean;
+  /** On x86-64 SYSCALL leads to the hypervisor, which goes on to the kernel without a frame: the price of that is fixed. */
+  #entersDirectly: boolean;
 
-  constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
+  constructor(allowsDirect: boolean, { profile, meter, tlb, kernelPages }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#kernelPages = kernelPages;
@@ -75,20 +86,33 @@ class Paravirtual implements VirtualCpu {
     this.#hypercall = primitiveCost(profile, "xen.hypercall");
     const flagWrite = primitiveCost(profile, "xen.flag-write");
     this.#pathCycles = kernelPathCycles(profile, (path) => flagWritesOf(path) * flagWrite);
+    this.#allowsDirect = allowsDirect;
+    this.#entersDirectly = this.#hasUserRoot;
+  }
+
+  registerTraps(handlers: readonly TrapHandler[], direct: number): void {
+    this.#meter.spendMany(HYPERCALL, REGISTRATIONS, this.#hypercall);
+    this.#traps.register(handlers);
+    if (this.#allowsDirect) this.#traps.enterDirectly(direct);
+    this.#entersDirectly = this.#hasUserRoot || this.#traps.isDirect(SYSTEM_CALL_VECTOR);
   }
 
   enterKernel(entry: KernelEntry): void {
     if (this.#hasUserRoot && entry !== "interrupt") this.#changeRoots();
-    if (entry === "system-call") {
-      this.#meter.spend(SYSTEM_CALL, this.#systemCall);
-      this.#meter.spend(TRAP, this.#fastSystemCall);
-    } else if (entry === "page-fault" || entry === "exception") {
-      if (entry === "exception") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
-      this.#meter.spend(TRAP, this.#forwardException);
-    } else {
+    if (entry === "interrupt") {
       this.#meter.spend(INTERRUPT, this.#interrupt);
       this.#meter.spend(EVENT_CHANNEL, this.#eventUpcall);
-    }
+    } else if (entry === "system-call" && this.#entersDirectly) {
+      this.#meter.spend(SYSTEM_CALL, this.#systemCall);
+      this.#meter.spend(TRAP, this.#fastSystemCall);
+    } else this.#forward(entry);
+  }
+
+  /** What a page fault costs the hardware is charged where it is raised. */
+  #forward(entry: keyof typeof VECTORS): void {
+    if (entry !== "page-fault") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    this.#traps.handlerOf(VECTORS[entry]);
+    this.#meter.spend(TRAP, this.#forwardException);
   }
 
   /** Both ways are charged on entry. */
@@ -138,12 +162,27 @@ class Paravirtual implements VirtualCpu {
   }
 }
 
+function paravirtualFor({ fastSystemCalls }: Settings, context: CpuContext): VirtualCpu {
+  const { name, pageTable } = context.profile;
+  if (!fastSystemCalls && pageTable === "x86-64") {
+    throw new InputError(
+      `machine "${name}" is ${pageTable}, where every system call goes through the hypervisor; expected fastSystemCalls on`,
+    );
+  }
+  return new Paravirtual(fastSystemCalls, context);
+}
+
+interface Settings {
+  readonly timerMs: number;
+  readonly fastSystemCalls: boolean;
+}
+
 /** Events that come faster than any kernel ticks would leave a host nothing else to simulate. */
 function timerProblem({ timerMs }: { readonly timerMs: number }): string | undefined {
   return timerMs === 0 || timerMs >= 1 ? undefined : `timerMs: expected 0 or at least 1 ms, not ${timerMs}`;
 }
 
-export const paravirtual = definePart<"cpu", { timerMs: number }>({
+export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K] }>({
   slot: "cpu",
   name: "paravirtual",
   summary: "guest kernel in ring 1, aware of the hypervisor",
@@ -154,6 +193,12 @@ export const paravirtual = definePart<"cpu", { timerMs: number }>({
       unit: "ms",
       min: 0,
       source: "Xen interface manual 2.0 and 3.0: the periodic timer event is sent to the running domain",
+    },
+    fastSystemCalls: {
+      summary:
+        "user code enters the guest kernel's handler of system calls without the hypervisor, where that may be (IA-32)",
+      default: true,
+      source: "Barham 2003, section 2.1.2; set_fast_trap in the interface manual of Xen 2.0",
     },
   },
   needs: [
@@ -171,5 +216,5 @@ export const paravirtual = definePart<"cpu", { timerMs: number }>({
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
   timerEvents: ({ timerMs }) => (timerMs === 0 ? { to: "awake" } : { to: "all", everyUs: 1000 * timerMs }),
-  create: (_, context) => new Paravirtual(context),
+  create: paravirtualFor,
 });

@@ -41,8 +41,9 @@ export class DirectPaging implements Mmu {
   readonly #meter: Meter;
   readonly #walker: PageWalker;
   readonly #costs: ReturnType<typeof hypercallCosts>;
-  /** How the guest changes last-level entries, if not by requests. */
+  /** How the guest changes many last-level entries, if not by requests. */
   readonly #writable: WritableTables | undefined;
+  #inBatch = false;
   readonly #capacity: number;
   readonly #kinds: Uint8Array;
   readonly #a: Float64Array;
@@ -77,10 +78,9 @@ export class DirectPaging implements Mmu {
   access(page: number, write: boolean): number {
     const frame = this.#walker.translate(page, write);
     if (frame !== NOT_TRANSLATED) return frame;
-    if (this.#writable?.isDetached !== true) return GUEST_FAULT;
-    // The table that the access needs may be out of the tree: the hypervisor puts it back and lets the guest go on.
+    if (this.#writable?.reattachFor(page) !== true) return GUEST_FAULT;
+    // The access has faulted: the hypervisor has put the table back, and lets the guest go on.
     this.#walker.raiseFault();
-    this.#writable.reattach();
     const again = this.#walker.translate(page, write);
     return again === NOT_TRANSLATED ? GUEST_FAULT : again;
   }
@@ -105,23 +105,26 @@ export class DirectPaging implements Mmu {
   }
 
   writeEntry(table: number, index: number, entry: number): void {
-    if (this.#writable === undefined) return this.#request(Request.Update, table, index, entry);
+    // XenLinux 2.6.11 of Xen 2.0.6, include/asm-xen/asm-i386/pgtable.h: a fault's one entry is update_va_mapping, a request.
+    if (this.#writable === undefined || !this.#inBatch) return this.#request(Request.Update, table, index, entry);
     this.commit();
     const machine = this.#guarded.machineOf[table];
     if (this.#guarded.types.tableLevel(machine) === 0) return this.#writable.write(machine, index, entry);
     this.#request(Request.Update, table, index, entry);
-    this.commit();
-    if ((entry & Pte.Present) !== 0) this.#writable.noteLink(machine, index, this.#guarded.machineOf[frameOf(entry)]);
   }
 
   invalidate(page: number): void {
     this.#request(Request.Invalidate, page, 0, 0);
   }
 
-  /** Every update is queued, and stays so until the kernel needs it done. */
-  beginBatch(): void {}
+  /** Updates are queued all the same, and stay so until the kernel needs them done, unless it makes those of a batch itself. */
+  beginBatch(): void {
+    this.#inBatch = true;
+  }
 
-  endBatch(): void {}
+  endBatch(): void {
+    this.#inBatch = false;
+  }
 
   /** Tables are pinned one by one, as they are made. */
   activate(): void {}
@@ -165,7 +168,7 @@ export class DirectPaging implements Mmu {
     const a = this.#a[i];
     switch (this.#kinds[i]) {
       case Request.Update:
-        return this.#guarded.update(this.#guarded.machineOf[a], this.#b[i], this.#c[i]);
+        return this.#update(this.#guarded.machineOf[a], this.#b[i], this.#c[i]);
       case Request.Pin:
         return this.#pin(this.#guarded.machineOf[a], this.#b[i]);
       case Request.Unpin:
@@ -173,6 +176,13 @@ export class DirectPaging implements Mmu {
       default:
         return a === ALL_PAGES ? this.#walker.flush() : this.#walker.invalidate(a);
     }
+  }
+
+  #update(table: number, index: number, entry: number): void {
+    this.#guarded.update(table, index, entry);
+    if (this.#writable === undefined || (entry & Pte.Present) === 0 || this.#guarded.types.tableLevel(table) === 0)
+      return;
+    this.#writable.noteLink(table, index, this.#guarded.machineOf[frameOf(entry)]);
   }
 
   #pin(frame: number, level: number): void {
@@ -231,9 +241,12 @@ export const directPaging = definePart<"mmu", { [K in keyof DirectPagingParamete
       source: "Barham 2003, section 3.3.3 and XenLinux of Xen 2.0; its second build variant has 128",
     },
     writablePageTables: {
-      summary: "the guest writes last-level entries itself; a table that it writes is checked when it is needed again",
+      summary:
+        "where it changes many entries, the guest writes last-level tables itself, two at a time; they are checked when they are needed",
       default: false,
-      source: "Xen 2.0 and 3.0 offer it; a Linux with paravirtual operations does not use it",
+      source:
+        "Linux 2.6 on Xen 2.0 to 3.0.2 does so (xen/arch/x86/memory.c, 2.0.6); Linux 2.4 asks for updates there, too " +
+        "(linux-2.4.30-xen-sparse, pgtable-2level.h), and Xen 3.0.3 has no such tables any more",
     },
     kernelSuperpages: {
       summary: "the guest kernel's memory is mapped by large pages, and globally, as it is on bare metal",
