@@ -205,9 +205,12 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.guests.forEach((_, i) => this.#scheduleGuest(i, (i + 1) / (this.guests.length + 1)));
     for (const [vm, { startUs }] of this.#workloads.entries())
       if (startUs !== undefined) this.#after(startUs, Event.StartVm, vm);
-    for (const [i, { periodUs }] of this.#site.mechanisms.entries())
-      if (periodUs > 0) this.#after(0, Event.Mechanism, i);
-    if (this.#allocation.periodUs > 0) this.#after(0, Event.Rebalance);
+    const { periodUs, tunesSharing = false } = this.#allocation;
+    // Whoever steers a scanner comes before it.
+    if (periodUs > 0 && tunesSharing) this.#after(0, Event.Rebalance);
+    for (const [i, mechanism] of this.#site.mechanisms.entries())
+      if (mechanism.periodUs > 0) this.#after(0, Event.Mechanism, i);
+    if (periodUs > 0 && !tunesSharing) this.#after(0, Event.Rebalance);
     if (this.processors.tickCycles > 0) this.#events.add(this.processors.tickCycles, Event.SchedulerTick);
   }
 

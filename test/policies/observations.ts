@@ -9,7 +9,8 @@ export const GIB = 1024 * MIB;
 
 export function host(values: Partial<HostObservations>): HostObservations {
   const none = { total: 64 * GIB, free: 0, reclaimable: 0, scrubbing: 0, reserved: 0 };
-  return { ...none, swapTotal: 0, swapUsed: 0, swappedInPages: 0, swappedOutPages: 0, ...values };
+  const processes = { resident: 0, virtual: 0, proportional: 0 };
+  return { ...none, swapTotal: 0, swapUsed: 0, swappedInPages: 0, swappedOutPages: 0, processes, ...values };
 }
 
 /** A VM whose balloon is where it should be; `unused` of what it has is free. */
