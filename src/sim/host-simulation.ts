@@ -145,7 +145,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   findMemory(vm: number): StartAnswer {
-    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
+    return this.#decide(() => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
   }
 
   lookAgain(waitUs: number): void {
@@ -252,6 +252,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         this.#observer.sample(this.#now);
         this.#sampleVms();
         for (const guest of this.guests) guest.secondPassed(this.#now);
+        if (this.durationUs === 0) this.#workEnd.secondPassed(this.#allocation.name);
         return this.#after(SECOND_US, kind, subject);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
@@ -277,9 +278,14 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   #rebalance(): void {
     this.host.alarm = false;
-    this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.rebalance(this.nowUs));
+    this.#decide(() => this.#allocation.rebalance(this.nowUs));
+  }
+
+  #decide<Decision>(allocate: () => Decision): Decision {
+    const decision = this.#onAccountOf(this.#vmm.vcpu, allocate);
     // A guest that was blocked may go on; waking one that has nothing to do is harmless.
     for (const guest of this.guests) guest.wakeIfReady();
+    return decision;
   }
 
   /** Something that the VMM, or the VM with the drivers, does: it pays, and nobody waits for its disk requests. */

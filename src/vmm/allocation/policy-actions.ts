@@ -1,6 +1,7 @@
 /** What a policy asks for, checked before it is done: a policy may come from anybody. */
 import { WrongAnswer } from "./wrong-answer.ts";
 import type { Action, Policy } from "../memory/policies/policy-contract.ts";
+import { DOM0 } from "../host-memory/driver-domain.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 const KINDS: readonly string[] = [
@@ -8,13 +9,15 @@ const KINDS: readonly string[] = [
   "cap",
   "reclaim",
   "evict",
+  "block",
+  "break",
   "flag",
   "grant",
   "refuse",
   "admission",
   "sharing",
 ];
-const OF_A_VM: readonly string[] = ["target", "cap", "reclaim", "evict", "flag"];
+const OF_A_VM: readonly string[] = ["target", "cap", "reclaim", "evict", "block", "break", "flag"];
 const WITH_AMOUNT: readonly string[] = ["target", "cap", "reclaim", "grant"];
 
 const EXAMPLE = '{ kind: "target", vm: "vm0", kib: 131072, rule: "mine" }';
@@ -46,8 +49,16 @@ export function checkAction(
     const whose = name === undefined ? "" : ` of ${name}`;
     throw new WrongAnswer(`${where}: the ${kind}${whose} is ${shown(kib)}; expected a number of KiB, at least 0`);
   }
+  if (kind === "block") checkBlock(where, action as unknown as Record<string, unknown>);
   if (kind === "sharing") checkSharing(where, tunesSharing, action as unknown as Record<string, unknown>);
   return vm;
+}
+
+/** The domain with the drivers serves all others, and itself. */
+function checkBlock(where: string, { vm, blocked }: Readonly<Record<string, unknown>>): void {
+  if (vm === DOM0) throw new WrongAnswer(`${where}: ${DOM0} cannot be blocked: it has the drivers; expected a VM`);
+  if (typeof blocked === "boolean") return;
+  throw new WrongAnswer(`${where}: blocked of ${String(vm)} is ${shown(blocked)}; expected true or false`);
 }
 
 function checkSharing(where: string, declared: boolean | undefined, action: Readonly<Record<string, unknown>>): void {

@@ -9,7 +9,7 @@ import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest }
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { RoomMaker } from "../host-memory/memory-roles.ts";
 import { type Action, COLD, type Policy, type PolicyHostParameters } from "../memory/policies/policy-contract.ts";
-import { BALLOONED, type VmMemory } from "../host-memory/vm-memory.ts";
+import { BALLOONED, LARGE_PAGE, type VmMemory } from "../host-memory/vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
@@ -18,6 +18,13 @@ import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
+
+/** Returns whether that is something new. What has left the host does not come back. */
+function setBlocked(vm: VmMemory, blocked: boolean): boolean {
+  if (vm.evicted || vm.blocked === blocked) return false;
+  vm.blocked = blocked;
+  return true;
+}
 
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
   readonly name: string;
@@ -182,6 +189,15 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       if (this.#running.tuneSharing(action)) this.#running.tell(call, action);
       return;
     }
+    if (action.kind === "block" && vm !== undefined) {
+      if (setBlocked(vm, action.blocked)) this.#running.tell(call, action);
+      return;
+    }
+    if (action.kind === "break" && vm !== undefined) {
+      const regions = this.#breakUp(vm);
+      if (regions > 0) this.#running.tell(call, action, { broken_regions: regions });
+      return;
+    }
     if (action.kind === "admission") this.#open = action.open;
     else if (action.kind === "grant") this.#request?.grant(action.kib);
     else if (action.kind === "refuse") this.#request?.refuse(action.reason);
@@ -201,6 +217,13 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
     else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
+  }
+
+  /** Large pages that the VM had. */
+  #breakUp(vm: VmMemory): number {
+    const { largePages } = vm;
+    for (let ppn = 0; ppn < vm.pages; ppn += LARGE_PAGE) this.#memory.breakUp(vm, ppn);
+    return largePages - vm.largePages;
   }
 
   #reclaim(vm: VmMemory, kib: number, mostUs: number): void {

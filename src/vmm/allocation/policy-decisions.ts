@@ -76,7 +76,7 @@ export function actionTaken<P extends Parameters, S>(
     by: policy.name,
     rule: action.rule,
     ...(vm && { vm: vm.name === DOM0 ? DOM0 : Number(vm.name.slice(2)) }),
-    action: action.kind,
+    action: action.kind === "block" && !action.blocked ? "unblock" : action.kind,
     outcome: { ...outcomeOf(action), ...taken },
     inputs: Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== undefined)) as Figures,
   };

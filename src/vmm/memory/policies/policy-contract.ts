@@ -130,6 +130,10 @@ export type Action = { readonly rule: string } & (
   | { readonly kind: "evict"; readonly vm: string }
   /** Take back from the VM this much of what it has not touched lately, or what can be taken in so much CPU time. */
   | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number; readonly mostUs?: number }
+  /** The VM does not run, until it is let run again; it keeps its memory, which others may be given as before. */
+  | { readonly kind: "block"; readonly vm: string; readonly blocked: boolean }
+  /** Back all of the VM with small pages, which can be shared and taken singly. Nothing happens where it has no large ones. */
+  | { readonly kind: "break"; readonly vm: string }
   /** A judgement for the administrator to see. */
   | { readonly kind: "flag"; readonly vm: string; readonly as: string }
   /** The request is granted this much. */
