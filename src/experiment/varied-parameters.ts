@@ -81,10 +81,15 @@ export function parameterBlocks(
 ): MatrixBlock[] {
   const inputs = [...new Set(PARAMETERS.map(({ input }) => input))];
   const memory = described.vmms.map(({ parts }) => (parts.memory ?? {}) as Record<string, PartParameters | undefined>);
+  const choosers = described.vmms.map(({ parts }) =>
+    [...Object.keys(parts.memory ?? {}), ...Object.keys(parts.allocation ?? {})].find(
+      (part) => part in CHOOSE_SCAN_RATE,
+    ),
+  );
   return inputs.flatMap((input) => {
     const byValue = new Map<string, VariedStrategy[]>();
     for (const [i, choice] of block.vmms.entries()) {
-      const chooser = Object.keys(CHOOSE_SCAN_RATE).find((part) => memory[i][part] !== undefined);
+      const chooser = choosers[i];
       if (input === "scan rate" && chooser !== undefined) {
         left.push(`${input} of ${choice.label}: ${chooser} chooses it itself, by ${CHOOSE_SCAN_RATE[chooser]}`);
         continue;

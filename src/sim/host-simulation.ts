@@ -145,7 +145,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   findMemory(vm: number): StartAnswer {
-    return this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
+    return this.#decide(() => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
   }
 
   lookAgain(waitUs: number): void {
@@ -205,9 +205,12 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.guests.forEach((_, i) => this.#scheduleGuest(i, (i + 1) / (this.guests.length + 1)));
     for (const [vm, { startUs }] of this.#workloads.entries())
       if (startUs !== undefined) this.#after(startUs, Event.StartVm, vm);
-    for (const [i, { periodUs }] of this.#site.mechanisms.entries())
-      if (periodUs > 0) this.#after(0, Event.Mechanism, i);
-    if (this.#allocation.periodUs > 0) this.#after(0, Event.Rebalance);
+    const { periodUs, tunesSharing = false } = this.#allocation;
+    // Whoever steers a scanner comes before it.
+    if (periodUs > 0 && tunesSharing) this.#after(0, Event.Rebalance);
+    for (const [i, mechanism] of this.#site.mechanisms.entries())
+      if (mechanism.periodUs > 0) this.#after(0, Event.Mechanism, i);
+    if (periodUs > 0 && !tunesSharing) this.#after(0, Event.Rebalance);
     if (this.processors.tickCycles > 0) this.#events.add(this.processors.tickCycles, Event.SchedulerTick);
   }
 
@@ -249,6 +252,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         this.#observer.sample(this.#now);
         this.#sampleVms();
         for (const guest of this.guests) guest.secondPassed(this.#now);
+        if (this.durationUs === 0) this.#workEnd.secondPassed(this.#allocation.name);
         return this.#after(SECOND_US, kind, subject);
       case Event.BalloonDriver:
         return this.#drivers.start(this.guests[subject]);
@@ -274,9 +278,14 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   #rebalance(): void {
     this.host.alarm = false;
-    this.#onAccountOf(this.#vmm.vcpu, () => this.#allocation.rebalance(this.nowUs));
+    this.#decide(() => this.#allocation.rebalance(this.nowUs));
+  }
+
+  #decide<Decision>(allocate: () => Decision): Decision {
+    const decision = this.#onAccountOf(this.#vmm.vcpu, allocate);
     // A guest that was blocked may go on; waking one that has nothing to do is harmless.
     for (const guest of this.guests) guest.wakeIfReady();
+    return decision;
   }
 
   /** Something that the VMM, or the VM with the drivers, does: it pays, and nobody waits for its disk requests. */

@@ -3,6 +3,7 @@ import { counted } from "../core/counted.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
 import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { VMMS } from "../vmm/registry.ts";
 import { isElsewhere } from "./device-interrupts.ts";
 import type { Density } from "./simulate.ts";
 
@@ -16,6 +17,7 @@ const CHECKS: readonly Check[] = [
   diskShares,
   interruptsElsewhere,
   missingSignals,
+  nothingToTune,
   idleParts,
   missingStartCost,
   otherKernel,
@@ -65,9 +67,23 @@ function interruptsElsewhere({ name, disk, network }: Vmm, _: MachineProfile, { 
 }
 
 function missingSignals(vmm: Vmm): string | undefined {
-  const { name, signalsFrom } = vmm.allocation.definition;
-  if (signalsFrom === undefined || hasMechanism(vmm, signalsFrom)) return undefined;
-  return `${vmm.name} allocates memory by ${name}, which goes by what only ${signalsFrom} shows; expected a VMM with it`;
+  const { name, tunes, signalsFrom = [] } = vmm.allocation.definition;
+  // Without what it tunes, that is the reason.
+  const missing = signalsFrom.find((part) => part !== tunes && !hasMechanism(vmm, part));
+  if (missing === undefined) return undefined;
+  return `${vmm.name} allocates memory by ${name}, which goes by what only ${missing} shows; expected a VMM with it`;
+}
+
+function nothingToTune(vmm: Vmm): string | undefined {
+  const { name, tunes } = vmm.allocation.definition;
+  if (tunes === undefined) return undefined;
+  const rival = vmm.memory.find(({ definition }) => definition.tunes === tunes)?.definition.name;
+  if (rival !== undefined) {
+    return `${vmm.name} has allocation ${name} and memory part ${rival}, which both tell ${tunes} how fast to scan; expected one of them`;
+  }
+  if (hasMechanism(vmm, tunes)) return undefined;
+  const others = VMMS.filter((other) => hasMechanism(other, tunes)).map((other) => other.name);
+  return `${vmm.name} allocates memory by ${name}, which tells ${tunes} how fast to scan; expected memory.${tunes}: on, or a VMM that has it: ${others.join(", ")}`;
 }
 
 function idleParts(vmm: Vmm): string | undefined {

@@ -93,8 +93,13 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly ofKernel?: KernelName;
   /** Memory and allocation parts: name or role of the memory part without which it does nothing; a VMM without it rejects the cell. */
   readonly requiresPart?: string;
-  /** Allocation parts: name or role of the memory part that shows it what it decides by; a VMM without it rejects the cell. */
-  readonly signalsFrom?: string;
+  /** Allocation parts: names or roles of the memory parts that show it what it decides by; a VMM without one rejects the cell. */
+  readonly signalsFrom?: readonly string[];
+  /**
+   * Memory and allocation parts: name or role of the memory part that it tells how fast to scan; a VMM without it, or where two
+   * tell it, rejects the cell.
+   */
+  readonly tunes?: string;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
   readonly replacesMemoryParts?: true;
   /** Allocation parts: it heeds what is set for the memory of single VMs, or their shares alone. */

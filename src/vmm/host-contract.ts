@@ -123,6 +123,8 @@ export interface Allocation {
   readonly populates: boolean;
   /** Its VMs have a balloon driver, if the VMM has balloons. Default: they have. */
   readonly balloons?: boolean;
+  /** It says how fast pages are scanned for sharing, so that at the start its turn comes before the scanner's. Default: it does not. */
+  readonly tunesSharing?: boolean;
   /** Simulated time between two calls of {@link rebalance}. */
   readonly periodUs: number;
   /** Name of the state that free memory is in, where what is done depends on such states. */

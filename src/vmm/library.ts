@@ -9,6 +9,7 @@
 export * from "./contract.ts";
 export type * from "./host-contract.ts";
 export { definePolicy } from "./memory/policies/define-policy.ts";
+export { defineTuner } from "./memory/policies/define-tuner.ts";
 export type * from "./memory/policies/policy-contract.ts";
 export type * from "./monitor-contract.ts";
 export * from "./parts.ts";

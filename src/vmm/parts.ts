@@ -34,7 +34,10 @@ import { harvester, nova, onDemand, opendc, openshift, ovirt } from "./memory/po
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
+import { ksmtunedPolicy } from "./memory/policies/ksmtuned.ts";
+import { momKsmPolicy } from "./memory/policies/mom-ksm.ts";
 import { mom } from "./memory/policies/mom.ts";
+import { proxmoxKsmtunedPolicy } from "./memory/policies/proxmox-ksmtuned.ts";
 import { proxmox } from "./memory/policies/proxmox.ts";
 import { qmemman } from "./memory/policies/qmemman.ts";
 import { senpai } from "./memory/policies/senpai.ts";
@@ -110,7 +113,10 @@ export {
   crosvm,
   damonReclaim,
   hyperV,
+  ksmtunedPolicy,
+  momKsmPolicy,
   mom,
+  proxmoxKsmtunedPolicy,
   proxmox,
   qmemman,
   senpai,
@@ -188,7 +194,10 @@ export const PARTS: readonly PartDefinition[] = [
   crosvm.definition,
   damonReclaim.definition,
   hyperV.definition,
+  ksmtunedPolicy.definition,
+  momKsmPolicy.definition,
   mom.definition,
+  proxmoxKsmtunedPolicy.definition,
   proxmox.definition,
   qmemman.definition,
   senpai.definition,

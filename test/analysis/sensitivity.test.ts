@@ -117,6 +117,7 @@ describe("blocks with one input changed", () => {
       "{ kvm: { memory.ksm.advisor: on }, as: advised }",
       "{ kvm: { memory: [uksm, ballooning] }, as: uksm }",
       "{ kvm: { memory.ksmtuned: on }, as: tuned }",
+      "{ kvm: { allocation: mom-ksm }, as: by policy }",
     ];
     const text = TEXT.replace("[esx, xen-pv]", `[${vmms.join(", ")}]`);
     const plan = await planMatrix(text, join(folder, "m.yaml"));
@@ -140,6 +141,7 @@ describe("blocks with one input changed", () => {
     expect(left).toEqual([
       "scan rate of uksm: uksm chooses it itself, by the CPU time that it may take",
       "scan rate of tuned: ksmtuned chooses it itself, by free memory",
+      "scan rate of by policy: mom-ksm chooses it itself, by free memory",
     ]);
     for (const [base, label] of [
       [esx, "esx"],

@@ -138,6 +138,18 @@ describe("the log of ESX", () => {
   });
 });
 
+describe("the log of a full host", () => {
+  it("says who needed the frame that was made free: a VM, or the host itself", () => {
+    const log = new DecisionLog();
+    const { memory } = buildHost({ ...kvm, memory: [hostSwap()] }, 100);
+    const vm = memory.addVm(101);
+    memory.observer = log;
+    for (let ppn = 0; ppn < 101; ppn++) memory.write(vm, ppn, ppn + 1);
+    memory.roomMaker?.makeRoom();
+    expect(log.decisions.map(({ inputs }) => inputs.needed_by)).toEqual(["vm0", "host"]);
+  });
+});
+
 describe("the log of KSM's advisor", () => {
   it("has a rate after each pass, from the rate and the length of the pass before", () => {
     const log = new DecisionLog();

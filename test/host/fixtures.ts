@@ -43,6 +43,20 @@ export const SMALL_GUEST: GuestShape = {
   threads: 1,
 };
 
+/** A guest with all its memory in use, no page of it like another; those of two such guests are equal. */
+export const FULL_GUEST: GuestShape = {
+  memoryPages: 4096,
+  kernelPages: 1000,
+  processes: 1,
+  anonymousPages: 2000,
+  residentAnonymousPages: 2000,
+  filePages: 500,
+  residentFilePages: 500,
+  swapPages: 0,
+  threads: 1,
+  contents: BigUint64Array.from({ length: 4096 }, (_, page) => BigInt(page + 1)),
+};
+
 /** A policy of which only the name and the decisions matter: it is called once a second, and may count its calls. */
 export const SCRIPTED = {
   summary: "",

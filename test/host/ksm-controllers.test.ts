@@ -2,14 +2,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { adviseKsm, INITIAL_ADVICE, type KsmAdvice } from "../../src/vmm/memory/ksm-advisor.ts";
-import {
-  type HostUse,
-  KSMTUNED,
-  type KsmTuner,
-  MOM_KSM,
-  PROXMOX_KSMTUNED,
-  tuneKsm,
-} from "../../src/vmm/memory/ksmtuned.ts";
+import { type HostUse, type KsmTuner, tuneKsm } from "../../src/vmm/memory/policies/ksm-rules.ts";
+import { KSMTUNED } from "../../src/vmm/memory/policies/ksmtuned.ts";
+import { MOM_KSM } from "../../src/vmm/memory/policies/mom-ksm.ts";
+import { PROXMOX_KSMTUNED } from "../../src/vmm/memory/policies/proxmox-ksmtuned.ts";
 
 const GIB = 1024 * 1024;
 const LIMITS = { targetSeconds: 200, maxCpuPercent: 70, maxPages: 30_000 };
@@ -67,35 +63,42 @@ describe("ksmtuned and its variants", () => {
     { tuner: MOM_KSM, sleeps: [40, 20, 10, 5, 2.5] },
     { tuner: PROXMOX_KSMTUNED, sleeps: [400, 200, 100, 50, 25] },
   ])("$tuner.name sleeps $sleeps ms on hosts of 4 to 64 GiB", ({ tuner, sleeps }) => {
-    const asleep = [4, 8, 16, 32, 64].map((gib) => tuneKsm(tuner, { totalKib: gib * GIB, ...idle }).sleepMs);
+    const asleep = [4, 8, 16, 32, 64].map((gib) => tuneKsm(tuner, { totalKib: gib * GIB, ...idle }, 0).sleepMs);
     expect(asleep).toEqual(sleeps);
   });
 
   it("sleeps whole milliseconds where a shell reckons", () => {
-    const sleeps = [KSMTUNED, MOM_KSM].map((tuner) => tuneKsm(tuner, { totalKib: 12 * GIB, ...idle }).sleepMs);
+    const sleeps = [KSMTUNED, MOM_KSM].map((tuner) => tuneKsm(tuner, { totalKib: 12 * GIB, ...idle }, 0).sleepMs);
     expect(sleeps[0]).toBe(13);
     expect(sleeps[1]).toBeCloseTo(13.333, 3);
   });
 
   it.each([
-    { why: "plenty", free: 8, committed: 6, run: false, pages: 500 },
-    { why: "enough free, but more promised than there would be", free: 8, committed: 13, run: true, pages: 450 },
-    { why: "little free", free: 3, committed: 13, run: true, pages: 800 },
-    { why: "little free, though little promised", free: 3, committed: 6, run: true, pages: 800 },
-    { why: "free exactly the threshold", free: 3.2, committed: 6, run: true, pages: 450 },
-  ])("with $why: runs $run, $pages pages after 500", ({ free, committed, run, pages }) => {
+    { why: "plenty", free: 8, committed: 6, rule: "stop", run: false, pages: 500 },
+    {
+      why: "enough free, but more promised than there would be",
+      free: 8,
+      committed: 13,
+      rule: "decay",
+      run: true,
+      pages: 450,
+    },
+    { why: "little free", free: 3, committed: 13, rule: "boost", run: true, pages: 800 },
+    { why: "little free, though little promised", free: 3, committed: 6, rule: "boost", run: true, pages: 800 },
+    { why: "free exactly the threshold", free: 3.2, committed: 6, rule: "decay", run: true, pages: 450 },
+  ])("with $why: runs $run, $pages pages after 500", ({ free, committed, rule, run, pages }) => {
     const tuning = tuneKsm(KSMTUNED, host(free, committed), 500);
-    expect(tuning).toEqual({ run, pagesToScan: pages, sleepMs: 10 });
+    expect(tuning).toEqual({ rule, run, pagesToScan: pages, sleepMs: 10 });
   });
 
   it("keeps to the range of pages, and to a threshold of 2 MiB on a tiny host", () => {
     expect(tuneKsm(KSMTUNED, host(1, 15), 1200).pagesToScan).toBe(1250);
     expect(tuneKsm(KSMTUNED, host(8, 15), 80).pagesToScan).toBe(64);
-    expect(tuneKsm(KSMTUNED, host(1, 15)).pagesToScan).toBe(300);
-    expect(tuneKsm(MOM_KSM, host(1, 15)).pagesToScan).toBe(400);
+    expect(tuneKsm(KSMTUNED, host(1, 15), 0).pagesToScan).toBe(300);
+    expect(tuneKsm(MOM_KSM, host(1, 15), 100).pagesToScan).toBe(400);
     const tiny = { totalKib: 8192, committedKib: 0 };
-    expect(tuneKsm(KSMTUNED, { ...tiny, freeKib: 2047 }).run).toBe(true);
-    expect(tuneKsm(KSMTUNED, { ...tiny, freeKib: 2049 }).run).toBe(false);
+    expect(tuneKsm(KSMTUNED, { ...tiny, freeKib: 2047 }, 0).run).toBe(true);
+    expect(tuneKsm(KSMTUNED, { ...tiny, freeKib: 2049 }, 0).run).toBe(false);
   });
 
   it("never stops while memory is short, and never scans fewer pages for less free memory", () => {

@@ -11,7 +11,7 @@ import { ksm, type KsmParameters } from "../../src/vmm/memory/ksm.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "../../src/vmm/memory/ksm-tuner.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { buildHost } from "./fixtures.ts";
+import { buildHost, FULL_GUEST } from "./fixtures.ts";
 
 const { profile } = loadMachine("machines/x86-64-server.yaml");
 const FRAMES = 10_000;
@@ -103,21 +103,8 @@ describe("a tuner of KSM", () => {
 });
 
 it("on a host, equal guests are merged only where the tuner lets KSM run", () => {
-  const contents = BigUint64Array.from({ length: 4096 }, (_, page) => BigInt(page + 1));
-  const guest = {
-    memoryPages: 4096,
-    kernelPages: 1000,
-    processes: 1,
-    anonymousPages: 2000,
-    residentAnonymousPages: 2000,
-    filePages: 500,
-    residentFilePages: 500,
-    swapPages: 0,
-    threads: 1,
-    contents,
-  };
   const stream = new OperationStreamBuilder().finish();
-  const idle = { name: "idle", guest, stream, durationUs: 300e6, warmupUs: 0 };
+  const idle = { name: "idle", guest: FULL_GUEST, stream, durationUs: 300e6, warmupUs: 0 };
   const saved = (frames: number, memory: readonly Part<"memory">[]): number =>
     runHost({ ...kvm, memory }, profile, [idle, idle], frames).metrics.memory_shared_saved_mib;
   // Two guests with all their memory in use on a host with room for three: a third is free, more than a fifth.

@@ -10,7 +10,7 @@ it("is reached when every guest is done that has come or may still come, and no 
       let asked = 0;
       let toCome = late;
       const done: boolean[] = [];
-      const guests: { readonly finished: boolean }[] = [];
+      const guests: { readonly finished: boolean; readonly blocked: boolean }[] = [];
       const come = (): void => {
         const i = done.push(false) - 1;
         guests.push({
@@ -18,6 +18,7 @@ it("is reached when every guest is done that has come or may still come, and no 
             asked++;
             return done[i];
           },
+          blocked: false,
         });
       };
       for (let i = 0; i < early; i++) come();
@@ -38,5 +39,27 @@ it("is reached when every guest is done that has come or may still come, and no 
       // One question for each event, and one more for each guest that is done.
       expect(asked).toBeLessThanOrEqual(steps.length + guests.length);
     }),
+  );
+});
+
+it("never comes where all who have work left stay blocked: that is told after an hour", () => {
+  const guests = [
+    { finished: false, blocked: true },
+    { finished: false, blocked: false },
+    { finished: true, blocked: false },
+  ];
+  const end = new WorkEnd(guests, { pending: false });
+  const pass = (seconds: number): void => {
+    for (let second = 0; second < seconds; second++) end.secondPassed("mine");
+  };
+  pass(7200);
+  guests[1].blocked = true;
+  pass(3599);
+  guests[0].blocked = false;
+  pass(1);
+  guests[0].blocked = true;
+  pass(3599);
+  expect(() => pass(1)).toThrow(
+    "mine has blocked all VMs that have work left for an hour; expected it to let one run again, or the work never ends",
   );
 });

@@ -9,7 +9,8 @@ export const GIB = 1024 * MIB;
 
 export function host(values: Partial<HostObservations>): HostObservations {
   const none = { total: 64 * GIB, free: 0, reclaimable: 0, scrubbing: 0, reserved: 0 };
-  return { ...none, swapTotal: 0, swapUsed: 0, swappedInPages: 0, swappedOutPages: 0, ...values };
+  const processes = { resident: 0, virtual: 0, proportional: 0 };
+  return { ...none, swapTotal: 0, swapUsed: 0, swappedInPages: 0, swappedOutPages: 0, processes, ...values };
 }
 
 /** A VM whose balloon is where it should be; `unused` of what it has is free. */
@@ -101,15 +102,27 @@ export const anyObservations: fc.Arbitrary<Observations> = fc
     cached: fraction,
     scrubbing: fc.constantFrom(0, 0, 512, 8192),
     swapUsed: fraction,
+    merged: fraction,
+    sharing: fc.option(
+      fc.record({
+        run: fc.boolean(),
+        pagesToScan: fc.integer({ min: 1, max: 5000 }),
+        sleepMs: fc.integer({ min: 1, max: 500 }),
+      }),
+      { nil: undefined },
+    ),
   })
-  .map(({ vms, free, cached, scrubbing, swapUsed }) => {
+  .map(({ vms, free, cached, scrubbing, swapUsed, merged, sharing }) => {
     const held = vms.reduce((sum, { actual }) => sum + actual, 0);
     const freeKib = Math.round(free * 32 * GIB);
     const reclaimable = Math.round(cached * GIB);
     const total = held + freeKib + reclaimable + scrubbing + GIB;
     const swap = { swapTotal: total, swapUsed: Math.round(swapUsed * total) };
+    const resident = vms.reduce((sum, one) => sum + one.resident, 0);
+    const virtual = vms.reduce((sum, { maximum }) => sum + maximum, 0);
+    const processes = { resident, virtual, proportional: Math.round(resident * (1 - merged / 2)) };
     return {
-      host: host({ total, free: freeKib, reclaimable, scrubbing, ...swap }),
+      host: host({ total, free: freeKib, reclaimable, scrubbing, ...swap, processes, ...(sharing && { sharing }) }),
       vms: vms.map((of, i) => ({ name: `vm${i}`, ...of })),
     };
   });

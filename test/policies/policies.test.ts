@@ -36,6 +36,11 @@ describe("every policy", () => {
             expect(JSON.stringify(seen)).toBe(before);
             state = decision.state;
             for (const action of decision.actions) {
+              if (action.kind === "sharing") {
+                expect(policy.tunesSharing).toBe(true);
+                expect(Number.isInteger(action.pagesToScan) && action.pagesToScan >= 0).toBe(true);
+                expect(Number.isFinite(action.sleepMs) && action.sleepMs > 0).toBe(true);
+              }
               if (!("kib" in action)) continue;
               expect(Number.isFinite(action.kib)).toBe(true);
               expect(action.kib).toBeGreaterThanOrEqual(0);

@@ -77,6 +77,7 @@ function work({ mechanisms }: TestHost): void {
   }
 }
 
+const block = (vm: string, blocked: boolean): Action => ({ kind: "block", vm, blocked, rule: "test" });
 const target = (vm: string, pages: number): Action => ({ kind: "target", vm, kib: pages * KIB, rule: "test" });
 
 describe("a policy on a host", () => {
@@ -140,6 +141,48 @@ describe("a policy on a host", () => {
     run(host, 3);
     expect([vms[0].evicted, vms[0].blocked, vms[0].mapped, frames.free]).toEqual([true, true, 0, 400 - other]);
     expect(seen.map((now) => now.vms.map(({ name }) => name))).toEqual([["vm0", "vm1"], ["vm1"]]);
+  });
+
+  it("blocks VMs, and lets them run again, which is logged where it is new", () => {
+    const evict: Action = { kind: "evict", vm: "vm1", rule: "test" };
+    const script = [[block("vm0", true)], [block("vm0", true), evict], [block("vm0", false), block("vm1", false)]];
+    const host = hostWith(scripted(script, 1e6).part());
+    const told: string[] = [];
+    host.memory.observer = { decided: ({ action, vm }) => void told.push(`${action} ${vm}`) };
+    const mapped = host.memory.vms[0].mapped;
+    const blocked = script.map((_, second) => {
+      host.allocation.rebalance(second * 1e6);
+      return host.memory.vms.map((vm) => vm.blocked);
+    });
+    // A VM that has left does not come back.
+    expect(blocked).toEqual([
+      [true, false],
+      [true, true],
+      [false, true],
+    ]);
+    expect(told).toEqual(["block 0", "evict 1", "unblock 0"]);
+    expect(host.memory.vms[0].mapped).toBe(mapped);
+  });
+
+  it("breaks the large pages of a VM, and does nothing to one that has none", () => {
+    const script: Action[][] = ["vm1", "vm1", "vm0"].map((vm) => [{ kind: "break", vm, rule: "test" }]);
+    const host = buildHost(
+      { ...kvm, memory: [largePages(), hostSwap()], allocation: scripted(script, 1e6).part() },
+      4096,
+    );
+    const { memory } = host;
+    const [vm0, vm1] = [memory.addVm(LARGE_PAGE - 1), memory.addVm(3 * LARGE_PAGE + 7)];
+    for (const vm of [vm0, vm1]) for (let ppn = 0; ppn < vm.pages; ppn += 2) memory.write(vm, ppn, ppn + 1);
+    const told: unknown[] = [];
+    memory.observer = { decided: ({ action, vm, outcome }) => void told.push([action, vm, outcome]) };
+    expect([vm0.largePages, vm1.largePages]).toEqual([0, 3]);
+    const contents = Array.from(vm1.backing, (mpn) => (mpn < 0 ? undefined : memory.frames.content[mpn]));
+    run(host, 3);
+    expect([...vm1.regions]).toEqual([Region.Small, Region.Small, Region.Small, Region.Small]);
+    expect(vm1.largePages).toBe(0);
+    expect(Array.from(vm1.backing, (mpn) => (mpn < 0 ? undefined : memory.frames.content[mpn]))).toEqual(contents);
+    expect(told).toEqual([["break", 1, { broken_regions: 3 }]]);
+    checkFrames(memory);
   });
 
   it("cannot make a balloon give back what the host does not have", () => {
@@ -215,6 +258,11 @@ describe("a policy that is wrong", () => {
     [{ kind: "target", vm: "vm0", rule: "test", kib: "4096" }, 'the target of vm0 is "4096"; expected a number of KiB'],
     [target("vm7", 1), 'there is no VM "vm7"'],
     [{ kind: "evict", rule: "test" }, 'there is no VM "undefined"'],
+    [{ kind: "block", vm: "vm9", blocked: true, rule: "test" }, 'there is no VM "vm9"'],
+    [{ kind: "block", vm: "vm0", rule: "test" }, "blocked of vm0 is undefined; expected true or false"],
+    [{ kind: "block", vm: "vm0", blocked: "no", rule: "test" }, 'blocked of vm0 is "no"; expected true or false'],
+    [{ kind: "block", vm: "dom0", blocked: true, rule: "test" }, 'there is no VM "dom0"'],
+    [{ kind: "break", vm: "vm2", rule: "test" }, 'there is no VM "vm2"'],
     [null, "policy scripted: an action is null; expected an object such as { kind:"],
     ["target", "policy scripted: an action is target; expected an object"],
     [

@@ -1,6 +1,7 @@
 /** A frame for a VM that finds none free: taken by force from whoever is furthest above its target, or by the host's own order. */
 import type { MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { Figures } from "../host-memory/memory-decision.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
 
@@ -12,9 +13,13 @@ export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
   return [...vms].sort((a, b) => b.machine - b.target - (a.machine - a.target) || a.index - b.index);
 }
 
-/** Why room is made, whoever makes it: the VM that needs the frame, and that there was none. */
+/** Why room is made, whoever makes it: the VM that needs the frame, or the host itself, and that there was none. */
 export function roomNeeded(by: string, memory: HostMemory): ForcedPaging {
-  return { by, rule: "no frame is free", inputs: () => ({ needed_by: `vm${memory.pinned.vm?.number}` }) };
+  const inputs = (): Figures => {
+    const { vm } = memory.pinned;
+    return { needed_by: vm === undefined ? "host" : `vm${vm.number}` };
+  };
+  return { by, rule: "no frame is free", inputs };
 }
 
 /** Frames freed; 0: there is no page that can be taken. `most`: pages that may be taken from a VM at once. */

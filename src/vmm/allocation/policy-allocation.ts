@@ -2,55 +2,28 @@
  * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
  * of itself is as old as its last report. Pages here, KiB in the policy.
  */
-import { WrongAnswer } from "./wrong-answer.ts";
 import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { RoomMaker } from "../host-memory/memory-roles.ts";
-import {
-  type Action,
-  COLD,
-  type Decision,
-  type Observations,
-  type Policy,
-  type PolicyHostParameters,
-} from "../memory/policies/policy-contract.ts";
-import { BALLOONED, type VmMemory } from "../host-memory/vm-memory.ts";
+import { type Action, COLD, type Policy, type PolicyHostParameters } from "../memory/policies/policy-contract.ts";
+import { BALLOONED, LARGE_PAGE, type VmMemory } from "../host-memory/vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
-import { checkAction } from "./policy-actions.ts";
-import { actionTaken, admissionRefused, type PolicyCall } from "./policy-decisions.ts";
+import { admissionRefused, type PolicyCall } from "./policy-decisions.ts";
 import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
+import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
 
-/** A mistake that the language finds is told with its place; whoever throws an Error has said what it is about. */
-function placeOf({ name, stack = "" }: Error): string {
-  const place = name === "Error" ? undefined : /^\s+at .*?([^/\\(\s]+:\d+:\d+)\)?$/m.exec(stack)?.[1];
-  return place === undefined ? "" : ` (${place})`;
-}
-
-/**
- * What a function of a policy returns. Throws a {@link WrongAnswer} that names both when it answers later, and an Error when it
- * throws: what a policy found wrong is told apart from what is wrong with what it returns.
- */
-function answerOf<T>(policy: string, name: string, call: () => T): T {
-  let answer: T;
-  try {
-    answer = call();
-  } catch (error) {
-    const reason = error instanceof Error ? `${error.message}${placeOf(error)}` : String(error);
-    throw new Error(`policy ${policy}: ${name} failed: ${reason}`, { cause: error });
-  }
-  if (!(answer instanceof Promise)) return answer;
-  // Nobody waits for it, and nobody is to be told a second time that it failed.
-  answer.catch(() => undefined);
-  throw new WrongAnswer(
-    `policy ${policy}: ${name} is asynchronous; expected a function that answers at once, without async`,
-  );
+/** Returns whether that is something new. What has left the host does not come back. */
+function setBlocked(vm: VmMemory, blocked: boolean): boolean {
+  if (vm.evicted || vm.blocked === blocked) return false;
+  vm.blocked = blocked;
+  return true;
 }
 
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
@@ -58,7 +31,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   /** A host that cannot take memory by force must have all that it promises. */
   readonly populates: boolean;
   readonly balloons: boolean;
+  readonly tunesSharing: boolean;
   readonly #policy: Policy<P, S>;
+  readonly #running: RunningPolicy<P, S>;
   readonly #parameters: P & PolicyHostParameters;
   readonly #memory: HostMemory;
   readonly #view: HostView;
@@ -66,8 +41,6 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly #forced: readonly MemoryMechanism[];
   readonly #canBalloon: boolean;
   readonly #megahertz: number;
-  #state: S;
-  #nextUs = -Infinity;
   #waitUs: number;
   /** The VM that is to start, while the policy looks for memory. */
   #request: PendingRequest | undefined;
@@ -86,17 +59,20 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#megahertz = context.profile.megahertz;
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
     this.balloons = policy.balloons;
+    this.tunesSharing = policy.tunesSharing === true;
+    if (this.tunesSharing) this.#memory.sharingIsTuned = true;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
-    this.#view = new HostView(context.memory, parameters, {
+    this.#view = new HostView(context.memory, {
+      reportsEveryUs: parameters.statisticsPeriodSeconds * 1e6,
       swapSpace: this.#forced.length > 0,
       dom0: policy.signals.includes("dom0"),
       scrubUs: this.#scrubUs(context),
       cold: this.#cold,
     });
-    this.#state = answerOf(this.name, "start", () => policy.start(parameters));
+    this.#running = new RunningPolicy(policy, parameters, context.memory);
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
     this.#capped = {
@@ -154,9 +130,14 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
 
   /** Does nothing until the time the policy asked for has come. */
   rebalance(nowUs: number): void {
-    // Event times are whole cycles: a call may come a fraction of a microsecond early.
-    if (nowUs + 1 >= this.#nextUs) this.#callPolicy(nowUs);
-    this.#waitUs = Math.max(1, this.#nextUs - nowUs);
+    if (nowUs < 0 && this.#onlyTunes) return;
+    if (this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
+    this.#waitUs = this.#running.waitUs(nowUs);
+  }
+
+  /** While balloons settle, before guests begin to work, nothing is scanned: there is nothing to tune yet. */
+  get #onlyTunes(): boolean {
+    return this.tunesSharing && !this.balloons;
   }
 
   makeRoom(): number {
@@ -167,9 +148,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (this.#request === undefined) {
       this.#request = new PendingRequest(request, this.#leastPart);
       this.#callPolicy(nowUs);
-    } else if (this.#request.answer === undefined && nowUs + 1 >= this.#nextUs) this.#callPolicy(nowUs);
+    } else if (this.#request.answer === undefined && this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
     const { answer } = this.#request;
-    if (answer === undefined) return { kind: "wait", us: Math.max(1, this.#nextUs - nowUs) };
+    if (answer === undefined) return { kind: "wait", us: this.#running.waitUs(nowUs) };
     this.#request = undefined;
     return answer;
   }
@@ -187,31 +168,36 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   #callPolicy(nowUs: number): void {
-    const { name, cadenceUs } = this.#policy;
+    for (const vm of this.#view.shownVms) this.#size(vm);
     const seen = { ...this.#view.observe(nowUs), ...(this.#request && { request: this.#request.wanted }) };
-    const before = this.#state;
-    const { actions, state, nextInUs } = this.#decide(seen, nowUs);
-    this.#state = state;
-    if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
-      throw new WrongAnswer(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
-    this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
-    for (const action of actions) {
-      const vm = checkAction(name, action, this.#view);
+    const { call, actions } = this.#running.call(seen, nowUs, this.#view);
+    for (const { action, vm } of actions) {
       this.#memory.payer.add(event(`policy.${action.kind}`), 0);
-      this.#carryOut(action, vm, { seen, before, nowUs });
+      this.#carryOut(action, vm, call);
     }
     for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);
   }
 
-  #decide(seen: Observations, nowUs: number): Decision<S> {
-    const decision = answerOf(this.name, "decide", () =>
-      this.#policy.decide(this.#parameters, seen, this.#state, nowUs),
-    );
-    if (Array.isArray(decision?.actions)) return decision;
-    throw new WrongAnswer(`policy ${this.name}: decide returns no list of actions; expected { actions: [...], state }`);
+  /** A VM has the size that it came up with until it is given another. */
+  #size(vm: VmMemory): void {
+    vm.size ??= vm.pages - vm.ballooned;
+    vm.least = Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100);
   }
 
   #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
+    if (action.kind === "sharing") {
+      if (this.#running.tuneSharing(action)) this.#running.tell(call, action);
+      return;
+    }
+    if (action.kind === "block" && vm !== undefined) {
+      if (setBlocked(vm, action.blocked)) this.#running.tell(call, action);
+      return;
+    }
+    if (action.kind === "break" && vm !== undefined) {
+      const regions = this.#breakUp(vm);
+      if (regions > 0) this.#running.tell(call, action, { broken_regions: regions });
+      return;
+    }
     if (action.kind === "admission") this.#open = action.open;
     else if (action.kind === "grant") this.#request?.grant(action.kib);
     else if (action.kind === "refuse") this.#request?.refuse(action.reason);
@@ -222,9 +208,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     // Some policies set again and again what is set already.
     if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
     const taken = action.kind === "reclaim" ? taking?.figures : undefined;
-    observer.decided(
-      answerOf(this.name, "figures", () => actionTaken(this.#policy, this.#parameters, call, action, taken)),
-    );
+    this.#running.tell(call, action, taken);
   }
 
   #act(action: Action, vm: VmMemory, nowUs: number): void {
@@ -233,6 +217,13 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
     else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
+  }
+
+  /** Large pages that the VM had. */
+  #breakUp(vm: VmMemory): number {
+    const { largePages } = vm;
+    for (let ppn = 0; ppn < vm.pages; ppn += LARGE_PAGE) this.#memory.breakUp(vm, ppn);
+    return largePages - vm.largePages;
   }
 
   #reclaim(vm: VmMemory, kib: number, mostUs: number): void {

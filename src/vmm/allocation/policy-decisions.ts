@@ -37,6 +37,14 @@ const OF_HOST: { readonly [S in Signal]?: (seen: Observations) => Told } = {
     host_swapped_in_pages: swappedInPages,
     host_swapped_out_pages: swappedOutPages,
   }),
+  "processes.resident": ({ host }) => ({ processes_resident_mib: host.processes.resident / MIB }),
+  "processes.virtual": ({ host }) => ({ processes_virtual_mib: host.processes.virtual / MIB }),
+  "processes.proportional": ({ host }) => ({ processes_proportional_mib: host.processes.proportional / MIB }),
+  "host.sharing": ({ host: { sharing } }) => ({
+    scans: sharing?.run,
+    scanned_each_time_pages: sharing?.pagesToScan,
+    sleep_ms: sharing?.sleepMs,
+  }),
 };
 
 const OF_VM: { readonly [S in Signal]?: (vm: VmObservations) => Told } = {
@@ -68,7 +76,7 @@ export function actionTaken<P extends Parameters, S>(
     by: policy.name,
     rule: action.rule,
     ...(vm && { vm: vm.name === DOM0 ? DOM0 : Number(vm.name.slice(2)) }),
-    action: action.kind,
+    action: action.kind === "block" && !action.blocked ? "unblock" : action.kind,
     outcome: { ...outcomeOf(action), ...taken },
     inputs: Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== undefined)) as Figures,
   };
@@ -129,6 +137,8 @@ function outcomeOf(action: Action): Figures {
       return { reason: action.reason };
     case "admission":
       return { open: action.open };
+    case "sharing":
+      return { scans: action.run, scanned_each_time_pages: Math.floor(action.pagesToScan), sleep_ms: action.sleepMs };
     default:
       return {};
   }

@@ -8,13 +8,10 @@ import { vmShares } from "../../workload/vm-settings.ts";
 import type { ColdPages } from "./cold-pages.ts";
 import type { VmsByName } from "./policy-actions.ts";
 
-export interface ViewParameters {
-  readonly minimumPercent: number;
-  readonly statisticsPeriodSeconds: number;
-}
-
 /** What is to be seen of one host and not of another. */
 export interface ShownHost {
+  /** Time between two reports of a guest on its memory; absent: guests are not asked. */
+  readonly reportsEveryUs?: number;
   readonly swapSpace: boolean;
   /** Only to a policy that manages it. */
   readonly dom0: boolean;
@@ -26,7 +23,6 @@ export interface ShownHost {
 
 export class HostView implements VmsByName {
   readonly #memory: HostMemory;
-  readonly #parameters: ViewParameters;
   readonly #shown: ShownHost;
   readonly #reports = new Map<VmMemory, { readonly askedUs: number; readonly report: GuestReport | undefined }>();
   readonly #names = new Map<string, VmMemory>();
@@ -34,9 +30,8 @@ export class HostView implements VmsByName {
   #dirtyFrames = 0;
   #dirtySinceUs = 0;
 
-  constructor(memory: HostMemory, parameters: ViewParameters, shown: ShownHost) {
+  constructor(memory: HostMemory, shown: ShownHost) {
     this.#memory = memory;
-    this.#parameters = parameters;
     this.#shown = shown;
   }
 
@@ -57,9 +52,9 @@ export class HostView implements VmsByName {
   }
 
   observe(nowUs: number): Observations {
-    const { frames, vms, swapIns, swapOuts, slots } = this.#memory;
+    const { frames, vms, swapIns, swapOuts, slots, sharer } = this.#memory;
     const building = vms.filter((vm) => vm.building);
-    const running = vms.filter((vm) => !vm.evicted && !vm.building);
+    const running = this.#running;
     // The model gives a VM its frames at once; a host fills them one by one until the VM is up.
     const unfilled = sumOf(building, ({ mapped }) => mapped);
     // A frame that is needed before its turn is cleaned when it is given out.
@@ -82,9 +77,24 @@ export class HostView implements VmsByName {
         swapUsed: sumOf(running, ({ swapped }) => swapped) * KIB_PER_PAGE,
         swappedInPages: swapIns,
         swappedOutPages: swapOuts,
+        processes: {
+          resident: (sumOf(vms, ({ mapped }) => mapped) - unfilled) * KIB_PER_PAGE,
+          virtual: sumOf(vms, ({ pages, evicted }) => (evicted ? 0 : pages)) * KIB_PER_PAGE,
+          proportional: (frames.private + frames.shared - unfilled) * KIB_PER_PAGE,
+        },
+        ...(sharer?.speed && { sharing: sharer.speed }),
       },
       vms: [...this.#observeDom0(nowUs), ...running.map((vm) => this.#observeVm(`vm${vm.number}`, vm, nowUs))],
     };
+  }
+
+  get #running(): readonly VmMemory[] {
+    return this.#memory.vms.filter((vm) => !vm.evicted && !vm.building);
+  }
+
+  get shownVms(): readonly VmMemory[] {
+    const { driverDomain } = this.#memory;
+    return this.#shown.dom0 && driverDomain !== undefined ? [driverDomain.vm, ...this.#running] : this.#running;
   }
 
   /** Whoever manages it has a minimum of its own for it. */
@@ -97,14 +107,11 @@ export class HostView implements VmsByName {
 
   #observeVm(name: string, vm: VmMemory, nowUs: number): VmObservations {
     this.#names.set(name, vm);
-    // A VM has the size that it came up with until it is given another.
-    vm.size ??= vm.pages - vm.ballooned;
-    vm.least = Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100);
     const guest = this.#report(vm, nowUs);
     return {
       name,
       actual: (vm.pages - vm.ballooned) * KIB_PER_PAGE,
-      target: vm.size * KIB_PER_PAGE,
+      target: (vm.size ?? vm.target) * KIB_PER_PAGE,
       minimum: vm.least * KIB_PER_PAGE,
       maximum: vm.pages * KIB_PER_PAGE,
       ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
@@ -120,8 +127,10 @@ export class HostView implements VmsByName {
   }
 
   #report(vm: VmMemory, nowUs: number): GuestReport | undefined {
+    const { reportsEveryUs } = this.#shown;
+    if (reportsEveryUs === undefined) return undefined;
     const last = this.#reports.get(vm);
-    if (last !== undefined && nowUs < last.askedUs + this.#parameters.statisticsPeriodSeconds * 1e6) return last.report;
+    if (last !== undefined && nowUs < last.askedUs + reportsEveryUs) return last.report;
     const figures = vm.statistics?.report(nowUs);
     const report = figures && {
       atUs: figures.atUs,

@@ -27,6 +27,8 @@ export interface PageSharer {
   forget(vm: VmMemory, ppn: number): void;
   /** Scan like that from now on. Absent: nobody outside can tell it. */
   tune?(speed: ScanSpeed): void;
+  /** How it scans now; absent as {@link tune}. */
+  readonly speed?: ScanSpeed;
 }
 
 /** Who wants to know which guest pages are read from a disk or written to one, if anybody does. */
@@ -118,6 +120,8 @@ export interface PageDiscarder {
 /** Who plays which of these roles on a host. Most hosts do without some. */
 export class MemoryRoles {
   sharer: PageSharer | undefined;
+  /** Somebody outside says how fast pages are scanned for sharing: until then none are. */
+  sharingIsTuned = false;
   diskWatcher: DiskWatcher | undefined;
   largePages: LargePageBacking | undefined;
   compressor: PageCompressor | undefined;

@@ -76,12 +76,12 @@ class Ksm implements MemoryMechanism, PageSharer {
 
   /** Whether a host that is tuned has scanned before depends on what its tuner would have said: then it has not. */
   get scannedBeforeStart(): boolean {
-    return this.#parameters.scannedBeforeStart && !this.#isTuned;
+    return this.#parameters.scannedBeforeStart && !this.#memory.sharingIsTuned;
   }
 
-  /** The scanner sleeps after each batch. */
+  /** The scanner sleeps after each batch; time goes on even if it is told not to, and finds nothing to scan. */
   get periodUs(): number {
-    return 1000 * (this.#speed?.sleepMs ?? this.#parameters.sleepMs) + this.#batchUs;
+    return Math.max(1, 1000 * this.speed.sleepMs + this.#batchUs);
   }
 
   /**
@@ -91,7 +91,7 @@ class Ksm implements MemoryMechanism, PageSharer {
    */
   work(): void {
     this.#batchUs = 0;
-    if (this.#isTuned && this.#speed?.run !== true) return;
+    if (!this.speed.run) return;
     const scanner = this.#scanner;
     const { hashes, comparisons, remaps, pagesScanned, fullScans } = scanner;
     this.#scan(this.#advice.pagesToScan);
@@ -134,11 +134,12 @@ class Ksm implements MemoryMechanism, PageSharer {
   /** While the advisor is on, the kernel takes no number of pages from outside (Linux, mm/ksm.c, pages_to_scan_store). */
   tune(speed: ScanSpeed): void {
     this.#speed = speed;
-    if (!this.#parameters.advisor) this.#advice = { ...this.#advice, pagesToScan: speed.pagesToScan };
+    if (!this.#parameters.advisor) this.#advice = { ...this.#advice, pagesToScan: Math.floor(speed.pagesToScan) };
   }
 
-  get #isTuned(): boolean {
-    return this.#mechanisms.some(({ kind }) => kind === "tuning");
+  get speed(): ScanSpeed {
+    const { run, sleepMs } = this.#speed ?? { run: !this.#memory.sharingIsTuned, sleepMs: this.#parameters.sleepMs };
+    return { run, pagesToScan: this.#advice.pagesToScan, sleepMs };
   }
 
   #endPass(): void {

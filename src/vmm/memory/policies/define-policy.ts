@@ -3,7 +3,15 @@ import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
 import { definePart, type Parameter, type Parameters, type PartFactory } from "../../contract.ts";
 import { InputError } from "../../../core/input-error.ts";
 import { suggestion } from "../../../core/nearest-name.ts";
-import { COLD, type Policy, type PolicyHostParameters, SIGNALS } from "./policy-contract.ts";
+import {
+  COLD,
+  type Policy,
+  type PolicyHostParameters,
+  SHARING,
+  type Signal,
+  SIGNALS,
+  TUNABLE_SHARER,
+} from "./policy-contract.ts";
 
 /** Calling it configures the part; `policy` is the rule itself. */
 export interface PolicyFactory<P extends Parameters, S> extends PartFactory<"allocation", P & PolicyHostParameters> {
@@ -61,8 +69,8 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
       P,
       S
     >["definition"]["parameters"],
-    // Only a host that can page by force looks at the age of pages.
-    ...(policy.signals.includes(COLD) && { signalsFrom: "host-swap" }),
+    signalsFrom: policy.signals.flatMap((signal) => SHOWN_BY[signal] ?? []),
+    ...(policy.tunesSharing === true && { tunes: TUNABLE_SHARER }),
     ...(policy.countsOnSwap === true && { requiresPart: "host-swap" }),
     ...(policy.signals.includes("vm.shares") && { honoursMemorySettings: "shares" }),
     problem: (parameters) => policy.problem?.(parameters),
@@ -71,8 +79,11 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
   return Object.assign(part, { policy });
 }
 
+/** Memory parts without which there is nothing to show. Only a host that can page by force looks at the age of pages. */
+const SHOWN_BY: { readonly [S in Signal]?: string } = { [COLD]: "host-swap", [SHARING]: TUNABLE_SHARER };
+
 function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): void {
-  const { name, cadenceUs, parameters, signals, problem: check, start, decide } = policy;
+  const { name, cadenceUs, parameters, signals, tunesSharing, problem: check, start, decide } = policy;
   const unknown = Array.isArray(signals) ? signals.find((signal) => !SIGNALS.includes(signal)) : undefined;
   const problems: readonly (readonly [boolean, string])[] = [
     [typeof name === "string" && name !== "", "name: expected a text"],
@@ -83,6 +94,7 @@ function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): v
       unknown === undefined,
       `signals: there is no signal "${String(unknown)}"; ${suggestion(String(unknown), SIGNALS)}`,
     ],
+    [[undefined, true].includes(tunesSharing), "tunesSharing: expected true, or nothing"],
     [check === undefined || typeof check === "function", "problem: expected a function that gives a text or nothing"],
     [typeof start === "function", "start: expected a function that gives the first state"],
     [typeof decide === "function", "decide: expected a function that gives { actions, state }"],

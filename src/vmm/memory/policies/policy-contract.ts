@@ -4,6 +4,7 @@
  */
 import type { EvidenceGrade, Parameter, Parameters } from "../../contract.ts";
 import type { Figures } from "../../host-memory/memory-decision.ts";
+import type { ScanSpeed } from "../../host-memory/memory-roles.ts";
 
 /** What a policy reads, so that a host that cannot give it is refused by name. */
 export const SIGNALS = [
@@ -12,6 +13,10 @@ export const SIGNALS = [
   "host.free",
   "host.reclaimable",
   "host.swap",
+  "host.sharing",
+  "processes.resident",
+  "processes.virtual",
+  "processes.proportional",
   "vm.actual",
   "vm.driver",
   "vm.shares",
@@ -26,6 +31,20 @@ export type Signal = (typeof SIGNALS)[number];
 
 /** How old pages are: what only a host shows that can swap. */
 export const COLD: Signal = "vm.cold";
+/** How fast page sharing scans: what only a host shows whose page sharing can be told. */
+export const SHARING: Signal = "host.sharing";
+/** The memory part whose page sharing can be told. */
+export const TUNABLE_SHARER = "ksm";
+
+/** Sums over the processes of VMs, as a host on which VMs are processes counts them. */
+export interface ProcessSizes {
+  /** Pages that each has in memory; one that several share counts for each of them. */
+  readonly resident: number;
+  /** Their address spaces: what VMs are configured with, whether in use or not. */
+  readonly virtual: number;
+  /** As resident, but a page that several share counts once in all (proportional set size). */
+  readonly proportional: number;
+}
 
 export interface HostObservations {
   readonly total: number;
@@ -42,6 +61,9 @@ export interface HostObservations {
   /** Pages since the host started; a policy makes rates of them. */
   readonly swappedInPages: number;
   readonly swappedOutPages: number;
+  readonly processes: ProcessSizes;
+  /** As set last; absent where there is none, or none that can be told. */
+  readonly sharing?: ScanSpeed;
 }
 
 /** What the guest said of itself, when it was last asked: older than the rest by up to the statistics period. */
@@ -108,6 +130,10 @@ export type Action = { readonly rule: string } & (
   | { readonly kind: "evict"; readonly vm: string }
   /** Take back from the VM this much of what it has not touched lately, or what can be taken in so much CPU time. */
   | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number; readonly mostUs?: number }
+  /** The VM does not run, until it is let run again; it keeps its memory, which others may be given as before. */
+  | { readonly kind: "block"; readonly vm: string; readonly blocked: boolean }
+  /** Back all of the VM with small pages, which can be shared and taken singly. Nothing happens where it has no large ones. */
+  | { readonly kind: "break"; readonly vm: string }
   /** A judgement for the administrator to see. */
   | { readonly kind: "flag"; readonly vm: string; readonly as: string }
   /** The request is granted this much. */
@@ -116,7 +142,14 @@ export type Action = { readonly rule: string } & (
   | { readonly kind: "refuse"; readonly reason: string }
   /** Whether the host takes new VMs from now on. */
   | { readonly kind: "admission"; readonly open: boolean }
+  /** How fast pages are scanned for sharing from now on; what is shared stays so when that stops. */
+  | SharingAction
 );
+
+/** Only of a policy that says {@link Policy.tunesSharing}. Fractions of a page are not scanned; those of a millisecond count. */
+export interface SharingAction extends ScanSpeed {
+  readonly kind: "sharing";
+}
 
 export interface Decision<S> {
   readonly actions: readonly Action[];
@@ -145,6 +178,11 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   /** Whether it moves balloons; VMs have no driver under a policy that does not. */
   readonly balloons: boolean;
   readonly signals: readonly Signal[];
+  /**
+   * It says whether and how fast pages are scanned for sharing: nothing is scanned before it has said so. A VMM without page
+   * sharing that can be told, or where another part tells it, rejects the cell.
+   */
+  readonly tunesSharing?: true;
   /** It leaves a host that is full to paging by force; a VMM that cannot do that rejects the cell. */
   readonly countsOnSwap?: true;
   /** It answers requests for memory of VMs that are to start. Default: a VM gets what is free, or does not start. */

@@ -1,0 +1,37 @@
+/**
+ * A policy as a memory part, if all it does is to say how fast pages are scanned for sharing: so that it goes with any policy
+ * that allocates memory.
+ */
+import { InputError } from "../../../core/input-error.ts";
+import { definePart, type Parameters, type PartFactory } from "../../contract.ts";
+import { SharingTuner } from "../sharing-tuner.ts";
+import type { PolicyFactory } from "./define-policy.ts";
+import { COLD, type Signal, TUNABLE_SHARER } from "./policy-contract.ts";
+
+/** What only whoever allocates memory is shown. */
+const OF_ALLOCATION: readonly Signal[] = ["dom0", COLD];
+
+/** Throws an {@link InputError} for a policy that does not set the speed of page sharing, or does more. */
+export function defineTuner<P extends Parameters, S>({ policy }: PolicyFactory<P, S>): PartFactory<"memory", P> {
+  const { name, summary, parameters, balloons, tunesSharing, signals } = policy;
+  const alone = signals.find((signal) => OF_ALLOCATION.includes(signal));
+  const what =
+    tunesSharing !== true ? "does not say tunesSharing" : balloons ? "moves balloons" : alone && `reads ${alone}`;
+  if (what !== undefined) {
+    throw new InputError(
+      `policy ${name}: ${what}; expected a policy that does nothing but to tune page sharing, to be a memory part`,
+    );
+  }
+  return definePart<"memory", P>({
+    slot: "memory",
+    stage: "scan rate",
+    name,
+    summary,
+    role: "KSM's speed",
+    requiresPart: TUNABLE_SHARER,
+    tunes: TUNABLE_SHARER,
+    parameters,
+    problem: (values) => policy.problem?.(values),
+    create: (values, context) => new SharingTuner(policy, values, context),
+  });
+}
