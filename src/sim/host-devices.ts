@@ -14,7 +14,8 @@ import { DiskShares } from "./disk-shares.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
 import { LinkSends } from "./link-sends.ts";
-import { type IoJob, JobKind, NOBODY, OTHER_HOST } from "./io-job.ts";
+import type { DiskRequests } from "../guest/disk-requests.ts";
+import { hostSwapJob, type IoJob, JobKind, NOBODY, OTHER_HOST } from "./io-job.ts";
 import { RequestRings, type Taken, withoutRing } from "./request-rings.ts";
 import { HostVolume } from "./host-volume.ts";
 import { ShapedSends } from "./shaped-sends.ts";
@@ -133,6 +134,13 @@ export class HostDevices {
       return this.#takeFromRings(now);
     }
     this.afterBackend(withoutRing(job), now);
+  }
+
+  /** Reads and writes of the VMM's swap space that nobody waits for; they are taken. */
+  swap(requests: DiskRequests, now: number): void {
+    for (let i = 0; i < requests.length; i++)
+      this.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), now);
+    requests.clear();
   }
 
   #goesToBackend({ guest, backend }: IoJob): boolean {

@@ -20,7 +20,7 @@ import { checkReservations } from "./cpu-admission.ts";
 import { EventQueue } from "./event-queue.ts";
 import { GuestDrivers } from "./guest-drivers.ts";
 import { HostDevices } from "./host-devices.ts";
-import { hostSwapJob, type Waiter } from "./io-job.ts";
+import type { Waiter } from "./io-job.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
 import type { HostGuest } from "./host-guest.ts";
 import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US } from "./host-events.ts";
@@ -56,6 +56,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #allocation: Allocation;
   readonly #drivers: GuestDrivers;
   readonly #vmm: VmmWork;
+  /** Whoever builds VMs. */
+  readonly #controlPlane: BackendVm | VmmWork;
   readonly #workloads: readonly CompiledWorkload[];
   readonly #site: BuildingSite;
   readonly #startCost: CostVector;
@@ -85,7 +87,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
     this.#allocation = parts.allocation;
     this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
-    const scheduler = parts.scheduler;
+    const { scheduler } = parts;
     const switches = new VcpuSwitches(profile, scheduler.switchCycles);
     this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
     this.devices = this.#attachDevices(vmm);
@@ -102,6 +104,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;
     this.#vmm = new VmmWork(this.processors, VMM_VCPU);
+    this.#controlPlane = this.devices.backend ?? this.#vmm;
     this.#site.dom0?.runOn(this.#controlPlane.vcpu);
     this.#starts = new VmStarts(this, workloads.length - early.length);
     if (!this.#starts.pending) this.ids.endInterning();
@@ -141,7 +144,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   get nowUs(): number {
-    return this.#now / this.#profile.megahertz;
+    return this.#now / this.megahertz;
   }
 
   findMemory(vm: number): StartAnswer {
@@ -159,11 +162,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#site.dom0?.useProcesses(built);
     });
     this.#controlPlane.run(this.#startCost, built);
-  }
-
-  /** Whoever builds VMs. */
-  get #controlPlane(): BackendVm | VmmWork {
-    return this.devices.backend ?? this.#vmm;
   }
 
   comesUp(vm: number): void {
@@ -187,7 +185,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     for (const guest of this.guests) guest.start(0);
     while (!this.#ended && this.#events.take()) {
       this.#now = this.#events.time;
-      if (this.#watch !== undefined) this.#watch.log.nowUs = this.#now / this.megahertz;
+      if (this.#watch !== undefined) this.#watch.log.nowUs = this.nowUs;
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
       this.processors.placeWoken(this.#now);
@@ -206,10 +204,8 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     for (const [vm, { startUs }] of this.#workloads.entries())
       if (startUs !== undefined) this.#after(startUs, Event.StartVm, vm);
     const { periodUs, tunesSharing = false } = this.#allocation;
-    // Whoever steers a scanner comes before it.
-    if (periodUs > 0 && tunesSharing) this.#after(0, Event.Rebalance);
-    for (const [i, mechanism] of this.#site.mechanisms.entries())
-      if (mechanism.periodUs > 0) this.#after(0, Event.Mechanism, i);
+    if (periodUs > 0 && tunesSharing) this.#after(0, Event.Rebalance); // before the scanner that it steers
+    for (const [i, { periodUs: us }] of this.#site.mechanisms.entries()) if (us > 0) this.#after(0, Event.Mechanism, i);
     if (periodUs > 0 && !tunesSharing) this.#after(0, Event.Rebalance);
     if (this.processors.tickCycles > 0) this.#events.add(this.processors.tickCycles, Event.SchedulerTick);
   }
@@ -292,11 +288,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   #onAccountOf<Result>(vcpu: Vcpu, work: () => Result): Result {
     this.host.payer = vcpu.pending;
     const result = work();
-    const { requests } = this.host;
-    for (let i = 0; i < requests.length; i++) {
-      this.devices.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), this.#now);
-    }
-    requests.clear();
+    this.devices.swap(this.host.requests, this.#now);
     if (vcpu.owed > 0) this.processors.wake(vcpu);
     return result;
   }

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
-import { loadMachine } from "../../src/experiment/documents/load.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { CellResult } from "../../src/sim/cell.ts";
 import { DecisionLog } from "../../src/sim/decision-log.ts";
 import { runHost } from "../../src/sim/host.ts";
