@@ -5,6 +5,7 @@
 import { WrongAnswer } from "./wrong-answer.ts";
 import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
+import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
@@ -53,6 +54,10 @@ function answerOf<T>(policy: string, name: string, call: () => T): T {
   );
 }
 
+function coldPages({ memory, random, profile }: HostContext): ColdPages {
+  return new ColdPages(memory, random("access-samples"), primitiveCost(profile, "page.map"));
+}
+
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
   readonly name: string;
   /** A host that cannot take memory by force must have all that it promises. */
@@ -89,7 +94,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
-    this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
+    this.#cold = policy.signals.includes(COLD) ? coldPages(context) : undefined;
     this.#view = new HostView(context.memory, parameters, {
       swapSpace: this.#forced.length > 0,
       dom0: policy.signals.includes("dom0"),
@@ -154,9 +159,10 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
 
   /** Does nothing until the time the policy asked for has come. */
   rebalance(nowUs: number): void {
+    this.#cold?.advance(nowUs);
     // Event times are whole cycles: a call may come a fraction of a microsecond early.
     if (nowUs + 1 >= this.#nextUs) this.#callPolicy(nowUs);
-    this.#waitUs = Math.max(1, this.#nextUs - nowUs);
+    this.#waitUs = Math.max(1, Math.min(this.#nextUs, this.#cold?.nextUs ?? Infinity) - nowUs);
   }
 
   makeRoom(): number {
@@ -190,8 +196,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { name, cadenceUs } = this.#policy;
     const seen = { ...this.#view.observe(nowUs), ...(this.#request && { request: this.#request.wanted }) };
     const before = this.#state;
-    const { actions, state, nextInUs } = this.#decide(seen, nowUs);
+    const { actions, state, nextInUs, watchesAges = true } = this.#decide(seen, nowUs);
     this.#state = state;
+    this.#cold?.watch(watchesAges, nowUs);
     if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
       throw new WrongAnswer(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
