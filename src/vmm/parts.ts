@@ -33,6 +33,7 @@ import { patching } from "./memory/patching.ts";
 import { harvester, nova, onDemand, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
+import { dslab } from "./memory/policies/dslab.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
 import { mom } from "./memory/policies/mom.ts";
 import { proxmox } from "./memory/policies/proxmox.ts";
@@ -109,6 +110,7 @@ export {
   ovirt,
   crosvm,
   damonReclaim,
+  dslab,
   hyperV,
   mom,
   proxmox,
@@ -187,6 +189,7 @@ export const PARTS: readonly PartDefinition[] = [
   ovirt.definition,
   crosvm.definition,
   damonReclaim.definition,
+  dslab.definition,
   hyperV.definition,
   mom.definition,
   proxmox.definition,
