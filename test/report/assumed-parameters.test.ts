@@ -32,9 +32,9 @@ describe("numbers of VMMs that no source gives", () => {
     const gain = "allocation.proportional-shares.slowGain";
     const high = "allocation.proportional-shares.highPercent";
     expect(shares.filter(([name]) => name === gain || name === high)).toEqual([
-      [gain, 0.23, "of the way", "esx, esx-6", expect.stringContaining("not published")],
+      [gain, 0.23, "1", "esx, esx-6", expect.stringContaining("not published")],
       [high, 400, "%", "esx, esx-6", expect.stringContaining("300")],
-      [gain, 0.3, "of the way", "other", "set for this VMM"],
+      [gain, 0.3, "1", "other", "set for this VMM"],
       [high, 300, "%", "other", "set for this VMM"],
     ]);
     const names = new Set(shares.map(([name]) => String(name).split(".")[2]));

@@ -63,7 +63,7 @@ export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesPa
   slowGain: {
     summary: "How far the slow average of activity goes to a new sample",
     default: ASSUMED_GAINS.slow,
-    unit: "of the way",
+    unit: "1",
     min: 0.01,
     max: 1,
     source: "assumption, not published: Waldspurger 2002, Figure 6, falls from 225 to 10 MB in 12 periods",
@@ -72,7 +72,7 @@ export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesPa
   fastGain: {
     summary: "How far the fast average of activity goes to a new sample",
     default: ASSUMED_GAINS.fast,
-    unit: "of the way",
+    unit: "1",
     min: 0.01,
     max: 1,
     source: "assumption, not published",
