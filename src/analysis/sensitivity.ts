@@ -1,4 +1,4 @@
-/** How the highest ratio that keeps the service level moves when an uncertain input is halved or doubled. */
+/** How the highest ratio that keeps the service level moves when an uncertain input is changed. */
 import type { Variation } from "../experiment/matrix.ts";
 import { allOvercommitCurves, type OvercommitCurve } from "./overcommit.ts";
 import type { Results } from "./results.ts";
@@ -67,7 +67,7 @@ function sentenceOf(strategy: string, limit: number, inputs: readonly InputSensi
   const [first, second] = inputs;
   const answer = `${strategy}: the answer ${twoDecimals(limit)}`;
   if (first === undefined) return `${answer} depends on none of the inputs that were varied.`;
-  if (first.swing === 0) return `${answer} stays the same whichever input is halved or doubled.`;
+  if (first.swing === 0) return `${answer} stays the same whichever input is changed.`;
   const also = second !== undefined && second.swing > 0 ? `, then on ${second.input} (${limitsText(second)})` : "";
   return `${answer} hangs mostly on ${first.input}: ${limitsText(first)}${also}.`;
 }

@@ -91,7 +91,8 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .option("sensitivity", {
         type: "boolean",
         default: false,
-        describe: "Search, and once more with each uncertain input halved and doubled: what the answer depends on",
+        describe:
+          "Search, and once more with each uncertain input halved and doubled, or as other sources have it: what the answer depends on",
       })
       .option("precision", {
         type: "string",

@@ -1,6 +1,6 @@
 /**
- * The inputs of an overcommit answer that are least certain, each halved and doubled: blocks of a matrix that differ from the one
- * in question by a changed VMM parameter, or by a changed copy of its workload or machine.
+ * The inputs of an overcommit answer that are least certain, each halved and doubled, or as another source has it: blocks of a
+ * matrix that differ from the one in question by a changed VMM parameter, or by a changed copy of its workload or machine.
  */
 import type { Manifest } from "./manifest.ts";
 import type { MatrixBlock } from "./matrix.ts";

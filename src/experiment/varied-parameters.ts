@@ -1,12 +1,21 @@
-/** Parameters of VMMs that the sensitivity of an answer is tried with: how fast pages are scanned and balloons move. */
+/**
+ * Parameters of VMMs that the sensitivity of an answer is tried with: how fast pages are scanned and balloons move, and what is not
+ * published of how ESX divides memory.
+ */
+import { generationOf } from "../vmm/allocation/reclamation/reclamation-state.ts";
+import { SHARE_PARAMETERS } from "../vmm/allocation/share-parameters.ts";
+import type { Parameter } from "../vmm/contract.ts";
 import type { Manifest } from "./manifest.ts";
 import type { MatrixBlock } from "./matrix.ts";
-import { SIDES, variedBlock } from "./varied-block.ts";
+import { type Side, SIDES, variedBlock } from "./varied-block.ts";
 
 type PartParameters = Readonly<Record<string, number | boolean>>;
+/** By slot and part. */
+type DescribedParts = Readonly<Record<string, Readonly<Record<string, PartParameters | undefined>> | undefined>>;
 
 interface VariedParameters {
   readonly input: string;
+  readonly slot: "memory" | "allocation";
   readonly part: string;
   /** Together where they bound the same thing; the first is what is told. */
   readonly names: readonly string[];
@@ -15,12 +24,17 @@ interface VariedParameters {
   readonly inverse?: true;
   /** Whether the part goes by them. Absent: always. */
   readonly counts?: (parameters: PartParameters) => boolean;
+  /** What it is multiplied by where sources give another value. Absent: half and twice the value. */
+  readonly sides?: readonly (readonly [Side, number])[];
+  /** Least and most that it can be. Absent: nobody comes near them. */
+  readonly range?: readonly [number, number];
 }
 
 /** VMM parameters that are varied, where a strategy has the part and goes by them. */
 const PARAMETERS: readonly VariedParameters[] = [
   {
     input: "scan rate",
+    slot: "memory",
     part: "page-sharing",
     names: ["pagesPerSecond", "pagesPerSecondPerVm"],
     unit: "pages/s",
@@ -28,6 +42,7 @@ const PARAMETERS: readonly VariedParameters[] = [
   },
   {
     input: "scan rate",
+    slot: "memory",
     part: "page-sharing",
     names: ["passMinutes"],
     unit: "min a pass",
@@ -36,6 +51,7 @@ const PARAMETERS: readonly VariedParameters[] = [
   },
   {
     input: "scan rate",
+    slot: "memory",
     part: "ksm",
     names: ["pagesToScan"],
     unit: "pages at a time",
@@ -43,19 +59,50 @@ const PARAMETERS: readonly VariedParameters[] = [
   },
   {
     input: "scan rate",
+    slot: "memory",
     part: "ksm",
     names: ["advisorScanTime"],
     unit: "s a pass",
     inverse: true,
     counts: ({ advisor }) => advisor === true,
   },
-  { input: "balloon speed", part: "ballooning", names: ["pagesPerSecond"], unit: "pages/s" },
+  { input: "balloon speed", slot: "memory", part: "ballooning", names: ["pagesPerSecond"], unit: "pages/s" },
   // The driver polls once a second. Xen's has no such bound: it goes as fast as the guest's vCPU.
   {
     input: "balloon speed",
+    slot: "memory",
     part: "vmware-balloon",
     names: ["mostFreePages", "leastReclaimedPages", "mostReclaimedPages", "rateStep", "mostReturnedPages"],
     unit: "pages/s",
+  },
+  {
+    input: "activity averages",
+    slot: "allocation",
+    part: "proportional-shares",
+    names: ["slowGain", "fastGain"],
+    unit: "of the way",
+    // Without a tax, idle memory costs as much as memory in use.
+    counts: ({ idleMemoryTax }) => Number(idleMemoryTax) > 0,
+    range: rangeOf(SHARE_PARAMETERS.slowGain),
+  },
+  {
+    input: "hysteresis of states",
+    slot: "allocation",
+    part: "proportional-shares",
+    names: ["hysteresisPercent"],
+    unit: "%",
+    range: rangeOf(SHARE_PARAMETERS.hysteresisPercent),
+  },
+  {
+    input: "high state",
+    slot: "allocation",
+    part: "proportional-shares",
+    names: ["highPercent"],
+    unit: "% of MinFree",
+    // Articles give 400 and 300 %.
+    counts: ({ release, highPercent }) =>
+      generationOf(Number(release)).highIsUncertain === true && highPercent === SHARE_PARAMETERS.highPercent.default,
+    sides: [["lower", 0.75]],
   },
 ];
 
@@ -80,11 +127,9 @@ export function parameterBlocks(
   left: string[],
 ): MatrixBlock[] {
   const inputs = [...new Set(PARAMETERS.map(({ input }) => input))];
-  const memory = described.vmms.map(({ parts }) => (parts.memory ?? {}) as Record<string, PartParameters | undefined>);
-  const choosers = described.vmms.map(({ parts }) =>
-    [...Object.keys(parts.memory ?? {}), ...Object.keys(parts.allocation ?? {})].find(
-      (part) => part in CHOOSE_SCAN_RATE,
-    ),
+  const parts = described.vmms.map((vmm) => vmm.parts as DescribedParts);
+  const choosers = parts.map(({ memory = {}, allocation = {} }) =>
+    [...Object.keys(memory), ...Object.keys(allocation)].find((part) => part in CHOOSE_SCAN_RATE),
   );
   return inputs.flatMap((input) => {
     const byValue = new Map<string, VariedStrategy[]>();
@@ -94,20 +139,20 @@ export function parameterBlocks(
         left.push(`${input} of ${choice.label}: ${chooser} chooses it itself, by ${CHOOSE_SCAN_RATE[chooser]}`);
         continue;
       }
-      const parameters = PARAMETERS.find((one) => one.input === input && goesBy(memory[i][one.part], one));
+      const parameters = PARAMETERS.find((one) => one.input === input && goesBy(parts[i][one.slot]?.[one.part], one));
       if (parameters === undefined) continue;
-      const values = parameters.names.map((name) => Number(memory[i][parameters.part]?.[name]));
+      const values = parameters.names.map((name) => Number(parts[i][parameters.slot]?.[parameters.part]?.[name]));
       const value = `${values[0]} ${parameters.unit}`;
       byValue.set(value, [...(byValue.get(value) ?? []), { choice, parameters, values }]);
     }
-    return [...byValue].flatMap(([from, strategies], at) =>
-      SIDES.map(([side, factor]) => {
-        const [{ parameters, values }] = strategies;
-        const to = `${values[0] * timesValue(parameters, factor)} ${parameters.unit}`;
+    return [...byValue].flatMap(([from, strategies], at) => {
+      const [{ parameters, values }] = strategies;
+      return (parameters.sides ?? SIDES).map(([side, factor]) => {
+        const to = `${varied(parameters, values[0], factor)} ${parameters.unit}`;
         const vmms = strategies.map((strategy) => withVaried(strategy, factor));
         return variedBlock(block, { input, side, from, to }, { vmms }, at === 0 ? "" : `-${at + 1}`);
-      }),
-    );
+      });
+    });
   });
 }
 
@@ -115,12 +160,17 @@ function goesBy(found: PartParameters | undefined, { counts }: VariedParameters)
   return found !== undefined && (counts === undefined || counts(found));
 }
 
-function timesValue({ inverse }: VariedParameters, factor: number): number {
-  return inverse === true ? 1 / factor : factor;
+function varied({ inverse, range = [0, Infinity] }: VariedParameters, value: number, factor: number): number {
+  const [least, most] = range;
+  return Math.max(least, Math.min(most, value * (inverse === true ? 1 / factor : factor)));
+}
+
+function rangeOf({ min = 0, max = Infinity }: Parameter): readonly [number, number] {
+  return [min, max];
 }
 
 function withVaried({ choice, parameters, values }: VariedStrategy, factor: number): MatrixBlock["vmms"][number] {
-  const { part, names } = parameters;
-  const set = names.map((name, at) => [`memory.${part}.${name}`, values[at] * timesValue(parameters, factor)]);
+  const { slot, part, names } = parameters;
+  const set = names.map((name, at) => [`${slot}.${part}.${name}`, varied(parameters, values[at], factor)]);
   return { ...choice, set: { ...choice.set, ...Object.fromEntries(set) } };
 }

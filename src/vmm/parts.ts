@@ -33,6 +33,7 @@ import { patching } from "./memory/patching.ts";
 import { harvester, nova, onDemand, opendc, openshift, ovirt } from "./memory/policies/admission.ts";
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
+import { dslab } from "./memory/policies/dslab.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
 import { ksmtunedPolicy } from "./memory/policies/ksmtuned.ts";
 import { momKsmPolicy } from "./memory/policies/mom-ksm.ts";
@@ -112,6 +113,7 @@ export {
   ovirt,
   crosvm,
   damonReclaim,
+  dslab,
   hyperV,
   ksmtunedPolicy,
   momKsmPolicy,
@@ -193,6 +195,7 @@ export const PARTS: readonly PartDefinition[] = [
   ovirt.definition,
   crosvm.definition,
   damonReclaim.definition,
+  dslab.definition,
   hyperV.definition,
   ksmtunedPolicy.definition,
   momKsmPolicy.definition,

@@ -9,6 +9,7 @@ import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import { ActivitySampler } from "../../src/vmm/allocation/activity-sampler.ts";
+import { proportionalShares } from "../../src/vmm/allocation/proportional-shares.ts";
 import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import type { VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
 import { PAGES_PER_WINDOW, parseTouchedPages, TouchKind } from "../../src/workload/readers/touched-pages.ts";
@@ -17,7 +18,7 @@ import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { profile, SHAPE } from "./fixtures.ts";
+import { buildHost, profile, SHAPE } from "./fixtures.ts";
 import { hypergeometric, type Moments, moments } from "./hypergeometric.ts";
 
 const SAMPLE = 100;
@@ -77,6 +78,26 @@ function waits(vm: VmMemory, nowUs: number): void {
 function blocked(vm: VmMemory, nowUs: number): void {
   vm.blocked = nowUs >= 3e6 && nowUs < 8e6;
 }
+
+describe("the moving averages", () => {
+  test.each([
+    [0.23, 0.5],
+    [0.46, 1],
+    [0.5, 0.25],
+    [1, 1],
+  ])("fall by their gains, %d and %d, in every period in which nothing is touched", (slowGain, fastGain) => {
+    const allocation = proportionalShares({ slowGain, fastGain, samplePeriodSeconds: 1 });
+    const host = buildHost({ ...esx, allocation }, 4000);
+    const vm = host.memory.addVm(1000);
+    for (let ppn = 0; ppn < vm.pages; ppn++) host.memory.write(vm, ppn, 1);
+    host.allocation.rebalance(0);
+    for (let ppn = 0; ppn < vm.pages; ppn++) host.memory.read(vm, ppn);
+    for (let idle = 0; idle < 6; idle++) {
+      host.allocation.rebalance((1 + idle) * 1e6);
+      expect(vm.active / vm.mapped).toBeCloseTo(Math.max((1 - slowGain) ** idle, (1 - fastGain) ** idle), 12);
+    }
+  });
+});
 
 describe("a period is one of the VM's execution time", () => {
   test("which goes on while the guest has nothing to do", () => {

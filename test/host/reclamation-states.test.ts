@@ -53,6 +53,17 @@ describe("boundaries of the reclamation states", () => {
     expect(others).toEqual(["1269.8", "812.6", "406.3", "203.2"]);
     expect(boundariesMib(7, 64)).toEqual(boundariesMib(6, 64));
   });
+
+  it("begin at three times MinFree as some articles have it, where they do not agree, and nowhere else", () => {
+    const pages = 64 * PAGES_PER_GIB;
+    const [high, ...others] = boundaries(generationOf(6), pages, 300);
+    expect(high).toBeCloseTo(3 * slidingMinFree(pages), 6);
+    expect(others).toEqual(boundaries(generationOf(6), pages).slice(1));
+    expect(new HostReclamation(6, pages, 8, 300).goal).toBe(Math.ceil(3 * slidingMinFree(pages)));
+    for (const release of [2, 4.1, 5]) {
+      expect(boundaries(generationOf(release), pages, 300)).toEqual(boundaries(generationOf(release), pages));
+    }
+  });
 });
 
 const allowed = (release: number) =>

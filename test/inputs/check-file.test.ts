@@ -62,6 +62,10 @@ describe("a matrix", () => {
       /reservationPercent: .* 60 % .* limitPercent, 40/,
     ],
     [
+      "esx-5: { allocation.highPercent: 300 }",
+      /highPercent: the high state of release 5 .* expected a release from 6 on/,
+    ],
+    [
       "esx: { memory.vmware-balloon.leastReclaimedPages: 99, memory.vmware-balloon.mostReclaimedPages: 98 }",
       /leastReclaimedPages: 99/,
     ],

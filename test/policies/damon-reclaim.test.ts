@@ -17,6 +17,12 @@ function taken(cold: number): number[] {
   return actions.map((action) => (action.kind === "reclaim" ? action.kib : NaN));
 }
 
+/** Whether the age of pages is watched on a host of 10 GiB of which so many are free. */
+function watches(free: number): boolean | undefined {
+  const { vms } = seen(MIB);
+  return decideOnce(damonReclaim, { vms, host: host({ total: 10 * GIB, free: free * GIB }) }).watchesAges;
+}
+
 describe("DAMON reclaim", () => {
   it("works between its watermarks", () => {
     let active = false;
@@ -25,6 +31,10 @@ describe("DAMON reclaim", () => {
       return active;
     });
     expect(path).toEqual([false, false, true, true, false, false, true, true, false, true]);
+  });
+
+  it("has the age of pages watched only then", () => {
+    expect([5.5, 3.9, 2.1, 1.9].map(watches)).toEqual([false, true, true, false]);
   });
 
   it("divides 10 ms of CPU time a second by what is cold in each VM", () => {

@@ -5,11 +5,9 @@ import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
-import { ColdPages } from "../../src/vmm/allocation/cold-pages.ts";
-import { primitiveCost } from "../../src/machine/profile.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { harvester, nova, onDemand, opendc } from "../../src/vmm/memory/policies/admission.ts";
-import { isSwapped, LARGE_PAGE, Region } from "../../src/vmm/host-memory/vm-memory.ts";
+import { LARGE_PAGE, Region } from "../../src/vmm/host-memory/vm-memory.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { largePages } from "../../src/vmm/memory/large-pages.ts";
@@ -199,12 +197,20 @@ describe("a policy on a host", () => {
   });
 });
 
+/** Call the policy's host as often as it wants to be, every 5 ms, until so many seconds have passed; then guests do something. */
+function run5ms({ allocation }: TestHost, seconds: number, guests: (nowUs: number) => void): void {
+  for (let nowUs = 0; nowUs <= seconds * 1e6; nowUs += 5000) {
+    allocation.rebalance(nowUs);
+    guests(nowUs);
+  }
+}
+
 /** A host whose only VM, of two large pages, has not been touched for three minutes. */
 function idleFor3Minutes(memory: Vmm["memory"]): TestHost {
   const host = buildHost({ ...kvm, memory, allocation: damonReclaim() }, 1600);
   const vm = host.memory.addVm(1024);
   for (let ppn = 0; ppn < 1024; ppn++) host.memory.write(vm, ppn, 0);
-  for (let second = 0; second <= 180; second++) host.allocation.rebalance(second * 1e6);
+  run5ms(host, 180, () => undefined);
   checkFrames(host.memory);
   return host;
 }
@@ -217,15 +223,14 @@ describe("pages that a VM does not touch", () => {
     const write = (vm: typeof busy, ppn: number): void => host.memory.write(vm, ppn, host.ids.unique());
     for (const vm of [busy, idle]) for (let ppn = 0; ppn < 96; ppn++) write(vm, ppn);
     expect(host.memory.frames.free).toBe(300 - 2 * 96);
-    for (let second = 0; second <= 120; second++) {
-      expect([busy.swapped, idle.swapped]).toEqual([0, 0]);
-      host.allocation.rebalance(second * 1e6);
-      for (let ppn = 0; ppn < 90; ppn++) host.memory.read(busy, ppn);
-    }
-    expect([busy.swapped, idle.swapped]).toEqual([6, 96]);
+    run5ms(host, 120, (nowUs) => {
+      if (nowUs < 120e6) expect([busy.swapped, idle.swapped]).toEqual([0, 0]);
+      for (let ppn = 0; ppn < 96; ppn++) host.memory.read(busy, ppn);
+    });
+    expect([busy.swapped, idle.swapped]).toEqual([0, 96]);
     host.allocation.rebalance(125e6);
     // More than half is free now: nothing more is taken.
-    expect(host.memory.frames.free).toBe(300 - 90);
+    expect(host.memory.frames.free).toBe(300 - 96);
   });
 
   it("are split off large pages, and compressed where that is done", () => {
@@ -298,29 +303,6 @@ describe("a policy that is wrong", () => {
     expect(() => run(hostWith(part()), 1)).toThrow(
       `policy scripted: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`,
     );
-  });
-
-  it("takes cold pages, the oldest first", () => {
-    const { memory } = buildHost(kvm, 100);
-    const vm = memory.addVm(50);
-    const cold = new ColdPages(memory);
-    for (let ppn = 0; ppn < 40; ppn++) memory.write(vm, ppn, ppn + 1);
-    // Pages 20 to 29 are left alone for two periods of 120 s, pages 0 to 9 for one, and the others are not.
-    const touched = [0, 1, 2, 3].map((period) => {
-      const count = cold.count(vm, period * 120e6);
-      for (let ppn = 0; ppn < 40; ppn++) {
-        const rests = (ppn >= 20 && ppn < 30 && period > 0) || (ppn < 10 && period > 1);
-        if (!rests) memory.touch(vm, ppn);
-      }
-      return count;
-    });
-    expect(touched).toEqual([0, 0, 10, 20]);
-    cold.pageOut(vm, 12, Infinity);
-    const out = (): number[] => Array.from(vm.backing.keys()).filter((ppn) => isSwapped(vm.backing[ppn]));
-    expect(out()).toEqual([0, 1, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
-    // What is begun is finished: three pages where there is time for two and a half.
-    cold.pageOut(vm, 8, 2.5 * primitiveCost(profile, "page.map"));
-    expect(out()).toEqual([0, 1, 2, 3, 4, ...Array.from({ length: 10 }, (_, i) => 20 + i)]);
   });
 
   it("that leaves a full host to swapping is skipped where there is none", () => {

@@ -30,3 +30,8 @@ function isCalibrated({ source = "" }: Parameter): boolean {
 function isAssumed({ source = "", grade }: Parameter): boolean {
   return grade === "A" || /^assum(ed|ption)\b/.test(source);
 }
+
+/** Assumed, or from a secondary article alone. */
+export function isUncertain(parameter: Parameter): boolean {
+  return isAssumed(parameter) || parameter.grade === "2";
+}

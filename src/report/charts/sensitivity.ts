@@ -8,10 +8,10 @@ const WIDTH = 380;
 const BAR = 30;
 const COLOURS = { lower: "#88ccee", higher: "#cc6677" };
 
-/** A tornado for each strategy: the highest ratio with each input halved and doubled, the input that moves it most on top. */
+/** A tornado for each strategy: the highest ratio with each input changed, the input that moves it most on top. */
 export const sensitivityChart: ChartKind = {
   name: "sensitivity",
-  summary: "how the highest overcommit ratio moves when an uncertain input is halved or doubled",
+  summary: "how the highest overcommit ratio moves when an uncertain input is changed",
   needs: "cells of blocks that vary an input of another (overcommit --sensitivity)",
   draw(results) {
     const answers = sensitivities(results).filter(({ inputs }) => inputs.length > 0);

@@ -5,6 +5,7 @@ import { workTitle } from "../../sim/cell.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
 import { type Block, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
+import { assumedParameters } from "./assumed-parameters.ts";
 import { shown } from "./run-section.ts";
 
 /** Cells without results, with their reasons. */
@@ -54,6 +55,7 @@ export function sourcesSection({ manifest, machines }: Run): Section {
           "numbers and the events that the simulated mechanisms counted.",
       ),
       ...blocks,
+      ...assumedParameters(manifest.blocks),
     ],
   };
 }

@@ -14,14 +14,21 @@ const SAMPLE_PAGES = 100;
 /** Draws for each page of a sample, if all of the VM's pages can be drawn, and at most that many times as many if few can. */
 const DRAWS_PER_PAGE = 4;
 const MOST_UNDRAWABLE = 1000;
-/** Gains are not published. Slow: Figure 6 falls from 225 to 10 MB in 12 periods, (1 - g)^12 = 10/225. Fast: assumption. */
-const SLOW_GAIN = 0.23;
-const FAST_GAIN = 0.5;
+
+/** What part of the way to a new sample each moving average goes. */
+export interface ActivityGains {
+  readonly slow: number;
+  readonly fast: number;
+}
+
+/** They are not published. Slow: Figure 6 falls from 225 to 10 MB in 12 periods, (1 - g)^12 = 10/225. Fast: assumption. */
+export const ASSUMED_GAINS: ActivityGains = { slow: 0.23, fast: 0.5 };
 
 export class ActivitySampler {
   readonly #vm: VmMemory;
   readonly #random: RandomStream;
   readonly #periodUs: number;
+  readonly #gains: ActivityGains;
   readonly #sample = new Int32Array(SAMPLE_PAGES);
   #sampled = 0;
   /** On the VM's own clock. */
@@ -34,10 +41,11 @@ export class ActivitySampler {
   #fast = 1;
   #finished = 0;
 
-  constructor(vm: VmMemory, random: RandomStream, periodUs: number) {
+  constructor(vm: VmMemory, random: RandomStream, periodUs: number, gains = ASSUMED_GAINS) {
     this.#vm = vm;
     this.#random = random;
     this.#periodUs = periodUs;
+    this.#gains = gains;
   }
 
   /** Begin a new period when the time has come. Whether the VM is blocked has not changed since the last call. */
@@ -53,7 +61,7 @@ export class ActivitySampler {
   get fraction(): number {
     if (this.#finished === 0) return 1;
     const soFar = this.#sampled === 0 ? 0 : this.#vm.sampleTouched / this.#sampled;
-    const current = this.#fast + FAST_GAIN * (soFar - this.#fast);
+    const current = this.#fast + this.#gains.fast * (soFar - this.#fast);
     return Math.max(this.#slow, this.#fast, current);
   }
 
@@ -69,8 +77,8 @@ export class ActivitySampler {
   #finishPeriod(): void {
     const touched = this.#vm.sampleTouched / this.#sampled;
     const first = this.#finished++ === 0;
-    this.#slow = first ? touched : this.#slow + SLOW_GAIN * (touched - this.#slow);
-    this.#fast = first ? touched : this.#fast + FAST_GAIN * (touched - this.#fast);
+    this.#slow = first ? touched : this.#slow + this.#gains.slow * (touched - this.#slow);
+    this.#fast = first ? touched : this.#fast + this.#gains.fast * (touched - this.#fast);
     for (let i = 0; i < this.#sampled; i++) this.#vm.marks.delete(this.#sample[i], Mark.Sampled);
   }
 

@@ -4,6 +4,7 @@
  */
 import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
+import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
@@ -24,6 +25,10 @@ function setBlocked(vm: VmMemory, blocked: boolean): boolean {
   if (vm.evicted || vm.blocked === blocked) return false;
   vm.blocked = blocked;
   return true;
+}
+
+function coldPages({ memory, random, profile }: HostContext): ColdPages {
+  return new ColdPages(memory, random("access-samples"), primitiveCost(profile, "page.map"));
 }
 
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
@@ -64,7 +69,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
-    this.#cold = policy.signals.includes(COLD) ? new ColdPages(context.memory) : undefined;
+    this.#cold = policy.signals.includes(COLD) ? coldPages(context) : undefined;
     this.#view = new HostView(context.memory, {
       reportsEveryUs: parameters.statisticsPeriodSeconds * 1e6,
       swapSpace: this.#forced.length > 0,
@@ -131,8 +136,10 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   /** Does nothing until the time the policy asked for has come. */
   rebalance(nowUs: number): void {
     if (nowUs < 0 && this.#onlyTunes) return;
+    this.#cold?.advance(nowUs);
     if (this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
-    this.#waitUs = this.#running.waitUs(nowUs);
+    const samplesInUs = (this.#cold?.nextUs ?? Infinity) - nowUs;
+    this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs));
   }
 
   /** While balloons settle, before guests begin to work, nothing is scanned: there is nothing to tune yet. */
@@ -170,7 +177,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #callPolicy(nowUs: number): void {
     for (const vm of this.#view.shownVms) this.#size(vm);
     const seen = { ...this.#view.observe(nowUs), ...(this.#request && { request: this.#request.wanted }) };
-    const { call, actions } = this.#running.call(seen, nowUs, this.#view);
+    const { call, actions, watchesAges } = this.#running.call(seen, nowUs, this.#view);
+    this.#cold?.watch(watchesAges, nowUs);
     for (const { action, vm } of actions) {
       this.#memory.payer.add(event(`policy.${action.kind}`), 0);
       this.#carryOut(action, vm, call);

@@ -117,7 +117,7 @@ export class HostView implements VmsByName {
       ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
-      ...(this.#shown.cold && { cold: this.#shown.cold.count(vm, nowUs) * KIB_PER_PAGE }),
+      ...(this.#shown.cold && { cold: this.#shown.cold.count(vm) * KIB_PER_PAGE }),
       shares: vmShares(vm.settings.shares),
       canBalloon: vm.balloon !== undefined,
       migrating: false,

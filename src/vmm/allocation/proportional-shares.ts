@@ -11,20 +11,10 @@ import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
 import { byExcess, EMERGENCY_PAGES, makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
 import { HostReclamation } from "./reclamation/reclamation-state.ts";
+import { type ProportionalSharesParameters, SHARE_PARAMETERS, shareProblem } from "./share-parameters.ts";
 import { blocking, BY, largePagesBroken, mib, newTarget, stateChange } from "./share-decisions.ts";
 
 const TICKS_PER_SECOND = 10;
-
-export interface ProportionalSharesParameters extends Record<string, number | boolean> {
-  release: number;
-  idleMemoryTax: number;
-  reservationPercent: number;
-  limitPercent: number;
-  samplePeriodSeconds: number;
-  balancePeriodSeconds: number;
-  hysteresisPercent: number;
-  pageOutPagesPerSecond: number;
-}
 
 class ProportionalShares implements Allocation, RoomMaker {
   readonly name = BY;
@@ -55,8 +45,8 @@ class ProportionalShares implements Allocation, RoomMaker {
     this.#context = context;
     this.#memory = context.memory;
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
-    const { forVms } = this.#memory.frames;
-    this.#reclamation = new HostReclamation(parameters.release, forVms, parameters.hysteresisPercent);
+    const { release, hysteresisPercent, highPercent } = parameters;
+    this.#reclamation = new HostReclamation(release, this.#memory.frames.forVms, hysteresisPercent, highPercent);
     this.#room = roomNeeded(BY, this.#memory);
     this.#memory.roomMaker = this;
     this.#memory.alarmBelow = this.#reclamation.alarm;
@@ -206,8 +196,9 @@ class ProportionalShares implements Allocation, RoomMaker {
   }
 
   #newSampler(vm: VmMemory): ActivitySampler {
+    const { samplePeriodSeconds, slowGain, fastGain } = this.#parameters;
     const random = this.#context.random(`activity/vm${vm.index}`);
-    return new ActivitySampler(vm, random, this.#parameters.samplePeriodSeconds * 1e6);
+    return new ActivitySampler(vm, random, samplePeriodSeconds * 1e6, { slow: slowGain, fast: fastGain });
   }
 
   #admissible(requests: readonly VmRequest[]) {
@@ -232,73 +223,7 @@ export const proportionalShares = definePart<"allocation", ProportionalSharesPar
   name: "proportional-shares",
   summary: "Memory by shares, with a tax on idle memory; balloons and host swap take what goes beyond a VM's target.",
   honoursMemorySettings: true,
-  parameters: {
-    release: {
-      summary: "Release of ESX whose reclamation states apply: 2 to 4.0, 4.1, 5, or 6 and later",
-      default: 2,
-      unit: "1",
-      min: 2,
-      max: 8,
-      source: "Waldspurger 2002, section 6.3",
-    },
-    idleMemoryTax: {
-      summary: "Fraction of idle memory that may be taken; 0: pure shares",
-      default: 0.75,
-      unit: "1",
-      min: 0,
-      max: 0.99,
-      source: "Waldspurger 2002, section 5.2",
-    },
-    reservationPercent: {
-      summary: "Memory guaranteed to a VM for which nothing else is set, of configured memory",
-      default: 0,
-      unit: "%",
-      min: 0,
-      max: 100,
-      source: "ESX default: no reservation",
-    },
-    limitPercent: {
-      summary: "Most machine memory of a VM for which nothing else is set, of configured memory",
-      default: 100,
-      unit: "%",
-      min: 1,
-      max: 100,
-      source: "ESX default: configured memory",
-    },
-    samplePeriodSeconds: {
-      summary: "Period of the activity sample",
-      default: 30,
-      unit: "s",
-      min: 0.1,
-      source: "Waldspurger 2002, section 5.3; ESX Server 2.x, Mem.SamplePeriod",
-    },
-    balancePeriodSeconds: {
-      summary: "Period at which targets are computed anew; a change of state does it at once",
-      default: 15,
-      unit: "s",
-      min: 0.1,
-      source: "ESX, Mem.BalancePeriod",
-    },
-    hysteresisPercent: {
-      summary:
-        "How far free memory must be beyond the boundary of a better state before that is entered, of the boundary",
-      default: 8,
-      unit: "%",
-      min: 0,
-      max: 100,
-      source: "assumption: Waldspurger 2002, section 6.3, says only that it is significant",
-    },
-    pageOutPagesPerSecond: {
-      summary: "Most pages that background paging takes by force",
-      default: 4096,
-      unit: "pages/s",
-      min: 1,
-      source: "assumption: 16 MiB/s, a fraction of one disk's bandwidth",
-    },
-  },
-  problem: ({ reservationPercent, limitPercent }) =>
-    reservationPercent > limitPercent
-      ? `reservationPercent: a reservation of ${reservationPercent} % is more than limitPercent, ${limitPercent}; expected at most as much`
-      : undefined,
+  parameters: SHARE_PARAMETERS,
+  problem: shareProblem,
   create: (parameters, context) => new ProportionalShares(parameters, context),
 });

@@ -24,6 +24,12 @@ export interface CheckedAction {
   readonly vm: VmMemory | undefined;
 }
 
+interface CheckedDecision<S> {
+  readonly call: PolicyCall<S>;
+  readonly actions: readonly CheckedAction[];
+  readonly watchesAges: boolean;
+}
+
 export class RunningPolicy<P extends Parameters, S> {
   readonly #policy: Policy<P, S>;
   readonly #parameters: P;
@@ -49,19 +55,16 @@ export class RunningPolicy<P extends Parameters, S> {
   }
 
   /** Throws a {@link WrongAnswer} for a decision that cannot be carried out, and an Error when the policy throws. */
-  call(
-    seen: Observations,
-    nowUs: number,
-    vms: VmsByName,
-  ): { readonly call: PolicyCall<S>; readonly actions: readonly CheckedAction[] } {
+  call(seen: Observations, nowUs: number, vms: VmsByName): CheckedDecision<S> {
     const { name, cadenceUs } = this.#policy;
     const call = { seen, before: this.#state, nowUs };
-    const { actions, state, nextInUs } = this.#decide(call);
+    const { actions, state, nextInUs, watchesAges = true } = this.#decide(call);
     this.#state = state;
     if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
       throw new WrongAnswer(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
-    return { call, actions: actions.map((action) => ({ action, vm: checkAction(this.#policy, action, vms) })) };
+    const checked = actions.map((action) => ({ action, vm: checkAction(this.#policy, action, vms) }));
+    return { call, actions: checked, watchesAges };
   }
 
   #decide({ seen, before, nowUs }: PolicyCall<S>): Decision<S> {

@@ -19,6 +19,8 @@ export const Mark = {
   SwapCopy: 5,
   /** The host has read it ahead of its use. */
   ReadAhead: 6,
+  /** It stands for its region: see allocation/cold-pages.ts. */
+  AccessSample: 7,
 } as const;
 export type Mark = (typeof Mark)[keyof typeof Mark];
 

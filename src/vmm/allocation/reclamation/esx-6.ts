@@ -9,6 +9,7 @@ export const esx6States: Generation = {
   release: 6,
   source: "vSphere 6: secondary articles",
   base: slidingMinFree,
+  highIsUncertain: true,
   states: [
     {
       name: "high",

@@ -24,11 +24,20 @@ export interface Generation {
   base(pages: number): number;
   /** The first is the high state: reclaim aims at its boundary. */
   readonly states: readonly ReclamationRule[];
+  /** Sources do not agree on the boundary of the high state: it can be another. */
+  readonly highIsUncertain?: true;
 }
 
-/** Boundaries of all states of a generation on a host, in pages. */
-export function boundaries({ base, states }: Generation, pages: number): readonly number[] {
-  return states.map(({ percent }) => (base(pages) * percent) / 100);
+/** Boundaries of all states of a generation on a host, in pages; that of the high state is `highPercent`, where it is uncertain. */
+export function boundaries(
+  { base, states, highIsUncertain }: Generation,
+  pages: number,
+  highPercent = states[0].percent,
+): readonly number[] {
+  const percents = states.map(({ percent }, state) =>
+    state === 0 && highIsUncertain === true ? highPercent : percent,
+  );
+  return percents.map((percent) => (base(pages) * percent) / 100);
 }
 
 /**

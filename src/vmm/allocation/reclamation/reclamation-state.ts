@@ -23,10 +23,10 @@ export class HostReclamation {
   readonly #marginPercent: number;
   #state = 0;
 
-  /** A host with `pages` pages for VMs. */
-  constructor(release: number, pages: number, marginPercent: number) {
+  /** A host with `pages` pages for VMs. `highPercent`: see {@link boundaries}. */
+  constructor(release: number, pages: number, marginPercent: number, highPercent?: number) {
     this.#generation = generationOf(release);
-    this.#boundaries = boundaries(this.#generation, pages);
+    this.#boundaries = boundaries(this.#generation, pages, highPercent);
     this.#marginPercent = marginPercent;
     this.goal = Math.ceil(this.#boundaries[0]);
     this.alarm = Math.ceil(this.#boundaries[1]);

@@ -1,4 +1,8 @@
-/** DAMON proactive reclaim (Linux): memory untouched for 120 s goes to swap while the host is moderately short of memory. */
+/**
+ * DAMON proactive reclaim (Linux): regions found unused for 120 s go to swap while the host is moderately short of memory, the
+ * oldest of each VM first. Where more is cold than may be taken, VMs give in proportion; the kernel takes the oldest of all.
+ * Its pages are watched only while it is active.
+ */
 import { definePolicy } from "./define-policy.ts";
 import { type Action, MIB, SECOND_US, sumOf } from "./policy-contract.ts";
 
@@ -25,9 +29,9 @@ export function damonIsActive(parameters: DamonReclaimParameters, active: boolea
 
 export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimState>({
   name: "damon-reclaim",
-  summary: "DAMON: what has not been touched for 120 s goes to swap, 128 MiB a second, while 20 to 50 % is free.",
+  summary: "DAMON: regions whose samples were unused for 120 s go to swap, 128 MiB a second, while 20 to 50 % is free.",
   side: "host",
-  source: "Linux, mm/damon/reclaim.c",
+  source: "Linux, mm/damon/reclaim.c, Documentation/mm/damon/design.rst",
   grade: "S",
   cadenceUs: SECOND_US,
   balloons: false,
@@ -79,7 +83,7 @@ export const damonReclaim = definePolicy<DamonReclaimParameters, DamonReclaimSta
       const mostUs = (1000 * parameters.quotaMs * (vm.cold ?? 0)) / cold;
       return kib > 0 ? [{ kind: "reclaim", vm: vm.name, kib, mostUs, rule: "cold" }] : [];
     });
-    return { actions, state: { active, nextCheckUs } };
+    return { actions, state: { active, nextCheckUs }, watchesAges: active };
   },
   figures: (_parameters, { vms }) => ({ cold_of_all_mib: sumOf(vms, (vm) => vm.cold ?? 0) / MIB }),
 });

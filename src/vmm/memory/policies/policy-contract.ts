@@ -94,7 +94,7 @@ export interface VmObservations {
   /** Host memory that backs it. */
   readonly resident: number;
   readonly hostSwapped: number;
-  /** Of what is resident, untouched for two minutes; absent where nobody looks at the age of pages. */
+  /** Of what is resident, in regions found unused for two minutes; absent where nobody looks at the age of pages. */
   readonly cold?: number;
   /** As set for the VM, or 1000; the levels high, normal and low are 2000, 1000 and 500, whatever its size. */
   readonly shares: number;
@@ -156,6 +156,8 @@ export interface Decision<S> {
   readonly state: S;
   /** Call again after this time instead of the cadence. */
   readonly nextInUs?: number;
+  /** Whether the host goes on looking at the age of pages, if it does at all. Default: it does. */
+  readonly watchesAges?: boolean;
 }
 
 /** What holds for the host of every policy; see define-policy.ts. */

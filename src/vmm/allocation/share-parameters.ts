@@ -1,0 +1,128 @@
+/** What memory by proportional shares can be told, and where each default comes from. */
+import type { PartDefinition } from "../contract.ts";
+import { ASSUMED_GAINS } from "./activity-sampler.ts";
+import { esx6States } from "./reclamation/esx-6.ts";
+import { generationOf } from "./reclamation/reclamation-state.ts";
+
+const USUAL_HIGH_PERCENT = esx6States.states[0].percent;
+
+export interface ProportionalSharesParameters extends Record<string, number | boolean> {
+  release: number;
+  idleMemoryTax: number;
+  reservationPercent: number;
+  limitPercent: number;
+  samplePeriodSeconds: number;
+  slowGain: number;
+  fastGain: number;
+  balancePeriodSeconds: number;
+  hysteresisPercent: number;
+  highPercent: number;
+  pageOutPagesPerSecond: number;
+}
+
+export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesParameters>["parameters"] = {
+  release: {
+    summary: "Release of ESX whose reclamation states apply: 2 to 4.0, 4.1, 5, or 6 and later",
+    default: 2,
+    unit: "1",
+    min: 2,
+    max: 8,
+    source: "Waldspurger 2002, section 6.3",
+  },
+  idleMemoryTax: {
+    summary: "Fraction of idle memory that may be taken; 0: pure shares",
+    default: 0.75,
+    unit: "1",
+    min: 0,
+    max: 0.99,
+    source: "Waldspurger 2002, section 5.2",
+  },
+  reservationPercent: {
+    summary: "Memory guaranteed to a VM for which nothing else is set, of configured memory",
+    default: 0,
+    unit: "%",
+    min: 0,
+    max: 100,
+    source: "ESX default: no reservation",
+  },
+  limitPercent: {
+    summary: "Most machine memory of a VM for which nothing else is set, of configured memory",
+    default: 100,
+    unit: "%",
+    min: 1,
+    max: 100,
+    source: "ESX default: configured memory",
+  },
+  samplePeriodSeconds: {
+    summary: "Period of the activity sample",
+    default: 30,
+    unit: "s",
+    min: 0.1,
+    source: "Waldspurger 2002, section 5.3; ESX Server 2.x, Mem.SamplePeriod",
+  },
+  slowGain: {
+    summary: "How far the slow average of activity goes to a new sample",
+    default: ASSUMED_GAINS.slow,
+    unit: "1",
+    min: 0.01,
+    max: 1,
+    source: "assumption, not published: Waldspurger 2002, Figure 6, falls from 225 to 10 MB in 12 periods",
+    grade: "A",
+  },
+  fastGain: {
+    summary: "How far the fast average of activity goes to a new sample",
+    default: ASSUMED_GAINS.fast,
+    unit: "1",
+    min: 0.01,
+    max: 1,
+    source: "assumption, not published",
+    grade: "A",
+  },
+  balancePeriodSeconds: {
+    summary: "Period at which targets are computed anew; a change of state does it at once",
+    default: 15,
+    unit: "s",
+    min: 0.1,
+    source: "ESX, Mem.BalancePeriod",
+  },
+  hysteresisPercent: {
+    summary:
+      "How far free memory must be beyond the boundary of a better state before that is entered, of the boundary",
+    default: 8,
+    unit: "%",
+    min: 0,
+    max: 100,
+    source: "assumption: Waldspurger 2002, section 6.3, says only that it is significant",
+    grade: "A",
+  },
+  highPercent: {
+    summary: "Releases from 6: boundary of the high state, of MinFree",
+    default: USUAL_HIGH_PERCENT,
+    unit: "%",
+    min: 100,
+    max: 1000,
+    source: "secondary articles on vSphere 6, some of which say 300",
+    grade: "2",
+  },
+  pageOutPagesPerSecond: {
+    summary: "Most pages that background paging takes by force",
+    default: 4096,
+    unit: "pages/s",
+    min: 1,
+    source: "assumption: 16 MiB/s, a fraction of one disk's bandwidth",
+  },
+};
+
+/** What is wrong with parameters that are each right by themselves. */
+export function shareProblem({
+  reservationPercent,
+  limitPercent,
+  release,
+  highPercent,
+}: ProportionalSharesParameters): string | undefined {
+  if (reservationPercent > limitPercent)
+    return `reservationPercent: a reservation of ${reservationPercent} % is more than limitPercent, ${limitPercent}; expected at most as much`;
+  if (highPercent !== USUAL_HIGH_PERCENT && generationOf(release).highIsUncertain !== true)
+    return `highPercent: the high state of release ${release} has a boundary of its own; expected a release from 6 on, or no highPercent`;
+  return undefined;
+}
