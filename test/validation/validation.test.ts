@@ -280,6 +280,10 @@ describe("the goals", () => {
   });
 });
 
+function total(...machines: LoadedMachine[]): number {
+  return freeParameters(machines, [], 1).total;
+}
+
 describe("free parameters", () => {
   it("are the numbers of the profiles that no source gives, worked by hand", () => {
     const machine = loadMachine("machines/xeon-2.4-sosp03.yaml");
@@ -323,7 +327,6 @@ describe("free parameters", () => {
     const another = { ...machine, profile: { ...machine.profile, name: "another" }, numbers: [numbers[4], numbers[5]] };
     const [taken, own] = [{ ...numbers[5], base: "another" }, numbers[5]];
     const third = { ...machine, numbers: [{ ...numbers[4], base: "another" }, taken] };
-    const total = (...machines: LoadedMachine[]) => freeParameters(machines, [], 1).total;
     // However many have it, it is one number; where a machine gives another for it, that is a second one.
     expect([total(third), total(another, third), total(another, { ...third, numbers: [own] })]).toEqual([1, 1, 2]);
     const times = [
