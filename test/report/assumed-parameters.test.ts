@@ -37,6 +37,8 @@ describe("numbers of VMMs that no source gives", () => {
       [gain, 0.3, "1", "other", "set for this VMM"],
       [high, 300, "%", "other", "set for this VMM"],
     ]);
+    const hysteresis = shares.filter(([name]) => String(name).endsWith(".hysteresisPercent"));
+    expect(hysteresis.map(([, value, , vmms]) => [value, vmms])).toEqual([[8, "all with the part"]]);
     const names = new Set(shares.map(([name]) => String(name).split(".")[2]));
     expect(names).toEqual(
       new Set(["slowGain", "fastGain", "hysteresisPercent", "highPercent", "pageOutPagesPerSecond"]),

@@ -7,6 +7,7 @@ import type { View } from "./chart.ts";
 const BAR = 22;
 /** Many panels are drawn smaller and three abreast. */
 const MANY_PANELS = 12;
+const DIGITS = 7;
 
 export interface StackedRow {
   readonly panel: string;
@@ -32,7 +33,7 @@ export function stackedCauses(rows: readonly StackedRow[], axisTitle: string, fo
   const x = { type: "quantitative", axis, scale: { nice: false } };
   const [columns, width] = panels.length > MANY_PANELS ? [3, 205] : [2, 300];
   const view = {
-    data: { values: rows.map((row) => ({ ...row, VMM: row.vmm, stack: groups.indexOf(row.group) })) },
+    data: { values: rows.map((row) => datumOf(row, groups)) },
     facet: { field: "panel", type: "nominal", sort: panels, title: null },
     columns,
     spacing: { row: 22, column: 36 },
@@ -44,6 +45,14 @@ export function stackedCauses(rows: readonly StackedRow[], axisTitle: string, fo
     resolve: { scale: { x: "independent" }, axis: { x: "independent" } },
   };
   return { view, width: columns * (width + 36) };
+}
+
+/** More digits than {@link DIGITS} nobody sees: a bar is some hundred pixels long, and a tooltip tells four. */
+function datumOf(
+  { panel, vmm, group, amount }: StackedRow,
+  groups: readonly CauseGroup[],
+): Readonly<Record<string, unknown>> {
+  return { panel, VMM: vmm, group, amount: Number(amount.toPrecision(DIGITS)), stack: groups.indexOf(group) };
 }
 
 function barLayer(y: View, x: View, groups: readonly CauseGroup[], axisTitle: string): View {

@@ -19,10 +19,12 @@ export function assumedParameters(blocks: Manifest["blocks"]): Block[] {
   const vmms = blocks.filter(({ varies }) => varies === undefined).flatMap((block) => block.vmms);
   const groups = [...groupBy(vmms.flatMap(uncertainValues), ({ name, value }) => `${name} ${value}`).values()];
   if (groups.length === 0) return [];
+  const settings = groupBy(groups, ([{ name }]) => name);
   const rows = groups.map((group) => {
     const [{ name, value, parameter }] = group;
+    const isSame = settings.get(name)?.length === 1;
     const source = value === parameter.default ? (parameter.source ?? "") : "set for this VMM";
-    const labels = [...new Set(group.map(({ vmm }) => vmm))].join(", ");
+    const labels = isSame ? "all with the part" : [...new Set(group.map(({ vmm }) => vmm))].join(", ");
     return [name, typeof value === "number" ? value : value ? "on" : "off", parameter.unit ?? "", labels, source];
   });
   const caption = "Parameters of VMMs that are assumed, or that only a secondary article gives";
