@@ -43,8 +43,12 @@ export function overcommitVerdict(
 ): OvercommitVerdict {
   const measured = points.filter((point) => serviceOf(level, point) !== undefined);
   if (measured.length === 0) {
-    const sentence = `${strategy}: no uncommitted host (ratio 1.0 or less) to compare with, so no verdict.`;
-    return { open: true, sentence };
+    const [lowest] = points;
+    const nothing =
+      lowest !== undefined && lowest.ratio <= 1
+        ? `the host at ratio ${twoDecimals(lowest.ratio)} gives nothing to compare with`
+        : "no uncommitted host (ratio 1.0 or less) to compare with";
+    return { open: true, sentence: `${strategy}: ${nothing}, so no verdict.` };
   }
   const beyond = measured.find((point) => !isKept(level, point));
   const end = Math.min(beyond?.ratio ?? Infinity, failed);

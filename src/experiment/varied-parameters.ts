@@ -147,7 +147,11 @@ export function parameterBlocks(
     }
     return [...byValue].flatMap(([from, strategies], at) => {
       const [{ parameters, values }] = strategies;
-      return (parameters.sides ?? SIDES).map(([side, factor]) => {
+      // What is at the end of its range already cannot be varied that way.
+      const sides = (parameters.sides ?? SIDES).filter(
+        ([, factor]) => varied(parameters, values[0], factor) !== values[0],
+      );
+      return sides.map(([side, factor]) => {
         const to = `${varied(parameters, values[0], factor)} ${parameters.unit}`;
         const vmms = strategies.map((strategy) => withVaried(strategy, factor));
         return variedBlock(block, { input, side, from, to }, { vmms }, at === 0 ? "" : `-${at + 1}`);

@@ -21,6 +21,7 @@ const CHECKS: readonly Check[] = [
   idleParts,
   missingStartCost,
   otherKernel,
+  unsuitedParts,
   missingCosts,
 ];
 
@@ -106,6 +107,11 @@ function otherKernel({ name, scheduler }: Vmm, profile: MachineProfile, { vms }:
   const { name: part, ofKernel } = scheduler.definition;
   if (vms === undefined || ofKernel === undefined || ofKernel === profile.kernel) return undefined;
   return `${name} has ${part}, the scheduler of ${ofKernel}, and machine ${profile.name} has ${profile.kernel}`;
+}
+
+function unsuitedParts({ name, cpu, mmu }: Vmm, profile: MachineProfile): string | undefined {
+  const [reason] = [cpu, mmu].flatMap(({ definition, parameters }) => definition.unsuited?.(parameters, profile) ?? []);
+  return reason && `${name} on ${profile.name}: ${reason}`;
 }
 
 function missingCosts(vmm: Vmm, { name, costs }: MachineProfile, { vms }: Density): string | undefined {

@@ -54,6 +54,11 @@ export class VmStarts {
     return this.#toCome > 0 || this.#queue.length > 0 || this.#building;
   }
 
+  /** The next VM has been asked for, and no memory has been found for it yet. */
+  get waiting(): boolean {
+    return this.#queue.length > 0 && !this.#building;
+  }
+
   /** The time has come at which a VM is to start. */
   ask(vm: number): void {
     this.#toCome--;

@@ -4,7 +4,7 @@
  */
 import type { KernelMapping } from "../guest/kernel-pages.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
-import type { KernelName, PageTableFormatName } from "../machine/profile.ts";
+import type { KernelName, MachineProfile, PageTableFormatName } from "../machine/profile.ts";
 import type {
   Allocation,
   ConsoleSettings,
@@ -106,6 +106,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly honoursMemorySettings?: true | "shares";
   /** What is wrong with parameters that are each right by themselves; undefined: nothing. */
   problem?(parameters: P): string | undefined;
+  /** CPU and MMU parts: why it cannot be on a machine, or have these parameters there; that rejects the cell. Absent: it always can. */
+  unsuited?(parameters: P, profile: MachineProfile): string | undefined;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: the VMM's own periodic timer events take the place of a device's interrupts. Absent: 100 of these a second, to all. */

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { WorkEnd } from "../../src/sim/work-end.ts";
+import { WrongAnswer } from "../../src/vmm/allocation/wrong-answer.ts";
 
 const step = fc.record({ kind: fc.constantFrom("finish", "finish", "come", "ask"), guest: fc.nat(9) });
 
@@ -26,6 +27,7 @@ it("is reached when every guest is done that has come or may still come, and no 
         get pending() {
           return toCome > 0;
         },
+        waiting: false,
       };
       const end = new WorkEnd(guests, starts);
       for (const { kind, guest } of steps) {
@@ -48,7 +50,7 @@ it("never comes where all who have work left stay blocked: that is told after an
     { finished: false, blocked: false },
     { finished: true, blocked: false },
   ];
-  const end = new WorkEnd(guests, { pending: false });
+  const end = new WorkEnd(guests, { pending: false, waiting: false });
   const pass = (seconds: number): void => {
     for (let second = 0; second < seconds; second++) end.secondPassed("mine");
   };
@@ -62,4 +64,23 @@ it("never comes where all who have work left stay blocked: that is told after an
   expect(() => pass(1)).toThrow(
     "mine has blocked all VMs that have work left for an hour; expected it to let one run again, or the work never ends",
   );
+  expect(() => pass(1)).toThrow(WrongAnswer);
+});
+
+it("never comes where a VM is not let in although all others are done: that is told after an hour, too", () => {
+  const guest = { finished: false, blocked: false };
+  const starts = { pending: true, waiting: true };
+  const end = new WorkEnd([guest], starts);
+  const pass = (seconds: number): void => {
+    for (let second = 0; second < seconds; second++) end.secondPassed("mine");
+  };
+  pass(7200);
+  guest.finished = true;
+  pass(3599);
+  // It is being built, or the next one is only to come.
+  starts.waiting = false;
+  pass(7200);
+  starts.waiting = true;
+  pass(3599);
+  expect(() => pass(1)).toThrow("mine has let a VM that is to start wait for an hour in which all others were done");
 });

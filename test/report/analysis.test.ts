@@ -349,6 +349,10 @@ describe("overcommit", () => {
   it("gives no verdict without an uncommitted host", () => {
     const cells = [host(1.5, 1, { throughput_rps: 75 }), host(2, 1, { throughput_rps: 50 })];
     expect(overcommitCurves({ name: "r", cells })[0].verdict.sentence).toContain("no uncommitted host");
+    const idle = [host(0.9, 1, { throughput_rps: 0 }), host(1.5, 1, { throughput_rps: 75 })];
+    expect(overcommitCurves({ name: "r", cells: idle })[0].verdict.sentence).toContain(
+      "the host at ratio 0.9 gives nothing to compare with",
+    );
   });
 
   it("gives no verdict against a host that compresses pages before it is overcommitted", () => {

@@ -61,7 +61,10 @@ function loadMachineOf(file: string, above: readonly string[]): KnownMachine {
 
 function numbersOf(machines: ReadonlyMap<string, KnownMachine>): NumbersElsewhere {
   return new Map(
-    [...machines].map(([machine, { numbers }]) => [machine, new Map(numbers.map((each) => [each.name, each]))]),
+    [...machines].map(([machine, { numbers, profile }]) => [
+      machine,
+      new Map(numbers.map((each) => [each.name, { ...each, base: each.base ?? profile.name }])),
+    ]),
   );
 }
 

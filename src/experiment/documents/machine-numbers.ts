@@ -18,7 +18,7 @@ export interface SourcedNumber {
   readonly base?: string;
 }
 
-/** The numbers of other machines, by the name of the machine and then their own. */
+/** The numbers of other machines, each with the machine that gives it, by the file of the machine and then their own name. */
 export type NumbersElsewhere = ReadonlyMap<string, ReadonlyMap<string, SourcedNumber>>;
 
 /**
@@ -127,7 +127,7 @@ function numberElsewhere(
 ): SourcedNumber {
   const there = elsewhere.get(machine)?.get(name);
   if (there === undefined) throw new Error(`${machine} has no ${name}`);
-  return { ...there, base: there.base ?? machine, source: `as on ${machine} (${there.source}): ${source}` };
+  return { ...there, source: `as on ${machine} (${there.source}): ${source}` };
 }
 
 /** How the value comes about, before its source; nothing where it is the number that is written. */

@@ -2,7 +2,6 @@
  * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
  * of itself is as old as its last report. Pages here, KiB in the policy.
  */
-import { event } from "../../core/ledger.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameters } from "../contract.ts";
@@ -180,7 +179,6 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { call, actions, watchesAges } = this.#running.call(seen, nowUs, this.#view);
     this.#cold?.watch(watchesAges, nowUs);
     for (const { action, vm } of actions) {
-      this.#memory.payer.add(event(`policy.${action.kind}`), 0);
       this.#carryOut(action, vm, call);
     }
     for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);

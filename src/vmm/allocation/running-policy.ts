@@ -2,6 +2,7 @@
  * A policy that is called again and again, whichever slot it is in: its state from call to call, the time of the next call, and
  * what it returns, checked before anything is done.
  */
+import { event } from "../../core/ledger.ts";
 import type { Parameters } from "../contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
@@ -64,6 +65,7 @@ export class RunningPolicy<P extends Parameters, S> {
       throw new WrongAnswer(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
     const checked = actions.map((action) => ({ action, vm: checkAction(this.#policy, action, vms) }));
+    for (const { kind } of actions) this.#memory.payer.add(event(`policy.${kind}`), 0);
     return { call, actions: checked, watchesAges };
   }
 

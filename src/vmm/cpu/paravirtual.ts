@@ -11,7 +11,6 @@
  * counted there: of the kernels that have run on x86-64 nobody has counted the pages (see KernelPages). Every system call, fault and exception is taken to come from
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
-import { InputError } from "../../core/input-error.ts";
 import { cause, event } from "../../core/ledger.ts";
 import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
@@ -162,16 +161,6 @@ class Paravirtual implements VirtualCpu {
   }
 }
 
-function paravirtualFor({ fastSystemCalls }: Settings, context: CpuContext): VirtualCpu {
-  const { name, pageTable } = context.profile;
-  if (!fastSystemCalls && pageTable === "x86-64") {
-    throw new InputError(
-      `machine "${name}" is ${pageTable}, where every system call goes through the hypervisor; expected fastSystemCalls on`,
-    );
-  }
-  return new Paravirtual(fastSystemCalls, context);
-}
-
 interface Settings {
   readonly timerMs: number;
   readonly fastSystemCalls: boolean;
@@ -216,5 +205,9 @@ export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
   timerEvents: ({ timerMs }) => (timerMs === 0 ? { to: "awake" } : { to: "all", everyUs: 1000 * timerMs }),
-  create: paravirtualFor,
+  unsuited: ({ fastSystemCalls }, { pageTable }) =>
+    fastSystemCalls || pageTable !== "x86-64"
+      ? undefined
+      : `every system call goes through the hypervisor on ${pageTable}; expected cpu.fastSystemCalls: on`,
+  create: ({ fastSystemCalls }, context) => new Paravirtual(fastSystemCalls, context),
 });

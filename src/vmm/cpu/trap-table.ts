@@ -5,8 +5,8 @@
  * the hypervisor alone can read which address was at fault, and writes that into their frame.
  *
  * What goes into the hardware's table is checked (set_fast_trap, xen/arch/x86/traps.c, Xen 2.0.6): it is vector 0x80, or one of 0x20 to
- * 0x2f, which no exception of the processor has, user code may call it, and it does not begin with interrupts disabled, since the
- * processor knows nothing of the word of memory that has their flag.
+ * 0x2f, which no exception of the processor has, and it does not begin with interrupts disabled, since the processor knows nothing
+ * of the word of memory that has their flag. Xen copies there who may call it; what user code may not is no use there, and not put.
  */
 import type { TrapHandler } from "../../guest/virtual-hardware.ts";
 

@@ -3,7 +3,6 @@
  * read-only to the guest, which asks the hypervisor for every update; requests are queued and handed over by one
  * hypercall, and each is validated.
  */
-import { InputError } from "../../core/input-error.ts";
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
@@ -219,12 +218,7 @@ function directPagingFor(
   parameters: DirectPagingParameters,
   context: MonitorContext,
 ): Mmu & { tables: PageTableMemory } {
-  const { kernel, name } = context.profile;
-  if (kernel !== "linux-6.1") return new DirectPaging(parameters, context);
-  if (parameters.writablePageTables) {
-    throw new InputError(`machine "${name}" runs ${kernel}, which does not use writable page tables; expected false`);
-  }
-  return new MulticallPaging(context);
+  return context.profile.kernel === "linux-6.1" ? new MulticallPaging(context) : new DirectPaging(parameters, context);
 }
 
 export const directPaging = definePart<"mmu", { [K in keyof DirectPagingParameters]: DirectPagingParameters[K] }>({
@@ -263,5 +257,9 @@ export const directPaging = definePart<"mmu", { [K in keyof DirectPagingParamete
     "xen.root-switch",
   ],
   kernelMapping: ({ kernelSuperpages }) => ({ largePages: kernelSuperpages, global: kernelSuperpages }),
+  unsuited: ({ writablePageTables }, { kernel }) =>
+    writablePageTables && kernel === "linux-6.1"
+      ? `${kernel} does not use writable page tables; expected mmu.writablePageTables: off`
+      : undefined,
   create: directPagingFor,
 });

@@ -182,7 +182,8 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
   readonly signals: readonly Signal[];
   /**
    * It says whether and how fast pages are scanned for sharing: nothing is scanned before it has said so. A VMM without page
-   * sharing that can be told, or where another part tells it, rejects the cell.
+   * sharing that can be told, or where another part tells it, rejects the cell. Without balloons it is first called when the guests
+   * begin to work, and not while the host settles.
    */
   readonly tunesSharing?: true;
   /** It leaves a host that is full to paging by force; a VMM that cannot do that rejects the cell. */
