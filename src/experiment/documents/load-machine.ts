@@ -178,43 +178,53 @@ interface NamingDocument {
   readonly above: readonly string[];
 }
 
-function loadBase({ file, document, above }: NamingDocument): KnownMachine {
-  const { base = "", unit, kernel, "base-scale": scale } = document.data;
+function loadBase(named: NamingDocument): KnownMachine {
+  const { base = "", unit, kernel, "base-scale": scale } = named.document.data;
   const expected = scale?.unit === "cycles/instruction" ? "instructions" : unit;
-  const path = pathOf({ file, document, above }, ["base"], base);
-  const inputs = new NamedInputs(file, document);
-  const found = inputs.read(path, ["base"], documentOf);
-  if (found !== undefined && leadsBack(found, above)) {
-    inputs.complain(["base"], `"${base}" is based on this machine itself; expected another one`);
-  }
-  if (found !== undefined && (found.unit !== expected || found.kernel !== kernel)) {
-    inputs.complain(["base"], `"${base}" counts ${found.unit} of ${found.kernel}, expected ${expected} of ${kernel}`);
-  }
-  inputs.throwProblems();
-  return loadMachineOf(path, above);
+  return loadNamed(named, ["base"], base, "is based on this machine itself", (found) =>
+    found.unit === expected && found.kernel === kernel
+      ? undefined
+      : `counts ${found.unit} of ${found.kernel}, expected ${expected} of ${kernel}`,
+  );
 }
 
 /** The machines that have costs of the one in a document, by name. */
-function loadOthers({ file, document, above }: NamingDocument): ReadonlyMap<string, KnownMachine> {
+function loadOthers(named: NamingDocument): ReadonlyMap<string, KnownMachine> {
   const machines = new Map<string, KnownMachine>();
   for (const section of COST_SECTIONS) {
-    for (const [name, entry] of Object.entries(document.data[section])) {
+    for (const [name, entry] of Object.entries(named.document.data[section])) {
       if (!("as-on" in entry) || machines.has(entry["as-on"])) continue;
       const place = [section, name, "as-on"];
-      const path = pathOf({ file, document, above }, place, entry["as-on"]);
-      const inputs = new NamedInputs(file, document);
-      const found = inputs.read(path, place, documentOf);
-      if (found !== undefined && leadsBack(found, above)) {
-        inputs.complain(place, `"${entry["as-on"]}" takes costs from this machine itself; expected another one`);
-      }
-      if (found !== undefined && found.unit !== "cycles") {
-        inputs.complain(place, `"${entry["as-on"]}" counts ${found.unit}, expected a machine that counts cycles`);
-      }
-      inputs.throwProblems();
-      machines.set(entry["as-on"], loadMachineOf(path, above));
+      const other = loadNamed(named, place, entry["as-on"], "takes costs from this machine itself", ({ unit }) =>
+        unit === "cycles" ? undefined : `counts ${unit}, expected a machine that counts cycles`,
+      );
+      machines.set(entry["as-on"], other);
     }
   }
   return machines;
+}
+
+/**
+ * The machine that a document names at `place`. `loop`: what it does if it leads back to the document; `problem`: what is wrong with
+ * it there. Throws an {@link InputError} with every problem.
+ */
+function loadNamed(
+  { file, document, above }: NamingDocument,
+  place: DocumentPath,
+  machine: string,
+  loop: string,
+  problem: (found: MachineDocument) => string | undefined,
+): KnownMachine {
+  const path = pathOf({ file, document, above }, place, machine);
+  const inputs = new NamedInputs(file, document);
+  const found = inputs.read(path, place, documentOf);
+  if (found !== undefined) {
+    if (leadsBack(found, above)) inputs.complain(place, `"${machine}" ${loop}; expected another one`);
+    const wrong = problem(found);
+    if (wrong !== undefined) inputs.complain(place, `"${machine}" ${wrong}`);
+  }
+  inputs.throwProblems();
+  return loadMachineOf(path, above);
 }
 
 /** A machine that names no others is found by any of its name. */

@@ -7,17 +7,20 @@ import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
+import type { Figures } from "../host-memory/memory-decision.ts";
 import type { RoomMaker } from "../host-memory/memory-roles.ts";
 import { type Action, COLD, type Policy, type PolicyHostParameters } from "../memory/policies/policy-contract.ts";
 import { BALLOONED, LARGE_PAGE, type VmMemory } from "../host-memory/vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
-import { admissionRefused, type PolicyCall } from "./policy-decisions.ts";
+import { admissionRefused } from "./policy-decisions.ts";
 import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
+
+type ActionOnMemory = Extract<Action, { readonly kind: "target" | "cap" | "reclaim" | "evict" | "flag" }>;
 
 /** Returns whether that is something new. What has left the host does not come back. */
 function setBlocked(vm: VmMemory, blocked: boolean): boolean {
@@ -179,7 +182,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const { call, actions, watchesAges } = this.#running.call(seen, nowUs, this.#view);
     this.#cold?.watch(watchesAges, nowUs);
     for (const { action, vm } of actions) {
-      this.#carryOut(action, vm, call);
+      const outcome = this.#carryOut(action, vm, nowUs);
+      if (outcome !== undefined) this.#running.tell(call, action, outcome);
     }
     for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);
   }
@@ -190,39 +194,42 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     vm.least = Math.ceil((vm.pages * this.#parameters.minimumPercent) / 100);
   }
 
-  #carryOut(action: Action, vm: VmMemory | undefined, call: PolicyCall<S>): void {
-    if (action.kind === "sharing") {
-      if (this.#running.tuneSharing(action)) this.#running.tell(call, action);
-      return;
+  /** What came of it besides what was asked for; undefined: nothing that was not so before. */
+  #carryOut(action: Action, vm: VmMemory | undefined, nowUs: number): Figures | undefined {
+    switch (action.kind) {
+      case "sharing":
+        return this.#running.tuneSharing(action) ? {} : undefined;
+      case "block":
+        return vm && setBlocked(vm, action.blocked) ? {} : undefined;
+      case "break": {
+        const broken = vm === undefined ? 0 : this.#breakUp(vm);
+        return broken > 0 ? { broken_regions: broken } : undefined;
+      }
+      case "admission":
+        this.#open = action.open;
+        return {};
+      case "grant":
+        this.#request?.grant(action.kib);
+        return {};
+      case "refuse":
+        this.#request?.refuse(action.reason);
+        return {};
+      default:
+        return vm && this.#act(action, vm, nowUs);
     }
-    if (action.kind === "block" && vm !== undefined) {
-      if (setBlocked(vm, action.blocked)) this.#running.tell(call, action);
-      return;
-    }
-    if (action.kind === "break" && vm !== undefined) {
-      const regions = this.#breakUp(vm);
-      if (regions > 0) this.#running.tell(call, action, { broken_regions: regions });
-      return;
-    }
-    if (action.kind === "admission") this.#open = action.open;
-    else if (action.kind === "grant") this.#request?.grant(action.kib);
-    else if (action.kind === "refuse") this.#request?.refuse(action.reason);
-    const { observer } = this.#memory;
-    const taking = observer && vm && new PagesTaken(this.#memory, vm);
-    const { size } = vm ?? {};
-    if (vm !== undefined) this.#act(action, vm, call.nowUs);
-    // Some policies set again and again what is set already.
-    if (observer === undefined || (action.kind === "target" && vm?.size === size)) return;
-    const taken = action.kind === "reclaim" ? taking?.figures : undefined;
-    this.#running.tell(call, action, taken);
   }
 
-  #act(action: Action, vm: VmMemory, nowUs: number): void {
+  #act(action: ActionOnMemory, vm: VmMemory, nowUs: number): Figures | undefined {
+    const taking = this.#memory.observer && action.kind === "reclaim" ? new PagesTaken(this.#memory, vm) : undefined;
+    const { size } = vm;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
     else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
+    // Some policies set again and again what is set already.
+    if (action.kind === "target" && vm.size === size) return undefined;
+    return taking?.figures ?? {};
   }
 
   /** Large pages that the VM had. */

@@ -4,10 +4,7 @@ import { RunningPolicy } from "../allocation/running-policy.ts";
 import { WrongAnswer } from "../allocation/wrong-answer.ts";
 import type { Parameters } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import type { Policy } from "./policies/policy-contract.ts";
-
-/** As often as an allocation's policy asks by default. */
-const REPORTS_EVERY_US = 5e6;
+import { type Policy, SECOND_US, STATISTICS_PERIOD_SECONDS } from "./policies/policy-contract.ts";
 
 export class SharingTuner<P extends Parameters, S> implements MemoryMechanism {
   readonly name: string;
@@ -23,7 +20,9 @@ export class SharingTuner<P extends Parameters, S> implements MemoryMechanism {
     this.#periodUs = policy.cadenceUs;
     this.#running = new RunningPolicy(policy, parameters, memory);
     this.#view = new HostView(memory, {
-      ...(policy.signals.some((signal) => signal.startsWith("guest.")) && { reportsEveryUs: REPORTS_EVERY_US }),
+      ...(policy.signals.some((signal) => signal.startsWith("guest.")) && {
+        reportsEveryUs: STATISTICS_PERIOD_SECONDS * SECOND_US,
+      }),
       get swapSpace() {
         return mechanisms.some(({ kind }) => kind === "forced");
       },

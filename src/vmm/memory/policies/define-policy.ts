@@ -10,6 +10,7 @@ import {
   SHARING,
   type Signal,
   SIGNALS,
+  STATISTICS_PERIOD_SECONDS,
   TUNABLE_SHARER,
 } from "./policy-contract.ts";
 
@@ -31,7 +32,7 @@ const HOST_PARAMETERS: { readonly [K in keyof PolicyHostParameters]: Parameter<P
   },
   statisticsPeriodSeconds: {
     summary: "Time between two reports of a guest on its memory",
-    default: 5,
+    default: STATISTICS_PERIOD_SECONDS,
     unit: "s",
     min: 0.1,
     source: "libvirt asks a virtio balloon every few seconds",

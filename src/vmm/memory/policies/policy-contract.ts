@@ -160,6 +160,9 @@ export interface Decision<S> {
   readonly watchesAges?: boolean;
 }
 
+/** Seconds between two reports of a guest on its memory, where nothing else is set: libvirt asks a virtio balloon every few. */
+export const STATISTICS_PERIOD_SECONDS = 5;
+
 /** What holds for the host of every policy; see define-policy.ts. */
 export interface PolicyHostParameters extends Record<string, number | boolean> {
   minimumPercent: number;
