@@ -1,11 +1,13 @@
 /** `vmmbench trace replay`: what translating the addresses of a trace costs on each VMM. */
 import type { CommandModule } from "yargs";
 import type { ReplayTable } from "../experiment/replay-trace.ts";
+import { KIB_PER_PAGE } from "../machine/page.ts";
 import { type ComparisonArguments, comparisonOptions, vmmsIn } from "./comparison-options.ts";
 import { textTable, wholeNumber } from "./text-table.ts";
 
 interface ReplayArguments extends ComparisonArguments {
   file: string;
+  "large-pages": boolean;
 }
 
 export const replayCommand: CommandModule<object, ReplayArguments> = {
@@ -14,6 +16,11 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
   builder: (yargs) =>
     comparisonOptions(yargs)
       .positional("file", { type: "string", demandOption: true, describe: "Reference trace (lackey text or binary)" })
+      .option("large-pages", {
+        type: "boolean",
+        default: false,
+        describe: "The guest maps the program's memory by large pages (2 MiB, or 4 MiB on IA-32)",
+      })
       .example(
         "$0 trace replay workloads/data/sort.lackey.gz",
         "bare, direct and shadow paging under the same references",
@@ -22,24 +29,28 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         "$0 trace replay workloads/data/sort.lackey.gz --machine linux-6.1-icount --vmm native,kvm-shadow,xen-pv,kvm",
         "bare, shadow, direct and nested paging under a later kernel, in instructions",
       )
+      .example(
+        "$0 trace replay workloads/data/sort.lackey.gz --machine x86-64-server --vmm native,esx,kvm,esx-6 --large-pages",
+        "large pages: what they spare bare, shadow and nested paging, whose nested pages are small (kvm) or large (esx-6)",
+      )
       .example("$0 trace replay workloads/data/sort.lackey.gz --vmm native,esx --json", "two VMMs, as JSON"),
-  handler: async ({ file, machine, vmm, json }) => {
+  handler: async ({ file, machine, vmm, json, "large-pages": largePages }) => {
     const { replayOnVmms } = await import("../experiment/replay-trace.ts");
-    const table = await replayOnVmms(file, machine, vmmsIn(vmm));
+    const table = await replayOnVmms(file, machine, vmmsIn(vmm), largePages);
     for (const reason of table.notReplayed) console.error(`not replayed: ${reason}`);
     process.stdout.write(json ? asJson(table) : asText(table));
   },
 };
 
-function asJson({ trace, machine, unit, replays }: ReplayTable): string {
-  return `${JSON.stringify({ trace, machine, unit, replays }, undefined, 2)}\n`;
+function asJson({ trace, machine, unit, pageKib, replays }: ReplayTable): string {
+  return `${JSON.stringify({ trace, machine, unit, pageKib, replays }, undefined, 2)}\n`;
 }
 
-function asText({ trace, machine, unit, replays }: ReplayTable): string {
+function asText({ trace, machine, unit, pageKib, replays }: ReplayTable): string {
   const vmms = Object.keys(replays);
   const all = Object.values(replays);
   const counts = textTable([
-    [trace, ...vmms],
+    [pageKib === KIB_PER_PAGE ? trace : `${trace}, pages of ${pageKib / 1024} MiB`, ...vmms],
     ["references", ...all.map(({ references }) => wholeNumber(references))],
     ["TLB misses", ...all.map(({ tlbMisses }) => wholeNumber(tlbMisses))],
     ["page-table references", ...all.map(({ walkReferences }) => wholeNumber(walkReferences))],

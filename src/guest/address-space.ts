@@ -49,6 +49,12 @@ export class AddressSpace {
     this.#context.machine.mmu.writeEntry(table, page & this.#mask, entry, change);
   }
 
+  /** Map the large page around a page, where there is no lowest-level table. */
+  setLargeEntry(page: number, entry: number): void {
+    const table = this.#build(page, 1);
+    this.#context.machine.mmu.writeEntry(table, (page >>> this.#bits) & this.#mask, entry | Pte.LargePage, "set");
+  }
+
   /** The first page of [page, end) whose entry is not zero, or -1. */
   nextUsed(page: number, end: number): number {
     const { mmu } = this.#context.machine;
@@ -159,10 +165,11 @@ export class AddressSpace {
     return table;
   }
 
-  #build(page: number): number {
+  /** Make the tables above a page down to a level as needed. Returns the one at that level. */
+  #build(page: number, lowest = 0): number {
     const { mmu } = this.#context.machine;
     let upper = this.root;
-    for (let level = this.#tables.length - 1; level >= 0; level--) {
+    for (let level = this.#tables.length - 1; level >= lowest; level--) {
       const area = page >>> ((level + 1) * this.#bits);
       let table = this.#tables[level].get(area);
       if (table === undefined) {

@@ -4,8 +4,9 @@ import { entryOf, frameOf, Pte } from "../machine/page-tables.ts";
 import type { AddressSpace } from "./address-space.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { PageUse } from "./guest-pages.ts";
+import { LargePagePool } from "./large-page-pool.ts";
 import { PROGRAM_TEXT_PAGES } from "./program-image.ts";
-import { findRegion } from "./regions.ts";
+import { findRegion, isPrivate } from "./regions.ts";
 import type { Region } from "./regions.ts";
 import type { FileIo } from "./file-io.ts";
 import { deliverSignal, returnFromSignal } from "./signals.ts";
@@ -23,6 +24,7 @@ export class PageFaults {
   readonly #context: KernelContext;
   readonly #files: FileIo;
   readonly #swap: SwapSpace;
+  readonly #largePages: LargePagePool | undefined;
   /** Taken when it is first needed. */
   #zeroFrame = NONE;
 
@@ -30,6 +32,11 @@ export class PageFaults {
     this.#context = context;
     this.#files = files;
     this.#swap = swap;
+    const { machine, shape } = context;
+    const { memoryPages, largePages } = shape;
+    if (largePages !== undefined) {
+      this.#largePages = new LargePagePool(memoryPages, largePages, machine.pageTableFormat);
+    }
   }
 
   /**
@@ -53,6 +60,7 @@ export class PageFaults {
   }
 
   #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {
+    if (this.#largePages && isPrivate(space.regions, page)) return this.#mapLargePage(this.#largePages, space, page);
     const entry = space.entry(page);
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);
     if ((entry & Pte.Swapped) === 0 && (region?.kind !== "file" || this.#isInMemory(region, page))) {
@@ -65,6 +73,14 @@ export class PageFaults {
     } else if (region?.ofFile) this.#copyFilePage(space, page, region);
     else if (!write && this.#context.version.mapsZeroPage) this.#mapZeroPage(space, page);
     else this.#demandZero(space, page, flags);
+    return true;
+  }
+
+  #mapLargePage(pool: LargePagePool, space: AddressSpace, page: number): boolean {
+    const { machine, paths, pages } = this.#context;
+    countMinorFault(this.#context);
+    machine.cpu.runKernel(paths["page-fault"], 1);
+    pool.map(space, page, WRITTEN, pages);
     return true;
   }
 

@@ -24,6 +24,8 @@ export class NestedTranslation {
   references = 0;
   /** The guest frame of the last {@link NESTED_VIOLATION}. */
   violation = 0;
+  /** Whether the frame translated last is mapped by a large page. */
+  isLarge = false;
 
   constructor(tables: PageTableMemory, root: number, profile: MachineProfile) {
     const entries = profile.nestedTlb?.entries ?? 0;
@@ -39,10 +41,12 @@ export class NestedTranslation {
     const nestedTlb = this.#nestedTlb;
     if (nestedTlb === undefined) return this.#walk(guestFrame);
     const slot = nestedTlb.lookup(guestFrame);
+    this.isLarge = false;
     if (slot !== -1) return frameOf(nestedTlb.entries[slot]);
     const large = nestedTlb.lookup(this.#largeKey(guestFrame));
-    if (large !== -1) return frameOf(nestedTlb.entries[large]) + (guestFrame & this.#largeMask);
-    return this.#walk(guestFrame);
+    if (large === -1) return this.#walk(guestFrame);
+    this.isLarge = true;
+    return frameOf(nestedTlb.entries[large]) + (guestFrame & this.#largeMask);
   }
 
   #walk(guestFrame: number): number {
@@ -65,11 +69,13 @@ export class NestedTranslation {
   }
 
   #found(guestFrame: number, machineFrame: number): number {
+    this.isLarge = false;
     this.#nestedTlb?.insert(guestFrame, entryOf(machineFrame, Pte.Present));
     return machineFrame;
   }
 
   #foundLarge(guestFrame: number, firstMachineFrame: number): number {
+    this.isLarge = true;
     this.#nestedTlb?.insert(this.#largeKey(guestFrame), entryOf(firstMachineFrame, Pte.Present));
     return firstMachineFrame + (guestFrame & this.#largeMask);
   }

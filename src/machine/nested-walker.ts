@@ -60,8 +60,14 @@ export class NestedWalker extends PageWalker {
     this.#guestReferences += 1;
     const entry = this.useEntry(table, this.#lastLevel, page, write);
     if (entry === 0) return NOT_TRANSLATED;
-    const machineFrame = this.#nested.machineFrame(frameOf(entry));
-    if (machineFrame !== NESTED_VIOLATION) this.tlb.insert(page, entryOf(machineFrame, entry & 0xff));
+    const within = this.#lastLevel === 0 ? 0 : this.tables.indexAt(page, 0);
+    const machineFrame = this.#nested.machineFrame(frameOf(entry) + within);
+    if (machineFrame === NESTED_VIOLATION) return NESTED_VIOLATION;
+    const flags = entry & 0xff;
+    // The TLB holds what both dimensions have in common (Bhargava et al. 2008): a large page if it is one in both.
+    if (this.#lastLevel > 0 && this.#nested.isLarge)
+      this.tlb.insertLarge(page, this.tables.format.bitsPerLevel, entryOf(machineFrame - within, flags));
+    else this.tlb.insert(page, entryOf(machineFrame, this.#lastLevel > 0 ? flags & ~Pte.LargePage : flags));
     return machineFrame;
   }
 }

@@ -1,7 +1,7 @@
 /** The hardware half of address translation: the TLB, and the walk of the page tables that the base register points to. */
 import { cause, event } from "../core/ledger.ts";
 import type { Meter } from "./meter.ts";
-import { entryOf, frameOf, isLarge, Pte } from "./page-tables.ts";
+import { frameOf, isLarge, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
 import { NOT_CACHED, PageWalkCache } from "./page-walk-cache.ts";
 import { primitiveCost } from "./profile.ts";
@@ -94,6 +94,10 @@ export class PageWalker {
     this.chargeWalk(first - level + 1);
     const entry = this.useEntry(table, level, page, write);
     if (entry === 0) return NOT_TRANSLATED;
+    if (level > 0) {
+      this.tlb.insertLarge(page, this.tables.format.bitsPerLevel, entry);
+      return frameOf(entry) + this.tables.indexAt(page, 0);
+    }
     this.tlb.insert(page, entry);
     return frameOf(entry);
   }
@@ -112,17 +116,13 @@ export class PageWalker {
     this.#meter.countMany(WALK_REFERENCE, references);
   }
 
-  /**
-   * The entry at the level that maps a page, now accessed, and dirty if written; 0 if it doesn't allow the access. Of a large
-   * page the part that the page is: the TLB holds small pages only, and whoever changes a large one has to drop all pages.
-   */
+  /** The entry at the level that maps a page, now accessed, and dirty if written; 0 if it doesn't allow the access. */
   protected useEntry(table: number, level: number, page: number, write: boolean): number {
     const position = this.tables.position(table, this.tables.indexAt(page, level));
     const entry = this.tables.words[position];
     if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return 0;
     const used = (entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed)) >>> 0;
     this.tables.words[position] = used;
-    if (level === 0) return used;
-    return entryOf(frameOf(used) + this.tables.indexAt(page, 0), used & 0xff & ~Pte.LargePage);
+    return used;
   }
 }

@@ -1,9 +1,15 @@
-/** A set-associative TLB with least-recently-used replacement. It holds last-level page-table entries by virtual page. */
+/**
+ * A set-associative TLB with least-recently-used replacement. It holds the page-table entries that map pages by virtual page,
+ * small and large ones side by side, as Intel's NetBurst and the second level of later processors do; that others have places
+ * apart for large pages, 8 on the Pentium III, is not modelled.
+ */
 import { Pte } from "./page-tables.ts";
 
 /** No virtual page has this number: the topmost page of the 32-bit range is never mapped. */
 const EMPTY = 0xffffffff;
 const MISS = -1;
+/** Large pages are numbered from here on: no program has small pages there. */
+const LARGE = 0x8000_0000;
 /** {@link Tlb.translate}: the tables have to be walked. */
 export const NOT_IN_TLB = -1;
 const WRITABLE_AND_DIRTY = Pte.Writable | Pte.Dirty;
@@ -23,6 +29,8 @@ export class Tlb {
   /** Translations for fetching instructions, which the processor keeps apart and drops together with the others. */
   readonly instructions: Tlb | undefined;
   #clock = 0;
+  /** A large page is 2 to this power of small ones; 0: none has ever been held. */
+  #largeShift = 0;
 
   /** `entries / ways` sets, which must be a power of two; at most 65536 entries. */
   constructor(entries: number, ways: number, instructions?: Tlb) {
@@ -46,12 +54,17 @@ export class Tlb {
     return this.#search(page);
   }
 
-  /** Frame of a page, as far as what is held allows the access, or {@link NOT_IN_TLB}; the first write of a page walks, too. */
+  /** Frame of a page, as far as what is held allows the access, or {@link NOT_IN_TLB}. */
   translate(page: number, write: boolean): number {
     const slot = this.lookup(page);
-    if (slot === MISS) return NOT_IN_TLB;
-    const entry = this.entries[slot];
-    return !write || (entry & WRITABLE_AND_DIRTY) === WRITABLE_AND_DIRTY ? entry >>> 8 : NOT_IN_TLB;
+    if (slot === MISS) return this.#largeShift === 0 ? NOT_IN_TLB : this.#translateLarge(page, write);
+    return frameFor(this.entries[slot], write);
+  }
+
+  #translateLarge(page: number, write: boolean): number {
+    const slot = this.lookup(LARGE + (page >>> this.#largeShift));
+    const first = slot === MISS ? NOT_IN_TLB : frameFor(this.entries[slot], write);
+    return first === NOT_IN_TLB ? NOT_IN_TLB : first + (page & ((1 << this.#largeShift) - 1));
   }
 
   /** Put a page in, in place of its older entry or of the least recently used one of the set. */
@@ -63,9 +76,18 @@ export class Tlb {
     this.#hints[page & (HINTS - 1)] = slot;
   }
 
+  /** Put in the large page around a page, of 2 to the power of `shift` small ones, which all large pages have. */
+  insertLarge(page: number, shift: number, entry: number): void {
+    this.#largeShift = shift;
+    this.insert(LARGE + (page >>> shift), entry);
+  }
+
+  /** Drop a page, and the large page around it. */
   invalidate(page: number): void {
     const slot = this.#search(page);
     if (slot !== MISS) this.#clear(slot);
+    const large = this.#largeShift === 0 ? MISS : this.#search(LARGE + (page >>> this.#largeShift));
+    if (large !== MISS) this.#clear(large);
   }
 
   /** Drop everything but global pages (what writing the page-table base does). */
@@ -127,4 +149,9 @@ export class Tlb {
     this.entries[slot] = 0;
     this.#stamps[slot] = 0;
   }
+}
+
+/** The first write of a page walks, too: the entry has to become dirty. */
+function frameFor(entry: number, write: boolean): number {
+  return !write || (entry & WRITABLE_AND_DIRTY) === WRITABLE_AND_DIRTY ? entry >>> 8 : NOT_IN_TLB;
 }

@@ -5,8 +5,10 @@
  */
 import { InputError } from "../core/input-error.ts";
 import { kernelVersion } from "../guest/kernel-builds.ts";
+import { framesWith, pagesInLarge } from "../guest/large-page-pool.ts";
 import { mostAnonymousPages } from "../guest/program-image.ts";
 import { Meter } from "../machine/meter.ts";
+import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
 import { NOT_IN_TLB } from "../machine/tlb.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
@@ -62,10 +64,13 @@ export interface TraceReplay {
   readonly cyclesPerReference: number;
 }
 
-/** Throws an {@link InputError} when the trace's pages don't fit a process, or the profile lacks a cost. */
-export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceTrace): TraceReplay {
+/**
+ * `largePages`: the guest maps the process's memory by large pages. Throws an {@link InputError} when the trace's pages don't fit
+ * a process, when a guest of this VMM cannot map large pages, or when the profile lacks a cost.
+ */
+export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceTrace, largePages = false): TraceReplay {
   const pages = packAreas(trace.pageNumbers);
-  const boot = bootForTrace(vmm, profile, pages);
+  const boot = bootForTrace(vmm, profile, pages, largePages);
   let guestPageFaults = 0;
   boot.kernel.onFault = (begins) => {
     if (begins) guestPageFaults++;
@@ -88,7 +93,10 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
 }
 
 /** A guest whose process has the pages of a trace ({@link packAreas}), none of them in memory yet. */
-export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Array): Boot {
+export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Array, largePages = false): Boot {
+  const format = PAGE_TABLE_FORMATS[profile.pageTable];
+  const { smallPagesOnly } = vmm.mmu.definition;
+  if (largePages && smallPagesOnly !== undefined) throw new InputError(smallPagesOnly);
   const anonymousPages = pages.reduce((highest, page) => Math.max(highest, page + 1), 0);
   const most = mostAnonymousPages(kernelVersion(profile).layout);
   if (anonymousPages > most) {
@@ -106,10 +114,12 @@ export function bootForTrace(vmm: Vmm, profile: MachineProfile, pages: Uint32Arr
     residentFilePages: 0,
     swapPages: 0,
     threads: 1,
+    ...(largePages && { largePages: new Set(pages.map((page) => Math.floor(page / pagesInLarge(format)))).size }),
   };
   const stream = new OperationStreamBuilder().finish();
   // A trace has the program's references alone, and so has what is published of how often it misses the TLB.
-  const machine = buildMachine(vmm, profile, guest.memoryPages, new Meter(), false);
+  const frames = guest.largePages ? framesWith(guest.memoryPages, guest.largePages, format) : guest.memoryPages;
+  const machine = buildMachine(vmm, profile, frames, new Meter(), false);
   return { machine, kernel: bootOn(machine, profile, { name: "trace", guest, stream, durationUs: 0, warmupUs: 0 }) };
 }
 

@@ -114,6 +114,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   timerEvents?(parameters: P): TimerEvents;
   /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */
   kernelMapping?(parameters: P): KernelMapping;
+  /** MMU parts: why a guest cannot map memory by large pages. Absent: it can. */
+  readonly smallPagesOnly?: string;
   /** Disk and network parts: the ring between guest and driver, for many guests on a host. Absent: requests go straight through. */
   queueOf?(parameters: P): DeviceQueue;
   /**

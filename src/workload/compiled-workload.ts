@@ -22,6 +22,11 @@ export interface GuestShape {
   /** Service processes, and anonymous pages of each; Op.Touch and Op.Mmap number the pages of one process from 0. */
   readonly processes: number;
   readonly anonymousPages: number;
+  /**
+   * Large pages that the kernel sets aside when it boots, behind its other memory, and maps the memory of processes by, as
+   * hugetlbfs does. For replays of a trace: no process forks or ends. Absent: none.
+   */
+  readonly largePages?: number;
   /** Control groups of services that have ended, after those of the processes; absent: none. */
   readonly endedGroups?: number;
   /** How many anonymous pages of each process are in memory when the guest is ready. */

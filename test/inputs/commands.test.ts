@@ -7,7 +7,9 @@ import { memoryCommand } from "../../src/cli/memory.ts";
 import { parseFrames, traceCommand } from "../../src/cli/trace.ts";
 import { checkFile } from "../../src/experiment/check-file.ts";
 import { loadWorkload } from "../../src/experiment/documents/load.ts";
+import { readInputFile } from "../../src/experiment/input-files.ts";
 import type { TraceReplay } from "../../src/sim/trace-replay.ts";
+import { parseLackey } from "../../src/workload/readers/lackey.ts";
 import { committed, readJson } from "./data-files.ts";
 import type { MemoryTruth, TracesTruth } from "./data-files.ts";
 
@@ -209,6 +211,18 @@ describe("trace replay", () => {
     expect(text).toMatch(/^guest page faults +1,322 +1,322$/m);
     expect(text).toMatch(/^cycles on xeon-2\.4-sosp03 +esx +native$/m);
     expect(text).toMatch(/^hardware\.tlb-miss +[\d,]+ +146,500$/m);
+  });
+
+  test("with large pages faults once in each, and says who cannot have them", async () => {
+    const trace = parseLackey(readInputFile(file).bytes, file);
+    const largePages = new Set([...trace.pageNumbers].map((page) => Math.floor(page / 1024))).size;
+    const command = ["trace", "replay", file, "--large-pages", "--vmm", "native,xen-pv"];
+    const { pageKib, replays } = JSON.parse(await run(...command, "--json")) as Replays & { readonly pageKib: number };
+    expect(pageKib).toBe(4096);
+    expect(Object.keys(replays)).toEqual(["native"]);
+    // All are held by the TLB of 64 entries; the first reference to each misses once more when it is restarted.
+    expect(replays.native).toMatchObject({ guestPageFaults: largePages, tlbMisses: 2 * largePages });
+    expect(await run(...command)).toMatch(/sort\.lackey\.gz, pages of 4 MiB +native$/m);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { entryOf, Pte } from "../../src/machine/page-tables.ts";
-import { Tlb } from "../../src/machine/tlb.ts";
+import { NOT_IN_TLB, Tlb } from "../../src/machine/tlb.ts";
 
 /** The same as lists, most recently used page first. */
 class ListTlb {
@@ -84,6 +84,50 @@ it.each([
         } else {
           tlb.insert(far, entry);
           model.insert(far, entry);
+        }
+      });
+    }),
+  );
+});
+
+/** Pages of eight in large pages of four, two of them with the same place among small ones. */
+const largeAction = fc.record({
+  kind: fc.constantFrom("translate", "translate", "insert", "insert-large", "invalidate", "flush"),
+  page: fc.nat({ max: 7 }).map((n) => (n >> 2) * 1024 + (n & 3)),
+});
+
+/** Above all small pages, in the set that the number of the large page says. */
+const largeNumber = (page: number): number => 2 ** 31 + (page >>> 2);
+
+it.each([
+  { entries: 4, ways: 4 },
+  { entries: 4, ways: 2 },
+])("holds small and large pages side by side as LRU lists do: $entries entries, $ways ways", ({ entries, ways }) => {
+  fc.assert(
+    fc.property(fc.array(largeAction, { minLength: 30, maxLength: 100, size: "max" }), (actions) => {
+      const tlb = new Tlb(entries, ways);
+      const model = new ListTlb(entries, ways);
+      actions.forEach(({ kind, page }, step) => {
+        const entry = entryOf(4 * step, Pte.Present);
+        if (kind === "translate") {
+          const small = model.lookup(page);
+          const large = small === undefined ? model.lookup(largeNumber(page)) : undefined;
+          const expected = small === undefined ? large && (large >>> 8) + (page & 3) : small >>> 8;
+          expect(tlb.translate(page, false)).toBe(expected ?? NOT_IN_TLB);
+          expect(tlb.translate(page, true)).toBe(NOT_IN_TLB);
+        } else if (kind === "insert") {
+          tlb.insert(page, entry);
+          model.insert(page, entry);
+        } else if (kind === "insert-large") {
+          tlb.insertLarge(page, 2, entry);
+          model.insert(largeNumber(page), entry);
+        } else if (kind === "invalidate") {
+          tlb.invalidate(page);
+          model.invalidate(page);
+          model.invalidate(largeNumber(page));
+        } else {
+          tlb.flush();
+          model.flush();
         }
       });
     }),

@@ -257,6 +257,8 @@ export const directPaging = definePart<"mmu", { [K in keyof DirectPagingParamete
     "xen.root-switch",
   ],
   kernelMapping: ({ kernelSuperpages }) => ({ largePages: kernelSuperpages, global: kernelSuperpages }),
+  // Menon 2006, section 5: a guest's request for a large page is refused; that of the paper's kernel is an exception of its own.
+  smallPagesOnly: "Xen validates a guest's page tables entry by entry and refuses large pages",
   unsuited: ({ writablePageTables }, { kernel }) =>
     writablePageTables && kernel === "linux-6.1"
       ? `${kernel} does not use writable page tables; expected mmu.writablePageTables: off`

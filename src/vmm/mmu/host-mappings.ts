@@ -284,5 +284,6 @@ export const hostMappings = definePart({
   parameters: {},
   needs: [...TRANSLATION_COSTS, "page.zero", "uml.mapping-request", "uml.switch-space"],
   kernelMapping: () => ({ largePages: false, global: false }),
+  smallPagesOnly: "the host maps the pages of a guest's process one by one",
   create: (_, context) => new HostMappings(context),
 });

@@ -289,5 +289,6 @@ export const unsyncShadowPaging = definePart({
   parameters: {},
   needs: [...TRANSLATION_COSTS, ...UNSYNC_COSTS],
   kernelMapping: () => ({ largePages: false, global: true }),
+  smallPagesOnly: "the shadows that KVM makes of large pages (direct ones) are not modelled",
   create: (_, context) => new UnsyncShadowPaging(context),
 });
