@@ -30,7 +30,7 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
         "bare, shadow, direct and nested paging under a later kernel, in instructions",
       )
       .example(
-        "$0 trace replay workloads/data/sort.lackey.gz --machine x86-64-server --vmm native,esx,kvm,esx-6 --large-pages",
+        "$0 trace replay workloads/data/sort.lackey.gz --machine x86-64-server --vmm native,kvm-shadow,kvm,esx-6 --large-pages",
         "large pages: what they spare bare, shadow and nested paging, whose nested pages are small (kvm) or large (esx-6)",
       )
       .example("$0 trace replay workloads/data/sort.lackey.gz --vmm native,esx --json", "two VMMs, as JSON"),

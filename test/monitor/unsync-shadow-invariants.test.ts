@@ -88,8 +88,12 @@ function twoProcesses(): UnsyncShadowPaging {
   return mmu;
 }
 
-/** What the guest's own tables say of a page; 0 if there is nothing. */
+/** What the guest's own tables say of a page, of a large one as of a small one; 0 if there is nothing. */
 function guestEntry(mmu: UnsyncShadowPaging, root: number, page: number): number {
+  const above = mmu.readEntry(LOWER[ROOTS.indexOf(root)], page >>> 9);
+  if ((above & Pte.Present) !== 0 && (above & Pte.LargePage) !== 0) {
+    return entryOf(frameOf(above) + (page & 511), above & 0x7f);
+  }
   const position = mmu.guest.walk(root, page);
   const entry = position === -1 ? 0 : mmu.guest.words[position];
   return (entry & Pte.Present) === 0 ? 0 : entry;
@@ -102,6 +106,10 @@ const page = fc.tuple(area, index).map(([upper, leaf]) => (upper << 9) | leaf);
 const leaf = fc
   .tuple(fc.integer({ min: 16, max: 24 }), fc.nat({ max: 31 }))
   .map(([frame, bits]) => entryOf(frame, bits));
+/** Machine memory runs backwards here: the parts of a large page lie in no order in which it could be mapped as one. */
+const large = fc
+  .tuple(fc.integer({ min: 1, max: 3 }), fc.nat({ max: 31 }))
+  .map(([first, bits]) => entryOf(512 * first, bits | Pte.Present | Pte.LargePage));
 const process = fc.constantFrom(0, 1);
 const step = fc.oneof(
   fc.record({
@@ -114,6 +122,13 @@ const step = fc.oneof(
   // Nothing changes, but KVM emulates the write, and gives the table up after three.
   fc.record({ kind: fc.constant("rewrite" as const), table: fc.constantFrom(...ROOTS, ...MIDDLE, ...LOWER) }),
   fc.record({ kind: fc.constant("link" as const), process, area, lowest: fc.option(fc.constantFrom(0, 1)) }),
+  fc.record({
+    kind: fc.constant("large" as const),
+    process,
+    area,
+    entry: large,
+    flush: fc.constantFrom("all", "page"),
+  }),
   fc.record({ kind: fc.constant("access" as const), page, write: fc.boolean() }),
   fc.record({ kind: fc.constant("access" as const), page, write: fc.boolean() }),
   fc.record({ kind: fc.constant("switch" as const), process }),
@@ -155,6 +170,12 @@ function carryOut(mmu: UnsyncShadowPaging, what: Step, running: number): number 
       link(mmu, LOWER[what.process], what.area, what.lowest === null ? null : LOWEST[2 * what.process + what.lowest]);
       mmu.invalidate(ALL_PAGES);
       return running;
+    case "large": {
+      mmu.writeEntry(LOWER[what.process], what.area, what.entry);
+      const isOne = what.flush === "page" && what.process === running;
+      mmu.invalidate(isOne ? what.area << 9 : ALL_PAGES);
+      return running;
+    }
     case "other use":
       // What is written to the page is what is there already: only its shadow goes.
       mmu.reuse(what.table);

@@ -12,6 +12,8 @@ const NONE = -1;
 /** kvm_mmu_calculate_default_mmu_pages: 20 per mille of the guest's pages, at least 64. */
 const SHADOWS_PER_PAGE = 0.02;
 const LEAST_SHADOWS = 64;
+/** Accesses that a table that stands for a large page may allow: by users or not, writing or not (kvm_mmu_page_role.access). */
+const DIRECT_ACCESSES = 4;
 
 export class ShadowPages {
   /** The shadow tables; their frames are numbers within the pool. */
@@ -38,7 +40,7 @@ export class ShadowPages {
     this.writes = new Uint8Array(capacity);
     this.#levels = format.levels;
     this.#guestPages = guestPages;
-    this.#shadowOf = new Int32Array(format.levels * guestPages).fill(NONE);
+    this.#shadowOf = new Int32Array((format.levels + DIRECT_ACCESSES) * guestPages).fill(NONE);
     this.#guestOf = new Int32Array(capacity).fill(NONE);
     this.#level = new Uint8Array(capacity);
     this.#created = new Float64Array(capacity);
@@ -48,6 +50,15 @@ export class ShadowPages {
   /** The shadow of a guest table as a table of a level, or -1. */
   find(guestTable: number, level: number): number {
     return this.#shadowOf[level * this.#guestPages + guestTable];
+  }
+
+  /**
+   * What stands for the level of a table of small pages that shadows a large one, by its first frame: such tables are apart by what
+   * the entry allows, no writing before it is dirty.
+   */
+  directLevel(large: number): number {
+    const isWritable = (large & Pte.Writable) !== 0 && (large & Pte.Dirty) !== 0;
+    return this.#levels + ((large & Pte.User) !== 0 ? 1 : 0) + (isWritable ? 2 : 0);
   }
 
   /** Whether a page is shadowed as a table above the lowest level: then every write to it is noticed. */
@@ -114,7 +125,7 @@ export class ShadowPages {
     for (let index = 0; index < this.memory.entriesPerTable; index++) {
       if ((this.memory.read(shadow, index) & Pte.Present) === 0) continue;
       present++;
-      if (level > 0) this.clearLink(shadow, index);
+      if (level > 0 && level < this.#levels) this.clearLink(shadow, index);
     }
     this.memory.destroy(shadow);
     this.#shadowOf[level * this.#guestPages + this.#guestOf[shadow]] = NONE;

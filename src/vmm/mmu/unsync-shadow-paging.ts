@@ -7,11 +7,13 @@
 import { cause, event } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { frameOf, isLarge, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { definePart } from "../contract.ts";
 import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
+import { DirectShadows } from "./direct-shadows.ts";
+import { mappingEntry } from "./guest-walk.ts";
 import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
 import { UNSYNC_COSTS, type UnsyncCosts, unsyncCosts } from "./unsync-costs.ts";
 import { UnsyncTables } from "./unsync-tables.ts";
@@ -59,6 +61,7 @@ export class UnsyncShadowPaging implements Mmu {
   readonly #vmmEntry: VmmEntry;
   readonly #exits: KvmExits;
   readonly #unsyncTables: UnsyncTables;
+  readonly #direct: DirectShadows;
   /** Guest frame of the root that is loaded. */
   #root = NO_ROOT;
   /** The page of the fault that the guest has to handle, if its entry is present. */
@@ -76,6 +79,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#vmmEntry = context.vmmEntry;
     this.#exits = new KvmExits(meter, context.vmmEntry);
     this.#unsyncTables = new UnsyncTables(this.guest, this.shadows, machineFrames, meter, this.#costs);
+    this.#direct = new DirectShadows(this.guest, this.shadows, this.#unsyncTables, meter, this.#costs);
   }
 
   access(page: number, write: boolean): number {
@@ -183,7 +187,7 @@ export class UnsyncShadowPaging implements Mmu {
   }
 
   #resolve(page: number, write: boolean): number {
-    const position = this.guest.walk(this.#root, page);
+    const position = mappingEntry(this.guest, this.#root, page);
     const entry = position === -1 ? 0 : this.guest.words[position];
     this.#presentFault = (entry & Pte.Present) !== 0 ? page : NONE;
     if (this.#presentFault === NONE || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
@@ -193,7 +197,7 @@ export class UnsyncShadowPaging implements Mmu {
     return this.#walker.translate(page, write);
   }
 
-  /** Make the shadow tables on the way to a page, its entry, and those of its neighbours. */
+  /** Make the shadow tables on the way to a page, its entry, and those of its neighbours. `leaf`: the guest's, of a small or a large page. */
   #fill(page: number, leaf: number): void {
     const { levels } = this.guest.format;
     this.#makeRoom();
@@ -202,7 +206,12 @@ export class UnsyncShadowPaging implements Mmu {
     for (let level = levels - 1; level > 0; level--) {
       this.shadows.writes[shadow] = 0;
       const index = this.guest.indexAt(page, level);
-      guestTable = frameOf(this.guest.read(guestTable, index));
+      const entry = this.guest.read(guestTable, index);
+      if (isLarge(entry, level)) {
+        if (this.#direct.fill(leaf, page, shadow, index)) this.#walker.flush();
+        return;
+      }
+      guestTable = frameOf(entry);
       const lower = this.#shadowOf(guestTable, level - 1);
       if (!this.shadows.links.isLinked(shadow, index, lower)) {
         this.#unsyncTables.bringIntoStep(lower);
@@ -289,6 +298,5 @@ export const unsyncShadowPaging = definePart({
   parameters: {},
   needs: [...TRANSLATION_COSTS, ...UNSYNC_COSTS],
   kernelMapping: () => ({ largePages: false, global: true }),
-  smallPagesOnly: "the shadows that KVM makes of large pages (direct ones) are not modelled",
   create: (_, context) => new UnsyncShadowPaging(context),
 });

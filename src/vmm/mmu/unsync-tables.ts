@@ -11,7 +11,7 @@ const PREFETCH = cause("vmm.shadow.prefetch");
 const MMU_UNSYNC = event("mmu_unsync");
 
 /** PTE_PREFETCH_NUM, mmu.c. */
-const PREFETCH_GROUP = 8;
+export const PREFETCH_GROUP = 8;
 
 export class UnsyncTables {
   readonly #guest: PageTableMemory;
