@@ -9,7 +9,7 @@ const MOST_POINTS = 80;
 /** Columns of a host's series, as far as it has them, from the bottom of the stack upward; up to `free` they are machine frames. */
 const LAYERS = [
   { column: "memory_overhead_mib", title: "VMM overhead", colour: "#8c8c8c" },
-  { column: "memory_frontswap_mib", title: "kept for guests' swap devices", colour: "#aa4499" },
+  { column: "memory_frontswap_mib", title: "kept for swap devices", colour: "#aa4499" },
   { column: "memory_private_mib", title: "private pages", colour: "#332288" },
   { column: "memory_shared_mib", title: "shared pages", colour: "#117733" },
   { column: "memory_free_mib", title: "free", colour: "#e6e6e6" },

@@ -80,11 +80,21 @@ class FrontswapPools implements MemoryMechanism, SwapPageKeeper {
     });
   }
 
-  /** No frame is taken that others are to have soon. */
   #hasRoomFor(vm: VmMemory): boolean {
-    const { frames, alarmBelow } = this.#memory;
     const most = Math.min(vm.pages, vm.settings.limitPages ?? Infinity);
-    return frames.free > alarmBelow && vm.pages - vm.ballooned + vm.frontswapFrames < most;
+    return vm.pages - vm.ballooned + vm.frontswapFrames < most && this.#spare > 0;
+  }
+
+  /**
+   * Frames that nobody needs. Where none can be taken by force, each page that a VM has may come to need a frame of its own: what
+   * is shared is written to, what is kept as a patch is read.
+   */
+  get #spare(): number {
+    const { frames, alarmBelow, driverDomain, roomMaker, vms } = this.#memory;
+    if (roomMaker !== undefined) return frames.free - alarmBelow;
+    let promised = driverDomain === undefined ? 0 : driverDomain.vm.pages - driverDomain.vm.ballooned;
+    for (const { pages, ballooned, evicted } of vms) if (!evicted) promised += pages - ballooned;
+    return frames.free - (promised - frames.private);
   }
 
   #poolWith(vm: VmMemory, slot: number): Int32Array {
