@@ -6,7 +6,7 @@ import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import type { Action, VmObservations } from "./policy-contract.ts";
 
 export interface SelfShrinking {
-  /** Quiet rounds with the last of which shrinking begins. */
+  /** Quiet rounds with the last of which shrinking begins, at least 1. */
   readonly inertia: number;
   /** One page of so many goes in a round, and so many and fewer all at once. */
   readonly frontswapHysteresis: number;
@@ -33,7 +33,7 @@ export function shrinksTo(
   { inertia, frontswapHysteresis }: SelfShrinking,
   { pages, rounds }: Quiet,
 ): number | undefined {
-  if (rounds < Math.max(1, inertia)) return undefined;
+  if (rounds < inertia) return undefined;
   return pages <= frontswapHysteresis ? 0 : pages - Math.floor(pages / frontswapHysteresis);
 }
 

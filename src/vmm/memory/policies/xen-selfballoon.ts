@@ -70,7 +70,7 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, QuietGuests
       summary: "Rounds in which frontswap was not empty and did not grow, with the last of which a guest begins to",
       default: 3,
       unit: "rounds",
-      min: 0,
+      min: 1,
       source: "drivers/xen/xen-selfballoon.c, frontswap_inertia",
       grade: "S",
     },
