@@ -251,6 +251,10 @@ interface Run extends CellOutcome {
   readonly heldTo: number;
 }
 
+function measured(name: string, cycles: number) {
+  return { frontend: { [name]: cycles }, backend: {}, waits: {} };
+}
+
 function run(
   memory: readonly Part<"memory">[],
   work: CompiledWorkload,
@@ -259,7 +263,6 @@ function run(
   machine = profile,
 ): Run {
   const watch = new HostWatch();
-  const measured = (name: string, cycles: number) => ({ frontend: { [name]: cycles }, backend: {}, waits: {} });
   const simulation = new HostSimulation({
     vmm: { ...xenPv, memory, allocation },
     profile: machine,
@@ -364,6 +367,12 @@ describe("a guest with Linux 6.1", () => {
   });
 });
 
+/** What the guest's processes read. */
+function contents({ simulation }: Run): number[] {
+  const { anonymous } = simulation.guests[0].memory;
+  return Array.from({ length: 1700 }, (_, page) => anonymous.read(page));
+}
+
 /** A guest that has done its work and stays for ten seconds. */
 const IDLE = { ...writer(1), durationUs: 10e6 };
 const shrink = (pages: number): Action => ({ kind: "shrink-frontswap", vm: "vm0", kib: pages * 4, rule: "test" });
@@ -405,10 +414,6 @@ describe("bringing pages back", () => {
       sizing(everySecond.with(0, []).with(1, []).with(2, [])),
     );
     expect(after.heldTo).toBe(0);
-    const contents = ({ simulation }: Run): number[] => {
-      const { anonymous } = simulation.guests[0].memory;
-      return Array.from({ length: 1700 }, (_, page) => anonymous.read(page));
-    };
     expect(contents(after)).toEqual(contents(run([xenBalloon()], IDLE)));
   });
 });
