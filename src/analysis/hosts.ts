@@ -25,12 +25,16 @@ export const OCCASIONAL_FIGURES = [
   "vms_evicted",
   "vmm_text_faults",
   "oom_kills",
+  "memory_frontswap_mib",
+  "frontswap_puts",
+  "frontswap_refused_puts",
+  "frontswap_gets",
   "vmfs_metadata_operations",
   "vmfs_lock_wait_ms",
   "packets_lost",
 ] as const;
 export type OccasionalFigure = (typeof OCCASIONAL_FIGURES)[number];
-const NO_COUNTS: readonly OccasionalFigure[] = ["start_delay_mean_ms", "dom0_memory_mib"];
+const NO_COUNTS: readonly OccasionalFigure[] = ["start_delay_mean_ms", "dom0_memory_mib", "memory_frontswap_mib"];
 
 export interface HostRow {
   readonly block: string;

@@ -6,6 +6,7 @@ const ABOUT_MEMORY = [
   "vmm.balloon",
   "vmm.compression.",
   "vmm.free-page-reporting",
+  "vmm.frontswap.",
   "vmm.host-swap.",
   "vmm.hypercallback",
   "vmm.large-pages.",
@@ -17,6 +18,7 @@ const ABOUT_MEMORY = [
 /** Of these, what is done because a guest touches a page, and waits for it: that is not the controller's. */
 const FOR_A_GUEST = new Set([
   "vmm.compression.decompress",
+  "vmm.frontswap.get",
   "vmm.host-swap.in",
   "vmm.host-swap.minor-fault",
   "vmm.large-pages.back",

@@ -8,7 +8,7 @@ import { stringify } from "csv-stringify/sync";
 import { InputError } from "../core/input-error.ts";
 import type { CellResult } from "../sim/cell.ts";
 import type { TimedDecision } from "../sim/decision-log.ts";
-import { TIMELINE_COLUMNS, type TimelineRow } from "../sim/vm-timeline.ts";
+import { timelineColumns, type TimelineRow } from "../sim/vm-timeline.ts";
 import { makeFolder, writeDurably } from "./output-files.ts";
 
 const WHY_FOLDER = "why";
@@ -53,7 +53,7 @@ export function hasWhy(folder: string, cell: Cell): boolean {
 export async function writeWhy(folder: string, cell: Cell, { decisions, leftOut, timeline }: Watched): Promise<void> {
   await makeFolder(join(folder, WHY_FOLDER));
   const all = leftOut === 0 ? decisions : [...decisions, cut(decisions, leftOut)];
-  await writeDurably(whyPath(folder, cell, "csv"), stringify([[...TIMELINE_COLUMNS], ...timeline]));
+  await writeDurably(whyPath(folder, cell, "csv"), stringify([timelineColumns(timeline), ...timeline]));
   await writeDurably(whyPath(folder, cell, "ndjson"), all.map(lineOf).join(""));
 }
 

@@ -3,13 +3,12 @@
  * use, to the guest's swap device and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
  */
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
-import { DiskRequestKind, type DiskRequests } from "./disk-requests.ts";
+import type { DiskRequests } from "./disk-requests.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 import type { SettledPages } from "./settled-pages.ts";
+import { SwapDevice } from "./swap-device.ts";
 import { ClusterReadahead, SwapReadahead } from "./swap-readahead.ts";
-import { SwapSpace } from "./swap-space.ts";
-import { SwappedPages } from "./swapped-pages.ts";
 
 const NONE = -1;
 /** The first page of a swap device is its header. */
@@ -39,22 +38,18 @@ export interface AnonymousMemorySettings {
 }
 
 export class AnonymousMemory implements PageOwner {
-  swapIns = 0;
-  swapOuts = 0;
+  readonly swap: SwapDevice;
   /** First uses of a page: each is a page fault that maps a page of zeros. */
   demandZeroFaults = 0;
-  /** Faults that had to wait for the swap device. */
+  /** Faults on pages that were on the swap device, and not in the swap cache. */
   majorFaults = 0;
   /** Faults on pages that were in the swap cache, or had a copy on the swap device. */
   swapCacheFaults = 0;
   readonly #pages: GuestPages;
   readonly #physical: PhysicalMemory;
-  readonly #requests: DiskRequests;
   readonly #settled: SettledPages;
   /** Logical page -> PPN and, in the low bits, {@link Entry}; -1: never used; below: in swap slot -(place + 2). */
   readonly #place: Int32Array;
-  readonly #swapped: SwappedPages;
-  readonly #swap: SwapSpace;
   /** By area. None: the kernel keeps no swap cache, but frees a page as soon as it is written and a slot as soon as it is read. */
   readonly #readahead: readonly SwapReadahead[];
   /** In place of that, where the swap device is said to rotate. */
@@ -69,11 +64,9 @@ export class AnonymousMemory implements PageOwner {
   ) {
     this.#pages = pages;
     this.#physical = physical;
-    this.#requests = requests;
     this.#settled = settled;
     this.#place = new Int32Array(logicalPages).fill(NONE);
-    this.#swap = new SwapSpace(swapPages);
-    this.#swapped = new SwappedPages(logicalPages);
+    this.swap = new SwapDevice(physical, requests, swapPages, logicalPages);
     const areas = swapCache ? (logicalPages >>> AREA_BITS) + 1 : 0;
     this.#readahead = Array.from({ length: areas }, () => new SwapReadahead());
     if (swapCache && swapRotates) this.#cluster = new ClusterReadahead(false);
@@ -84,9 +77,16 @@ export class AnonymousMemory implements PageOwner {
     return this.majorFaults + this.swapCacheFaults;
   }
 
-  /** Pages on the swap device. */
   get swapped(): number {
-    return this.#swap.used;
+    return this.swap.used;
+  }
+
+  get swapIns(): number {
+    return this.swap.ins;
+  }
+
+  get swapOuts(): number {
+    return this.swap.outs;
   }
 
   /** A logical page is in memory or on the swap device. */
@@ -145,9 +145,9 @@ export class AnonymousMemory implements PageOwner {
     const place = this.#place[page];
     if (place >= 0) {
       this.#pages.release(place >> ENTRY_BITS);
-      this.#releaseSlot(page);
+      this.swap.dropCopy(page);
     } else if (place !== NONE) {
-      this.#swap.release(-(place + 2));
+      this.swap.release(-(place + 2));
       this.#pages.replacement.forget(page);
     }
     this.#place[page] = NONE;
@@ -165,25 +165,33 @@ export class AnonymousMemory implements PageOwner {
 
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.kept === ppn) return Evicted.Kept;
-    const known = this.#swapped.copyOf(page);
-    const slot = known === NONE ? this.#swap.take() : known;
+    const known = this.swap.pages.copyOf(page);
+    const slot = known === NONE ? this.swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
     this.#settled.delete(page);
-    if (known === NONE) this.#writeOut(ppn, slot, page);
-    if (known === NONE && this.#keepsCache) {
-      this.#swapped.setCopy(page, slot);
+    const writing = known === NONE && this.swap.write(slot, page, ppn);
+    if (writing && this.#keepsCache) {
+      this.swap.pages.setCopy(page, slot);
       this.#setEntry(page, Entry.Absent);
       return Evicted.Writing;
     }
-    if (known !== NONE) this.#swapped.setCopy(page, NONE);
+    if (known !== NONE) this.swap.pages.setCopy(page, NONE);
     this.#place[page] = -(slot + 2);
     return Evicted.Safe;
   }
 
-  #writeOut(ppn: number, slot: number, page: number): void {
-    this.#swapped.write(slot, page, this.#physical.readForDisk(ppn));
-    this.#requests.add(DiskRequestKind.SwapWrite, slot);
-    this.swapOuts++;
+  /** Bring up to so many pages back that the hypervisor keeps, in the order of the slots that they give up (frontswap_shrink); how many. */
+  unuse(most: number): number {
+    const { frontswap, pages } = this.swap;
+    let unused = 0;
+    for (let slot = frontswap?.next(0) ?? NONE; slot !== NONE && unused < most; unused++) {
+      const page = pages.page(slot);
+      if (this.#place[page] < NONE && this.#readSlot(page, slot) === NONE) break;
+      this.#map(page, true);
+      this.#pages.replacement.use(this.ppnOf(page));
+      slot = frontswap?.next(slot + 1) ?? NONE;
+    }
+    return unused;
   }
 
   #present(page: number, write: boolean): number {
@@ -226,8 +234,8 @@ export class AnonymousMemory implements PageOwner {
   /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
   #map(page: number, write: boolean): void {
     this.#setEntry(page, Entry.ReadOnly);
-    if (!write && !this.#swap.isFull && this.#keepsCache) return;
-    this.#releaseSlot(page);
+    if (!write && !this.swap.isFull && this.#keepsCache) return;
+    this.swap.dropCopy(page);
     this.#setEntry(page, Entry.Writable);
   }
 
@@ -249,18 +257,16 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#pages.allocate(PageUse.Anonymous, page);
     if (ppn === NONE) return NONE;
     this.#place[page] = (ppn << ENTRY_BITS) | Entry.ReadOnly;
-    this.#swapped.setCopy(page, slot);
-    this.#physical.writeFromDisk(ppn, this.#swapped.content(slot));
-    this.#requests.add(DiskRequestKind.SwapRead, slot);
-    this.swapIns++;
+    this.swap.read(slot, page, ppn);
     return ppn;
   }
 
   #readCluster(slot: number, cluster: ClusterReadahead): void {
     cluster.fault(slot + FIRST_SLOT);
-    const to = Math.min(cluster.to - FIRST_SLOT, this.#swapped.end);
+    const { pages } = this.swap;
+    const to = Math.min(cluster.to - FIRST_SLOT, pages.end);
     for (let next = Math.max(0, cluster.from - FIRST_SLOT); next < to; next++) {
-      const page = this.#swapped.page(next);
+      const page = pages.page(next);
       if (this.#place[page] === -(next + 2) && !this.#readAhead(page, next)) return;
     }
   }
@@ -289,12 +295,5 @@ export class AnonymousMemory implements PageOwner {
 
   get #keepsCache(): boolean {
     return this.#readahead.length > 0;
-  }
-
-  #releaseSlot(page: number): void {
-    const slot = this.#swapped.copyOf(page);
-    if (slot === NONE) return;
-    this.#swap.release(slot);
-    this.#swapped.setCopy(page, NONE);
   }
 }

@@ -152,6 +152,15 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   memory_guest_cache_mib: { title: "page cache of the guests, mean", unit: "MiB" },
   host_swap_ins: { title: "pages swapped in by the host", unit: "pages", better: "lower" },
   host_swap_outs: { title: "pages swapped out by the host", unit: "pages", better: "lower" },
+  memory_frontswap_mib: { title: "host memory with pages of guests' swap devices, mean", unit: "MiB" },
+  frontswap_puts: { title: "pages that the VMM kept for guests' swap devices", unit: "pages" },
+  frontswap_refused_puts: {
+    title: "pages for guests' swap devices that the VMM did not take, so that they went to the disk",
+    unit: "pages",
+    better: "lower",
+  },
+  frontswap_gets: { title: "pages that guests got back from the VMM instead of the disk", unit: "pages" },
+  frontswap_flushes: { title: "pages kept for guests' swap devices that they gave up", unit: "pages" },
   guest_swap_ins: { title: "pages swapped in by guests", unit: "pages", better: "lower" },
   guest_swap_outs: { title: "pages swapped out by guests", unit: "pages", better: "lower" },
   double_paged_outs: {

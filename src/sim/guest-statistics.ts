@@ -59,6 +59,7 @@ export class TrueStatistics implements GuestStatistics {
       // What processes have touched: the model's processes are promised no more than they use.
       committed: pages.replacement.anonymousPages + anonymous.swapped,
       reserved: pages.marks.high,
+      ...(anonymous.swap.frontswap && { frontswap: anonymous.swap.frontswap.pages }),
     };
   }
 }

@@ -27,6 +27,10 @@ export const RARE_COUNTERS = [
   "dom0_swap_ins",
   "vmm_text_faults",
   "oom_kills",
+  "frontswap_puts",
+  "frontswap_refused_puts",
+  "frontswap_gets",
+  "frontswap_flushes",
 ] as const;
 /** Cycles for which dom0's vCPU had something to do; 0 on hosts whose back ends have no work, and which have no such vCPU. */
 const DOM0_BUSY = "dom0_cpu_busy";
@@ -56,6 +60,10 @@ export function countersOf({ profile, memory, devices, guests, dom0 }: CountedHo
     packets_lost: devices.packetsLost,
     oom_kills: total((guest) => guest.oomKills),
     vmm_text_faults: memory.vmmText?.text.majorFaults ?? 0,
+    frontswap_puts: memory.frontswap?.puts ?? 0,
+    frontswap_refused_puts: memory.frontswap?.refusedPuts ?? 0,
+    frontswap_gets: memory.frontswap?.gets ?? 0,
+    frontswap_flushes: memory.frontswap?.flushes ?? 0,
     dom0_swap_ins: dom0?.anonymous.swapIns ?? 0,
     guest_swap_ins: total((guest) => guest.memory.anonymous.swapIns),
     guest_swap_outs: total((guest) => guest.memory.anonymous.swapOuts),

@@ -9,6 +9,7 @@ import { GuestJobs } from "./guest-jobs.ts";
 import { GuestOperations } from "./guest-operations.ts";
 import { GuestBoot } from "./guest-boot.ts";
 import { GuestDiscards } from "./guest-discards.ts";
+import { GuestFrontswap } from "./guest-frontswap.ts";
 import { statisticsOf } from "./faulty-statistics.ts";
 import { MemoryStall } from "./guest-statistics.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
@@ -105,10 +106,14 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#operations.killer = this.#killer;
     this.#writeBack = new WriteBackThread(memory.cache, vm, (waiter) => this.#submitForKernel(waiter));
     this.#serving = this.#threads.length;
-    this.balloon = new GuestBalloon(memory, { vcpu: this.#boot, vmmCall: prices.vmmCall }, around, (waiter) => {
+    const afterStep = (waiter: Waiter): void => {
       this.#submitNow(waiter, around.now());
       this.cpus[0].wake();
-    });
+    };
+    const cost = { vcpu: this.#boot, vmmCall: prices.vmmCall, pageFault: prices.pageFault };
+    this.balloon = new GuestBalloon(memory, cost, around, afterStep);
+    const { frontswap } = around.host;
+    if (frontswap !== undefined) vm.frontswap = new GuestFrontswap(memory, vm, frontswap, cost, around, afterStep);
     parts.foresight?.watch(this.#threads, () => this.#latest);
   }
 

@@ -28,7 +28,8 @@ const MEMORY_COLUMNS = [
   "memory_guest_cache_mib",
   "memory_guest_used_mib",
 ] as const;
-const SERIES_COLUMNS = ["time_s", ...MEMORY_COLUMNS, "throughput_rps"] as const;
+/** One more where the VMM keeps pages of guests' swap devices: in frames that are not among its own. */
+const FRONTSWAP_COLUMN = "memory_frontswap_mib";
 const FIRST_MEMORY_COLUMN = 1;
 /** Of each VM, where VMs differ in work or settings: machine memory it has, is granted, and is taken to use. */
 const VM_COLUMNS: Readonly<Record<string, (vm: VmMemory) => number>> = {
@@ -61,6 +62,7 @@ export class HostObserver {
   readonly #groups: GroupFigures | undefined;
   readonly #dynamics: AllocationDynamics;
   readonly #fairness: MemoryFairness;
+  readonly #memoryColumns: readonly string[];
   readonly #rows: number[][] = [];
   #doneThisSecond = 0;
   #windowStart = 0;
@@ -75,6 +77,7 @@ export class HostObserver {
     this.#equalWork = workloads.every(({ name }) => name === workloads[0].name);
     this.#vms = new VmFigures(guests, profile.megahertz, workloads.length);
     this.#groups = groups && new GroupFigures(workloads.length, groups, profile.megahertz);
+    this.#memoryColumns = host.memory.frontswap === undefined ? MEMORY_COLUMNS : [...MEMORY_COLUMNS, FRONTSWAP_COLUMN];
     this.#dynamics = new AllocationDynamics(host.memory);
     this.#fairness = new MemoryFairness(host.memory);
     this.#countersAtStart = countersOf(this.#host);
@@ -148,7 +151,7 @@ export class HostObserver {
 
   /** A VM that came up late has nothing before. */
   #series(): FigureTable {
-    const columns = [...SERIES_COLUMNS, ...this.#vmColumns()];
+    const columns = ["time_s", ...this.#memoryColumns, "throughput_rps", ...this.#vmColumns()];
     const rows = this.#rows.map((row) => [...row, ...Array<number>(columns.length - row.length).fill(0)]);
     return { columns, rows };
   }
@@ -214,7 +217,7 @@ export class HostObserver {
     const rows = measured.length > 0 ? measured : this.#rows.slice(-1);
     const mean = (column: number): number => rows.reduce((sum, row) => sum + row[column], 0) / rows.length;
     const means: Record<string, number> = {};
-    MEMORY_COLUMNS.forEach((name, i) => {
+    this.#memoryColumns.forEach((name, i) => {
       means[name] = mean(FIRST_MEMORY_COLUMN + i);
     });
     const configured = this.#host.guests.reduce((sum, { vm }) => sum + vm.pages, 0) / PAGES_PER_MIB;
@@ -227,11 +230,12 @@ export class HostObserver {
     const { frames } = memory;
     const total = (pages: (guest: HostGuest) => number): number => guests.reduce((sum, guest) => sum + pages(guest), 0);
     const dom0 = memory.driverDomain?.vm.mapped ?? 0;
+    const frontswap = total(({ vm }) => vm.frontswapFrames);
     const pages = [
       frames.free,
       frames.private - dom0,
       frames.shared,
-      frames.overhead + dom0,
+      frames.overhead - frontswap + dom0,
       frames.saved,
       total(({ vm }) => vm.ballooned),
       total(({ vm }) => vm.compressed + vm.patched),
@@ -246,6 +250,7 @@ export class HostObserver {
         }) => kernel + replacement.anonymousPages + replacement.filePages,
       ),
     ];
+    if (memory.frontswap !== undefined) pages.push(frontswap);
     return pages.map((count) => count / PAGES_PER_MIB);
   }
 

@@ -15,7 +15,13 @@ export const TIMELINE_COLUMNS = [
   ...VM_PARTS.map((part) => `${part}_mib` as const),
   "target_mib",
   "active_mib",
+  "frontswap_mib",
 ] as const;
+
+/** Of a host: the last is there only where the VMM keeps pages of guests' swap devices, which come on top of configured memory. */
+export function timelineColumns(rows: readonly TimelineRow[]): readonly string[] {
+  return TIMELINE_COLUMNS.slice(0, rows[0]?.length ?? -1);
+}
 
 /** One row a VM and second, in the order of the columns; the state is empty on a host that has none. */
 export type TimelineRow = readonly (number | string)[];
@@ -28,6 +34,7 @@ export class VmTimeline {
     for (const vm of memory.vms) {
       const parts = partsOf(vm, memory);
       const pages = [vm.pages, ...VM_PARTS.map((part) => parts[part]), vm.size ?? vm.target, vm.active];
+      if (memory.frontswap !== undefined) pages.push(vm.frontswapFrames);
       this.rows.push([timeS, state, vm.number, ...pages.map(toMib)]);
     }
   }

@@ -41,6 +41,7 @@ export const MEMORY_STAGES = [
   "sharing",
   "free pages",
   "ballooning",
+  "guest swap",
   "patching",
   "compression",
   "swapping",

@@ -80,10 +80,10 @@ export interface DeviceQueue {
 export interface MemoryMechanism {
   readonly name: string;
   /**
-   * Backing takes nothing, sharing costs a VM nothing, tuning sets the speed of another, a guest reports what it has free,
-   * compression costs a little; a cooperative mechanism asks it, a forced one takes.
+   * Backing takes nothing, sharing costs a VM nothing, tuning sets the speed of another, a guest reports what it has free, keeping
+   * saves what it gives up itself, compression costs a little; a cooperative mechanism asks it, a forced one takes.
    */
-  readonly kind: "backing" | "sharing" | "tuning" | "reporting" | "compressing" | "cooperative" | "forced";
+  readonly kind: "backing" | "sharing" | "tuning" | "reporting" | "keeping" | "compressing" | "cooperative" | "forced";
   /** Simulated time between two calls of {@link work}; 0: there is no background work. */
   readonly periodUs: number;
   /** One period's background work. */

@@ -35,6 +35,7 @@ const COUNTED: ReadonlySet<string> = new Set([
   "polls",
   "reads",
   "requests",
+  "rounds",
   "samples",
   "stores",
   "tables",

@@ -21,6 +21,7 @@ import { ballooning } from "./memory/ballooning.ts";
 import { compression } from "./memory/compression.ts";
 import { dom0Memory } from "./memory/dom0-memory.ts";
 import { freePageReporting } from "./memory/free-page-reporting.ts";
+import { frontswap } from "./memory/frontswap.ts";
 import { hostSwap } from "./memory/host-swap.ts";
 import { hvBalloon } from "./memory/hv-balloon.ts";
 import { hypercallbacks } from "./memory/hypercallbacks.ts";
@@ -94,6 +95,7 @@ export {
   compression,
   dom0Memory,
   freePageReporting,
+  frontswap,
   hostSwap,
   hvBalloon,
   hypercallbacks,
@@ -176,6 +178,7 @@ export const PARTS: readonly PartDefinition[] = [
   compression.definition,
   dom0Memory.definition,
   freePageReporting.definition,
+  frontswap.definition,
   hostSwap.definition,
   hvBalloon.definition,
   hypercallbacks.definition,

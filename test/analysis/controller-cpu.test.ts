@@ -46,6 +46,7 @@ describe("the CPU time of who manages memory", () => {
 /** A guest touches a page that has to be there first. */
 const WAITED_FOR = [
   "vmm.compression.decompress",
+  "vmm.frontswap.get",
   "vmm.host-swap.in",
   "vmm.host-swap.minor-fault",
   "vmm.large-pages.back",

@@ -4,6 +4,7 @@ import { PendingCharges } from "../../src/core/pending-charges.ts";
 import { RandomStream } from "../../src/core/random.ts";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { KernelVersion } from "../../src/guest/kernel-version.ts";
+import { Frontswap } from "../../src/guest/frontswap.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
 import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
@@ -107,6 +108,14 @@ export function addGuest(
   vm.reads = guest.pages;
   if (host.allocation.populates) guest.balloon.poll(shape.memoryPages - target, shape.memoryPages);
   physical.populate(shape.contents?.length ?? 0, host.allocation.populates, false);
+  const { frontswap: keeper } = host.memory;
+  if (keeper !== undefined) {
+    guest.anonymous.swap.frontswap = new Frontswap({
+      store: (slot, ppn) => keeper.put(vm, slot, ppn),
+      load: (slot, ppn) => keeper.get(vm, slot, ppn),
+      invalidate: (slot) => keeper.flush(vm, slot),
+    });
+  }
   if (host.mechanisms.some(({ kind }) => kind === "cooperative")) {
     vm.balloon = { poll: (pages, most, step) => void guest.balloon.poll(pages, most, step?.reclaims) };
   }

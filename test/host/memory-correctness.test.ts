@@ -10,11 +10,13 @@ import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { compression } from "../../src/vmm/memory/compression.ts";
+import { frontswap } from "../../src/vmm/memory/frontswap.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { ksm } from "../../src/vmm/memory/ksm.ts";
 import { patching } from "../../src/vmm/memory/patching.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
 import { hypercallbacks } from "../../src/vmm/memory/hypercallbacks.ts";
+import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import { satori } from "../../src/vmm/memory/satori.ts";
 import { uksm } from "../../src/vmm/memory/uksm.ts";
 import { xenBalloon } from "../../src/vmm/memory/xen-balloon.ts";
@@ -23,7 +25,7 @@ import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { vmwareBalloon } from "../../src/vmm/memory/vmware-balloon.ts";
-import { addGuest, buildHost, checkFrames, SHAPE, type TestHost } from "./fixtures.ts";
+import { addGuest, buildHost, checkFrames, SCRIPTED, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Few bits: contents that differ collide all the time. */
 const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 3000, pagesPerSecondPerVm: 3000 });
@@ -31,11 +33,23 @@ const sharing = pageSharing({ hashBits: 3, pagesPerSecond: 3000, pagesPerSecondP
 /** Whatever is not touched between two calls is patched. */
 const FAST = { pagesPerSecond: 5000, secondsPerPass: 0.1 };
 
+/** Gives each VM 50 pages, however many frames are free. */
+const fifty = definePolicy({
+  ...SCRIPTED,
+  name: "fifty",
+  decide: (_, { vms }) => ({
+    state: 0,
+    actions: vms.map(({ name }) => ({ kind: "target", vm: name, kib: 200, rule: "test" }) as const),
+  }),
+})();
+
 interface Case {
   readonly name: string;
   readonly vmm: Pick<Vmm, "memory" | "allocation" | "scheduler">;
   readonly guests: number;
   readonly frames: number;
+  /** Of these, frames that no VM is promised; none if nothing is said. */
+  readonly spare?: number;
   /** Linux 2.4 if nothing is said. */
   readonly kernel?: KernelName;
 }
@@ -189,6 +203,31 @@ const CASES: readonly Case[] = [
     frames: 150,
   },
   {
+    name: "xen-pv ballooned, which keeps guests' swap pages",
+    vmm: { ...xenPv, memory: [xenBalloon(), frontswap()], allocation: staticPartition({ balloon: true }) },
+    guests: 3,
+    frames: 240,
+    spare: 20,
+  },
+  {
+    name: "xen-pv which shares pages and keeps guests' swap pages, guests with Linux 6.1",
+    vmm: {
+      ...xenPv,
+      memory: [sharing, ballooning({ maxPercent: 65 }), frontswap()],
+      allocation: staticPartition({ balloon: true }),
+    },
+    guests: 3,
+    frames: 240,
+    spare: 20,
+    kernel: "linux-6.1",
+  },
+  {
+    name: "VMs ballooned by a policy, host swap, and frames for guests' swap pages",
+    vmm: { ...esx, memory: [sharing, ballooning({ maxPercent: 65 }), frontswap(), hostSwap()], allocation: fifty },
+    guests: 3,
+    frames: 170,
+  },
+  {
     name: "esx with hypercallbacks and host swap",
     vmm: { ...esx, memory: [hypercallbacks(), hostSwap()] },
     guests: 3,
@@ -257,10 +296,10 @@ class Play {
   readonly #expected = new Expected();
   #seconds = 0;
 
-  constructor({ vmm, guests, frames, kernel }: Case) {
+  constructor({ vmm, guests, frames, spare = 0, kernel }: Case) {
     this.#host = buildHost(vmm, frames);
     const requests = Array.from({ length: guests }, () => ({ pages: SHAPE.memoryPages }));
-    const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free);
+    const targets = this.#host.allocation.admit(requests, this.#host.memory.frames.free - spare);
     expect(targets.length).toBe(guests);
     for (const target of targets) {
       const guest = addGuest(this.#host, ON_IMAGE, bootContents(ON_IMAGE, this.#host.ids), target, kernel);
@@ -295,6 +334,22 @@ class Play {
     }
     for (const guest of this.#guests) expect(guest.pages.outOfMemory).toBe(0);
     checkFrames(this.#host.memory);
+    this.#checkFrontswap();
+  }
+
+  /** Pages of swap devices that the host has taken so far; undefined: it takes none. */
+  get puts(): number | undefined {
+    return this.#host.memory.frontswap?.puts;
+  }
+
+  /** What was put was given up, or is held for a page that its guest has on its swap device. */
+  #checkFrontswap(): void {
+    const { frontswap: keeper, vms } = this.#host.memory;
+    if (keeper === undefined) return;
+    const held = vms.map(({ frontswapFrames }) => frontswapFrames);
+    expect(this.#guests.map(({ anonymous }) => anonymous.swap.frontswap?.pages)).toEqual(held);
+    expect(keeper.puts - keeper.flushes).toBe(held.reduce((sum, one) => sum + one, 0));
+    this.#guests.forEach(({ anonymous }, g) => expect(held[g]).toBeLessThanOrEqual(anonymous.swapped));
   }
 
   #guestCommand(step: Exclude<Command, { kind: "background" }>, g: number): void {
@@ -327,20 +382,24 @@ class Play {
       this.#host.allocation.rebalance(this.#seconds * 1e6);
       for (const mechanism of this.#host.mechanisms) mechanism.work();
       for (const guest of this.#guests) guest.cache.writeBack(this.#seconds - 10);
+      for (const guest of this.#guests) guest.anonymous.unuse(3);
     }
   }
 }
 
 describe.each(CASES)("memory of guests on $name", (setup) => {
   it("what a guest reads is what it last wrote, frames are conserved, references are right", () => {
+    const puts: (number | undefined)[] = [];
     fc.assert(
       fc.property(fc.array(command, { minLength: 50, maxLength: 250 }), (steps) => {
         const play = new Play(setup);
         for (const step of steps) play.run(step);
         play.readBackAll();
+        puts.push(play.puts);
       }),
       { numRuns: 40, seed: 42 },
     );
+    expect(puts.every((count) => count === 0)).toBe(false);
   });
 });
 

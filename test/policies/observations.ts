@@ -22,9 +22,10 @@ export function vm(
     readonly available?: number;
     readonly committed?: number;
     readonly reserved?: number;
+    readonly frontswap?: number;
   } = {},
 ): VmObservations {
-  const { unused = 0, available = unused, committed = 0, reserved = 0, ...own } = rest;
+  const { unused = 0, available = unused, committed = 0, reserved = 0, frontswap, ...own } = rest;
   return {
     name,
     target: sizes.actual,
@@ -34,7 +35,7 @@ export function vm(
     canBalloon: true,
     migrating: false,
     stallUs: 0,
-    guest: { atUs: 0, unused, available, committed, reserved },
+    guest: { atUs: 0, unused, available, committed, reserved, ...(frontswap !== undefined && { frontswap }) },
     ...sizes,
     ...own,
   };
@@ -75,9 +76,10 @@ const anyVm = fc
     canBalloon: fc.boolean(),
     migrating: fc.boolean(),
     reports: fc.boolean(),
+    frontswap: fc.option(fraction, { nil: undefined }),
     stallUs: fc.integer({ min: 0, max: 10_000_000 }),
   })
-  .map(({ maximum, least, current, aim, unused, cached, committed, swapped, reports, ...rest }) => {
+  .map(({ maximum, least, current, aim, unused, cached, committed, swapped, reports, frontswap, ...rest }) => {
     const minimum = Math.ceil(least * maximum);
     const actual = Math.round(minimum + current * (maximum - minimum));
     const free = unused * actual;
@@ -87,6 +89,7 @@ const anyVm = fc
       available: free + cached * (actual - free),
       committed: committed * maximum,
       reserved: unused * 16 * MIB,
+      ...(frontswap !== undefined && { frontswap: frontswap * (maximum - actual) }),
     };
     const target = Math.round(minimum + aim * (maximum - minimum));
     const hostSwapped = Math.floor(swapped * actual);

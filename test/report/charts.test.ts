@@ -44,6 +44,32 @@ describe("charts", () => {
     expect(JSON.stringify(again)).toBe(JSON.stringify(chart));
   });
 
+  it("stack the memory of all hosts alike where only one keeps pages of swap devices", () => {
+    const run = fixture();
+    const cells = run.cells.map((one) => {
+      const { series, spec } = one;
+      if (series === undefined || spec.vmm.label !== "esx") return one;
+      const columns = [...series.columns, "memory_frontswap_mib"];
+      return { ...one, series: { columns, rows: series.rows.map((row) => [...row, 100]) } };
+    });
+    const valuesOf = (results: typeof run): readonly Record<string, unknown>[] => {
+      const drawn = CHART_KINDS.find(({ name }) => name === "host-memory")?.draw(results) ?? [];
+      const found: Record<string, unknown>[] = [];
+      JSON.stringify(drawn, (key, value: unknown) => {
+        if (key === "values" && Array.isArray(value)) found.push(...(value as Record<string, unknown>[]));
+        return value;
+      });
+      return found.filter((moment) => "time" in moment);
+    };
+    const title = "kept for swap devices";
+    const values = valuesOf({ ...run, cells });
+    const kept = new Set(values.map((moment) => `${String(moment.VMM)}: ${String(moment[title])}`));
+    expect(values.length).toBeGreaterThan(100);
+    expect(kept).toContain("esx: 100");
+    expect([...kept].filter((one) => !one.startsWith("esx: ")).every((one) => one.endsWith(": 0"))).toBe(true);
+    expect(valuesOf(run).some((moment) => title in moment)).toBe(false);
+  });
+
   it("refuse a specification that Vega-Lite complains about", () => {
     const wrong = {
       data: { values: [{ a: 1 }] },

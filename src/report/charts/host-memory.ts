@@ -6,9 +6,10 @@ const PANEL = 330;
 /** A series longer than this is thinned out: no eye tells the points apart. */
 const MOST_POINTS = 80;
 
-/** Columns of a host's series, from the bottom of the stack upward; up to `free` they are machine frames. */
+/** Columns of a host's series, as far as any has them, from the bottom of the stack upward; up to `free` they are machine frames. */
 const LAYERS = [
   { column: "memory_overhead_mib", title: "VMM overhead", colour: "#8c8c8c" },
+  { column: "memory_frontswap_mib", title: "kept for swap devices", colour: "#aa4499" },
   { column: "memory_private_mib", title: "private pages", colour: "#332288" },
   { column: "memory_shared_mib", title: "shared pages", colour: "#117733" },
   { column: "memory_free_mib", title: "free", colour: "#e6e6e6" },
@@ -16,7 +17,7 @@ const LAYERS = [
   { column: "memory_ballooned_mib", title: "in balloons", colour: "#88ccee" },
   { column: "memory_host_swapped_mib", title: "swapped out by the host", colour: "#cc6677" },
 ] as const;
-const FRAMES = LAYERS.slice(0, 4).map((layer) => layer.column);
+const FRAMES = LAYERS.slice(0, 5).map((layer) => layer.column);
 
 /** Memory of one host over time, one panel per VMM: machine frames up to the line, what stands in for more above it. */
 export const hostMemoryChart: ChartKind = {
@@ -65,7 +66,8 @@ interface Moment {
 }
 
 function view(cells: readonly CellResult[]): View {
-  const values = cells.flatMap(momentsOf);
+  const layers = layersOf(cells);
+  const values = cells.flatMap((cell) => momentsOf(cell, layers));
   const shown = LAYERS.filter(({ title }) => values.some((moment) => Number(moment[title] ?? 0) >= 0.5));
   const order = cells.map((cell) => cell.spec.vmm.label);
   return {
@@ -123,21 +125,26 @@ function areas(shown: readonly { readonly title: string; readonly colour: string
   };
 }
 
-function momentsOf(cell: CellResult): Moment[] {
+/** A layer that one host has must have a value on all: they are stacked alike. */
+function layersOf(cells: readonly CellResult[]): readonly (typeof LAYERS)[number][] {
+  return LAYERS.filter(({ column }) => cells.some(({ series }) => series?.columns.includes(column)));
+}
+
+function momentsOf(cell: CellResult, there: readonly (typeof LAYERS)[number][]): Moment[] {
   const { columns = [], rows = [] } = cell.series ?? {};
   const step = Math.ceil(rows.length / MOST_POINTS);
   return rows
     .filter((_, index) => index % step === 0 || index === rows.length - 1)
     .map((row) => {
       const of = (column: string): number => round(row[columns.indexOf(column)] ?? 0);
-      const layers = Object.fromEntries(LAYERS.map(({ column, title }) => [title, of(column)]));
+      const layers = Object.fromEntries(there.map(({ column, title }) => [title, of(column)]));
       const host = round(FRAMES.reduce((sum, column) => sum + of(column), 0));
       return { VMM: cell.spec.vmm.label, time: of("time_s"), host, ...layers };
     });
 }
 
 function describe(cell: CellResult): string {
-  const end = momentsOf(cell).at(-1);
+  const end = momentsOf(cell, layersOf([cell])).at(-1);
   const layers = LAYERS.map(({ title }) => [title, Number(end?.[title] ?? 0)] as const).filter(([, mib]) => mib >= 0.5);
   return `${cell.spec.vmm.label} at the end: ${layers.map(([title, mib]) => `${title} ${mib.toFixed(0)} MiB`).join(", ")}.`;
 }

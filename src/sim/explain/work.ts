@@ -117,6 +117,7 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.host-swap": { actor: "VMM", action: "swaps pages of guests" },
   "vmm.start": { actor: "dom0", action: "the control plane makes a domain" },
   "vmm.memory": { actor: "VMM", action: "hands out memory, and samples how much is in use" },
+  "vmm.frontswap": { actor: "VMM", action: "copies a page for the guest's swap device, or back" },
   "vmm.patching": { actor: "VMM", action: "keeps pages as patches to similar ones, or restores them" },
   "vmm.compression": { actor: "VMM", action: "compresses pages, or restores them" },
   "vmm.large-pages": { actor: "VMM", action: "backs memory with large pages, or breaks them up" },

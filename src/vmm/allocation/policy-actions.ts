@@ -8,6 +8,7 @@ const KINDS: readonly string[] = [
   "target",
   "cap",
   "reclaim",
+  "shrink-frontswap",
   "evict",
   "block",
   "break",
@@ -17,8 +18,8 @@ const KINDS: readonly string[] = [
   "admission",
   "sharing",
 ];
-const OF_A_VM: readonly string[] = ["target", "cap", "reclaim", "evict", "block", "break", "flag"];
-const WITH_AMOUNT: readonly string[] = ["target", "cap", "reclaim", "grant"];
+const OF_A_VM: readonly string[] = ["target", "cap", "reclaim", "shrink-frontswap", "evict", "block", "break", "flag"];
+const WITH_AMOUNT: readonly string[] = ["target", "cap", "reclaim", "shrink-frontswap", "grant"];
 
 const EXAMPLE = '{ kind: "target", vm: "vm0", kib: 131072, rule: "mine" }';
 

@@ -20,13 +20,22 @@ import { PendingRequest } from "./pending-request.ts";
 import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
 
-type ActionOnMemory = Extract<Action, { readonly kind: "target" | "cap" | "reclaim" | "evict" | "flag" }>;
+type ActionOnMemory = Extract<
+  Action,
+  { readonly kind: "target" | "cap" | "reclaim" | "shrink-frontswap" | "evict" | "flag" }
+>;
 
 /** Returns whether that is something new. What has left the host does not come back. */
 function setBlocked(vm: VmMemory, blocked: boolean): boolean {
   if (vm.evicted || vm.blocked === blocked) return false;
   vm.blocked = blocked;
   return true;
+}
+
+/** Undefined: the guest has not brought any page back. */
+function shrinkFrontswap(vm: VmMemory, pages: number): Figures | undefined {
+  const back = vm.frontswap?.shrinkTo(pages) ?? 0;
+  return back > 0 ? { back_pages: back } : undefined;
 }
 
 function coldPages({ memory, random, profile }: HostContext): ColdPages {
@@ -225,6 +234,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
+    else if (action.kind === "shrink-frontswap") return shrinkFrontswap(vm, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
     // Some policies set again and again what is set already.
@@ -249,6 +259,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     vm.blocked = true;
     vm.evicted = true;
     for (let ppn = 0; ppn < vm.pages; ppn++) if (vm.backing[ppn] !== BALLOONED) this.#memory.discard(vm, ppn);
+    this.#memory.frontswap?.flushAll(vm);
     vm.returned = 0;
     this.#view.vmHasLeft(this.populates ? this.#memory.frames.free - free : 0, nowUs);
   }

@@ -55,6 +55,7 @@ const OF_VM: { readonly [S in Signal]?: (vm: VmObservations) => Told } = {
   "guest.unused": ({ guest }) => ({ guest_unused_mib: guest && guest.unused / MIB }),
   "guest.available": ({ guest }) => ({ guest_available_mib: guest && guest.available / MIB }),
   "guest.committed": ({ guest }) => ({ guest_committed_mib: guest && guest.committed / MIB }),
+  "guest.frontswap": ({ guest }) => ({ guest_frontswap_mib: guest?.frontswap && guest.frontswap / MIB }),
 };
 
 export function actionTaken<P extends Parameters, S>(
@@ -129,6 +130,8 @@ function outcomeOf(action: Action): Figures {
       return { [`${action.kind}_mib`]: wholePages(action.kib) };
     case "reclaim":
       return { asked_mib: wholePages(action.kib) };
+    case "shrink-frontswap":
+      return { frontswap_mib: wholePages(action.kib) };
     case "grant":
       return { granted_mib: action.kib / MIB };
     case "flag":

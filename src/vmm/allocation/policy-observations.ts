@@ -138,6 +138,7 @@ export class HostView implements VmsByName {
       available: figures.available * KIB_PER_PAGE,
       committed: figures.committed * KIB_PER_PAGE,
       reserved: figures.reserved * KIB_PER_PAGE,
+      ...(figures.frontswap !== undefined && { frontswap: figures.frontswap * KIB_PER_PAGE }),
     };
     this.#reports.set(vm, { askedUs: nowUs, report });
     return report;

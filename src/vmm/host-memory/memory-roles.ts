@@ -117,6 +117,23 @@ export interface PageDiscarder {
   discard(vm: VmMemory, ppn: number): boolean;
 }
 
+/** Who keeps copies of pages that guests would write to their swap devices, by slots of these, if anybody does. */
+export interface SwapPageKeeper {
+  readonly puts: number;
+  readonly refusedPuts: number;
+  readonly gets: number;
+  /** Pages given up, one by one or with their VM: what was put is flushed or still held. */
+  readonly flushes: number;
+  /** Take a copy of a page for a slot that has none. Returns whether it was taken. */
+  put(vm: VmMemory, slot: number, ppn: number): boolean;
+  /** Copy what is kept for a slot into a page; it is kept all the same. */
+  get(vm: VmMemory, slot: number, ppn: number): void;
+  /** What is kept for a slot is not needed any more. */
+  flush(vm: VmMemory, slot: number): void;
+  /** The VM leaves. */
+  flushAll(vm: VmMemory): void;
+}
+
 /** Who plays which of these roles on a host. Most hosts do without some. */
 export class MemoryRoles {
   sharer: PageSharer | undefined;
@@ -124,6 +141,7 @@ export class MemoryRoles {
   sharingIsTuned = false;
   diskWatcher: DiskWatcher | undefined;
   largePages: LargePageBacking | undefined;
+  frontswap: SwapPageKeeper | undefined;
   compressor: PageCompressor | undefined;
   patcher: PagePatcher | undefined;
   swapReader: SwapReader | undefined;

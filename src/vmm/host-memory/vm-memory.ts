@@ -74,6 +74,12 @@ export interface BalloonPort {
   calls?(count: number): void;
 }
 
+/** The kernel of a guest of whose swap device the VMM keeps pages. */
+export interface FrontswapPort {
+  /** Have the guest bring pages back until the VMM keeps no more than so many. Returns how many it has. */
+  shrinkTo(pages: number): number;
+}
+
 /** How long a VM has been ready to run and did not, because others did or the VMM was reading its memory back. */
 export interface HeldBackTime {
   readonly us: number;
@@ -91,6 +97,8 @@ export interface GuestFigures {
   readonly committed: number;
   /** What its kernel keeps free for itself: high watermarks and lower zones' reserves (Linux, totalreserve_pages). */
   readonly reserved: number;
+  /** Of its swap device, what the VMM keeps; absent: it keeps none of any guest's. */
+  readonly frontswap?: number;
 }
 
 /** A guest that says how its memory is used when it is asked. */
@@ -158,6 +166,8 @@ export class VmMemory {
   largePages = 0;
   /** Absent: no driver in the guest, which then cannot be ballooned. */
   balloon: BalloonPort | undefined;
+  /** Absent: the VMM keeps nothing of its swap device. */
+  frontswap: FrontswapPort | undefined;
   /** Absent: it always runs when it has something to do. */
   heldBack: HeldBackTime | undefined;
   /** Absent: the guest reports nothing. */
@@ -187,6 +197,8 @@ export class VmMemory {
   cacheFrames = 0;
   /** Pages that are kept as patches. */
   patched = 0;
+  /** Frames with pages of its guest's swap device, over and above what the VM has; see memory/frontswap.ts. */
+  frontswapFrames = 0;
   /** Frames that hold its patches. */
   patchFrames = 0;
   /** Pages that a deflating balloon gave back and that have not been touched since: promised, not yet in use. */

@@ -80,7 +80,7 @@ class XenBalloon implements MemoryMechanism {
     if (vm.balloon?.busy === true) return true;
     const before = vm.ballooned;
     const wanted = Math.min(Math.abs(target - before), this.#parameters.batchPages);
-    const possible = target > before ? wanted : Math.min(wanted, this.#frames());
+    const possible = target > before ? wanted : Math.min(wanted, this.#frames(vm));
     const next = target > before ? before + possible : before - possible;
     if (possible > 0) {
       balloonStep(this.#memory, this.name, vm, target, () => vm.balloon?.poll(next, possible, { price: this.#price }));
@@ -96,9 +96,13 @@ class XenBalloon implements MemoryMechanism {
     driver.delayUs = Math.min(2 * driver.delayUs, this.#parameters.longestRetrySeconds * SECOND_US);
   }
 
-  /** Frames that the hypervisor can hand out: with somebody who makes room, any number. */
-  #frames(): number {
-    return this.#memory.roomMaker === undefined ? this.#memory.frames.free : Infinity;
+  /**
+   * Frames that the hypervisor can hand out, with somebody who makes room any number. What it keeps of the guest's swap device
+   * counts against the VM's maximum reservation.
+   */
+  #frames(vm: VmMemory): number {
+    const free = this.#memory.roomMaker === undefined ? this.#memory.frames.free : Infinity;
+    return Math.min(free, Math.max(0, vm.ballooned - vm.frontswapFrames));
   }
 
   /** A balloon that leaves the VM its size; where no size is set, one that brings what it claims down to its target. */

@@ -26,6 +26,7 @@ export const SIGNALS = [
   "guest.available",
   "guest.committed",
   "guest.reserved",
+  "guest.frontswap",
 ] as const;
 export type Signal = (typeof SIGNALS)[number];
 
@@ -77,6 +78,8 @@ export interface GuestReport {
   readonly committed: number;
   /** Memory that its kernel keeps free for itself (Linux, totalreserve_pages). */
   readonly reserved: number;
+  /** Of its swap device, what the VMM keeps in memory; absent: the VMM keeps none of any guest's. */
+  readonly frontswap?: number;
 }
 
 export interface VmObservations {
@@ -130,6 +133,8 @@ export type Action = { readonly rule: string } & (
   | { readonly kind: "evict"; readonly vm: string }
   /** Take back from the VM this much of what it has not touched lately, or what can be taken in so much CPU time. */
   | { readonly kind: "reclaim"; readonly vm: string; readonly kib: number; readonly mostUs?: number }
+  /** The guest brings back what the VMM keeps of its swap device, until this much is left there. */
+  | { readonly kind: "shrink-frontswap"; readonly vm: string; readonly kib: number }
   /** The VM does not run, until it is let run again; it keeps its memory, which others may be given as before. */
   | { readonly kind: "block"; readonly vm: string; readonly blocked: boolean }
   /** Back all of the VM with small pages, which can be shared and taken singly. Nothing happens where it has no large ones. */

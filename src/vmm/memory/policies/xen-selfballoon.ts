@@ -1,10 +1,17 @@
-/** Linux xen-selfballoon (removed in 5.3): the kernel of each guest sizes it to its commit charge and a reserve. */
+/**
+ * Linux xen-selfballoon (removed in 5.3): the kernel of each guest sizes it to its commit charge and a reserve. Where the
+ * hypervisor keeps pages of its swap device (memory.frontswap), it makes room for these as well, and brings them back.
+ */
 import { definePolicy } from "./define-policy.ts";
 import { goalFigure, type GoalOf, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
 import { MIB, SECOND_US } from "./policy-contract.ts";
+import { type QuietGuests, shrinkThemselves } from "./self-shrink.ts";
 
 export interface XenSelfballoonParameters extends Hysteresis {
   reservedPercent: number;
+  selfshrinking: boolean;
+  inertia: number;
+  frontswapHysteresis: number;
 }
 
 /**
@@ -18,7 +25,7 @@ export function selfballoonFloor(usableMb: number, reserveMb: number): number {
   return reserveMb + 99 + (usableMb - 99) / 32;
 }
 
-export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>({
+export const xenSelfballoon = definePolicy<XenSelfballoonParameters, QuietGuests>({
   name: "xen-selfballoon",
   summary: "Linux xen-selfballoon: each guest sizes itself to its commit charge every 5 s, shrinking by an eighth.",
   side: "guest",
@@ -26,7 +33,7 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
   grade: "S",
   cadenceUs: 5 * SECOND_US,
   balloons: true,
-  signals: ["vm.actual", "guest.committed", "guest.reserved"],
+  signals: ["vm.actual", "guest.committed", "guest.reserved", "guest.frontswap"],
   parameters: {
     downHysteresis: {
       summary: "A guest goes this part of the way down in each round: 8 is an eighth",
@@ -53,16 +60,43 @@ export const xenSelfballoon = definePolicy<XenSelfballoonParameters, undefined>(
       source: "drivers/xen/xen-selfballoon.c, selfballoon_reserved_mb",
       grade: "S",
     },
+    selfshrinking: {
+      summary: "A guest brings pages back that the hypervisor keeps of its swap device, and has room for them",
+      default: true,
+      source: "Documentation/admin-guide/kernel-parameters.txt, tmem.selfshrinking",
+      grade: "D",
+    },
+    inertia: {
+      summary: "Rounds in which frontswap was not empty and did not grow, with the last of which a guest begins to",
+      default: 3,
+      unit: "rounds",
+      min: 1,
+      source: "drivers/xen/xen-selfballoon.c, frontswap_inertia",
+      grade: "S",
+    },
+    frontswapHysteresis: {
+      summary: "It brings back this part of them in each round, and all once they are so many pages: 20 is a twentieth",
+      default: 20,
+      unit: "1",
+      min: 1,
+      source: "drivers/xen/xen-selfballoon.c, frontswap_hysteresis",
+      grade: "S",
+    },
   },
-  start: () => undefined,
-  decide: (parameters, { vms }) => sizeThemselves(parameters, vms, goal(parameters)),
+  start: () => new Map(),
+  decide(parameters, { vms }, before) {
+    const { actions } = sizeThemselves(parameters, vms, goal(parameters));
+    if (!parameters.selfshrinking) return { actions, state: before };
+    const shrinks = shrinkThemselves(parameters, vms, before);
+    return { actions: [...actions, ...shrinks.actions], state: shrinks.state };
+  },
   figures: (parameters, _seen, _state, _nowUs, vm) => goalFigure(goal(parameters), vm),
 });
 
 /** The guest steps towards its goal, and not below the floor. */
-function goal({ reservedPercent }: XenSelfballoonParameters): GoalOf {
-  return ({ committed, reserved }, maximum) => ({
-    goal: committed + reserved + (maximum * reservedPercent) / 100,
+function goal({ reservedPercent, selfshrinking }: XenSelfballoonParameters): GoalOf {
+  return ({ committed, reserved, frontswap = 0 }, maximum) => ({
+    goal: committed + reserved + (maximum * reservedPercent) / 100 + (selfshrinking ? frontswap : 0),
     floor: selfballoonFloor((maximum - reserved) / MIB, reserved / MIB) * MIB,
   });
 }
