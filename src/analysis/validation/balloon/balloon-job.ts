@@ -110,13 +110,13 @@ class BalloonJob {
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
-    this.#services = new Services(this.#memory, guest);
-    this.#services.start(size.balloonedToMib === size.bootedMib);
+    this.#services = new Services(this.#memory, guest, size.balloonedToMib === size.bootedMib);
     const { pages } = this.#memory;
     const managed = pagesAtBoot(size.bootedMib);
     pages.marks = watermarks("linux-6.1", managed);
     const upper = { ...UPPER_RUNS, free: pages.freePages - LOWER_ZONE.free };
     pages.zones = new Zones(shape.memoryPages, managed, pages.marks, LOWER_ZONE, upper);
+    this.#services.start();
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     while (this.#memory.balloon.poll(balloon, BALLOON_BATCH) > 0) pages.runKswapd();
     this.#atStart = countPaging(this.#memory, this.#reclaim);
