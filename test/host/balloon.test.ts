@@ -15,18 +15,9 @@ import { readCompilerTrace } from "../../src/analysis/validation/balloon/compile
 import {
   FIRST_GUEST,
   type GuestSize,
-  type MeasuredGuest,
   memTotalKib,
+  SECOND_GUEST,
 } from "../../src/analysis/validation/balloon/measured-guest.ts";
-
-/** The guest of balloon-repeated.json: medians of its runs. */
-const SECOND_GUEST: MeasuredGuest = {
-  kernelPages: 8860,
-  cachedPages: 5375,
-  servicePages: 2087,
-  startingPages: 928,
-  startingEndsAt: 4.9e9,
-};
 
 interface Measured {
   readonly fileReading: PagingCounters;
