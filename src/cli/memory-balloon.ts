@@ -10,7 +10,7 @@ const DEFAULT_BOOTED = "256";
 const MOST_SEED = 2 ** 32 - 1;
 
 interface BalloonArguments {
-  sizes: string[] | undefined;
+  sizes: string[];
   booted: string;
   guest: GuestName;
   seed: string;
@@ -25,7 +25,8 @@ export const balloonCommand: CommandModule<object, BalloonArguments> = {
       .positional("sizes", {
         type: "string",
         array: true,
-        describe: `Sizes of the guest in MiB [default: ${DEFAULT_SIZES.join(" ")}]`,
+        default: DEFAULT_SIZES,
+        describe: "Sizes of the guest in MiB",
       })
       .option("booted", {
         type: "string",
@@ -45,7 +46,7 @@ export const balloonCommand: CommandModule<object, BalloonArguments> = {
       .example("$0 memory balloon 160 --booted 512", "a guest booted with 512 MiB has less of its 160 MiB left")
       .example("$0 memory balloon 176 --guest second", "the guest that was measured again, at sizes between"),
   handler: async ({ sizes, booted, guest, seed, json }) => {
-    const settings = await settingsFrom(sizes ?? DEFAULT_SIZES, booted, guest, seed);
+    const settings = await settingsFrom(sizes, booted, guest, seed);
     const { balloonAsJson, balloonAsText } = await import("./balloon-output.ts");
     const runs = await runAll(settings);
     process.stdout.write(json ? balloonAsJson(settings, runs) : balloonAsText(settings, runs));

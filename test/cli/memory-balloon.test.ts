@@ -9,7 +9,13 @@ import yargs from "yargs";
 import { balloonMeasured } from "../../src/analysis/validation/balloon-measured.ts";
 import { COUNTERS, errorPercent } from "../../src/analysis/balloon-comparison.ts";
 import { leastBallooned, leastBooted, MOST_MIB } from "../../src/analysis/validation/balloon/guest-sizes.ts";
-import { FIRST_GUEST, memTotalKib, SECOND_GUEST } from "../../src/analysis/validation/balloon/measured-guest.ts";
+import {
+  FIRST_GUEST,
+  memTotalKib,
+  pagesAtBoot,
+  SECOND_GUEST,
+} from "../../src/analysis/validation/balloon/measured-guest.ts";
+import { watermarks, zoneMarks } from "../../src/guest/watermarks.ts";
 import { GUEST_NAMES, measuredRuns } from "../../src/analysis/validation/balloon/measured-runs.ts";
 import type { Bench } from "../../src/analysis/validation/validation-set.ts";
 import { memoryCommand } from "../../src/cli/memory.ts";
@@ -162,6 +168,13 @@ describe("memory before the job", () => {
     expect(off).toBeLessThanOrEqual(mib < 120 ? MOST_KIB_OFF : MOST_OFF * free);
   });
 
+  it("has the marks of a real guest booted with 112 MiB", () => {
+    const managed = pagesAtBoot(112);
+    // DMA32, without the 3,840 pages of DMA.
+    const { minimum, low, high } = zoneMarks(watermarks("linux-6.1", managed), 1 - 3840 / managed);
+    expect([minimum, low, high]).toEqual([192, 240, 288]);
+  });
+
   it("is what the kernel, services and caches leave where nothing has to be reclaimed", async () => {
     const { kernelPages, cachedPages, servicePages, startingPages } = FIRST_GUEST;
     const { b187 } = await runs("187", "--booted", "187");
@@ -271,6 +284,11 @@ describe("what cannot be", () => {
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr.trim().split("\n").length).toBe(2);
   });
+});
+
+it("takes the sizes at which the first guest was measured when none is given", async () => {
+  const measured = [...measuredRuns("first").keys()].filter((name) => name !== "b256");
+  expect(new Set(Object.keys(await runs()))).toEqual(new Set(measured));
 });
 
 it("says on standard error how far it is", async () => {

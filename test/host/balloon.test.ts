@@ -79,6 +79,21 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   b212: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
   b200: ["workingset_activate_anon"],
   b176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  // Measured after they had been simulated. The same as at 176 and 212.
+  b181: ["pgmajfault", "pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b219: ["workingset_refault_anon", "workingset_activate_anon"],
+  // Between hardly any pressure and some: 36 pages are swapped in, here none.
+  b256to219: [
+    "pswpin",
+    "pswpout",
+    "pgscan",
+    "workingset_refault_anon",
+    "workingset_refault_file",
+    "workingset_activate_anon",
+    "workingset_activate_file",
+  ],
+  // By 27 per cent: as many pages are swapped in, but more of them ahead.
+  b320to160: ["pgmajfault"],
 };
 
 function sizeOf(run: string): Pick<GuestSize, "bootedMib" | "balloonedToMib"> {
