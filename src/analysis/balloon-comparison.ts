@@ -9,7 +9,6 @@ import { type JobResult, runBalloonJob } from "./validation/balloon/balloon-job.
 import { readCompilerTrace } from "./validation/balloon/compiler-trace.ts";
 import { memTotalKib } from "./validation/balloon/measured-guest.ts";
 import { type GuestName, GUESTS, type MeasuredRun, measuredRuns, runName } from "./validation/balloon/measured-runs.ts";
-import type { PagingCounters } from "./validation/balloon/paging-counters.ts";
 
 export interface ComparisonSettings {
   readonly guest: GuestName;
@@ -32,18 +31,6 @@ export interface BalloonRun {
 }
 
 export type Phase = "fileReading" | "wholeJob";
-
-export const COUNTERS: readonly (keyof PagingCounters)[] = [
-  "pgmajfault",
-  "pswpin",
-  "pswpout",
-  "pgscan",
-  "pgsteal",
-  "workingset_refault_anon",
-  "workingset_refault_file",
-  "workingset_activate_anon",
-  "workingset_activate_file",
-];
 
 /** What is to be run, in order: each size booted, and ballooned if that is another run. */
 export function plannedRuns({ sizes, bootedMib }: ComparisonSettings): readonly (readonly [number, number])[] {

@@ -2,14 +2,13 @@
 import {
   type BalloonRun,
   type ComparisonSettings,
-  COUNTERS,
   errorPercent,
   type Phase,
   type Range,
   rangeOf,
 } from "../analysis/balloon-comparison.ts";
 import type { MeasuredRun } from "../analysis/validation/balloon/measured-runs.ts";
-import type { PagingCounters } from "../analysis/validation/balloon/paging-counters.ts";
+import { COUNTERS, type PagingCounters } from "../analysis/validation/balloon/paging-counters.ts";
 import { KIB_PER_PAGE } from "../machine/page.ts";
 import { textTable, wholeNumber } from "./text-table.ts";
 

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import yargs from "yargs";
 import { balloonMeasured } from "../../src/analysis/validation/balloon-measured.ts";
-import { COUNTERS, errorPercent } from "../../src/analysis/balloon-comparison.ts";
+import { errorPercent } from "../../src/analysis/balloon-comparison.ts";
+import { COUNTERS } from "../../src/analysis/validation/balloon/paging-counters.ts";
 import { leastBallooned, leastBooted, MOST_MIB } from "../../src/analysis/validation/balloon/guest-sizes.ts";
 import {
   FIRST_GUEST,
@@ -61,6 +62,22 @@ async function run(...words: string[]): Promise<string> {
 
 async function runs(...words: string[]): Promise<Readonly<Record<string, RunJson>>> {
   return (JSON.parse(await run(...words, "--json")) as ReportJson).runs;
+}
+
+/** Of one run: what was freed was looked at, what came back had been freed, and what was at once active had come back. */
+function mustHold(counters: Counters): void {
+  const { pgscan, pgsteal, pswpout, pgmajfault } = counters;
+  const { workingset_refault_anon: anonymous, workingset_refault_file: files } = counters;
+  expect(pgsteal).toBeLessThanOrEqual(pgscan);
+  expect(pswpout).toBeLessThanOrEqual(pgscan);
+  expect(anonymous + files).toBeLessThanOrEqual(pgsteal);
+  expect(counters.workingset_activate_anon).toBeLessThanOrEqual(anonymous);
+  expect(counters.workingset_activate_file).toBeLessThanOrEqual(files);
+  if (counters.pswpin > 0) expect(pgmajfault).toBeGreaterThan(0);
+}
+
+function outs(counted: RunJson): number {
+  return counted.delta_whole_job.pswpout;
 }
 
 afterEach(() => vi.restoreAllMocks());
@@ -185,18 +202,6 @@ describe("memory before the job", () => {
 });
 
 describe("at any size", () => {
-  /** Of one run: what was freed was looked at, what came back had been freed, and what was at once active had come back. */
-  function mustHold(counters: Counters): void {
-    const { pgscan, pgsteal, pswpout, pgmajfault } = counters;
-    const { workingset_refault_anon: anonymous, workingset_refault_file: files } = counters;
-    expect(pgsteal).toBeLessThanOrEqual(pgscan);
-    expect(pswpout).toBeLessThanOrEqual(pgscan);
-    expect(anonymous + files).toBeLessThanOrEqual(pgsteal);
-    expect(counters.workingset_activate_anon).toBeLessThanOrEqual(anonymous);
-    expect(counters.workingset_activate_file).toBeLessThanOrEqual(files);
-    if (counters.pswpin > 0) expect(pgmajfault).toBeGreaterThan(0);
-  }
-
   it("holds of the real guests' counters what is asked of the simulated ones", () => {
     const all = GUEST_NAMES.flatMap((guest) => [...measuredRuns(guest).values()].flat());
     expect(all.length).toBeGreaterThan(50);
@@ -229,7 +234,6 @@ describe("at any size", () => {
   it("swaps no less when there are 16 MiB less, or when the kernel has tables for 256 MiB more", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 112, max: 190 }), async (mib) => {
-        const outs = (counted: RunJson): number => counted.delta_whole_job.pswpout;
         const all = await runs(`${mib}`, `${mib + 16}`);
         expect(outs(all[`b${mib}`])).toBeGreaterThanOrEqual(outs(all[`b${mib + 16}`]));
         expect(outs(all[`b256to${mib}`])).toBeGreaterThanOrEqual(outs(all[`b256to${mib + 16}`]));

@@ -1,5 +1,6 @@
 /** How small and how large the guest of the balloon measurement may be. */
 import { watermarks } from "../../../guest/watermarks.ts";
+import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import {
   atStart,
   type GuestSize,
@@ -11,12 +12,10 @@ import {
   STARTING_KERNEL_PAGES,
 } from "./measured-guest.ts";
 
-const KIB_PER_PAGE = 4;
-
 /** More is not all in two zones: on a PC memory is mapped beyond 4 GiB then, and that is a third one. */
 export const MOST_MIB = 3072;
 
-/** The guest has started, and its kernel has left it as much memory as a balanced guest has free: all of the DMA zone, and the low mark. */
+/** Its kernel leaves the guest the DMA zone and as many pages as its low mark: with less, it had pages of that zone itself. */
 function hasRoom(size: GuestSize): boolean {
   const { bootedMib, balloonedToMib } = size;
   const isBallooned = balloonedToMib < bootedMib;
