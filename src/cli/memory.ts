@@ -1,7 +1,8 @@
-/** `vmmbench memory`: what the memory contents of real guests have in common. */
+/** `vmmbench memory`: what the memory contents of real guests have in common, and what a balloon in a guest does to a job. */
 import type { CommandModule } from "yargs";
 import type { PageSharing } from "../analysis/page-sharing.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
+import { balloonCommand } from "./memory-balloon.ts";
 import { percentage, textTable, wholeNumber } from "./text-table.ts";
 
 interface SharingArguments {
@@ -34,12 +35,14 @@ const sharingCommand: CommandModule<object, SharingArguments> = {
 
 export const memoryCommand: CommandModule = {
   command: "memory",
-  describe: "Analyse the memory contents of real guests",
+  describe: "Analyse the memory contents of real guests, and what a balloon does to a job",
   builder: (yargs) =>
     yargs
       .command(sharingCommand)
-      .demandCommand(1, 1, "expected a subcommand: sharing")
-      .example("$0 memory sharing workloads/data/*.fp.gz", "what page sharing could save on these VMs"),
+      .command(balloonCommand)
+      .demandCommand(1, 1, "expected a subcommand: sharing or balloon")
+      .example("$0 memory sharing workloads/data/*.fp.gz", "what page sharing could save on these VMs")
+      .example("$0 memory balloon 160", "a guest booted with 160 MiB, and one ballooned down to that"),
   handler: () => {},
 };
 

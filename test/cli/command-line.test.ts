@@ -72,7 +72,7 @@ describe("the command line", () => {
     [["explain"], "<operation> is missing; expected vmmbench explain <operation>"],
     [["trace", "convert", "a"], "<out> is missing; expected vmmbench trace convert <file> <out>"],
     [["trace", "xyzzy", "a"], 'unknown command "xyzzy"; expected one of: convert, replay, stats'],
-    [["memory", "xyzzy"], 'unknown command "xyzzy"; expected one of: sharing'],
+    [["memory", "xyzzy"], 'unknown command "xyzzy"; expected one of: balloon, sharing'],
     [["validate", "xen03"], 'unexpected "xen03"; expected vmmbench validate'],
     [["list", "vms"], 'unknown "vms"; did you mean "vmms"?'],
     [["list", "xyzzyxyz"], 'unknown "xyzzyxyz"; expected one of: experiments, machines, parts, vmms, workloads'],

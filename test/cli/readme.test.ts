@@ -46,6 +46,12 @@ it("shows the steps of a page fault as they are printed, with the sums so far le
   expect(printed.slice(at, at + why.length)).toEqual(why);
 });
 
+it("shows what a booted and a ballooned guest count as it is printed", () => {
+  const table = block("text", "192 MiB");
+  expect(table.trimEnd().split("\n").length).toBe(11);
+  expect(vmmbench("memory", "balloon", "192")).toContain(table);
+});
+
 it("has an example of a matrix that is valid as printed", () => {
   writeFileSync(join(folder, "sharing.yaml"), block("yaml"));
   expect(vmmbench("check", "sharing.yaml")).toContain("sharing.yaml: ");

@@ -12,22 +12,11 @@ import { runBalloonJob } from "./balloon/balloon-job.ts";
 import { readCompilerTrace } from "./balloon/compiler-trace.ts";
 import { FIRST_GUEST } from "./balloon/measured-guest.ts";
 import { Time } from "./balloon/paging-time.ts";
-import type { PagingCounters } from "./balloon/paging-counters.ts";
+import { COUNTERS, type PagingCounters } from "./balloon/paging-counters.ts";
 import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 const SEED = 1;
 const BOOTED_MIB = 256;
-const COUNTERS: readonly (keyof PagingCounters)[] = [
-  "pgmajfault",
-  "pswpin",
-  "pswpout",
-  "pgscan",
-  "pgsteal",
-  "workingset_refault_anon",
-  "workingset_refault_file",
-  "workingset_activate_anon",
-  "workingset_activate_file",
-];
 const CALIBRATED_MIB = [128, 160];
 
 const NO_PRESSURE =

@@ -52,6 +52,8 @@ export interface JobResult {
   readonly wholeJob: PagingCounters;
   readonly secondsReading: number;
   readonly seconds: number;
+  /** When the job begins. */
+  readonly freePages: number;
 }
 
 const BENCH_PAGES = 15_360;
@@ -96,6 +98,7 @@ class BalloonJob {
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
   #readingEnded = 0;
+  readonly #freePages: number;
 
   constructor(size: GuestSize, trace: CompilerTrace, seed: number) {
     this.#files = new CompilerFiles(trace, COMPILER_FILES_AT);
@@ -110,15 +113,21 @@ class BalloonJob {
     this.#time = new PagingTime(this.#memory, reclaim);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
-    this.#services = new Services(this.#memory, guest);
-    this.#services.start(size.balloonedToMib === size.bootedMib);
+    this.#services = new Services(this.#memory, guest, size.balloonedToMib === size.bootedMib);
     const { pages } = this.#memory;
     const managed = pagesAtBoot(size.bootedMib);
     pages.marks = watermarks("linux-6.1", managed);
     const upper = { ...UPPER_RUNS, free: pages.freePages - LOWER_ZONE.free };
     pages.zones = new Zones(shape.memoryPages, managed, pages.marks, LOWER_ZONE, upper);
+    this.#services.start();
     const balloon = (size.bootedMib - size.balloonedToMib) * PAGES_PER_MIB;
     while (this.#memory.balloon.poll(balloon, BALLOON_BATCH) > 0) pages.runKswapd();
+    if (this.#memory.balloon.size < balloon) {
+      throw new Error(
+        `the balloon has ${this.#memory.balloon.size} pages, and the guest cannot free the rest of ${balloon}`,
+      );
+    }
+    this.#freePages = pages.freePages;
     this.#atStart = countPaging(this.#memory, this.#reclaim);
     this.#afterReading = this.#atStart;
     this.#step();
@@ -135,6 +144,7 @@ class BalloonJob {
       wholeJob: difference(last, start),
       secondsReading: this.#readingEnded / 1e9,
       seconds: end / 1e9,
+      freePages: this.#freePages,
     };
   }
 

@@ -15,6 +15,18 @@ export interface PagingCounters {
   readonly workingset_activate_file: number;
 }
 
+export const COUNTERS: readonly (keyof PagingCounters)[] = [
+  "pgmajfault",
+  "pswpin",
+  "pswpout",
+  "pgscan",
+  "pgsteal",
+  "workingset_refault_anon",
+  "workingset_refault_file",
+  "workingset_activate_anon",
+  "workingset_activate_file",
+];
+
 /** What the guest has counted so far. */
 export function countPaging(
   { anonymous, cache }: GuestMemory,

@@ -24,12 +24,16 @@ export class Services {
   readonly filesAt: readonly number[];
   readonly #memory: GuestMemory;
   readonly #guest: MeasuredGuest;
-  #workersAreThere = false;
-  #workersKernel: readonly number[] = [];
+  readonly #workersKernel: readonly number[];
+  #workersAreThere: boolean;
 
-  constructor(memory: GuestMemory, guest: MeasuredGuest) {
+  /** Takes what the kernel has for them; `workers`: those of udev are there, too. */
+  constructor(memory: GuestMemory, guest: MeasuredGuest, workers: boolean) {
     this.#memory = memory;
     this.#guest = guest;
+    this.#workersAreThere = workers;
+    const kernelPages = workers ? STARTING_KERNEL_PAGES : 0;
+    this.#workersKernel = Array.from({ length: kernelPages }, () => memory.pages.allocate(PageUse.Kernel, 0));
     const filesAt = [0];
     for (const { inactiveFiles, activeFiles } of groupsInOrder(guest)) {
       filesAt.push(filesAt[filesAt.length - 1] + inactiveFiles + activeFiles);
@@ -37,20 +41,19 @@ export class Services {
     this.filesAt = filesAt;
   }
 
-  /** All that is there before the job; `workers`: those of udev, too. */
-  start(workers: boolean): void {
+  /** All that is there before the job. Where memory is short, it is reclaimed already now. */
+  start(): void {
     const { anonymous, pages } = this.#memory;
     for (const [order, group] of groupsInOrder(this.#guest).entries()) {
       pages.group = groupAt(order);
-      if (workers && pages.group === UDEV) this.#startWorkers();
+      if (this.#workersAreThere && pages.group === UDEV) this.#startWorkers();
       const first = pages.group === 0 ? SHORT_AT : pages.group * ANONYMOUS_PAGES;
       for (let page = 0; page < group.anonymous; page++) anonymous.write(first + page, 1);
+      pages.runKswapd();
       this.#mapFiles(order, group.activeFiles);
+      pages.runKswapd();
     }
     pages.group = 0;
-    this.#workersAreThere = workers;
-    if (!workers) return;
-    this.#workersKernel = Array.from({ length: STARTING_KERNEL_PAGES }, () => pages.allocate(PageUse.Kernel, 0));
   }
 
   /** They are copies of the daemon, and have pages of their own as they write; so both lie among each other, as the swap shows. */
