@@ -120,6 +120,10 @@ describe("vmmbench explain", () => {
       ["fork-proc", "--vmm", "native,kvm"],
       'kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit; machines that fit: core2-asplos06',
     ],
+    [
+      ["null-call", "--out", join(work, "fault.svg"), "--json", "--all"],
+      `--all and --json: only for what is printed, and --out ${join(work, "fault.svg")} writes a file; expected one or the other`,
+    ],
     [[], "<operation> is missing; expected vmmbench explain <operation>; see vmmbench --help"],
     [
       ["null-call", "--out", join(work, "fault.gif")],
