@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandLine } from "../../src/cli/command-line.ts";
@@ -148,6 +150,20 @@ describe("the command", () => {
     const { code, stdout, stderr } = await vmmbench(["run", "--wrokers", "2"]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toBe("Unknown argument: wrokers; did you mean --workers?; see vmmbench --help\n");
+  });
+
+  it("says in a clone that nobody has built what to do first", () => {
+    const clone = mkdtempSync(join(tmpdir(), "clone-"));
+    cpSync(join(ROOT, "bin"), join(clone, "bin"), { recursive: true });
+    cpSync(join(ROOT, "package.json"), join(clone, "package.json"));
+    const { status, stderr } = spawnSync(process.execPath, [join(clone, "bin/vmmbench.js"), "list"], {
+      encoding: "utf8",
+    });
+    rmSync(clone, { recursive: true });
+    expect([status, stderr]).toEqual([
+      2,
+      "vmmbench is not built yet; expected npm ci && npm run build in its folder first\n",
+    ]);
   });
 
   it("ends with 2 on a switch with a value that is neither true nor false, and on a shell it does not know", async () => {
