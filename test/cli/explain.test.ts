@@ -74,6 +74,25 @@ describe("vmmbench explain", () => {
     expect(all.stdout).not.toContain("left out");
   });
 
+  it("says where the round that it shows costs something else than operations says, and only there", async () => {
+    const options = ["--vmm", "native,esx", "--json"];
+    const { operations } = JSON.parse((await vmmbench(["operations", "--only", "2p/0K", ...options])).stdout) as {
+      operations: Record<string, Record<string, { cost: number }>>;
+    };
+    const { vmms, findings } = JSON.parse((await vmmbench(["explain", "2p/0K", ...options])).stdout) as Json & {
+      findings: string[];
+    };
+    const whole = (cost: number): string => Math.round(cost).toLocaleString("en-US");
+    const each = ["native", "esx"].map(
+      (vmm) => `${whole(operations["2p/0K"][vmm].cost)} on ${vmm} (here ${whole(vmms[vmm].total / 2)})`,
+    );
+    expect(findings.filter((sentence) => sentence.startsWith("The round shown"))).toEqual([
+      `The round shown is the first of 48, which differ; over all of them, an operation takes ${each.join(", ")}, in cycles.`,
+    ]);
+    const alike = await vmmbench(["explain", "fork-proc", ...options]);
+    expect(alike.stdout).not.toContain("The round shown");
+  });
+
   it.each([[[]], [["--all"]]])("gives JSON that adds up: %j", async (more) => {
     const { stdout } = await vmmbench(["explain", "page-fault", "--vmm", "native,esx", "--json", ...more]);
     const { operation, machine, unit, vmms } = JSON.parse(stdout) as Json;
