@@ -17,7 +17,7 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
       .positional("operation", {
         type: "string",
         demandOption: true,
-        describe: "fork-proc, page-fault, null-call, ...; vmmbench operations lists them all",
+        describe: "fork-proc, page-fault, null-call, ...; vmmbench list operations names and describes them all",
       })
       .option("all", {
         type: "boolean",

@@ -19,7 +19,7 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
         type: "string",
         array: true,
         nargs: 1,
-        describe: "Operations, separated by commas [default: all]",
+        describe: "Operations, separated by commas; list operations says what they are [default: all]",
       })
       .option("events", {
         type: "boolean",
