@@ -44,6 +44,8 @@ interface Json {
 const costOf = (steps: readonly JsonStep[]): number =>
   steps.reduce((sum, { cost, steps: inner }) => sum + (inner === undefined ? cost : costOf(inner)), 0);
 
+const whole = (cost: number): string => Math.round(cost).toLocaleString("en-US");
+
 describe("vmmbench explain", () => {
   it("tells a system call on bare metal", async () => {
     const { code, stdout, stderr } = await vmmbench(["explain", "null-call", "--vmm", "native"]);
@@ -82,7 +84,6 @@ describe("vmmbench explain", () => {
     const { vmms, findings } = JSON.parse((await vmmbench(["explain", "2p/0K", ...options])).stdout) as Json & {
       findings: string[];
     };
-    const whole = (cost: number): string => Math.round(cost).toLocaleString("en-US");
     const each = ["native", "esx"].map(
       (vmm) => `${whole(operations["2p/0K"][vmm].cost)} on ${vmm} (here ${whole(vmms[vmm].total / 2)})`,
     );
