@@ -1,5 +1,6 @@
 /** `vmmbench explain`: what happens in one operation, step by step, on several VMMs side by side. */
 import type { CommandModule } from "yargs";
+import { InputError } from "../core/input-error.ts";
 import { type ComparisonArguments, comparisonOptions, vmmsIn } from "./comparison-options.ts";
 
 interface ExplainArguments extends ComparisonArguments {
@@ -16,7 +17,7 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
       .positional("operation", {
         type: "string",
         demandOption: true,
-        describe: "fork-proc, page-fault, null-call, ...; vmmbench operations lists them all",
+        describe: "fork-proc, page-fault, null-call, ...; vmmbench list operations names and describes them all",
       })
       .option("all", {
         type: "boolean",
@@ -36,6 +37,7 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
       )
       .example("$0 explain 2p/0K --vmm xen-pv --json", "the steps of two context switches, as JSON"),
   handler: async ({ operation, machine, vmm, all, json, out }) => {
+    if (out !== undefined) requireNoPrinting(out, { all, json });
     const { explainOperation } = await import("../experiment/explain-operation.ts");
     const explanation = await explainOperation(operation, machine, vmmsIn(vmm));
     if (out !== undefined) {
@@ -47,3 +49,13 @@ export const explainCommand: CommandModule<object, ExplainArguments> = {
     process.stdout.write(json ? explanationJson(explanation, all) : explanationText(explanation, all));
   },
 };
+
+/** What changes only the printed steps has no place in a file; leaving it out without a word would be a surprise. */
+function requireNoPrinting(out: string, switches: Readonly<Record<string, boolean>>): void {
+  const given = Object.keys(switches).filter((name) => switches[name]);
+  if (given.length === 0) return;
+  const options = given.map((name) => `--${name}`).join(" and ");
+  throw new InputError(
+    `${options}: only for what is printed, and --out ${out} writes a file; expected one or the other`,
+  );
+}

@@ -4,7 +4,9 @@ import type { CommandModule } from "yargs";
 import { textTable } from "./text-table.ts";
 
 const LISTS = ["vmms", "parts", "workloads", "machines", "experiments"] as const;
-type List = (typeof LISTS)[number];
+/** Operations are no files and hang on the machine: only when they are asked for. */
+const CHOICES = [...LISTS, "operations"] as const;
+type List = (typeof CHOICES)[number];
 
 interface ListArguments {
   what: List | undefined;
@@ -13,16 +15,17 @@ interface ListArguments {
 
 export const listCommand: CommandModule<object, ListArguments> = {
   command: "list [what]",
-  describe: "List VMMs, parts with their parameters, workloads, machines and experiments",
+  describe: "List VMMs, parts with their parameters, workloads, machines, experiments and operations",
   builder: (yargs) =>
     yargs
-      .positional("what", { choices: LISTS, describe: "Show only this list" })
+      .positional("what", { choices: CHOICES, describe: "Show only this list" })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
       .example("$0 list", "everything by name")
       .example(
         "$0 list parts",
         "parts, and the parameters that a matrix can set: { esx: { memory.page-sharing: { ... } } }",
       )
+      .example("$0 list operations", "what the names of vmmbench operations and explain mean")
       .example("$0 list workloads --json", "workloads as JSON"),
   handler: async ({ what, json }) => {
     const lists = what === undefined ? LISTS : [what];
@@ -62,6 +65,8 @@ async function entriesOf(list: List): Promise<readonly Entry[]> {
       return machines();
     case "experiments":
       return experiments();
+    case "operations":
+      return operations();
   }
 }
 
@@ -124,6 +129,21 @@ async function experiments(): Promise<readonly Entry[]> {
     const { matrix } = readMatrix(readFileSync(file, "utf8"), file);
     return { name, title: matrix.title, summary: `${expandMatrix(matrix).length} cells` };
   });
+}
+
+/** Those that any machine of the package has; machines with one kernel have much the same ones. */
+async function operations(): Promise<readonly Entry[]> {
+  const { packagedMachines } = await import("../experiment/packaged-machines.ts");
+  const { microbenchmarks } = await import("../sim/microbenchmarks/catalogue.ts");
+  const found = new Map<string, Entry & { readonly machines: string[] }>();
+  for (const profile of packagedMachines()) {
+    for (const { name, summary } of microbenchmarks(profile)) {
+      const entry = found.get(name) ?? { name, title: summary, machines: [] };
+      entry.machines.push(profile.name);
+      found.set(name, entry);
+    }
+  }
+  return [...found.values()];
 }
 
 function asText(list: List, entries: readonly Entry[]): string {

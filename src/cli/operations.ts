@@ -1,5 +1,6 @@
 /** `vmmbench operations`: what each basic operation of a guest costs on each VMM. */
 import type { CommandModule } from "yargs";
+import { InputError } from "../core/input-error.ts";
 import type { OperationTable } from "../experiment/operation-table.ts";
 import { type ComparisonArguments, comparisonOptions, namesIn, vmmsIn } from "./comparison-options.ts";
 import { textTable } from "./text-table.ts";
@@ -18,7 +19,7 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
         type: "string",
         array: true,
         nargs: 1,
-        describe: "Operations, separated by commas [default: all]",
+        describe: "Operations, separated by commas; list operations says what they are [default: all]",
       })
       .option("events", {
         type: "boolean",
@@ -31,8 +32,10 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
   handler: async ({ machine, vmm, only, events, json }) => {
     const { operationTable } = await import("../experiment/operation-table.ts");
     const table = await operationTable(machine, vmmsIn(vmm), namesIn("--only", "fork-proc,exec-proc", only ?? []));
-    for (const line of notMeasuredLines(table)) console.error(line);
-    process.stdout.write(json ? asJson(table) : asText(table, vmmsIn(vmm), events));
+    const missing = notMeasuredLines(table);
+    if (Object.keys(table.operations).length === 0) throw new InputError(missing);
+    for (const line of missing) console.error(line);
+    process.stdout.write(json ? asJson(table) : asText(table, events));
   },
 };
 
@@ -47,7 +50,7 @@ function notMeasuredLines({ operations, notMeasured }: OperationTable): string[]
   });
 }
 
-function asJson({ machine, unit, operations }: OperationTable): string {
+function asJson({ machine, unit, operations, notMeasured }: OperationTable): string {
   const figures = Object.fromEntries(
     Object.entries(operations).map(([operation, byVmm]) => [
       operation,
@@ -56,11 +59,11 @@ function asJson({ machine, unit, operations }: OperationTable): string {
       ),
     ]),
   );
-  return `${JSON.stringify({ machine, unit, operations: figures }, undefined, 2)}\n`;
+  return `${JSON.stringify({ machine, unit, operations: figures, notMeasured }, undefined, 2)}\n`;
 }
 
-function asText(table: OperationTable, vmms: readonly string[], events: boolean): string {
-  const { machine, unit, operations } = table;
+function asText(table: OperationTable, events: boolean): string {
+  const { machine, unit, vmms, operations } = table;
   const rows = Object.entries(operations).map(([operation, byVmm]) => [
     operation,
     ...vmms.map((vmm) => (vmm in byVmm ? amount(byVmm[vmm].cost) : "-")),
@@ -68,12 +71,12 @@ function asText(table: OperationTable, vmms: readonly string[], events: boolean)
   const costs = textTable([[`${unit} on ${machine}`, ...vmms], ...rows]);
   return events
     ? `${costs}\n${Object.keys(operations)
-        .map((name) => eventTable(name, table, vmms))
+        .map((name) => eventTable(name, table))
         .join("\n")}`
     : costs;
 }
 
-function eventTable(operation: string, { operations }: OperationTable, vmms: readonly string[]): string {
+function eventTable(operation: string, { vmms, operations }: OperationTable): string {
   const byVmm = operations[operation];
   const names = [...new Set(vmms.flatMap((vmm) => Object.keys(byVmm[vmm]?.events ?? {})))].sort();
   const rows = names.map((name) => [name, ...vmms.map((vmm) => amount(byVmm[vmm]?.events[name] ?? 0))]);

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { counted } from "../core/counted.ts";
 import { InputError } from "../core/input-error.ts";
+import { nearestName } from "../core/nearest-name.ts";
 import { parseFingerprints } from "../workload/readers/fingerprints.ts";
 import { parseTouchedPages } from "../workload/readers/touched-pages.ts";
 import { readTrace } from "../workload/readers/trace.ts";
@@ -37,7 +38,8 @@ export async function checkFile(file: string): Promise<string> {
 }
 
 async function checkDescription(file: string, text: string): Promise<string> {
-  switch (documentKind(new Set(Object.keys(plainData(text, file) ?? {})))) {
+  const keys = Object.keys(plainData(text, file) ?? {});
+  switch (documentKind(new Set(keys))) {
     case "matrix":
       return checkMatrix(file);
     case "machine":
@@ -47,7 +49,13 @@ async function checkDescription(file: string, text: string): Promise<string> {
     default:
   }
   const expected = "blocks (a matrix), costs (a machine) or guest (a workload)";
-  throw new InputError(`${file}:1:1: neither a matrix, a machine nor a workload; expected one of the keys ${expected}`);
+  const misspelt = keys.flatMap((key) => {
+    const nearest = nearestName(key, ["blocks", "costs", "guest"]);
+    return nearest === undefined ? [] : [`; did you mean "${nearest}" by "${key}"?`];
+  });
+  throw new InputError(
+    `${file}:1:1: neither a matrix, a machine nor a workload; expected one of the keys ${expected}${misspelt[0] ?? ""}`,
+  );
 }
 
 /** A matrix of which no cell would run is wrong; one of which some would not says so. */

@@ -37,13 +37,23 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
 }
 
-/** VMMs by name or by path. Throws an {@link InputError} with every name that there is not. */
+/**
+ * VMMs by name or by path. Throws an {@link InputError} with every name that there is not, and when two of them call
+ * themselves the same: nothing that is shown side by side could tell them apart.
+ */
 export async function loadVmms(names: readonly string[]): Promise<readonly Vmm[]> {
   const problems: string[] = [];
   const vmms: Vmm[] = [];
+  const references = new Map<string, string>();
   for (const name of names) {
     try {
-      vmms.push((await loadVmm({ base: name, set: {}, label: name }, process.cwd())).vmm);
+      const { vmm } = await loadVmm({ base: name, set: {}, label: name }, process.cwd());
+      const other = references.get(vmm.name);
+      if (other !== undefined) {
+        problems.push(`${name}: is the VMM "${vmm.name}", as is ${other}; give it another name in defineVmm`);
+      }
+      references.set(vmm.name, name);
+      vmms.push(vmm);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       problems.push(...error.problems);
@@ -85,6 +95,8 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
     if (problems.length > 0) throw new InputError(problems);
     return { vmm: found[0], modules: [sha256] };
   }
+  const unfit = found.length === 0 ? exports.map(vmmProblem).find((problem) => problem !== undefined) : undefined;
+  if (unfit !== undefined) throw new InputError(`${reference}: ${unfit}`);
   const count = found.length === 0 ? "no VMM" : `${found.length} VMMs`;
   throw new InputError(`${reference}: exports ${count}; expected one, made with defineVmm`);
 }
@@ -161,17 +173,37 @@ function moduleUrl(reference: string, folder: string): string {
 }
 
 function isVmm(value: unknown): value is Vmm {
-  if (!isRecord(value)) return false;
-  const isPart = (part: unknown, slot: Slot): boolean =>
-    isRecord(part) && isRecord(part.definition) && part.definition.slot === slot && isRecord(part.parameters);
-  return (
-    typeof value.name === "string" &&
-    isRecord(value.overheadPerGuest) &&
-    SLOTS.every((slot) => {
-      const held = value[slot];
-      return slot === "memory" ? Array.isArray(held) && held.every((part) => isPart(part, slot)) : isPart(held, slot);
-    })
-  );
+  return looksLikeVmm(value) && vmmProblem(value) === undefined;
+}
+
+/** Something with a name and at least one slot of a VMM. */
+function looksLikeVmm(value: unknown): value is Readonly<Record<string, unknown>> & { readonly name: string } {
+  return isRecord(value) && typeof value.name === "string" && SLOTS.some((slot) => slot in value);
+}
+
+/** What is wrong with a VMM that somebody has composed, in a sentence. Nothing for what is meant to be something else. */
+function vmmProblem(value: unknown): string | undefined {
+  if (!looksLikeVmm(value)) return undefined;
+  for (const slot of SLOTS) {
+    const problem = slotProblem(value[slot], slot);
+    if (problem !== undefined) return `VMM "${value.name}": ${problem}`;
+  }
+  if (isRecord(value.overheadPerGuest)) return undefined;
+  return `VMM "${value.name}": overheadPerGuest is missing; expected the memory that it keeps for each guest, such as { mib: 32, source: "..." }`;
+}
+
+function slotProblem(held: unknown, slot: Slot): string | undefined {
+  if (slot === "memory" && !Array.isArray(held)) return "memory: expected a list of parts; [] is none";
+  for (const part of slot === "memory" ? (held as readonly unknown[]) : [held]) {
+    if (part === undefined) return `${slot} is missing; expected a part for this slot, or ...esx to have that of ESX`;
+    if (isPartFactory(part)) return `${slot}: ${part.definition.name} is not called; expected the part that it makes`;
+    if (!isRecord(part) || !isRecord(part.definition) || !isRecord(part.parameters)) {
+      return `${slot}: expected a part, made with definePart`;
+    }
+    const { name, slot: own } = part.definition;
+    if (own !== slot) return `${slot}: ${String(name)} is a part for the slot ${String(own)}`;
+  }
+  return undefined;
 }
 
 function isPartFactory(value: unknown): value is { readonly definition: PartDefinition } {

@@ -24,6 +24,8 @@ export interface NotMeasured {
 export interface OperationTable {
   readonly machine: string;
   readonly unit: MachineProfile["unit"];
+  /** Their names, in the order in which they were given; a path gives the name of the VMM in it. */
+  readonly vmms: readonly string[];
   /** By operation, then by VMM. */
   readonly operations: Readonly<Record<string, Readonly<Record<string, MeasuredCost>>>>;
   /** What could not be measured: the same VMM and reason once, with all its operations. */
@@ -57,7 +59,13 @@ export async function operationTable(
       return { operations: names, vmm: vmm.name, reason: measurementAdvice(reason, isAll ? undefined : names, vmm) };
     }),
   );
-  return { machine: profile.name, unit: profile.unit, operations: withoutEmpty(operations), notMeasured };
+  return {
+    machine: profile.name,
+    unit: profile.unit,
+    vmms: vmms.map(({ name }) => name),
+    operations: withoutEmpty(operations),
+    notMeasured,
+  };
 }
 
 /**

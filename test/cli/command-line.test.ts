@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandLine } from "../../src/cli/command-line.ts";
@@ -75,7 +77,10 @@ describe("the command line", () => {
     [["memory", "xyzzy"], 'unknown command "xyzzy"; expected one of: balloon, sharing'],
     [["validate", "xen03"], 'unexpected "xen03"; expected vmmbench validate'],
     [["list", "vms"], 'unknown "vms"; did you mean "vmms"?'],
-    [["list", "xyzzyxyz"], 'unknown "xyzzyxyz"; expected one of: experiments, machines, parts, vmms, workloads'],
+    [
+      ["list", "xyzzyxyz"],
+      'unknown "xyzzyxyz"; expected one of: experiments, machines, operations, parts, vmms, workloads',
+    ],
     [["memory", "sharng", "a.fp"], 'unknown command "sharng"; did you mean "sharing"?'],
     [["trace", "stat", "a.lackey"], 'unknown command "stat"; did you mean "stats"?'],
     [["memory"], "expected a subcommand: sharing"],
@@ -150,6 +155,20 @@ describe("the command", () => {
     expect(stderr).toBe("Unknown argument: wrokers; did you mean --workers?; see vmmbench --help\n");
   });
 
+  it("says in a clone that nobody has built what to do first", () => {
+    const clone = mkdtempSync(join(tmpdir(), "clone-"));
+    cpSync(join(ROOT, "bin"), join(clone, "bin"), { recursive: true });
+    cpSync(join(ROOT, "package.json"), join(clone, "package.json"));
+    const { status, stderr } = spawnSync(process.execPath, [join(clone, "bin/vmmbench.js"), "list"], {
+      encoding: "utf8",
+    });
+    rmSync(clone, { recursive: true });
+    expect([status, stderr]).toEqual([
+      2,
+      "vmmbench is not built yet; expected npm ci && npm run build in its folder first\n",
+    ]);
+  });
+
   it("ends with 2 on a switch with a value that is neither true nor false, and on a shell it does not know", async () => {
     for (const words of [
       ["run", "--resume=maybe"],
@@ -175,6 +194,22 @@ describe("the command", () => {
     expect(await complete("run", "--")).toEqual(expect.arrayContaining(["--workers", "--resume", "--out"]));
     expect(await complete("run", "")).toEqual(expect.arrayContaining(["smoke", "default"]));
     expect(await complete("chart", "")).toEqual(expect.arrayContaining(["slowdown", "all"]));
+  });
+
+  it("lists what the operations of all machines are, on request", async () => {
+    const { stdout } = await vmmbench(["list", "operations", "--json"]);
+    const { operations } = JSON.parse(stdout) as { operations: { name: string; title: string; machines: string[] }[] };
+    const named = Object.fromEntries(operations.map((one) => [one.name, one]));
+    expect(operations).toHaveLength(Object.keys(named).length);
+    // lmbench's fork under Linux 2.4, and that of the kernel whose paths were counted.
+    expect(named["fork-proc"].machines).toContain("xeon-2.4-sosp03");
+    expect(named.fork_exit.machines).toEqual(["linux-6.1-icount", "x86-64-server"]);
+    const on = await vmmbench(["operations", "--machine", "linux-6.1-icount", "--vmm", "native", "--json"]);
+    const measured = Object.keys((JSON.parse(on.stdout) as { operations: object }).operations);
+    for (const name of measured) expect(named[name].machines).toContain("linux-6.1-icount");
+    const { code, stdout: text } = await vmmbench(["list", "operations"]);
+    expect(code).toBe(0);
+    for (const { title } of operations) expect(text).toContain(title);
   });
 
   it("lists everything, also as JSON", async () => {

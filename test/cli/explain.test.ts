@@ -44,6 +44,8 @@ interface Json {
 const costOf = (steps: readonly JsonStep[]): number =>
   steps.reduce((sum, { cost, steps: inner }) => sum + (inner === undefined ? cost : costOf(inner)), 0);
 
+const whole = (cost: number): string => Math.round(cost).toLocaleString("en-US");
+
 describe("vmmbench explain", () => {
   it("tells a system call on bare metal", async () => {
     const { code, stdout, stderr } = await vmmbench(["explain", "null-call", "--vmm", "native"]);
@@ -72,6 +74,24 @@ describe("vmmbench explain", () => {
     const all = await vmmbench(["explain", "fork-proc", "--all"]);
     expect(all.stdout.split("\n").length).toBeGreaterThan(5000);
     expect(all.stdout).not.toContain("left out");
+  });
+
+  it("says where the round that it shows costs something else than operations says, and only there", async () => {
+    const options = ["--vmm", "native,esx", "--json"];
+    const { operations } = JSON.parse((await vmmbench(["operations", "--only", "2p/0K", ...options])).stdout) as {
+      operations: Record<string, Record<string, { cost: number }>>;
+    };
+    const { vmms, findings } = JSON.parse((await vmmbench(["explain", "2p/0K", ...options])).stdout) as Json & {
+      findings: string[];
+    };
+    const each = ["native", "esx"].map(
+      (vmm) => `${whole(operations["2p/0K"][vmm].cost)} on ${vmm} (here ${whole(vmms[vmm].total / 2)})`,
+    );
+    expect(findings.filter((sentence) => sentence.startsWith("The round shown"))).toEqual([
+      `The round shown is the first of 48, which differ; over all of them, an operation takes ${each.join(", ")}, in cycles.`,
+    ]);
+    const alike = await vmmbench(["explain", "fork-proc", ...options]);
+    expect(alike.stdout).not.toContain("The round shown");
   });
 
   it.each([[[]], [["--all"]]])("gives JSON that adds up: %j", async (more) => {
@@ -119,6 +139,10 @@ describe("vmmbench explain", () => {
     [
       ["fork-proc", "--vmm", "native,kvm"],
       'kvm: machine "xeon-2.4-sosp03" gives no costs.hardware-assist.exit; machines that fit: core2-asplos06',
+    ],
+    [
+      ["null-call", "--out", join(work, "fault.svg"), "--json", "--all"],
+      `--all and --json: only for what is printed, and --out ${join(work, "fault.svg")} writes a file; expected one or the other`,
     ],
     [[], "<operation> is missing; expected vmmbench explain <operation>; see vmmbench --help"],
     [

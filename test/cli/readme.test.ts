@@ -32,6 +32,19 @@ it("has an example of a new VMM that runs as printed, in under 40 lines", () => 
   expect(tight?.metrics.memory_ballooned_mib).toBeGreaterThan(200);
 });
 
+it("has an example of a new VMM that also starts a VM while others run", () => {
+  writeFileSync(join(folder, "xen-equal.js"), block("js"));
+  const settings = "settings: [{ vms: 2, start: 20s }]";
+  const blocks = `[{ name: b, vmms: [./xen-equal.js], workloads: [idle-debian], vms: [3], overcommit: [1.5], ${settings} }]`;
+  writeFileSync(join(folder, "late.yaml"), `name: late\nmachines: [xeon-2.4-sosp03]\nseeds: [1]\nblocks: ${blocks}\n`);
+  vmmbench("run", "late.yaml", "--out", "late", "--no-report", "--quiet");
+  const { status, metrics } = JSON.parse(readFileSync(join(folder, "late/cells.ndjson"), "utf8")) as {
+    status: string;
+    metrics: Record<string, number>;
+  };
+  expect([status, metrics.vms_admitted]).toEqual(["done", 3]);
+});
+
 it("shows the steps of a page fault as they are printed, with the sums so far left out", () => {
   const printed = vmmbench("explain", "page-fault", "--vmm", "native,esx").split("\n");
   const steps = block("text", "cycles ").trimEnd().split("\n");

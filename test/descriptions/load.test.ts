@@ -279,6 +279,9 @@ describe("a machine", () => {
     expect(complaint(other.replace("hardware.trap", "hardware.exception"))).toContain(
       "costs.hardware.trap.as-on: other has no costs.hardware.trap; expected one of: hardware.exception",
     );
+    expect(complaint(other.replace("hardware.trap", "mine.trap"))).toContain(
+      "other has no costs.hardware.trap; it has no cost of the group hardware",
+    );
     const counted = other
       .replace("title: M", "title: M\nunit: instructions")
       .replaceAll("unit: cycles", "unit: instructions");

@@ -116,6 +116,7 @@ describe("a description", () => {
     await expect(check("name: [unclosed\n")).rejects.toThrow(/d\.yaml:2:1: not valid YAML: Flow sequence/);
     await expect(check("name: a\nname: b\n")).rejects.toThrow('d.yaml:2:1: duplicate key "name"');
     await expect(check("just text\n")).rejects.toThrow("neither a matrix, a machine nor a workload");
+    await expect(check("name: a\nbloks: []\n")).rejects.toThrow('did you mean "blocks" by "bloks"?');
   });
 });
 

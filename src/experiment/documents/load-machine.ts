@@ -82,7 +82,7 @@ function withCostsOf(
         const profile = machines.get(entry["as-on"])?.profile;
         const costs = (sectionName === "costs" ? profile?.costs : profile?.kernelPaths) ?? {};
         if (!Object.hasOwn(costs, name)) {
-          const message = `${entry["as-on"]} has no ${sectionName}.${name}; ${suggestion(name, Object.keys(costs))}`;
+          const message = `${entry["as-on"]} has no ${sectionName}.${name}; ${instead(name, Object.keys(costs))}`;
           problems.push(document.problem([sectionName, name, "as-on"], message));
         }
         return [name, { value: costs[name], unit: "cycles", kind: "assumed", source: entry.source }];
@@ -92,6 +92,13 @@ function withCostsOf(
   const result = { ...document.data, costs: replaced("costs"), "kernel-paths": replaced("kernel-paths") };
   if (problems.length > 0) throw new InputError(problems);
   return result;
+}
+
+/** What there is of the group of a cost; all costs of a machine would be a hundred names. */
+function instead(name: string, costs: readonly string[]): string {
+  const group = name.slice(0, name.lastIndexOf(".") + 1);
+  const near = costs.filter((one) => one.startsWith(group));
+  return near.length === 0 ? `it has no cost of the group ${group.slice(0, -1)}` : suggestion(name, near);
 }
 
 /** A document with what it does not give itself. The schema sees to it that a machine without a base gives everything. */

@@ -52,6 +52,8 @@ export interface Explanation {
   readonly operations: number;
   readonly calls: readonly GuestCall[];
   readonly vmms: readonly ExplainedVmm[];
+  /** Mean cost of an operation over all rounds of the microbenchmark, by VMM. Absent: was not measured. */
+  readonly means?: { readonly rounds: number; readonly costs: readonly number[] };
 }
 
 /**

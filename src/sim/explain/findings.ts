@@ -7,6 +7,8 @@ import type { CallKind } from "./recorder.ts";
 /** Causes named in a sentence: the largest ones, each of at least a twentieth of the whole. */
 const MOST_CAUSES = 4;
 const SMALLEST_SHARE = 0.05;
+/** Part of a mean by which a round may be off it without a word. */
+const AS_ON_AVERAGE = 0.01;
 
 export function findings(explanation: Explanation): string[] {
   const base = baseline(explanation.vmms);
@@ -14,6 +16,7 @@ export function findings(explanation: Explanation): string[] {
   const totals = others.length === 0 ? [aloneSentence(explanation, base)] : [];
   return [
     ...totals,
+    ...meanSentences(explanation),
     ...others.flatMap((vmm) => differenceSentences(explanation, base, vmm)),
     ...writeSentences(explanation),
     ...faultSentences(explanation),
@@ -32,6 +35,18 @@ function baseline(vmms: readonly ExplainedVmm[]): ExplainedVmm {
 function aloneSentence(explanation: Explanation, vmm: ExplainedVmm): string {
   const { unit } = explanation;
   return `${what(explanation)} costs ${amount(vmm.total)} ${unit} on ${vmm.name}: ${shares(vmm, undefined, unit)}.`;
+}
+
+/** Caches and TLBs make rounds differ; whoever holds the one that is shown against `vmmbench operations` has to know. */
+function meanSentences({ vmms, unit, operations, means }: Explanation): string[] {
+  if (means === undefined) return [];
+  const { rounds, costs } = means;
+  const here = vmms.map(({ total }) => total / operations);
+  if (here.every((cost, at) => Math.abs(cost - costs[at]) < AS_ON_AVERAGE * costs[at])) return [];
+  const each = vmms.map(({ name }, at) => `${amount(costs[at])} on ${name} (here ${amount(here[at])})`).join(", ");
+  return [
+    `The round shown is the first of ${amount(rounds)}, which differ; over all of them, an operation takes ${each}, in ${unit}.`,
+  ];
 }
 
 /** Figures are those of a round of the benchmark, which may have many operations. */

@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { type Outcome, vmmbench } from "./vmmbench.ts";
+
+const work = mkdtempSync(join(tmpdir(), "operations-test-"));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const LIBRARY = new URL("../../dist/vmm/library.js", import.meta.url).href;
+
+/** A module with this VMM; gives its path. */
+function module(file: string, vmm: string): string {
+  const path = join(work, file);
+  writeFileSync(
+    path,
+    `import { bareMmu, defineVmm, esx, xenPv } from "${LIBRARY}"; export const mine = defineVmm({ ${vmm} });`,
+  );
+  return path;
+}
+
+function operations(...vmms: string[]): Promise<Outcome> {
+  return vmmbench(["operations", "--only", "fork-proc", "--vmm", vmms.join(",")]);
+}
+
+describe("vmmbench operations", () => {
+  it("shows a VMM that is named by its path, under its own name and with the costs of its parts", async () => {
+    const { code, stdout, stderr } = await operations("xen-pv", module("twin.js", '...xenPv, name: "twin"'));
+    const [header, row] = stdout.split("\n").map((line) => line.split(/ {2,}/));
+    expect([code, stderr, header.slice(1)]).toEqual([0, "", ["xen-pv", "twin"]]);
+    expect(row[1]).toBe(row[2]);
+  });
+
+  it("says in JSON, too, what was not measured and why", async () => {
+    const { stdout } = await vmmbench(["operations", "--only", "fork-proc", "--vmm", "native,kvm", "--json"]);
+    const { notMeasured } = JSON.parse(stdout) as { notMeasured: readonly { vmm: string; operations: string[] }[] };
+    expect(notMeasured).toMatchObject([
+      { vmm: "kvm", operations: ["fork-proc"], reason: expect.stringContaining("gives no costs.") as string },
+    ]);
+  });
+
+  it("is refused where nothing at all can be measured", async () => {
+    const { code, stdout, stderr } = await operations("kvm");
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(
+      /^not measured on kvm: fork-proc \(machine .* gives no costs\.hardware-assist\.exit; .*\)\n$/,
+    );
+  });
+
+  it("does not take two VMMs with one name for each other", async () => {
+    const path = module("same.js", '...esx, name: "xen-pv"');
+    const { code, stdout, stderr } = await operations("xen-pv", path);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(`${path}: is the VMM "xen-pv", as is xen-pv; give it another name in defineVmm\n`);
+  });
+
+  it.each([
+    [
+      '...esx, name: "a", mmu: undefined',
+      "mmu is missing; expected a part for this slot, or ...esx to have that of ESX",
+    ],
+    ['...esx, name: "a", mmu: xenPv.cpu', "mmu: paravirtual is a part for the slot cpu"],
+    ['...esx, name: "a", mmu: bareMmu', "mmu: bare is not called; expected the part that it makes"],
+    ['...esx, name: "a", memory: esx.memory[0]', "memory: expected a list of parts; [] is none"],
+    ['...esx, name: "a", scheduler: {}', "scheduler: expected a part, made with definePart"],
+    [
+      '...esx, name: "a", overheadPerGuest: undefined',
+      'overheadPerGuest is missing; expected the memory that it keeps for each guest, such as { mib: 32, source: "..." }',
+    ],
+  ])("says which part of a VMM { %s } is wrong", async (vmm, problem) => {
+    const path = module("wrong.js", vmm);
+    const { code, stderr } = await operations(path);
+    expect([code, stderr]).toEqual([2, `${path}: VMM "a": ${problem}\n`]);
+  });
+});
