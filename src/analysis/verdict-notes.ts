@@ -2,7 +2,14 @@
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type MemoryControl, oscillates } from "./memory-control.ts";
 import type { MemorySources } from "./memory-sources.ts";
-import { type HostService, judgedOf, NONE_FINISHED, type RelativeService, serviceOf } from "./service-level.ts";
+import {
+  type HostService,
+  judgedOf,
+  NONE_FINISHED,
+  type RelativeService,
+  serviceOf,
+  twoDecimals,
+} from "./service-level.ts";
 
 /**
  * Of those whose latency suffers most, where a level is about throughput; `whose` where VMs are not alike. The mean of the factors
@@ -67,6 +74,27 @@ export function oscillationNote<Point extends { readonly ratio: number; readonly
   const [worst] = restless.toSorted((a, b) => (b.control.reversals ?? 0) - (a.control.reversals ?? 0));
   const perHour = Math.round(worst.control.reversals ?? 0).toLocaleString("en-US");
   return `, but not steadily: ${where(worst)} a VM's memory changes direction ${perHour} times an hour`;
+}
+
+interface Population {
+  readonly vmsConfigured: number;
+  readonly vmsEvicted?: number;
+}
+
+/** Their users lose all, whatever the sum of all requests says. */
+export function evictionNote<Point extends Population>(
+  kept: readonly Point[],
+  where: (point: Point) => string,
+): string {
+  const [worst] = kept.toSorted((a, b) => (b.vmsEvicted ?? 0) - (a.vmsEvicted ?? 0));
+  const evicted = worst === undefined ? undefined : evictedText(worst);
+  return evicted === undefined ? "" : `, but ${where(worst)} ${evicted}`;
+}
+
+/** Undefined: no VM is. */
+export function evictedText({ vmsConfigured, vmsEvicted }: Population): string | undefined {
+  if (vmsEvicted === undefined) return undefined;
+  return `the policy moves away or stops ${twoDecimals(vmsEvicted)} of ${twoDecimals(vmsConfigured)} VMs`;
 }
 
 interface Reclaimed {
