@@ -17,7 +17,7 @@ import {
   evictionNote,
   keptAgain,
   oscillationNote,
-  percent,
+  percentLeft,
   times,
   worstLatency,
 } from "./verdict-notes.ts";
@@ -121,9 +121,9 @@ function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
     return `p99 latency${whose("of")} is ${times(figure)} the uncommitted one${admitted}`;
   }
   if (keepsLevel(level, point))
-    return `${started}, though these do ${percent(point.throughput?.estimate ?? figure)} of the work`;
-  if (!surelyLosesLevel(level, point)) return `${percent(figure)} remains${whose("for")} ${unsure}`;
-  return `${percent(figure)} of it remains${whose("for")}${admitted}`;
+    return `${started}, though these do ${percentLeft(point.throughput?.estimate ?? figure)} of the work`;
+  if (!surelyLosesLevel(level, point)) return `${percentLeft(figure)} remains${whose("for")} ${unsure}`;
+  return `${percentLeft(figure)} of it remains${whose("for")}${admitted}`;
 }
 
 function latencyNote([roomiest]: readonly OvercommitPoint[], at: OvercommitPoint, level: ServiceLevel): string {

@@ -1,4 +1,5 @@
 /** What verdicts on overcommit ratios and on numbers of VMs say in the same words. */
+import { percent } from "../core/percent.ts";
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type MemoryControl, oscillates } from "./memory-control.ts";
 import type { MemorySources } from "./memory-sources.ts";
@@ -140,6 +141,6 @@ export function times(factor: number): string {
   return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
 }
 
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+export function percentLeft(share: number): string {
+  return percent(share, share < 0.1 ? 1 : 0);
 }

@@ -17,7 +17,7 @@ import {
   evictionNote,
   keptAgain,
   oscillationNote,
-  percent,
+  percentLeft,
   times,
   worstLatency,
 } from "./verdict-notes.ts";
@@ -133,7 +133,7 @@ function figureText(level: ServiceLevel, service: HostService, against: string):
   const whose = worst.of === undefined ? "" : ` of ${worst.of}`;
   return level.metric === "p99"
     ? `p99 latency${whose} is ${times(estimate)} that ${against}`
-    : `throughput${whose} is ${percent(estimate)} of that ${against}`;
+    : `throughput${whose} is ${percentLeft(estimate)} of that ${against}`;
 }
 
 function latencyNote(point: VmCountPoint, level: ServiceLevel): string {
