@@ -215,6 +215,17 @@ function busyHosts(ratio: number, done: number, disk: number): CellResult[] {
 
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
+  /** At ratio 2, of 100 requests a second with all VMs. */
+  const evicting = (kept: number, evicted: number) =>
+    [1, 2].map((ratio) =>
+      host(ratio, 1, {
+        ...full,
+        throughput_rps: ratio === 1 ? 100 : kept,
+        vms_configured: 8,
+        vms_admitted: 8,
+        ...(ratio === 2 && evicted > 0 && { vms_evicted: evicted }),
+      }),
+    );
 
   it("names the highest ratio that keeps throughput within 5 %", () => {
     const cells = [1, 2, 3].flatMap((seed) => [
@@ -360,16 +371,6 @@ describe("overcommit", () => {
   });
 
   it("says of VMs that a policy moves away or stops that it does, whether the level is kept without them or not", () => {
-    const evicting = (kept: number, evicted: number) =>
-      [1, 2].map((ratio) =>
-        host(ratio, 1, {
-          ...full,
-          throughput_rps: ratio === 1 ? 100 : kept,
-          vms_configured: 8,
-          vms_admitted: 8,
-          ...(ratio === 2 && evicted > 0 && { vms_evicted: evicted }),
-        }),
-      );
     expect(sentence(evicting(75, 2))).toContain(
       "at 2, 75 % of it remains (the policy moves away or stops 2 of 8 VMs).",
     );
