@@ -18,6 +18,8 @@ export interface OvercommitPoint {
   readonly vmsConfigured: number;
   /** Mean over seeds. */
   readonly vmsAdmitted: number;
+  /** VMs that ran and that the policy moved away or stopped, mean over seeds; absent: none. */
+  readonly vmsEvicted?: number;
   readonly sources: MemorySources;
   readonly control: MemoryControl;
   readonly busiest: BusiestResource;

@@ -11,7 +11,16 @@ import {
   twoDecimals,
   worstService,
 } from "./service-level.ts";
-import { confidenceText, keptAgain, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
+import {
+  confidenceText,
+  evictedText,
+  evictionNote,
+  keptAgain,
+  oscillationNote,
+  percentLeft,
+  times,
+  worstLatency,
+} from "./verdict-notes.ts";
 
 export interface OvercommitVerdict {
   /** Highest ratio up to which the service level is kept; absent when there is none or none measured. */
@@ -43,12 +52,7 @@ export function overcommitVerdict(
 ): OvercommitVerdict {
   const measured = points.filter((point) => serviceOf(level, point) !== undefined);
   if (measured.length === 0) {
-    const [lowest] = points;
-    const nothing =
-      lowest !== undefined && lowest.ratio <= 1
-        ? `the host at ratio ${twoDecimals(lowest.ratio)} gives nothing to compare with`
-        : "no uncommitted host (ratio 1.0 or less) to compare with";
-    return { open: true, sentence: `${strategy}: ${nothing}, so no verdict.` };
+    return { open: true, sentence: `${strategy}: ${nothingToCompare(points)}, so no verdict.` };
   }
   const beyond = measured.find((point) => !isKept(level, point));
   const end = Math.min(beyond?.ratio ?? Infinity, failed);
@@ -70,10 +74,16 @@ export function overcommitVerdict(
     return { ...failingRatio, open: false, sentence };
   }
   const limit = `${twoDecimals(highest.ratio)}${first === "" ? ", the highest ratio measured" : ""}`;
-  const note = `${latencyNote(points, highest, level)}${oscillationNote(kept, atRatio)}`;
+  const note = `${latencyNote(points, highest, level)}${evictionNote(kept, atRatio)}${oscillationNote(kept, atRatio)}`;
   const stays = levelText(level, "stays ");
   const sentence = `${strategy}: ${stays}${each} up to ${limit} (${confidence})${note}${first}${more}${busy}.`;
   return { highestRatio: highest.ratio, ...failingRatio, open: first === "", sentence };
+}
+
+function nothingToCompare([lowest]: readonly OvercommitPoint[]): string {
+  if (lowest === undefined || lowest.ratio > 1) return "no uncommitted host (ratio 1.0 or less) to compare with";
+  const none = lowest.vmsAdmitted === 0 ? " (no VM starts; --why tells by which rule)" : "";
+  return `the host at ratio ${twoDecimals(lowest.ratio)} gives nothing to compare with${none}`;
 }
 
 function atRatio({ ratio }: OvercommitPoint): string {
@@ -99,7 +109,8 @@ function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
   const whose = (word: string): string => (worst.of === undefined ? "" : ` ${word} ${worst.of}`);
   const service = serviceOf(level, worst);
   const started = `only ${twoDecimals(point.vmsAdmitted)} of ${twoDecimals(point.vmsConfigured)} VMs start`;
-  const admitted = allStart(point) ? "" : ` (${started})`;
+  const gone = [allStart(point) ? [] : started, evictedText(point) ?? []].flat();
+  const admitted = gone.length === 0 ? "" : ` (${gone.join("; ")})`;
   const unsure = `on average, but the seeds differ too much to be sure; more of them would tell${admitted}`;
   if (service === NONE_FINISHED) return `${NONE_FINISHED}${whose("by")}${admitted}`;
   const figure = service?.estimate ?? 0;
@@ -110,9 +121,9 @@ function lossOf(point: OvercommitPoint, level: ServiceLevel): string {
     return `p99 latency${whose("of")} is ${times(figure)} the uncommitted one${admitted}`;
   }
   if (keepsLevel(level, point))
-    return `${started}, though these do ${percent(point.throughput?.estimate ?? figure)} of the work`;
-  if (!surelyLosesLevel(level, point)) return `${percent(figure)} remains${whose("for")} ${unsure}`;
-  return `${percent(figure)} of it remains${whose("for")}${admitted}`;
+    return `${started}, though these do ${percentLeft(point.throughput?.estimate ?? figure)} of the work`;
+  if (!surelyLosesLevel(level, point)) return `${percentLeft(figure)} remains${whose("for")} ${unsure}`;
+  return `${percentLeft(figure)} of it remains${whose("for")}${admitted}`;
 }
 
 function latencyNote([roomiest]: readonly OvercommitPoint[], at: OvercommitPoint, level: ServiceLevel): string {

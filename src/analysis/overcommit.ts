@@ -88,6 +88,7 @@ export function pointOf(
   const relative = cells.flatMap((cell) => relativeThroughput(cell, baseline.get(cell.spec.seed)));
   const p99 = metricValues(cells, "latency_p99_ms");
   const groups = groupPoints(cells, baseline);
+  const evicted = cells.reduce((sum, { metrics }) => sum + (metrics.vms_evicted ?? 0), 0) / cells.length;
   const p99Factors = cells.flatMap((cell) => relativeP99(cell, baseline.get(cell.spec.seed)));
   return {
     ratio,
@@ -97,6 +98,7 @@ export function pointOf(
     ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
     vmsConfigured: mean(metricValues(cells, "vms_configured")) || (cells[0].spec.vms ?? 1),
     vmsAdmitted: mean(metricValues(cells, "vms_admitted")),
+    ...(evicted > 0 && { vmsEvicted: evicted }),
     sources: memorySources(cells, roomiest),
     control: memoryControl(cells),
     busiest: busiestOf(cells),

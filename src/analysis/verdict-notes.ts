@@ -1,8 +1,16 @@
 /** What verdicts on overcommit ratios and on numbers of VMs say in the same words. */
+import { percent } from "../core/percent.ts";
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type MemoryControl, oscillates } from "./memory-control.ts";
 import type { MemorySources } from "./memory-sources.ts";
-import { type HostService, judgedOf, NONE_FINISHED, type RelativeService, serviceOf } from "./service-level.ts";
+import {
+  type HostService,
+  judgedOf,
+  NONE_FINISHED,
+  type RelativeService,
+  serviceOf,
+  twoDecimals,
+} from "./service-level.ts";
 
 /**
  * Of those whose latency suffers most, where a level is about throughput; `whose` where VMs are not alike. The mean of the factors
@@ -69,6 +77,27 @@ export function oscillationNote<Point extends { readonly ratio: number; readonly
   return `, but not steadily: ${where(worst)} a VM's memory changes direction ${perHour} times an hour`;
 }
 
+interface Population {
+  readonly vmsConfigured: number;
+  readonly vmsEvicted?: number;
+}
+
+/** Their users lose all, whatever the sum of all requests says. */
+export function evictionNote<Point extends Population>(
+  kept: readonly Point[],
+  where: (point: Point) => string,
+): string {
+  const [worst] = kept.toSorted((a, b) => (b.vmsEvicted ?? 0) - (a.vmsEvicted ?? 0));
+  const evicted = worst === undefined ? undefined : evictedText(worst);
+  return evicted === undefined ? "" : `, but ${where(worst)} ${evicted}`;
+}
+
+/** Undefined: no VM is. */
+export function evictedText({ vmsConfigured, vmsEvicted }: Population): string | undefined {
+  if (vmsEvicted === undefined) return undefined;
+  return `the policy moves away or stops ${twoDecimals(vmsEvicted)} of ${twoDecimals(vmsConfigured)} VMs`;
+}
+
 interface Reclaimed {
   readonly sources: MemorySources;
 }
@@ -112,6 +141,6 @@ export function times(factor: number): string {
   return `${factor.toFixed(factor < 10 ? 1 : 0)} times`;
 }
 
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+export function percentLeft(share: number): string {
+  return percent(share, share < 0.1 ? 1 : 0);
 }

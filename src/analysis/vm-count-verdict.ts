@@ -11,7 +11,16 @@ import {
   twoDecimals,
   worstService,
 } from "./service-level.ts";
-import { confidenceText, keptAgain, oscillationNote, percent, times, worstLatency } from "./verdict-notes.ts";
+import {
+  confidenceText,
+  evictedText,
+  evictionNote,
+  keptAgain,
+  oscillationNote,
+  percentLeft,
+  times,
+  worstLatency,
+} from "./verdict-notes.ts";
 import type { RoomyHost, VmCountPoint } from "./vm-count.ts";
 
 export interface VmCountVerdict {
@@ -73,7 +82,7 @@ function answered(kept: readonly VmCountPoint[], level: ServiceLevel, atMost: nu
   const unsure = Number.isFinite(atMost) && atMost > vms ? `; up to ${atMost} are not ruled out` : "";
   const sure = `${confidenceText(level, kept)}${unsure}`;
   const others = busyNote(kept[0].roomy?.busiest, withVms(kept[0]));
-  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${oscillationNote(kept, withVms)}`;
+  const notes = `${latencyNote(last, level)}${roomNote(roomy, level)}${evictionNote(kept, withVms)}${oscillationNote(kept, withVms)}`;
   const stays = levelText(level, "stays ");
   return ` (${mix}overcommit ${twoDecimals(ratio)}${open}): ${stays} (${sure})${notes}${first}${others}`;
 }
@@ -109,7 +118,8 @@ function lossOf(point: VmCountPoint, level: ServiceLevel): string {
     const left = figureText(level, roomy, `${level.metric === "p99" ? "" : "per VM "}with ${roomy.fewest}`);
     return `${left}, with memory for all, too (${resource} ${Math.round(percent)} % busy)`;
   }
-  const text = figureText(level, point, "with memory for all");
+  const evicted = evictedText(point);
+  const text = `${figureText(level, point, "with memory for all")}${evicted === undefined ? "" : ` (${evicted})`}`;
   return surelyLosesLevel(level, point)
     ? text
     : `${text} on average, and the seeds differ too much to be sure; more of them would tell`;
@@ -123,7 +133,7 @@ function figureText(level: ServiceLevel, service: HostService, against: string):
   const whose = worst.of === undefined ? "" : ` of ${worst.of}`;
   return level.metric === "p99"
     ? `p99 latency${whose} is ${times(estimate)} that ${against}`
-    : `throughput${whose} is ${percent(estimate)} of that ${against}`;
+    : `throughput${whose} is ${percentLeft(estimate)} of that ${against}`;
 }
 
 function latencyNote(point: VmCountPoint, level: ServiceLevel): string {

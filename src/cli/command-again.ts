@@ -10,8 +10,16 @@ export function commandAgain(
   env: Readonly<Record<string, string | undefined>>,
   switches: readonly string[],
 ): string {
-  const words = argv.slice(2).filter((word) => !switches.includes(word.replace(/^--no-/, "--").replace(/=.*$/, "")));
+  const isSwitch = (word: string): boolean => switches.includes(word.replace(/^--no-/, "--").replace(/=.*$/, ""));
+  const words = argv
+    .slice(2)
+    .filter((word, i, all) => !isSwitch(word) && !(isSwitch(all[i - 1] ?? "") && isState(word)));
   return [...program(argv[1], env), ...[...words, ...switches].map(quoted)].join(" ");
+}
+
+/** A switch may have its state behind it as a word of its own: `--resume false`. */
+function isState(word: string): boolean {
+  return word === "true" || word === "false";
 }
 
 function program(script: string, env: Readonly<Record<string, string | undefined>>): readonly string[] {

@@ -1,4 +1,5 @@
 /** What the command overcommit prints of its answers. */
+import { type NotDone, notDone, notDoneSentence } from "../analysis/not-done.ts";
 import type { Results } from "../analysis/results.ts";
 import { decisionsListing, decisionsOf, type ExecuteArguments, reportOf } from "./execute-plan.ts";
 import type { Answer } from "./overcommit-search.ts";
@@ -18,18 +19,20 @@ export async function showAnswer(
   args: OutputArguments,
 ): Promise<void> {
   if (results === undefined) return;
-  const { reasonsText } = await import("./run-summary.ts");
-  process.stderr.write(reasonsText(summary.cells ?? []));
+  const without = notDone(results.cells);
+  if (args.json) process.stderr.write(notDoneText(without));
   for (const note of notes) console.error(note);
   const { text, json } = await shown(results);
   const logs = await decisionsOf(summary, args);
   const report = await reportOf(summary, args);
   if (args.json) {
     const why = args.why && { why: logs.map(({ path }) => path) };
-    console.log(JSON.stringify({ results: summary.folder, ...(report && { report }), ...why, ...json }));
+    console.log(
+      JSON.stringify({ results: summary.folder, ...(report && { report }), ...why, ...json, notDone: without }),
+    );
     return;
   }
-  process.stdout.write(text);
+  process.stdout.write(`${text}${notDoneText(without)}`);
   console.log(`results: ${summary.folder}`);
   process.stdout.write(decisionsListing(logs));
   if (report !== undefined) console.log(`report:  ${report}`);
@@ -55,4 +58,9 @@ export async function vmCountsShown(results: Results): Promise<Shown> {
   if (curves.length === 0) console.error("no strategy has results, so there is nothing to compare");
   const vmCounts = curves.map((curve) => ({ ...curve, sentence: vmCountSentence(curve) }));
   return { text: vmCountText(curves), json: { vmCounts } };
+}
+
+/** A strategy that was asked for and has no figure in the tables is named with the reason, below the verdicts of the others. */
+function notDoneText(all: readonly NotDone[]): string {
+  return all.map((one) => `${notDoneSentence(one)}\n`).join("");
 }

@@ -55,7 +55,7 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         type: "string",
         array: true,
         requiresArg: true,
-        describe: "More strategies: overcommit policies by name (list parts) or file",
+        describe: "More strategies: overcommit policies by name (list parts) or file, or that of a VMM: esx-6",
       })
       .option("vmm", {
         type: "string",
@@ -117,6 +117,10 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
       .example(
         "$0 overcommit --machine x86-64-server --policy mom --vmm kvm",
         "oVirt's policy on KVM, on a host that KVM runs on",
+      )
+      .example(
+        "$0 overcommit --machine x86-64-server --policy esx esx-6 --vmm kvm",
+        "the policies of ESX 2 and of ESX 6 on KVM",
       )
       .example("$0 overcommit --strategy esx --strategy xen-balloon --json", "two strategies, for another program")
       .example(

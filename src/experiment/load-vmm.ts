@@ -10,17 +10,19 @@ import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts"
 import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
+import { moduleFiles } from "./module-files.ts";
 
 export interface LoadedVmm {
   readonly vmm: Vmm;
   readonly problems: readonly CompositionProblem[];
-  /** SHA-256 of the modules from outside the package, in the order of their names; empty when there are none. */
+  /** SHA-256 of the files of modules from outside the package, in the order of the modules' names; empty when there are none. */
   readonly modules: readonly string[];
 }
 
 interface Module {
   readonly exports: readonly unknown[];
-  readonly sha256: string;
+  /** SHA-256 of each of its files: see {@link moduleFiles}. */
+  readonly sha256: readonly string[];
 }
 
 /**
@@ -34,7 +36,7 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   const names = new Map(references.map((reference, i) => [reference, outside[i].name]));
   const { vmm: base, modules } = await baseVmm(choice.base, folder);
   const { vmm, problems } = composeVmm(base, withNames(choice.set, names), [...outside, ...PARTS]);
-  return { vmm, problems, modules: [...modules, ...loaded.map(({ sha256 }) => sha256)] };
+  return { vmm, problems, modules: [...modules, ...loaded.flatMap(({ sha256 }) => sha256)] };
 }
 
 /**
@@ -93,7 +95,7 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
       return problem === undefined ? [] : [`${reference}: ${definition.slot} ${definition.name} ${problem}`];
     });
     if (problems.length > 0) throw new InputError(problems);
-    return { vmm: found[0], modules: [sha256] };
+    return { vmm: found[0], modules: sha256 };
   }
   const unfit = found.length === 0 ? exports.map(vmmProblem).find((problem) => problem !== undefined) : undefined;
   if (unfit !== undefined) throw new InputError(`${reference}: ${unfit}`);
@@ -149,7 +151,7 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
-    return { exports, sha256: digest(readFileSync(fileURLToPath(url))) };
+    return { exports, sha256: moduleFiles(fileURLToPath(url)).map((one) => digest(readFileSync(one))) };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");

@@ -3,6 +3,7 @@ import { type Document, parseDocument } from "yaml";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import { PARTS } from "../vmm/parts.ts";
+import { VMMS } from "../vmm/registry.ts";
 import { isPath } from "./catalogue.ts";
 import type { Exclusion } from "./documents/matrix-schema.ts";
 import { type MatrixBlock, readMatrix, type ServiceLevel } from "./matrix.ts";
@@ -23,7 +24,7 @@ export interface OvercommitQuestion {
   readonly serviceLevel?: ServiceLevel;
   /** Cells beyond the matrix: ratios that only these strategies are run at. */
   readonly further?: readonly FurtherRatio[];
-  /** More strategies: a VMM under each of these policies. */
+  /** More strategies: a VMM under each of these policies: names, paths relative to the matrix file, or names of VMMs for theirs. */
   readonly policies?: { readonly vmm: string; readonly names: readonly string[] };
   /** Blocks beside the one in question, each with one of its inputs changed. */
   readonly varied?: readonly MatrixBlock[];
@@ -121,10 +122,29 @@ function keepStrategies(document: Document, file: string, { vmms }: MatrixBlock,
 
 function addPolicies(document: Document, { vmm, names }: NonNullable<OvercommitQuestion["policies"]>): void {
   for (const name of new Set(names)) {
-    requirePolicy(name);
-    const strategy = { [vmm]: { allocation: name }, as: labelOf(name) };
+    const strategy = { [vmm]: policyChanges(name), as: labelOf(name) };
     document.addIn([...BLOCK, "vmms"], document.createNode(strategy));
   }
+}
+
+/**
+ * What a VMM is changed by to be under this policy. A file is looked at when it is loaded; a name is looked up here, where it is
+ * still known as that of a policy.
+ */
+function policyChanges(name: string): object {
+  if (isPath(name)) return { allocation: name };
+  const owner = VMMS.find((vmm) => vmm.name === name);
+  if (owner !== undefined) {
+    const { definition, parameters } = owner.allocation;
+    const own = Object.entries(parameters).filter(([key, value]) => value !== definition.parameters[key].default);
+    return { allocation: { [definition.name]: Object.fromEntries(own) } };
+  }
+  const policies = PARTS.filter(({ slot }) => slot === "allocation");
+  const policy = policies.find((part) => part.name === name);
+  if (policy?.replacesMemoryParts === true) return { memory: "off", allocation: name };
+  if (policy !== undefined) return { allocation: name };
+  const known = [...policies, ...VMMS].map((one) => one.name);
+  throw new InputError(`--policy: there is no policy "${name}"; ${suggestion(name, known)}`);
 }
 
 /** A block as a matrix file has it. */
@@ -138,14 +158,6 @@ function blockDocument({ vmms, workloads, mix, ...block }: MatrixBlock): object 
 
 function mixDocument(mix: WorkloadMix): object {
   return Object.fromEntries(mix.map(({ workload, vms }) => [workload, vms]));
-}
-
-/** A file is looked at when it is loaded; a name is looked up here, where it is still known as that of a policy. */
-function requirePolicy(name: string): void {
-  const names = PARTS.filter(({ slot }) => slot === "allocation").map((part) => part.name);
-  if (!names.includes(name) && !isPath(name)) {
-    throw new InputError(`--policy: there is no policy "${name}"; ${suggestion(name, names)}`);
-  }
 }
 
 /** The axis of a block gets every ratio, and whoever does not need one is excluded from it. */
@@ -179,7 +191,8 @@ function unwanted(block: MatrixBlock, added: readonly number[], further: readonl
   );
 }
 
-/** A policy's name, or that of its file: `./policies/mine.js` is called mine. */
+/** A policy's name, or that of its file: `./policies/mine.js` is called mine. The VMM itself may be among the strategies. */
 function labelOf(policy: string): string {
+  if (VMMS.some(({ name }) => name === policy)) return `policy of ${policy}`;
   return policy.replace(/^.*\//, "").replace(/\.m?js$/, "");
 }

@@ -21,6 +21,8 @@ describe("the command that continues a run", () => {
     expect(resumed("run", "--resume", "--out", "a")).toBe("vmmbench run --out a --resume");
     expect(resumed("run", "--no-resume", "--out", "a")).toBe("vmmbench run --out a --resume");
     expect(resumed("run", "--resume=false", "--out", "a")).toBe("vmmbench run --out a --resume");
+    expect(resumed("run", "--resume", "false", "--out", "a")).toBe("vmmbench run --out a --resume");
+    expect(resumed("run", "--out", "false", "--resume")).toBe("vmmbench run --out false --resume");
   });
 
   it("is taken apart by a shell into the words that were typed", () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { NotDone } from "../../src/analysis/not-done.ts";
 import type { OvercommitCurve } from "../../src/analysis/overcommit.ts";
 import type { VmCountCurve } from "../../src/analysis/vm-count.ts";
 import { ROOT, vmmbench } from "./vmmbench.ts";
@@ -89,8 +90,16 @@ describe("vmmbench overcommit", () => {
     const usual = ["--workload", join(folder, "small.yaml"), "--vms", "2", "--seeds", "1", "--no-report", "--json"];
     const { stdout, stderr } = await vmmbench(["overcommit", ...usual, ...asked, "--out", join(folder, "skipped")]);
     expect(stderr.split("\n")[0]).toBe("to be skipped: 2 of 6 cells, of mom: native runs at most 1 guest, not 2");
-    const { curves } = JSON.parse(stdout) as { curves: OvercommitCurve[] };
+    const { curves, notDone } = JSON.parse(stdout) as { curves: OvercommitCurve[]; notDone: NotDone[] };
     expect(curves.map(({ strategy }) => strategy)).toEqual(["xen-static", "xen-balloon"]);
+    const reason = "native runs at most 1 guest, not 2";
+    expect(notDone).toMatchObject([{ strategy: "mom", status: "skipped", reasons: [reason], cells: 2, of: 2 }]);
+  });
+
+  it("names a strategy without a result with the verdicts of the others", { timeout: 60_000 }, async () => {
+    const asked = ["--policy", "mom", "--vmm", "native", "--ratios", "0.9,1"];
+    const { stdout } = await overcommit(...asked, "--out", join(folder, "no-result"));
+    expect(stdout).toContain("\nmom: no result, skipped: native runs at most 1 guest, not 2\nresults: ");
   });
 
   it("says what will be skipped only when nothing else is refused", async () => {

@@ -38,6 +38,14 @@ describe("settings of single VMs", () => {
     ]);
   });
 
+  it.each([
+    ["balloon-driver: broken", '"broken" is not known here; expected off, or when the driver starts (90s), or '],
+    ["balloon-driver: 40", "40 is not known here; expected off, or when the driver starts (90s), or "],
+    ["statistics: wrong", '"wrong" is not known here; expected off, or what is wrong with them ('],
+  ])("name all that a guest's driver and statistics may be where there is something else: %s", (written, sentence) => {
+    expect(() => readMatrix(matrix(`[{ vms: 0, ${written} }]`), "m.yaml")).toThrow(sentence);
+  });
+
   it("say what is wrong with the driver and the statistics of a guest", () => {
     const text = matrix(
       "[{ vms: 0, balloon-driver: 90s, statistics: off }, { vms: 1, balloon-driver: { from: 1s, stuck-from: 40s, pages-per-second: 64 } }, " +

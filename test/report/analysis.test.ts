@@ -215,6 +215,17 @@ function busyHosts(ratio: number, done: number, disk: number): CellResult[] {
 
 describe("overcommit", () => {
   const full = { vms_configured: 4, vms_admitted: 4 };
+  /** At ratio 2, of 100 requests a second with all VMs. */
+  const evicting = (kept: number, evicted: number) =>
+    [1, 2].map((ratio) =>
+      host(ratio, 1, {
+        ...full,
+        throughput_rps: ratio === 1 ? 100 : kept,
+        vms_configured: 8,
+        vms_admitted: 8,
+        ...(ratio === 2 && evicted > 0 && { vms_evicted: evicted }),
+      }),
+    );
 
   it("names the highest ratio that keeps throughput within 5 %", () => {
     const cells = [1, 2, 3].flatMap((seed) => [
@@ -353,6 +364,18 @@ describe("overcommit", () => {
     expect(overcommitCurves({ name: "r", cells: idle })[0].verdict.sentence).toContain(
       "the host at ratio 0.9 gives nothing to compare with",
     );
+    const refused = [0.9, 1.5].map((ratio) =>
+      host(ratio, 1, { throughput_rps: 0, vms_configured: 4, vms_admitted: 0 }),
+    );
+    expect(sentence(refused)).toContain("gives nothing to compare with (no VM starts; --why tells by which rule)");
+  });
+
+  it("says of VMs that a policy moves away or stops that it does, whether the level is kept without them or not", () => {
+    expect(sentence(evicting(75, 2))).toContain(
+      "at 2, 75 % of it remains (the policy moves away or stops 2 of 8 VMs).",
+    );
+    expect(sentence(evicting(99, 1))).toContain(", but at 2 the policy moves away or stops 1 of 8 VMs.");
+    expect(sentence(evicting(99, 0))).not.toContain("moves away");
   });
 
   it("gives no verdict against a host that compresses pages before it is overcommitted", () => {

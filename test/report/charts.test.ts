@@ -70,6 +70,19 @@ describe("charts", () => {
     expect(valuesOf(run).some((moment) => title in moment)).toBe(false);
   });
 
+  it("of hosts call a workload by its file, wherever that is", () => {
+    const run = fullRun();
+    const hosts = run.cells.filter(({ spec }) => spec.vms !== undefined);
+    const cells = hosts.map((one) => ({
+      ...one,
+      spec: { ...one.spec, workload: `../mine/${one.spec.workload}.yaml` },
+    }));
+    const drawn = CHART_KINDS.flatMap((kind) => kind.draw({ ...run, cells }));
+    expect(drawn.length).toBeGreaterThan(5);
+    const ofPaths = drawn.filter((chart) => JSON.stringify(chart).includes("../mine/"));
+    expect(ofPaths.map(({ id }) => id)).toEqual([]);
+  });
+
   it("refuse a specification that Vega-Lite complains about", () => {
     const wrong = {
       data: { values: [{ a: 1 }] },

@@ -64,9 +64,15 @@ const driverFaults = z
       withoutUndefined({ fromUs: from, stuckFromUs: stuck, pagesPerSecond: rate }),
   );
 
+/** `forms`: what else may be there. */
+const off = (forms: string): z.ZodLiteral<"off"> =>
+  z.literal("off", { error: ({ input }) => `${JSON.stringify(input)} is not known here; expected off, or ${forms}` });
+
 const driver = z
   .union([
-    z.literal("off").transform((): DriverFaults => ({ fromUs: "never" })),
+    off("when the driver starts (90s), or what is wrong with it ({ stuck-from: 40s })").transform(
+      (): DriverFaults => ({ fromUs: "never" }),
+    ),
     duration.transform((fromUs): DriverFaults => ({ fromUs })),
     driverFaults,
   ])
@@ -86,7 +92,10 @@ const statisticsFaults = z
   );
 
 const statistics = z
-  .union([z.literal("off").transform((): StatisticsFaults => ({ missing: true })), statisticsFaults])
+  .union([
+    off("what is wrong with them ({ stale-from: 40s })").transform((): StatisticsFaults => ({ missing: true })),
+    statisticsFaults,
+  ])
   .meta({ description: "What the guest says of its memory: off, or what is wrong with it." });
 
 const disk = z.strictObject({

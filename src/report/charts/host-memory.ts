@@ -1,6 +1,7 @@
 import { distinct, groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
 import { type CellResult, fileTitle, workTitle } from "../../sim/cell.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, hostParts, panelOf, type View } from "./chart.ts";
+import { stackedMemory } from "./stacked-memory.ts";
 
 const PANEL = 330;
 /** A series longer than this is thinned out: no eye tells the points apart. */
@@ -79,7 +80,7 @@ function view(cells: readonly CellResult[]): View {
       width: PANEL,
       height: 190,
       layer: [
-        areas(shown),
+        stackedMemory(shown, { seconds: 7, mib: 5, legendColumns: 4 }),
         {
           mark: { type: "rule", color: "#000000", strokeWidth: 1.5 },
           encoding: { y: { field: "host", type: "quantitative", aggregate: "max" } },
@@ -87,41 +88,6 @@ function view(cells: readonly CellResult[]): View {
       ],
     },
     resolve: { axis: { x: "independent", y: "independent" } },
-  };
-}
-
-/** What the memory is used for, one above the other. */
-function areas(shown: readonly { readonly title: string; readonly colour: string }[]): View {
-  const titles = shown.map(({ title }) => title);
-  return {
-    transform: [
-      { fold: titles, as: ["layer", "MiB"] },
-      { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
-    ],
-    mark: { type: "area", line: false },
-    encoding: {
-      x: {
-        field: "time",
-        type: "quantitative",
-        title: "simulated time, s",
-        axis: { grid: false, tickCount: 7 },
-        scale: { nice: false },
-      },
-      y: {
-        field: "MiB",
-        type: "quantitative",
-        title: "MiB",
-        stack: "zero",
-        axis: { tickCount: 5, format: ",.0f" },
-      },
-      color: {
-        field: "layer",
-        type: "nominal",
-        scale: { domain: titles, range: shown.map(({ colour }) => colour) },
-        legend: { title: null, orient: "bottom", columns: 4 },
-      },
-      order: { field: "stack", type: "quantitative" },
-    },
   };
 }
 

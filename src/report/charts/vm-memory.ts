@@ -1,8 +1,12 @@
 import { groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
-import { type CellResult, fileTitle } from "../../sim/cell.ts";
+import { type CellResult, fileTitle, workTitle } from "../../sim/cell.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
+import { type Entry, legend, stackedMemory, timeAxis } from "./stacked-memory.ts";
 
 const PANEL = 168;
+/** Marks on the axis of time: panels are small. */
+const SECONDS = 3;
+const COLUMNS = 6;
 /** Two minutes by the second, so that memory that goes to and fro is seen to; a longer time is thinned out. */
 const MOST_POINTS = 130;
 /** More panels than this nobody looks at. */
@@ -57,7 +61,7 @@ function highestRatio(cells: readonly CellResult[]): CellResult {
 }
 
 function draw(results: Results, cell: CellResult, id: string): Chart {
-  const { workload, machine, vms = 1, overcommit = 1, seed, vmm } = cell.spec;
+  const { machine, vms = 1, overcommit = 1, seed, vmm } = cell.spec;
   const moments = momentsOf(cell);
   const names = [...new Set(moments.map(({ VM }) => VM))];
   const { vms_admitted: started = vms } = cell.metrics;
@@ -69,7 +73,7 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
     states.length > 0 ? " The band above a panel is the state of the host's free memory, the same for all." : "";
   const subtitle =
     "Stacked: where the memory is that a VM is configured with. Lines: what it may have, and what it is taken to use." +
-    `${band} ${shown} of ${workload}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
+    `${band} ${shown} of ${workTitle(cell.spec)}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
   const columns = names.length <= 4 ? 2 : 4;
   const frameOf = { id, title, subtitle, width: columns * (PANEL + 40), legends: ["color", "stroke", "fill"] };
   const told = names.map((name) => describe(name, moments)).join(" ");
@@ -111,46 +115,13 @@ function view(
     spec: {
       width: PANEL,
       height: 130,
-      layer: [areas(layers), linesOver(lines), ...(states.length > 0 ? [stateBand(states)] : [])],
+      layer: [
+        stackedMemory(layers, { seconds: SECONDS, mib: 4, legendColumns: COLUMNS }),
+        linesOver(lines),
+        ...(states.length > 0 ? [stateBand(states)] : []),
+      ],
     },
     resolve: { axis: { x: "independent", y: "independent" } },
-  };
-}
-
-interface Entry {
-  readonly title: string;
-  readonly colour: string;
-}
-
-const TIME: View = {
-  field: "time",
-  type: "quantitative",
-  title: "simulated time, s",
-  axis: { grid: false, tickCount: 3 },
-  scale: { nice: false },
-};
-
-/** What a VM has and lacks, one above the other. */
-function areas(layers: readonly Entry[]): View {
-  const titles = layers.map(({ title }) => title);
-  return {
-    transform: [
-      { fold: titles, as: ["layer", "MiB"] },
-      { calculate: `indexof(${JSON.stringify(titles)}, datum.layer)`, as: "stack" },
-    ],
-    mark: { type: "area", line: false },
-    encoding: {
-      x: TIME,
-      y: {
-        field: "MiB",
-        type: "quantitative",
-        title: "MiB",
-        stack: "zero",
-        axis: { tickCount: 4, format: ",.0f" },
-      },
-      color: legend("layer", layers),
-      order: { field: "stack", type: "quantitative" },
-    },
   };
 }
 
@@ -158,16 +129,11 @@ function linesOver(lines: readonly Entry[]): View {
   return {
     transform: [{ fold: lines.map(({ title }) => title), as: ["line", "MiB"] }],
     mark: { type: "line", strokeWidth: 1.2, interpolate: "step-after" },
-    encoding: { x: TIME, y: { field: "MiB", type: "quantitative" }, stroke: legend("line", lines) },
-  };
-}
-
-function legend(field: string, entries: readonly Entry[]): View {
-  return {
-    field,
-    type: "nominal",
-    scale: { domain: entries.map(({ title }) => title), range: entries.map(({ colour }) => colour) },
-    legend: { title: null, orient: "bottom", columns: 6, ...(field === "line" && { symbolType: "stroke" }) },
+    encoding: {
+      x: timeAxis(SECONDS),
+      y: { field: "MiB", type: "quantitative" },
+      stroke: legend("line", lines, { columns: COLUMNS, symbolType: "stroke" }),
+    },
   };
 }
 

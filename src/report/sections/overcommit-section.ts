@@ -1,5 +1,6 @@
 import { CONTROL_FIGURES, type ControlFigure } from "../../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
+import { notDone, notDoneSentence } from "../../analysis/not-done.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import type { OvercommitPoint } from "../../analysis/overcommit-point.ts";
 import { type Results, serviceLevelOf } from "../../analysis/results.ts";
@@ -26,11 +27,12 @@ export function overcommitSection({ results }: Run): Section {
               "holds at the worse end of the 95 % confidence interval and all VMs start, at it and at all lower ratios." +
               eachKindNote(curves.flatMap(({ points }) => points)),
           ),
-          list(
-            curves.map(
+          list([
+            ...curves.map(
               (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.work}, block ${curve.block})`,
             ),
-          ),
+            ...withoutResult(results, curves),
+          ]),
           ...sensitivityBlocks(results),
           ...[
             ...overcommitChart.draw(results),
@@ -49,6 +51,14 @@ export function overcommitSection({ results }: Run): Section {
           controlTable(curves),
         ];
   return { id: "overcommit", title: "How far memory can be overcommitted", blocks };
+}
+
+/** Who was to be compared with these and has no result, or not all: nobody should have to look for them elsewhere. */
+function withoutResult({ cells }: Results, curves: readonly OvercommitCurve[]): readonly string[] {
+  const blocks = new Set(curves.map(({ block }) => block));
+  return notDone(cells)
+    .filter(({ block }) => blocks.has(block))
+    .map((one) => `${notDoneSentence(one)} (${one.work}, block ${one.block})`);
 }
 
 /** What the answers hang on, where that was asked. */
