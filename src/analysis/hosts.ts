@@ -29,6 +29,7 @@ export const OCCASIONAL_FIGURES = [
   "frontswap_puts",
   "frontswap_refused_puts",
   "frontswap_gets",
+  "frontswap_flushes",
   "vmfs_metadata_operations",
   "vmfs_lock_wait_ms",
   "packets_lost",

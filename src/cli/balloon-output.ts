@@ -25,6 +25,11 @@ const GUESTS = {
 const CALIBRATED =
   "times of swapping, reclaim and disks are calibrated on the first guest at 128 and 160 MiB (balloon from 256); all other sizes are predictions";
 
+/** Below, no real guest has come to the end of the job (docs/balloon-job). */
+const LEAST_MEASURED_MIB = 128;
+const UNMEASURED =
+  "below 128 MiB no real guest has run the whole job; where one was begun, at 120 MiB, it had half the major faults of the simulated one";
+
 const LABELS: Readonly<Record<keyof PagingCounters, string>> = {
   pgmajfault: "major faults",
   pswpin: "swap-ins",
@@ -61,6 +66,7 @@ export function balloonAsText(settings: ComparisonSettings, runs: readonly Ballo
     `Job: ${JOB}; seed ${settings.seed}.`,
     `Measured: least and most of the runs of the real guest (docs/balloon-job), and how far outside the simulated figure is.`,
     `Calibration: ${CALIBRATED}.`,
+    ...(settings.sizes.some((mib) => mib < LEAST_MEASURED_MIB) ? [`Uncertain: ${UNMEASURED}.`] : []),
   ];
   return `${tables.join("\n")}\n${notes.join("\n")}\n`;
 }

@@ -20,7 +20,7 @@ export const listCommand: CommandModule<object, ListArguments> = {
     yargs
       .positional("what", { choices: CHOICES, describe: "Show only this list" })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" })
-      .example("$0 list", "everything by name")
+      .example("$0 list", "all of these but operations, which depend on the machine")
       .example(
         "$0 list parts",
         "parts, and the parameters that a matrix can set: { esx: { memory.page-sharing: { ... } } }",

@@ -35,6 +35,8 @@ export const balloonCommand: CommandModule<object, BalloonArguments> = {
         describe: "What the guest is booted with that is ballooned, in MiB",
       })
       .option("guest", {
+        type: "string",
+        requiresArg: true,
         choices: ["first", "second"] as const,
         default: "first" as const,
         describe: "Which of the two guests measured is simulated, and held against what it measured",

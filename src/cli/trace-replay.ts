@@ -19,7 +19,8 @@ export const replayCommand: CommandModule<object, ReplayArguments> = {
       .option("large-pages", {
         type: "boolean",
         default: false,
-        describe: "The guest maps the program's memory by large pages (2 MiB, or 4 MiB on IA-32)",
+        describe:
+          "The guest maps the program's memory by large pages (2 MiB, or 4 MiB on IA-32), as hugetlbfs does, whichever its kernel",
       })
       .example(
         "$0 trace replay workloads/data/sort.lackey.gz",

@@ -57,7 +57,8 @@ function wrongCommand(line: string, { words, usage, commands, switches }: AskedF
 }
 
 function wrongChoice(line: string): string | undefined {
-  const [, given, choices] = /^Invalid values: Argument: \w+, Given: "([^"]*)", Choices: (.+)$/.exec(line) ?? [];
+  // What stands behind --no-guest is false, without quotes.
+  const [, given, choices] = /^Invalid values: Argument: \w+, Given: "?([^"]*?)"?, Choices: (.+)$/.exec(line) ?? [];
   if (given === undefined) return undefined;
   return `unknown "${given}"; ${suggestion(
     given,

@@ -2,7 +2,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** `from "./half.js"`, `import "./half.js"`, `import("./half.js")`. Packages have versions, and stay as they are. */
+/**
+ * `from "./half.js"`, `import "./half.js"`, `import("./half.js")`. Packages have versions, and stay as they are. What a module
+ * reads or finds in another way (a computed path, a template, `require`, a data file) is not seen.
+ */
 const IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"'\n]+)["']/g;
 
 /** A module's file and all that it imports by a relative path, directly or not: each once, itself first. */

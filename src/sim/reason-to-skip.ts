@@ -90,7 +90,7 @@ function nothingToTune(vmm: Vmm): string | undefined {
 function idleParts(vmm: Vmm): string | undefined {
   const parts = [vmm.allocation, ...vmm.memory].map(({ definition }) => definition);
   const idle = parts.find(({ requiresPart }) => requiresPart !== undefined && !hasMechanism(vmm, requiresPart));
-  return idle && `${vmm.name} has ${idle.name} without ${idle.requiresPart}, which is what makes use of it`;
+  return idle && `${vmm.name} has ${idle.name}, which does nothing without ${idle.requiresPart}`;
 }
 
 function hasMechanism({ memory }: Vmm, nameOrRole: string): boolean {

@@ -83,7 +83,7 @@ describe("the command line", () => {
     ],
     [["memory", "sharng", "a.fp"], 'unknown command "sharng"; did you mean "sharing"?'],
     [["trace", "stat", "a.lackey"], 'unknown command "stat"; did you mean "stats"?'],
-    [["memory"], "expected a subcommand: sharing"],
+    [["memory"], "expected a subcommand: sharing or balloon"],
     [["completion", "fish"], 'unexpected "fish": completion takes no argument; its script is for bash or zsh'],
     [["run", "--resume=maybe"], '"maybe" is no value for the switch --resume; expected --resume or --no-resume'],
     [["run", "a", "--out", "b", "--out", "c"], "--out is given 2 times; expected once"],

@@ -426,6 +426,12 @@ describe("a VM that leaves the host", () => {
     expect(frames.free).toBe(4000);
     expect(evicted.heldFrom + count(evicted, "frontswap_puts")).toBe(count(evicted, "frontswap_flushes"));
   });
+
+  it("has nothing brought back by a policy that asks for it in the same breath", () => {
+    const evict: Action = { kind: "evict", vm: "vm0", rule: "test" };
+    const { frames, vms } = run(KEPT, IDLE, 4000, sizing({ 5: [evict, shrink(0)] })).simulation.host;
+    expect([vms[0].frontswapFrames, frames.free, frames.private]).toEqual([0, 4000, 0]);
+  });
 });
 
 describe("the timeline of a VM", () => {

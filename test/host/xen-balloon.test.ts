@@ -55,6 +55,23 @@ describe("the balloon driver of Xen", () => {
     expect(vm.ballooned).toBe(200);
   });
 
+  it("is given no more frames than the VM may have, those kept for its swap device among them", () => {
+    const host = buildHost({ ...xenPv, memory: [xenBalloon()], allocation: staticPartition() }, PAGES);
+    const vm = host.memory.addVm(PAGES, { limitPages: 3000 });
+    for (let ppn = 0; ppn < 2000; ppn++) host.memory.release(vm, ppn);
+    vm.frontswapFrames = 300;
+    vm.balloon = {
+      poll(target) {
+        while (vm.ballooned > target) host.memory.reclaim(vm, vm.ballooned - 1, true);
+      },
+    };
+    nowUs = 0;
+    vm.size = PAGES;
+    work(host, 100);
+    // 2,000 that it has, 300 that are kept, and the rest up to 3,000.
+    expect(PAGES - vm.ballooned).toBe(2700);
+  });
+
   it("tries again after 1, 2, 4 ... 32 s while the guest has no page to give", () => {
     const { host, vm, steps, timesUs } = domain(PAGES, PAGES - 100);
     vm.size = PAGES - 1000;

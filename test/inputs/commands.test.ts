@@ -2,7 +2,6 @@ import { linkSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wri
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import yargs from "yargs";
 import { memoryCommand } from "../../src/cli/memory.ts";
 import { parseFrames, traceCommand } from "../../src/cli/trace.ts";
 import { checkFile } from "../../src/experiment/check-file.ts";
@@ -10,29 +9,14 @@ import { loadWorkload } from "../../src/experiment/documents/load.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
 import type { TraceReplay } from "../../src/sim/trace-replay.ts";
 import { parseLackey } from "../../src/workload/readers/lackey.ts";
+import { outputOf } from "../cli/command-output.ts";
 import { committed, readJson } from "./data-files.ts";
 import type { MemoryTruth, TracesTruth } from "./data-files.ts";
 
 const truth = readJson<MemoryTruth & TracesTruth>(join(committed, "expected.json"));
 
-/** Standard output of a command. Throws what the command throws. */
-async function run(...args: string[]): Promise<string> {
-  const written: string[] = [];
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    written.push(String(chunk));
-    return true;
-  });
-  await yargs(args)
-    .command(memoryCommand)
-    .command(traceCommand)
-    .strict()
-    .exitProcess(false)
-    .fail((message, error) => {
-      throw error ?? new Error(message);
-    })
-    .parseAsync();
-  vi.restoreAllMocks();
-  return written.join("");
+function run(...words: string[]): Promise<string> {
+  return outputOf((parser) => parser.command(memoryCommand).command(traceCommand), words);
 }
 
 afterEach(() => {

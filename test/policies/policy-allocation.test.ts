@@ -307,7 +307,7 @@ describe("a policy that is wrong", () => {
 
   it("that leaves a full host to swapping is skipped where there is none", () => {
     expect(reasonToSkip({ ...linux, allocation: onDemand() }, profile, { vms: 2 })).toBe(
-      "linux has on-demand without host-swap, which is what makes use of it",
+      "linux has on-demand, which does nothing without host-swap",
     );
     expect(reasonToSkip({ ...linux, allocation: onDemand(), memory: [linuxSwap()] }, profile, { vms: 2 })).toBe(
       undefined,

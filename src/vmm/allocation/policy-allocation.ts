@@ -228,7 +228,9 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     }
   }
 
+  /** What has left the host has no memory here that anything could be done to. */
   #act(action: ActionOnMemory, vm: VmMemory, nowUs: number): Figures | undefined {
+    if (vm.evicted) return undefined;
     const taking = this.#memory.observer && action.kind === "reclaim" ? new PagesTaken(this.#memory, vm) : undefined;
     const { size } = vm;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));

@@ -259,6 +259,12 @@ export class VmMemory {
     return this.balloon !== undefined && this.ballooned < this.balloonLimit;
   }
 
+  /** Frames that it may still be given, by its balloon or for its swap device. */
+  get belowMaximum(): number {
+    const most = Math.min(this.pages, this.settings.limitPages ?? Infinity);
+    return Math.max(0, most - (this.pages - this.ballooned) - this.frontswapFrames);
+  }
+
   /** Machine memory it has, its compressed pages and its patches included; a shared page counts for each VM that has it. */
   get machine(): number {
     return this.mapped + this.cacheFrames + this.patchFrames;

@@ -1,5 +1,5 @@
 /**
- * Transcendent memory for swap (Xen with Linux 3.0 to 5.2; Magenheimer et al. 2009): what a guest would write to its swap device
+ * Transcendent memory for swap (Xen with Linux 3.5 to 5.2; Magenheimer et al. 2009): what a guest would write to its swap device
  * is copied into a machine frame that nobody needs. The pool is persistent: what has been taken is kept until the guest gives it
  * up. It counts against what the VM may have, so that there is room for what its balloon has given up, and no more.
  */
@@ -81,8 +81,7 @@ class FrontswapPools implements MemoryMechanism, SwapPageKeeper {
   }
 
   #hasRoomFor(vm: VmMemory): boolean {
-    const most = Math.min(vm.pages, vm.settings.limitPages ?? Infinity);
-    return vm.pages - vm.ballooned + vm.frontswapFrames < most && this.#spare > 0;
+    return vm.belowMaximum > 0 && this.#spare > 0;
   }
 
   /**

@@ -102,7 +102,7 @@ class XenBalloon implements MemoryMechanism {
    */
   #frames(vm: VmMemory): number {
     const free = this.#memory.roomMaker === undefined ? this.#memory.frames.free : Infinity;
-    return Math.min(free, Math.max(0, vm.ballooned - vm.frontswapFrames));
+    return Math.min(free, vm.belowMaximum);
   }
 
   /** A balloon that leaves the VM its size; where no size is set, one that brings what it claims down to its target. */

@@ -7,10 +7,17 @@ const PF_TAKEN = event("pf_taken");
 /** The instruction is decoded by KVM: a write to a table, and with a processor that does not say its length any other, too. */
 const INSN_EMULATION = event("insn_emulation");
 
+/**
+ * The kernel's half of a new root: three upper entries that the kernel writes through (stacks, direct map, page structures)
+ * and two it only reads (text, processor entry area) are linked by a fault each; below them everything is shared.
+ */
+const KERNEL_LINKS_WRITTEN = 3;
+const KERNEL_LINKS_READ = 2;
+
 /** What became of a page-fault exit. */
 export const PF_GUEST = event("pf_guest");
 export const PF_FIXED = event("pf_fixed");
-export const PF_SPURIOUS = event("pf_spurious");
+const PF_SPURIOUS = event("pf_spurious");
 export const PF_EMULATE = event("pf_emulate");
 
 export class KvmExits {
@@ -34,6 +41,12 @@ export class KvmExits {
     this.#meter.count(counter);
     if (counter === PF_EMULATE) this.#meter.count(INSN_EMULATION);
     this.#leave("page-fault", why, cost);
+  }
+
+  /** The faults of the guest's kernel below a root that is shadowed anew. */
+  linkKernel(why: number, cost: number): void {
+    for (let link = 0; link < KERNEL_LINKS_WRITTEN; link++) this.fault(PF_FIXED, why, cost);
+    for (let link = 0; link < KERNEL_LINKS_READ; link++) this.fault(PF_SPURIOUS, why, cost);
   }
 
   #leave(reason: EntryReason, why: number, cost: number): void {

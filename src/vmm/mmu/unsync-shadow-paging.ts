@@ -14,7 +14,7 @@ import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
 import { DirectShadows } from "./direct-shadows.ts";
 import { mappingEntry } from "./guest-walk.ts";
-import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST, PF_SPURIOUS } from "./kvm-exits.ts";
+import { KvmExits, PF_EMULATE, PF_FIXED, PF_GUEST } from "./kvm-exits.ts";
 import { UNSYNC_COSTS, type UnsyncCosts, unsyncCosts } from "./unsync-costs.ts";
 import { UnsyncTables } from "./unsync-tables.ts";
 import { RecentRoots } from "./recent-roots.ts";
@@ -36,12 +36,6 @@ const INVLPG = event("invlpg");
 
 /** detect_write_flooding, mmu.c. */
 const WRITES_UNTIL_FLOODED = 3;
-/**
- * The kernel's half of a new root: three upper entries that the kernel writes through (stacks, direct map, page structures)
- * and two it only reads (text, processor entry area) are linked by a fault each; below them everything is shared.
- */
-const KERNEL_LINKS_WRITTEN = 3;
-const KERNEL_LINKS_READ = 2;
 /** KVM_MIN_FREE_MMU_PAGES and KVM_REFILL_PAGES, kvm_host.h: no walk makes more than the former. */
 const LEAST_ROOM = 5;
 const ROOM_AFTER_ZAPPING = 25;
@@ -178,7 +172,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.shadows.writes[shadow] = 0;
     this.#unsyncTables.synchronize(shadow);
     this.#walker.loadRoot(shadow);
-    if (isNew) this.#linkKernel();
+    if (isNew) this.#exits.linkKernel(HIDDEN_FAULT, this.#costs.fixedFault);
   }
 
   #useRoot(root: number): void {
@@ -277,13 +271,6 @@ export class UnsyncShadowPaging implements Mmu {
     if (!isRoot) return;
     this.#roots.forget(table);
     if (table === this.#root) this.#loadRoot(table);
-  }
-
-  #linkKernel(): void {
-    for (let link = 0; link < KERNEL_LINKS_WRITTEN; link++)
-      this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
-    for (let link = 0; link < KERNEL_LINKS_READ; link++)
-      this.#exits.fault(PF_SPURIOUS, HIDDEN_FAULT, this.#costs.fixedFault);
   }
 
   #writeRoot(): void {
