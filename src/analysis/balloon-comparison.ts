@@ -2,9 +2,6 @@
  * A guest that is booted with some memory against one that is booted with more and ballooned down to it (the experiment of
  * Waldspurger 2002, Figure 2), at any size; beside what real guests have counted, where they have run it.
  */
-import { join } from "node:path";
-import { PACKAGE_ROOT } from "../experiment/catalogue.ts";
-import { readInputFile } from "../experiment/input-files.ts";
 import { type JobResult, runBalloonJob } from "./validation/balloon/balloon-job.ts";
 import { readCompilerTrace } from "./validation/balloon/compiler-trace.ts";
 import { memTotalKib } from "./validation/balloon/measured-guest.ts";
@@ -46,7 +43,7 @@ export function plannedRuns({ sizes, bootedMib }: ComparisonSettings): readonly 
 
 /** Runs one after the other. They take seconds each: whoever goes through them can say how far they are. */
 export function* compareBalloon(settings: ComparisonSettings): Generator<BalloonRun> {
-  const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
+  const trace = readCompilerTrace();
   const measured = measuredRuns(settings.guest);
   const guest = GUESTS[settings.guest];
   for (const [bootedMib, balloonedToMib] of plannedRuns(settings)) {

@@ -11,7 +11,8 @@ import { explanationAdvice } from "./skip-advice.ts";
 
 /**
  * Explain one operation, and measure what it costs on average over all rounds of the benchmark. Throws an {@link InputError} for
- * an operation, machine or VMM that doesn't exist, and where the machine lacks a cost or the length of a kernel path that is needed: then with the machines that have them.
+ * an operation, machine or VMM that doesn't exist, and where the machine lacks a cost or the length of a kernel path that is
+ * needed: then with the machines that have them.
  */
 export async function explainOperation(
   operation: string,

@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { readInputFile } from "../../src/experiment/input-files.ts";
 import { readJson } from "../inputs/data-files.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { buildHost } from "./fixtures.ts";
@@ -43,7 +42,7 @@ const { runs } = readJson<{ readonly runs: Readonly<Record<string, Measured>> }>
 const { runs: repeated } = readJson<{ readonly runs: Readonly<Record<string, readonly Measured[]>> }>(
   join(PACKAGE_ROOT, "validation/balloon-repeated.json"),
 );
-const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
+const trace = readCompilerTrace();
 const TOLERANCE = 0.25;
 const SEED = 1;
 

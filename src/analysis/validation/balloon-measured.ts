@@ -4,10 +4,7 @@
  * halves of the job push each other out, its own follow from its phases where nothing is paged, the others are calibrated on guest times and
  * on the counters at 128 and 160 MiB.
  */
-import { join } from "node:path";
-import { PACKAGE_ROOT } from "../../experiment/catalogue.ts";
 import type { SourcedNumber } from "../../experiment/documents/machine-numbers.ts";
-import { readInputFile } from "../../experiment/input-files.ts";
 import { runBalloonJob } from "./balloon/balloon-job.ts";
 import { readCompilerTrace } from "./balloon/compiler-trace.ts";
 import { FIRST_GUEST } from "./balloon/measured-guest.ts";
@@ -30,7 +27,7 @@ const FEW_SWAPPED =
 
 function counters(bench: Bench, bootedMib: number, balloonedToMib: number): PagingCounters {
   return bench.once(`balloon ${bootedMib} ${balloonedToMib}`, () => {
-    const trace = readCompilerTrace(readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz")).bytes);
+    const trace = readCompilerTrace();
     return runBalloonJob({ guest: FIRST_GUEST, bootedMib, balloonedToMib }, trace, SEED).wholeJob;
   });
 }

@@ -20,14 +20,11 @@ import { PendingRequest } from "./pending-request.ts";
 import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
 
-type ActionOnMemory = Extract<
-  Action,
-  { readonly kind: "target" | "cap" | "reclaim" | "shrink-frontswap" | "evict" | "flag" }
->;
+type ActionOnMemory = Extract<Action, { readonly kind: "target" | "cap" | "reclaim" | "evict" | "flag" }>;
 
-/** Returns whether that is something new. What has left the host does not come back. */
+/** Returns whether that is something new. */
 function setBlocked(vm: VmMemory, blocked: boolean): boolean {
-  if (vm.evicted || vm.blocked === blocked) return false;
+  if (vm.blocked === blocked) return false;
   vm.blocked = blocked;
   return true;
 }
@@ -205,6 +202,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
 
   /** What came of it besides what was asked for; undefined: nothing that was not so before. */
   #carryOut(action: Action, vm: VmMemory | undefined, nowUs: number): Figures | undefined {
+    // What has left the host does not come back, and has no memory here that anything could be done to.
+    if (vm?.evicted === true) return undefined;
     switch (action.kind) {
       case "sharing":
         return this.#running.tuneSharing(action) ? {} : undefined;
@@ -214,6 +213,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
         const broken = vm === undefined ? 0 : this.#breakUp(vm);
         return broken > 0 ? { broken_regions: broken } : undefined;
       }
+      case "shrink-frontswap":
+        return vm && shrinkFrontswap(vm, Math.floor(action.kib / KIB_PER_PAGE));
       case "admission":
         this.#open = action.open;
         return {};
@@ -228,15 +229,12 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     }
   }
 
-  /** What has left the host has no memory here that anything could be done to. */
   #act(action: ActionOnMemory, vm: VmMemory, nowUs: number): Figures | undefined {
-    if (vm.evicted) return undefined;
     const taking = this.#memory.observer && action.kind === "reclaim" ? new PagesTaken(this.#memory, vm) : undefined;
     const { size } = vm;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
-    else if (action.kind === "shrink-frontswap") return shrinkFrontswap(vm, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
     // Some policies set again and again what is set already.

@@ -1,8 +1,11 @@
 /**
  * What a run of the compiler touches: cc1 of gcc 12.2 on Debian 12, compiling lapi.c of Lua with -O1, as valgrind 3.19 lackey
- * prints its references (893,386,255 instructions), page by page. `cc1.pages.gz` is gzip of 16-bit little-endian numbers: how
- * many files, pages of each, then windows.
+ * prints its references (893,386,255 instructions), page by page. `validation/cc1.pages.gz` is gzip of 16-bit little-endian
+ * numbers: how many files, pages of each, then windows.
  */
+import { join } from "node:path";
+import { PACKAGE_ROOT } from "../../../experiment/catalogue.ts";
+import { readInputFile } from "../../../experiment/input-files.ts";
 import { Time } from "./paging-time.ts";
 
 export interface CompilerTrace {
@@ -19,7 +22,8 @@ const OWN_FILES = 5;
 const WINDOW_INSTRUCTIONS = 4e6;
 const RECORDED_INSTRUCTIONS = 893_386_255;
 
-export function readCompilerTrace(bytes: Uint8Array): CompilerTrace {
+export function readCompilerTrace(): CompilerTrace {
+  const { bytes } = readInputFile(join(PACKAGE_ROOT, "validation/cc1.pages.gz"));
   const words = new Uint16Array(Uint8Array.from(bytes).buffer);
   const files = words[0];
   const filePages = [...words.subarray(1, 1 + files)];
