@@ -60,21 +60,23 @@ export class NetworkStack {
       this.#handedOver = ready;
       let sent = ready;
       for (let rest = size; rest > 0; rest -= payload) sent = network.transmit(ready, Math.min(rest, payload));
+      const before = unacknowledged;
       // The interface has held acknowledgements back for long enough.
       if (unacknowledged >= PACKETS_PER_ACKNOWLEDGEMENT && network.interrupts(meter.now, heldSince)) {
         unacknowledged = this.#takeAcknowledgements(unacknowledged, 1);
       }
-      const waiting = unacknowledged + Math.ceil(size / payload);
+      const packets = Math.ceil(size / payload);
+      const waiting = unacknowledged + packets;
       if (unacknowledged < PACKETS_PER_ACKNOWLEDGEMENT || waiting >= perInterrupt) heldSince = meter.now;
       unacknowledged = this.#takeAcknowledgements(waiting, network.packetsPerInterrupt);
-      this.#waitForRoom(sent - network.wireCycles(SOCKET_BUFFER), unacknowledged < waiting);
+      this.#waitForRoom(sent - network.wireCycles(SOCKET_BUFFER), unacknowledged < before + packets);
     }
     this.#unacknowledged = stream ? unacknowledged : this.#takeAcknowledgements(unacknowledged, 1);
     this.#heldSince = heldSince;
     cpu.leaveKernel("system-call");
   }
 
-  /** Until there is room in the socket buffer; `acknowledged`: an interrupt has just made some. */
+  /** Until there is room in the socket buffer; `acknowledged`: an interrupt has made some since the last packet. */
   #waitForRoom(until: number, acknowledged: boolean): void {
     const { meter } = this.#machine;
     if (this.#idleTask === undefined) return meter.waitUntil(WAIT_NETWORK, until);
