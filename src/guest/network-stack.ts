@@ -25,6 +25,8 @@ export class NetworkStack {
   readonly #pages: PageWork;
   readonly #packetPages: PacketPages | undefined;
   readonly #idleTask: IdleTask | undefined;
+  /** Packets that the device has buffers for: more cannot come under one interrupt. */
+  readonly #buffers: number;
   /** When the device had the last packet that was sent: a peer that is asked answers after that. */
   #handedOver = 0;
   /** Packets of a stream that have been sent and that no acknowledgement has been taken for, and since when there are some. */
@@ -38,6 +40,8 @@ export class NetworkStack {
     this.#pages = pages;
     this.#packetPages = packetPagesOf(machine);
     this.#idleTask = idleTask;
+    const { descriptors } = machine.networkPath;
+    this.#buffers = descriptors === 0 ? Infinity : descriptors;
   }
 
   /**
@@ -123,8 +127,8 @@ export class NetworkStack {
       : Math.max(asked, this.#handedOver) + network.delayCycles;
     let unacknowledged = 0;
     for (let left = bytes; left > 0; ) {
-      const together = stream ? network.packetsHeld(payload, meter.now, networkPath.sendsTogether) : 1;
-      const size = Math.min(left, payload * together);
+      const held = stream ? network.packetsHeld(payload, meter.now, networkPath.sendsTogether) : 1;
+      const size = Math.min(left, payload * Math.min(held, this.#buffers));
       unacknowledged = this.#packetsArrive(from, size, payload, unacknowledged);
       left -= size;
     }
@@ -180,9 +184,10 @@ export class NetworkStack {
   /** Of `packets` sent, take the acknowledgements `perInterrupt` at a time. Returns how many packets have none yet. */
   #takeAcknowledgements(packets: number, perInterrupt: number): number {
     const { cpu, networkPath, meter } = this.#machine;
+    const most = Math.min(this.#machine.network.packetsPerInterrupt, this.#buffers);
     let left = packets;
     while (left >= perInterrupt * PACKETS_PER_ACKNOWLEDGEMENT) {
-      const count = Math.min(this.#machine.network.packetsPerInterrupt, Math.floor(left / PACKETS_PER_ACKNOWLEDGEMENT));
+      const count = Math.min(most, Math.floor(left / PACKETS_PER_ACKNOWLEDGEMENT));
       networkPath.interrupt(meter.now, count, count * HEADER_BYTES, false);
       cpu.enterKernel("interrupt");
       cpu.runKernel(this.#paths.interrupt, 1);

@@ -18,6 +18,7 @@ import { splitDriverNetwork } from "../../src/vmm/io/split-driver.ts";
 import { bareCpu } from "../../src/vmm/cpu/bare.ts";
 import { native } from "../../src/vmm/native.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
+import { xenDriversNetwork } from "../../src/vmm/io/xen-drivers.ts";
 import { workstation } from "../../src/vmm/workstation.ts";
 import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
@@ -290,6 +291,21 @@ it("an interface that cuts up segments saves the processor most of the sending p
   const offloading = { ...native, network: bareNetwork({ segmentationOffload: true }) };
   const fast = { ...XEON, network: { ...XEON.network, megabitsPerSecond: 100_000 } };
   expect(rate(offloading, "tcp-transmit-1500", fast)).toBeGreaterThan(1.5 * rate(native, "tcp-transmit-1500", fast));
+});
+
+it.each([
+  ["split driver", xenPv, splitDriverNetwork],
+  ["drivers in the hypervisor", xenPv1, xenDriversNetwork],
+] as const)("a ring of two entries takes two packets an interrupt, which is dearer: %s", (_, vmm, network) => {
+  const { profile } = loadMachine("machines/xeon-3.0-menon06.yaml");
+  for (const name of ["tcp-receive-1500", "tcp-receive-500", "tcp-transmit-500"]) {
+    const benchmark = TCP.find((each) => each.name === name) ?? TCP[0];
+    const [small, large] = [2, 256].map((entries) =>
+      measureMicrobenchmark(benchmark, { ...vmm, network: network({ ringEntries: entries }) }, profile),
+    );
+    expect(small.cost).toBeGreaterThan(large.cost);
+    expect(small.digest).toBe(large.digest);
+  }
 });
 
 /** Whether a machine gives every cost of a VMM's parts. */
