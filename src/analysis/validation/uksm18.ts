@@ -63,7 +63,7 @@ const ABSTRACT =
 const PRICES =
   "a look at a page that has no equal costs UKSM a ninth of what it costs KSM here; the authors of its patch measured two fifths to a ninth (627 to 2,445 MB/s on a Core 2, where KSM has 260)";
 const AT_REST =
-  `${ABSTRACT}. Of guests at rest both find all that there is here, and the ratio is that of their CPU time: ${PRICES}, and UKSM looks half as often again and pays as much for ` +
+  `${ABSTRACT}. Of guests at rest both find all that there is here, and the ratio is that of their CPU time: ${PRICES}, and UKSM looks more often and pays as much for ` +
   "a merge. At an early moment the ratio is any: had KSM slept 30 ms where it sleeps 20, it would have saved 314 of the 679 MiB after these two minutes, for 1.2 times the CPU time of UKSM, and at 40 ms 45 for 0.3 times";
 const BUILDS_LAST =
   `${ABSTRACT}. KSM saves 365 MiB here for nine times the CPU time for which UKSM saves 508: it looks again and again at pages that builds do not change, and ${PRICES}. For five times that of UKSM ` +
