@@ -43,7 +43,7 @@ const SYNCHRONOUS_WRITES =
   "VMware takes 4.4 ms longer for a tuple. Servers of PostgreSQL 7.1.3 that find a lock of the log taken sleep until the next timer tick, and " +
   "ten of them fall to a few hundred tuples a second once a write of the log takes some times as long as a tuple computes, and longer " +
   "(docs/application-counts). With these locks simulated, too, VMware has 1,180 tuples: hosted I/O adds 0.1 ms to the two writes of a commit, and " +
-  "they would have to take 14 ms together for 199. No source says what would take them so long: its VMs have raw partitions of the disk, and if " +
+  "they would have to take 14 ms together for 199. The source blames the many changes of protection domain that synchronous writes make, which are counted here (twelve switches of processes and eight world switches a tuple); what would make them take so long it does not say. Its VMs have raw partitions of the disk, and if " +
   "VMware wrote to one through the host's cache, as its hosted products did on Linux later (its knowledge base, 1008542, of 2009), a guest would not even have to " +
   "wait for the disk, as it does here. Nor is it the kernel: a page that is in memory, as those of the tables are, is written again for a fifth of what a new one takes";
 const TRANSACTIONS =

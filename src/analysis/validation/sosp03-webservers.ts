@@ -29,8 +29,8 @@ const SYSTEMS: Readonly<Record<string, System>> = {
     processors: 2,
     reasons: {
       1:
-        "one server does a third less in the source than two on the same kernel, which makes it no lock that all processes share. No limit of a server " +
-        "is known that explains it: Apache 1.3.27 has a process for each connection, at most 256 unless it is compiled for more (HARD_SERVER_LIMIT), which " +
+        "one server does a third less in the source than two on the same kernel, which makes it no lock that all processes share; the source suspects that Apache " +
+        "does not scale on SMP. No limit of a server is known that explains it: Apache 1.3.27 has a process for each connection, at most 256 unless it is compiled for more (HARD_SERVER_LIMIT), which " +
         "it must have been for the 518 connections on one processor; on Linux 2.2 and later it does not have its processes take turns to accept on a " +
         "single port (ap_config.h, SINGLE_LISTEN_UNSERIALIZED_ACCEPT), and Linux 2.4 wakes one of them for each connection (tcp.c, wait_for_connect)",
       8:

@@ -14,6 +14,8 @@ export class EqualFrames {
   merges = 0;
   /** The VM whose page the latest merge made the first of a shared frame; undefined: the frame was shared already. */
   partner: VmMemory | undefined;
+  /** Contents that have a shared frame. */
+  shared = 0;
   readonly #memory: HostMemory;
   readonly #table: FrameTable;
 
@@ -25,6 +27,11 @@ export class EqualFrames {
   /** Machine memory that the table takes, pages. */
   get overheadPages(): number {
     return this.#table.overheadPages;
+  }
+
+  /** Contents that were seen and have no shared frame. */
+  get waiting(): number {
+    return this.#table.entries - this.shared;
   }
 
   /** A page that has a frame of its own. Returns whether it was merged. */
@@ -42,6 +49,7 @@ export class EqualFrames {
   /** The last page that maps a shared frame is about to leave it. */
   forget(vm: VmMemory, ppn: number): void {
     this.#table.removeShared(vm.backing[ppn], vm.index);
+    this.shared--;
   }
 
   /** Whether the page has a frame that nobody else may have. */
@@ -59,6 +67,7 @@ export class EqualFrames {
     const mpn = other.backing[otherPpn];
     this.#memory.frames.markShared(mpn);
     this.#table.makeShared(entry, mpn);
+    this.shared++;
     return this.#join(vm, ppn, mpn, other);
   }
 

@@ -19,6 +19,8 @@ const ENTRIES_LOOKED_AT = 16;
 export class FrameTable {
   /** Machine memory the table takes: one entry for each machine frame of VMs. */
   readonly overheadPages: number;
+  /** Entries in use: shared frames and hints. */
+  entries = 0;
   readonly #memory: HostMemory;
   readonly #hashBits: number;
   /** Most entries there can be. */
@@ -98,6 +100,7 @@ export class FrameTable {
     this.#key[entry] = key;
     this.#page[entry] = vm.firstPage + ppn;
     this.#putFirst(entry, buckets);
+    this.entries++;
   }
 
   replaceHint(entry: number, vm: VmMemory, ppn: number): void {
@@ -200,6 +203,7 @@ export class FrameTable {
       this.#next[before] = this.#next[entry];
     }
     this.#chained[this.#interVm ? 0 : vm]--;
+    this.entries--;
     this.#page[entry] = UNUSED;
     this.#next[entry] = this.#freeEntry;
     this.#freeEntry = entry;

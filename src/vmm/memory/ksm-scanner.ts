@@ -289,6 +289,6 @@ export class KsmScanner {
 }
 
 /** Pages a page is compared with when it is looked for in a balanced tree: one on each level. */
-function comparisonsIn(pages: number): number {
+export function comparisonsIn(pages: number): number {
   return 32 - Math.clz32(pages);
 }

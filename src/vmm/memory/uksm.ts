@@ -5,6 +5,10 @@
  *
  * How much of a page is hashed is a parameter: the kernel tries out what is best, by what collisions cost it, but contents are
  * known here by fingerprints of whole pages, which say nothing of parts.
+ *
+ * What a page costs is what of memory is read for it: the words that are hashed lie anywhere in the page (random_sample_hash,
+ * mm/uksm.c of the patch), so that a sixteenth of them is two thirds of its lines, and its hash is looked for in two trees of hashes
+ * (stable_tree_search and unstable_tree_search_insert), of which the second is kept from round to round.
  */
 import { cause } from "../../core/ledger.ts";
 import { primitiveCost } from "../../machine/profile.ts";
@@ -14,6 +18,7 @@ import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { PageSharer } from "../host-memory/memory-roles.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
 import { EqualFrames } from "./equal-frames.ts";
+import { comparisonsIn } from "./ksm-scanner.ts";
 import { type Region, type Rung, ScanLadder } from "./scan-ladder.ts";
 
 const SCAN = cause("vmm.page-sharing.scan");
@@ -21,6 +26,8 @@ const COMPARE = cause("vmm.page-sharing.compare");
 
 /** Words of 32 bits in a page. */
 const WORDS = 1024;
+/** Words in a line of the cache, of 64 bytes. */
+const LINE_WORDS = 16;
 /** Weight of the latest batch in what a page is taken to cost, and the cost before there was one (UKSM_PAGE_TIME_DEFAULT). */
 const NEWEST = 0.2;
 const FIRST_PAGE_US = 0.5;
@@ -52,6 +59,16 @@ function rungsOf(governor: number): readonly Rung[] {
   }));
 }
 
+/**
+ * Part of the lines of a page, of 0 to 1, in which at least one of so many different words lies, that are anywhere: the mean over all
+ * choices of them.
+ */
+export function linesWithWords(words: number): number {
+  let untouched = 1;
+  for (let i = 0; i < LINE_WORDS; i++) untouched *= Math.max(0, WORDS - words - i) / (WORDS - i);
+  return 1 - untouched;
+}
+
 class Uksm implements MemoryMechanism, PageSharer {
   readonly name = "uksm";
   readonly kind = "sharing";
@@ -64,7 +81,7 @@ class Uksm implements MemoryMechanism, PageSharer {
   readonly #rungs: readonly Rung[];
   readonly #sleepUs: number;
   readonly #megahertz: number;
-  readonly #costs: { readonly hash: number; readonly compare: number; readonly map: number };
+  readonly #costs: Readonly<Record<"hash" | "node" | "compare" | "map", number>>;
   #pageUs = FIRST_PAGE_US;
   #batchUs = 0;
 
@@ -78,7 +95,9 @@ class Uksm implements MemoryMechanism, PageSharer {
     this.#sleepUs = 1000 * sleepMs;
     this.#megahertz = profile.megahertz;
     this.#costs = {
-      hash: Math.round((primitiveCost(profile, "page.hash") * hashWords) / WORDS),
+      hash: Math.round(primitiveCost(profile, "page.hash") * linesWithWords(hashWords)),
+      // A line that has left the processor's own caches since the tree was last gone down there.
+      node: primitiveCost(profile, "hardware.cache-line-transfer"),
       compare: primitiveCost(profile, "page.compare"),
       map: primitiveCost(profile, "page.map"),
     };
@@ -126,10 +145,11 @@ class Uksm implements MemoryMechanism, PageSharer {
 
   #visit(region: Region, ppn: number): number {
     this.#memory.pagesScanned++;
-    const { hash, compare, map } = this.#costs;
+    const { compare, map } = this.#costs;
     if (!this.#equal.isPrivate(region.vm, ppn)) return 0;
-    this.#memory.payer.add(SCAN, hash);
-    if (!this.#equal.merge(region.vm, ppn)) return hash;
+    const lookUp = this.#lookUp();
+    this.#memory.payer.add(SCAN, lookUp);
+    if (!this.#equal.merge(region.vm, ppn)) return lookUp;
     region.merged++;
     const { partner } = this.#equal;
     const other = partner && this.#ladder.regionOf(partner);
@@ -137,7 +157,14 @@ class Uksm implements MemoryMechanism, PageSharer {
     // The other page of a pair has to be write-protected, too.
     const merging = compare + (partner === undefined ? map : 2 * map);
     this.#memory.payer.add(COMPARE, merging);
-    return hash + merging;
+    return lookUp + merging;
+  }
+
+  /** What it takes to hash a page, and to look for the hash among those of shared frames and those of single pages. */
+  #lookUp(): number {
+    const { hash, node } = this.#costs;
+    const { shared, waiting } = this.#equal;
+    return hash + node * (comparisonsIn(shared) + comparisonsIn(waiting));
   }
 }
 
@@ -199,6 +226,6 @@ export const uksm = definePart<"memory", UksmParameters>({
       grade: "A",
     },
   },
-  needs: ["page.hash", "page.compare", "page.map", "page.cow-break"],
+  needs: ["page.hash", "page.compare", "page.map", "page.cow-break", "hardware.cache-line-transfer"],
   create: (parameters, context) => new Uksm(parameters, context),
 });
