@@ -12,7 +12,10 @@
  * (Agesen et al. 2010) and truncated segments keep translated code out of it, so that a system call can enter translated
  * code at once. Long mode knows no segment limits (AMD's later parts aside): every crossing between user code and kernel
  * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 600
- * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006).
+ * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006). Accesses beyond
+ * a truncated segment, which the VMM emulates, are not modelled: no counted path of a kernel makes one, and how many user code of
+ * later kernels makes no source says (docs/dead-ends.md). When the guest loads FS, GS or TR, the VMM loads its own copy of the
+ * descriptor: a call-out.
  */
 import { cause, event } from "../../core/ledger.ts";
 import { flagWritesOf, GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
