@@ -92,6 +92,7 @@ export function explanationJson(explanation: Explanation, all: boolean): string 
   const outline = outlineOf(explanation, all);
   const ofVmm = (vmm: ExplainedVmm): object => ({
     kernelRing: vmm.kernelRing,
+    faultAddressIn: vmm.faultAddressIn,
     steps: outline.flatMap((each) => jsonSteps(each, vmm)),
     total: vmm.total,
     byCause: vmm.byCause,

@@ -40,18 +40,19 @@ export class PageFaults {
   }
 
   /**
-   * Handle a fault. False: the access is not allowed, and the process got a signal instead. `byKernel`: the kernel itself
-   * reached for the page, on behalf of the process.
+   * A visit of `touched` has faulted: handle that. False: the access is not allowed, and the process got a signal instead.
+   * `byKernel`: the kernel itself reached for the page, on behalf of the process.
    */
-  handle(space: AddressSpace, page: number, write: boolean, byKernel: boolean): boolean {
+  handle(space: AddressSpace, touched: number, write: boolean, byKernel: boolean): boolean {
     const { machine, version, paths } = this.#context;
     const { cpu, mmu, meter } = machine;
     meter.count(byKernel ? KERNEL_FAULT : USER_FAULT);
-    const region = findRegion(space.regions, page);
-    const isPermitted = !write || isWritable(region);
+    const isPermitted = !write || isWritable(findRegion(space.regions, touched));
     mmu.raiseFault(isPermitted);
     cpu.enterKernel("page-fault");
-    const allowed = isPermitted && this.#resolve(space, page, region, write);
+    // Before anything that may fault itself (do_page_fault, arch/i386/mm/fault.c).
+    const page = cpu.readFaultAddress();
+    const allowed = isPermitted && this.#resolve(space, page, write);
     if (!allowed) deliverSignal(machine, version, paths["protection-fault"]);
     mmu.commit();
     cpu.leaveKernel("page-fault");
@@ -59,7 +60,8 @@ export class PageFaults {
     return allowed;
   }
 
-  #resolve(space: AddressSpace, page: number, region: Region | undefined, write: boolean): boolean {
+  #resolve(space: AddressSpace, page: number, write: boolean): boolean {
+    const region = findRegion(space.regions, page);
     if (this.#largePages && isPrivate(space.regions, page)) return this.#mapLargePage(this.#largePages, space, page);
     const entry = space.entry(page);
     if ((entry & Pte.Present) !== 0) return this.#resolvePresent(space, page, entry);

@@ -38,6 +38,8 @@ export interface Cpu {
   registerTraps?(handlers: readonly TrapHandler[], direct: number): void;
   /** From user mode (or, for an interrupt, from anywhere) to the first instruction of the kernel's handler. */
   enterKernel(entry: KernelEntry): void;
+  /** The virtual page of the last fault that the guest kernel was entered for; its handler begins with that. */
+  readFaultAddress(): number;
   /** From the handler's last instruction back to where it came from. */
   leaveKernel(entry: KernelEntry): void;
   /**

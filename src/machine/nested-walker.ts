@@ -4,14 +4,11 @@
  * levels, makes nm + n + m references when nothing is cached, 24 for 4 x 4 (Bhargava et al. 2008). The TLB holds virtual
  * page -> machine frame, so that a hit costs what it costs natively.
  */
-import type { Meter } from "./meter.ts";
 import { NESTED_VIOLATION, type NestedTranslation } from "./nested-translation.ts";
 import { entryOf, frameOf, isLarge, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
 import { NOT_CACHED } from "./page-walk-cache.ts";
-import { NOT_TRANSLATED, PageWalker } from "./page-walker.ts";
-import type { MachineProfile } from "./profile.ts";
-import type { Tlb } from "./tlb.ts";
+import { NOT_TRANSLATED, PageWalker, type PagingHardware } from "./page-walker.ts";
 
 export class NestedWalker extends PageWalker {
   readonly #nested: NestedTranslation;
@@ -21,8 +18,8 @@ export class NestedWalker extends PageWalker {
   #lastLevel = 0;
 
   /** `guest`: the guest's tables, in guest frames, which {@link root} is, too. */
-  constructor(guest: PageTableMemory, nested: NestedTranslation, tlb: Tlb, meter: Meter, profile: MachineProfile) {
-    super(guest, tlb, meter, profile);
+  constructor(guest: PageTableMemory, nested: NestedTranslation, hardware: PagingHardware) {
+    super(guest, hardware);
     this.#nested = nested;
   }
 

@@ -1,5 +1,6 @@
 /** The hardware half of address translation: the TLB, and the walk of the page tables that the base register points to. */
 import { cause, event } from "../core/ledger.ts";
+import { type FaultAddress, NO_PAGE } from "./fault-address.ts";
 import type { Meter } from "./meter.ts";
 import { frameOf, isLarge, Pte } from "./page-tables.ts";
 import type { PageTableMemory } from "./page-tables.ts";
@@ -18,6 +19,14 @@ export const WALK_REFERENCE = event("page-walk-reference");
 const TLB_FLUSH = cause("hardware.tlb-flush");
 const TRAP = cause("hardware.trap");
 
+/** What a walker has in common with the rest of its processor. */
+export interface PagingHardware {
+  readonly profile: MachineProfile;
+  readonly meter: Meter;
+  readonly tlb: Tlb;
+  readonly faultAddress: FaultAddress;
+}
+
 export class PageWalker {
   protected readonly tables: PageTableMemory;
   protected readonly tlb: Tlb;
@@ -27,15 +36,19 @@ export class PageWalker {
   readonly #trapCycles: number;
   readonly #flushCycles: number;
   readonly #invalidateCycles: number;
+  readonly #faultAddress: FaultAddress;
   #flushesSeen = 0;
+  /** The page of the last walk, which is that of a fault if it allowed no access. */
+  walkedPage = NO_PAGE;
   /** The frame of the root table. */
   root = 0;
 
-  constructor(tables: PageTableMemory, tlb: Tlb, meter: Meter, profile: MachineProfile) {
+  constructor(tables: PageTableMemory, { profile, meter, tlb, faultAddress }: PagingHardware) {
     this.tables = tables;
     this.cache = new PageWalkCache(tables.format, profile.pageWalkCache?.entries ?? 0);
     this.tlb = tlb;
     this.#meter = meter;
+    this.#faultAddress = faultAddress;
     this.#referenceCycles = primitiveCost(profile, "hardware.page-walk-level");
     this.#trapCycles = primitiveCost(profile, "hardware.trap");
     this.#flushCycles = primitiveCost(profile, "hardware.tlb-flush");
@@ -45,11 +58,14 @@ export class PageWalker {
   /** The frame a page translates to, or {@link NOT_TRANSLATED}: {@link raiseFault} follows. Sets accessed and dirty bits. */
   translate(page: number, write: boolean): number {
     const frame = this.tlb.translate(page, write);
-    return frame === NOT_IN_TLB ? this.walk(page, write) : frame;
+    if (frame !== NOT_IN_TLB) return frame;
+    this.walkedPage = page;
+    return this.walk(page, write);
   }
 
-  /** The page-fault exception: round trip to whoever handles it. */
+  /** The page-fault exception of the last walk: round trip to whoever handles it. */
   raiseFault(): void {
+    this.#faultAddress.page = this.walkedPage;
     this.#meter.spend(TRAP, this.#trapCycles);
   }
 

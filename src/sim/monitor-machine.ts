@@ -4,6 +4,7 @@ import { kernelFootprints } from "../guest/kernel-footprints.ts";
 import { KernelPages } from "../guest/kernel-pages.ts";
 import { Cache } from "../machine/cache.ts";
 import { createDisk } from "../machine/disk.ts";
+import { FaultAddress } from "../machine/fault-address.ts";
 import type { Meter } from "../machine/meter.ts";
 import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
@@ -35,6 +36,7 @@ export function buildMachine(
     profile,
     meter,
     tlb,
+    faultAddress: new FaultAddress(),
     pageTableFormat,
     ...(kernelPages && kernelPagesOf(vmm, profile, tlb, meter)),
   };

@@ -111,6 +111,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   unsuited?(parameters: P, profile: MachineProfile): string | undefined;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
+  /** CPU parts: where the guest's handler of page faults finds their address, for explanations ("CR2"); no cost depends on it. */
+  faultAddressIn?(profile: MachineProfile): string;
   /** CPU parts: the VMM's own periodic timer events take the place of a device's interrupts. Absent: 100 of these a second, to all. */
   timerEvents?(parameters: P): TimerEvents;
   /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */

@@ -5,6 +5,7 @@
 import type { Cpu, EntryChange } from "../guest/virtual-hardware.ts";
 import type { KernelPages } from "../guest/kernel-pages.ts";
 import type { Cache } from "../machine/cache.ts";
+import type { FaultAddress } from "../machine/fault-address.ts";
 import type { Meter } from "../machine/meter.ts";
 import type { PageTableFormat } from "../machine/page-tables.ts";
 import type { MachineProfile } from "../machine/profile.ts";
@@ -26,9 +27,12 @@ export type EntryEffect = "clear" | "set" | "unchanged";
  * charged by whoever does it.
  */
 export interface VmmEntry {
-  /** Stop the guest, and go on with it afterwards: both ways are charged. */
-  enter(reason: EntryReason): void;
-  /** Hand the page fault that stopped the guest on to it; {@link Cpu.enterKernel} follows. */
+  /**
+   * Stop the guest, and go on with it afterwards: both ways are charged. `page`: the address of a page fault; absent for one of
+   * the guest's kernel at an address of its own.
+   */
+  enter(reason: EntryReason, page?: number): void;
+  /** Hand the page fault that stopped the guest on to it, with its address; {@link Cpu.enterKernel} follows. */
   forwardFault(): void;
   /**
    * The guest kernel writes to a write-protected page table. True: the VMM has been entered. False: it had not to be,
@@ -44,6 +48,8 @@ export interface CpuContext {
   readonly profile: MachineProfile;
   readonly meter: Meter;
   readonly tlb: Tlb;
+  /** The hardware's; what the guest reads is {@link Cpu.readFaultAddress}. */
+  readonly faultAddress: FaultAddress;
   readonly pageTableFormat: PageTableFormat;
   /** Of the guest kernel, whose paths a cpu part runs; absent where it is not known which pages they visit. */
   readonly kernelPages?: KernelPages;

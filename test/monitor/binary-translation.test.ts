@@ -1,22 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { Meter } from "../../src/machine/meter.ts";
-import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import type { VirtualCpu } from "../../src/vmm/monitor-contract.ts";
-import { PENTIUM_4, XEON } from "./machines.ts";
+import { hardwareOf, PENTIUM_4, XEON } from "./machines.ts";
 
 const PATHS = kernelPaths(PENTIUM_4);
 
 function processor(part: Part<"cpu">): { cpu: VirtualCpu; meter: Meter; tlb: Tlb; count: (cause: string) => number } {
   const meter = new Meter();
-  const tlb = new Tlb(64, 64);
-  const hardware = { profile: PENTIUM_4, meter, tlb, pageTableFormat: PAGE_TABLE_FORMATS["x86-64"] };
+  const hardware = hardwareOf(PENTIUM_4, meter);
   const cpu = part.definition.create(part.parameters, hardware);
-  return { cpu, meter, tlb, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
+  return { cpu, meter, tlb: hardware.tlb, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
 }
 
 describe("adaptive binary translation", () => {

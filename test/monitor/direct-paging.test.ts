@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -20,6 +21,7 @@ function hypervisor(queueLength: number, writablePageTables = false): { mmu: Dir
       profile: XEON,
       meter,
       tlb: new Tlb(64, 64),
+      faultAddress: new FaultAddress(),
       pageTableFormat: PAGE_TABLE_FORMATS.ia32,
       machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
       vmmEntry: FREE_ENTRY,
@@ -199,6 +201,7 @@ it("keeps the top 168 MB of every address space to itself with PAE", () => {
       profile: XEON,
       meter,
       tlb: new Tlb(64, 64),
+      faultAddress: new FaultAddress(),
       pageTableFormat: PAGE_TABLE_FORMATS["ia32-pae"],
       machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => frame),
       vmmEntry: FREE_ENTRY,

@@ -5,6 +5,7 @@ import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
 import { GuestKernel } from "../../src/guest/kernel.ts";
 import { kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { KERNEL_VERSIONS } from "../../src/guest/kernel-version.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -30,6 +31,7 @@ function mappings(): { mmu: HostMappings; meter: Meter; tlb: Tlb } {
     profile: XEON,
     meter,
     tlb,
+    faultAddress: new FaultAddress(),
     pageTableFormat: PAGE_TABLE_FORMATS.ia32,
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineOf(frame)),
     vmmEntry: FREE_ENTRY,

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KernelPages } from "../../src/guest/kernel-pages.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
@@ -32,6 +33,7 @@ function contextOn(meter: Meter): MonitorContext {
     profile: MACHINE,
     meter,
     tlb: new Tlb(64, 64),
+    faultAddress: new FaultAddress(),
     pageTableFormat: PAGE_TABLE_FORMATS.ia32,
     machineFrames: new Uint32Array(0),
     vmmEntry: FREE_ENTRY,

@@ -1,11 +1,15 @@
 /** What the tests of the monitor run on. */
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
+import { Meter } from "../../src/machine/meter.ts";
+import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { nestedPaging } from "../../src/vmm/mmu/nested-paging.ts";
 import { native } from "../../src/vmm/native.ts";
-import type { VmmEntry } from "../../src/vmm/monitor-contract.ts";
+import type { CpuContext, VmmEntry } from "../../src/vmm/monitor-contract.ts";
 import { uml } from "../../src/vmm/uml.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
@@ -42,6 +46,17 @@ export const VMMS: readonly Vmm[] = [native, esx, xenPv, nested, uml];
 
 /** For parts that are tried without a cpu part: entering the VMM costs nothing. */
 export const FREE_ENTRY: VmmEntry = { enter: () => {}, forwardFault: () => {}, tracedWrite: () => true };
+
+/** What a cpu part is made on. */
+export function hardwareOf(profile: MachineProfile, meter = new Meter()): CpuContext {
+  return {
+    profile,
+    meter,
+    tlb: new Tlb(64, 64),
+    faultAddress: new FaultAddress(),
+    pageTableFormat: PAGE_TABLE_FORMATS[profile.pageTable],
+  };
+}
 
 export const SMALL_GUEST: GuestShape = {
   memoryPages: 2048,

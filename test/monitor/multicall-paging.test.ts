@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ALL_PAGES } from "../../src/guest/virtual-hardware.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -21,6 +22,7 @@ function guest(): { mmu: MulticallPaging; count: (cause: string) => number } {
     profile: LINUX_6_1,
     meter,
     tlb: new Tlb(64, 64),
+    faultAddress: new FaultAddress(),
     pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
     vmmEntry: FREE_ENTRY,

@@ -1,8 +1,6 @@
 /** Simulated nanobenchmarks against Adams and Agesen 2006, section 6.3, in cycles on the Pentium 4. */
 import { describe, expect, it } from "vitest";
 import { Meter } from "../../src/machine/meter.ts";
-import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
-import { Tlb } from "../../src/machine/tlb.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { type MeasuredCost, measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
@@ -10,7 +8,7 @@ import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
 import { esx3 } from "../../src/vmm/esx-3.ts";
 import { shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { native } from "../../src/vmm/native.ts";
-import { CORE_2, PENTIUM_4 } from "./machines.ts";
+import { CORE_2, hardwareOf, PENTIUM_4 } from "./machines.ts";
 
 const VMMS = { native, bt: esx3, vt: { ...esx3, name: "vt", cpu: hardwareAssist() } };
 type System = keyof typeof VMMS;
@@ -55,8 +53,7 @@ it("an entry written as it was costs 391 cycles in translated code (and the stor
 
 it("an access to a register of a device is to a guest with hardware support what a read of a port is", () => {
   const meter = new Meter();
-  const tlb = new Tlb(64, 64);
-  const context = { profile: PENTIUM_4, meter, tlb, pageTableFormat: PAGE_TABLE_FORMATS["x86-64"] };
+  const context = hardwareOf(PENTIUM_4, meter);
   const part = hardwareAssist();
   part.definition.create(part.parameters, context).enter("device-register");
   expect(meter.now).toBe(15_826);

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import type { Mmu } from "../../src/guest/virtual-hardware.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
@@ -26,6 +27,7 @@ function contextOf(machine: MachineProfile, tlbEntries: number): MonitorContext 
     profile: machine,
     meter: new Meter(),
     tlb: new Tlb(tlbEntries, tlbEntries),
+    faultAddress: new FaultAddress(),
     pageTableFormat: PAGE_TABLE_FORMATS[machine.pageTable],
     machineFrames: MACHINE_FRAMES,
     vmmEntry: FREE_ENTRY,

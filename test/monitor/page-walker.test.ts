@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, PageTableMemory, Pte } from "../../src/machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../src/machine/page-walker.ts";
@@ -17,7 +18,12 @@ function hardware() {
   tables.write(ROOT, 0, entryOf(TABLE, MAPPED));
   tables.write(TABLE, 3, entryOf(9, MAPPED));
   tables.write(TABLE, 4, entryOf(10, Pte.Present | Pte.User));
-  const walker = new PageWalker(tables, new Tlb(64, 64), meter, XEON);
+  const walker = new PageWalker(tables, {
+    profile: XEON,
+    meter,
+    tlb: new Tlb(64, 64),
+    faultAddress: new FaultAddress(),
+  });
   walker.loadRoot(ROOT);
   return { walker, tables, misses: () => meter.ledger.eventsByCause()["hardware.tlb-miss"] ?? 0 };
 }
@@ -63,7 +69,12 @@ it("makes fewer references where upper levels are cached: as many as there are l
   tables.write(2, 1, entryOf(4, MAPPED));
   for (const index of [3, 4, 5]) for (const table of [3, 4]) tables.write(table, index, entryOf(9 + index, MAPPED));
   const tlb = new Tlb(64, 64);
-  const walker = new PageWalker(tables, tlb, meter, { ...XEON_64, pageWalkCache: { entries: 4 } });
+  const walker = new PageWalker(tables, {
+    profile: { ...XEON_64, pageWalkCache: { entries: 4 } },
+    meter,
+    tlb,
+    faultAddress: new FaultAddress(),
+  });
   walker.loadRoot(0);
   const references = (page: number): number => {
     const before = meter.ledger.eventsByCause()["event.page-walk-reference"] ?? 0;

@@ -58,13 +58,14 @@ export class RememberingGuest {
   #nextContent = 1;
   readonly #filePages: number;
 
-  constructor(vmm: Vmm, profile: MachineProfile, shape: GuestShape) {
+  /** `watched`: the machine as the guest kernel gets it, with somebody who looks on. */
+  constructor(vmm: Vmm, profile: MachineProfile, shape: GuestShape, watched = (machine: GuestMachine) => machine) {
     const meter = new Meter();
     this.machine = buildMachine(vmm, profile, shape.memoryPages, meter);
     const behind = machineFrames(shape.memoryPages);
     const isBare = vmm.mmu.definition.name === "bare";
     this.#pages = new RememberedPages(profile, meter, (frame) => (isBare ? frame : behind[frame]));
-    this.kernel = new GuestKernel(this.machine, profile, shape, this.#pages);
+    this.kernel = new GuestKernel(watched(this.machine), profile, shape, this.#pages);
     this.#services = Array.from({ length: shape.processes }, () => ({ contents: new Map(), readOnly: new Set() }));
     this.#filePages = shape.filePages;
   }

@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -33,6 +34,7 @@ function machine(settings: Settings): { mmu: ShadowPaging; tlb: Tlb } {
       profile: XEON,
       meter: new Meter(),
       tlb,
+      faultAddress: new FaultAddress(),
       pageTableFormat: PAGE_TABLE_FORMATS.ia32,
       machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineOf(frame)),
       vmmEntry: FREE_ENTRY,

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Cache } from "../../src/machine/cache.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { ShadowPaging, shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
-import { CACHED_64, FREE_ENTRY, XEON } from "./machines.ts";
+import { CACHED_64, FREE_ENTRY, hardwareOf, XEON } from "./machines.ts";
 
 const FRAMES = 1024;
 const ROOT = 0;
@@ -23,7 +24,7 @@ function guest(
 } {
   const meter = new Meter();
   const cache = cachePages && new Cache({ bytes: cachePages * 4096, ways: cachePages, lineBytes: 64 }, 1, meter);
-  const hardware = { profile: XEON, meter, tlb: new Tlb(64, 64), pageTableFormat: PAGE_TABLE_FORMATS.ia32 };
+  const hardware = hardwareOf(XEON, meter);
   const machineFrames = Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame);
   const { definition, parameters } = binaryTranslation();
   const vmmEntry = definition.create(parameters, hardware);
@@ -189,6 +190,7 @@ function fourLevels(
       profile,
       meter,
       tlb: new Tlb(1, 1),
+      faultAddress: new FaultAddress(),
       pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
       machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
       vmmEntry: FREE_ENTRY,

@@ -4,15 +4,13 @@ import { describe, expect, it } from "vitest";
 import { DIVIDE_ERROR, PAGE_FAULT, SYSTEM_CALL, TRAP_HANDLERS } from "../../src/guest/trap-handlers.ts";
 import type { KernelEntry, TrapHandler } from "../../src/guest/virtual-hardware.ts";
 import { Meter } from "../../src/machine/meter.ts";
-import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
-import { Tlb } from "../../src/machine/tlb.ts";
 import { runMonitor } from "../../src/sim/monitor.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
 import { TrapTable } from "../../src/vmm/cpu/trap-table.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
-import { LINUX_6_1, SMALL_GUEST, XEON } from "./machines.ts";
+import { hardwareOf, LINUX_6_1, SMALL_GUEST, XEON } from "./machines.ts";
 
 const { costs } = XEON;
 const handler = (vector: number, isCallable = true, disablesInterrupts = false): TrapHandler => ({
@@ -84,7 +82,7 @@ it("never enters an exception of the processor directly, whatever is registered 
 describe("a guest enters its kernel", () => {
   function cyclesOf(entry: KernelEntry, handlers: readonly TrapHandler[], direct: number, fastSystemCalls = true) {
     const meter = new Meter();
-    const hardware = { profile: XEON, meter, tlb: new Tlb(64, 64), pageTableFormat: PAGE_TABLE_FORMATS.ia32 };
+    const hardware = hardwareOf(XEON, meter);
     const cpu = paravirtual.definition.create({ timerMs: 0, fastSystemCalls }, hardware);
     cpu.registerTraps?.(handlers, direct);
     expect(meter.now).toBe(2 * costs["xen.hypercall"]);

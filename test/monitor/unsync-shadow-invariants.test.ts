@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -21,6 +22,7 @@ function machine(): UnsyncShadowPaging {
     profile: { ...LINUX_6_1, pageWalkCache: { entries: 8 } },
     meter: new Meter(),
     tlb: new Tlb(16, 16),
+    faultAddress: new FaultAddress(),
     pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineOf(frame)),
     vmmEntry: FREE_ENTRY,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { event } from "../../src/core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT } from "../../src/guest/virtual-hardware.ts";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
@@ -28,6 +29,7 @@ function guest(): { mmu: UnsyncShadowPaging; count: (cause: string) => number } 
     profile: LINUX_6_1,
     meter,
     tlb: new Tlb(64, 64),
+    faultAddress: new FaultAddress(),
     pageTableFormat: PAGE_TABLE_FORMATS["x86-64"],
     machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => FRAMES - 1 - frame),
     vmmEntry: { ...FREE_ENTRY, enter: () => meter.count(EXITS) },

@@ -1,22 +1,15 @@
 /** Paravirtualization on x86-64: kernel and user code in one ring, with a root of page tables each. Counts by hand. */
 import { describe, expect, it } from "vitest";
-import { Meter } from "../../src/machine/meter.ts";
-import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
+import { entryOf, Pte } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
-import { Tlb } from "../../src/machine/tlb.ts";
 import type { KernelEntry } from "../../src/guest/virtual-hardware.ts";
 import { SYSTEM_CALL, TRAP_HANDLERS } from "../../src/guest/trap-handlers.ts";
 import { bareMmu } from "../../src/vmm/mmu/bare.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
-import { FREE_ENTRY, LINUX_6_1, XEON, XEON_64 } from "./machines.ts";
-
-function contextOf(profile: MachineProfile) {
-  const [meter, tlb] = [new Meter(), new Tlb(64, 64)];
-  return { profile, meter, tlb, pageTableFormat: PAGE_TABLE_FORMATS[profile.pageTable] };
-}
+import { FREE_ENTRY, hardwareOf, LINUX_6_1, XEON, XEON_64 } from "./machines.ts";
 
 function rootChanges(profile: MachineProfile, entry: KernelEntry): { count: number; cycles: number } {
-  const context = contextOf(profile);
+  const context = hardwareOf(profile);
   const cpu = paravirtual.definition.create({ timerMs: 0, fastSystemCalls: true }, context);
   cpu.registerTraps?.(TRAP_HANDLERS, SYSTEM_CALL);
   cpu.enterKernel(entry);
@@ -49,7 +42,7 @@ describe("a paravirtual kernel of 64 bits", () => {
 });
 
 it("keeps the translations of user pages over a system call, and nothing that is cached of upper levels", () => {
-  const context = contextOf({ ...PROFILE_64, pageWalkCache: { entries: 16 } });
+  const context = hardwareOf({ ...PROFILE_64, pageWalkCache: { entries: 16 } });
   const cpu = paravirtual.definition.create({ timerMs: 0, fastSystemCalls: true }, context);
   cpu.registerTraps?.(TRAP_HANDLERS, SYSTEM_CALL);
   const machineFrames = Uint32Array.from({ length: 64 }, (_, frame) => frame);

@@ -1,24 +1,21 @@
 import { expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { Meter } from "../../src/machine/meter.ts";
-import { PAGE_TABLE_FORMATS } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
-import { Tlb } from "../../src/machine/tlb.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import { esx4 } from "../../src/vmm/esx-4.ts";
 import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { kvmShadow } from "../../src/vmm/kvm-shadow.ts";
 import type { Instruction } from "../../src/vmm/monitor-contract.ts";
-import { PENTIUM_4 } from "./machines.ts";
+import { hardwareOf, PENTIUM_4 } from "./machines.ts";
 
 const PROCESS = ["vmm.exit.user-space-crossing", "vmm.exit.user-space-switch", "vmm.exit.device-model"];
 const ICOUNT = loadMachine("machines/linux-6.1-icount.yaml").profile;
 
 function execute(part: Part<"cpu">, profile: MachineProfile, instruction: Instruction): Meter {
   const meter = new Meter();
-  const hardware = { profile, meter, tlb: new Tlb(64, 64), pageTableFormat: PAGE_TABLE_FORMATS["x86-64"] };
-  part.definition.create(part.parameters, hardware).execute(instruction);
+  part.definition.create(part.parameters, hardwareOf(profile, meter)).execute(instruction);
   return meter;
 }
 

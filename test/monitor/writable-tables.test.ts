@@ -1,6 +1,7 @@
 /** Writable page tables of Xen 2.0 to 3.0.2: which two tables the guest may write, and when they are checked and read-only again. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import type { PageTableFormatName } from "../../src/machine/profile.ts";
@@ -40,6 +41,7 @@ class Guest {
         profile: XEON,
         meter: this.meter,
         tlb: new Tlb(64, 64),
+        faultAddress: new FaultAddress(),
         pageTableFormat,
         machineFrames: Uint32Array.from({ length: FRAMES }, (_, frame) => machineFrame(frame)),
         vmmEntry: FREE_ENTRY,

@@ -97,4 +97,10 @@ function isSame(a: Call, b: Call): boolean {
 }
 
 /** Entries differ in the accessed and dirty bits that the guest happened to have read. */
-const KINDS_WITH_SAME_DETAIL: ReadonlySet<CallKind> = new Set(["access", "use-as-table", "switch-root", "device"]);
+const KINDS_WITH_SAME_DETAIL: ReadonlySet<CallKind> = new Set([
+  "access",
+  "fault-address",
+  "use-as-table",
+  "switch-root",
+  "device",
+]);

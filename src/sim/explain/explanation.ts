@@ -36,6 +36,8 @@ export interface ExplainedVmm {
   readonly title: string;
   /** Where the guest's kernel runs; null: the CPU part does not say. */
   readonly kernelRing: KernelRing | null;
+  /** Where its handler of page faults finds their address; null: the CPU part does not say. */
+  readonly faultAddressIn: string | null;
   /** Steps by number of the call; none of calls that the guest does not make here. */
   readonly steps: readonly (readonly Step[])[];
   readonly total: number;
@@ -111,7 +113,8 @@ function explainedVmm(
   const byCause = ledger.cyclesByCause();
   const named = Object.entries(ledger.eventsByCause()).map(([cause, count]) => [eventName(cause), count] as const);
   const events = Object.fromEntries(named);
-  return { name, title, kernelRing: rings.kernel, steps, total: ledger.total, byCause, events };
+  const faultAddressIn = vmm.cpu.definition.faultAddressIn?.(profile) ?? null;
+  return { name, title, kernelRing: rings.kernel, faultAddressIn, steps, total: ledger.total, byCause, events };
 }
 
 /** One step for each charge; one without cost for a call that nothing was charged for. */

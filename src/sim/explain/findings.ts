@@ -20,6 +20,7 @@ export function findings(explanation: Explanation): string[] {
     ...others.flatMap((vmm) => differenceSentences(explanation, base, vmm)),
     ...writeSentences(explanation),
     ...faultSentences(explanation),
+    ...addressSentences(explanation),
     ...hiddenSentences(explanation),
     ...switchSentences(explanation),
     ...waitSentences(explanation),
@@ -164,6 +165,15 @@ function faultSentences(explanation: Explanation): string[] {
   });
   const times = faults === 1 ? "The one page fault" : `Each of the ${amount(faults)} page faults`;
   return [`${times} takes ${texts.join(", ")} (${explanation.unit}) to reach the guest's handler and to come back.`];
+}
+
+/** The processor has one register for it, and a VMM may take faults of its own in between. Told where a fault is all there is. */
+function addressSentences(explanation: Explanation): string[] {
+  if (numberOf(explanation, "fault-address") !== 1) return [];
+  const texts = explanation.vmms.flatMap(({ name, faultAddressIn }) =>
+    faultAddressIn === null ? [] : [`on ${name} from ${faultAddressIn}`],
+  );
+  return texts.length === 0 ? [] : [`The handler reads which address was at fault ${texts.join("; ")}.`];
 }
 
 /** What a visit of a page may cost wherever it is. */

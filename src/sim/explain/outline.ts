@@ -8,9 +8,11 @@ export type Outline = Fold<number>;
 /** What happens in an operation, by operations of the stream. `all`: nothing is folded or left out. */
 export function outlineOf(explanation: Explanation, all: boolean): readonly Outline[] {
   const parts: { title: string; items: number[] }[] = [];
-  explanation.calls.forEach(({ operation, turn }, call) => {
+  const isOneFault = explanation.calls.filter(({ kind }) => kind === "fault-address").length === 1;
+  explanation.calls.forEach(({ kind, operation, turn }, call) => {
     parts[turn] ??= { title: operation, items: [] };
-    if (all || isWorthALine(explanation, call)) parts[turn].items.push(call);
+    const isItsAddress = isOneFault && kind === "fault-address";
+    if (all || isItsAddress || isWorthALine(explanation, call)) parts[turn].items.push(call);
   });
   const worth: readonly Part<number>[] = parts.filter(({ items }) => items.length > 0);
   if (!all) return fold(worth, (call) => explanation.calls[call].action).map(simplified);

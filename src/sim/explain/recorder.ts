@@ -22,6 +22,7 @@ export type CallKind =
   | "page-work"
   | "enter-kernel"
   | "leave-kernel"
+  | "fault-address"
   | "instruction"
   | "access"
   | "fault"

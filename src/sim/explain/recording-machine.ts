@@ -38,6 +38,14 @@ class RecordingCpu implements Cpu {
     );
   }
 
+  readFaultAddress(): number {
+    return this.#recorder.call(
+      "fault-address",
+      (page: number) => ["reads the faulting address", `page 0x${page.toString(16)}`],
+      () => this.#cpu.readFaultAddress(),
+    );
+  }
+
   leaveKernel(entry: KernelEntry): void {
     this.#recorder.call(
       "leave-kernel",

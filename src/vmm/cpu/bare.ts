@@ -3,6 +3,7 @@ import { cause } from "../../core/ledger.ts";
 import { FLAG_WRITE_COSTS, GUEST_KERNEL, kernelPaths, nativeFlagCycles } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
+import { type FaultAddress, NO_PAGE } from "../../machine/fault-address.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -24,16 +25,20 @@ class BareCpu implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #kernelPages: KernelPages | undefined;
+  readonly #faultAddress: FaultAddress;
   readonly #systemCall: number;
   readonly #interrupt: number;
   readonly #trap: number;
   /** Cycles by number of path. */
   readonly #pathCycles: readonly number[];
+  /** Address of the fault that an mmu part has been entered for. */
+  #taken = NO_PAGE;
 
-  constructor({ profile, meter, kernelPages }: CpuContext) {
+  constructor({ profile, meter, kernelPages, faultAddress }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#kernelPages = kernelPages;
+    this.#faultAddress = faultAddress;
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
     this.#trap = primitiveCost(profile, "hardware.trap");
@@ -45,6 +50,10 @@ class BareCpu implements VirtualCpu {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#systemCall);
     else if (entry === "interrupt") this.#meter.spend(INTERRUPT, this.#interrupt);
     else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+  }
+
+  readFaultAddress(): number {
+    return this.#faultAddress.page;
   }
 
   leaveKernel(): void {}
@@ -62,11 +71,14 @@ class BareCpu implements VirtualCpu {
   }
 
   /** An mmu part that intercepts is entered for the price of the fault alone: what it does is seen apart from the way to it. */
-  enter(reason: EntryReason): void {
+  enter(reason: EntryReason, page = NO_PAGE): void {
+    this.#taken = page;
     if (reason === "page-fault") this.#meter.spend(TRAP, this.#trap);
   }
 
-  forwardFault(): void {}
+  forwardFault(): void {
+    this.#faultAddress.page = this.#taken;
+  }
 
   tracedWrite(): boolean {
     this.enter("page-fault");
@@ -87,5 +99,6 @@ export const bareCpu = definePart({
   parameters: {},
   needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS],
   kernelRing: { ia32: "0", "ia32-pae": "0", "x86-64": "0" },
+  faultAddressIn: () => "CR2",
   create: (_, context) => new BareCpu(context),
 });

@@ -4,20 +4,24 @@
  * for looking up their target, at one price: a call out to the VMM comes on top only where it is not translated. Of the returns of Linux
  * 2.4.20 one in ninety is not found at the first place that is looked at; what that takes no source says, but it is no call-out
  * (docs/kernel-operations/linux-2.4). Privileged instructions become a few that work on the virtual CPU's state (a write of the interrupt
- * flag or of the task priority, a read of a port that a device model in the cache answers) or a call out of the cache to the VMM (a
- * write of CR3, an invalidation). Entering and leaving the kernel is emulated, since user code must not run translated and
- * the kernel must not run otherwise.
+ * flag or of the task priority, a read of CR2 or of a port that a device model in the cache answers) or a call out of the cache to
+ * the VMM (a write of CR3, an invalidation). Entering and leaving the kernel is emulated, since user code must not run translated
+ * and the kernel must not run otherwise.
  *
  * Memory protection depends on the format of the page tables. On IA-32 the VMM lies in the top 4 MB of every address space
  * (Agesen et al. 2010) and truncated segments keep translated code out of it, so that a system call can enter translated
  * code at once. Long mode knows no segment limits (AMD's later parts aside): every crossing between user code and kernel
  * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 600
- * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006).
+ * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006). Accesses beyond
+ * a truncated segment, which the VMM emulates, are not modelled: no counted path of a kernel makes one, and how many user code of
+ * later kernels makes no source says (docs/dead-ends.md). When the guest loads FS, GS or TR, the VMM loads its own copy of the
+ * descriptor: a call-out.
  */
 import { cause, event } from "../../core/ledger.ts";
 import { flagWritesOf, GUEST_KERNEL, kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
+import { type FaultAddress, NO_PAGE } from "../../machine/fault-address.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -55,6 +59,7 @@ class BinaryTranslation implements VirtualCpu {
   readonly #profile: MachineProfile;
   readonly #meter: Meter;
   readonly #kernelPages: KernelPages | undefined;
+  readonly #faultAddress: FaultAddress;
   readonly #cache: TranslationCache;
   readonly #code: readonly (readonly BasicBlock[])[];
   readonly #costs: ReturnType<typeof translationCosts>;
@@ -66,16 +71,19 @@ class BinaryTranslation implements VirtualCpu {
   readonly #readyIn: Int32Array;
   /** Number of the path that the kernel is on. */
   #path = 0;
+  /** CR2 of the virtual CPU, a word of memory that translated code reads: the processor's own has every fault that the VMM takes. */
+  #guestFaultAddress = NO_PAGE;
 
   constructor(
     cacheUnits: number,
     adaptiveTraces: boolean,
     faultsAllowed: number,
-    { profile, meter, kernelPages }: CpuContext,
+    { profile, meter, kernelPages, faultAddress }: CpuContext,
   ) {
     this.#profile = profile;
     this.#meter = meter;
     this.#kernelPages = kernelPages;
+    this.#faultAddress = faultAddress;
     this.#cache = new TranslationCache(cacheUnits);
     this.#code = kernelCode(profile);
     this.#costs = translationCosts(profile);
@@ -99,7 +107,11 @@ class BinaryTranslation implements VirtualCpu {
     } else if (entry === "interrupt") {
       this.#meter.spend(INTERRUPT, this.#costs.hardwareInterrupt);
       this.#meter.spend(TRAP, this.#costs.injectInterrupt);
-    }
+    } else this.#guestFaultAddress = this.#faultAddress.page;
+  }
+
+  readFaultAddress(): number {
+    return this.#guestFaultAddress;
   }
 
   leaveKernel(): void {}
@@ -124,8 +136,9 @@ class BinaryTranslation implements VirtualCpu {
     if (translated > 0) this.#meter.spendMany(TRANSLATED_CODE, times, translated);
   }
 
-  enter(reason: EntryReason): void {
+  enter(reason: EntryReason, page = NO_PAGE): void {
     if (reason === "page-fault") {
+      this.#faultAddress.page = page;
       this.#meter.spend(EXCEPTION, this.#costs.hardwareTrap);
       this.#meter.spend(TRAP, this.#costs.trap);
     } else if (reason === "instruction") this.#meter.spend(CALLOUT, this.#costs.callout);
@@ -233,6 +246,7 @@ export const binaryTranslation = definePart<"cpu", { [K in keyof Settings]: Sett
     "binary-translation.traced-write-set",
   ],
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "1" },
+  faultAddressIn: () => "the virtual CPU's CR2, a word of memory in the reach of translated code",
   create: ({ translationCacheUnits, adaptiveTraces, faultsAllowed }, context) =>
     new BinaryTranslation(translationCacheUnits, adaptiveTraces, faultsAllowed, context),
 });

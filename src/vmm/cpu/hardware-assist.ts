@@ -11,6 +11,7 @@ import { cause, event } from "../../core/ledger.ts";
 import { GUEST_KERNEL, nativeFlagCycles } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
+import { type FaultAddress, NO_PAGE } from "../../machine/fault-address.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -49,17 +50,21 @@ class HardwareAssist implements VirtualCpu {
   readonly #meter: Meter;
   readonly #kernelPages: KernelPages | undefined;
   readonly #tlb: Tlb;
+  readonly #faultAddress: FaultAddress;
   readonly #settings: Settings;
   readonly #costs: ReturnType<typeof exitCosts>;
   readonly #pathCycles: readonly number[];
   /** Made for the first access: not every machine that a guest runs on knows what one takes. */
   #userSpaceDevices: UserSpaceDevices | undefined;
+  /** Of a page fault that exits: the address is in the control block alone (exit qualification, EXITINFO2). */
+  #exitAddress = NO_PAGE;
 
-  constructor(settings: Settings, { profile, meter, tlb, kernelPages }: CpuContext) {
+  constructor(settings: Settings, { profile, meter, tlb, kernelPages, faultAddress }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#kernelPages = kernelPages;
     this.#tlb = tlb;
+    this.#faultAddress = faultAddress;
     this.#settings = settings;
     this.#costs = exitCosts(profile, settings.exitCycles);
     this.#pathCycles = kernelPathCycles(profile, (path) => nativeFlagCycles(path, profile));
@@ -77,6 +82,10 @@ class HardwareAssist implements VirtualCpu {
       this.#inject(WRITES_TO_INJECT.interrupt);
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
     }
+  }
+
+  readFaultAddress(): number {
+    return this.#faultAddress.page;
   }
 
   leaveKernel(): void {}
@@ -112,7 +121,8 @@ class HardwareAssist implements VirtualCpu {
    * All reasons are exits of the same kind; an access to a device has to be decoded besides. A page fault that exits is not
    * delivered, so that no trap is charged.
    */
-  enter(reason?: EntryReason): void {
+  enter(reason?: EntryReason, page = NO_PAGE): void {
+    this.#exitAddress = page;
     this.#meter.count(EXITS);
     this.#meter.spend(WORLD_SWITCH, this.#costs.worldSwitch);
     this.#meter.spendMany(CONTROL_BLOCK, this.#settings.readsPerExit, this.#costs.read);
@@ -121,7 +131,9 @@ class HardwareAssist implements VirtualCpu {
     if (reason === "device-register") this.#meter.spend(PORT, this.#costs.portAccess);
   }
 
+  /** Delivered at an entry, a fault brings no address with it: the VMM loads the guest's CR2 before. */
   forwardFault(): void {
+    this.#faultAddress.page = this.#exitAddress;
     this.#inject(WRITES_TO_INJECT.fault);
     this.#meter.spend(TRAP, this.#costs.trap);
   }
@@ -201,5 +213,6 @@ export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Setting
     "hardware-assist.port-access",
   ],
   kernelRing: { ia32: "0, guest mode", "ia32-pae": "0, guest mode", "x86-64": "0, guest mode" },
+  faultAddressIn: () => "CR2, without an exit",
   create: (settings, context) => new HardwareAssist(settings, context),
 });

@@ -12,11 +12,13 @@
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause, event } from "../../core/ledger.ts";
+import { kernelVersion } from "../../guest/kernel-builds.ts";
 import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import { DIVIDE_ERROR, PAGE_FAULT, SYSTEM_CALL as SYSTEM_CALL_VECTOR } from "../../guest/trap-handlers.ts";
 import type { TrapHandler } from "../../guest/virtual-hardware.ts";
+import { type FaultAddress, NO_PAGE } from "../../machine/fault-address.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -48,6 +50,7 @@ class Paravirtual implements VirtualCpu {
   readonly #meter: Meter;
   readonly #kernelPages: KernelPages | undefined;
   readonly #tlb: Tlb;
+  readonly #faultAddress: FaultAddress;
   /** Kernel and user code have a root each. */
   readonly #hasUserRoot: boolean;
   /** The hypercall that tells the kernel's stack goes the way of those that may be queued (xen_load_sp0, Linux 6.1). */
@@ -66,12 +69,15 @@ class Paravirtual implements VirtualCpu {
   readonly #allowsDirect: boolean;
   /** On x86-64 SYSCALL leads to the hypervisor, which goes on to the kernel without a frame: the price of that is fixed. */
   #entersDirectly: boolean;
+  /** What the hypervisor has read from CR2 and written where the guest reads it; see {@link addressPlace}. */
+  #guestFaultAddress = NO_PAGE;
 
-  constructor(allowsDirect: boolean, { profile, meter, tlb, kernelPages }: CpuContext) {
+  constructor(allowsDirect: boolean, { profile, meter, tlb, kernelPages, faultAddress }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#kernelPages = kernelPages;
     this.#tlb = tlb;
+    this.#faultAddress = faultAddress;
     this.#hasUserRoot = profile.pageTable === "x86-64";
     this.#queuesHypercalls = profile.kernel === "linux-6.1";
     this.#rootWrite = primitiveCost(profile, "hardware.tlb-flush");
@@ -109,9 +115,14 @@ class Paravirtual implements VirtualCpu {
 
   /** What a page fault costs the hardware is charged where it is raised. */
   #forward(entry: keyof typeof VECTORS): void {
-    if (entry !== "page-fault") this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    if (entry === "page-fault") this.#guestFaultAddress = this.#faultAddress.page;
+    else this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
     this.#traps.handlerOf(VECTORS[entry]);
     this.#meter.spend(TRAP, this.#forwardException);
+  }
+
+  readFaultAddress(): number {
+    return this.#guestFaultAddress;
   }
 
   /** Both ways are charged on entry. */
@@ -147,9 +158,11 @@ class Paravirtual implements VirtualCpu {
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
   }
 
-  enter(reason: EntryReason): void {
-    if (reason === "page-fault") this.#meter.spend(EXCEPTION, this.#pageFault);
-    else this.#meter.spend(HYPERCALL, this.#hypercall);
+  enter(reason: EntryReason, page = NO_PAGE): void {
+    if (reason === "page-fault") {
+      this.#faultAddress.page = page;
+      this.#meter.spend(EXCEPTION, this.#pageFault);
+    } else this.#meter.spend(HYPERCALL, this.#hypercall);
   }
 
   /** Every fault goes through the hypervisor: {@link enterKernel} charges that. */
@@ -169,6 +182,17 @@ interface Settings {
 /** Events that come faster than any kernel ticks would leave a host nothing else to simulate. */
 function timerProblem({ timerMs }: { readonly timerMs: number }): string | undefined {
   return timerMs === 0 || timerMs >= 1 ? undefined : `timerMs: expected 0 or at least 1 ms, not ${timerMs}`;
+}
+
+/**
+ * A frame with one word more (Barham 2003, section 2.1.2; TBF_EXCEPTION_CR2 of Xen 2.0); since Xen 3.0 the page that is shared, which
+ * kernels from Linux 2.6 on read (arch.cr2 of vcpu_info, xen/interface/arch-x86/xen.h).
+ */
+function addressPlace(profile: MachineProfile): string {
+  const isFrom26 = profile.kernel === "linux-6.1" || kernelVersion(profile).isLinux26;
+  return isFrom26
+    ? "the page it shares with the hypervisor, which has read CR2"
+    : "a word more in the frame from the hypervisor, which has read CR2";
 }
 
 export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K] }>({
@@ -204,6 +228,7 @@ export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K
   problem: timerProblem,
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
+  faultAddressIn: addressPlace,
   timerEvents: ({ timerMs }) => (timerMs === 0 ? { to: "awake" } : { to: "all", everyUs: 1000 * timerMs }),
   unsuited: ({ fastSystemCalls }, { pageTable }) =>
     fastSystemCalls || pageTable !== "x86-64"

@@ -13,6 +13,7 @@
 import { cause } from "../../core/ledger.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import { GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
+import { type FaultAddress, NO_PAGE } from "../../machine/fault-address.ts";
 import type { Meter } from "../../machine/meter.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
@@ -75,17 +76,21 @@ class ProcessTracing implements VirtualCpu {
   readonly #meter: Meter;
   readonly #kernelPages: KernelPages | undefined;
   readonly #tlb: Tlb;
+  readonly #faultAddress: FaultAddress;
   readonly #costs: ReturnType<typeof processCosts>;
   readonly #pathCycles: readonly number[];
   /** Host calls for the signal mask, and for the registers of the traced process, by number of path. */
   readonly #maskCalls: readonly number[];
   readonly #ptraceCalls: readonly number[];
+  /** What the host has kept of a fault that is a signal, and FAULTINFO has asked for. */
+  #guestFaultAddress = NO_PAGE;
 
-  constructor({ profile, meter, tlb, kernelPages }: CpuContext) {
+  constructor({ profile, meter, tlb, kernelPages, faultAddress }: CpuContext) {
     this.#profile = profile;
     this.#meter = meter;
     this.#kernelPages = kernelPages;
     this.#tlb = tlb;
+    this.#faultAddress = faultAddress;
     this.#costs = processCosts(profile);
     this.#pathCycles = kernelPathCycles(profile, () => 0);
     const paths = Object.values(kernelPaths(profile));
@@ -97,8 +102,10 @@ class ProcessTracing implements VirtualCpu {
     if (entry === "system-call") {
       this.#meter.spend(SYSTEM_CALL, this.#costs.systemCall);
       this.#go(SYSTEM_CALL_WAY);
-    } else if (entry === "page-fault") this.#go(FAULT_WAY);
-    else if (entry === "exception") {
+    } else if (entry === "page-fault") {
+      this.#guestFaultAddress = this.#faultAddress.page;
+      this.#go(FAULT_WAY);
+    } else if (entry === "exception") {
       this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
       this.#go(EXCEPTION_WAY);
     } else {
@@ -106,6 +113,10 @@ class ProcessTracing implements VirtualCpu {
       this.#meter.spend(SIGNAL, this.#costs.signal);
       this.#meter.spendMany(SIGNAL_MASK, MASK_CALLS_OF_SIGNAL, this.#costs.maskCall);
     }
+  }
+
+  readFaultAddress(): number {
+    return this.#guestFaultAddress;
   }
 
   leaveKernel(entry: KernelEntry): void {
@@ -141,9 +152,11 @@ class ProcessTracing implements VirtualCpu {
     if (ptraceCalls > 0) this.#meter.spendMany(PTRACE, ptraceCalls, this.#costs.call);
   }
 
-  enter(reason: EntryReason): void {
-    if (reason === "page-fault") this.#meter.spend(TRAP, this.#costs.trap);
-    else this.#meter.spend(CALL, this.#costs.call);
+  enter(reason: EntryReason, page = NO_PAGE): void {
+    if (reason === "page-fault") {
+      this.#faultAddress.page = page;
+      this.#meter.spend(TRAP, this.#costs.trap);
+    } else this.#meter.spend(CALL, this.#costs.call);
   }
 
   forwardFault(): void {}
@@ -174,5 +187,6 @@ export const processTracing = definePart({
   parameters: {},
   needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.tlb-flush", "uml.stop"],
   kernelRing: { ia32: "3", "ia32-pae": "3", "x86-64": "3" },
+  faultAddressIn: () => "what it has asked its host of the fault (ptrace, FAULTINFO)",
   create: (_, context) => new ProcessTracing(context),
 });

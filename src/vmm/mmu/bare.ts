@@ -17,9 +17,9 @@ class BareMmu implements Mmu {
   readonly #tables: PageTableMemory;
   readonly #walker: PageWalker;
 
-  constructor({ profile, meter, tlb, pageTableFormat, machineFrames }: MonitorContext) {
-    this.#tables = new PageTableMemory(pageTableFormat, machineFrames.length);
-    this.#walker = new PageWalker(this.#tables, tlb, meter, profile);
+  constructor(context: MonitorContext) {
+    this.#tables = new PageTableMemory(context.pageTableFormat, context.machineFrames.length);
+    this.#walker = new PageWalker(this.#tables, context);
   }
 
   access(page: number, write: boolean): number {

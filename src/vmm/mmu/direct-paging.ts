@@ -53,10 +53,10 @@ export class DirectPaging implements Mmu {
   #changesEntries = false;
 
   constructor({ queueLength, writablePageTables }: DirectPagingParameters, context: MonitorContext) {
-    const { profile, meter, tlb } = context;
+    const { meter } = context;
     this.#guarded = new ValidatedTables(context);
     this.#meter = meter;
-    this.#walker = new PageWalker(this.#guarded.memory, tlb, meter, profile);
+    this.#walker = new PageWalker(this.#guarded.memory, context);
     this.#costs = hypercallCosts(context);
     this.#writable = writablePageTables ? new WritableTables(this.#guarded, this.#walker, context) : undefined;
     this.#capacity = queueLength;

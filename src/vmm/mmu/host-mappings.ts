@@ -80,7 +80,7 @@ export class HostMappings implements Mmu {
     this.#machineFrames = machineFrames;
     this.#meter = meter;
     this.#tlb = tlb;
-    this.#walker = new PageWalker(this.hardware, tlb, meter, profile);
+    this.#walker = new PageWalker(this.hardware, context);
     this.#host = vmmEntry;
     this.#costs = mappingCosts(profile);
     this.#userEnd = kernelVersion(profile).layout.userEnd;

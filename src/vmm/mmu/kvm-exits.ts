@@ -35,12 +35,12 @@ export class KvmExits {
     this.#leave("instruction", why, cost);
   }
 
-  /** An exit for a page fault. */
-  fault(counter: number, why: number, cost: number): void {
+  /** An exit for a page fault, at a page of user memory or (absent) an address of the kernel's own. */
+  fault(counter: number, why: number, cost: number, page?: number): void {
     this.#meter.count(PF_TAKEN);
     this.#meter.count(counter);
     if (counter === PF_EMULATE) this.#meter.count(INSN_EMULATION);
-    this.#leave("page-fault", why, cost);
+    this.#leave("page-fault", why, cost, page);
   }
 
   /** The faults of the guest's kernel below a root that is shadowed anew. */
@@ -49,8 +49,8 @@ export class KvmExits {
     for (let link = 0; link < KERNEL_LINKS_READ; link++) this.fault(PF_SPURIOUS, why, cost);
   }
 
-  #leave(reason: EntryReason, why: number, cost: number): void {
-    this.#entry.enter(reason);
+  #leave(reason: EntryReason, why: number, cost: number, page?: number): void {
+    this.#entry.enter(reason, page);
     this.#meter.spend(why, cost);
   }
 }

@@ -63,10 +63,10 @@ export class MulticallPaging implements Mmu {
   #queued = 0;
 
   constructor(context: MonitorContext) {
-    const { profile, meter, tlb, machineFrames } = context;
+    const { profile, meter, machineFrames } = context;
     this.#guarded = new ValidatedTables(context);
     this.#meter = meter;
-    this.#walker = new PageWalker(this.#guarded.memory, tlb, meter, profile);
+    this.#walker = new PageWalker(this.#guarded.memory, context);
     this.#costs = multicallCosts(profile);
     this.#multicalls = new Multicalls(context);
     this.#levelOf = new Uint8Array(machineFrames.length);

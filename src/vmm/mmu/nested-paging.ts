@@ -29,12 +29,12 @@ export class NestedPaging implements Mmu {
   readonly #fillCycles: number;
 
   constructor(populated: boolean, largePages: boolean, context: MonitorContext) {
-    const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
+    const { profile, meter, pageTableFormat, machineFrames } = context;
     this.guest = new PageTableMemory(pageTableFormat, machineFrames.length);
     this.nested = new NestedTables(pageTableFormat, machineFrames, largePages);
     if (populated) this.nested.fillAll();
     this.#translation = new NestedTranslation(this.nested.memory, this.nested.root, profile);
-    this.#walker = new NestedWalker(this.guest, this.#translation, tlb, meter, profile);
+    this.#walker = new NestedWalker(this.guest, this.#translation, context);
     this.#meter = meter;
     this.#vmmEntry = context.vmmEntry;
     this.#fillCycles = primitiveCost(profile, "nested.fill");

@@ -53,17 +53,18 @@ export class ShadowPaging implements Mmu {
   readonly #untraced: OutOfSyncTables | undefined;
   readonly #tableReads: TableReads | undefined;
   readonly #storesToReuse: number;
-  #root = 0;
+  /** None while the guest boots. */
+  #root = NONE;
 
   constructor(settings: Settings, context: MonitorContext) {
-    const { profile, meter, tlb, pageTableFormat, machineFrames, vmmEntry, cache } = context;
+    const { profile, meter, pageTableFormat, machineFrames, vmmEntry, cache } = context;
     const guestPages = machineFrames.length;
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
     this.shadows = new ShadowTables(pageTableFormat, machineFrames, settings);
     this.#levelOf = new Uint8Array(guestPages);
     this.#machineFrames = machineFrames;
     this.#meter = meter;
-    this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
+    this.#walker = new PageWalker(this.shadows.memory, context);
     this.#entry = vmmEntry;
     this.#costs = shadowCosts(profile);
     this.#untraced = settings.outOfSync ? new OutOfSyncTables(guestPages, settings.writesAllowed) : undefined;
@@ -77,7 +78,7 @@ export class ShadowPaging implements Mmu {
   }
 
   raiseFault(): void {
-    this.#entry.enter("page-fault");
+    this.#entry.enter("page-fault", this.#walker.walkedPage);
     this.#meter.spend(TRUE_FAULT, this.#costs.fault);
     this.#entry.forwardFault();
   }
@@ -158,7 +159,7 @@ export class ShadowPaging implements Mmu {
     const position = mappingEntry(this.guest, this.#root, page);
     const entry = position === NONE ? 0 : this.guest.words[position];
     if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
-    this.#entry.enter("page-fault");
+    this.#entry.enter("page-fault", page);
     this.#meter.spend(HIDDEN_FAULT, this.#costs.fault);
     this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
     this.#fill(page, smallEntry(this.guest, this.guest.words[position], page));
@@ -223,7 +224,7 @@ export class ShadowPaging implements Mmu {
   }
 
   #resynchronizePage(page: number): void {
-    if (this.#untraced === undefined) return;
+    if (this.#untraced === undefined || this.#root === NONE) return;
     const table = lowestTable(this.guest, this.#root, page);
     if (table === NONE || !this.#untraced.has(table) || this.shadows.find(table) === -1) return;
     this.#meter.spend(FILL, this.#costs.fill);

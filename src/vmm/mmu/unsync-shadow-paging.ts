@@ -62,13 +62,13 @@ export class UnsyncShadowPaging implements Mmu {
   #presentFault = NONE;
 
   constructor(context: MonitorContext) {
-    const { profile, meter, tlb, pageTableFormat, machineFrames } = context;
+    const { profile, meter, pageTableFormat, machineFrames } = context;
     const guestPages = machineFrames.length;
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
     this.shadows = new ShadowPages(pageTableFormat, guestPages);
     this.#levelOf = new Uint8Array(guestPages);
     this.#meter = meter;
-    this.#walker = new PageWalker(this.shadows.memory, tlb, meter, profile);
+    this.#walker = new PageWalker(this.shadows.memory, context);
     this.#costs = unsyncCosts(profile);
     this.#vmmEntry = context.vmmEntry;
     this.#exits = new KvmExits(meter, context.vmmEntry);
@@ -82,7 +82,7 @@ export class UnsyncShadowPaging implements Mmu {
   }
 
   raiseFault(): void {
-    this.#exits.fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault);
+    this.#exits.fault(PF_GUEST, GUEST_FAULT_EXIT, this.#costs.guestFault, this.#walker.walkedPage);
     this.#vmmEntry.forwardFault();
     if (this.#presentFault === NONE) return;
     // Else the guest, having repaired the entry, might fault for ever (kvm_inject_emulated_page_fault, x86.c).
@@ -186,7 +186,7 @@ export class UnsyncShadowPaging implements Mmu {
     this.#presentFault = (entry & Pte.Present) !== 0 ? page : NONE;
     if (this.#presentFault === NONE || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
     this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
-    this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault);
+    this.#exits.fault(PF_FIXED, HIDDEN_FAULT, this.#costs.fixedFault, page);
     this.#fill(page, this.guest.words[position]);
     return this.#walker.translate(page, write);
   }
