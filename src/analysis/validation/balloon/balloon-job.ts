@@ -61,10 +61,16 @@ const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const PASSES = 3;
 
-/** Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty (docs/balloon-job). */
-const SHELL_PAGES = 37;
+/**
+ * Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty; and those that it uses, as counted when all
+ * had been swapped (docs/balloon-job).
+ */
+const SHELL_WRITES = 37;
+const SHELL_PAGES = 45;
 /** Anonymous pages of short processes, as they fault for writing: cat and md5sum; gcc; as. */
 const READER_PAGES = 69;
+/** Of those, what cat and md5sum had swapped in when they ended. */
+const READER_END_PAGES = 22;
 const GCC_PRIVATE_PAGES = 52;
 const ASSEMBLER_PRIVATE_PAGES = 375;
 /** What cat and md5sum read into: 128 and 32 KiB (coreutils 9.1, IO_BUFSIZE and BLOCKSIZE). */
@@ -157,7 +163,7 @@ class BalloonJob {
   *#benchmark(): Generator<StepTime> {
     const { anonymous } = this.#memory;
     const kernel = this.#kernel.take(KernelPages.Benchmark);
-    yield* this.#begin("membench");
+    yield* this.#steps(this.#programs.begin("membench"), 0);
     for (let page = 0; page < BENCH_PAGES; page++) {
       anonymous.write(page, 1);
       yield this.#step();
@@ -192,9 +198,8 @@ class BalloonJob {
     const { anonymous, cache, requests } = this.#memory;
     let objects = 0;
     const kernel = this.#kernel.take(KernelPages.Reader);
-    this.#writeShell();
-    yield* this.#begin("md5sum");
-    yield* this.#begin("cat");
+    yield* this.#start("md5sum");
+    yield* this.#start("cat");
     for (let own = 0; own < READER_PAGES; own++) anonymous.write(PROCESS_AT + own, 1);
     yield this.#step();
     for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
@@ -208,20 +213,30 @@ class BalloonJob {
       requests.clear();
       for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
     }
+    for (let own = 0; own < READER_END_PAGES; own++) {
+      anonymous.read(PROCESS_AT + own);
+      if (this.#isInterrupted) yield this.#step();
+    }
     yield* this.#steps(this.#programs.end("cat"), 0);
     yield* this.#steps(this.#programs.end("md5sum"), 0);
     this.#discard(PROCESS_AT, READER_PAGES + BUFFER_PAGES);
     this.#kernel.give(kernel);
+    yield* this.#useShell();
   }
 
-  /** The shell writes again what it shares with a child. */
-  #writeShell(): void {
-    for (let page = 0; page < SHELL_PAGES; page++) this.#memory.anonymous.write(SHORT_AT + page, 1);
-  }
-
-  /** A program begins; `each`: how long it uses a page. */
-  *#begin(name: ProgramName, each = 0): Generator<StepTime> {
+  /** The shell starts a program, and writes again what it shares with its child; `each`: how long the program uses a page. */
+  *#start(name: ProgramName, each = 0): Generator<StepTime> {
+    yield* this.#useShell();
     yield* this.#steps(this.#programs.begin(name), each);
+  }
+
+  *#useShell(): Generator<StepTime> {
+    const { anonymous } = this.#memory;
+    for (let page = SHORT_AT; page < SHORT_AT + SHELL_PAGES; page++) {
+      if (page < SHORT_AT + SHELL_WRITES) anonymous.write(page, 1);
+      else anonymous.read(page);
+      if (this.#isInterrupted) yield this.#step();
+    }
   }
 
   *#steps(uses: Generator<void>, each: number): Generator<StepTime> {
@@ -241,8 +256,7 @@ class BalloonJob {
     const kernel = this.#kernel.take(KernelPages.Compiler - KernelPages.CompilerNodes);
     if (compile === COMPILATIONS[0]) this.#kernel.keepObjects(KernelPages.CompilerNodes);
     const each = compile.others / (this.#programs.pagesOf("gcc") + this.#programs.pagesOf("as"));
-    this.#writeShell();
-    yield* this.#begin("gcc", each);
+    yield* this.#start("gcc", each);
     for (let page = 0; page < GCC_PRIVATE_PAGES; page++) anonymous.write(PROCESS_AT + page, 1);
     yield this.#step();
     for (let page = HEADERS_AT; page < COMPILER_FILES_AT; page++) {
@@ -252,7 +266,7 @@ class BalloonJob {
     yield* this.#runCompiler(compile);
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     cache.unmap(COMPILER_FILES_AT, this.#files.end);
-    yield* this.#begin("as", each);
+    yield* this.#steps(this.#programs.begin("as"), each);
     for (let page = 0; page < ASSEMBLER_PRIVATE_PAGES; page++) anonymous.write(ASSEMBLER_PROCESS_AT + page, 1);
     yield this.#step();
     yield* this.#steps(this.#programs.end("as"), 0);
