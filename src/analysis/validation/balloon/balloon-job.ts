@@ -45,6 +45,7 @@ import { countPaging, difference, type PagingCounters } from "./paging-counters.
 import { PagingTime, Time } from "./paging-time.ts";
 import { PlainMemory } from "./plain-memory.ts";
 import { Services } from "./services.ts";
+import { ShortProcesses } from "./short-processes.ts";
 
 export interface JobResult {
   readonly fileReading: PagingCounters;
@@ -61,28 +62,11 @@ const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const PASSES = 3;
 
-/**
- * Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty; and those that it uses, as counted when all
- * had been swapped (docs/balloon-job).
- */
-const SHELL_WRITES = 37;
-const SHELL_PAGES = 45;
-/** Anonymous pages of short processes, as they fault for writing: cat and md5sum; gcc; as. */
-const READER_PAGES = 69;
-/** Of those, what cat and md5sum had swapped in when they ended. */
-const READER_END_PAGES = 22;
-const GCC_PRIVATE_PAGES = 52;
-const ASSEMBLER_PRIVATE_PAGES = 375;
-/** What cat and md5sum read into: 128 and 32 KiB (coreutils 9.1, IO_BUFSIZE and BLOCKSIZE). */
-const BUFFER_PAGES = 40;
 /** read_ahead_kb is 128: so much of a file is read at a time, and is in memory before the processor comes to kswapd. */
 const READAHEAD_PAGES = 32;
 /** virtio_balloon takes a MiB at a time. */
 const BALLOON_BATCH = 256;
 
-/** Where the pages of the shell end, and those of short processes begin. */
-const PROCESS_AT = SHORT_AT + 256;
-const ASSEMBLER_PROCESS_AT = PROCESS_AT + GCC_PRIVATE_PAGES;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
 
@@ -101,6 +85,7 @@ class BalloonJob {
   readonly #random: RandomStream;
   readonly #services: Services;
   readonly #programs: JobPrograms;
+  readonly #processes: ShortProcesses;
   #now: Clocks = { guest: 0, real: 0 };
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
@@ -121,8 +106,8 @@ class BalloonJob {
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
     this.#services = new Services(this.#memory, guest, size.balloonedToMib === size.bootedMib);
-    // The shell is the first of its control group that has mapped a file.
-    const places = { byName: new Map([["bash", this.#services.filesAt[1]]]), othersAt: PROGRAMS_AT };
+    this.#processes = new ShortProcesses(this.#memory.anonymous);
+    const places = { shellAt: this.#services.filesAt[1], othersAt: PROGRAMS_AT };
     this.#programs = new JobPrograms(this.#memory.cache, readJobPrograms(), this.#files, places);
     const { pages } = this.#memory;
     const managed = pagesAtBoot(size.bootedMib);
@@ -192,20 +177,20 @@ class BalloonJob {
 
   /**
    * One cat reads all files of a pass: beside the 15,360 first touches of the benchmark, the real guest counts 2,824 page faults in
-   * three passes, and each pipeline takes some 300.
+   * three passes, and each pipeline takes some 300. Left out: md5sum begins and ends beside cat, here before and after it.
    */
   *#readFiles(first: boolean): Generator<StepTime> {
-    const { anonymous, cache, requests } = this.#memory;
+    const { cache, requests } = this.#memory;
     let objects = 0;
     const kernel = this.#kernel.take(KernelPages.Reader);
     yield* this.#start("md5sum");
     yield* this.#start("cat");
-    for (let own = 0; own < READER_PAGES; own++) anonymous.write(PROCESS_AT + own, 1);
+    this.#processes.startReaders();
     yield this.#step();
     for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
       const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
       for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
-      for (let own = 0; own < BUFFER_PAGES; own++) anonymous.write(PROCESS_AT + READER_PAGES + own, 1);
+      this.#processes.fillBuffers();
       const wanted = first ? Math.ceil((KernelPages.Files * page) / FILE_PAGES) : 0;
       this.#kernel.keepObjects(wanted - objects);
       objects = wanted;
@@ -213,32 +198,21 @@ class BalloonJob {
       requests.clear();
       for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
     }
-    for (let own = 0; own < READER_END_PAGES; own++) {
-      anonymous.read(PROCESS_AT + own);
-      if (this.#isInterrupted) yield this.#step();
-    }
+    yield* this.#steps(this.#processes.useReaders(), 0);
     yield* this.#steps(this.#programs.end("cat"), 0);
     yield* this.#steps(this.#programs.end("md5sum"), 0);
-    this.#discard(PROCESS_AT, READER_PAGES + BUFFER_PAGES);
+    this.#processes.endReaders();
     this.#kernel.give(kernel);
-    yield* this.#useShell();
+    yield* this.#steps(this.#processes.useShell(), 0);
   }
 
-  /** The shell starts a program, and writes again what it shares with its child; `each`: how long the program uses a page. */
+  /** The shell starts a program, which uses each of its pages for so long. */
   *#start(name: ProgramName, each = 0): Generator<StepTime> {
-    yield* this.#useShell();
+    yield* this.#steps(this.#processes.useShell(), 0);
     yield* this.#steps(this.#programs.begin(name), each);
   }
 
-  *#useShell(): Generator<StepTime> {
-    const { anonymous } = this.#memory;
-    for (let page = SHORT_AT; page < SHORT_AT + SHELL_PAGES; page++) {
-      if (page < SHORT_AT + SHELL_WRITES) anonymous.write(page, 1);
-      else anonymous.read(page);
-      if (this.#isInterrupted) yield this.#step();
-    }
-  }
-
+  /** A thread uses a page after the other, each for so long. */
   *#steps(uses: Generator<void>, each: number): Generator<StepTime> {
     let since = 0;
     for (const _ of uses) {
@@ -252,12 +226,12 @@ class BalloonJob {
 
   /** gcc runs cc1, which reads headers, and then as. */
   *#compile(compile: Compilation): Generator<StepTime> {
-    const { anonymous, cache } = this.#memory;
+    const { cache } = this.#memory;
     const kernel = this.#kernel.take(KernelPages.Compiler - KernelPages.CompilerNodes);
     if (compile === COMPILATIONS[0]) this.#kernel.keepObjects(KernelPages.CompilerNodes);
     const each = compile.others / (this.#programs.pagesOf("gcc") + this.#programs.pagesOf("as"));
     yield* this.#start("gcc", each);
-    for (let page = 0; page < GCC_PRIVATE_PAGES; page++) anonymous.write(PROCESS_AT + page, 1);
+    this.#processes.startGcc();
     yield this.#step();
     for (let page = HEADERS_AT; page < COMPILER_FILES_AT; page++) {
       cache.read(page);
@@ -267,11 +241,11 @@ class BalloonJob {
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     cache.unmap(COMPILER_FILES_AT, this.#files.end);
     yield* this.#steps(this.#programs.begin("as"), each);
-    for (let page = 0; page < ASSEMBLER_PRIVATE_PAGES; page++) anonymous.write(ASSEMBLER_PROCESS_AT + page, 1);
+    this.#processes.startAssembler();
     yield this.#step();
     yield* this.#steps(this.#programs.end("as"), 0);
     yield* this.#steps(this.#programs.end("gcc"), 0);
-    this.#discard(PROCESS_AT, ASSEMBLER_PROCESS_AT + ASSEMBLER_PRIVATE_PAGES - PROCESS_AT);
+    this.#processes.endGccAndAssembler();
     this.#kernel.give(kernel);
     yield this.#step();
   }

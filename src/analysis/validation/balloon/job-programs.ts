@@ -27,9 +27,9 @@ export function readJobPrograms(): JobRecording {
   return readDocument(readInputText(file), file, recording).data;
 }
 
-/** Where files are that the compiler does not map: some by name, all others from `othersAt` on. */
+/** Where files are that the compiler does not map: those of the shell, which are in memory, and all others. */
 export interface ProgramPlaces {
-  readonly byName: ReadonlyMap<string, number>;
+  readonly shellAt: number;
   readonly othersAt: number;
 }
 
@@ -112,14 +112,18 @@ export class JobPrograms {
 function filePlaces(
   files: JobRecording["files"],
   compiler: CompilerFiles,
-  { byName, othersAt }: ProgramPlaces,
+  places: ProgramPlaces,
 ): readonly FilePlace[] {
-  let next = othersAt;
+  let { shellAt, othersAt } = places;
   return Object.entries(files).map(([name, pages]) => {
     const shared = compiler.shared.get(name);
     if (shared !== undefined) return shared;
-    const from = byName.get(name) ?? next;
-    if (from === next) next += pages;
-    return { from, to: from + pages };
+    if (isOfShell(name)) return { from: shellAt, to: (shellAt += pages) };
+    return { from: othersAt, to: (othersAt += pages) };
   });
+}
+
+/** The shell and its locale. */
+function isOfShell(name: string): boolean {
+  return name === "bash" || name.startsWith("LC_");
 }
