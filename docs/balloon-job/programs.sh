@@ -27,7 +27,7 @@ for pipeline in one two; do
 	cat files/* | md5sum >/dev/null
 done
 echo three >$TRACING/trace_marker
-./membench 1 1000 $WORK >/run/membench
+./membench 1 300000 $WORK >/run/membench
 echo four >$TRACING/trace_marker
 gcc -O1 -c lua/lapi.c -o /tmp/lapi.o
 echo 0 >$TRACING/tracing_on

@@ -108,6 +108,11 @@ function faults(bootedMib: number, balloonedToMib: number): number {
   return runBalloonJob({ guest: FIRST_GUEST, bootedMib, balloonedToMib }, trace, SEED).wholeJob.pgmajfault;
 }
 
+/** Runs of 16 pages that words of a recording are in. */
+function windowsOf(words: readonly number[]): number {
+  return new Set(words.map((word) => (word & 0x3fff) >> 4)).size;
+}
+
 const NAMES = new Set([...Object.keys(runs).filter((run) => !run.endsWith("r")), ...Object.keys(repeated)]);
 
 describe.each([...NAMES])("%s", (run) => {
@@ -160,8 +165,7 @@ it("plays programs as they were recorded: each uses a page once, as many as its 
   // The children of a pipeline take 248 faults (docs/balloon-job), of which 69 are for writing; a fault maps up to 16 pages of a file.
   const windows = (["cat", "md5sum"] as const).map((name) => {
     const { shell, begin, end } = programs[name];
-    const count = (pages: readonly number[]) => new Set(pages.map((word) => (word & 0x3fff) >> 4)).size;
-    return count(shell) + count([...begin, ...end]);
+    return windowsOf(shell) + windowsOf([...begin, ...end]);
   });
   expect(windows[0] + windows[1]).toBeLessThanOrEqual(248 - 69);
 });
