@@ -79,7 +79,7 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // Between hardly any pressure and some: 47 pages swapped in, here 73; and 36, here none.
   b219: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
   b256to219: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
-  // By 27 per cent: as many pages are swapped in, but more of them ahead.
+  // By 25.4 per cent: as many pages are swapped in, but more of them ahead.
   b320to160: ["pgmajfault"],
 };
 
