@@ -99,12 +99,15 @@ export class FileCache implements PageOwner {
     this.#cache.find(page);
   }
 
-  /** The mapping is gone. */
-  unmap(from: number, to: number): void {
+  /** A mapping is gone, and with the `last` one the page is no longer mapped. */
+  unmap(from: number, to: number, last = true): void {
+    const { replacement } = this.#pages;
     for (let page = from; page < to; page++) {
       if (!this.#mapped.has(page)) continue;
-      this.#mapped.delete(page);
-      this.#pages.replacement.unmap(this.#cache.frameOf(page));
+      if (last) this.#mapped.delete(page);
+      const ppn = this.#cache.frameOf(page);
+      if (last) replacement.unmap(ppn);
+      else if (replacement.isKnownUsed(ppn)) replacement.useByCall(ppn);
     }
   }
 

@@ -8,9 +8,10 @@ import { readJson } from "../inputs/data-files.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { buildHost } from "./fixtures.ts";
 import { runBalloonJob } from "../../src/analysis/validation/balloon/balloon-job.ts";
+import { readJobPrograms } from "../../src/analysis/validation/balloon/job-programs.ts";
 import type { PagingCounters } from "../../src/analysis/validation/balloon/paging-counters.ts";
 import { PACKAGE_ROOT } from "../../src/experiment/catalogue.ts";
-import { readCompilerTrace } from "../../src/analysis/validation/balloon/compiler-trace.ts";
+import { CompilerFiles, readCompilerTrace } from "../../src/analysis/validation/balloon/compiler-trace.ts";
 import {
   FIRST_GUEST,
   type GuestSize,
@@ -50,7 +51,7 @@ const SEED = 1;
 const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // Hardly any pressure. What is swapped out is a page more than three. Runs of the second guest look at 7,000 to 42,000 pages and steal 1,600 to
   // 6,000, by whether reclaim comes to anonymous memory, all of which is in use, and whether the DMA zone is boosted (docs/balloon-job).
-  b256: ["pswpout", "pgscan", "pgsteal"],
+  b256: ["pswpout", "pgscan", "workingset_refault_file", "workingset_activate_file"],
   b256to240: ["pgscan"],
   // The same: one reclaim of the DMA zone alone looks at 19,000 pages, and it is the compiler's files on the way to them that come back.
   b240: ["pgscan", "workingset_refault_file", "workingset_activate_file"],
@@ -70,28 +71,15 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // deep scans in quick succession, are fewer than the real guest's.
   b256to212: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
   b256to208: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
-  b256to192: ["pgmajfault", "pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  // By 25.1 per cent: kswapd swaps less of the services.
-  b192: ["pswpout"],
-  b256to176: ["pswpin", "workingset_refault_anon"],
-  // Workers of udev have all they had swapped read back, which in the real guest are three quarters.
-  b212: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b256to192: ["pswpin", "workingset_refault_anon"],
+  // More of what is swapped in is active at once than in the real guest.
   b200: ["workingset_activate_anon"],
-  b176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  // Measured after they had been simulated. Workers of udev as at 176 and 212; of the files that come back more are active at once than in the real guest.
-  b181: ["pgmajfault", "pswpin", "workingset_refault_anon", "workingset_activate_anon", "workingset_activate_file"],
-  b219: ["workingset_refault_anon", "workingset_activate_anon"],
-  // Between hardly any pressure and some: 36 pages are swapped in, here none.
-  b256to219: [
-    "pswpin",
-    "pswpout",
-    "pgscan",
-    "workingset_refault_anon",
-    "workingset_refault_file",
-    "workingset_activate_anon",
-    "workingset_activate_file",
-  ],
-  // By 27 per cent: as many pages are swapped in, but more of them ahead.
+  b176: ["workingset_activate_anon"],
+  b256to172: ["workingset_activate_anon"],
+  // Between hardly any pressure and some: 47 pages swapped in, here 73; and 36, here none.
+  b219: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
+  b256to219: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
+  // By 25.4 per cent: as many pages are swapped in, but more of them ahead.
   b320to160: ["pgmajfault"],
 };
 
@@ -118,6 +106,11 @@ function isPrivate(page: number): boolean {
 
 function faults(bootedMib: number, balloonedToMib: number): number {
   return runBalloonJob({ guest: FIRST_GUEST, bootedMib, balloonedToMib }, trace, SEED).wholeJob.pgmajfault;
+}
+
+/** Runs of 16 pages that words of a recording are in. */
+function windowsOf(words: readonly number[]): number {
+  return new Set(words.map((word) => (word & 0x3fff) >> 4)).size;
 }
 
 const NAMES = new Set([...Object.keys(runs).filter((run) => !run.endsWith("r")), ...Object.keys(repeated)]);
@@ -153,6 +146,28 @@ it("plays a run of the compiler that was recorded whole", () => {
   expect([files.length, own.size]).toEqual([3276, 3371]);
   // valgrind counts 893,386,255.
   expect(Math.abs(instructions - 893_386_255)).toBeLessThan(trace.windowInstructions);
+});
+
+it("plays programs as they were recorded: each uses a page once, as many as its share of a pipeline's faults allows", () => {
+  const { files, programs } = readJobPrograms();
+  const total = Object.values(files).reduce((sum, pages) => sum + pages, 0);
+  for (const { shell, begin, end } of Object.values(programs)) {
+    const own = [...begin, ...end].map((word) => word & 0x3fff);
+    expect(new Set(own).size).toBe(own.length);
+    expect(new Set(shell).size).toBe(shell.length);
+    expect(Math.max(...own, ...shell.map((word) => word & 0x3fff))).toBeLessThan(total);
+  }
+  // The compiler was recorded by other means; files that both map are as large, but for the end of the C library, which nobody maps.
+  const compiler = new CompilerFiles(trace, 0).shared;
+  for (const [name, { from, to }] of compiler) {
+    if (name in files) expect([name, to - from]).toEqual([name, files[name] - (name === "libc.so.6" ? 2 : 0)]);
+  }
+  // The children of a pipeline take 248 faults (docs/balloon-job), of which 69 are for writing; a fault maps up to 16 pages of a file.
+  const windows = (["cat", "md5sum"] as const).map((name) => {
+    const { shell, begin, end } = programs[name];
+    return windowsOf(shell) + windowsOf([...begin, ...end]);
+  });
+  expect(windows[0] + windows[1]).toBeLessThanOrEqual(248 - 69);
 });
 
 it.each(Object.keys(repeated).filter((run) => !run.includes("to")))(

@@ -37,6 +37,33 @@ function boot(shape: Partial<GuestShape> = {}): TestGuest {
   return { memory, reclaim };
 }
 
+describe("a page of a file that processes map", () => {
+  // zap_pte_range (mm/memory.c): one that was used counts like a system call, of which the second makes a page active.
+  test.each([
+    { processes: 1, active: 0 },
+    { processes: 2, active: 1 },
+    { processes: 3, active: 1 },
+  ])("is active when $processes that used it have ended: $active", ({ processes, active }) => {
+    const { memory, reclaim } = boot({ residentFilePages: 0 });
+    memory.cache.visit(0, 0, 1, false);
+    for (let left = processes - 1; left >= 0; left--) memory.cache.unmap(0, 1, left === 0);
+    expect(reclaim.lru.files.active).toBe(active);
+    // None maps it any more.
+    const faults = memory.cache.minorFaults;
+    memory.cache.visit(0, 0, 1, false);
+    expect(memory.cache.minorFaults).toBe(faults + 1);
+  });
+
+  it("stays mapped while another process maps it", () => {
+    const { memory } = boot({ residentFilePages: 0 });
+    memory.cache.visit(0, 0, 1, false);
+    memory.cache.unmap(0, 1, false);
+    const faults = memory.cache.minorFaults;
+    memory.cache.visit(0, 0, 1, false);
+    expect(memory.cache.minorFaults).toBe(faults);
+  });
+});
+
 it("a look ahead at pages changes nothing, whatever has become of them", () => {
   const pages = fc.array(fc.nat(4499), { minLength: 1, maxLength: 40 });
   fc.assert(

@@ -23,20 +23,20 @@ import {
   PageKind,
 } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
+import { JobPrograms, type ProgramName, readJobPrograms } from "./job-programs.ts";
 import { JobKernel, KernelPages } from "./job-kernel.ts";
 import {
-  ASSEMBLER_AT,
   atStart,
   COMPILER_AT,
   COMPILER_FILES_AT,
   DATA_AT,
   FILE_PAGES,
-  GCC_AT,
   type GuestSize,
   guestShape,
   HEADERS_AT,
   LOWER_ZONE,
   PAGES_PER_MIB,
+  PROGRAMS_AT,
   pagesAtBoot,
   SHORT_AT,
   UPPER_RUNS,
@@ -45,6 +45,7 @@ import { countPaging, difference, type PagingCounters } from "./paging-counters.
 import { PagingTime, Time } from "./paging-time.ts";
 import { PlainMemory } from "./plain-memory.ts";
 import { Services } from "./services.ts";
+import { ShortProcesses } from "./short-processes.ts";
 
 export interface JobResult {
   readonly fileReading: PagingCounters;
@@ -61,22 +62,11 @@ const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const PASSES = 3;
 
-/** Pages that bash 5.2 writes again after it has forked a pipeline: its minor faults for each of twenty (docs/balloon-job). */
-const SHELL_PAGES = 37;
-/** Anonymous pages of short processes, as they fault for writing: two cats and md5sum; gcc; as. */
-const READER_PAGES = 92;
-const GCC_PRIVATE_PAGES = 52;
-const ASSEMBLER_PRIVATE_PAGES = 375;
-/** Mapped pages of files that starting a process uses: shell, C library. */
-const START_FILES = 300;
 /** read_ahead_kb is 128: so much of a file is read at a time, and is in memory before the processor comes to kswapd. */
 const READAHEAD_PAGES = 32;
 /** virtio_balloon takes a MiB at a time. */
 const BALLOON_BATCH = 256;
 
-/** Where the pages of the shell end, and those of short processes begin. */
-const PROCESS_AT = SHORT_AT + 256;
-const ASSEMBLER_PROCESS_AT = PROCESS_AT + GCC_PRIVATE_PAGES;
 /** A thread lets others run after so much. */
 const STEP = 20_000;
 
@@ -94,6 +84,8 @@ class BalloonJob {
   readonly #files: CompilerFiles;
   readonly #random: RandomStream;
   readonly #services: Services;
+  readonly #programs: JobPrograms;
+  readonly #processes: ShortProcesses;
   #now: Clocks = { guest: 0, real: 0 };
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
@@ -114,6 +106,9 @@ class BalloonJob {
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
     this.#services = new Services(this.#memory, guest, size.balloonedToMib === size.bootedMib);
+    this.#processes = new ShortProcesses(this.#memory.anonymous);
+    const places = { shellAt: this.#services.filesAt[1], othersAt: PROGRAMS_AT };
+    this.#programs = new JobPrograms(this.#memory.cache, readJobPrograms(), this.#files, places);
     const { pages } = this.#memory;
     const managed = pagesAtBoot(size.bootedMib);
     pages.marks = watermarks("linux-6.1", managed);
@@ -127,6 +122,8 @@ class BalloonJob {
         `the balloon has ${this.#memory.balloon.size} pages, and the guest cannot free the rest of ${balloon}`,
       );
     }
+    // What has been read so far was read before.
+    this.#memory.requests.clear();
     this.#freePages = pages.freePages;
     this.#atStart = countPaging(this.#memory, this.#reclaim);
     this.#afterReading = this.#atStart;
@@ -151,6 +148,7 @@ class BalloonJob {
   *#benchmark(): Generator<StepTime> {
     const { anonymous } = this.#memory;
     const kernel = this.#kernel.take(KernelPages.Benchmark);
+    yield* this.#steps(this.#programs.begin("membench"), 0);
     for (let page = 0; page < BENCH_PAGES; page++) {
       anonymous.write(page, 1);
       yield this.#step();
@@ -166,6 +164,7 @@ class BalloonJob {
       since = 0;
     }
     this.#discard(0, BENCH_PAGES);
+    yield* this.#steps(this.#programs.end("membench"), 0);
     this.#kernel.give(kernel);
   }
 
@@ -178,16 +177,20 @@ class BalloonJob {
 
   /**
    * One cat reads all files of a pass: beside the 15,360 first touches of the benchmark, the real guest counts 2,824 page faults in
-   * three passes, and each pipeline takes some 300.
+   * three passes, and each pipeline takes some 300. Left out: md5sum begins and ends beside cat, here before and after it.
    */
   *#readFiles(first: boolean): Generator<StepTime> {
     const { cache, requests } = this.#memory;
     let objects = 0;
     const kernel = this.#kernel.take(KernelPages.Reader);
-    yield* this.#startProcess(PROCESS_AT, READER_PAGES);
+    yield* this.#start("md5sum");
+    yield* this.#start("cat");
+    this.#processes.startReaders();
+    yield this.#step();
     for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
       const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
       for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
+      this.#processes.fillBuffers();
       const wanted = first ? Math.ceil((KernelPages.Files * page) / FILE_PAGES) : 0;
       this.#kernel.keepObjects(wanted - objects);
       objects = wanted;
@@ -195,19 +198,30 @@ class BalloonJob {
       requests.clear();
       for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
     }
-    this.#discard(PROCESS_AT, READER_PAGES);
+    yield* this.#steps(this.#processes.useReaders(), 0);
+    yield* this.#steps(this.#programs.end("cat"), 0);
+    yield* this.#steps(this.#programs.end("md5sum"), 0);
+    this.#processes.endReaders();
     this.#kernel.give(kernel);
+    yield* this.#steps(this.#processes.useShell(), 0);
   }
 
-  /** The shell starts a process, or another one does. */
-  *#startProcess(first: number, pages: number): Generator<StepTime> {
-    const { anonymous, cache } = this.#memory;
-    const { filesAt } = this.#services;
-    for (let page = 0; page < SHELL_PAGES; page++) anonymous.write(SHORT_AT + page, 1);
-    for (let page = 0; page < START_FILES; page++) cache.visit(page, 0, filesAt[1], page % 2 === 0);
-    yield this.#step();
-    for (let page = 0; page < pages; page++) anonymous.write(first + page, 1);
-    yield this.#step();
+  /** The shell starts a program, which uses each of its pages for so long. */
+  *#start(name: ProgramName, each = 0): Generator<StepTime> {
+    yield* this.#steps(this.#processes.useShell(), 0);
+    yield* this.#steps(this.#programs.begin(name), each);
+  }
+
+  /** A thread uses a page after the other, each for so long. */
+  *#steps(uses: Generator<void>, each: number): Generator<StepTime> {
+    let since = 0;
+    for (const _ of uses) {
+      since += each;
+      if (since < STEP && !this.#isInterrupted) continue;
+      yield this.#step(since);
+      since = 0;
+    }
+    yield this.#step(since);
   }
 
   /** gcc runs cc1, which reads headers, and then as. */
@@ -215,37 +229,25 @@ class BalloonJob {
     const { cache } = this.#memory;
     const kernel = this.#kernel.take(KernelPages.Compiler - KernelPages.CompilerNodes);
     if (compile === COMPILATIONS[0]) this.#kernel.keepObjects(KernelPages.CompilerNodes);
-    yield* this.#startProcess(PROCESS_AT, GCC_PRIVATE_PAGES);
-    const each = compile.others / (HEADERS_AT - GCC_AT + COMPILER_FILES_AT - ASSEMBLER_AT);
-    yield* this.#map(GCC_AT, HEADERS_AT, each);
-    for (let page = HEADERS_AT; page < ASSEMBLER_AT; page++) {
+    const each = compile.others / (this.#programs.pagesOf("gcc") + this.#programs.pagesOf("as"));
+    yield* this.#start("gcc", each);
+    this.#processes.startGcc();
+    yield this.#step();
+    for (let page = HEADERS_AT; page < COMPILER_FILES_AT; page++) {
       cache.read(page);
       if (page % 8 === 7) yield this.#step();
     }
     yield* this.#runCompiler(compile);
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
     cache.unmap(COMPILER_FILES_AT, this.#files.end);
-    yield* this.#startProcess(ASSEMBLER_PROCESS_AT, ASSEMBLER_PRIVATE_PAGES);
-    yield* this.#map(ASSEMBLER_AT, COMPILER_FILES_AT, each);
-    this.#discard(PROCESS_AT, ASSEMBLER_PROCESS_AT + ASSEMBLER_PRIVATE_PAGES - PROCESS_AT);
-    cache.unmap(GCC_AT, COMPILER_FILES_AT);
+    yield* this.#steps(this.#programs.begin("as"), each);
+    this.#processes.startAssembler();
+    yield this.#step();
+    yield* this.#steps(this.#programs.end("as"), 0);
+    yield* this.#steps(this.#programs.end("gcc"), 0);
+    this.#processes.endGccAndAssembler();
     this.#kernel.give(kernel);
     yield this.#step();
-  }
-
-  /**
-   * A program uses its pages, each for so long. It does so out of order, so that those around a fault are read for each 32 of them: 250 major
-   * faults are counted where memory is plenty, of which 217 are cc1's.
-   */
-  *#map(from: number, to: number, each: number): Generator<StepTime> {
-    for (let page = from + (READAHEAD_PAGES >> 1); page < to; page += READAHEAD_PAGES) {
-      this.#memory.cache.visit(page, from, to, true);
-      yield this.#step();
-    }
-    for (let page = from; page < to; page++) {
-      this.#memory.cache.visit(page, from, to, true);
-      yield this.#step(each);
-    }
   }
 
   *#runCompiler({ instructions, privatePages }: Compilation): Generator<StepTime> {

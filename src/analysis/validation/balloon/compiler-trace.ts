@@ -19,6 +19,16 @@ export interface CompilerTrace {
 
 /** cc1 and the libraries of mathematics; then the C library and others. */
 const OWN_FILES = 5;
+const SHARED_FILES = [
+  "LC_CTYPE",
+  "SYS_LC_MESSAGES",
+  "gconv-modules.cache",
+  "ld-linux-x86-64.so.2",
+  "libc.so.6",
+  "libm.so.6",
+  "libz.so.1.2.13",
+  "libzstd.so.1.5.4",
+];
 const WINDOW_INSTRUCTIONS = 4e6;
 const RECORDED_INSTRUCTIONS = 893_386_255;
 
@@ -75,6 +85,8 @@ export class CompilerFiles {
   readonly at: Int32Array;
   readonly from: Int32Array;
   readonly to: Int32Array;
+  /** Those that others map, too, by name: where they begin and end. */
+  readonly shared: ReadonlyMap<string, { readonly from: number; readonly to: number }>;
   /** End of the file set. */
   readonly end: number;
 
@@ -86,16 +98,21 @@ export class CompilerFiles {
     let own = at;
     let shared = 0;
     let page = 0;
+    const byName = new Map<string, { readonly from: number; readonly to: number }>();
     for (const [file, count] of filePages.entries()) {
       const start = file < sharedFrom ? own : shared;
       if (file < sharedFrom) own += count;
-      else shared += count;
+      else {
+        byName.set(SHARED_FILES[file - sharedFrom], { from: shared, to: shared + count });
+        shared += count;
+      }
       for (let i = 0; i < count; i++, page++) {
         this.at[page] = start + i;
         this.from[page] = start;
         this.to[page] = start + count;
       }
     }
+    this.shared = byName;
     this.end = own;
   }
 }

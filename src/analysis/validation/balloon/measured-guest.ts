@@ -159,20 +159,16 @@ export const STARTING_AT = UDEV * ANONYMOUS_PAGES + SHORT_AT;
 
 /** The files that are read over and over. */
 export const FILE_PAGES = 13_568;
-/**
- * What a compilation reads beside cc1 and its libraries (pages added to the page cache, docs/balloon-job): gcc; headers, the source and
- * what the file system says of them; as and its libraries.
- */
-const GCC_PAGES = 305;
+/** What a compilation reads by system calls (pages added to the page cache, docs/balloon-job): headers, the source and what the file system says of them. */
 const HEADER_PAGES = 335;
-const ASSEMBLER_PAGES = 560;
+/** Room for the files of programs. */
+const PROGRAM_PAGES = 1536;
 
 /** Files of the guest: those that services map, of which there is room for so many pages, those that are read, other programs, the compiler. */
 export const DATA_AT = 8192;
-export const GCC_AT = DATA_AT + FILE_PAGES;
-export const HEADERS_AT = GCC_AT + GCC_PAGES;
-export const ASSEMBLER_AT = HEADERS_AT + HEADER_PAGES;
-export const COMPILER_FILES_AT = ASSEMBLER_AT + ASSEMBLER_PAGES;
+export const PROGRAMS_AT = DATA_AT + FILE_PAGES;
+export const HEADERS_AT = PROGRAMS_AT + PROGRAM_PAGES;
+export const COMPILER_FILES_AT = HEADERS_AT + HEADER_PAGES;
 
 /** Everything is taken after the boot; what the kernel has reserved is not among the pages that a guest manages. */
 export function guestShape(bootedMib: number, guest: MeasuredGuest, filePages: number): GuestShape {
