@@ -345,18 +345,18 @@ describe("a VMM under a policy that tunes page sharing", () => {
     for (const [factory] of TUNERS) expect(skipped({ ...kvm, allocation: factory() })).toBeUndefined();
   });
 
-  it("is told what it lacks, and who has it", () => {
+  it("is told what it lacks", () => {
     const sentence =
-      "xen-pv allocates memory by ksmtuned, which tells ksm how fast to scan; expected memory.ksm: on, or a VMM that has it: kvm";
+      "xen-pv allocates memory by ksmtuned, which tells page sharing how fast to scan; expected page sharing that can be told, such as memory.ksm: on";
     expect(skipped({ ...xenPv, allocation: ksmtunedPolicy() })).toBe(sentence);
     expect(skipped({ ...xenPv, allocation: momKsmPolicy() })).toBe(sentence.replace("ksmtuned", "mom-ksm"));
     expect(skipped({ ...kvm, memory: [uksm(), hostSwap()], allocation: ksmtunedPolicy() })).toContain(
-      "expected memory.ksm: on",
+      "such as memory.ksm: on",
     );
     const { tunesSharing: _, ...reading } = scripted([], { signals: ["host.sharing"] }).factory.policy;
     const reads = definePolicy(reading);
     expect(skipped({ ...xenPv, allocation: reads() })).toBe(
-      "xen-pv allocates memory by scripted, which goes by what only ksm shows; expected a VMM with it",
+      "xen-pv allocates memory by scripted, which goes by what only tunable page sharing shows; expected a VMM with it",
     );
     expect(
       composed(xenPv, { allocation: "ksmtuned", "memory.ksm": "on" }).memory.map((part) => part.definition.name),
@@ -365,7 +365,7 @@ describe("a VMM under a policy that tunes page sharing", () => {
 
   it("has nobody else who tells KSM, and may have its own controller beside any other policy", () => {
     expect(skipped(composed(kvm, { allocation: "ksmtuned", "memory.mom-ksm": "on" }))).toBe(
-      "kvm has allocation ksmtuned and memory part mom-ksm, which both tell ksm how fast to scan; expected one of them",
+      "kvm has allocation ksmtuned and memory part mom-ksm, which both tell page sharing how fast to scan; expected one of them",
     );
     expect(skipped(composed(kvm, { allocation: "mom", "memory.mom-ksm": "on" }))).toBeUndefined();
     expect(skipped(composed(kvm, { allocation: "proxmox", "memory.proxmox-ksmtuned": "on" }))).toBeUndefined();
@@ -382,7 +382,7 @@ describe("a VMM under a policy that tunes page sharing", () => {
     const { factory } = scripted([[sharing]]);
     const one = buildHost({ ...kvm, memory: [uksm(), hostSwap()], allocation: factory() }, 1000, profile);
     expect(() => one.allocation.rebalance(0)).toThrow(
-      'policy scripted, rule "test": the host has no page sharing that can be told how fast to scan; expected a VMM with ksm',
+      'policy scripted, rule "test": the host has no page sharing that can be told how fast to scan; expected a VMM with tunable page sharing',
     );
   });
 });
