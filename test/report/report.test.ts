@@ -227,6 +227,8 @@ describe("a run that asks how many VMs a host holds", () => {
   });
 });
 
+const headings = (text: string): readonly string[] => text.match(/^## .*$/gm) ?? [];
+
 describe("runs that lack something", () => {
   it("leave sections out with a sentence", async () => {
     writeFixture(folder("monitor"), { name: "monitor", cells: monitorFixture([1]) });
@@ -238,7 +240,6 @@ describe("runs that lack something", () => {
   });
 
   it("have answers first, in the order of a whole run, and what is left out after all of them", async () => {
-    const headings = (text: string): readonly string[] => text.match(/^## .*$/gm) ?? [];
     writeFixture(folder("hosts"), { name: "hosts", cells: overcommitFixture([1]) });
     await writeReport(folder("hosts"), folder("hosts-report"));
     const text = readFileSync(folder("hosts-report/report.md"), "utf8");
@@ -330,7 +331,7 @@ describe("single charts", () => {
     const other = overcommitFixture([1]).map((one) => ({
       ...one,
       // No key of a cell of the other block.
-      key: [...one.key].reverse().join(""),
+      key: one.key.split("").toReversed().join(""),
       spec: { ...one.spec, block: "consolidation" },
     }));
     writeFixture(folder("two"), { name, cells: [...cells, ...other] });
