@@ -21,9 +21,9 @@ export function skipAdvice(vmm: Vmm, profile: MachineProfile, spec: CellSpec): s
 /** Those that run on this machine; only where there are none, those that run on another one. */
 function withVmms(reason: string, vmm: Vmm, profile: MachineProfile, spec: CellSpec): string {
   const own = VMMS.find(({ name }) => name === vmm.name);
-  const isItself = own !== undefined && SLOTS.every((slot) => sameParts(partsIn(own, slot), partsIn(vmm, slot)));
-  // Whoever asks for a VMM as it is, and nothing of single VMs, is not helped by the name of another one.
-  if (own === undefined || (isItself && spec.settings === undefined)) return reason;
+  const { settings: _, ...plain } = spec;
+  // Where the VMM cannot do it as it is either, and with nothing asked of single VMs, another one is not what was asked for.
+  if (own === undefined || reasonToSkip(own, profile, plain) === reason) return reason;
   const others = VMMS.map((other) => withPartsOf(vmm, own, other));
   const fits = (on: readonly MachineProfile[]) =>
     others.filter((other) => on.some((machine) => reasonToSkip(other, machine, spec) === undefined));

@@ -103,5 +103,8 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
     const own = { ...xenPv, name: "mine", allocation: damonReclaim() };
     expect(advice(own, "x86-64-server")).not.toContain("VMMs that fit");
     expect(advice(native, "x86-64-server")).toBe("native runs at most 1 guest, not 2");
+    expect(advice({ ...native, allocation: damonReclaim() }, "x86-64-server")).toBe(
+      "native runs at most 1 guest, not 2",
+    );
   });
 });
