@@ -9,8 +9,9 @@ import { cellPath, parseCell, readCell } from "./cell-file.ts";
 import { CELLS, CELLS_CSV, lineOf, readManifest, readResults } from "./store.ts";
 import { cellsCsv } from "./tables.ts";
 
-const ANEW = "run the matrix again with --resume, which simulates it anew";
-const DERIVE = "run the matrix again with --resume, which writes it anew";
+const AGAIN = "run the same command again, with --resume if it had --out, which";
+const ANEW = `${AGAIN} simulates it anew`;
+const DERIVE = `${AGAIN} writes it anew`;
 
 /** What the folder holds, in a few words. Throws an {@link InputError} with every file that is damaged or of another run. */
 export async function checkResults(folder: string): Promise<string> {

@@ -182,7 +182,7 @@ const edit = (file: string, change: (text: string) => string): void => {
 };
 
 const broken = (n: number): string =>
-  `${join(folder, cellPath(key(n)))}: cut off or changed since it was written; run the matrix again with --resume, which simulates it anew`;
+  `${join(folder, cellPath(key(n)))}: cut off or changed since it was written; run the same command again, with --resume if it had --out, which simulates it anew`;
 const line = (n: number): string => `${JSON.stringify(cell(n))}\n`;
 
 describe("check of a results folder", () => {
@@ -241,12 +241,12 @@ describe("check of a results folder", () => {
     await finished();
     edit("cells.ndjson", (text) => text.replace('"elapsed_ms":1.5', '"elapsed_ms":1.6'));
     expect(await problemsOf()).toEqual([
-      `${join(folder, "cells.ndjson")}:1:1: not what ${cellPath(key(1))} says; run the matrix again with --resume, which writes it anew`,
+      `${join(folder, "cells.ndjson")}:1:1: not what ${cellPath(key(1))} says; run the same command again, with --resume if it had --out, which writes it anew`,
     ]);
     await finished();
     edit("cells.csv", (text) => text.replace(",3,", ",4,"));
     expect(await problemsOf()).toEqual([
-      `${join(folder, "cells.csv")}:3:1: not what cells.ndjson says; run the matrix again with --resume, which writes it anew`,
+      `${join(folder, "cells.csv")}:3:1: not what cells.ndjson says; run the same command again, with --resume if it had --out, which writes it anew`,
     ]);
     await finished();
     truncateSync(join(folder, "cells.csv"), 10);
