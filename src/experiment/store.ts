@@ -165,10 +165,20 @@ async function writeManifest(folder: string, manifest: Manifest): Promise<void> 
 }
 
 async function noResults(folder: string): Promise<string> {
-  if (existsSync(folder)) return `${folder}: not a results folder: it has no ${MANIFEST}`;
+  if (existsSync(folder)) return `${folder}: not a results folder: it has no ${MANIFEST}${await resultsNear(folder)}`;
   const parent = dirname(folder);
   const nearest = nearestName(basename(folder), await entriesOf(parent).catch(() => []));
   return `${folder}: there is no such folder${nearest === undefined ? "" : `; did you mean "${join(parent, nearest)}"?`}`;
+}
+
+/** Whoever names a folder of results folders, or a folder in one, is told which there are. */
+async function resultsNear(folder: string): Promise<string> {
+  const near = [dirname(folder), ...(await entriesOf(folder).catch(() => [])).map((entry) => join(folder, entry))];
+  const [first, ...others] = near.filter((path) => existsSync(join(path, MANIFEST)));
+  if (first === undefined) return "";
+  return others.length === 0
+    ? `; did you mean "${first}"?`
+    : `; expected one of ${others.length + 1}, such as "${first}"`;
 }
 
 /** One of the two has all cells of the other, under the same engine. */

@@ -253,6 +253,18 @@ describe("check of a results folder", () => {
     expect((await problemsOf())[0]).toContain("cells.csv:1:1: not what cells.ndjson says");
   });
 
+  it("says where results are near a folder that is none", async () => {
+    await finished();
+    await expect(checkFile(join(folder, "cells"))).rejects.toThrow(
+      `it has no manifest.json; did you mean "${folder}"?`,
+    );
+    const parent = join(folder, "several");
+    for (const name of ["a", "b"]) await ResultsStore.open(join(parent, "of", name), manifest(), false);
+    await expect(checkFile(join(parent, "of"))).rejects.toThrow(
+      `; expected one of 2, such as "${join(parent, "of/a")}"`,
+    );
+  });
+
   it("tells of files of cells that are of another run, which do no harm", async () => {
     const store = await finished();
     await store.add(cell(3));
