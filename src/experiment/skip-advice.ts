@@ -39,14 +39,14 @@ function withPartsOf(vmm: Vmm, own: Vmm, other: Vmm): Vmm {
   const given = Object.fromEntries(slots.map((slot) => [slot, vmm[slot]])) as Partial<Vmm>;
   const added = vmm.memory.filter((part) => !own.memory.some((before) => isSamePart(before, part)));
   const kept = other.memory.filter(({ definition: { name, role = name } }) => {
-    const isTaken = own.memory.some((part) => part.definition.name === name) && !hasPart(vmm, name);
+    const isTaken = hasPart(own, name, role) && !hasPart(vmm, name, role);
     return !isTaken && !added.some(({ definition: part }) => part.name === name || part.role === role);
   });
   return { ...other, ...given, memory: [...kept, ...added] };
 }
 
-function hasPart({ memory }: Vmm, name: string): boolean {
-  return memory.some(({ definition }) => definition.name === name);
+function hasPart({ memory }: Vmm, name: string, role: string): boolean {
+  return memory.some(({ definition }) => definition.name === name || definition.role === role);
 }
 
 function sameParts(some: readonly Part[], others: readonly Part[]): boolean {
