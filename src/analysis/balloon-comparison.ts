@@ -5,7 +5,8 @@
 import { type JobResult, runBalloonJob } from "./validation/balloon/balloon-job.ts";
 import { readCompilerTrace } from "./validation/balloon/compiler-trace.ts";
 import { memTotalKib } from "./validation/balloon/measured-guest.ts";
-import { type GuestName, GUESTS, type MeasuredRun, measuredRuns, runName } from "./validation/balloon/measured-runs.ts";
+import type { GuestName } from "./validation/balloon/guest-names.ts";
+import { GUESTS, type MeasuredRun, measuredRuns, runName } from "./validation/balloon/measured-runs.ts";
 
 export interface ComparisonSettings {
   readonly guest: GuestName;

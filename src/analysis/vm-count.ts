@@ -151,7 +151,7 @@ function roomyHost(cells: readonly CellResult[], baseline: readonly CellResult[]
   const before = new Map(baseline.map((cell) => [cell.spec.seed, cell]));
   const throughput = cells.flatMap((cell) => throughputPerVm(cell, before.get(cell.spec.seed)) ?? []);
   const p99Factors = cells.flatMap((cell) => relativeP99(cell, before.get(cell.spec.seed)));
-  const groups = vmKinds(cells[0].spec).map(({ of }) => roomyGroup(of, cells, before));
+  const groups = vmKinds(cells[0].spec).map((kind) => roomyGroup(kind, cells, before));
   return {
     fewest,
     ...(throughput.length > 0 && { throughput: ratioEstimate(throughput) }),
@@ -163,19 +163,19 @@ function roomyHost(cells: readonly CellResult[], baseline: readonly CellResult[]
 
 /** The same of the VMs of one kind. */
 function roomyGroup(
-  kind: string,
+  { id, of }: VmKind,
   cells: readonly CellResult[],
   baseline: ReadonlyMap<number, CellResult>,
 ): GroupService {
   const pairs = cells.flatMap((cell) => {
     const other = baseline.get(cell.spec.seed);
-    const [now, before] = [partsByKind(cell).get(kind), other && partsByKind(other).get(kind)];
+    const [now, before] = [partsByKind(cell).get(id), other && partsByKind(other).get(id)];
     return now && before && before.rps > 0 ? [{ now, before }] : [];
   });
   const throughput = pairs.map(({ now, before }) => now.rps / now.vms / (before.rps / before.vms));
   const p99Factors = pairs.flatMap(({ now, before }) => latencyFactor(now.p99, before.p99));
   return {
-    of: kind,
+    of,
     ...(throughput.length > 0 && { throughput: throughputEstimate(throughput) }),
     ...(p99Factors.length > 0 && { p99Factor: factorEstimate(p99Factors) }),
   };
@@ -202,13 +202,14 @@ interface KindPart {
   readonly p99: number | undefined;
 }
 
+/** By the kinds' ids. */
 function partsByKind(cell: CellResult): ReadonlyMap<string, KindPart> {
   const { throughput_rps: rps = 0, vms_admitted: vms = 0, latency_p99_ms: p99 } = cell.metrics;
   const kinds = vmKinds(cell.spec);
-  if (kinds.length === 1) return new Map([[kinds[0].of, { vms, rps, p99 }]]);
-  const parts = kinds.map(({ group, of }): readonly [string, KindPart] => {
+  if (kinds.length === 1) return new Map([[kinds[0].id, { vms, rps, p99 }]]);
+  const parts = kinds.map(({ group, id }): readonly [string, KindPart] => {
     const figure = (name: string): number => groupFigure(cell, group, name) ?? 0;
-    return [of, { vms: figure("vms"), rps: figure("throughput_rps"), p99: groupP99(cell, group) }];
+    return [id, { vms: figure("vms"), rps: figure("throughput_rps"), p99: groupP99(cell, group) }];
   });
   return new Map(parts.filter(([, { vms: started }]) => started > 0));
 }

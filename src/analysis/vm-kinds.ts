@@ -5,6 +5,8 @@ import { OTHERS } from "./group-figures.ts";
 import { groupTitle } from "./vm-group-title.ts";
 
 export interface VmKind {
+  /** The same on hosts with more or fewer VMs, whatever it is called among the kinds of each. */
+  readonly id: string;
   /** Number in the settings of the cell, or {@link OTHERS}. */
   readonly group: number;
   /** What it is called, on hosts with more or fewer VMs, too. */
@@ -24,11 +26,14 @@ export function vmKinds(spec: CellSpec): readonly VmKind[] {
   const [first] = groups;
   if (new Set(groups.map((group) => particularsOf(spec, group))).size === 1) {
     const only = settingsOf(spec, first)?.workload ?? workload;
-    return [{ group: first, of: fileTitle(only), workload: only, vms }];
+    return [{ id: `${particularsOf(spec, first)} 0`, group: first, of: fileTitle(only), workload: only, vms }];
   }
   const workloads = groups.map((group) => settingsOf(spec, group)?.workload ?? workload);
   const eachItsOwn = new Set(workloads).size === groups.length;
+  const alike = groups.map((group) => particularsOf(spec, group));
   return groups.map((group, at) => ({
+    // Groups that are listed apart stay apart, though the same is particular of both.
+    id: `${alike[at]} ${alike.slice(0, at).filter((other) => other === alike[at]).length}`,
     group,
     of: eachItsOwn ? titleAmong(workloads[at], workloads) : titleOf(settingsOf(spec, group)),
     workload: workloads[at],

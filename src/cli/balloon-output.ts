@@ -1,4 +1,5 @@
 /** How `vmmbench memory balloon` says what it has found: for people, and for scripts. */
+import type { GuestName } from "../analysis/validation/balloon/guest-names.ts";
 import {
   type BalloonRun,
   type ComparisonSettings,
@@ -18,7 +19,7 @@ const SYSTEM =
   "Debian 12, Linux 6.1, one processor at an instruction a nanosecond, 256 MiB of swap; seconds are the guest's";
 const JOB =
   "a benchmark that touches 60 MiB, beside three passes over 53 MiB of files and four compilations; file reading is over after the passes";
-const GUESTS = {
+const GUESTS: Readonly<Record<GuestName, string>> = {
   first: "the guest of validation/balloon-measured.json",
   second: "the guest of validation/balloon-repeated.json, whose kernel takes 3.6 MiB less",
 };

@@ -81,6 +81,7 @@ export async function executePlan(
     args.out === undefined
       ? { folder: join("results", growing?.folder ?? defaultFolder(plan)), resume: true }
       : { folder: args.out, resume: args.resume || growing?.begun === true };
+  if (growing?.begun !== true) sayWhatIsNotNoticed(plan);
   const summary = await runWithProgress(plan, {
     ...target,
     grows: growing !== undefined,
@@ -143,6 +144,14 @@ async function runWithProgress(plan: Plan, { quiet, ...options }: RunTarget): Pr
     display.stop();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
+  }
+}
+
+function sayWhatIsNotNoticed({ computedPaths }: Plan): void {
+  for (const place of computedPaths) {
+    console.error(
+      `${place}: computes the path of a file; what changes in that file is not noticed, so that finished cells stay as they are`,
+    );
   }
 }
 

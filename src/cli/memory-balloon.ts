@@ -2,7 +2,7 @@
 import type { CommandModule } from "yargs";
 import type { BalloonRun, ComparisonSettings } from "../analysis/balloon-comparison.ts";
 import { InputError } from "../core/input-error.ts";
-import type { GuestName } from "../analysis/validation/balloon/measured-runs.ts";
+import { GUEST_NAMES, type GuestName } from "../analysis/validation/balloon/guest-names.ts";
 import { parseNumber } from "./number-list.ts";
 
 const DEFAULT_SIZES = ["128", "160", "192"];
@@ -37,8 +37,8 @@ export const balloonCommand: CommandModule<object, BalloonArguments> = {
       .option("guest", {
         type: "string",
         requiresArg: true,
-        choices: ["first", "second"] as const,
-        default: "first" as const,
+        choices: GUEST_NAMES,
+        default: GUEST_NAMES[0],
         describe: "Which of the two guests measured is simulated, and held against what it measured",
       })
       .option("seed", { type: "string", requiresArg: true, default: "1", describe: "Seed of what the job touches" })

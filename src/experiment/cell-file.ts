@@ -42,6 +42,29 @@ export async function readCell(resultsDir: string, key: string): Promise<string 
   return text === HEAD + sha256(json) + MIDDLE + json + TAIL && json.includes(`"key":"${key}"`) ? json : undefined;
 }
 
+/** A cell from its JSON, or undefined where the text is none: cut off, of something else, or done without figures. */
+export function parseCell(json: string): CellResult | undefined {
+  try {
+    const cell = JSON.parse(json) as Partial<CellResult>;
+    return isWhole(cell) ? cell : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A cell that was skipped or has failed has a reason in place of figures. */
+function isWhole(cell: Partial<CellResult>): cell is CellResult {
+  const { schema, key, spec, status, reason, metrics, cycles, events } = cell;
+  if (schema !== 1 || typeof key !== "string" || typeof spec !== "object") return false;
+  if (![metrics, cycles, events].every(isFigures)) return false;
+  if (status === "done") return Object.keys(metrics ?? {}).length > 0;
+  return (status === "skipped" || status === "failed") && typeof reason === "string";
+}
+
+function isFigures(value: unknown): value is Readonly<Record<string, number>> {
+  return typeof value === "object" && value !== null && Object.values(value).every(Number.isFinite);
+}
+
 function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -8,6 +8,7 @@ import { parseTouchedPages } from "../workload/readers/touched-pages.ts";
 import { readTrace } from "../workload/readers/trace.ts";
 import { isBinaryTrace } from "../workload/readers/trace-binary.ts";
 import { referenceCount } from "../workload/reference-trace.ts";
+import { checkResults } from "./check-results.ts";
 import { documentKind } from "./documents/document-kind.ts";
 import { loadWorkload } from "./documents/load.ts";
 import { loadMachine } from "./documents/load-machine.ts";
@@ -15,14 +16,10 @@ import { plainData } from "./documents/yaml-document.ts";
 import { inputText, readInputFile } from "./input-files.ts";
 import { planRun } from "./plan.ts";
 import { skippedCells } from "./skipped-cells.ts";
-import { readResults } from "./store.ts";
 
 /** What the file is, in a few words. Throws an {@link InputError} with everything that is wrong with it. */
 export async function checkFile(file: string): Promise<string> {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-    const { cells } = await readResults(file);
-    return `results of ${counted(cells.length, "cell")}`;
-  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) return checkResults(file);
   const stored = readInputFile(file);
   const { bytes } = stored;
   if (/\.fp(\.gz)?$/.test(file)) return `fingerprints of ${counted(parseFingerprints(bytes, file).length, "page")}`;

@@ -17,12 +17,15 @@ export interface LoadedVmm {
   readonly problems: readonly CompositionProblem[];
   /** SHA-256 of the files of modules from outside the package, in the order of the modules' names; empty when there are none. */
   readonly modules: readonly string[];
+  /** Where these modules compute a path: see {@link ModuleFiles}. */
+  readonly computedPaths: readonly string[];
 }
 
 interface Module {
   readonly exports: readonly unknown[];
   /** SHA-256 of each of its files: see {@link moduleFiles}. */
   readonly sha256: readonly string[];
+  readonly computedPaths: readonly string[];
 }
 
 /**
@@ -34,9 +37,15 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   const loaded = await Promise.all(references.map((reference) => importModule(reference, folder)));
   const outside = loaded.map(({ exports }, i) => partIn(exports, references[i]));
   const names = new Map(references.map((reference, i) => [reference, outside[i].name]));
-  const { vmm: base, modules } = await baseVmm(choice.base, folder);
+  const { vmm: base, module } = await baseVmm(choice.base, folder);
   const { vmm, problems } = composeVmm(base, withNames(choice.set, names), [...outside, ...PARTS]);
-  return { vmm, problems, modules: [...modules, ...loaded.flatMap(({ sha256 }) => sha256)] };
+  const all = module === undefined ? loaded : [module, ...loaded];
+  return {
+    vmm,
+    problems,
+    modules: all.flatMap(({ sha256 }) => sha256),
+    computedPaths: all.flatMap(({ computedPaths }) => computedPaths),
+  };
 }
 
 /**
@@ -80,14 +89,15 @@ export async function requireVmm(reference: string, folder: string): Promise<voi
   await baseVmm(reference, folder);
 }
 
-async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; modules: readonly string[] }> {
+async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; module?: Module }> {
   const registered = VMMS.find((vmm) => vmm.name === reference);
-  if (registered !== undefined) return { vmm: registered, modules: [] };
+  if (registered !== undefined) return { vmm: registered };
   const names = VMMS.map((vmm) => vmm.name);
   if (!isModule(reference) && !isPackage(reference)) {
     throw new InputError(`there is no VMM "${reference}"; ${suggestion(reference, names)}`);
   }
-  const { exports, sha256 } = await importModule(reference, folder);
+  const module = await importModule(reference, folder);
+  const { exports } = module;
   const found = exports.filter(isVmm);
   if (found.length === 1) {
     const problems = SLOTS.flatMap((slot) => partsIn(found[0], slot)).flatMap(({ definition, parameters }) => {
@@ -95,7 +105,7 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
       return problem === undefined ? [] : [`${reference}: ${definition.slot} ${definition.name} ${problem}`];
     });
     if (problems.length > 0) throw new InputError(problems);
-    return { vmm: found[0], modules: sha256 };
+    return { vmm: found[0], module };
   }
   const unfit = found.length === 0 ? exports.map(vmmProblem).find((problem) => problem !== undefined) : undefined;
   if (unfit !== undefined) throw new InputError(`${reference}: ${unfit}`);
@@ -151,7 +161,8 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
-    return { exports, sha256: moduleFiles(fileURLToPath(url)).map((one) => digest(readFileSync(one))) };
+    const { files, computed } = moduleFiles(fileURLToPath(url));
+    return { exports, sha256: files.map((one) => digest(readFileSync(one))), computedPaths: computed };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");

@@ -154,6 +154,11 @@ export class MatrixInputs {
     };
   }
 
+  /** Where modules from outside the package compute a path, each place once: what is there is part of no key. */
+  computedPaths(): readonly string[] {
+    return [...new Set([...this.#vmms.values()].flatMap(({ computedPaths }) => computedPaths))];
+  }
+
   /** Titles and digests by name, as manifests have them. */
   summaries(): Pick<Manifest, "workloads" | "machines"> {
     const workloads = [...this.#workloads].map(([name, { workload, digest: sha256 }]) => {

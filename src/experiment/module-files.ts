@@ -1,23 +1,88 @@
 /** The files that a module from outside the package consists of: what it does changes when one of them does. */
 import { readFileSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 
-/**
- * `from "./half.js"`, `import "./half.js"`, `import("./half.js")`. Packages have versions, and stay as they are. What a module
- * reads or finds in another way (a computed path, a template, `require`, a data file) is not seen.
- */
-const IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"'\n]+)["']/g;
+export interface ModuleFiles {
+  /** Paths of all that the module names, through others as well: each once, itself first. */
+  readonly files: readonly string[];
+  /** Where a path is computed, so that the text does not say which file is meant: `mine.js:3`. */
+  readonly computed: readonly string[];
+}
 
-/** A module's file and all that it imports by a relative path, directly or not: each once, itself first. */
-export function moduleFiles(file: string): readonly string[] {
+/** A path in quotes; a template in which nothing is computed is one as well. */
+const PATH = /(?:"([^"\n]+)"|'([^'\n]+)'|`([^`$\n]+)`)/.source;
+const PROGRAM = /\.[cm]?js$/;
+const RELATIVE = /^\.{1,2}\//;
+const NO_ADDRESS = /^(?![a-z][a-z]+:)/i;
+
+/** How a program names another file: which paths are meant, and what they are relative to. */
+const NAMES: readonly { readonly found: RegExp; readonly paths: RegExp; readonly from: (module: string) => string }[] =
+  [
+    // from "./a.js", import "./a.json"; anything else is a package, which has a version.
+    { found: new RegExp(`\\b(?:from|import)\\s*${PATH}`, "g"), paths: RELATIVE, from: dirname },
+    // import("./a.js"), require("./a.cjs")
+    { found: new RegExp(`\\b(?:import|require)\\s*\\(\\s*${PATH}\\s*[,)]`, "g"), paths: RELATIVE, from: dirname },
+    // new URL("a.csv", import.meta.url)
+    {
+      found: new RegExp(`\\bnew\\s+URL\\s*\\(\\s*${PATH}\\s*,\\s*import\\.meta\\.url\\s*\\)`, "g"),
+      paths: NO_ADDRESS,
+      from: dirname,
+    },
+    // join(import.meta.dirname, "a.csv")
+    {
+      found: new RegExp(
+        `\\b(?:join|resolve)\\s*\\(\\s*(?:import\\.meta\\.dirname|__dirname)\\s*,\\s*${PATH}\\s*\\)`,
+        "g",
+      ),
+      paths: NO_ADDRESS,
+      from: dirname,
+    },
+    // readFileSync("a.csv")
+    { found: new RegExp(`\\breadFile(?:Sync)?\\s*\\(\\s*${PATH}`, "g"), paths: NO_ADDRESS, from: () => process.cwd() },
+  ];
+/** What is left of such things where the path is no text. */
+const COMPUTED = /\bimport\s*\(|\brequire\s*\(|\bimport\.meta\.(?:url|dirname|filename)\b|\b__(?:dirname|filename)\b/g;
+/** Says whose `require` it is, and no path. */
+const MAKES_REQUIRE = /\bcreateRequire\s*\(\s*import\.meta\.(?:url|filename)\s*\)/g;
+/** A comment, or a text in quotes, in which nothing begins a comment. */
+const COMMENT_OR_TEXT = /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g;
+/** What `require` adds to a path. */
+const ENDINGS = ["", ".js", ".json", "/index.js"];
+
+/** All that a module's text says of its files. Packages have versions, and stay as they are. */
+export function moduleFiles(file: string): ModuleFiles {
   // A set is gone through while it grows.
   const files = new Set([resolve(file)]);
+  const computed: string[] = [];
   for (const one of files) {
-    for (const [, path] of readFileSync(one, "utf8").matchAll(IMPORT)) {
-      const imported = resolve(dirname(one), path);
-      // What only looks like an import, in a comment say, is not there.
-      if (statSync(imported, { throwIfNoEntry: false })?.isFile() === true) files.add(imported);
-    }
+    if (!PROGRAM.test(one)) continue;
+    const text = readFileSync(one, "utf8").replace(COMMENT_OR_TEXT, (it) => (it.startsWith("/") ? blank(it) : it));
+    for (const named of namedFiles(text, one)) files.add(named);
+    for (const line of computedLines(text)) computed.push(`${relative(process.cwd(), one)}:${line}`);
   }
-  return [...files];
+  return { files: [...files], computed };
+}
+
+function namedFiles(text: string, module: string): readonly string[] {
+  return NAMES.flatMap(({ found, paths, from }) => {
+    const named = [...text.matchAll(found)].map(([, ...quoted]) => quoted.find((path) => path !== undefined) ?? "");
+    return named.filter((path) => paths.test(path)).flatMap((path) => fileAt(resolve(from(module), path)) ?? []);
+  });
+}
+
+/** What only looks like an import, in a text say, is not there. */
+function fileAt(path: string): string | undefined {
+  const candidates = ENDINGS.map((ending) => path + ending);
+  return candidates.find((one) => statSync(one, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+function computedLines(text: string): readonly number[] {
+  const known = [...NAMES.map(({ found }) => found), MAKES_REQUIRE, COMMENT_OR_TEXT];
+  const left = known.reduce((rest, pattern) => rest.replace(pattern, blank), text);
+  return [...new Set([...left.matchAll(COMPUTED)].map(({ index }) => left.slice(0, index).split("\n").length))];
+}
+
+/** Lines stay where they are. */
+function blank(text: string): string {
+  return text.replace(/[^\n]+/g, " ");
 }

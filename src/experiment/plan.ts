@@ -16,6 +16,8 @@ export interface Plan {
   readonly manifest: Manifest;
   /** In the order of the matrix. */
   readonly cells: readonly PlannedCell[];
+  /** Places in modules of the user where a path is computed: nobody notices when what is there changes. */
+  readonly computedPaths: readonly string[];
 }
 
 /** Plan the matrix in a file; see {@link planMatrix}. */
@@ -39,7 +41,8 @@ export async function planMatrix(
     .filter(selects)
     .map((spec) => inputs.plan(spec));
   if (cells.length === 0) throw new InputError(`${file}: no cell is left: everything is excluded or filtered out`);
-  return { manifest: manifestOf({ matrix, text, file }, inputs, cells), cells };
+  const manifest = manifestOf({ matrix, text, file }, inputs, cells);
+  return { manifest, cells, computedPaths: inputs.computedPaths() };
 }
 
 /** A matrix with its text and the file that it is from. */

@@ -1,21 +1,64 @@
-/** Why something cannot be simulated on a machine, followed by the machines of the package on which it can. */
+/** Why something cannot be simulated, followed by the machines of the package on which it can, or the VMMs with which it can. */
 import { InputError } from "../core/input-error.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { CellSpec } from "../sim/cell.ts";
 import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark, type Microbenchmark } from "../sim/microbenchmarks/microbenchmark.ts";
 import { reasonToSkip } from "../sim/reason-to-skip.ts";
-import type { Vmm } from "../vmm/contract.ts";
+import { partsIn } from "../vmm/compose.ts";
+import { type Part, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { VMMS } from "../vmm/registry.ts";
 import { packagedMachines } from "./packaged-machines.ts";
 
-/** As {@link reasonToSkip}; without machines where the cell runs on none. */
+/** As {@link reasonToSkip}; where the cell runs on no machine, with the VMMs that do what is asked of this one. */
 export function skipAdvice(vmm: Vmm, profile: MachineProfile, spec: CellSpec): string | undefined {
   const reason = reasonToSkip(vmm, profile, spec);
   if (reason === undefined) return undefined;
-  return withMachines(
-    reason,
-    fitting((machine) => reasonToSkip(vmm, machine, spec) === undefined),
-  );
+  const machines = fitting((machine) => reasonToSkip(vmm, machine, spec) === undefined);
+  return machines.length > 0 ? withMachines(reason, machines) : withVmms(reason, vmm, profile, spec);
+}
+
+/** Those that run on this machine; only where there are none, those that run on another one. */
+function withVmms(reason: string, vmm: Vmm, profile: MachineProfile, spec: CellSpec): string {
+  const own = VMMS.find(({ name }) => name === vmm.name);
+  const { settings: _, ...plain } = spec;
+  // Where the VMM cannot do it as it is either, and with nothing asked of single VMs, another one is not what was asked for.
+  if (own === undefined || reasonToSkip(own, profile, plain) === reason) return reason;
+  const others = VMMS.map((other) => withPartsOf(vmm, own, other));
+  const fits = (on: readonly MachineProfile[]) =>
+    others.filter((other) => on.some((machine) => reasonToSkip(other, machine, spec) === undefined));
+  const here = fits([profile]);
+  if (here.length > 0) return `${reason}; VMMs that fit: ${namesOf(here)}`;
+  const elsewhere = fits(packagedMachines());
+  return elsewhere.length === 0 ? reason : `${reason}; VMMs that fit, on other machines: ${namesOf(elsewhere)}`;
+}
+
+/** Another VMM with what `vmm` has been given in place of parts of its `own`, or besides. */
+function withPartsOf(vmm: Vmm, own: Vmm, other: Vmm): Vmm {
+  const slots = SLOTS.filter((slot) => slot !== "memory" && !sameParts(partsIn(own, slot), partsIn(vmm, slot)));
+  const given = Object.fromEntries(slots.map((slot) => [slot, vmm[slot]])) as Partial<Vmm>;
+  const added = vmm.memory.filter((part) => !own.memory.some((before) => isSamePart(before, part)));
+  const kept = other.memory.filter(({ definition: { name, role = name } }) => {
+    const isTaken = hasPart(own, name, role) && !hasPart(vmm, name, role);
+    return !isTaken && !added.some(({ definition: part }) => part.name === name || part.role === role);
+  });
+  return { ...other, ...given, memory: [...kept, ...added] };
+}
+
+function hasPart({ memory }: Vmm, name: string, role: string): boolean {
+  return memory.some(({ definition }) => definition.name === name || definition.role === role);
+}
+
+function sameParts(some: readonly Part[], others: readonly Part[]): boolean {
+  return some.length === others.length && some.every((part, i) => isSamePart(part, others[i]));
+}
+
+function isSamePart(one: Part, other: Part): boolean {
+  return one.definition === other.definition && JSON.stringify(one.parameters) === JSON.stringify(other.parameters);
+}
+
+function namesOf(vmms: readonly Vmm[]): string {
+  return vmms.map(({ name }) => name).join(", ");
 }
 
 /** Why operations cannot be measured on a VMM: all of these, or if none is named any that a machine has. */

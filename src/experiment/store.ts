@@ -9,13 +9,14 @@ import { InputError } from "../core/input-error.ts";
 import { nearestName } from "../core/nearest-name.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { readTimeline } from "./decision-files.ts";
-import { readCell, writeCell } from "./cell-file.ts";
+import { parseCell, readCell, writeCell } from "./cell-file.ts";
 import { makeFolder, writeDurably } from "./output-files.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 import { cellsCsv, parseSeries, seriesCsv } from "./tables.ts";
 
 const MANIFEST = "manifest.json";
-const CELLS = "cells.ndjson";
+export const CELLS = "cells.ndjson";
+export const CELLS_CSV = "cells.csv";
 const SERIES = "series";
 
 export class ResultsStore {
@@ -72,7 +73,7 @@ export class ResultsStore {
     for (const { key, series } of cells) {
       if (series !== undefined) await writeDurably(seriesPath(this.folder, key), seriesCsv(series));
     }
-    await writeDurably(join(this.folder, "cells.csv"), cellsCsv(cells));
+    await writeDurably(join(this.folder, CELLS_CSV), cellsCsv(cells));
     await writeDurably(join(this.folder, CELLS), cells.map(lineOf).join(""));
     return cells;
   }
@@ -95,9 +96,8 @@ export async function readResults(folder: string): Promise<StoredResults> {
     );
   }
   const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
-  const cells = lines.map((line, i) => withTables(parseCell(line, `${path}:${i + 1}:1`), folder));
-  const keys = new Set(cells.map((cell) => cell.key));
-  const missing = manifest.cells.filter((key) => !keys.has(key)).length;
+  const cells = parseCells(lines, manifest, path).map((cell) => withTables(cell, folder));
+  const missing = manifest.cells.length - cells.length;
   if (missing > 0)
     throw new InputError(
       `${path}: ${missing} of the ${manifest.cells.length} cells are missing; run again with --resume`,
@@ -105,8 +105,27 @@ export async function readResults(folder: string): Promise<StoredResults> {
   return { folder, manifest, cells };
 }
 
+/** One cell a line, each once. Throws an {@link InputError} with every line that is none of the run. */
+function parseCells(lines: readonly string[], manifest: Manifest, path: string): readonly CellResult[] {
+  const expected = new Set(manifest.cells);
+  const problems: string[] = [];
+  const cells = lines.flatMap((line, i) => {
+    const cell = parseCell(line);
+    if (cell !== undefined && expected.delete(cell.key)) return [cell];
+    const what = cell === undefined ? "not the result of a cell; the file is damaged" : unexpected(cell, manifest);
+    problems.push(`${path}:${i + 1}:1: ${what}, run the matrix again with --resume`);
+    return [];
+  });
+  if (problems.length > 0) throw new InputError(problems);
+  return cells;
+}
+
+function unexpected({ key }: CellResult, manifest: Manifest): string {
+  return manifest.cells.includes(key) ? `cell ${key} stands here twice` : `cell ${key} is none of this run`;
+}
+
 /** Figures only: series are tables of their own. */
-function lineOf(cell: CellResult): string {
+export function lineOf(cell: CellResult): string {
   return `${JSON.stringify({ ...cell, series: undefined })}\n`;
 }
 
@@ -125,17 +144,8 @@ function withTables(cell: CellResult, folder: string): CellResult {
   };
 }
 
-function parseCell(line: string, place: string): CellResult {
-  try {
-    const cell = JSON.parse(line) as CellResult;
-    if (cell.schema === 1 && typeof cell.key === "string") return cell;
-  } catch {
-    // Reported below, like a line that is JSON but not a cell.
-  }
-  throw new InputError(`${place}: not the result of a cell; the file is damaged, run the matrix again with --resume`);
-}
-
-async function readManifest(folder: string): Promise<Manifest> {
+/** Throws an {@link InputError} when the folder has none, or one that cannot be read. */
+export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, MANIFEST);
   let text: string;
   try {
@@ -155,10 +165,20 @@ async function writeManifest(folder: string, manifest: Manifest): Promise<void> 
 }
 
 async function noResults(folder: string): Promise<string> {
-  if (existsSync(folder)) return `${folder}: not a results folder: it has no ${MANIFEST}`;
+  if (existsSync(folder)) return `${folder}: not a results folder: it has no ${MANIFEST}${await resultsNear(folder)}`;
   const parent = dirname(folder);
   const nearest = nearestName(basename(folder), await entriesOf(parent).catch(() => []));
   return `${folder}: there is no such folder${nearest === undefined ? "" : `; did you mean "${join(parent, nearest)}"?`}`;
+}
+
+/** Whoever names a folder of results folders, or a folder in one, is told which there are. */
+async function resultsNear(folder: string): Promise<string> {
+  const near = [dirname(folder), ...(await entriesOf(folder).catch(() => [])).map((entry) => join(folder, entry))];
+  const [first, ...others] = near.filter((path) => existsSync(join(path, MANIFEST)));
+  if (first === undefined) return "";
+  return others.length === 0
+    ? `; did you mean "${first}"?`
+    : `; expected one of ${others.length + 1}, such as "${first}"`;
 }
 
 /** One of the two has all cells of the other, under the same engine. */

@@ -2,7 +2,7 @@
 import type { Chart } from "./charts/chart.ts";
 
 export type Block =
-  | { readonly kind: "paragraph"; readonly text: string }
+  | { readonly kind: "paragraph"; readonly text: string; readonly isLeftOut?: true }
   | { readonly kind: "list"; readonly items: readonly string[] }
   | { readonly kind: "code"; readonly lines: readonly string[] }
   | { readonly kind: "chart"; readonly chart: Chart }
@@ -34,6 +34,18 @@ export interface Document {
 
 export function paragraph(text: string): Block {
   return { kind: "paragraph", text };
+}
+
+/** All there is of a section for which the run has nothing; `needs`: what it would have to have. */
+export function leftOut(needs: string): Block {
+  return { kind: "paragraph", text: `Left out: it needs ${needs}.`, isLeftOut: true };
+}
+
+/** In their order, but those with nothing to show after those with something. */
+export function answersFirst(sections: readonly Section[]): readonly Section[] {
+  const isLeftOut = ({ blocks }: Section): boolean =>
+    blocks.some((block) => block.kind === "paragraph" && block.isLeftOut === true);
+  return [...sections.filter((section) => !isLeftOut(section)), ...sections.filter(isLeftOut)];
 }
 
 export function list(items: readonly string[]): Block {

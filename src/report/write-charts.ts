@@ -5,7 +5,7 @@ import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { Results } from "../analysis/results.ts";
 import { writeOutput } from "../experiment/output-files.ts";
-import type { Chart } from "./charts/chart.ts";
+import type { Chart, ChartKind } from "./charts/chart.ts";
 import { CHART_KINDS } from "./charts/kinds.ts";
 import { loadRun } from "./load-run.ts";
 import { CHART_FORMATS, type ChartFormat, renderChart } from "./render-chart.ts";
@@ -27,24 +27,32 @@ export async function writeCharts(resultsFolder: string, name: string, out: stri
 
 /** Throws an {@link InputError} for a name that no chart has, whatever the results are. */
 export function requireChartName(name: string): void {
-  const kinds = CHART_KINDS.map((kind) => kind.name);
-  // The id of a single chart begins with its kind.
-  if (name === "all" || kinds.some((kind) => name === kind || name.startsWith(`${kind}-`))) return;
-  throw new InputError(`there is no chart "${name}"; ${suggestion(name, [...kinds, "all"])}`);
+  kindsNamed(name);
+}
+
+/** Several for `all`; the id of a single chart begins with its kind. */
+function kindsNamed(name: string): readonly ChartKind[] {
+  const kinds = CHART_KINDS.filter((kind) => isWhole(name, kind) || name.startsWith(`${kind.name}-`));
+  if (kinds.length > 0) return kinds;
+  throw new InputError(
+    `there is no chart "${name}"; ${suggestion(name, [...CHART_KINDS.map((kind) => kind.name), "all"])}`,
+  );
+}
+
+function isWhole(name: string, kind: ChartKind): boolean {
+  return name === "all" || name === kind.name;
 }
 
 function chartsNamed(name: string, resultsFolder: string, results: Results): readonly Chart[] {
-  const kinds = CHART_KINDS.filter((kind) => name === "all" || kind.name === name);
-  const charts = kinds.flatMap((kind) => kind.draw(results));
-  if (charts.length > 0) return charts;
-  if (kinds.length > 0) {
+  const kinds = kindsNamed(name);
+  const drawn = kinds.flatMap((kind) => kind.draw(results).map((chart) => ({ chart, kind })));
+  if (drawn.length === 0) {
     const needs = kinds.map((kind) => kind.needs).join("; or ");
     throw new InputError(`${resultsFolder}: nothing to draw for "${name}"; it needs ${needs}`);
   }
-  const all = CHART_KINDS.flatMap((kind) => kind.draw(results));
-  const chart = all.find(({ id }) => id === name);
-  if (chart !== undefined) return [chart];
-  const names = new Set([...CHART_KINDS.map((kind) => kind.name), ...all.map(({ id }) => id), "all"]);
+  const named = drawn.filter(({ chart, kind }) => isWhole(name, kind) || chart.id === name).map(({ chart }) => chart);
+  if (named.length > 0) return named;
+  const names = new Set(drawn.flatMap(({ chart, kind }) => [kind.name, chart.id]));
   throw new InputError(`there is no chart "${name}"; ${suggestion(name, [...names])}`);
 }
 

@@ -4,7 +4,7 @@ import { loadAcceptedFigures } from "../analysis/validation/accepted-figures.ts"
 import type { Validation } from "../analysis/validation/validation.ts";
 import { writeOutput } from "../experiment/output-files.ts";
 import type { Chart } from "./charts/chart.ts";
-import type { Document } from "./document.ts";
+import { answersFirst, type Document } from "./document.ts";
 import { renderHtml } from "./html.ts";
 import { loadRun, type Run } from "./load-run.ts";
 import { renderMarkdown } from "./markdown.ts";
@@ -64,17 +64,19 @@ function reportDocument(run: Run, validation: Validation): Document {
     sections: [
       summarySection(run),
       runSection(run),
-      slowdownSection(run),
-      cyclesSection(run),
-      operationsSection(run),
-      explanationSection(run),
-      utilizationSection(run),
-      hostsSection(run),
-      isolationSection(run),
-      overcommitSection(run),
-      vmCountSection(run),
-      hostMemorySection(run),
-      vmMemorySection(run),
+      ...answersFirst([
+        slowdownSection(run),
+        cyclesSection(run),
+        operationsSection(run),
+        explanationSection(run),
+        utilizationSection(run),
+        hostsSection(run),
+        isolationSection(run),
+        overcommitSection(run),
+        vmCountSection(run),
+        hostMemorySection(run),
+        vmMemorySection(run),
+      ]),
       notDoneSection(run),
       validationSection(validation),
       sourcesSection(run),

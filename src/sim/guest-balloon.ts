@@ -3,7 +3,7 @@ import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { CostVector } from "../core/pending-charges.ts";
 import type { BalloonPort, BalloonPrice, BalloonStep } from "../vmm/host-memory/vm-memory.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
-import { Outstanding } from "./outstanding.ts";
+import { KernelSteps } from "./kernel-steps.ts";
 import type { Waiter } from "./io-job.ts";
 import type { Vcpu } from "./vcpu.ts";
 
@@ -12,9 +12,7 @@ export class GuestBalloon implements BalloonPort {
   readonly #vcpu: Vcpu;
   readonly #vmmCall: CostVector;
   readonly #around: GuestSurroundings;
-  /** Submits what a step has led to, and lets the guest run. */
-  readonly #afterStep: (waiter: Waiter) => void;
-  readonly #diskWait = new Outstanding(() => {});
+  readonly #steps: KernelSteps;
   /** Cycles that the vCPU has run when the last step is done. */
   #doneAt = 0;
 
@@ -28,45 +26,34 @@ export class GuestBalloon implements BalloonPort {
     this.#vmmCall = vmmCall;
     this.#vcpu = vcpu;
     this.#around = around;
-    this.#afterStep = afterStep;
+    this.#steps = new KernelSteps(memory, vcpu, around, afterStep);
   }
 
   get busy(): boolean {
-    return this.#diskWait.count > 0 || this.#vcpu.cyclesRun < this.#doneAt;
+    return this.#steps.waitForDisk || this.#vcpu.cyclesRun < this.#doneAt;
   }
 
   /** The driver moves towards its target, but not before what its last step swapped out is on the disk. */
   poll(target: number, most: number, step?: BalloonStep): void {
-    if (this.#diskWait.count > 0) return;
-    const { host, building } = this.#around;
-    const { balloon, requests } = this.#memory;
-    if (building) {
-      balloon.poll(target, most, step?.reclaims);
-      requests.clear();
-      return;
-    }
-    const { payer } = host;
-    host.payer = this.#vcpu.pending;
-    const { size } = balloon;
-    const moved = balloon.poll(target, most, step?.reclaims);
-    if (moved > 0) {
+    if (this.#steps.waitForDisk) return;
+    const { balloon } = this.#memory;
+    this.#steps.run(() => {
+      const { size } = balloon;
+      const moved = balloon.poll(target, most, step?.reclaims);
+      if (moved === 0) return false;
       if (step?.price !== undefined) this.#pay(step.price, moved, Math.max(0, balloon.size - size));
-      this.#afterStep(this.#diskWait);
-    }
-    host.payer = payer;
+      return true;
+    });
   }
 
   /** Descriptors are initialized before the memory can be used; the kernel may have to swap for them. */
   hotAdd(pages: number): number {
     if (this.busy) return 0;
-    const { host, building } = this.#around;
-    const { hotAdded, requests } = this.#memory;
-    const { payer } = host;
-    if (!building) host.payer = this.#vcpu.pending;
-    const added = hotAdded.add(pages);
-    if (building) requests.clear();
-    else if (added > 0) this.#afterStep(this.#diskWait);
-    host.payer = payer;
+    let added = 0;
+    this.#steps.run(() => {
+      added = this.#memory.hotAdded.add(pages);
+      return added > 0;
+    });
     return added;
   }
 
@@ -74,10 +61,11 @@ export class GuestBalloon implements BalloonPort {
     if (this.#around.building || count === 0) return;
     this.#vcpu.pending.addVector(this.#vmmCall, count);
     this.#doneAt = this.#vcpu.cyclesRun + this.#vcpu.owed;
-    this.#afterStep(this.#diskWait);
+    this.#steps.submit();
   }
 
   #pay({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
+    if (this.#around.building) return;
     const { pending } = this.#vcpu;
     pending.addVector(batch);
     pending.addVector(page, moved);

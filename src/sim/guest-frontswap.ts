@@ -6,7 +6,7 @@ import type { SwapPageKeeper } from "../vmm/host-memory/memory-roles.ts";
 import type { FrontswapPort, VmMemory } from "../vmm/host-memory/vm-memory.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
 import type { Waiter } from "./io-job.ts";
-import { Outstanding } from "./outstanding.ts";
+import { KernelSteps } from "./kernel-steps.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 /** Whoever brings pages back unasked, and what that costs besides the calls: for each page what a fault on it would. */
@@ -23,9 +23,7 @@ export class GuestFrontswap implements FrontswapBackend, FrontswapPort {
   readonly #around: GuestSurroundings;
   readonly #cost: ShrinkingVcpu;
   readonly #frontswap: Frontswap;
-  /** Submits what bringing pages back has led to, and lets the guest run. */
-  readonly #afterStep: (waiter: Waiter) => void;
-  readonly #diskWait = new Outstanding(() => {});
+  readonly #steps: KernelSteps;
 
   constructor(
     memory: GuestMemory,
@@ -40,7 +38,7 @@ export class GuestFrontswap implements FrontswapBackend, FrontswapPort {
     this.#keeper = keeper;
     this.#cost = cost;
     this.#around = around;
-    this.#afterStep = afterStep;
+    this.#steps = new KernelSteps(memory, cost.vcpu, around, afterStep);
     this.#frontswap = new Frontswap(this);
     memory.anonymous.swap.frontswap = this.#frontswap;
   }
@@ -64,19 +62,14 @@ export class GuestFrontswap implements FrontswapBackend, FrontswapPort {
   /** Not before what was swapped out to make room the last time is on the disk. */
   shrinkTo(pages: number): number {
     const excess = this.#frontswap.pages - pages;
-    if (excess <= 0 || this.#diskWait.count > 0) return 0;
-    const { host, building } = this.#around;
-    const { anonymous, requests } = this.#memory;
-    const { pending } = this.#cost.vcpu;
-    const { payer } = host;
-    if (!building) host.payer = pending;
-    const back = anonymous.unuse(excess);
-    if (building) requests.clear();
-    else {
-      pending.addVector(this.#cost.pageFault, back);
-      this.#afterStep(this.#diskWait);
-    }
-    host.payer = payer;
+    if (excess <= 0 || this.#steps.waitForDisk) return 0;
+    const { vcpu, pageFault } = this.#cost;
+    let back = 0;
+    this.#steps.run(() => {
+      back = this.#memory.anonymous.unuse(excess);
+      if (!this.#around.building) vcpu.pending.addVector(pageFault, back);
+      return true;
+    });
     return back;
   }
 

@@ -35,7 +35,7 @@ export class MemoryFairness {
     const entitled = entitlements(vms, this.#memory.frames.free);
     vms.forEach((vm, i) => {
       if (entitled[i] === 0) return;
-      const part = vm.machine / entitled[i];
+      const part = held(vm) / entitled[i];
       this.#parts[vm.index] = (this.#parts[vm.index] ?? 0) + part;
       this.#counts[vm.index] = (this.#counts[vm.index] ?? 0) + 1;
       this.#errors += Math.abs(part - 1);
@@ -53,14 +53,19 @@ export class MemoryFairness {
   }
 }
 
+/** Machine memory of a VM, and what the VMM keeps of its guest's swap device, which others could have in its place. */
+function held({ machine, frontswapFrames }: VmMemory): number {
+  return machine + frontswapFrames;
+}
+
 /** Pages that each VM is entitled to. */
 export function entitlements(vms: readonly VmMemory[], free: number): readonly number[] {
   const claimants = vms.map((vm) => {
     const { pages, settings, ballooned, compressed, patched, swapped } = vm;
-    const most = Math.min(settings.limitPages ?? pages, vm.machine + ballooned + compressed + patched + swapped);
+    const most = Math.min(settings.limitPages ?? pages, held(vm) + ballooned + compressed + patched + swapped);
     const least = Math.min(most, settings.reservationPages ?? 0);
     return { shares: memoryShares(pages, settings.shares), active: 0, least, most };
   });
-  const total = vms.reduce((sum, { machine }) => sum + machine, free);
+  const total = vms.reduce((sum, vm) => sum + held(vm), free);
   return minFundingTargets(claimants, total, 0);
 }

@@ -2,8 +2,7 @@
 import { counted } from "../core/counted.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
-import { MONITOR_SLOTS, SLOTS, type Vmm } from "../vmm/contract.ts";
-import { VMMS } from "../vmm/registry.ts";
+import { MONITOR_SLOTS, SLOTS, TUNABLE_SHARING, type Vmm } from "../vmm/contract.ts";
 import { isElsewhere } from "./device-interrupts.ts";
 import type { Density } from "./simulate.ts";
 
@@ -68,23 +67,22 @@ function interruptsElsewhere({ name, disk, network }: Vmm, _: MachineProfile, { 
 }
 
 function missingSignals(vmm: Vmm): string | undefined {
-  const { name, tunes, signalsFrom = [] } = vmm.allocation.definition;
+  const { name, tunesSharing = false, signalsFrom = [] } = vmm.allocation.definition;
   // Without what it tunes, that is the reason.
-  const missing = signalsFrom.find((part) => part !== tunes && !hasMechanism(vmm, part));
+  const missing = signalsFrom.find((part) => !(tunesSharing && part === TUNABLE_SHARING) && !hasMechanism(vmm, part));
   if (missing === undefined) return undefined;
   return `${vmm.name} allocates memory by ${name}, which goes by what only ${missing} shows; expected a VMM with it`;
 }
 
 function nothingToTune(vmm: Vmm): string | undefined {
-  const { name, tunes } = vmm.allocation.definition;
-  if (tunes === undefined) return undefined;
-  const rival = vmm.memory.find(({ definition }) => definition.tunes === tunes)?.definition.name;
+  const { name, tunesSharing = false } = vmm.allocation.definition;
+  if (!tunesSharing) return undefined;
+  const rival = vmm.memory.find(({ definition }) => definition.tunesSharing === true)?.definition.name;
   if (rival !== undefined) {
-    return `${vmm.name} has allocation ${name} and memory part ${rival}, which both tell ${tunes} how fast to scan; expected one of them`;
+    return `${vmm.name} has allocation ${name} and memory part ${rival}, which both tell page sharing how fast to scan; expected one of them`;
   }
-  if (hasMechanism(vmm, tunes)) return undefined;
-  const others = VMMS.filter((other) => hasMechanism(other, tunes)).map((other) => other.name);
-  return `${vmm.name} allocates memory by ${name}, which tells ${tunes} how fast to scan; expected memory.${tunes}: on, or a VMM that has it: ${others.join(", ")}`;
+  if (hasMechanism(vmm, TUNABLE_SHARING)) return undefined;
+  return `${vmm.name} allocates memory by ${name}, which tells page sharing how fast to scan; expected page sharing that can be told, such as memory.ksm: on`;
 }
 
 function idleParts(vmm: Vmm): string | undefined {
@@ -94,7 +92,10 @@ function idleParts(vmm: Vmm): string | undefined {
 }
 
 function hasMechanism({ memory }: Vmm, nameOrRole: string): boolean {
-  return memory.some(({ definition: { name, role } }) => name === nameOrRole || role === nameOrRole);
+  return memory.some(
+    ({ definition: { name, role, isTunable = false } }) =>
+      name === nameOrRole || role === nameOrRole || (isTunable && nameOrRole === TUNABLE_SHARING),
+  );
 }
 
 function missingStartCost({ startCost }: Vmm, { name, costs }: MachineProfile, density: Density): string | undefined {

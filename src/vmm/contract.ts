@@ -96,11 +96,13 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly requiresPart?: string;
   /** Allocation parts: names or roles of the memory parts that show it what it decides by; a VMM without one rejects the cell. */
   readonly signalsFrom?: readonly string[];
+  /** Memory parts: it shares pages, and somebody outside can say how fast it scans (`tune` and `speed` of a PageSharer). */
+  readonly isTunable?: true;
   /**
-   * Memory and allocation parts: name or role of the memory part that it tells how fast to scan; a VMM without it, or where two
-   * tell it, rejects the cell.
+   * Memory and allocation parts: it tells page sharing how fast to scan; a VMM without any that is tunable, or where two tell it,
+   * rejects the cell.
    */
-  readonly tunes?: string;
+  readonly tunesSharing?: true;
   /** Allocation parts: it takes, moves and shares pages itself; a VMM with memory mechanisms besides rejects the cell. */
   readonly replacesMemoryParts?: true;
   /** Allocation parts: it heeds what is set for the memory of single VMs, or their shares alone. */
@@ -131,6 +133,9 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
 
 /** Which guests get periodic timer events: those that have something to do, or all at once, so many microseconds after the last. */
 export type TimerEvents = { readonly to: "awake" } | { readonly to: "all"; readonly everyUs: number };
+
+/** What other parts call the memory part that is tunable, whatever its name: see `requiresPart` and `signalsFrom`. */
+export const TUNABLE_SHARING = "tunable page sharing";
 
 /** A part with its parameters: what a VMM holds in a slot. */
 export interface Part<S extends Slot = Slot> {

@@ -268,6 +268,35 @@ describe("VMs of different work", () => {
     );
   });
 
+  it("are told by what they are where more VMs change what they are called", () => {
+    const settings = [
+      { first: 1, last: 1, workload: "hog" },
+      { first: 7, last: 7, workload: "hog", driver: { fromUs: "never" as const } },
+    ];
+    /** So many requests a second of each VM of w, and of each hog. */
+    const withHogs = (vms: number, ofW: number, ofHogs: number): CellResult[] =>
+      host(vms, false).map((one) => {
+        const hogs = vms > 7 ? 2 : 1;
+        const rows = [[-1, vms - hogs, ofW * (vms - hogs)], [0, 1, ofHogs], ...(hogs > 1 ? [[1, 1, ofHogs]] : [])];
+        const throughput_rps = rows.reduce((sum, row) => sum + row[2], 0);
+        const groups = { columns: ["group", "vms", "throughput_rps"], rows };
+        return { ...one, spec: { ...one.spec, settings }, metrics: { ...one.metrics, throughput_rps }, groups };
+      });
+    const cells = [...host(4, true), ...host(8, true)].map((one) => ({ ...one, spec: { ...one.spec, settings } }));
+    const curve = curveOf([...cells, ...withHogs(4, 10, 4), ...withHogs(8, 5, 3)]);
+    expect(curve.points.map(({ kinds }) => kinds.map(({ of }) => of))).toEqual([
+      ["w", "hog"],
+      ["the others", "hog in VM 1", "hog in VM 7 with no balloon driver"],
+    ]);
+    // W does half of what it did among four VMs, the hog three quarters; the other hog was not there.
+    expect(curve.points[1].roomy?.groups).toMatchObject([
+      { of: "the others", throughput: { estimate: expect.closeTo(0.5, 9) as number } },
+      { of: "hog in VM 1", throughput: { estimate: expect.closeTo(0.75, 9) as number } },
+      { of: "hog in VM 7 with no balloon driver" },
+    ]);
+    expect(curve.points[1].roomy?.groups?.[2].throughput).toBeUndefined();
+  });
+
   it("are each to keep the level: with a lack of memory, and with one of anything else", () => {
     const level: ServiceLevel = { metric: "throughput", bound: 0.95 };
     // Beside 30 requests of three VMs of w, those of v are 1.1 at most: all of them together keep 99 %.

@@ -16,7 +16,8 @@ import {
   SECOND_GUEST,
 } from "../../src/analysis/validation/balloon/measured-guest.ts";
 import { watermarks, zoneMarks } from "../../src/guest/watermarks.ts";
-import { GUEST_NAMES, measuredRuns } from "../../src/analysis/validation/balloon/measured-runs.ts";
+import { GUEST_NAMES } from "../../src/analysis/validation/balloon/guest-names.ts";
+import { measuredRuns } from "../../src/analysis/validation/balloon/measured-runs.ts";
 import type { Bench } from "../../src/analysis/validation/validation-set.ts";
 import { memoryCommand } from "../../src/cli/memory.ts";
 import { PACKAGE_ROOT } from "../../src/experiment/catalogue.ts";

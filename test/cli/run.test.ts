@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandLine } from "../../src/cli/command-line.ts";
@@ -300,6 +301,33 @@ describe("bad input", () => {
     expect([outcome.code, outcome.stdout]).toEqual([2, ""]);
     expect(outcome.stderr).toMatch(/^\S+g\.yaml:6:5: blocks\[0\]: unknown key "vmm"; did you mean "vmms"\?\n$/);
     expect(readdirSync(place)).toEqual([]);
+  });
+
+  it("says once where a module of the user's names files that nobody can follow", async () => {
+    const library = pathToFileURL(join(ROOT, "dist/vmm/library.js")).href;
+    file(
+      "computing.js",
+      `import { xenPv } from "${library}";\nimport("./" + "half.js");\nexport const mine = { ...xenPv, name: "mine" };`,
+    );
+    file("half.js", "export {};");
+    const matrix = file("h.yaml", MATRIX.replace("[native, esx", "[./computing.js, esx"));
+    const words = [
+      "run",
+      matrix,
+      "--filter",
+      "vmm=computing",
+      "--filter",
+      "seed=1",
+      "--filter",
+      "block=guest",
+      "--no-report",
+      "--quiet",
+    ];
+    const { code, stderr } = await vmmbench([...words, "--out", at("computing")], folder);
+    expect([code, stderr]).toEqual([
+      0,
+      "computing.js:2: computes the path of a file; what changes in that file is not noticed, so that finished cells stay as they are\n",
+    ]);
   });
 
   it("shows all problems of a matrix at once", async () => {

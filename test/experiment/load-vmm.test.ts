@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digest } from "../../src/core/digest.ts";
 import { loadVmm } from "../../src/experiment/load-vmm.ts";
 import { moduleFiles } from "../../src/experiment/module-files.ts";
@@ -22,20 +23,84 @@ const FILES = {
   "unused.js": "export {};",
 };
 
+/** Reads what it reads when it is loaded, so that a path that leads nowhere fails the test. */
+const READER = `
+  import { readFileSync } from "node:fs";
+  import { createRequire } from "node:module";
+  import { join } from "node:path"; // import(nothing), new URL(name, import.meta.url)
+  import table from "./table.json" with { type: "json" };
+  const require = createRequire(import.meta.url);
+  const old = require("./old");
+  const far = await import(\`./part.js\`);
+  const url = "https://example.org"; /* require(nothing) */ const rates = readFileSync(new URL("rates.csv", import.meta.url), "utf8");
+  const pages = readFileSync(join(import.meta.dirname, "data/pages.bin"));
+  export const all = [table.a, old.b, far.part, rates, pages.length, url, "import(a text)"];
+`;
+const COMPUTING = `
+  export { all } from "./reader.mjs";
+  const name = "half";
+  export const half = await import("./" + name + ".js");
+  export const data = new URL(
+    \`\${name}.js\`, import.meta.url);
+`;
+
 let folder: string;
+const namesOf = (file: string): ReturnType<typeof moduleFiles> => {
+  const { files, computed } = moduleFiles(join(folder, file));
+  const shown = (place: string): string => relative(folder, join(process.cwd(), place));
+  return { files: files.map((one) => relative(folder, one)), computed: computed.map(shown) };
+};
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "vmmbench-module-"));
-  for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
+  mkdirSync(join(folder, "data"));
+  const more = {
+    "table.json": '{"a":1}',
+    "old.js": 'module.exports = require("./older.json")',
+    "older.json": '{"b":2}',
+  };
+  const data = { "rates.csv": 'import "./unused.js"', "data/pages.bin": "1234" };
+  const programs = { "reader.mjs": READER, "computing.js": COMPUTING };
+  for (const [name, text] of Object.entries({ ...FILES, ...more, ...data, ...programs })) {
+    writeFileSync(join(folder, name), text);
+  }
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it("knows the files of a module: itself, and what it imports by a path, through others as well and in circles", () => {
-  const names = moduleFiles(join(folder, "policy.js")).map((file) => basename(file));
-  expect(names).toEqual(["policy.js", "part.js", "half.js", "aside.mjs"]);
+  expect(namesOf("policy.js").files).toEqual(["policy.js", "part.js", "half.js", "aside.mjs"]);
 });
 
 it("tells cells apart by all files of a policy, so that none has a result of what it no longer does", async () => {
   const { modules } = await loadVmm({ base: "kvm", set: { allocation: "./policy.js" }, label: "mine" }, folder);
   const imported = ["policy.js", "part.js", "half.js", "aside.mjs"] as const;
   expect(modules).toEqual(imported.map((name) => digest(FILES[name])));
+});
+
+describe("what a module reads", () => {
+  const read = ["table.json", "part.js", "old.js", "rates.csv", "data/pages.bin"];
+
+  it("belongs to it where the text says which file that is, and what is in data is no import", async () => {
+    await import(pathToFileURL(join(folder, "reader.mjs")).href);
+    const { files, computed } = namesOf("reader.mjs");
+    expect([...files].sort()).toEqual(["reader.mjs", ...read, "older.json", "half.js", "aside.mjs"].sort());
+    expect(computed).toEqual([]);
+  });
+
+  it("is not known where the path is computed, and the line is told", () => {
+    const { files, computed } = namesOf("computing.js");
+    expect(files.slice(0, 2)).toEqual(["computing.js", "reader.mjs"]);
+    expect(computed).toEqual(["computing.js:4", "computing.js:6"]);
+  });
+
+  it("tells cells apart: another figure in a data file is another key", async () => {
+    const modulesOf = async (): Promise<readonly string[]> => {
+      const set = { allocation: "./table-policy.js" };
+      return (await loadVmm({ base: "kvm", set, label: "mine" }, folder)).modules;
+    };
+    const text = FILES["policy.js"].replace("./part.js", "./half.js").replace("part }", "half as part }");
+    writeFileSync(join(folder, "table-policy.js"), `import "./reader.mjs"; ${text}`);
+    const before = await modulesOf();
+    writeFileSync(join(folder, "rates.csv"), "other");
+    expect(await modulesOf()).not.toEqual(before);
+  });
 });

@@ -1,10 +1,18 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { catalogue } from "../../src/experiment/catalogue.ts";
 import { skipAdvice } from "../../src/experiment/skip-advice.ts";
+import type { CellSpec } from "../../src/sim/cell.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { linux } from "../../src/vmm/linux.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
+import type { Vmm } from "../../src/vmm/contract.ts";
+import { compression } from "../../src/vmm/memory/compression.ts";
+import { frontswap } from "../../src/vmm/memory/frontswap.ts";
+import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
+import { ksmtunedPolicy } from "../../src/vmm/memory/policies/ksmtuned.ts";
+import { VMMS } from "../../src/vmm/registry.ts";
+import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { native } from "../../src/vmm/native.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 
@@ -43,4 +51,61 @@ it("a reason that another machine would not give comes with the machines that do
   // Bare metal has one guest on any machine.
   const ofNative = { ...spec, vmm: { base: "native", set: {}, label: "native" } };
   expect(skipAdvice(native, profile, ofNative)).toBe("native runs at most 1 guest, not 8");
+});
+
+const advice = (vmm: Vmm, machine: string, more: Partial<CellSpec> = {}): string => {
+  const { profile } = loadMachine(`machines/${machine}.yaml`);
+  const choice = { base: vmm.name, set: {}, label: vmm.name };
+  return skipAdvice(vmm, profile, { block: "b", workload: "w", machine, seed: 1, vms: 2, vmm: choice, ...more }) ?? "";
+};
+/** Names of VMMs, as they come, that run on a machine and have a part with this name or role. */
+const havingPart = (part: string, machine: string): string => {
+  const { profile } = loadMachine(`machines/${machine}.yaml`);
+  const have = ({ memory }: Vmm): boolean =>
+    memory.some(({ definition }) => definition.name === part || definition.role === part);
+  return VMMS.filter((vmm) => have(vmm) && reasonToSkip(vmm, profile, { vms: 2 }) === undefined)
+    .map(({ name }) => name)
+    .join(", ");
+};
+
+describe("a reason that no other machine takes away comes with the VMMs that do what was asked", () => {
+  it.each(["xeon-2.4-sosp03", "x86-64-server"])(
+    "where a policy has to see pages age, or a part needs another, on %s",
+    (machine) => {
+      const swapping = havingPart("host-swap", machine);
+      expect(swapping.split(", ").length).toBeGreaterThan(3);
+      expect(advice({ ...xenPv, allocation: damonReclaim() }, machine)).toBe(
+        `xen-pv allocates memory by damon-reclaim, which goes by what only host-swap shows; expected a VMM with it; VMMs that fit: ${swapping}`,
+      );
+      expect(advice({ ...xenPv, memory: [...xenPv.memory, compression()] }, machine)).toBe(
+        `xen-pv has compression, which does nothing without host-swap; VMMs that fit: ${swapping}`,
+      );
+      // What was taken away from Xen, its balloon driver, is taken away from all: then nobody has one.
+      expect(advice({ ...xenPv, memory: [frontswap()] }, machine)).toBe(
+        "xen-pv has frontswap, which does nothing without balloon driver",
+      );
+    },
+  );
+
+  it("says so where they need another machine", () => {
+    const asked = { ...xenPv, allocation: ksmtunedPolicy() };
+    expect(advice(asked, "x86-64-server")).toMatch(/such as memory\.ksm: on; VMMs that fit: kvm$/);
+    expect(advice(asked, "xeon-2.4-sosp03")).toMatch(/; VMMs that fit, on other machines: kvm$/);
+  });
+
+  it("where single VMs have settings that the VMM does not know", () => {
+    const settings = [{ first: 0, last: 0, diskShares: 2 }];
+    expect(advice(xenPv, "xeon-2.4-sosp03", { settings })).toBe(
+      "xen-pv has the disk driver split-driver, which knows no disk shares; VMMs that fit: esx-3, esx",
+    );
+  });
+
+  it("names none where the VMM is one of the user's own, or nothing was asked of it but to run", () => {
+    const own = { ...xenPv, name: "mine", allocation: damonReclaim() };
+    expect(advice(own, "x86-64-server")).not.toContain("VMMs that fit");
+    expect(advice(native, "x86-64-server")).toBe("native runs at most 1 guest, not 2");
+    expect(advice({ ...native, allocation: damonReclaim() }, "x86-64-server")).toBe(
+      "native runs at most 1 guest, not 2",
+    );
+  });
 });

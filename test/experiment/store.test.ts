@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
+import { checkFile } from "../../src/experiment/check-file.ts";
 import { cellPath, readCell, writeCell } from "../../src/experiment/cell-file.ts";
 import type { Manifest } from "../../src/experiment/manifest.ts";
 import { readResults, ResultsStore } from "../../src/experiment/store.ts";
@@ -159,5 +160,114 @@ describe("a results folder", () => {
     await expect(readResults(join(folder, "run"))).rejects.toThrow(`${path}:1:1: not the result of a cell`);
     writeFileSync(join(folder, "run/manifest.json"), "{}");
     await expect(readResults(join(folder, "run"))).rejects.toThrow("not the manifest");
+  });
+});
+
+const problemsOf = async (): Promise<readonly string[]> => {
+  const told = await checkFile(folder).catch((error: unknown) => error);
+  if (!(told instanceof InputError)) throw new Error(`expected problems, found ${String(told)}`);
+  return told.problems;
+};
+const finished = async (): Promise<ResultsStore> => {
+  const store = await ResultsStore.open(folder, manifest(), true);
+  for (const n of [1, 2]) await store.add(cell(n));
+  await store.finish();
+  return store;
+};
+const edit = (file: string, change: (text: string) => string): void => {
+  const path = join(folder, file);
+  const text = readFileSync(path, "utf8");
+  expect(change(text)).not.toBe(text);
+  writeFileSync(path, change(text));
+};
+
+const broken = (n: number): string =>
+  `${join(folder, cellPath(key(n)))}: cut off or changed since it was written; run the same command again, with --resume if it had --out, which simulates it anew`;
+const line = (n: number): string => `${JSON.stringify(cell(n))}\n`;
+
+describe("check of a results folder", () => {
+  beforeEach(async () => {
+    await ResultsStore.open(folder, manifest(), false);
+  });
+
+  it("finds nothing in a whole one, and none of the files that may be absent", async () => {
+    await finished();
+    expect(await checkFile(folder)).toBe("results of 2 cells");
+    rmSync(join(folder, "cells"), { recursive: true });
+    rmSync(join(folder, "cells.csv"));
+    expect(await checkFile(folder)).toBe("results of 2 cells");
+  });
+
+  it("names each cell's file that is cut off or changed, before and after the run has ended, and resuming mends it", async () => {
+    const store = await ResultsStore.open(folder, manifest(), true);
+    await store.add(cell(1));
+    truncateSync(join(folder, cellPath(key(1))), 100);
+    expect(await problemsOf()).toEqual([broken(1)]);
+    await finished();
+    truncateSync(join(folder, cellPath(key(1))), 0);
+    edit(cellPath(key(2)), (text) => text.replace('"idle":2', '"idle":3'));
+    expect(await problemsOf()).toEqual([broken(1), broken(2)]);
+    expect((await ResultsStore.open(folder, manifest(), true)).finished.size).toBe(0);
+    await finished();
+    expect(await checkFile(folder)).toBe("results of 2 cells");
+  });
+
+  it("names each line of the table that is no cell, has no figures, stands twice or is of another run", async () => {
+    await finished();
+    const whole = readFileSync(join(folder, "cells.ndjson"), "utf8");
+    const wrong = async (text: string): Promise<readonly string[]> => {
+      writeFileSync(join(folder, "cells.ndjson"), text);
+      return (await problemsOf()).map((problem) =>
+        problem.replace(/, run the matrix .*/, "").replace(/^.*cells\./, ""),
+      );
+    };
+    const damaged = "not the result of a cell; the file is damaged";
+    expect(await wrong(`{"schema":1}\n${line(2).slice(0, 90)}\n`)).toEqual([
+      `ndjson:1:1: ${damaged}`,
+      `ndjson:2:1: ${damaged}`,
+    ]);
+    for (const metrics of ["{}", '{"elapsed_ms":null}', '{"elapsed_ms":"3"}', "7"]) {
+      const [first, second] = whole.trimEnd().split("\n");
+      const without = second.replace(/"metrics":{[^}]*}/, `"metrics":${metrics}`);
+      expect(await wrong(`${first}\n${without}\n`)).toEqual([`ndjson:2:1: ${damaged}`]);
+    }
+    expect(await wrong(line(1) + line(1) + line(3))).toEqual([
+      `ndjson:2:1: cell ${key(1)} stands here twice`,
+      `ndjson:3:1: cell ${key(3)} is none of this run`,
+    ]);
+  });
+
+  it("finds figures in the tables that the cells do not have", async () => {
+    await finished();
+    edit("cells.ndjson", (text) => text.replace('"elapsed_ms":1.5', '"elapsed_ms":1.6'));
+    expect(await problemsOf()).toEqual([
+      `${join(folder, "cells.ndjson")}:1:1: not what ${cellPath(key(1))} says; run the same command again, with --resume if it had --out, which writes it anew`,
+    ]);
+    await finished();
+    edit("cells.csv", (text) => text.replace(",3,", ",4,"));
+    expect(await problemsOf()).toEqual([
+      `${join(folder, "cells.csv")}:3:1: not what cells.ndjson says; run the same command again, with --resume if it had --out, which writes it anew`,
+    ]);
+    await finished();
+    truncateSync(join(folder, "cells.csv"), 10);
+    expect((await problemsOf())[0]).toContain("cells.csv:1:1: not what cells.ndjson says");
+  });
+
+  it("says where results are near a folder that is none", async () => {
+    await finished();
+    await expect(checkFile(join(folder, "cells"))).rejects.toThrow(
+      `it has no manifest.json; did you mean "${folder}"?`,
+    );
+    const parent = join(folder, "several");
+    for (const name of ["a", "b"]) await ResultsStore.open(join(parent, "of", name), manifest(), false);
+    await expect(checkFile(join(parent, "of"))).rejects.toThrow(
+      `; expected one of 2, such as "${join(parent, "of/a")}"`,
+    );
+  });
+
+  it("tells of files of cells that are of another run, which do no harm", async () => {
+    const store = await finished();
+    await store.add(cell(3));
+    expect(await checkFile(folder)).toBe("results of 2 cells; 1 file of cells of another run left out");
   });
 });

@@ -72,7 +72,9 @@ describe("settings of single VMs", () => {
     const { cells } = await planMatrix(matrix("[{ vms: 0, disk: { shares: 700 } }]", undefined, "xen-pv"), "m.yaml");
     const { status, reason } = await runCell(cells[0]);
     expect(status).toBe("skipped");
-    expect(reason).toBe("xen-pv has the disk driver split-driver, which knows no disk shares");
+    expect(reason).toBe(
+      "xen-pv has the disk driver split-driver, which knows no disk shares; VMMs that fit: esx-3, esx",
+    );
   });
 
   it("say when VMs start: at 0s is as if nothing was said", async () => {
@@ -144,7 +146,7 @@ describe("settings of single VMs", () => {
     const result = await runCell(cells[0]);
     expect([result.status, result.reason]).toEqual([
       "skipped",
-      "xen-pv allocates memory by static-partition, which knows no settings of single VMs",
+      "xen-pv allocates memory by static-partition, which knows no settings of single VMs; VMMs that fit: esx-3, esx, workstation",
     ]);
   });
 

@@ -4,11 +4,15 @@ import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { runHost } from "../../src/sim/host.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
-import type { Part } from "../../src/vmm/contract.ts";
+import { definePart, type Part } from "../../src/vmm/contract.ts";
+import type { ScanSpeed } from "../../src/vmm/host-memory/memory-roles.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { ksm, type KsmParameters } from "../../src/vmm/memory/ksm.ts";
 import { ksmtuned, momKsm, proxmoxKsmtuned } from "../../src/vmm/memory/ksm-tuner.ts";
+import { ksmtunedPolicy } from "../../src/vmm/memory/policies/ksmtuned.ts";
+import { momKsmPolicy } from "../../src/vmm/memory/policies/mom-ksm.ts";
+import { proxmoxKsmtunedPolicy } from "../../src/vmm/memory/policies/proxmox-ksmtuned.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, FULL_GUEST } from "./fixtures.ts";
@@ -92,11 +96,82 @@ describe("a tuner of KSM", () => {
     expect([problems, names.indexOf("ksm") - names.indexOf("mom-ksm")]).toEqual([[], 1]);
     const both = composeVmm(kvm, { "memory.mom-ksm": "on", "memory.ksmtuned": "on" }, PARTS);
     expect(both.problems.map(({ message }) => message)).toEqual([
-      "a VMM has one part for KSM's speed; expected ksmtuned or mom-ksm, not both",
+      "a VMM has one part for the speed of page sharing; expected ksmtuned or mom-ksm, not both",
     ]);
     expect(reasonToSkip(vmm, profile, { vms: 2 })).toBeUndefined();
     const without = composeVmm(kvm, { "memory.ksmtuned": "on", "memory.ksm": "off" }, PARTS).vmm;
-    expect(reasonToSkip(without, profile, { vms: 2 })).toBe("kvm has ksmtuned, which does nothing without ksm");
+    expect(reasonToSkip(without, profile, { vms: 2 })).toBe(
+      "kvm has ksmtuned, which does nothing without tunable page sharing",
+    );
+  });
+});
+
+/** Page sharing of a user's own, under a name of its own: it does nothing but to keep what it is told. */
+function ownSharer(isTunable: boolean, told: ScanSpeed[]): Part<"memory"> {
+  return definePart<"memory", Record<string, never>>({
+    slot: "memory",
+    stage: "sharing",
+    name: "my-sharer",
+    summary: "s",
+    role: "page sharing",
+    ...(isTunable && { isTunable }),
+    parameters: {},
+    create: (_, { memory }) => {
+      const sharer = {
+        scannedBeforeStart: false,
+        sharesOnDemand: false,
+        copiesForLast: true,
+        share: () => false,
+        forget: () => {},
+        tune: (speed: ScanSpeed) => void told.push(speed),
+        get speed(): ScanSpeed {
+          return told.at(-1) ?? { run: false, pagesToScan: 7, sleepMs: 1 };
+        },
+      };
+      memory.sharer = sharer;
+      return { name: "my-sharer", kind: "sharing", periodUs: 0, work: () => {}, reclaim: () => 0 };
+    },
+  })();
+}
+
+describe("page sharing that is not KSM", () => {
+  const allocations = [ksmtunedPolicy(), momKsmPolicy(), proxmoxKsmtunedPolicy()];
+
+  it("is told by each controller in either slot, if it says that it is tunable", () => {
+    for (const tuner of [ksmtuned(), momKsm(), proxmoxKsmtuned()]) {
+      const told: ScanSpeed[] = [];
+      const vmm = { ...kvm, memory: [tuner, ownSharer(true, told), hostSwap()] };
+      expect(reasonToSkip(vmm, profile, { vms: 1 })).toBeUndefined();
+      const { memory, mechanisms } = buildHost(vmm, FRAMES, profile);
+      const vm = memory.addVm(FRAMES);
+      for (let ppn = 0; ppn < 9000; ppn++) memory.write(vm, ppn, 1 + ppn);
+      mechanisms[0].work();
+      // Ten percent are free, less than a fifth: 300 pages more than none, and MOM's than the 7 that are set.
+      const pagesToScan = tuner.definition.name === "mom-ksm" ? 307 : 300;
+      expect(told).toMatchObject([{ run: true, pagesToScan }]);
+    }
+    for (const allocation of allocations) {
+      const told: ScanSpeed[] = [];
+      const vmm = { ...kvm, allocation, memory: [ownSharer(true, told), hostSwap()] };
+      expect(reasonToSkip(vmm, profile, { vms: 1 })).toBeUndefined();
+      const one = buildHost(vmm, FRAMES, profile);
+      const vm = one.memory.addVm(FRAMES);
+      for (let ppn = 0; ppn < 9000; ppn++) one.memory.write(vm, ppn, 1 + ppn);
+      one.allocation.rebalance(0);
+      expect(told).toHaveLength(1);
+    }
+  });
+
+  it("is nobody's to tell without that", () => {
+    const memory = [ownSharer(false, []), hostSwap()];
+    expect(reasonToSkip({ ...kvm, memory: [ksmtuned(), ...memory] }, profile, { vms: 1 })).toBe(
+      "kvm has ksmtuned, which does nothing without tunable page sharing",
+    );
+    for (const allocation of allocations) {
+      expect(reasonToSkip({ ...kvm, memory, allocation }, profile, { vms: 1 })).toContain(
+        "tells page sharing how fast to scan; expected page sharing that can be told",
+      );
+    }
   });
 });
 

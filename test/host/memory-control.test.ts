@@ -170,6 +170,26 @@ describe("entitlement", () => {
   });
 });
 
+describe("entitlement with pages of swap devices that the VMM keeps", () => {
+  it("counts these as memory of the VM: who has a third of its memory there has no less than its neighbour", () => {
+    const host = buildHost(esx, 100);
+    const [few, many] = [1, 3].map((shares) => host.memory.addVm(100, { shares }));
+    const { frames } = host.memory;
+    for (let ppn = 0; ppn < 40; ppn++) host.memory.write(few, ppn, ppn + 2);
+    for (let ppn = 0; ppn < 40; ppn++) host.memory.write(many, ppn, ppn + 200);
+    for (let page = 0; page < 20; page++) frames.takeForVmm();
+    few.frontswapFrames = 20;
+    expect(frames.free).toBe(0);
+    // Forty pages are in the other one's balloon; 100 frames in all, for one share and for three.
+    many.ballooned = 40;
+    expect(entitlements([few, many], 0)).toEqual([25, 75]);
+    const fairness = new MemoryFairness(host.memory);
+    fairness.sample();
+    const parts = [(40 + 20) / 25, 40 / 75];
+    expect(fairness.metrics.entitlement_error_percent).toBeCloseTo(50 * (parts[0] - 1 + 1 - parts[1]), 10);
+  });
+});
+
 describe("double paging", () => {
   it("is every page that the host reads for a guest that only writes it to its own disk", () => {
     const host = buildHost({ ...esx, memory: [ballooning(), hostSwap()] }, 200);

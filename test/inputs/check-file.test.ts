@@ -83,6 +83,10 @@ describe("a matrix", () => {
     ],
     ["kvm: { allocation: { mom: { hostCritical: 0.3 } } }", /mom hostCritical: 0.3 .* hostPressure, 0.2/],
     ["kvm: { allocation: { mom: { minimumChange: 0.06 } } }", /mom minimumChange: 0.06 .* maximumChange, 0.05/],
+    [
+      "kvm: { memory.ksmtuned.leastPages: 70, memory.ksmtuned.mostPages: 69 }",
+      /ksmtuned leastPages: 70 .* mostPages, 69/,
+    ],
     ["kvm: { allocation: { senpai: { leastMib: 64, mostMib: 63 } } }", /senpai leastMib: .* 64 MiB .* mostMib, 63/],
     [
       "kvm: { allocation: { wasp-agent: { windowSeconds: 10, decisionSeconds: 11 } } }",

@@ -23,6 +23,7 @@ import { ksmtuned, momKsm, proxmoxKsmtuned } from "../../src/vmm/memory/ksm-tune
 import { onDemand } from "../../src/vmm/memory/policies/admission.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import { defineTuner } from "../../src/vmm/memory/policies/define-tuner.ts";
+import type { KsmSettings } from "../../src/vmm/memory/policies/ksm-rules.ts";
 import { ksmtunedPolicy } from "../../src/vmm/memory/policies/ksmtuned.ts";
 import { mom } from "../../src/vmm/memory/policies/mom.ts";
 import { momKsmPolicy } from "../../src/vmm/memory/policies/mom-ksm.ts";
@@ -34,7 +35,7 @@ import { PARTS } from "../../src/vmm/parts.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { buildHost, FULL_GUEST, SCRIPTED, type TestHost } from "../host/fixtures.ts";
-import { decideOnce, GIB, host } from "./observations.ts";
+import { decideOnce, GIB, host, parametersOf } from "./observations.ts";
 
 const { profile } = loadMachine("machines/x86-64-server.yaml");
 const TUNERS = [
@@ -50,10 +51,10 @@ function told(actions: readonly Action[]) {
 
 describe("the rules of a controller of KSM", () => {
   it("let it sleep longer on small hosts, and shorter on large ones only under MOM", () => {
-    const sleeps = TUNERS.map(([{ policy }]) =>
+    const sleeps = TUNERS.map(([factory]) =>
       [4, 8, 16, 32, 64].map((gib) => {
         const seen = { host: host({ total: gib * GIB }), vms: [] };
-        return told(policy.decide({}, seen, policy.start({}), 0).actions)[0].sleepMs;
+        return told(decideOnce(factory, seen).actions)[0].sleepMs;
       }),
     );
     expect(sleeps).toEqual([
@@ -87,18 +88,19 @@ describe("the rules of a controller of KSM", () => {
 
   it("of MOM change what KSM is set to, every second sample, by the mean of the last ten", () => {
     const { policy } = momKsmPolicy;
+    const settings = parametersOf(momKsmPolicy);
     const total = 16 * GIB;
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0, max: 0.4, noNaN: true }), { minLength: 1, maxLength: 40 }),
         fc.integer({ min: 64, max: 1250 }),
         (parts, pages) => {
-          let state = policy.start({});
+          let state = policy.start(settings);
           const sharing = { run: true, pagesToScan: pages, sleepMs: 20 };
           const processes = { resident: 0, virtual: total, proportional: 0 };
           parts.forEach((part, sample) => {
             const seen = { host: host({ total, free: part * total, processes, sharing }), vms: [] };
-            const decision = policy.decide({}, seen, state, sample * 5e6);
+            const decision = policy.decide(settings, seen, state, sample * 5e6);
             state = decision.state;
             if (sample % 2 === 1) return expect(decision.actions).toEqual([]);
             const recent = parts.slice(Math.max(0, sample - 9), sample + 1);
@@ -112,14 +114,46 @@ describe("the rules of a controller of KSM", () => {
     );
   });
 
+  it("have settings: as they are shipped by default, and each does what it says", () => {
+    const shipped = {
+      boostPages: 300,
+      decayPages: 50,
+      leastPages: 64,
+      mostPages: 1250,
+      thresholdPercent: 20,
+      leastThresholdKib: 2048,
+    };
+    expect(parametersOf(ksmtunedPolicy)).toMatchObject({ ...shipped, sleepMs: 10 });
+    expect(parametersOf(momKsmPolicy)).toMatchObject({ ...shipped, sleepMs: 10 });
+    expect(parametersOf(proxmoxKsmtunedPolicy)).toMatchObject({ ...shipped, sleepMs: 100 });
+    const processes = { resident: 16 * GIB, virtual: 16 * GIB, proportional: 16 * GIB };
+    /** What MOM makes of 500 pages on a host of 8 GiB, on which KSM sleeps twice as long as on 16. */
+    const decided = (free: number, settings: Partial<KsmSettings>) => {
+      const sharing = { run: true, pagesToScan: 500, sleepMs: 20 };
+      const seen = { host: host({ total: 8 * GIB, free: free * GIB, processes, sharing }), vms: [] };
+      return told(decideOnce(momKsmPolicy, seen, settings).actions)[0];
+    };
+    expect(decided(1, { boostPages: 7 })).toMatchObject({ rule: "boost", pagesToScan: 507, sleepMs: 20 });
+    expect(decided(1, { mostPages: 600 })).toMatchObject({ rule: "boost", pagesToScan: 600 });
+    expect(decided(2, { decayPages: 30 })).toMatchObject({ rule: "decay", pagesToScan: 470 });
+    expect(decided(2, { leastPages: 490 })).toMatchObject({ rule: "decay", pagesToScan: 490 });
+    expect(decided(2, { sleepMs: 3 })).toMatchObject({ sleepMs: 6 });
+    // 2 GiB of 8 are a quarter.
+    expect(decided(2, { thresholdPercent: 26 })).toMatchObject({ rule: "boost" });
+    expect(decided(2, { thresholdPercent: 24 })).toMatchObject({ rule: "decay" });
+    expect(decided(2, { leastThresholdKib: 2 * GIB + 1 })).toMatchObject({ rule: "boost" });
+    expect(ksmtuned.definition.parameters).toEqual(ksmtunedPolicy.policy.parameters);
+  });
+
   it("of ksmtuned remember what they decided, whatever KSM is set to", () => {
     const { policy } = ksmtunedPolicy;
+    const settings = parametersOf(ksmtunedPolicy);
     const [first, second] = [1000, 50].map((pagesToScan) => ({
       host: host({ sharing: { run: true, pagesToScan, sleepMs: 20 } }),
       vms: [],
     }));
-    const one = policy.decide({}, first, policy.start({}), 0);
-    const next = policy.decide({}, second, one.state, 60e6);
+    const one = policy.decide(settings, first, policy.start(settings), 0);
+    const next = policy.decide(settings, second, one.state, 60e6);
     expect([...told(one.actions), ...told(next.actions)].map(({ pagesToScan }) => pagesToScan)).toEqual([300, 600]);
   });
 });
@@ -345,18 +379,18 @@ describe("a VMM under a policy that tunes page sharing", () => {
     for (const [factory] of TUNERS) expect(skipped({ ...kvm, allocation: factory() })).toBeUndefined();
   });
 
-  it("is told what it lacks, and who has it", () => {
+  it("is told what it lacks", () => {
     const sentence =
-      "xen-pv allocates memory by ksmtuned, which tells ksm how fast to scan; expected memory.ksm: on, or a VMM that has it: kvm";
+      "xen-pv allocates memory by ksmtuned, which tells page sharing how fast to scan; expected page sharing that can be told, such as memory.ksm: on";
     expect(skipped({ ...xenPv, allocation: ksmtunedPolicy() })).toBe(sentence);
     expect(skipped({ ...xenPv, allocation: momKsmPolicy() })).toBe(sentence.replace("ksmtuned", "mom-ksm"));
     expect(skipped({ ...kvm, memory: [uksm(), hostSwap()], allocation: ksmtunedPolicy() })).toContain(
-      "expected memory.ksm: on",
+      "such as memory.ksm: on",
     );
     const { tunesSharing: _, ...reading } = scripted([], { signals: ["host.sharing"] }).factory.policy;
     const reads = definePolicy(reading);
     expect(skipped({ ...xenPv, allocation: reads() })).toBe(
-      "xen-pv allocates memory by scripted, which goes by what only ksm shows; expected a VMM with it",
+      "xen-pv allocates memory by scripted, which goes by what only tunable page sharing shows; expected a VMM with it",
     );
     expect(
       composed(xenPv, { allocation: "ksmtuned", "memory.ksm": "on" }).memory.map((part) => part.definition.name),
@@ -365,7 +399,7 @@ describe("a VMM under a policy that tunes page sharing", () => {
 
   it("has nobody else who tells KSM, and may have its own controller beside any other policy", () => {
     expect(skipped(composed(kvm, { allocation: "ksmtuned", "memory.mom-ksm": "on" }))).toBe(
-      "kvm has allocation ksmtuned and memory part mom-ksm, which both tell ksm how fast to scan; expected one of them",
+      "kvm has allocation ksmtuned and memory part mom-ksm, which both tell page sharing how fast to scan; expected one of them",
     );
     expect(skipped(composed(kvm, { allocation: "mom", "memory.mom-ksm": "on" }))).toBeUndefined();
     expect(skipped(composed(kvm, { allocation: "proxmox", "memory.proxmox-ksmtuned": "on" }))).toBeUndefined();
@@ -382,7 +416,7 @@ describe("a VMM under a policy that tunes page sharing", () => {
     const { factory } = scripted([[sharing]]);
     const one = buildHost({ ...kvm, memory: [uksm(), hostSwap()], allocation: factory() }, 1000, profile);
     expect(() => one.allocation.rebalance(0)).toThrow(
-      'policy scripted, rule "test": the host has no page sharing that can be told how fast to scan; expected a VMM with ksm',
+      'policy scripted, rule "test": the host has no page sharing that can be told how fast to scan; expected a VMM with tunable page sharing',
     );
   });
 });

@@ -15,6 +15,8 @@ import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { definePolicy } from "../../src/vmm/memory/policies/define-policy.ts";
 import type { Action, Observations } from "../../src/vmm/memory/policies/policy-contract.ts";
 import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
+import { senpai } from "../../src/vmm/memory/policies/senpai.ts";
+import { waspAgent } from "../../src/vmm/memory/policies/wasp-agent.ts";
 import { squeezed } from "../../src/vmm/memory/policies/squeezed.ts";
 import { xl } from "../../src/vmm/memory/policies/xl.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
@@ -315,6 +317,24 @@ describe("a policy that is wrong", () => {
     expect(reasonToSkip(uml, profile, { vms: 2 })).toBeUndefined();
     expect(uml.allocation.definition.name).toBe("on-demand");
   });
+
+  it.each([senpai, waspAgent])(
+    "that can do nothing without swapping is skipped on Xen, and not taken for a partition",
+    (part) => {
+      const vmm = { ...xenPv, allocation: part() };
+      expect(reasonToSkip(vmm, profile, { vms: 2 })).toBe(
+        `xen-pv has ${part.policy.name}, which does nothing without host-swap`,
+      );
+      expect(reasonToSkip({ ...vmm, memory: [...xenPv.memory, hostSwap()] }, profile, { vms: 2 })).toBeUndefined();
+      // Nobody has been given the means: what it asks for on such a host leaves every page where it is.
+      const one = buildHost(vmm, 4000);
+      const { memory } = one;
+      const vm = memory.addVm(2000);
+      for (let ppn = 0; ppn < 2000; ppn++) memory.write(vm, ppn, 1 + ppn);
+      for (let second = 0; second < 60; second++) one.allocation.rebalance(second * 1e6);
+      expect(memory.frames.free).toBe(memory.frames.forVms - 2000);
+    },
+  );
 
   it("for a host that cannot page by force is no failure: the cell is skipped, with what is missing", () => {
     const vmm = { ...xenPv, allocation: damonReclaim() };

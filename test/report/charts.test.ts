@@ -44,6 +44,24 @@ describe("charts", () => {
     expect(JSON.stringify(again)).toBe(JSON.stringify(chart));
   });
 
+  it("stack what is kept for the swap device of a VM on top of what it is configured with, where anything is", () => {
+    const columns = ["time_s", "host_state", "vm", "configured_mib"];
+    const more = ["private_mib", "ballooned_mib", "target_mib", "active_mib", "frontswap_mib"];
+    const drawn = (kept: number): string => {
+      const rows = [0, 1].map((time) => [time, "", 0, 100, 70, 30, 70, 50, kept]);
+      const spec = { ...overcommitFixture([1])[0].spec, overcommit: 2 };
+      const one = { ...overcommitFixture([1])[0], spec, timeline: { columns: [...columns, ...more], rows } };
+      const [chart] =
+        CHART_KINDS.find(({ name }) => name === "vm-memory")?.draw({ name: "fixture", cells: [one] }) ?? [];
+      expect(() => compileStrictly(chart.spec)).not.toThrow();
+      return `${chart.description} ${JSON.stringify(chart.spec)}`;
+    };
+    expect(drawn(20)).toContain("kept for its swap device, besides 20 MiB");
+    expect(drawn(20)).toContain('"in the balloon":30,"kept for its swap device, besides":20');
+    expect(drawn(20)).toContain(", and on top frames");
+    expect(drawn(0)).not.toContain("swap device");
+  });
+
   it("stack the memory of all hosts alike where only one keeps pages of swap devices", () => {
     const run = fixture();
     const cells = run.cells.map((one) => {

@@ -227,6 +227,8 @@ describe("a run that asks how many VMs a host holds", () => {
   });
 });
 
+const headings = (text: string): readonly string[] => text.match(/^## .*$/gm) ?? [];
+
 describe("runs that lack something", () => {
   it("leave sections out with a sentence", async () => {
     writeFixture(folder("monitor"), { name: "monitor", cells: monitorFixture([1]) });
@@ -235,6 +237,20 @@ describe("runs that lack something", () => {
     expect(text).toContain("Left out: it needs host cells");
     expect(text).toContain("one stream, no interval");
     expect(readdirSync(folder("monitor-report/tables"))).not.toContain("overcommit.csv");
+  });
+
+  it("have answers first, in the order of a whole run, and what is left out after all of them", async () => {
+    writeFixture(folder("hosts"), { name: "hosts", cells: overcommitFixture([1]) });
+    await writeReport(folder("hosts"), folder("hosts-report"));
+    const text = readFileSync(folder("hosts-report/report.md"), "utf8");
+    const [parts, whole] = [text, read("report.md")].map((one) => one.split(/^(?=## )/m).slice(1));
+    const without = parts.map((part) => part.includes("Left out: it needs"));
+    const [first, last] = [without.indexOf(true), without.lastIndexOf(true)];
+    expect(last - first + 1).toBe(without.filter(Boolean).length);
+    expect(without.filter(Boolean).length).toBeGreaterThan(4);
+    expect(parts.findIndex((part) => part.startsWith("## How far memory can be overcommitted"))).toBeLessThan(first);
+    const shown = headings(text).filter((_, i) => !without[i]);
+    expect(shown).toEqual(headings(whole.join("")).filter((heading) => shown.includes(heading)));
   });
 
   it("are told apart from folders that hold no run", async () => {
@@ -314,7 +330,8 @@ describe("single charts", () => {
     const { name, cells } = fixture();
     const other = overcommitFixture([1]).map((one) => ({
       ...one,
-      key: `f${one.key.slice(1)}`,
+      // No key of a cell of the other block.
+      key: one.key.split("").toReversed().join(""),
       spec: { ...one.spec, block: "consolidation" },
     }));
     writeFixture(folder("two"), { name, cells: [...cells, ...other] });

@@ -12,7 +12,10 @@ const MOST_POINTS = 130;
 /** More panels than this nobody looks at. */
 const MOST_VMS = 16;
 
-/** Parts of a VM's configured memory, from the bottom of the stack upward. */
+/** Frames of the host with pages of the guest's swap device. */
+const KEPT = { column: "frontswap_mib", title: "kept for its swap device, besides", colour: "#aa4499" } as const;
+
+/** Parts of a VM's configured memory, from the bottom of the stack upward; on top, what it has besides. */
 const LAYERS = [
   { column: "private_mib", title: "private pages", colour: "#332288" },
   { column: "shared_mib", title: "shared pages", colour: "#117733" },
@@ -21,6 +24,7 @@ const LAYERS = [
   { column: "swapped_mib", title: "swapped out by the host", colour: "#cc6677" },
   { column: "ballooned_mib", title: "in the balloon", colour: "#88ccee" },
   { column: "unbacked_mib", title: "unused, not backed", colour: "#eeeeee" },
+  KEPT,
 ] as const;
 
 const LINES = [
@@ -69,10 +73,11 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
   const shown = names.length < started ? `The first ${names.length} of ${all}` : all;
   const title = `Memory of each VM under ${vmm.label} at overcommit ${overcommit}`;
   const states = statesOf(cell);
+  const besides = KEPT.title in moments[0] ? ", and on top frames with pages of its swap device" : "";
   const band =
     states.length > 0 ? " The band above a panel is the state of the host's free memory, the same for all." : "";
   const subtitle =
-    "Stacked: where the memory is that a VM is configured with. Lines: what it may have, and what it is taken to use." +
+    `Stacked: where the memory is that a VM is configured with${besides}. Lines: what it may have, and what it is taken to use.` +
     `${band} ${shown} of ${workTitle(cell.spec)}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
   const columns = names.length <= 4 ? 2 : 4;
   const frameOf = { id, title, subtitle, width: columns * (PANEL + 40), legends: ["color", "stroke", "fill"] };

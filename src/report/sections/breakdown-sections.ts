@@ -3,7 +3,7 @@ import { cycleBreakdownChart } from "../charts/cycle-breakdown.ts";
 import { hostMemoryChart } from "../charts/host-memory.ts";
 import { operationBreakdownChart } from "../charts/operation-breakdown.ts";
 import { vmMemoryChart } from "../charts/vm-memory.ts";
-import { type Block, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
 /** Where the cycles went, by workload. */
@@ -43,6 +43,6 @@ export function vmMemorySection(run: Run): Section {
 
 function chartBlocks({ results }: Run, kind: ChartKind, text: string): Block[] {
   const charts = kind.draw(results);
-  if (charts.length === 0) return [paragraph(`Left out: it needs ${kind.needs}.`)];
+  if (charts.length === 0) return [leftOut(kind.needs)];
   return [paragraph(text), ...charts.map((chart): Block => ({ kind: "chart", chart }))];
 }

@@ -8,7 +8,7 @@ import type { Microbenchmark } from "../../sim/microbenchmarks/microbenchmark.ts
 import type { Vmm } from "../../vmm/contract.ts";
 import { VMMS } from "../../vmm/registry.ts";
 import { operationTimelineChart } from "../charts/operation-timeline.ts";
-import { type Block, list, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, list, paragraph, type Section } from "../document.ts";
 import { explanationLines, kernelRings, notation } from "../explanation-lines.ts";
 import type { Run } from "../load-run.ts";
 
@@ -20,12 +20,12 @@ const INDENT = "\u00a0\u00a0\u00a0";
 export function explanationSection(run: Run): Section {
   const blocks = [...run.profiles].flatMap(([machine, profile]) => machineBlocks(run, machine, profile));
   const none =
-    "Left out: it needs monitor cells (a block without vms) of VMMs as they come with vmmbench, on a machine that is described " +
-    "here as it was when they ran and that has the operations.";
+    "monitor cells (a block without vms) of VMMs as they come with vmmbench, on a machine that is described " +
+    "here as it was when they ran and that has the operations";
   return {
     id: "explanation",
     title: "What happens in an operation",
-    blocks: blocks.length === 0 ? [paragraph(none)] : blocks,
+    blocks: blocks.length === 0 ? [leftOut(none)] : blocks,
   };
 }
 

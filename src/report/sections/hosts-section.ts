@@ -9,7 +9,7 @@ import {
 import { blocksOfFixedHosts, groupBy, type Results } from "../../analysis/results.ts";
 import { VM_FIGURES, type VmRow, vmRows } from "../../analysis/vm-rows.ts";
 import { METRICS } from "../../sim/cell.ts";
-import { type Block, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 import { type HostColumns, hostTable } from "./host-table.ts";
 
@@ -41,11 +41,13 @@ export function hostsSection({ results }: Pick<Run, "results">): Section {
   const introduction =
     "Many guests share a host, and every page of theirs is simulated. The memory that a VMM keeps for itself comes on top " +
     "of the memory for VMs, so that a ratio means the same for every VMM; the last column says how much that is.";
-  const none = "Left out: it needs cells with vms, which put many guests on a host.";
   return {
     id: "hosts",
     title: "Guests side by side on one host",
-    blocks: blocks.length === 0 ? [paragraph(none)] : [paragraph(introduction), ...blocks, ...unlikeVms(results)],
+    blocks:
+      blocks.length === 0
+        ? [leftOut("cells with vms, which put many guests on a host")]
+        : [paragraph(introduction), ...blocks, ...unlikeVms(results)],
   };
 }
 

@@ -3,7 +3,7 @@ import { groupBy } from "../../analysis/results.ts";
 import { NONE_FINISHED } from "../../analysis/service-level.ts";
 import type { Estimate } from "../../analysis/statistics.ts";
 import { isolationChart } from "../charts/isolation.ts";
-import { type Block, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 import { type HostColumns, hostTable } from "./host-table.ts";
 import { fileTitle } from "../../sim/cell.ts";
@@ -17,7 +17,7 @@ export function isolationSection({ results }: Run): Section {
     "VMs as far as the others lose nothing.";
   const blocks =
     rows.length === 0
-      ? [paragraph(`Left out: it needs ${isolationChart.needs}.`)]
+      ? [leftOut(isolationChart.needs)]
       : [
           paragraph(text),
           ...isolationChart.draw(results).map((chart): Block => ({ kind: "chart", chart })),

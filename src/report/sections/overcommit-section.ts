@@ -10,7 +10,7 @@ import type { Estimate } from "../../analysis/statistics.ts";
 import { memorySourcesChart } from "../charts/memory-sources.ts";
 import { overcommitChart } from "../charts/overcommit.ts";
 import { sensitivityChart } from "../charts/sensitivity.ts";
-import { type Block, list, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
 /** How far each strategy goes, and where the memory comes from. */
@@ -19,7 +19,7 @@ export function overcommitSection({ results }: Run): Section {
   const level = serviceLevelOf(results);
   const blocks: Block[] =
     curves.length === 0
-      ? [paragraph(`Left out: it needs ${overcommitChart.needs}.`)]
+      ? [leftOut(overcommitChart.needs)]
       : [
           paragraph(
             "Throughput of all VMs together against the same strategy's roomiest host (lowest ratio, 1.0 or less), on the same " +

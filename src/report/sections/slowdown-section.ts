@@ -1,6 +1,6 @@
 import { type Slowdown, slowdowns } from "../../analysis/slowdown.ts";
 import { slowdownChart } from "../charts/slowdown.ts";
-import { type Block, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
 /** Slowdown against native, with intervals. */
@@ -8,7 +8,7 @@ export function slowdownSection({ results }: Run): Section {
   const rows = slowdowns(results);
   const blocks: Block[] =
     rows.length === 0
-      ? [paragraph(`Left out: it needs ${slowdownChart.needs}.`)]
+      ? [leftOut(slowdownChart.needs)]
       : [
           paragraph(
             "Time for the same work (idle waiting for arrivals left out) against bare metal on the same seeds: geometric " +

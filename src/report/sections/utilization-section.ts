@@ -1,5 +1,5 @@
 import { RESOURCES, TOLERANCE_POINTS, type Utilization, utilizations } from "../../analysis/utilization.ts";
-import { type Block, list, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 import { fileTitle } from "../../sim/cell.ts";
 
@@ -8,7 +8,7 @@ export function utilizationSection({ results }: Run): Section {
   const rows = utilizations(results);
   const blocks: Block[] =
     rows.length === 0
-      ? [paragraph("Left out: it needs monitor cells (a block without vms) of native.")]
+      ? [leftOut("monitor cells (a block without vms) of native")]
       : [
           ...rows.filter((row) => row.checks.length > 0).flatMap(checkBlocks),
           {

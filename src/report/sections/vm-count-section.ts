@@ -10,7 +10,7 @@ import {
   vmCountSentence,
 } from "../../analysis/vm-count.ts";
 import { vmCountChart } from "../charts/vm-count.ts";
-import { type Block, list, paragraph, type Section } from "../document.ts";
+import { type Block, leftOut, list, paragraph, type Section } from "../document.ts";
 import type { Run } from "../load-run.ts";
 
 /** How many VMs fit on a host of given memory, strategy by strategy. */
@@ -19,7 +19,7 @@ export function vmCountSection({ results }: Run): Section {
   const level = serviceLevelOf(results);
   const blocks: Block[] =
     curves.length === 0
-      ? [paragraph(`Left out: it needs ${vmCountChart.needs}.`)]
+      ? [leftOut(vmCountChart.needs)]
       : [
           paragraph(
             `A number of VMs counts as kept when ${levelText(level)} holds at the worse end of the 95 % confidence interval and all ` +

@@ -3,18 +3,11 @@
  * what it returns, checked before anything is done.
  */
 import { event } from "../../core/ledger.ts";
-import type { Parameters } from "../contract.ts";
+import { type Parameters, TUNABLE_SHARING } from "../contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
-import {
-  type Action,
-  type Decision,
-  type Observations,
-  type Policy,
-  type SharingAction,
-  TUNABLE_SHARER,
-} from "../memory/policies/policy-contract.ts";
+import type { Action, Decision, Observations, Policy, SharingAction } from "../memory/policies/policy-contract.ts";
 import { checkAction, type VmsByName } from "./policy-actions.ts";
 import { actionTaken, type PolicyCall } from "./policy-decisions.ts";
 import { WrongAnswer } from "./wrong-answer.ts";
@@ -82,7 +75,7 @@ export class RunningPolicy<P extends Parameters, S> {
     const before = sharer?.speed;
     if (sharer?.tune === undefined || before === undefined) {
       throw new WrongAnswer(
-        `policy ${this.#policy.name}, rule "${rule}": the host has no page sharing that can be told how fast to scan; expected a VMM with ${TUNABLE_SHARER}`,
+        `policy ${this.#policy.name}, rule "${rule}": the host has no page sharing that can be told how fast to scan; expected a VMM with ${TUNABLE_SHARING}`,
       );
     }
     sharer.tune({ run, pagesToScan, sleepMs });

@@ -176,6 +176,7 @@ export const ksm = definePart<"memory", KsmParameters>({
   name: "ksm",
   summary: "Linux's KSM: merges pages of equal content that do not change between two passes over all VMs.",
   role: "page sharing",
+  isTunable: true,
   parameters: {
     pagesToScan: {
       summary: "Pages scanned each time the scanner wakes up",

@@ -4,10 +4,8 @@ import { z } from "zod";
 import { PACKAGE_ROOT } from "../../../experiment/catalogue.ts";
 import { readDocument } from "../../../experiment/documents/yaml-document.ts";
 import { readInputText } from "../../../experiment/input-files.ts";
+import type { GuestName } from "./guest-names.ts";
 import { FIRST_GUEST, type MeasuredGuest, SECOND_GUEST } from "./measured-guest.ts";
-
-export const GUEST_NAMES = ["first", "second"] as const;
-export type GuestName = (typeof GUEST_NAMES)[number];
 
 export const GUESTS: Readonly<Record<GuestName, MeasuredGuest>> = { first: FIRST_GUEST, second: SECOND_GUEST };
 

@@ -1,6 +1,6 @@
 /** A policy as a part: what a matrix names in the slot `allocation`, with the parameters of the host it runs on. */
 import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
-import { definePart, type Parameter, type Parameters, type PartFactory } from "../../contract.ts";
+import { definePart, type Parameter, type Parameters, type PartFactory, TUNABLE_SHARING } from "../../contract.ts";
 import { InputError } from "../../../core/input-error.ts";
 import { suggestion } from "../../../core/nearest-name.ts";
 import {
@@ -11,7 +11,6 @@ import {
   type Signal,
   SIGNALS,
   STATISTICS_PERIOD_SECONDS,
-  TUNABLE_SHARER,
 } from "./policy-contract.ts";
 
 /** Calling it configures the part; `policy` is the rule itself. */
@@ -71,7 +70,7 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
       S
     >["definition"]["parameters"],
     signalsFrom: policy.signals.flatMap((signal) => SHOWN_BY[signal] ?? []),
-    ...(policy.tunesSharing === true && { tunes: TUNABLE_SHARER }),
+    ...(policy.tunesSharing === true && { tunesSharing: true }),
     ...(policy.countsOnSwap === true && { requiresPart: "host-swap" }),
     ...(policy.signals.includes("vm.shares") && { honoursMemorySettings: "shares" }),
     problem: (parameters) => policy.problem?.(parameters),
@@ -81,7 +80,7 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
 }
 
 /** Memory parts without which there is nothing to show. Only a host that can page by force looks at the age of pages. */
-const SHOWN_BY: { readonly [S in Signal]?: string } = { [COLD]: "host-swap", [SHARING]: TUNABLE_SHARER };
+const SHOWN_BY: { readonly [S in Signal]?: string } = { [COLD]: "host-swap", [SHARING]: TUNABLE_SHARING };
 
 function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): void {
   const { name, cadenceUs, parameters, signals, tunesSharing, problem: check, start, decide } = policy;

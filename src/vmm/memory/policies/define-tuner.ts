@@ -3,10 +3,10 @@
  * that allocates memory.
  */
 import { InputError } from "../../../core/input-error.ts";
-import { definePart, type Parameters, type PartFactory } from "../../contract.ts";
+import { definePart, type Parameters, type PartFactory, TUNABLE_SHARING } from "../../contract.ts";
 import { SharingTuner } from "../sharing-tuner.ts";
 import type { PolicyFactory } from "./define-policy.ts";
-import { COLD, type Policy, type Signal, TUNABLE_SHARER } from "./policy-contract.ts";
+import { COLD, type Policy, type Signal } from "./policy-contract.ts";
 
 /** What only whoever allocates memory is shown. */
 const OF_ALLOCATION: readonly Signal[] = ["dom0", COLD];
@@ -37,9 +37,9 @@ export function defineTuner<P extends Parameters, S>({ policy }: PolicyFactory<P
     stage: "scan rate",
     name,
     summary,
-    role: "KSM's speed",
-    requiresPart: TUNABLE_SHARER,
-    tunes: TUNABLE_SHARER,
+    role: "the speed of page sharing",
+    requiresPart: TUNABLE_SHARING,
+    tunesSharing: true,
     parameters,
     problem: (values) => policy.problem?.(values),
     create: (values, context) => new SharingTuner(policy, values, context),

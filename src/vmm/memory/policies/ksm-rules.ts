@@ -14,6 +14,19 @@ import {
   sumOf,
 } from "./policy-contract.ts";
 
+/** What an administrator sets in the controller's configuration. */
+export interface KsmSettings extends Record<string, number | boolean> {
+  /** Pages more or fewer that KSM scans each time, from one decision to the next. */
+  boostPages: number;
+  decayPages: number;
+  leastPages: number;
+  mostPages: number;
+  /** KSM's sleep on a host of 16 GiB; smaller hosts sleep longer in proportion. */
+  sleepMs: number;
+  thresholdPercent: number;
+  leastThresholdKib: number;
+}
+
 export interface KsmTuner {
   readonly name: string;
   /** Seconds between two decisions. */
@@ -25,8 +38,8 @@ export interface KsmTuner {
   readonly initialPages?: number;
   /** What is added up for {@link HostUse.committedKib}: the memory VM processes hold, have asked for, or hold in proportion. */
   readonly committed: keyof ProcessSizes;
-  /** KSM's sleep on a host of 16 GiB; smaller hosts sleep longer in proportion. */
-  readonly sleepMs: number;
+  /** As they are shipped. */
+  readonly settings: KsmSettings;
   /** Larger hosts do not sleep less than that. */
   readonly leastSleepMs: number;
   /** The sleep is cut to whole milliseconds: shell arithmetic. */
@@ -48,30 +61,40 @@ export interface KsmTuning extends ScanSpeed {
 }
 
 const SLEEP_OF_KIB = 16 * 1024 * 1024;
-const BOOST = 300;
-const DECAY = -50;
-const LEAST_PAGES = 64;
-const MOST_PAGES = 1250;
-const THRESHOLD_FRACTION = 0.2;
-const LEAST_THRESHOLD_KIB = 2048;
+/** What ksmtuned ships, and the others unless they say something else. */
+export const SHIPPED: KsmSettings = {
+  boostPages: 300,
+  decayPages: 50,
+  leastPages: 64,
+  mostPages: 1250,
+  sleepMs: 10,
+  thresholdPercent: 20,
+  leastThresholdKib: 2048,
+};
 
 /** `pagesToScan`: what KSM is set to, or what was decided last. */
-export function tuneKsm(tuner: KsmTuner, host: HostUse, pagesToScan: number): KsmTuning {
-  const threshold = thresholdKib(host.totalKib);
-  const sleepMs = sleepOf(tuner, host.totalKib);
+export function tuneKsm(
+  tuner: KsmTuner,
+  host: HostUse,
+  pagesToScan: number,
+  settings: KsmSettings = tuner.settings,
+): KsmTuning {
+  const { boostPages, decayPages, leastPages, mostPages } = settings;
+  const threshold = thresholdKib(settings, host.totalKib);
+  const sleepMs = sleepOf(tuner, settings, host.totalKib);
   const plenty = host.committedKib + threshold < host.totalKib && host.freeKib > threshold;
   if (plenty) return { rule: "stop", run: false, pagesToScan, sleepMs };
   const isShort = host.freeKib < threshold;
-  const wanted = pagesToScan + (isShort ? BOOST : DECAY);
-  const pages = Math.min(Math.max(wanted, LEAST_PAGES), MOST_PAGES);
+  const wanted = isShort ? pagesToScan + boostPages : pagesToScan - decayPages;
+  const pages = Math.min(Math.max(wanted, leastPages), mostPages);
   return { rule: isShort ? "boost" : "decay", run: true, pagesToScan: pages, sleepMs };
 }
 
-function thresholdKib(totalKib: number): number {
-  return Math.max(LEAST_THRESHOLD_KIB, THRESHOLD_FRACTION * totalKib);
+function thresholdKib({ thresholdPercent, leastThresholdKib }: KsmSettings, totalKib: number): number {
+  return Math.max(leastThresholdKib, (thresholdPercent * totalKib) / 100);
 }
 
-function sleepOf({ sleepMs, leastSleepMs, wholeMs }: KsmTuner, totalKib: number): number {
+function sleepOf({ leastSleepMs, wholeMs }: KsmTuner, { sleepMs }: KsmSettings, totalKib: number): number {
   const proportional = (sleepMs * SLEEP_OF_KIB) / totalKib;
   return Math.max(leastSleepMs, wholeMs ? Math.floor(proportional) : proportional);
 }
@@ -85,14 +108,12 @@ export interface KsmTunerState {
   readonly pagesToScan: number;
 }
 
-/** None have parameters: their settings are those that distributions ship. */
-type NoParameters = Record<string, never>;
 type Described = Pick<Policy, "summary" | "source">;
 
 /** What such a controller takes of the CPU is not counted: some milliseconds a minute. */
-export function ksmPolicy(tuner: KsmTuner, described: Described): PolicyFactory<NoParameters, KsmTunerState> {
+export function ksmPolicy(tuner: KsmTuner, described: Described): PolicyFactory<KsmSettings, KsmTunerState> {
   const { name, periodSeconds, samplesPerPeriod, committed, initialPages } = tuner;
-  return definePolicy<NoParameters, KsmTunerState>({
+  return definePolicy<KsmSettings, KsmTunerState>({
     name,
     ...described,
     side: "host",
@@ -106,27 +127,52 @@ export function ksmPolicy(tuner: KsmTuner, described: Described): PolicyFactory<
       `processes.${committed}`,
       ...(initialPages === undefined ? [SHARING] : []),
     ],
-    parameters: {},
+    parameters: settingsOf(tuner, described.source),
+    problem: ({ leastPages, mostPages }) =>
+      leastPages > mostPages
+        ? `leastPages: ${leastPages} pages are more than mostPages, ${mostPages}; expected at most as many`
+        : undefined,
     start: () => ({ free: [], samplesLeft: 1, pagesToScan: initialPages ?? 0 }),
-    decide(_, seen, state) {
+    decide(settings, seen, state) {
       const free = withSample(tuner, seen, state);
       const samplesLeft = state.samplesLeft - 1;
       if (samplesLeft > 0) return { actions: [], state: { ...state, free, samplesLeft } };
       const set = initialPages === undefined ? seen.host.sharing?.pagesToScan : undefined;
-      const tuning = tuneKsm(tuner, hostUse(tuner, seen, free), set ?? state.pagesToScan);
+      const tuning = tuneKsm(tuner, hostUse(tuner, seen, free), set ?? state.pagesToScan, settings);
       return {
         actions: [{ kind: "sharing", ...tuning }],
         state: { free, samplesLeft: samplesPerPeriod, pagesToScan: tuning.pagesToScan },
       };
     },
-    figures(_, seen, state) {
+    figures(settings, seen, state) {
       const { totalKib, freeKib } = hostUse(tuner, seen, withSample(tuner, seen, state));
       return {
-        threshold_mib: thresholdKib(totalKib) / MIB,
+        threshold_mib: thresholdKib(settings, totalKib) / MIB,
         ...(tuner.freeSamples > 1 && { mean_free_mib: freeKib / MIB }),
       };
     },
   });
+}
+
+function settingsOf({ settings }: KsmTuner, source: string): Policy<KsmSettings>["parameters"] {
+  const setting = (summary: string, name: keyof KsmSettings & string, unit: string, min: number, max?: number) => ({
+    summary,
+    default: settings[name] as number,
+    unit,
+    min,
+    ...(max !== undefined && { max }),
+    source,
+    grade: "S" as const,
+  });
+  return {
+    boostPages: setting("Pages more that KSM scans each time when memory is short", "boostPages", "pages", 0),
+    decayPages: setting("Pages fewer that it scans each time when memory is not", "decayPages", "pages", 0),
+    leastPages: setting("Fewest pages that it scans each time", "leastPages", "pages", 1),
+    mostPages: setting("Most pages that it scans each time", "mostPages", "pages", 1),
+    sleepMs: setting("How long KSM sleeps on a host of 16 GiB; longer on smaller ones", "sleepMs", "ms", 1),
+    thresholdPercent: setting("Memory is short when less of it is free", "thresholdPercent", "%", 0, 100),
+    leastThresholdKib: setting("Memory is short when less is free, on small hosts", "leastThresholdKib", "KiB", 0),
+  };
 }
 
 function withSample({ freeSamples }: KsmTuner, { host }: Observations, { free }: KsmTunerState): readonly number[] {

@@ -1,5 +1,5 @@
 /** ksmtuned, as it comes with Linux distributions: it goes by what VMs' processes have in memory. */
-import { ksmPolicy, type KsmTuner } from "./ksm-rules.ts";
+import { ksmPolicy, type KsmTuner, SHIPPED } from "./ksm-rules.ts";
 
 export const KSMTUNED: KsmTuner = {
   name: "ksmtuned",
@@ -8,7 +8,7 @@ export const KSMTUNED: KsmTuner = {
   samplesPerPeriod: 1,
   initialPages: 0,
   committed: "resident",
-  sleepMs: 10,
+  settings: SHIPPED,
   leastSleepMs: 10,
   wholeMs: true,
 };

@@ -1,5 +1,5 @@
 /** The rules of oVirt's MOM for KSM: it goes by what VMs are configured with, so that KSM starts on promises. */
-import { ksmPolicy, type KsmTuner } from "./ksm-rules.ts";
+import { ksmPolicy, type KsmTuner, SHIPPED } from "./ksm-rules.ts";
 
 export const MOM_KSM: KsmTuner = {
   name: "mom-ksm",
@@ -8,7 +8,7 @@ export const MOM_KSM: KsmTuner = {
   freeSamples: 10,
   samplesPerPeriod: 2,
   committed: "virtual",
-  sleepMs: 10,
+  settings: SHIPPED,
   leastSleepMs: 0,
   wholeMs: false,
 };

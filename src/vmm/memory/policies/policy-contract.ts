@@ -34,8 +34,6 @@ export type Signal = (typeof SIGNALS)[number];
 export const COLD: Signal = "vm.cold";
 /** How fast page sharing scans: what only a host shows whose page sharing can be told. */
 export const SHARING: Signal = "host.sharing";
-/** The memory part whose page sharing can be told. */
-export const TUNABLE_SHARER = "ksm";
 
 /** Sums over the processes of VMs, as a host on which VMs are processes counts them. */
 export interface ProcessSizes {

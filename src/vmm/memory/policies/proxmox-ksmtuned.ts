@@ -1,12 +1,12 @@
 /** ksmtuned as Proxmox VE changes it. */
-import { ksmPolicy, type KsmTuner } from "./ksm-rules.ts";
+import { ksmPolicy, type KsmTuner, SHIPPED } from "./ksm-rules.ts";
 import { KSMTUNED } from "./ksmtuned.ts";
 
 export const PROXMOX_KSMTUNED: KsmTuner = {
   ...KSMTUNED,
   name: "proxmox-ksmtuned",
   committed: "proportional",
-  sleepMs: 100,
+  settings: { ...SHIPPED, sleepMs: 100 },
 };
 
 export const proxmoxKsmtunedPolicy = ksmPolicy(PROXMOX_KSMTUNED, {

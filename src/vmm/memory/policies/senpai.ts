@@ -37,6 +37,8 @@ export const senpai = definePolicy<SenpaiParameters, SenpaiState>({
   grade: "S",
   cadenceUs: SECOND_US,
   balloons: false,
+  // A limit that nobody can enforce limits nothing: Senpai is for hosts that page what is above it.
+  countsOnSwap: true,
   signals: ["vm.stall"],
   parameters: {
     stallTargetUs: {

@@ -87,6 +87,7 @@ export const waspAgent = definePolicy<WaspAgentParameters, WaspAgentState>({
   grade: "S",
   cadenceUs: SECOND_US,
   balloons: false,
+  countsOnSwap: true,
   signals: ["host.free", "host.reclaimable", "host.swap", "vm.shares"],
   parameters: {
     overcommitPercent: {
