@@ -54,6 +54,33 @@ export interface RunSummary {
 /** Workers run JavaScript only, so that tests of the sources need a build, too. */
 const WORKER = join(PACKAGE_ROOT, "dist/experiment/worker.js");
 
+type Pool = Piscina<PlannedCell, TimedResult>;
+/**
+ * Worker threads of this process, by how many there may be. They stay for its next run: a search is one run after the other, and what
+ * threads have read, compiled and measured for one of them serves the others. Idle, they keep no process from ending.
+ */
+const pools = new Map<number, Pool>();
+
+function workerThreads(maxThreads: number): Pool {
+  const there = pools.get(maxThreads);
+  if (there !== undefined) return there;
+  const pool: Pool = new Piscina({
+    filename: WORKER,
+    name: "runTimed",
+    minThreads: 0,
+    maxThreads,
+    idleTimeout: Number.POSITIVE_INFINITY,
+  });
+  pools.set(maxThreads, pool);
+  return pool;
+}
+
+async function endWorkerThreads(maxThreads: number): Promise<void> {
+  const pool = pools.get(maxThreads);
+  pools.delete(maxThreads);
+  await pool?.destroy();
+}
+
 /** Run what the folder lacks. Throws an InputError, with nothing touched, when the folder is of another run. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunSummary> {
   const start = performance.now();
@@ -103,19 +130,16 @@ class Execution {
 
   async run(): Promise<void> {
     if (this.#waiting.length === 0) return;
-    const workers = Math.min(this.#options.workers, this.#waiting.length);
-    const pool = new Piscina<PlannedCell, TimedResult>({
-      filename: WORKER,
-      name: "runTimed",
-      minThreads: workers,
-      maxThreads: workers,
-    });
+    const pool = workerThreads(this.#options.workers);
     // One more lane than workers: while a result is being written, its worker has the next cell already.
-    const lanes = Array.from({ length: workers + 1 }, () => this.#lane(pool));
+    const count = 1 + Math.min(this.#options.workers, this.#waiting.length);
+    const lanes = Array.from({ length: count }, () => this.#lane(pool));
     try {
       await Promise.all(lanes);
+    } catch (error) {
+      await endWorkerThreads(this.#options.workers);
+      throw error;
     } finally {
-      await pool.destroy();
       await Promise.allSettled(lanes);
     }
   }
@@ -132,7 +156,7 @@ class Execution {
     };
   }
 
-  async #lane(pool: Piscina<PlannedCell, TimedResult>): Promise<void> {
+  async #lane(pool: Pool): Promise<void> {
     for (let cell = this.#next(); cell !== undefined; cell = this.#next()) {
       this.#running.set(cell.key, cellTitle(cell));
       this.#report();
@@ -154,7 +178,7 @@ class Execution {
   }
 
   /** Undefined when the run was interrupted meanwhile. A worker that dies (out of memory) fails its cell only. */
-  async #runInPool(pool: Piscina<PlannedCell, TimedResult>, cell: PlannedCell): Promise<TimedResult | undefined> {
+  async #runInPool(pool: Pool, cell: PlannedCell): Promise<TimedResult | undefined> {
     const { signal } = this.#options;
     try {
       return await pool.run(cell, signal ? { signal } : {});
