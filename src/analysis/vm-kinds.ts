@@ -30,15 +30,20 @@ export function vmKinds(spec: CellSpec): readonly VmKind[] {
   }
   const workloads = groups.map((group) => settingsOf(spec, group)?.workload ?? workload);
   const eachItsOwn = new Set(workloads).size === groups.length;
-  const alike = groups.map((group) => particularsOf(spec, group));
   return groups.map((group, at) => ({
-    // Groups that are listed apart stay apart, though the same is particular of both.
-    id: `${alike[at]} ${alike.slice(0, at).filter((other) => other === alike[at]).length}`,
+    id: idOf(spec, group),
     group,
     of: eachItsOwn ? titleAmong(workloads[at], workloads) : titleOf(settingsOf(spec, group)),
     workload: workloads[at],
     vms: groupsOfVms.filter((one) => one === group).length,
   }));
+}
+
+/** Groups that are listed apart stay apart, though the same is particular of both: they are numbered, those without VMs on this host, too. */
+function idOf(spec: CellSpec, group: number): string {
+  const particulars = particularsOf(spec, group);
+  const before = [OTHERS, ...(spec.settings ?? []).keys()].filter((other) => other < group);
+  return `${particulars} ${before.filter((other) => particularsOf(spec, other) === particulars).length}`;
 }
 
 /** The same text for groups of which the same is particular, whichever VMs they are. */

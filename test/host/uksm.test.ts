@@ -111,6 +111,22 @@ describe("what UKSM pays for a page", () => {
     expect(host.memory.payer.total - before).toBe(pagesScanned * hash + nodes * line);
   });
 
+  it("does not look among single pages for a page whose equal is a shared frame", () => {
+    const singles = 15;
+    const { memory, mechanisms } = hostWith([[7, 7], numbers(singles + 1, (i) => 100 + i)], { hashWords: 1 });
+    while (memory.frames.saved < 1 || memory.pagesScanned < 200) mechanisms[0].work();
+    memory.write(memory.vms[1], singles, 7);
+    const before = memory.payer.total;
+    while (memory.frames.saved < 2) mechanisms[0].work();
+    const cost = (name: string): number => primitiveCost(profile, name);
+    const hash = Math.round(cost("page.hash") / 64);
+    const line = cost("hardware.cache-line-transfer");
+    // Each look at a single page goes down the tree of the one shared frame, and that of 16 single pages; the one that joins it does not.
+    const perLook = hash + (1 + 5) * line;
+    const looks = memory.payer.total - before - cost("page.compare") - cost("page.map") - (hash + line);
+    expect(looks % perLook).toBe(0);
+  });
+
   it("is by as much less than what KSM pays as the patch's authors measured", () => {
     // Pages that have no equal, on a Core 2: 627 to 2,445 MB/s, where KSM goes through 260 at most (UKSM's documentation).
     const machine = loadMachine("machines/x86-64-server.yaml").profile;

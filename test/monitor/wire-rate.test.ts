@@ -6,8 +6,8 @@ import { TCP } from "../../src/sim/microbenchmarks/tcp.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
 
 /**
- * Who takes nearly as long for a packet as the wire needs long to fill the socket buffer, and is ahead of the wire until then, by
- * less than a twentieth (see tcp.ts).
+ * Who takes some part less for a packet than the wire is ahead of it by that part of what has been sent, but by no more than the socket
+ * buffer. Twenty buffers are sent before it counts, so that only who takes less than a twentieth less may still be getting ahead.
  */
 const AHEAD = 0.05;
 /** Preamble, header, checksum and gap of a frame (IEEE 802.3). */

@@ -145,26 +145,23 @@ class Uksm implements MemoryMechanism, PageSharer {
 
   #visit(region: Region, ppn: number): number {
     this.#memory.pagesScanned++;
-    const { compare, map } = this.#costs;
+    const { hash, node, compare, map } = this.#costs;
     if (!this.#equal.isPrivate(region.vm, ppn)) return 0;
-    const lookUp = this.#lookUp();
+    const { shared, waiting } = this.#equal;
+    const merged = this.#equal.merge(region.vm, ppn);
+    const partner = merged ? this.#equal.partner : undefined;
+    // Whose equal is a shared frame is not looked for among single pages.
+    const isJoining = merged && partner === undefined;
+    const lookUp = hash + node * (comparisonsIn(shared) + (isJoining ? 0 : comparisonsIn(waiting)));
     this.#memory.payer.add(SCAN, lookUp);
-    if (!this.#equal.merge(region.vm, ppn)) return lookUp;
+    if (!merged) return lookUp;
     region.merged++;
-    const { partner } = this.#equal;
     const other = partner && this.#ladder.regionOf(partner);
     if (other !== undefined && other !== region) other.merged++;
     // The other page of a pair has to be write-protected, too.
     const merging = compare + (partner === undefined ? map : 2 * map);
     this.#memory.payer.add(COMPARE, merging);
     return lookUp + merging;
-  }
-
-  /** What it takes to hash a page, and to look for the hash among those of shared frames and those of single pages. */
-  #lookUp(): number {
-    const { hash, node } = this.#costs;
-    const { shared, waiting } = this.#equal;
-    return hash + node * (comparisonsIn(shared) + comparisonsIn(waiting));
   }
 }
 
