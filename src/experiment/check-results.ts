@@ -6,12 +6,11 @@ import { counted } from "../core/counted.ts";
 import { InputError } from "../core/input-error.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { cellPath, parseCell, readCell } from "./cell-file.ts";
-import { CELLS, CELLS_CSV, lineOf, readManifest, readResults } from "./store.ts";
+import { CELLS, CELLS_CSV, lineOf, readManifest, readResults, RUN_AGAIN } from "./store.ts";
 import { cellsCsv } from "./tables.ts";
 
-const AGAIN = "run the same command again, with --resume if it had --out, which";
-const ANEW = `${AGAIN} simulates it anew`;
-const DERIVE = `${AGAIN} writes it anew`;
+const ANEW = `${RUN_AGAIN}, which simulates it anew`;
+const DERIVE = `${RUN_AGAIN}, which writes it anew`;
 
 /** What the folder holds, in a few words. Throws an {@link InputError} with every file that is damaged or of another run. */
 export async function checkResults(folder: string): Promise<string> {
