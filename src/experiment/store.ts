@@ -127,7 +127,7 @@ export function lineOf(cell: CellResult): string {
   return `${JSON.stringify({ ...cell, series: undefined })}\n`;
 }
 
-function seriesPath(folder: string, key: string): string {
+export function seriesPath(folder: string, key: string): string {
   return join(folder, SERIES, `${key}.csv`);
 }
 

@@ -255,6 +255,43 @@ describe("check of a results folder", () => {
     expect((await problemsOf())[0]).toContain("cells.csv:1:1: not what cells.ndjson says");
   });
 
+  it("finds series that are not those of the cells, or that were cut off; they may be absent", async () => {
+    const store = await ResultsStore.open(folder, manifest(), true);
+    const series = { columns: ["time_s", "free_mib"], rows: [1, 2, 3].map((time) => [time, 512.5 + time]) };
+    for (const n of [1, 2]) await store.add(cell(n, { series }));
+    const file = `series/${key(1)}.csv`;
+    const problemsAfter = async (change: (text: string) => string): Promise<readonly string[]> => {
+      await store.finish();
+      expect(await checkFile(folder)).toBe("results of 2 cells");
+      edit(file, change);
+      return (await problemsOf()).map((problem) => problem.replace(join(folder, file), ""));
+    };
+    const untrue = `not what ${cellPath(key(1))} says${AGAIN}, which writes it anew`;
+    const empty = `:2:1: no figures, where every cell has some${AGAIN}, which writes it anew`;
+    const lastRow = (text: string): string => text.replace("3,515.5\n", "");
+    expect(await problemsAfter((text) => text.replace("514.5", "514.6"))).toEqual([`:3:1: ${untrue}`]);
+    expect(await problemsAfter(lastRow)).toEqual([`:4:1: ${untrue}`]);
+    expect(await problemsAfter(() => "")).toEqual([empty]);
+    await store.finish();
+    rmSync(join(folder, file));
+    expect(await checkFile(folder)).toBe("results of 2 cells");
+
+    // Without the cells' files a row that is gone leaves no trace, but half a row does.
+    const whole = "time_s,free_mib\n1,513.5\n2,514.5\n3,515.5\n";
+    rmSync(join(folder, "cells"), { recursive: true });
+    const problemsWith = async (text: string): Promise<readonly string[]> => {
+      writeFileSync(join(folder, file), text);
+      return (await problemsOf()).map((problem) => problem.replace(join(folder, file), ""));
+    };
+    expect(await problemsWith("")).toEqual([empty]);
+    expect(await problemsWith("time_s,free_mib\n")).toEqual([empty]);
+    expect(await problemsWith(whole.slice(0, -3))).toEqual([
+      `:4:1: cut off or changed since it was written${AGAIN}, which writes it anew`,
+    ]);
+    writeFileSync(join(folder, file), whole);
+    expect(await checkFile(folder)).toBe("results of 2 cells");
+  });
+
   it("says where results are near a folder that is none", async () => {
     await finished();
     await expect(checkFile(join(folder, "cells"))).rejects.toThrow(
