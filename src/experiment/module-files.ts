@@ -44,8 +44,17 @@ const NAMES: readonly { readonly found: RegExp; readonly paths: RegExp; readonly
 const COMPUTED = /\bimport\s*\(|\brequire\s*\(|\bimport\.meta\.(?:url|dirname|filename)\b|\b__(?:dirname|filename)\b/g;
 /** Says whose `require` it is, and no path. */
 const MAKES_REQUIRE = /\bcreateRequire\s*\(\s*import\.meta\.(?:url|filename)\s*\)/g;
-/** A comment, or a text in quotes, in which nothing begins a comment. */
-const COMMENT_OR_TEXT = /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g;
+/** A comment; or what may look like one: a text in quotes, or a pattern, which begins where no value has just ended. */
+const COMMENT_OR_TEXT = new RegExp(
+  [
+    /\/\/[^\n]*|\/\*[^]*?\*\//,
+    /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[^]|[^`\\])*`/,
+    /(?<=(?:^|[(,=:[!&|?{};+\-*%~<>]|\b(?:return|typeof|case|in|of|await|yield|throw|else|do))\s*)\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/[\\\n])+\//,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "gm",
+);
 /** What `require` adds to a path. */
 const ENDINGS = ["", ".js", ".json", "/index.js"];
 
@@ -56,7 +65,7 @@ export function moduleFiles(file: string): ModuleFiles {
   const computed: string[] = [];
   for (const one of files) {
     if (!PROGRAM.test(one)) continue;
-    const text = readFileSync(one, "utf8").replace(COMMENT_OR_TEXT, (it) => (it.startsWith("/") ? blank(it) : it));
+    const text = readFileSync(one, "utf8");
     for (const named of namedFiles(text, one)) files.add(named);
     for (const line of computedLines(text)) computed.push(`${relative(process.cwd(), one)}:${line}`);
   }
@@ -70,7 +79,7 @@ function namedFiles(text: string, module: string): readonly string[] {
   });
 }
 
-/** What only looks like an import, in a text say, is not there. */
+/** What only looks like an import, in a text or a comment, is not there; where it is, a file too many does no harm. */
 function fileAt(path: string): string | undefined {
   const candidates = ENDINGS.map((ending) => path + ending);
   return candidates.find((one) => statSync(one, { throwIfNoEntry: false })?.isFile() === true);
@@ -78,7 +87,8 @@ function fileAt(path: string): string | undefined {
 
 function computedLines(text: string): readonly number[] {
   const known = [...NAMES.map(({ found }) => found), MAKES_REQUIRE, COMMENT_OR_TEXT];
-  const left = known.reduce((rest, pattern) => rest.replace(pattern, blank), text);
+  const code = text.replace(COMMENT_OR_TEXT, (it) => (/^\/[/*]/.test(it) ? blank(it) : it));
+  const left = known.reduce((rest, pattern) => rest.replace(pattern, blank), code);
   return [...new Set([...left.matchAll(COMPUTED)].map(({ index }) => left.slice(0, index).split("\n").length))];
 }
 

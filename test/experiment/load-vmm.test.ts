@@ -43,6 +43,21 @@ const COMPUTING = `
   export const data = new URL(
     \`\${name}.js\`, import.meta.url);
 `;
+/** Patterns that look like the beginning of a comment or a text, divisions that look like patterns, and comments at last. */
+const PATTERNS = `
+  import { readFileSync } from "node:fs";
+  const strip = (dir) => dir.replace(/\\/*$/, "").split(/[/*]/);
+  const quote = [
+    /'/, // import(nothing)
+    /\\/\\/'/,
+  ];
+  const half = 3 / 2, third = (half) / 3; // require(nothing)
+  export const rates = readFileSync(new URL("rates.csv", import.meta.url));
+  export { part } from "./part.js";
+  /** Not import(nothing) either. */
+  export const told = () => import(strip("./half.js/") + quote);
+  /* */
+`;
 
 let folder: string;
 const namesOf = (file: string): ReturnType<typeof moduleFiles> => {
@@ -59,7 +74,7 @@ beforeAll(() => {
     "older.json": '{"b":2}',
   };
   const data = { "rates.csv": 'import "./unused.js"', "data/pages.bin": "1234" };
-  const programs = { "reader.mjs": READER, "computing.js": COMPUTING };
+  const programs = { "reader.mjs": READER, "computing.js": COMPUTING, "patterns.mjs": PATTERNS };
   for (const [name, text] of Object.entries({ ...FILES, ...more, ...data, ...programs })) {
     writeFileSync(join(folder, name), text);
   }
@@ -90,6 +105,13 @@ describe("what a module reads", () => {
     const { files, computed } = namesOf("computing.js");
     expect(files.slice(0, 2)).toEqual(["computing.js", "reader.mjs"]);
     expect(computed).toEqual(["computing.js:4", "computing.js:6"]);
+  });
+
+  it("is known behind patterns that look like a comment, and so is where a path is computed", async () => {
+    await import(pathToFileURL(join(folder, "patterns.mjs")).href);
+    const { files, computed } = namesOf("patterns.mjs");
+    expect([...files].sort()).toEqual(["patterns.mjs", "rates.csv", "part.js", "half.js", "aside.mjs"].sort());
+    expect(computed).toEqual(["patterns.mjs:12"]);
   });
 
   it("tells cells apart: another figure in a data file is another key", async () => {
