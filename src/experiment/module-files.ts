@@ -38,10 +38,25 @@ const NAMES: readonly { readonly found: RegExp; readonly paths: RegExp; readonly
       from: dirname,
     },
     // readFileSync("a.csv")
-    { found: new RegExp(`\\breadFile(?:Sync)?\\s*\\(\\s*${PATH}`, "g"), paths: NO_ADDRESS, from: () => process.cwd() },
+    {
+      found: new RegExp(`\\breadFile(?:Sync)?\\s*\\(\\s*${PATH}\\s*[,)]`, "g"),
+      paths: NO_ADDRESS,
+      from: () => process.cwd(),
+    },
   ];
-/** What is left of such things where the path is no text. */
-const COMPUTED = /\bimport\s*\(|\brequire\s*\(|\bimport\.meta\.(?:url|dirname|filename)\b|\b__(?:dirname|filename)\b/g;
+/** Stands for such a thing where it has been found. */
+const FOUND = "\0";
+const IS_FOUND = `(?:fileURLToPath\\s*\\(\\s*)?${FOUND}\\s*`;
+/** `const path = new URL("a.csv", import.meta.url);` */
+const FOUND_CONSTANT = new RegExp(`\\bconst\\s+([\\w$]+)\\s*=\\s*${IS_FOUND}\\)?\\s*[;\\n]`, "g");
+/** What is left of such things where the path is no text; of what is read by a constant, its name. */
+const COMPUTED = new RegExp(
+  [
+    /\bimport\s*\(|\brequire\s*\(|\bimport\.meta\.(?:url|dirname|filename)\b|\b__(?:dirname|filename)\b/.source,
+    `(?<!\\bfunction\\s+)\\breadFile(?:Sync)?\\s*\\((?!\\s*${IS_FOUND}[,)])(?:\\s*([\\w$]+)\\s*[,)])?`,
+  ].join("|"),
+  "g",
+);
 /** Says whose `require` it is, and no path. */
 const MAKES_REQUIRE = /\bcreateRequire\s*\(\s*import\.meta\.(?:url|filename)\s*\)/g;
 /** A comment; or what may look like one: a text in quotes, or a pattern, which begins where no value has just ended. */
@@ -55,6 +70,8 @@ const COMMENT_OR_TEXT = new RegExp(
     .join("|"),
   "gm",
 );
+/** `import "./a.js?v=2"` is of `a.js`. */
+const QUERY = /[?#][^/]*$/;
 /** What `require` adds to a path. */
 const ENDINGS = ["", ".js", ".json", "/index.js"];
 
@@ -81,15 +98,23 @@ function namedFiles(text: string, module: string): readonly string[] {
 
 /** What only looks like an import, in a text or a comment, is not there; where it is, a file too many does no harm. */
 function fileAt(path: string): string | undefined {
-  const candidates = ENDINGS.map((ending) => path + ending);
+  const candidates = [path, path.replace(QUERY, "")].flatMap((one) => ENDINGS.map((ending) => one + ending));
   return candidates.find((one) => statSync(one, { throwIfNoEntry: false })?.isFile() === true);
 }
 
 function computedLines(text: string): readonly number[] {
-  const known = [...NAMES.map(({ found }) => found), MAKES_REQUIRE, COMMENT_OR_TEXT];
+  const known = [...NAMES.map(({ found }) => found), MAKES_REQUIRE];
   const code = text.replace(COMMENT_OR_TEXT, (it) => (/^\/[/*]/.test(it) ? blank(it) : it));
-  const left = known.reduce((rest, pattern) => rest.replace(pattern, blank), code);
-  return [...new Set([...left.matchAll(COMPUTED)].map(({ index }) => left.slice(0, index).split("\n").length))];
+  const rest = known.reduce((some, pattern) => some.replace(pattern, (it) => FOUND + blank(it)), code);
+  const left = rest.replace(COMMENT_OR_TEXT, blankText);
+  const constants = new Set([...left.matchAll(FOUND_CONSTANT)].map(([, name]) => name));
+  const computed = [...left.matchAll(COMPUTED)].filter(([, name]) => !constants.has(name));
+  return [...new Set(computed.map(({ index }) => left.slice(0, index).split("\n").length))];
+}
+
+/** All but what is computed in a template. */
+function blankText(text: string): string {
+  return text.startsWith("`") ? text.replace(/(?:^`|\})[^]*?(?:\$\{|`$)/g, blank) : blank(text);
 }
 
 /** Lines stay where they are. */
