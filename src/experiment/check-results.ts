@@ -1,17 +1,16 @@
 /** Is a results folder whole? Each file of a cell by its digest, what is derived from the cells by deriving it again. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { counted } from "../core/counted.ts";
 import { InputError } from "../core/input-error.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { cellPath, parseCell, readCell } from "./cell-file.ts";
-import { CELLS, CELLS_CSV, lineOf, readManifest, readResults } from "./store.ts";
-import { cellsCsv } from "./tables.ts";
+import { CELLS, CELLS_CSV, lineOf, readManifest, readResults, RUN_AGAIN, seriesPath } from "./store.ts";
+import { cellsCsv, seriesCsv } from "./tables.ts";
 
-const AGAIN = "run the same command again, with --resume if it had --out, which";
-const ANEW = `${AGAIN} simulates it anew`;
-const DERIVE = `${AGAIN} writes it anew`;
+const ANEW = `${RUN_AGAIN}, which simulates it anew`;
+const DERIVE = `${RUN_AGAIN}, which writes it anew`;
 
 /** What the folder holds, in a few words. Throws an {@link InputError} with every file that is damaged or of another run. */
 export async function checkResults(folder: string): Promise<string> {
@@ -68,14 +67,33 @@ async function derivedProblems(
   const lines = join(folder, CELLS);
   const different = cells.flatMap((cell, i) => {
     const json = stored.get(cell.key);
-    const same = json === undefined || lineOf(JSON.parse(json) as CellResult) === lineOf(cell);
-    return same ? [] : [`${lines}:${i + 1}:1: not what ${cellPath(cell.key)} says; ${DERIVE}`];
+    const whole = json === undefined ? undefined : (JSON.parse(json) as CellResult);
+    const same = whole === undefined || lineOf(whole) === lineOf(cell);
+    const problems = same ? [] : [`${lines}:${i + 1}:1: not what ${cellPath(cell.key)} says; ${DERIVE}`];
+    return [...problems, ...seriesProblems(folder, cell, whole)];
   });
   const csv = join(folder, CELLS_CSV);
   if (different.length > 0 || !existsSync(csv)) return different;
-  const [found, derived] = [await readFile(csv, "utf8"), cellsCsv(cells)].map((text) => text.split("\n"));
-  const line = derived.findIndex((text, i) => text !== found[i]);
-  if (line === -1 && found.length === derived.length) return [];
-  const at = line === -1 ? derived.length : line;
-  return [`${csv}:${at + 1}:1: not what ${CELLS} says; ${DERIVE}`];
+  const line = firstDifference(await readFile(csv, "utf8"), cellsCsv(cells));
+  return line === undefined ? [] : [`${csv}:${line}:1: not what ${CELLS} says; ${DERIVE}`];
+}
+
+/** `whole`: with the series, from the cell's own file. Without it a series that was written and not cut off can still be told. */
+function seriesProblems(folder: string, { key, series }: CellResult, whole: CellResult | undefined): readonly string[] {
+  if (series === undefined) return [];
+  const path = seriesPath(folder, key);
+  if (series.rows.length === 0) return [`${path}:2:1: no figures, where every cell has some; ${DERIVE}`];
+  const line = firstDifference(readFileSync(path, "utf8"), seriesCsv(whole?.series ?? series));
+  if (line === undefined) return [];
+  const what = whole === undefined ? "cut off or changed since it was written" : `not what ${cellPath(key)} says`;
+  return [`${path}:${line}:1: ${what}; ${DERIVE}`];
+}
+
+/** The first line, from 1, in which a text differs from another; the last one, if only its end is missing. */
+function firstDifference(text: string, other: string): number | undefined {
+  if (text === other) return undefined;
+  const lines = text.split("\n");
+  const others = other.split("\n");
+  const at = lines.findIndex((line, i) => line !== others[i]);
+  return at === -1 ? lines.length : at + 1;
 }

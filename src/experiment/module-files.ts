@@ -38,14 +38,40 @@ const NAMES: readonly { readonly found: RegExp; readonly paths: RegExp; readonly
       from: dirname,
     },
     // readFileSync("a.csv")
-    { found: new RegExp(`\\breadFile(?:Sync)?\\s*\\(\\s*${PATH}`, "g"), paths: NO_ADDRESS, from: () => process.cwd() },
+    {
+      found: new RegExp(`\\breadFile(?:Sync)?\\s*\\(\\s*${PATH}\\s*[,)]`, "g"),
+      paths: NO_ADDRESS,
+      from: () => process.cwd(),
+    },
   ];
-/** What is left of such things where the path is no text. */
-const COMPUTED = /\bimport\s*\(|\brequire\s*\(|\bimport\.meta\.(?:url|dirname|filename)\b|\b__(?:dirname|filename)\b/g;
+/** Stands for such a thing where it has been found. */
+const FOUND = "\0";
+const IS_FOUND = `(?:fileURLToPath\\s*\\(\\s*)?${FOUND}\\s*`;
+/** `const path = new URL("a.csv", import.meta.url);` */
+const FOUND_CONSTANT = new RegExp(`\\bconst\\s+([\\w$]+)\\s*=\\s*${IS_FOUND}\\)?\\s*[;\\n]`, "g");
+/** What is left of such things where the path is no text; of what is read by a constant, its name. */
+const COMPUTED = new RegExp(
+  [
+    /\bimport\s*\(|\brequire\s*\(|\bimport\.meta\.(?:url|dirname|filename)\b|\b__(?:dirname|filename)\b/.source,
+    `(?<!\\bfunction\\s+)\\breadFile(?:Sync)?\\s*\\((?!\\s*${IS_FOUND}[,)])(?:\\s*([\\w$]+)\\s*[,)])?`,
+  ].join("|"),
+  "g",
+);
 /** Says whose `require` it is, and no path. */
 const MAKES_REQUIRE = /\bcreateRequire\s*\(\s*import\.meta\.(?:url|filename)\s*\)/g;
-/** A comment, or a text in quotes, in which nothing begins a comment. */
-const COMMENT_OR_TEXT = /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g;
+/** A comment; or what may look like one: a text in quotes, or a pattern, which begins where no value has just ended. */
+const COMMENT_OR_TEXT = new RegExp(
+  [
+    /\/\/[^\n]*|\/\*[^]*?\*\//,
+    /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[^]|[^`\\])*`/,
+    /(?<=(?:^|[(,=:[!&|?{};+\-*%~<>]|\b(?:return|typeof|case|in|of|await|yield|throw|else|do))\s*)\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/[\\\n])+\//,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "gm",
+);
+/** `import "./a.js?v=2"` is of `a.js`. */
+const QUERY = /[?#][^/]*$/;
 /** What `require` adds to a path. */
 const ENDINGS = ["", ".js", ".json", "/index.js"];
 
@@ -56,7 +82,7 @@ export function moduleFiles(file: string): ModuleFiles {
   const computed: string[] = [];
   for (const one of files) {
     if (!PROGRAM.test(one)) continue;
-    const text = readFileSync(one, "utf8").replace(COMMENT_OR_TEXT, (it) => (it.startsWith("/") ? blank(it) : it));
+    const text = readFileSync(one, "utf8");
     for (const named of namedFiles(text, one)) files.add(named);
     for (const line of computedLines(text)) computed.push(`${relative(process.cwd(), one)}:${line}`);
   }
@@ -70,16 +96,25 @@ function namedFiles(text: string, module: string): readonly string[] {
   });
 }
 
-/** What only looks like an import, in a text say, is not there. */
+/** What only looks like an import, in a text or a comment, is not there; where it is, a file too many does no harm. */
 function fileAt(path: string): string | undefined {
-  const candidates = ENDINGS.map((ending) => path + ending);
+  const candidates = [path, path.replace(QUERY, "")].flatMap((one) => ENDINGS.map((ending) => one + ending));
   return candidates.find((one) => statSync(one, { throwIfNoEntry: false })?.isFile() === true);
 }
 
 function computedLines(text: string): readonly number[] {
-  const known = [...NAMES.map(({ found }) => found), MAKES_REQUIRE, COMMENT_OR_TEXT];
-  const left = known.reduce((rest, pattern) => rest.replace(pattern, blank), text);
-  return [...new Set([...left.matchAll(COMPUTED)].map(({ index }) => left.slice(0, index).split("\n").length))];
+  const known = [...NAMES.map(({ found }) => found), MAKES_REQUIRE];
+  const code = text.replace(COMMENT_OR_TEXT, (it) => (/^\/[/*]/.test(it) ? blank(it) : it));
+  const rest = known.reduce((some, pattern) => some.replace(pattern, (it) => FOUND + blank(it)), code);
+  const left = rest.replace(COMMENT_OR_TEXT, blankText);
+  const constants = new Set([...left.matchAll(FOUND_CONSTANT)].map(([, name]) => name));
+  const computed = [...left.matchAll(COMPUTED)].filter(([, name]) => !constants.has(name));
+  return [...new Set(computed.map(({ index }) => left.slice(0, index).split("\n").length))];
+}
+
+/** All but what is computed in a template. */
+function blankText(text: string): string {
+  return text.startsWith("`") ? text.replace(/(?:^`|\})[^]*?(?:\$\{|`$)/g, blank) : blank(text);
 }
 
 /** Lines stay where they are. */

@@ -5,8 +5,9 @@ import type { CellSpec } from "../sim/cell.ts";
 import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark, type Microbenchmark } from "../sim/microbenchmarks/microbenchmark.ts";
 import { reasonToSkip } from "../sim/reason-to-skip.ts";
-import { partsIn } from "../vmm/compose.ts";
+import { composeVmm, partsIn } from "../vmm/compose.ts";
 import { type Part, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
 import { packagedMachines } from "./packaged-machines.ts";
 
@@ -24,13 +25,19 @@ function withVmms(reason: string, vmm: Vmm, profile: MachineProfile, spec: CellS
   const { settings: _, ...plain } = spec;
   // Where the VMM cannot do it as it is either, and with nothing asked of single VMs, another one is not what was asked for.
   if (own === undefined || reasonToSkip(own, profile, plain) === reason) return reason;
-  const others = VMMS.map((other) => withPartsOf(vmm, own, other));
+  const others = VMMS.filter((other) => takes(other, spec, own)).map((other) => withPartsOf(vmm, own, other));
   const fits = (on: readonly MachineProfile[]) =>
     others.filter((other) => on.some((machine) => reasonToSkip(other, machine, spec) === undefined));
   const here = fits([profile]);
   if (here.length > 0) return `${reason}; VMMs that fit: ${namesOf(here)}`;
   const elsewhere = fits(packagedMachines());
   return elsewhere.length === 0 ? reason : `${reason}; VMMs that fit, on other machines: ${namesOf(elsewhere)}`;
+}
+
+/** What is written behind `own` can be written behind another VMM. Keys about modules from outside the package are not judged. */
+function takes(other: Vmm, { vmm: { set } }: CellSpec, own: Vmm): boolean {
+  const outside = new Set(composeVmm(own, set, PARTS).problems.map(({ key }) => key));
+  return composeVmm(other, set, PARTS).problems.every(({ key }) => outside.has(key));
 }
 
 /** Another VMM with what `vmm` has been given in place of parts of its `own`, or besides. */

@@ -18,6 +18,8 @@ const MANIFEST = "manifest.json";
 export const CELLS = "cells.ndjson";
 export const CELLS_CSV = "cells.csv";
 const SERIES = "series";
+/** What whoever has an unfinished or damaged folder is told to do. */
+export const RUN_AGAIN = "run the same command again, with --resume if it had --out";
 
 export class ResultsStore {
   readonly folder: string;
@@ -91,17 +93,13 @@ export async function readResults(folder: string): Promise<StoredResults> {
   const manifest = await readManifest(folder);
   const path = join(folder, CELLS);
   if (!existsSync(path)) {
-    throw new InputError(
-      `${folder}: the run has not finished (there is no ${CELLS}); finish it with vmmbench run --resume`,
-    );
+    throw new InputError(`${folder}: the run has not finished (there is no ${CELLS}); ${RUN_AGAIN}`);
   }
   const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
   const cells = parseCells(lines, manifest, path).map((cell) => withTables(cell, folder));
   const missing = manifest.cells.length - cells.length;
   if (missing > 0)
-    throw new InputError(
-      `${path}: ${missing} of the ${manifest.cells.length} cells are missing; run again with --resume`,
-    );
+    throw new InputError(`${path}: ${missing} of the ${manifest.cells.length} cells are missing; ${RUN_AGAIN}`);
   return { folder, manifest, cells };
 }
 
@@ -113,7 +111,7 @@ function parseCells(lines: readonly string[], manifest: Manifest, path: string):
     const cell = parseCell(line);
     if (cell !== undefined && expected.delete(cell.key)) return [cell];
     const what = cell === undefined ? "not the result of a cell; the file is damaged" : unexpected(cell, manifest);
-    problems.push(`${path}:${i + 1}:1: ${what}, run the matrix again with --resume`);
+    problems.push(`${path}:${i + 1}:1: ${what}; ${RUN_AGAIN}`);
     return [];
   });
   if (problems.length > 0) throw new InputError(problems);
@@ -129,7 +127,7 @@ export function lineOf(cell: CellResult): string {
   return `${JSON.stringify({ ...cell, series: undefined })}\n`;
 }
 
-function seriesPath(folder: string, key: string): string {
+export function seriesPath(folder: string, key: string): string {
   return join(folder, SERIES, `${key}.csv`);
 }
 

@@ -43,6 +43,47 @@ const COMPUTING = `
   export const data = new URL(
     \`\${name}.js\`, import.meta.url);
 `;
+/** Patterns that look like the beginning of a comment or a text, divisions that look like patterns, and comments at last. */
+const PATTERNS = `
+  import { readFileSync } from "node:fs";
+  const strip = (dir) => dir.replace(/\\/*$/, "").split(/[/*]/);
+  const quote = [
+    /'/, // import(nothing)
+    /\\/\\/'/,
+  ];
+  const half = 3 / 2, third = (half) / 3; // require(nothing)
+  export const rates = readFileSync(new URL("rates.csv", import.meta.url));
+  export { part } from "./part.js";
+  /** Not import(nothing) either. */
+  export const told = () => import(strip("./half.js/") + quote);
+  /* */
+`;
+/** How files are read whose names are in the text, and how those are whose names are not: the latter end in "told". */
+const NAMING = `
+  import { readFileSync } from "node:fs";
+  import { readFile } from "node:fs/promises";
+  import { join } from "node:path";
+  import { fileURLToPath } from "node:url";
+  import "./half.js?v=1";
+  const rates = new URL("rates.csv", import.meta.url);
+  const pages = fileURLToPath(
+    new URL("data/pages.bin", import.meta.url));
+  const table = join(import.meta.dirname, "table.json");
+  export const read = [readFileSync(rates), readFileSync(pages, "utf8"), await readFile(table),
+    readFileSync(fileURLToPath(new URL("old.js", import.meta.url)), "utf8")];
+  const NAME = "rates.csv", folder = "data", part = new URL("part.js", import.meta.url) + "";
+  export const computing = [
+    () => readFileSync(NAME), // told
+    () => readFileSync("./" + NAME), // told
+    () => readFileSync(folder + "/" + NAME, "utf8"), // told
+    () => readFileSync(\`data/\${NAME}\`), // told
+    () => readFile(join("data", NAME)), // told
+    () => readFileSync(part), // told
+    () => readFileSync(join(import.meta.dirname, "data") + NAME), // told
+    () => \`it's \${readFileSync(NAME)}\`, // told
+    () => "readFileSync(NAME)",
+  ];
+`;
 
 let folder: string;
 const namesOf = (file: string): ReturnType<typeof moduleFiles> => {
@@ -59,7 +100,7 @@ beforeAll(() => {
     "older.json": '{"b":2}',
   };
   const data = { "rates.csv": 'import "./unused.js"', "data/pages.bin": "1234" };
-  const programs = { "reader.mjs": READER, "computing.js": COMPUTING };
+  const programs = { "reader.mjs": READER, "computing.js": COMPUTING, "patterns.mjs": PATTERNS, "naming.mjs": NAMING };
   for (const [name, text] of Object.entries({ ...FILES, ...more, ...data, ...programs })) {
     writeFileSync(join(folder, name), text);
   }
@@ -90,6 +131,23 @@ describe("what a module reads", () => {
     const { files, computed } = namesOf("computing.js");
     expect(files.slice(0, 2)).toEqual(["computing.js", "reader.mjs"]);
     expect(computed).toEqual(["computing.js:4", "computing.js:6"]);
+  });
+
+  it("is known behind patterns that look like a comment, and so is where a path is computed", async () => {
+    await import(pathToFileURL(join(folder, "patterns.mjs")).href);
+    const { files, computed } = namesOf("patterns.mjs");
+    expect([...files].sort()).toEqual(["patterns.mjs", "rates.csv", "part.js", "half.js", "aside.mjs"].sort());
+    expect(computed).toEqual(["patterns.mjs:12"]);
+  });
+
+  it("is known where the path has a name or a query; where it is put together, the line is told", async () => {
+    await import(pathToFileURL(join(folder, "naming.mjs")).href);
+    const { files, computed } = namesOf("naming.mjs");
+    const named = ["half.js", "rates.csv", "data/pages.bin", "table.json", "old.js"];
+    expect([...files].sort()).toEqual(expect.arrayContaining(["naming.mjs", ...named]));
+    const told = NAMING.split("\n").flatMap((line, i) => (line.endsWith("// told") ? [`naming.mjs:${i + 1}`] : []));
+    expect(told).toHaveLength(8);
+    expect(computed).toEqual(told);
   });
 
   it("tells cells apart: another figure in a data file is another key", async () => {

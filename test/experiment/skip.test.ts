@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { catalogue } from "../../src/experiment/catalogue.ts";
+import { loadVmm } from "../../src/experiment/load-vmm.ts";
 import { skipAdvice } from "../../src/experiment/skip-advice.ts";
 import type { CellSpec } from "../../src/sim/cell.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
@@ -98,6 +102,40 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
     expect(advice(xenPv, "xeon-2.4-sosp03", { settings })).toBe(
       "xen-pv has the disk driver split-driver, which knows no disk shares; VMMs that fit: esx-3, esx",
     );
+  });
+
+  it.each([
+    ["kvm", { "memory.linux-swap": "off" }, 0],
+    ["xen-pv", { "memory.compression": "on" }, 4],
+    ["xen-pv", { allocation: "damon-reclaim", "memory.xen-balloon": "off" }, 0],
+  ])("names for %s with %o those behind which the same can be written, and no others", async (base, set, atLeast) => {
+    const machine = "x86-64-server";
+    const { profile } = loadMachine(`machines/${machine}.yaml`);
+    const choice = { base, set, label: base };
+    const fits: string[] = [];
+    for (const { name } of VMMS) {
+      const { vmm, problems } = await loadVmm({ ...choice, base: name }, ".");
+      if (problems.length === 0 && reasonToSkip(vmm, profile, { vms: 2 }) === undefined) fits.push(name);
+    }
+    expect(fits.length).toBeGreaterThanOrEqual(atLeast);
+    const { vmm, problems } = await loadVmm(choice, ".");
+    expect(problems).toEqual([]);
+    const [, named = ""] = advice(vmm, machine, { vmm: choice }).split("; VMMs that fit: ");
+    expect(named).toBe(fits.join(", "));
+  });
+
+  it("names the same for a policy from a module as for the package's own", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "vmmbench-skip-"));
+    const policy = JSON.stringify(join(import.meta.dirname, "../../src/vmm/memory/policies/damon-reclaim.ts"));
+    writeFileSync(join(folder, "mine.js"), `export { damonReclaim } from ${policy};`);
+    const adviceWith = async (allocation: string): Promise<string> => {
+      const choice = { base: "xen-pv", set: { allocation }, label: "mine" };
+      return advice((await loadVmm(choice, folder)).vmm, "x86-64-server", { vmm: choice });
+    };
+    const expected = await adviceWith("damon-reclaim");
+    expect(expected).toContain("; VMMs that fit: ");
+    expect(await adviceWith("./mine.js")).toBe(expected);
+    rmSync(folder, { recursive: true });
   });
 
   it("names none where the VMM is one of the user's own, or nothing was asked of it but to run", () => {

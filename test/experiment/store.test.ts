@@ -33,6 +33,8 @@ const manifest = (digest = key(0), engine = key(0), cells = [key(2), key(1)]): M
   host: { platform: "linux", architecture: "x64", cpu: "", cpus: 1 },
 });
 
+const AGAIN = "; run the same command again, with --resume if it had --out";
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "vmmbench-store-"));
@@ -149,13 +151,15 @@ describe("a results folder", () => {
     await expect(readResults(join(folder, "no"))).rejects.toThrow("there is no such folder");
     const store = await ResultsStore.open(join(folder, "run"), manifest(), false);
     await expect(readResults(join(folder, "runn"))).rejects.toThrow(`did you mean "${join(folder, "run")}"?`);
-    await expect(readResults(join(folder, "run"))).rejects.toThrow("the run has not finished");
+    await expect(readResults(join(folder, "run"))).rejects.toThrow(
+      `the run has not finished (there is no cells.ndjson)${AGAIN}`,
+    );
     await store.add(cell(1));
     await store.add(cell(2));
     await store.finish();
     const path = join(folder, "run/cells.ndjson");
     truncateSync(path, readFileSync(path).length - 30);
-    await expect(readResults(join(folder, "run"))).rejects.toThrow("1 of the 2 cells are missing");
+    await expect(readResults(join(folder, "run"))).rejects.toThrow(`1 of the 2 cells are missing${AGAIN}`);
     writeFileSync(path, "{}\n");
     await expect(readResults(join(folder, "run"))).rejects.toThrow(`${path}:1:1: not the result of a cell`);
     writeFileSync(join(folder, "run/manifest.json"), "{}");
@@ -182,7 +186,7 @@ const edit = (file: string, change: (text: string) => string): void => {
 };
 
 const broken = (n: number): string =>
-  `${join(folder, cellPath(key(n)))}: cut off or changed since it was written; run the same command again, with --resume if it had --out, which simulates it anew`;
+  `${join(folder, cellPath(key(n)))}: cut off or changed since it was written${AGAIN}, which simulates it anew`;
 const line = (n: number): string => `${JSON.stringify(cell(n))}\n`;
 
 describe("check of a results folder", () => {
@@ -217,9 +221,7 @@ describe("check of a results folder", () => {
     const whole = readFileSync(join(folder, "cells.ndjson"), "utf8");
     const wrong = async (text: string): Promise<readonly string[]> => {
       writeFileSync(join(folder, "cells.ndjson"), text);
-      return (await problemsOf()).map((problem) =>
-        problem.replace(/, run the matrix .*/, "").replace(/^.*cells\./, ""),
-      );
+      return (await problemsOf()).map((problem) => problem.replace(AGAIN, "").replace(/^.*cells\./, ""));
     };
     const damaged = "not the result of a cell; the file is damaged";
     expect(await wrong(`{"schema":1}\n${line(2).slice(0, 90)}\n`)).toEqual([
@@ -241,16 +243,52 @@ describe("check of a results folder", () => {
     await finished();
     edit("cells.ndjson", (text) => text.replace('"elapsed_ms":1.5', '"elapsed_ms":1.6'));
     expect(await problemsOf()).toEqual([
-      `${join(folder, "cells.ndjson")}:1:1: not what ${cellPath(key(1))} says; run the same command again, with --resume if it had --out, which writes it anew`,
+      `${join(folder, "cells.ndjson")}:1:1: not what ${cellPath(key(1))} says${AGAIN}, which writes it anew`,
     ]);
     await finished();
     edit("cells.csv", (text) => text.replace(",3,", ",4,"));
     expect(await problemsOf()).toEqual([
-      `${join(folder, "cells.csv")}:3:1: not what cells.ndjson says; run the same command again, with --resume if it had --out, which writes it anew`,
+      `${join(folder, "cells.csv")}:3:1: not what cells.ndjson says${AGAIN}, which writes it anew`,
     ]);
     await finished();
     truncateSync(join(folder, "cells.csv"), 10);
     expect((await problemsOf())[0]).toContain("cells.csv:1:1: not what cells.ndjson says");
+  });
+
+  it("finds series that are not those of the cells, or that were cut off; they may be absent", async () => {
+    const store = await ResultsStore.open(folder, manifest(), true);
+    const series = { columns: ["time_s", "free_mib"], rows: [1, 2, 3].map((time) => [time, 512.5 + time]) };
+    for (const n of [1, 2]) await store.add(cell(n, { series }));
+    const file = `series/${key(1)}.csv`;
+    const problemsAfter = async (change: (text: string) => string): Promise<readonly string[]> => {
+      await store.finish();
+      expect(await checkFile(folder)).toBe("results of 2 cells");
+      edit(file, change);
+      return (await problemsOf()).map((problem) => problem.replace(join(folder, file), ""));
+    };
+    const untrue = `not what ${cellPath(key(1))} says${AGAIN}, which writes it anew`;
+    const empty = `:2:1: no figures, where every cell has some${AGAIN}, which writes it anew`;
+    expect(await problemsAfter((text) => text.replace("514.5", "514.6"))).toEqual([`:3:1: ${untrue}`]);
+    expect(await problemsAfter((text) => text.replace("3,515.5\n", ""))).toEqual([`:4:1: ${untrue}`]);
+    expect(await problemsAfter(() => "")).toEqual([empty]);
+    await store.finish();
+    rmSync(join(folder, file));
+    expect(await checkFile(folder)).toBe("results of 2 cells");
+
+    // Without the cells' files a row that is gone leaves no trace, but half a row does.
+    const whole = "time_s,free_mib\n1,513.5\n2,514.5\n3,515.5\n";
+    rmSync(join(folder, "cells"), { recursive: true });
+    const problemsWith = async (text: string): Promise<readonly string[]> => {
+      writeFileSync(join(folder, file), text);
+      return (await problemsOf()).map((problem) => problem.replace(join(folder, file), ""));
+    };
+    expect(await problemsWith("")).toEqual([empty]);
+    expect(await problemsWith("time_s,free_mib\n")).toEqual([empty]);
+    expect(await problemsWith(whole.slice(0, -3))).toEqual([
+      `:4:1: cut off or changed since it was written${AGAIN}, which writes it anew`,
+    ]);
+    writeFileSync(join(folder, file), whole);
+    expect(await checkFile(folder)).toBe("results of 2 cells");
   });
 
   it("says where results are near a folder that is none", async () => {
