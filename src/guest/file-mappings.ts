@@ -6,8 +6,9 @@ import type { Replacement } from "./guest-pages.ts";
 
 export class FileMappings {
   readonly #replacement: Replacement;
-  /** By page, a bit for each process. A process that has used the page before the bits were last reset is still in the second. */
+  /** By page, a bit for each process. */
   readonly #mappedBy: Uint8Array;
+  /** The same; those whose accessed bits replacement has reset are taken out at the next use. */
   readonly #usedBy: Uint8Array;
 
   constructor(replacement: Replacement, filePages: number) {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FileMappings } from "../../src/guest/file-mappings.ts";
 import type { Replacement } from "../../src/guest/guest-pages.ts";
