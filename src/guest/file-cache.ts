@@ -2,10 +2,10 @@
  * A guest's files at host resolution, where pages have contents and the disk is asked after the fact: read through the page
  * cache, written back later. At monitor resolution: file-io.ts.
  */
-import { BitSet } from "../core/bit-set.ts";
 import { BufferHeads } from "./buffer-heads.ts";
 import { DirtyLimits } from "./dirty-limits.ts";
 import { DirtyQueue } from "./dirty-queue.ts";
+import { FileMappings } from "./file-mappings.ts";
 import type { FilesOnDisk } from "./files-on-disk.ts";
 import { Evicted, type GuestPages, type PageOwner, PageUse } from "./guest-pages.ts";
 import type { KernelVersion } from "./kernel-version.ts";
@@ -33,8 +33,7 @@ export class FileCache implements PageOwner {
   /** Pages to be written back. */
   readonly #toWrite: DirtyQueue;
   readonly #limits: DirtyLimits;
-  /** Pages that a process maps. */
-  readonly #mapped: BitSet;
+  readonly #mappings: FileMappings;
   readonly #reads: PageReads;
 
   constructor(
@@ -53,7 +52,7 @@ export class FileCache implements PageOwner {
     this.#cache = new PageCache(pages, filePages);
     this.#limits = new DirtyLimits(pages, version.dirty);
     this.#toWrite = new DirtyQueue(filePages);
-    this.#mapped = new BitSet(filePages);
+    this.#mappings = new FileMappings(pages.replacement, filePages);
     const heads = version.keepsBufferHeads ? new BufferHeads(pages, physical) : undefined;
     this.#reads = new PageReads(this.#cache, pages, physical, disk, heads);
   }
@@ -78,14 +77,14 @@ export class FileCache implements PageOwner {
 
   /**
    * Content of a page of a file that a process has mapped from page `from` to page `to`, as program text or as data, and
-   * uses now.
+   * uses now. `process`: 0 to 7; whoever has no page tables of its own is 0.
    */
-  visit(page: number, from: number, to: number, text: boolean): number {
-    if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to);
-    else if (!this.#mapped.has(page)) this.#minorFault(page, from, to, text);
+  visit(page: number, from: number, to: number, text: boolean, process = 0): number {
+    if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to, process);
+    else if (!this.#mappings.has(page, process)) this.#minorFault(page, from, to, text, process);
     const ppn = this.#cache.frameOf(page);
     if (ppn === NONE) return this.#disk.content(page);
-    this.#use(ppn, text);
+    this.#mappings.use(page, ppn, text, process);
     return this.#physical.read(ppn);
   }
 
@@ -99,15 +98,10 @@ export class FileCache implements PageOwner {
     this.#cache.find(page);
   }
 
-  /** A mapping is gone, and with the `last` one the page is no longer mapped. */
-  unmap(from: number, to: number, last = true): void {
-    const { replacement } = this.#pages;
+  /** A mapping of a process is gone. */
+  unmap(from: number, to: number, process = 0): void {
     for (let page = from; page < to; page++) {
-      if (!this.#mapped.has(page)) continue;
-      if (last) this.#mapped.delete(page);
-      const ppn = this.#cache.frameOf(page);
-      if (last) replacement.unmap(ppn);
-      else if (replacement.isKnownUsed(ppn)) replacement.useByCall(ppn);
+      if (this.#mappings.has(page, process)) this.#mappings.unmap(page, this.#cache.frameOf(page), process);
     }
   }
 
@@ -147,7 +141,7 @@ export class FileCache implements PageOwner {
       const ppn = this.#cache.frameOf(page);
       this.#disk.forget(page);
       if (ppn === NONE) continue;
-      this.#mapped.delete(page);
+      this.#mappings.delete(page);
       this.#reads.marked.delete(page);
       this.#cache.remove(page);
       this.#pages.release(ppn);
@@ -196,12 +190,12 @@ export class FileCache implements PageOwner {
 
   /** The page is on the disk as it is, no process maps it, and none faults on it. */
   isDiscardable(ppn: number, page: number): boolean {
-    return !this.#cache.isDirty(page) && !this.#mapped.has(page) && this.#pages.kept !== ppn;
+    return !this.#cache.isDirty(page) && !this.#mappings.isMapped(page) && this.#pages.kept !== ppn;
   }
 
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.kept === ppn) return Evicted.Kept;
-    this.#mapped.delete(page);
+    this.#mappings.delete(page);
     this.#reads.marked.delete(page);
     if (this.#cache.isDirty(page)) this.#clean(ppn, page);
     this.#cache.remove(page);
@@ -230,7 +224,7 @@ export class FileCache implements PageOwner {
   }
 
   /** Nobody but the fault's process waits, and only for its own page. */
-  #majorFault(page: number, from: number, to: number): void {
+  #majorFault(page: number, from: number, to: number, process: number): void {
     this.majorFaults++;
     this.misses++;
     const ppn = this.#reads.readIn(page);
@@ -238,10 +232,10 @@ export class FileCache implements PageOwner {
     const window = this.#version.readAroundPages;
     const first = Math.max(from, page - (window >> 1));
     this.#reads.readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
-    this.#mapped.add(page);
+    this.#mappings.add(page, process);
   }
 
-  #minorFault(page: number, from: number, to: number, text: boolean): void {
+  #minorFault(page: number, from: number, to: number, text: boolean, process: number): void {
     this.minorFaults++;
     if (this.#reads.marked.has(page)) {
       this.#reads.marked.delete(page);
@@ -251,7 +245,7 @@ export class FileCache implements PageOwner {
       if (next - page <= window)
         this.#reads.readAhead(this.#cache.frameOf(page), next, Math.min(to, next + window), next);
     }
-    this.#mapAround(page, from, to, text);
+    this.#mapAround(page, from, to, text, process);
   }
 
   /** Read what is to be read ahead because of a read of `page`, and expect those before it to be done with. */
@@ -276,20 +270,15 @@ export class FileCache implements PageOwner {
   }
 
   /** The processor's accessed bit is set in all entries that a fault makes (x86: pages are mapped as used). */
-  #mapAround(page: number, from: number, to: number, text: boolean): void {
+  #mapAround(page: number, from: number, to: number, text: boolean, process: number): void {
     const window = this.#version.faultAroundPages;
     const first = page - (page % window);
     for (let next = Math.max(first, from); next < Math.min(to, first + window); next++) {
       const ppn = this.#cache.frameOf(next);
-      if (ppn === NONE || this.#mapped.has(next) || this.#reads.marked.has(next)) continue;
-      this.#mapped.add(next);
-      this.#use(ppn, text);
+      if (ppn === NONE || this.#mappings.has(next, process) || this.#reads.marked.has(next)) continue;
+      this.#mappings.add(next, process);
+      this.#mappings.use(next, ppn, text, process);
     }
-  }
-
-  #use(ppn: number, text: boolean): void {
-    if (text) this.#pages.replacement.useText(ppn);
-    else this.#pages.replacement.use(ppn);
   }
 
   #clean(ppn: number, page: number): void {

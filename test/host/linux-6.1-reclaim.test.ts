@@ -45,8 +45,8 @@ describe("a page of a file that processes map", () => {
     { processes: 3, active: 1 },
   ])("is active when $processes that used it have ended: $active", ({ processes, active }) => {
     const { memory, reclaim } = boot({ residentFilePages: 0 });
-    memory.cache.visit(0, 0, 1, false);
-    for (let left = processes - 1; left >= 0; left--) memory.cache.unmap(0, 1, left === 0);
+    for (let process = 0; process < processes; process++) memory.cache.visit(0, 0, 1, false, process);
+    for (let process = 0; process < processes; process++) memory.cache.unmap(0, 1, process);
     expect(reclaim.lru.files.active).toBe(active);
     // None maps it any more.
     const faults = memory.cache.minorFaults;
@@ -56,11 +56,25 @@ describe("a page of a file that processes map", () => {
 
   it("stays mapped while another process maps it", () => {
     const { memory } = boot({ residentFilePages: 0 });
-    memory.cache.visit(0, 0, 1, false);
-    memory.cache.unmap(0, 1, false);
+    memory.cache.visit(0, 0, 1, false, 0);
+    memory.cache.visit(0, 0, 1, false, 1);
+    memory.cache.unmap(0, 1, 1);
     const faults = memory.cache.minorFaults;
-    memory.cache.visit(0, 0, 1, false);
+    memory.cache.visit(0, 0, 1, false, 0);
     expect(memory.cache.minorFaults).toBe(faults);
+  });
+
+  // A fault maps the 16 pages around that are there; one that ends says nothing of those that it does not map (do_fault_around).
+  it("is counted as used by those alone that have it in their page tables", () => {
+    const { memory, reclaim } = boot({ residentFilePages: 0 });
+    for (let page = 0; page < 64; page++) memory.cache.visit(page, 0, 64, false, 0);
+    const faults = memory.cache.minorFaults;
+    memory.cache.visit(20, 0, 64, false, 1);
+    expect(memory.cache.minorFaults).toBe(faults + 1);
+    memory.cache.unmap(0, 64, 1);
+    expect(reclaim.lru.files.active).toBe(0);
+    memory.cache.unmap(0, 64, 0);
+    expect(reclaim.lru.files.active).toBe(16);
   });
 });
 

@@ -23,7 +23,7 @@ import {
   PageKind,
 } from "./compiler-trace.ts";
 import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
-import { JobPrograms, type ProgramName, readJobPrograms } from "./job-programs.ts";
+import { JobPrograms, Mapper, type ProgramName, readJobPrograms } from "./job-programs.ts";
 import { JobKernel, KernelPages } from "./job-kernel.ts";
 import {
   atStart,
@@ -239,7 +239,8 @@ class BalloonJob {
     }
     yield* this.#runCompiler(compile);
     this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
-    cache.unmap(COMPILER_FILES_AT, this.#files.end);
+    cache.unmap(COMPILER_FILES_AT, this.#files.end, Mapper.cc1);
+    for (const { from, to } of this.#files.shared.values()) cache.unmap(from, to, Mapper.cc1);
     yield* this.#steps(this.#programs.begin("as"), each);
     this.#processes.startAssembler();
     yield this.#step();
@@ -275,7 +276,7 @@ class BalloonJob {
     else if (kind === PageKind.PrivateRead) anonymous.read(own);
     else {
       const { at, from, to } = this.#files;
-      cache.visit(at[page], from[page], to[page], kind === PageKind.Text);
+      cache.visit(at[page], from[page], to[page], kind === PageKind.Text, Mapper.cc1);
     }
   }
 

@@ -20,6 +20,9 @@ const recording = z.object({ files: z.record(z.string(), z.int().min(1)), progra
 export type JobRecording = z.output<typeof recording>;
 export type ProgramName = keyof JobRecording["programs"];
 
+/** Processes of the job that map files; 0: the shell and the services, which were there before. */
+export const Mapper = { md5sum: 1, cat: 2, membench: 3, gcc: 4, as: 5, cc1: 6 } as const;
+
 const FILE = "validation/job-programs.json";
 
 export function readJobPrograms(): JobRecording {
@@ -46,8 +49,6 @@ export class JobPrograms {
   /** By page of the recording: its file, and the page of the guest's file set. */
   readonly #fileOf: Uint8Array;
   readonly #at: Int32Array;
-  /** By file: processes of the job that map it. */
-  readonly #mappers: Uint8Array;
 
   constructor(cache: FileCache, recording: JobRecording, compiler: CompilerFiles, places: ProgramPlaces) {
     this.#cache = cache;
@@ -57,23 +58,20 @@ export class JobPrograms {
     const pages = sizes.flatMap((count, file) => Array.from({ length: count }, (_, page) => ({ file, page })));
     this.#fileOf = Uint8Array.from(pages, ({ file }) => file);
     this.#at = Int32Array.from(pages, ({ file, page }) => this.#files[file].from + page);
-    this.#mappers = new Uint8Array(sizes.length);
   }
 
   /** A child of the shell becomes the program. Yields after each page that is used. */
   *begin(name: ProgramName): Generator<void> {
     const { shell, begin } = this.#programs[name];
-    const shellFiles = this.#map(shell);
-    yield* this.#use(shell);
-    this.#unmap(shellFiles);
-    this.#map(begin);
-    yield* this.#use(begin);
+    yield* this.#use(shell, Mapper[name]);
+    this.#unmap(shell, Mapper[name]);
+    yield* this.#use(begin, Mapper[name]);
   }
 
   *end(name: ProgramName): Generator<void> {
     const { begin, end } = this.#programs[name];
-    yield* this.#use(end);
-    this.#unmap(this.#filesOf(begin));
+    yield* this.#use(end, Mapper[name]);
+    this.#unmap(begin, Mapper[name]);
   }
 
   /** Pages that a program uses when it begins. */
@@ -81,29 +79,20 @@ export class JobPrograms {
     return this.#programs[name].begin.length;
   }
 
-  #map(pages: readonly number[]): ReadonlySet<number> {
-    const files = this.#filesOf(pages);
-    for (const file of files) this.#mappers[file]++;
-    return files;
-  }
-
-  #unmap(files: ReadonlySet<number>): void {
-    for (const file of files) {
-      const { from, to } = this.#files[file];
-      this.#cache.unmap(from, to, --this.#mappers[file] === 0);
-    }
-  }
-
-  #filesOf(pages: readonly number[]): ReadonlySet<number> {
-    return new Set(pages.map((word) => this.#fileOf[word & PAGE_MASK]));
-  }
-
-  *#use(pages: readonly number[]): Generator<void> {
+  *#use(pages: readonly number[], process: number): Generator<void> {
     for (const word of pages) {
       const page = word & PAGE_MASK;
       const { from, to } = this.#files[this.#fileOf[page]];
-      this.#cache.visit(this.#at[page], from, to, word >>> KIND_SHIFT === PageKind.Text);
+      this.#cache.visit(this.#at[page], from, to, word >>> KIND_SHIFT === PageKind.Text, process);
       yield;
+    }
+  }
+
+  /** The process no longer maps the files that these pages are of. */
+  #unmap(pages: readonly number[], process: number): void {
+    for (const file of new Set(pages.map((word) => this.#fileOf[word & PAGE_MASK]))) {
+      const { from, to } = this.#files[file];
+      this.#cache.unmap(from, to, process);
     }
   }
 }
