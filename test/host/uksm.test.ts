@@ -78,6 +78,10 @@ describe("UKSM", () => {
   });
 });
 
+function cost(name: string): number {
+  return primitiveCost(profile, name);
+}
+
 /** Ways to choose `k` of `n`. */
 function binomial(n: number, k: number): bigint {
   let ways = 1n;
@@ -118,7 +122,6 @@ describe("what UKSM pays for a page", () => {
     memory.write(memory.vms[1], singles, 7);
     const before = memory.payer.total;
     while (memory.frames.saved < 2) mechanisms[0].work();
-    const cost = (name: string): number => primitiveCost(profile, name);
     const hash = Math.round(cost("page.hash") / 64);
     const line = cost("hardware.cache-line-transfer");
     // Each look at a single page goes down the tree of the one shared frame, and that of 16 single pages; the one that joins it does not.
