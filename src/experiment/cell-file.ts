@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CellResult } from "../sim/cell.ts";
+import { RESULT_SCHEMA } from "./cells.ts";
 import { writeDurably } from "./output-files.ts";
 
 const HEAD = '{"sha256":"';
@@ -55,7 +56,7 @@ export function parseCell(json: string): CellResult | undefined {
 /** A cell that was skipped or has failed has a reason in place of figures. */
 function isWhole(cell: Partial<CellResult>): cell is CellResult {
   const { schema, key, spec, status, reason, metrics, cycles, events } = cell;
-  if (schema !== 1 || typeof key !== "string" || typeof spec !== "object") return false;
+  if (schema !== RESULT_SCHEMA || typeof key !== "string" || typeof spec !== "object") return false;
   if (![metrics, cycles, events].every(isFigures)) return false;
   if (status === "done") return Object.keys(metrics ?? {}).length > 0;
   return (status === "skipped" || status === "failed") && typeof reason === "string";

@@ -26,8 +26,8 @@ export async function checkResults(folder: string): Promise<string> {
 }
 
 interface Read {
-  /** JSON of whole cells by key. */
-  readonly cells: ReadonlyMap<string, string>;
+  /** Whole cells by key, with their series. */
+  readonly cells: ReadonlyMap<string, CellResult>;
   readonly problems: readonly string[];
   /** Files of cells that the manifest does not name: of a larger run that this one is a part of, say. */
   readonly others: number;
@@ -35,16 +35,20 @@ interface Read {
 
 /** A finished run that was passed on may be without the files of single cells. */
 async function storedCells(folder: string, keys: ReadonlySet<string>): Promise<Read> {
-  const cells = new Map<string, string>();
+  const cells = new Map<string, CellResult>();
   const problems: string[] = [];
   let others = 0;
   const entries = existsSync(join(folder, "cells")) ? await readdir(join(folder, "cells"), { recursive: true }) : [];
   for (const entry of entries.filter((name) => name.endsWith(".json")).sort()) {
     const path = join(folder, "cells", entry);
     const key = basename(entry, ".json");
-    const json = keys.has(key) ? await readCell(folder, key) : undefined;
-    if (!keys.has(key)) others++;
-    else if (json !== undefined && parseCell(json) !== undefined) cells.set(key, json);
+    if (!keys.has(key)) {
+      others++;
+      continue;
+    }
+    const json = await readCell(folder, key);
+    const cell = json === undefined ? undefined : parseCell(json);
+    if (cell !== undefined) cells.set(key, cell);
     else problems.push(`${path}: cut off or changed since it was written; ${ANEW}`);
   }
   return { cells, problems, others };
@@ -62,12 +66,11 @@ async function tabledCells(folder: string): Promise<{ cells: readonly CellResult
 async function derivedProblems(
   folder: string,
   cells: readonly CellResult[],
-  stored: ReadonlyMap<string, string>,
+  stored: ReadonlyMap<string, CellResult>,
 ): Promise<readonly string[]> {
   const lines = join(folder, CELLS);
   const different = cells.flatMap((cell, i) => {
-    const json = stored.get(cell.key);
-    const whole = json === undefined ? undefined : (JSON.parse(json) as CellResult);
+    const whole = stored.get(cell.key);
     const same = whole === undefined || lineOf(whole) === lineOf(cell);
     const problems = same ? [] : [`${lines}:${i + 1}:1: not what ${cellPath(cell.key)} says; ${DERIVE}`];
     return [...problems, ...seriesProblems(folder, cell, whole)];
