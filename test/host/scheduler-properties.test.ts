@@ -17,6 +17,7 @@ const SCHEDULERS = [
   { name: "bvt", part: bvt(), partitioned: true },
   { name: "bvt with warp", part: bvt({ warpMs: 20 }), partitioned: true },
   { name: "sedf", part: sedf(), partitioned: true },
+  { name: "sedf by weight", part: sedf({ weightDriven: true }), partitioned: true },
   { name: "credit", part: credit(), partitioned: false },
   { name: "proportional-share", part: proportionalShareCpu(), partitioned: false },
   { name: "goodness", part: goodness(), partitioned: false },
@@ -238,6 +239,32 @@ describe("sedf", () => {
         lastOf(used).forEach((cycles, i) =>
           expect(Math.abs(cycles - rates[i] * 2000 * MS)).toBeLessThanOrEqual(5 * MS),
         );
+      }),
+      RUNS,
+    );
+  });
+
+  it("gives each its part by weight of what slices of others and 5 ms leave, and no more without extra time", () => {
+    const host = fc.tuple(cpus, shares, fc.boolean(), fc.integer({ min: 0, max: 60 }));
+    fc.assert(
+      fc.property(host, ([count, weights, dom0, percent]) => {
+        // The first `count` vCPUs are one on each pCPU: dom0, of 15 ms in 20, one that reserves, or all by weight.
+        const reservationMhz = (percent / 100) * profile.megahertz;
+        const first: TestVcpu[] = Array.from({ length: count }, () => ({ reservationMhz }));
+        if (dom0) first[0] = { drivers: true };
+        const vcpus = [...first, ...weights.map((one) => ({ shares: one }))];
+        const part = sedf({ weightDriven: true, extraTime: false });
+        const periods = 20;
+        const { used } = runCpus({ part, cpus: count, vcpus, cycles: periods * PERIOD });
+        for (let i = count; i < vcpus.length; i++) {
+          const here = weights.filter((_, k) => (k + count) % count === i % count);
+          const isWeighted = !(dom0 && i % count === 0) && percent === 0;
+          const total = here.reduce((sum, one) => sum + one, 0) + (isWeighted ? settings().shares : 0);
+          const taken = dom0 && i % count === 0 ? 75 : percent;
+          const slice = ((vcpus[i].shares ?? NaN) * Math.max(0, 95 - taken)) / total;
+          const ran = lastOf(used)[i] / periods / MS;
+          expect(Math.abs(ran - slice), `vCPU ${i} of ${slice} ms`).toBeLessThanOrEqual(0.001);
+        }
       }),
       RUNS,
     );

@@ -1,7 +1,8 @@
 /**
  * Simple earliest deadline first (sEDF), the scheduler of Xen 3.0 to 3.0.2 (RELEASE-3.0.0, sched_sedf.c): a vCPU gets its
  * slice in every period, the earliest deadline first. What is left is extra time, handed out in small quanta: first to
- * those that have slept through a part of their slice, then by weight. Every pCPU has queues of its own.
+ * those that have slept through a part of their slice, then by weight. Every pCPU has queues of its own. Weights can stand
+ * for slices instead, of what is left of a pCPU by those that have slices of their own and by a safety margin.
  *
  * Xen leaves a pCPU idle when less than a quantum is left until the next period begins; here the rest is used.
  */
@@ -12,6 +13,9 @@ import { Placement } from "./placement.ts";
 import { ReadyList } from "./ready-list.ts";
 
 const NOBODY = -1;
+/** Period of slices that follow from weights, and how much of it they leave (WEIGHT_PERIOD and WEIGHT_SAFETY, sched_sedf.c). */
+const WEIGHT_PERIOD_MS = 100;
+const WEIGHT_SAFETY_MS = 5;
 /** What a vCPU runs on. */
 const SLICE = 0;
 const COMPENSATION = 1;
@@ -21,6 +25,7 @@ export interface SedfParameters extends Record<string, number | boolean> {
   periodMs: number;
   sliceMs: number;
   extraTime: boolean;
+  weightDriven: boolean;
   driverPeriodMs: number;
   driverSliceMs: number;
   extraQuantumUs: number;
@@ -33,6 +38,8 @@ interface Times {
   readonly driverPeriod: number;
   readonly driverSlice: number;
   readonly quantum: number;
+  readonly weightPeriod: number;
+  readonly weightSafety: number;
 }
 
 class Sedf implements Scheduler {
@@ -43,10 +50,15 @@ class Sedf implements Scheduler {
   readonly #megahertz: number;
   readonly #times: Times;
   readonly #extraTime: boolean;
+  readonly #isWeightDriven: boolean;
   readonly #place: Placement;
   readonly #weight: number[] = [];
   readonly #period: number[] = [];
   readonly #slice: number[] = [];
+  /** Those whose slices follow from their weights. */
+  readonly #weighted: number[] = [];
+  /** By pCPU: the part of it that is given to all other slices, from 0 to 1. */
+  readonly #given: number[];
   /** End of the present period; before its beginning, a vCPU waits for it or runs in extra time. */
   readonly #deadline: number[] = [];
   /** Cycles of the present slice that have been run. */
@@ -64,26 +76,43 @@ class Sedf implements Scheduler {
   readonly #waiting: readonly ReadyList[];
   readonly #extraNow: number[];
 
-  constructor({ extraTime }: SedfParameters, times: Times, { profile }: HostContext) {
+  constructor({ extraTime, weightDriven }: SedfParameters, times: Times, { profile }: HostContext) {
     this.#megahertz = profile.megahertz;
     this.#times = times;
     this.#extraTime = extraTime;
+    this.#isWeightDriven = weightDriven;
     this.switchCycles = primitiveCost(profile, "xen.domain-switch");
     this.#place = new Placement(profile.cores);
     this.#waiting = Array.from({ length: profile.cores }, () => new ReadyList());
     this.#extraNow = Array<number>(profile.cores).fill(0);
+    this.#given = Array<number>(profile.cores).fill(0);
   }
 
   add({ shares, reservationMhz, drivers }: VcpuSettings): void {
-    const { period, slice, driverPeriod, driverSlice } = this.#times;
-    this.#place.add();
-    this.#weight.push(shares);
-    this.#period.push(drivers ? driverPeriod : period);
+    const { period, slice, driverPeriod, driverSlice, weightPeriod } = this.#times;
+    const home = this.#place.add();
+    const isWeighted = this.#isWeightDriven && !drivers && reservationMhz === 0;
+    if (isWeighted) this.#weighted.push(this.#weight.length);
+    const ownPeriod = drivers ? driverPeriod : isWeighted ? weightPeriod : period;
     const reserved = Math.round((reservationMhz / this.#megahertz) * period);
-    this.#slice.push(drivers ? driverSlice : Math.max(slice, reserved));
+    const ownSlice = drivers ? driverSlice : isWeighted ? 0 : Math.max(slice, reserved);
+    this.#weight.push(shares);
+    this.#period.push(ownPeriod);
+    this.#slice.push(ownSlice);
+    this.#given[home] += ownSlice / ownPeriod;
     for (const state of [this.#deadline, this.#used, this.#lost, this.#extra]) state.push(0);
     this.#runsOn.push(EXTRA);
     for (const key of [this.#deadlineKey, this.#lostKey, this.#extraKey]) key.push(Infinity);
+    if (this.#isWeightDriven) this.#divide(home);
+  }
+
+  /** Give those whose slices follow from their weights what the other slices of a pCPU leave (sedf_adjust_weights). */
+  #divide(home: number): void {
+    const { weightPeriod, weightSafety } = this.#times;
+    const here = this.#weighted.filter((vcpu) => this.#place.home[vcpu] === home);
+    const weights = here.reduce((sum, vcpu) => sum + this.#weight[vcpu], 0);
+    const left = Math.max(0, weightPeriod * (1 - this.#given[home]) - weightSafety);
+    for (const vcpu of here) this.#slice[vcpu] = Math.floor((this.#weight[vcpu] * left) / weights);
   }
 
   ready(vcpu: number, woken: boolean, now: number): void {
@@ -217,6 +246,11 @@ export const sedf = definePart<"scheduler", SedfParameters>({
       default: true,
       source: "Xen 3.0.0, sched_sedf.c",
     },
+    weightDriven: {
+      summary: "Shares give slices, of 100 ms less 5 and less the slices of others, not extra time alone",
+      default: false,
+      source: "Xen 3.0.0, sched_sedf.c (sedf_adjust_weights); off unless a domain is given a weight",
+    },
     driverPeriodMs: { summary: "Period of dom0", default: 20, unit: "ms", min: 1, source: "Xen 3.0.0, sched_sedf.c" },
     driverSliceMs: { summary: "Slice of dom0", default: 15, unit: "ms", min: 0, source: "Xen 3.0.0, sched_sedf.c" },
     extraQuantumUs: {
@@ -235,6 +269,8 @@ export const sedf = definePart<"scheduler", SedfParameters>({
       driverPeriod: cycles(1000 * parameters.driverPeriodMs),
       driverSlice: cycles(1000 * parameters.driverSliceMs),
       quantum: cycles(parameters.extraQuantumUs),
+      weightPeriod: cycles(1000 * WEIGHT_PERIOD_MS),
+      weightSafety: cycles(1000 * WEIGHT_SAFETY_MS),
     };
     return new Sedf(parameters, times, context);
   },
