@@ -5,7 +5,7 @@ import { ballooning } from "./memory/ballooning.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { onDemand } from "./memory/policies/admission.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
-import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+import { cfs } from "./scheduler/cfs.ts";
 
 /** KVM without nested paging: on processors that lack it, or with it switched off. Devices as those of `kvm`. */
 export const kvmShadow = defineVmm({
@@ -16,7 +16,7 @@ export const kvmShadow = defineVmm({
   mmu: unsyncShadowPaging(),
   memory: [ballooning(), linuxSwap()],
   allocation: onDemand(),
-  scheduler: proportionalShareCpu(),
+  scheduler: cfs(),
   disk: kvm.disk,
   network: kvm.network,
   overheadPerGuest: {

@@ -6,7 +6,7 @@ import { ksm } from "./memory/ksm.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { onDemand } from "./memory/policies/admission.ts";
 import { nestedPaging } from "./mmu/nested-paging.ts";
-import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+import { cfs } from "./scheduler/cfs.ts";
 
 /** KVM with nested paging and KSM. Rings of devices are served in the host's kernel, I/O ports by a process of the host. */
 export const kvm = defineVmm({
@@ -17,7 +17,7 @@ export const kvm = defineVmm({
   mmu: nestedPaging(),
   memory: [ksm(), ballooning(), linuxSwap()],
   allocation: onDemand(),
-  scheduler: proportionalShareCpu(),
+  scheduler: cfs(),
   // As for packets: one access says that there is work, one what has come (virtio, drivers/virtio/virtio_pci_common.c).
   disk: vmkernelDisk({
     outstanding: 0,

@@ -60,6 +60,7 @@ import { nestedPaging } from "./mmu/nested-paging.ts";
 import { shadowPaging } from "./mmu/shadow-paging.ts";
 import { unsyncShadowPaging } from "./mmu/unsync-shadow-paging.ts";
 import { bvt } from "./scheduler/bvt.ts";
+import { cfs } from "./scheduler/cfs.ts";
 import { credit } from "./scheduler/credit.ts";
 import { goodness } from "./scheduler/goodness.ts";
 import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
@@ -141,6 +142,7 @@ export {
   shadowPaging,
   unsyncShadowPaging,
   bvt,
+  cfs,
   credit,
   goodness,
   proportionalShareCpu,
@@ -224,6 +226,7 @@ export const PARTS: readonly PartDefinition[] = [
   shadowPaging.definition,
   unsyncShadowPaging.definition,
   bvt.definition,
+  cfs.definition,
   credit.definition,
   goodness.definition,
   proportionalShareCpu.definition,

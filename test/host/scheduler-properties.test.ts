@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
+import { cfs } from "../../src/vmm/scheduler/cfs.ts";
 import { credit } from "../../src/vmm/scheduler/credit.ts";
 import { goodness } from "../../src/vmm/scheduler/goodness.ts";
 import { proportionalShareCpu } from "../../src/vmm/scheduler/proportional-share.ts";
@@ -20,6 +21,7 @@ const SCHEDULERS = [
   { name: "sedf by weight", part: sedf({ weightDriven: true }), partitioned: true },
   { name: "credit", part: credit(), partitioned: false },
   { name: "proportional-share", part: proportionalShareCpu(), partitioned: false },
+  { name: "cfs", part: cfs(), partitioned: false },
   { name: "goodness", part: goodness(), partitioned: false },
 ];
 

@@ -1,0 +1,291 @@
+/**
+ * Linux's completely fair scheduler (Linux 2.6.23 to 6.5; here as in 6.1, kernel/sched/fair.c), to which the vCPUs of KVM are
+ * threads. On each pCPU whoever has the least virtual time runs, until a tick of the clock finds that it has had its part of
+ * a period, or until somebody wakes up who has had so much less that it may take the place. A pCPU that has nothing to do,
+ * and each pCPU now and then, takes over threads that wait elsewhere.
+ *
+ * Each VM is a control group of its own, as libvirt has it, so that there are no "last buddies", which are threads outside of
+ * groups. Loads are weights of the threads that want to run now; Linux has averages that decay.
+ */
+import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
+import { definePart } from "../contract.ts";
+import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
+import { Placement } from "./placement.ts";
+import { ReadyList } from "./ready-list.ts";
+
+/** CONFIG_HZ of Debian's 6.1 is 250. */
+const TICK_US = 4_000;
+/** sysctl_sched_latency, _min_granularity and _wakeup_granularity for one pCPU. */
+const LATENCY_US = 6_000;
+const MIN_GRANULARITY_US = 750;
+const WAKEUP_GRANULARITY_US = 1_000;
+/** They are longer with more pCPUs, up to so many (get_update_sysctl_factor). */
+const MOST_CPUS_SCALED = 8;
+/** A period is the latency for up to so many threads that want to run (sched_nr_latency). */
+const THREADS_IN_LATENCY = 8;
+/** A pCPU that computes looks for threads elsewhere every so many milliseconds a pCPU (busy_factor, sd_init). */
+const BALANCE_MS_PER_CPU = 16;
+/** A pCPU is left alone that has not more than so much of one's own load, percent (imbalance_pct, sd_init). */
+const IMBALANCE_PERCENT = 117;
+/** A group with a quota gets it anew in each period (default_cfs_period). */
+const QUOTA_PERIOD_MS = 100;
+const NOBODY = -1;
+
+/** Times in cycles. */
+interface Times {
+  readonly tick: number;
+  readonly latency: number;
+  readonly minGranularity: number;
+  readonly wakeupGranularity: number;
+}
+
+class CompletelyFair implements Scheduler {
+  readonly name = "cfs";
+  readonly tickCycles: number;
+  readonly switchCycles: number;
+  readonly until = Infinity;
+  readonly #times: Times;
+  readonly #megahertz: number;
+  readonly #cpus: number;
+  readonly #ticksToBalance: number;
+  readonly #ticksToRefill: number;
+  readonly #place: Placement;
+  /** By thread: weight, cycles run divided by it, cycles of its present turn, and what it may run until it is given more. */
+  readonly #weight: number[] = [];
+  readonly #virtualTime: number[] = [];
+  readonly #turn: number[] = [];
+  readonly #left: number[] = [];
+  readonly #quota: number[] = [];
+  /** For a choice among those that wait: 0 for whoever it is between, Infinity for the others. */
+  readonly #key: number[] = [];
+  /** Who would run, and has nothing left of its quota. */
+  #throttled: number[] = [];
+  /** By pCPU: who waits, who runs, who took another's place and is to be next, and the virtual time that newcomers begin with. */
+  readonly #waiting: readonly ReadyList[];
+  readonly #running: number[];
+  readonly #next: number[];
+  readonly #least: number[];
+  /** By pCPU: how often in a row there was nobody who was light enough to be taken over. */
+  readonly #failures: number[];
+  #ticks = 0;
+
+  constructor(times: Times, profile: MachineProfile) {
+    this.#times = times;
+    this.#megahertz = profile.megahertz;
+    this.#cpus = profile.cores;
+    this.tickCycles = times.tick;
+    this.switchCycles = primitiveCost(profile, "hardware.tlb-flush");
+    // One jiffy less, so that pCPUs fall out of step (get_sd_balance_interval).
+    this.#ticksToBalance = Math.round((1000 * BALANCE_MS_PER_CPU * profile.cores) / TICK_US) - 1;
+    this.#ticksToRefill = (1000 * QUOTA_PERIOD_MS) / TICK_US;
+    this.#place = new Placement(profile.cores);
+    this.#waiting = Array.from({ length: profile.cores }, () => new ReadyList());
+    this.#running = Array<number>(profile.cores).fill(NOBODY);
+    this.#next = Array<number>(profile.cores).fill(NOBODY);
+    this.#least = Array<number>(profile.cores).fill(0);
+    this.#failures = Array<number>(profile.cores).fill(0);
+  }
+
+  add({ shares, limitMhz }: VcpuSettings): void {
+    const home = this.#place.add();
+    const quota =
+      limitMhz >= this.#megahertz ? Infinity : (limitMhz / this.#megahertz) * this.#ticksToRefill * this.tickCycles;
+    this.#weight.push(shares);
+    this.#virtualTime.push(this.#least[home]);
+    this.#turn.push(0);
+    this.#quota.push(quota);
+    this.#left.push(quota);
+    this.#key.push(Infinity);
+  }
+
+  ready(thread: number, woken: boolean): void {
+    if (this.#left[thread] <= 0) this.#throttled.push(thread);
+    else if (woken) this.#wake(thread);
+    else this.#waiting[this.#place.home[thread]].add(thread);
+  }
+
+  pick(cpu: number): number {
+    const before = this.#running[cpu];
+    this.#running[cpu] = NOBODY;
+    if (this.#waiting[cpu].vcpus.length === 0) this.#takeOver(cpu);
+    const first = this.#waiting[cpu].least(this.#virtualTime);
+    if (first < 0) return NOBODY;
+    const next = this.#waiting[cpu].take(this.#favoured(cpu, first));
+    // Who is picked again goes on with its turn (pick_next_task_fair).
+    if (next !== before) this.#turn[next] = 0;
+    this.#next[cpu] = NOBODY;
+    this.#running[cpu] = next;
+    return next;
+  }
+
+  ran(thread: number, cycles: number): void {
+    this.#virtualTime[thread] += cycles / this.#weight[thread];
+    this.#turn[thread] += cycles;
+    this.#left[thread] -= cycles;
+    this.#advance(this.#place.home[thread], this.#virtualTime[thread]);
+  }
+
+  /** check_preempt_wakeup */
+  preemptsAt(ready: number, running: number, now: number): number {
+    const cpu = this.#place.home[ready];
+    if (this.#place.home[running] !== cpu || this.#left[ready] <= 0) return Infinity;
+    if (!this.#isFarBehind(ready, running)) return Infinity;
+    this.#next[cpu] = ready;
+    return now;
+  }
+
+  tick(): void {}
+
+  account(): void {
+    this.#ticks++;
+    if (this.#ticks % this.#ticksToRefill === 0) this.#refill();
+    if (this.#cpus === 1 || this.#ticks % this.#ticksToBalance !== 0) return;
+    for (let cpu = 0; cpu < this.#cpus; cpu++) if (this.#running[cpu] !== NOBODY) this.#balance(cpu);
+  }
+
+  /** check_preempt_tick, and the end of a quota. */
+  mustYield(running: number): boolean {
+    if (this.#left[running] <= 0) return true;
+    const cpu = this.#place.home[running];
+    const waiting = this.#waiting[cpu];
+    const first = waiting.least(this.#virtualTime);
+    if (first < 0) return false;
+    const slice = this.#slice(running, cpu);
+    if (this.#turn[running] > slice) return true;
+    if (this.#turn[running] < this.#times.minGranularity) return false;
+    return this.#virtualTime[running] - this.#virtualTime[waiting.vcpus[first]] > slice;
+  }
+
+  /** On an idle pCPU, best where it ran last; with no more credit for its sleep than half the latency (place_entity). */
+  #wake(thread: number): void {
+    const last = this.#place.home[thread];
+    for (let i = 0; i < this.#cpus; i++) {
+      const cpu = (last + i) % this.#cpus;
+      if (this.#running[cpu] !== NOBODY || this.#waiting[cpu].vcpus.length > 0) continue;
+      this.#move(thread, cpu);
+      break;
+    }
+    const home = this.#place.home[thread];
+    this.#virtualTime[thread] = Math.max(this.#virtualTime[thread], this.#least[home] - this.#times.latency / 2);
+    this.#waiting[home].add(thread);
+  }
+
+  /** Virtual times are those of a pCPU: what counts is how far one is from the least there. */
+  #move(thread: number, cpu: number): void {
+    this.#virtualTime[thread] += this.#least[cpu] - this.#least[this.#place.home[thread]];
+    this.#place.home[thread] = cpu;
+  }
+
+  /** Who has taken another's place goes before whoever has less virtual time, unless that is too much less (pick_next_entity). */
+  #favoured(cpu: number, first: number): number {
+    const { vcpus } = this.#waiting[cpu];
+    const place = vcpus.indexOf(this.#next[cpu]);
+    return place < 0 || this.#isFarBehind(vcpus[first], vcpus[place]) ? first : place;
+  }
+
+  /** wakeup_preempt_entity */
+  #isFarBehind(thread: number, other: number): boolean {
+    const behind = this.#virtualTime[other] - this.#virtualTime[thread];
+    return behind > this.#times.wakeupGranularity / this.#weight[thread];
+  }
+
+  /** Cycles of a turn (sched_slice). */
+  #slice(thread: number, cpu: number): number {
+    const { latency, minGranularity } = this.#times;
+    const threads = this.#waiting[cpu].vcpus.length + 1;
+    const period = threads > THREADS_IN_LATENCY ? threads * minGranularity : latency;
+    return Math.max(minGranularity, (period * this.#weight[thread]) / this.#load(cpu));
+  }
+
+  #load(cpu: number): number {
+    let load = this.#running[cpu] === NOBODY ? 0 : this.#weight[this.#running[cpu]];
+    for (const thread of this.#waiting[cpu].vcpus) load += this.#weight[thread];
+    return load;
+  }
+
+  /** The virtual time of a pCPU follows the least of all there, and never goes back (update_min_vruntime). */
+  #advance(cpu: number, running: number): void {
+    let least = running;
+    for (const thread of this.#waiting[cpu].vcpus) least = Math.min(least, this.#virtualTime[thread]);
+    this.#least[cpu] = Math.max(this.#least[cpu], least);
+  }
+
+  /** What was run beyond a quota is taken off the next one; what is left is not saved up. Who waited for it wakes up. */
+  #refill(): void {
+    for (let thread = 0; thread < this.#left.length; thread++) {
+      this.#left[thread] = Math.min(this.#quota[thread], this.#left[thread] + this.#quota[thread]);
+    }
+    const throttled = this.#throttled;
+    this.#throttled = [];
+    for (const thread of throttled) this.ready(thread, true);
+  }
+
+  /** The pCPU with the highest load where somebody waits; -1: there is none. */
+  #busiest(cpu: number): number {
+    let busiest = NOBODY;
+    let most = 0;
+    for (let other = 0; other < this.#cpus; other++) {
+      if (other === cpu || this.#waiting[other].vcpus.length === 0) continue;
+      const load = this.#load(other);
+      if (load <= most) continue;
+      busiest = other;
+      most = load;
+    }
+    return busiest;
+  }
+
+  /** A pCPU without work takes over who has waited longest where most is to be done (newidle_balance). */
+  #takeOver(cpu: number): void {
+    const busiest = this.#busiest(cpu);
+    if (busiest !== NOBODY) this.#pull(busiest, cpu, Infinity);
+  }
+
+  /** Take over from the busiest pCPU what evens out the loads (calculate_imbalance, detach_tasks). */
+  #balance(cpu: number): void {
+    const busiest = this.#busiest(cpu);
+    if (busiest === NOBODY) return;
+    const [own, load] = [this.#load(cpu), this.#load(busiest)];
+    if (100 * load <= IMBALANCE_PERCENT * own) return;
+    let all = 0;
+    for (let other = 0; other < this.#cpus; other++) all += this.#load(other);
+    const mean = all / this.#cpus;
+    // Whoever is heavier than that may come after all when it has failed for some time.
+    const allowed = Math.min(load - mean, mean - own) * 2 ** this.#failures[cpu];
+    if (allowed <= 0) return;
+    this.#failures[cpu] = this.#pull(busiest, cpu, allowed) ? 0 : this.#failures[cpu] + 1;
+  }
+
+  /** Move who has waited longest of those that are not heavier than allowed. Returns whether there was one. */
+  #pull(from: number, to: number, heaviest: number): boolean {
+    const waiting = this.#waiting[from];
+    for (const thread of waiting.vcpus) {
+      this.#key[thread] = this.#weight[thread] <= heaviest ? 0 : Infinity;
+    }
+    const place = waiting.least(this.#key);
+    if (place < 0) return false;
+    const thread = waiting.take(place);
+    this.#move(thread, to);
+    this.#waiting[to].add(thread);
+    return true;
+  }
+}
+
+export const cfs = definePart({
+  slot: "scheduler",
+  name: "cfs",
+  summary: "Linux's completely fair scheduler: least virtual time first, in turns that ticks of the clock end.",
+  needs: ["hardware.tlb-flush"],
+  honoursCpuSettings: ["limit"],
+  parameters: {},
+  create: (_, { profile }: HostContext) => {
+    const scale = 1 + Math.floor(Math.log2(Math.min(profile.cores, MOST_CPUS_SCALED)));
+    const cycles = (us: number): number => microsecondsToCycles(profile, us);
+    const times: Times = {
+      tick: cycles(TICK_US),
+      latency: cycles(scale * LATENCY_US),
+      minGranularity: cycles(scale * MIN_GRANULARITY_US),
+      wakeupGranularity: cycles(scale * WAKEUP_GRANULARITY_US),
+    };
+    return new CompletelyFair(times, profile);
+  },
+});
