@@ -35,7 +35,9 @@ class Observed implements Scheduler {
   readonly tickCycles: number;
   readonly switchCycles = 0;
   readonly used: number[] = [];
+  readonly displaced: number[] = [];
   readonly waiting = new Set<number>();
+  #stopped = -1;
   readonly #scheduler: Scheduler;
   readonly #onIdle: NonNullable<CpuHost["onIdle"]>;
   readonly #onAsk: NonNullable<CpuHost["onAsk"]>;
@@ -58,16 +60,20 @@ class Observed implements Scheduler {
 
   add(vcpu: VcpuSettings): void {
     this.used.push(0);
+    this.displaced.push(0);
     this.#scheduler.add(vcpu);
   }
 
   ready(vcpu: number, woken: boolean, now: number): void {
     this.waiting.add(vcpu);
     this.#scheduler.ready(vcpu, woken, now);
+    if (!woken) this.#stopped = vcpu;
   }
 
   pick(cpu: number, now: number): number {
     const vcpu = this.#scheduler.pick(cpu, now);
+    if (this.#stopped >= 0 && vcpu !== this.#stopped) this.displaced[this.#stopped]++;
+    this.#stopped = -1;
     if (vcpu < 0) this.#onIdle(cpu, this.waiting);
     else if (!this.waiting.delete(vcpu)) throw new Error(`${this.name} picks vCPU ${vcpu}, which is not waiting`);
     if (!(this.until > now)) throw new Error(`${this.name} decides until ${this.until} at ${now}`);
@@ -103,6 +109,8 @@ export interface CpuRun {
   /** Cycles for which each has been ready while others ran, up to each sample. */
   readonly heldBack: readonly (readonly number[])[];
   readonly idle: number;
+  /** How often each had to stop, and another one, or none, ran in its place. */
+  readonly displaced: readonly number[];
   /** By vCPU: cycles from each wake-up to the end of the work that it was woken for. */
   readonly delays: readonly (readonly number[])[];
 }
@@ -164,7 +172,7 @@ export function runCpus(host: CpuHost): CpuRun {
     }
     processors.placeWoken(now);
   }
-  return { used, heldBack, idle: ledger.cyclesByCause().idle ?? 0, delays };
+  return { used, heldBack, idle: ledger.cyclesByCause().idle ?? 0, displaced: scheduler.displaced, delays };
 }
 
 /** Works off what it has been asked for, in order. */

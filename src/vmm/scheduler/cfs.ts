@@ -1,15 +1,15 @@
 /**
  * Linux's completely fair scheduler (Linux 2.6.23 to 6.5; here as in 6.1, kernel/sched/fair.c), to which the vCPUs of KVM are
  * threads. On each pCPU whoever has the least virtual time runs, until a tick of the clock finds that it has had its part of
- * a period, or until somebody wakes up who has had so much less that it may take the place. A pCPU that has nothing to do,
- * and each pCPU now and then, takes over threads that wait elsewhere.
+ * a period, or until somebody wakes up who has had so much less that it may take the place.
  *
  * Each VM is a control group of its own, as libvirt has it, so that there are no "last buddies", which are threads outside of
- * groups. Loads are weights of the threads that want to run now; Linux has averages that decay.
+ * groups.
  */
 import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
+import { LoadBalance, type Move } from "./load-balance.ts";
 import { Placement } from "./placement.ts";
 import { ReadyList } from "./ready-list.ts";
 
@@ -23,10 +23,6 @@ const WAKEUP_GRANULARITY_US = 1_000;
 const MOST_CPUS_SCALED = 8;
 /** A period is the latency for up to so many threads that want to run (sched_nr_latency). */
 const THREADS_IN_LATENCY = 8;
-/** A pCPU that computes looks for threads elsewhere every so many milliseconds a pCPU (busy_factor, sd_init). */
-const BALANCE_MS_PER_CPU = 16;
-/** A pCPU is left alone that has not more than so much of one's own load, percent (imbalance_pct, sd_init). */
-const IMBALANCE_PERCENT = 117;
 /** A group with a quota gets it anew in each period (default_cfs_period). */
 const QUOTA_PERIOD_MS = 100;
 const NOBODY = -1;
@@ -47,7 +43,6 @@ class CompletelyFair implements Scheduler {
   readonly #times: Times;
   readonly #megahertz: number;
   readonly #cpus: number;
-  readonly #ticksToBalance: number;
   readonly #ticksToRefill: number;
   readonly #place: Placement;
   /** By thread: weight, cycles run divided by it, cycles of its present turn, and what it may run until it is given more. */
@@ -56,8 +51,6 @@ class CompletelyFair implements Scheduler {
   readonly #turn: number[] = [];
   readonly #left: number[] = [];
   readonly #quota: number[] = [];
-  /** For a choice among those that wait: 0 for whoever it is between, Infinity for the others. */
-  readonly #key: number[] = [];
   /** Who would run, and has nothing left of its quota. */
   #throttled: number[] = [];
   /** By pCPU: who waits, who runs, who took another's place and is to be next, and the virtual time that newcomers begin with. */
@@ -65,8 +58,7 @@ class CompletelyFair implements Scheduler {
   readonly #running: number[];
   readonly #next: number[];
   readonly #least: number[];
-  /** By pCPU: how often in a row there was nobody who was light enough to be taken over. */
-  readonly #failures: number[];
+  readonly #balance: LoadBalance;
   #ticks = 0;
 
   constructor(times: Times, profile: MachineProfile) {
@@ -75,15 +67,13 @@ class CompletelyFair implements Scheduler {
     this.#cpus = profile.cores;
     this.tickCycles = times.tick;
     this.switchCycles = primitiveCost(profile, "hardware.tlb-flush");
-    // One jiffy less, so that pCPUs fall out of step (get_sd_balance_interval).
-    this.#ticksToBalance = Math.round((1000 * BALANCE_MS_PER_CPU * profile.cores) / TICK_US) - 1;
     this.#ticksToRefill = (1000 * QUOTA_PERIOD_MS) / TICK_US;
     this.#place = new Placement(profile.cores);
     this.#waiting = Array.from({ length: profile.cores }, () => new ReadyList());
     this.#running = Array<number>(profile.cores).fill(NOBODY);
     this.#next = Array<number>(profile.cores).fill(NOBODY);
     this.#least = Array<number>(profile.cores).fill(0);
-    this.#failures = Array<number>(profile.cores).fill(0);
+    this.#balance = new LoadBalance(TICK_US, this.#place, this.#waiting);
   }
 
   add({ shares, limitMhz }: VcpuSettings): void {
@@ -95,7 +85,7 @@ class CompletelyFair implements Scheduler {
     this.#turn.push(0);
     this.#quota.push(quota);
     this.#left.push(quota);
-    this.#key.push(Infinity);
+    this.#balance.add(shares);
   }
 
   ready(thread: number, woken: boolean): void {
@@ -107,7 +97,7 @@ class CompletelyFair implements Scheduler {
   pick(cpu: number): number {
     const before = this.#running[cpu];
     this.#running[cpu] = NOBODY;
-    if (this.#waiting[cpu].vcpus.length === 0) this.#takeOver(cpu);
+    if (this.#waiting[cpu].vcpus.length === 0) this.#takeOver(this.#balance.forIdle(cpu), cpu);
     const first = this.#waiting[cpu].least(this.#virtualTime);
     if (first < 0) return NOBODY;
     const next = this.#waiting[cpu].take(this.#favoured(cpu, first));
@@ -139,8 +129,10 @@ class CompletelyFair implements Scheduler {
   account(): void {
     this.#ticks++;
     if (this.#ticks % this.#ticksToRefill === 0) this.#refill();
-    if (this.#cpus === 1 || this.#ticks % this.#ticksToBalance !== 0) return;
-    for (let cpu = 0; cpu < this.#cpus; cpu++) if (this.#running[cpu] !== NOBODY) this.#balance(cpu);
+    this.#balance.tick(this.#running, this.#weight);
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (this.#running[cpu] !== NOBODY) this.#takeOver(this.#balance.forBusy(cpu), cpu);
+    }
   }
 
   /** check_preempt_tick, and the end of a quota. */
@@ -220,53 +212,11 @@ class CompletelyFair implements Scheduler {
     for (const thread of throttled) this.ready(thread, true);
   }
 
-  /** The pCPU with the highest load where somebody waits; -1: there is none. */
-  #busiest(cpu: number): number {
-    let busiest = NOBODY;
-    let most = 0;
-    for (let other = 0; other < this.#cpus; other++) {
-      if (other === cpu || this.#waiting[other].vcpus.length === 0) continue;
-      const load = this.#load(other);
-      if (load <= most) continue;
-      busiest = other;
-      most = load;
-    }
-    return busiest;
-  }
-
-  /** A pCPU without work takes over who has waited longest where most is to be done (newidle_balance). */
-  #takeOver(cpu: number): void {
-    const busiest = this.#busiest(cpu);
-    if (busiest !== NOBODY) this.#pull(busiest, cpu, Infinity);
-  }
-
-  /** Take over from the busiest pCPU what evens out the loads (calculate_imbalance, detach_tasks). */
-  #balance(cpu: number): void {
-    const busiest = this.#busiest(cpu);
-    if (busiest === NOBODY) return;
-    const [own, load] = [this.#load(cpu), this.#load(busiest)];
-    if (100 * load <= IMBALANCE_PERCENT * own) return;
-    let all = 0;
-    for (let other = 0; other < this.#cpus; other++) all += this.#load(other);
-    const mean = all / this.#cpus;
-    // Whoever is heavier than that may come after all when it has failed for some time.
-    const allowed = Math.min(load - mean, mean - own) * 2 ** this.#failures[cpu];
-    if (allowed <= 0) return;
-    this.#failures[cpu] = this.#pull(busiest, cpu, allowed) ? 0 : this.#failures[cpu] + 1;
-  }
-
-  /** Move who has waited longest of those that are not heavier than allowed. Returns whether there was one. */
-  #pull(from: number, to: number, heaviest: number): boolean {
-    const waiting = this.#waiting[from];
-    for (const thread of waiting.vcpus) {
-      this.#key[thread] = this.#weight[thread] <= heaviest ? 0 : Infinity;
-    }
-    const place = waiting.least(this.#key);
-    if (place < 0) return false;
-    const thread = waiting.take(place);
-    this.#move(thread, to);
-    this.#waiting[to].add(thread);
-    return true;
+  #takeOver(move: Move | undefined, cpu: number): void {
+    if (move === undefined) return;
+    const thread = this.#waiting[move.from].take(move.place);
+    this.#move(thread, cpu);
+    this.#waiting[cpu].add(thread);
   }
 }
 
