@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../src/machine/profile.ts";

@@ -115,16 +115,21 @@ it.each([
   expect(outcome.ticks).toBeGreaterThan(0);
 });
 
-it("each machine's guests have the kernel that its source names", () => {
-  const rateOn = (name: string): number => {
-    const { profile } = loadMachine(`machines/${name}.yaml`);
-    return run(native, { ...profile, costs: { ...XEON.costs, ...profile.costs } }, NOTHING).ticks / SECONDS;
-  };
-  expect(rateOn("xeon-2.4-sosp03")).toBe(100);
-  expect(rateOn("p4-672-asplos06")).toBe(100);
-  expect(rateOn("core2-asplos06")).toBe(100);
-  expect(rateOn("piii-733-sugerman01")).toBe(100);
-  expect(rateOn("piii-733-waldspurger02")).toBe(100);
-  expect(rateOn("xeon-3.0-menon06")).toBe(1000);
-  expect(rateOn("xeon-3.2-walters08")).toBe(250);
+/** Timer interrupts a second of a guest on a machine that has no more to do. */
+function rateOn(name: string): number {
+  const { profile } = loadMachine(`machines/${name}.yaml`);
+  return run(native, { ...profile, costs: { ...XEON.costs, ...profile.costs } }, NOTHING).ticks / SECONDS;
+}
+
+it.each([
+  ["xeon-2.4-sosp03", 100],
+  ["xeon-2.4-sosp03-smp", 100],
+  ["p4-672-asplos06", 100],
+  ["core2-asplos06", 100],
+  ["piii-733-sugerman01", 100],
+  ["piii-733-waldspurger02", 100],
+  ["xeon-3.0-menon06", 1000],
+  ["xeon-3.2-walters08", 250],
+] as const)("the kernel of the guests on %s asks for %i interrupts a second", (machine, hz) => {
+  expect(rateOn(machine)).toBe(hz);
 });
