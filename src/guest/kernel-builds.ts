@@ -11,7 +11,9 @@ import { KERNEL_VERSIONS, type KernelVersion } from "./kernel-version.ts";
  * (bdf_prm, fs/buffer.c). A process's own tables have three levels; in the one table of the fourth that a processor has, a
  * switch replaces the first entry and loads the root anew (switch_mm, include/asm-x86_64/mmu_context.h). Here each process has
  * all four levels, and its table of the fourth is what lasts over a switch: Xen, too, treats the third-level tables of such
- * kernels as the roots of others (sh_type_is_pinnable, xen/arch/x86/mm/shadow/private.h, 3.1).
+ * kernels as the roots of others (sh_type_is_pinnable, xen/arch/x86/mm/shadow/private.h, 3.1). Its clock ticks as fast as that of
+ * the kernel as released (include/asm-x86_64/param.h); a rate of 512 is in the configurations of some others of its kernels only
+ * (CONFIG_HZ in configs/kernel-2.4.21-i686-smp.config).
  */
 const RHEL_3: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
@@ -56,19 +58,26 @@ const RED_HAT_6_2: KernelVersion = {
 };
 
 /**
- * Linux 2.6, and Fedora Core 5, which has 2.6.15 and later: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use
- * kmap_atomic. What else that does otherwise than 2.4 is left out.
+ * Linux 2.6 up to 2.6.12: file_read_actor, mm/filemap.c, and filemap_copy_from_user, mm/filemap.h, use kmap_atomic. Its clock ticks a
+ * thousand times a second (include/asm-i386/param.h of 2.6.12-rc2). What else that does otherwise than 2.4 is left out.
  */
 const LINUX_2_6: KernelVersion = {
   ...KERNEL_VERSIONS["linux-2.4"],
   isLinux26: true,
   mapsEachCopy: true,
   signalsWriteDebugRegister: false,
+  hz: 1000,
 };
+
+/**
+ * Fedora Core 5 has 2.6.15 and later, whose clock ticks as fast as is chosen when they are configured: what kernel/Kconfig.hz proposes,
+ * since what Fedora chose is not at hand.
+ */
+const FEDORA_CORE_5: KernelVersion = { ...LINUX_2_6, hz: 250 };
 
 const BUILDS: Readonly<Record<KernelBuild, KernelVersion>> = {
   "linux-2.6": LINUX_2_6,
-  "fedora-core-5": LINUX_2_6,
+  "fedora-core-5": FEDORA_CORE_5,
   "redhat-6.2": RED_HAT_6_2,
   "rhel-3": RHEL_3,
   "redhat-7.2": RED_HAT_7_2,

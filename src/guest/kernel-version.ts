@@ -31,6 +31,13 @@ export interface KernelVersion {
    * arch/i386/kernel/signal.c, up to Linux 2.6.9; not on x86-64).
    */
   readonly signalsWriteDebugRegister: boolean;
+  /** Timer interrupts a second that it asks for, on each processor (HZ). */
+  readonly hz: number;
+  /**
+   * It asks for one timer interrupt at a time, and for none while a processor is idle (clock events, kernel/time/clockevents.c, and
+   * CONFIG_NO_HZ_COMMON); otherwise a device interrupts in any case, and Xen when it sees fit.
+   */
+  readonly dynamicTicks: boolean;
   /** Accesses to registers of the interrupt controllers, or to that of the processor, in the interrupt of a device. */
   readonly controllerAccesses: number;
   /** Accesses, in an interrupt of the clock, to registers of its interrupt controller and of the timer. */
@@ -138,6 +145,8 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     singlePageInvalidations: 0, // flush_tlb_range, include/asm-i386/pgalloc.h
     countsFlushesAndMinorFaults: false,
     signalsWriteDebugRegister: true,
+    hz: 100, // include/asm-i386/param.h
+    dynamicTicks: false,
     // arch/i386/kernel/i8259.c. PCI devices are on lines of the second controller: mask_and_ack_8259A reads and writes the mask and
     // ends the interrupt at both, end_8259A_irq writes the mask again.
     controllerAccesses: 5,
@@ -205,6 +214,10 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     singlePageInvalidations: 33, // tlb_single_page_flush_ceiling, arch/x86/mm/tlb.c
     countsFlushesAndMinorFaults: true, // tlb:tlb_flush, include/trace/events/tlb.h; ru_minflt
     signalsWriteDebugRegister: false,
+    // Debian 12 (linux-headers-6.1.0-56-amd64, .config): CONFIG_HZ=250, CONFIG_NO_HZ_FULL=y, which is like CONFIG_NO_HZ_IDLE unless
+    // processors are named for more. 250 is what kernel/Kconfig.hz proposes, too.
+    hz: 250,
+    dynamicTicks: true,
     controllerAccesses: 1, // the end of the interrupt: ack_APIC_irq, arch/x86/include/asm/apic.h
     tickAccesses: 2, // that, and lapic_next_event or lapic_next_deadline, arch/x86/kernel/apic/apic.c, for the next one
     tickPauses: 0,

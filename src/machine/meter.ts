@@ -8,6 +8,8 @@ import { Ledger } from "../core/ledger.ts";
 export class Meter {
   /** Cycles since the beginning. */
   now = 0;
+  /** Cycles of these in which it waited. */
+  waited = 0;
   /** The ledger in use; the simulator has one for each kind of operation. */
   ledger = new Ledger();
   /** What other processors do for this guest meanwhile (a driver domain on a processor of its own); no time of this clock. */
@@ -44,6 +46,7 @@ export class Meter {
   waitUntil(cause: number, time: number): void {
     if (time <= this.now) return;
     this.ledger.charge(cause, time - this.now);
+    this.waited += time - this.now;
     this.now = time;
   }
 }

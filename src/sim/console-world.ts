@@ -10,13 +10,16 @@ import type { Vmm } from "../vmm/contract.ts";
 import type { ConsoleSettings } from "../vmm/host-contract.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import type { EventQueue } from "./event-queue.ts";
-import { Event, TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
+import { Event } from "./host-events.ts";
 import type { Processors } from "./processors.ts";
 import type { Vcpu, VcpuWork } from "./vcpu.ts";
 
 const AGENTS = cause("vmm.console-agents");
 const TIMER = cause("vmm.console-timer");
 const PCPU = 0;
+/** Linux 2.4 on IA-32: HZ is 100. Ten ticks are charged together. */
+const TICK_US = 10_000;
+const TICKS_AT_ONCE = 10;
 /** MiB for so many vCPUs of VMs at most (ESX Server 2.x administration guide, "Service Console Memory"). */
 const MEMORY_MIB: readonly (readonly [vcpus: number, mib: number])[] = [
   [8, 192],
@@ -51,7 +54,7 @@ export class ServiceConsole implements VcpuWork {
     this.#vcpu = processors.addVcpu(this, { ...entitlement, drivers: false, pinnedTo: PCPU });
     this.#processors = processors;
     this.#events = events;
-    this.#period = microsecondsToCycles(profile, TIMER_PERIOD_US * TIMERS_AT_ONCE);
+    this.#period = microsecondsToCycles(profile, TICK_US * TICKS_AT_ONCE);
     this.#agents = Math.round((this.#period * loadPercent) / 100);
     this.#timer = primitiveCost(profile, "hardware.interrupt") + kernelPaths(profile)["timer-interrupt"].cycles;
     events.add(this.#period, Event.Console);
@@ -59,7 +62,7 @@ export class ServiceConsole implements VcpuWork {
 
   /** There is something to do again. */
   onEvent(now: number): void {
-    this.#vcpu.pending.add(TIMER, this.#timer * TIMERS_AT_ONCE, TIMERS_AT_ONCE);
+    this.#vcpu.pending.add(TIMER, this.#timer * TICKS_AT_ONCE, TICKS_AT_ONCE);
     if (this.#agents > 0) this.#vcpu.pending.add(AGENTS, this.#agents);
     this.#processors.wake(this.#vcpu);
     this.#events.add(now + this.#period, Event.Console);

@@ -40,6 +40,7 @@ export class GuestCpu implements VcpuWork {
   #latest: GuestThread | undefined;
   /** The thread whose step made the whole vCPU wait. */
   #stalled: GuestThread | undefined;
+  #ticks = 0;
 
   /** `vm`: number of the VM; `lock`: absent where there is none, or nobody to share it with. */
   constructor(
@@ -96,6 +97,13 @@ export class GuestCpu implements VcpuWork {
   /** Let the vCPU run, unless the VMM has stopped it. */
   wake(): void {
     if (!this.stopped) this.#processors.wake(this.vcpu);
+  }
+
+  /** Ticks, `period` cycles apart, of a clock that stands still while it does not run: those since the last call. */
+  ticksDue(period: number, now: number): number {
+    const before = this.#ticks;
+    this.#ticks = Math.floor(this.#processors.cyclesRun(this.vcpu, now) / period);
+    return this.#ticks - before;
   }
 
   /** The cycles of the last step have been run: its requests go out, and the thread goes on when they are done. */

@@ -42,9 +42,6 @@ export const Event = {
   DiskScheduler: 40,
 } as const;
 
-/** Linux 2.4 and 2.6: 100 timer interrupts a second; charged ten at a time, which saves events and delays nobody. */
-export const TIMER_PERIOD_US = 10_000;
-export const TIMERS_AT_ONCE = 10;
 /** Linux: the flusher wakes up every 5 s and writes what has been dirty for 30 s. */
 export const FLUSH_PERIOD_US = 5e6;
 export const DIRTY_AGE_US = 30e6;

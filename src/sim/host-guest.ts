@@ -211,13 +211,13 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     return this.#prices.needsBackend;
   }
 
-  /** Timer interrupts of each vCPU that gets any. */
-  timerInterrupts({ ticks, to }: GuestTimers): void {
+  /** Timer interrupts of each vCPU; those that come only while it runs do not wake it, and are done when it runs again. */
+  timerInterrupts({ ticks, to, everyUs }: GuestTimers): void {
+    const period = everyUs * this.#around.megahertz;
     for (const cpu of this.cpus) {
-      if (to === "awake" && cpu.vcpu.asleep) continue;
-      if (to === "running" && !this.#around.processors.runs(cpu.vcpu)) continue;
-      cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, ticks);
-      cpu.wake();
+      const due = to === "all" ? ticks : cpu.ticksDue(period, this.#around.now());
+      cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, due);
+      if (to === "all") cpu.wake();
     }
   }
 

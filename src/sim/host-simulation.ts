@@ -76,9 +76,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.#workloads = workloads;
     this.megahertz = profile.megahertz;
     this.pageTableFormat = PAGE_TABLE_FORMATS[profile.pageTable];
-    this.#timers = guestTimers(vmm);
     this.kernel = profile.kernel;
     this.kernelVersion = kernelVersion(profile);
+    this.#timers = guestTimers(vmm, this.kernelVersion);
     this.durationUs = Math.max(0, ...workloads.map(({ durationUs }) => durationUs));
     this.host = new HostMemory(profile, hostPages, new PendingCharges(), vmm.name);
     this.host.observer = watch?.log;
@@ -229,7 +229,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return this.guests[subject].callThread(detail);
       case Event.Timer:
         this.guests[subject].timerInterrupts(this.#timers);
-        return this.#after(this.#timers.everyUs, kind, subject);
+        return this.#after(this.#timers.eventUs, kind, subject);
       case Event.WriteBack:
         this.guests[subject].writeBack(this.#now - microsecondsToCycles(this.#profile, DIRTY_AGE_US), this.#now);
         return this.#after(FLUSH_PERIOD_US, kind, subject);

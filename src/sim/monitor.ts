@@ -17,15 +17,14 @@ import { buildMachine, type MonitorMachine } from "./monitor-machine.ts";
 import { monitorMetrics } from "./monitor-metrics.ts";
 import { extraKind, kindOf, OperationLedgers } from "./operation-ledgers.ts";
 import { playOperation } from "./stream-player.ts";
+import { timerEvents } from "./timers.ts";
 
 const IDLE = cause("idle");
 const TIMER_INTERRUPT = extraKind("timer-interrupt");
 const WRITE_BACK = extraKind("write-back");
 const PAGE_FAULT = extraKind("page-fault");
-/** Linux 2.4 on IA-32: HZ is 100. */
-const TICK_US = 10_000;
-/** Linux 2.4: kupdated wakes up every 5 s. It writes everything that is dirty here, without the age limit of 30 s. */
-const TICKS_PER_WRITE_BACK = 500;
+/** Linux: kupdated, pdflush or the flusher wakes up every 5 s. It writes everything that is dirty here, without the age limit of 30 s. */
+const WRITE_BACK_US = 5e6;
 
 export interface Boot {
   readonly machine: MonitorMachine;
@@ -57,8 +56,7 @@ export function bootOn(machine: GuestMachine, profile: MachineProfile, workload:
 
 /** Runs the whole stream; a closed-loop workload of given duration ends at the first request after that. */
 export function runMonitor(vmm: Vmm, profile: MachineProfile, workload: CompiledWorkload): CellOutcome {
-  const { machine, kernel } = bootGuest(vmm, profile, workload);
-  const replay = new Replay(machine, kernel, profile, workload);
+  const replay = new Replay(vmm, bootGuest(vmm, profile, workload), profile, workload);
   replay.run();
   return replay.outcome();
 }
@@ -70,6 +68,9 @@ class Replay {
   readonly #profile: MachineProfile;
   readonly #workload: CompiledWorkload;
   readonly #tick: number;
+  /** The clock stands still while the guest has nothing to do, or waits. */
+  readonly #ticksWhileBusy: boolean;
+  readonly #writeBackPeriod: number;
   readonly #bootEnd: number;
   readonly #warmupEnd: number;
   readonly #latencies: number[] = [];
@@ -79,24 +80,29 @@ class Replay {
   #ledgers = new OperationLedgers();
   #start: number;
   #measuring: boolean;
+  /** In the time that the clock goes by. */
   #nextTick: number;
-  #ticks = 0;
+  #nextWriteBack: number;
   #memorySum = 0;
   #diskBusyBefore = 0;
   #transmitBefore = 0;
   #receiveBefore = 0;
   #arrival = -1;
 
-  constructor(machine: GuestMachine, kernel: GuestKernel, profile: MachineProfile, workload: CompiledWorkload) {
+  constructor(vmm: Vmm, { machine, kernel }: Boot, profile: MachineProfile, workload: CompiledWorkload) {
     this.#machine = machine;
     this.#meter = machine.meter;
     this.#kernel = kernel;
     this.#profile = profile;
     this.#workload = workload;
-    this.#tick = microsecondsToCycles(profile, TICK_US);
+    const { to, everyUs } = timerEvents(vmm, kernelVersion(profile));
+    this.#tick = microsecondsToCycles(profile, everyUs);
+    this.#ticksWhileBusy = to === "running";
+    this.#writeBackPeriod = microsecondsToCycles(profile, WRITE_BACK_US);
     this.#bootEnd = machine.meter.now;
     this.#start = this.#bootEnd;
-    this.#nextTick = this.#bootEnd + this.#tick;
+    this.#nextTick = this.#clock + this.#tick;
+    this.#nextWriteBack = this.#bootEnd + this.#writeBackPeriod;
     this.#warmupEnd = this.#bootEnd + microsecondsToCycles(profile, workload.warmupUs);
     this.#clients = new Float64Array(Math.max(1, workload.guest.threads)).fill(this.#bootEnd);
     this.#measuring = workload.warmupUs === 0;
@@ -108,7 +114,7 @@ class Replay {
     const { stream } = this.#workload;
     const { op, a } = stream;
     for (let i = 0; i < stream.length; i++) {
-      if (this.#meter.now >= this.#nextTick) this.#catchUpTicks();
+      this.#catchUp();
       if (op[i] === Op.Request) {
         if (!this.#beginRequest(i)) break;
         continue;
@@ -192,27 +198,38 @@ class Replay {
     this.#receiveBefore = this.#machine.network.busyReceive;
   }
 
+  get #clock(): number {
+    const { now, waited } = this.#meter;
+    return this.#ticksWhileBusy ? now - waited : now;
+  }
+
   #idleUntil(time: number): void {
     while (this.#meter.now < time) {
       this.#meter.ledger = this.#ledgers.of(Op.Request);
-      this.#meter.waitUntil(IDLE, Math.min(time, this.#nextTick));
-      if (this.#meter.now >= this.#nextTick) this.#catchUpTicks();
+      const next = this.#ticksWhileBusy ? this.#nextWriteBack : Math.min(this.#nextTick, this.#nextWriteBack);
+      this.#meter.waitUntil(IDLE, Math.min(time, next));
+      this.#catchUp();
     }
   }
 
-  /** Deliver the timer interrupts that are due; one that was due during a long wait is delivered after it. */
-  #catchUpTicks(): void {
-    while (this.#meter.now >= this.#nextTick) {
-      this.#nextTick += this.#tick;
-      this.#ticks += 1;
-      this.#meter.ledger = this.#ledgers.of(TIMER_INTERRUPT);
-      this.#ledgers.counts[TIMER_INTERRUPT] += 1;
-      this.#kernel.entries.timerInterrupt();
-      if (this.#ticks % TICKS_PER_WRITE_BACK === 0) this.#writeBack();
+  /** What is due by the clock; what was due during a long wait comes after it. */
+  #catchUp(): void {
+    while (true) {
+      if (this.#clock >= this.#nextTick) this.#timerInterrupt();
+      else if (this.#meter.now >= this.#nextWriteBack) this.#writeBack();
+      else return;
     }
+  }
+
+  #timerInterrupt(): void {
+    this.#nextTick += this.#tick;
+    this.#meter.ledger = this.#ledgers.of(TIMER_INTERRUPT);
+    this.#ledgers.counts[TIMER_INTERRUPT] += 1;
+    this.#kernel.entries.timerInterrupt();
   }
 
   #writeBack(): void {
+    this.#nextWriteBack += this.#writeBackPeriod;
     this.#meter.ledger = this.#ledgers.of(WRITE_BACK);
     this.#ledgers.counts[WRITE_BACK] += 1;
     this.#kernel.files.writeBackAll();

@@ -69,9 +69,10 @@ export class Processors {
     return this.#scheduler.tickCycles;
   }
 
-  /** Whether a vCPU has a pCPU. */
-  runs(vcpu: Vcpu): boolean {
-    return this.#running[vcpu.cpu] === vcpu.index;
+  /** Cycles that a vCPU has run in all, up to `now`. */
+  cyclesRun(vcpu: Vcpu, now: number): number {
+    const { cpu } = vcpu;
+    return vcpu.cyclesRun + (this.#running[cpu] === vcpu.index ? now - this.#since[cpu] : 0);
   }
 
   /** There is something to do for a vCPU. Takes effect with {@link placeWoken}, when the current event is over. */

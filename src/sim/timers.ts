@@ -1,25 +1,33 @@
-/** Whom the periodic timer interrupts, and when: that is up to the VMM. */
-import type { Vmm } from "../vmm/contract.ts";
-import { TIMER_PERIOD_US, TIMERS_AT_ONCE } from "./host-events.ts";
+/** Whom the clock of a guest kernel interrupts, and when: that is up to the kernel and to the VMM. */
+import type { KernelVersion } from "../guest/kernel-version.ts";
+import type { TimerEvents, Vmm } from "../vmm/contract.ts";
 
-/** Which vCPUs get timer interrupts: all, those that have something to do, or those that have a pCPU. */
-export type TimersOf = "all" | "awake" | "running";
+/** Ticks of the clock that are charged together on a host, where it does not matter when each comes. */
+const TICKS_AT_ONCE = 10;
 
-export interface GuestTimers {
-  readonly to: TimersOf;
-  /** Interrupts of a guest in one event, and how long after the last event the next one comes. */
+/** Those that do not wake anybody come while a vCPU runs, so that their number follows from how long it does. */
+export function timerEvents({ cpu, scheduler }: Vmm, kernel: KernelVersion): TimerEvents {
+  const ofVmm = cpu.definition.timerEvents?.(cpu.parameters, kernel);
+  if (ofVmm !== undefined) return ofVmm;
+  // A kernel whose processes the guests are has one clock on each processor.
+  const onProcessors = scheduler.definition.ofKernel !== undefined;
+  return { to: kernel.dynamicTicks || onProcessors ? "running" : "all", everyUs: 1e6 / kernel.hz };
+}
+
+export interface GuestTimers extends TimerEvents {
+  /** Interrupts of a guest in one event, at most, and how long after the last event the next one comes. */
   readonly ticks: number;
-  readonly everyUs: number;
+  readonly eventUs: number;
   /** How long after `nowUs` a guest that is up from then on has its first; `part`: of a period, where guests do not share a timer. */
   firstAfterUs(nowUs: number, part: number): number;
 }
 
-export function guestTimers({ cpu, scheduler }: Vmm): GuestTimers {
-  const events = cpu.definition.timerEvents?.(cpu.parameters);
-  // Each wakes domains that are blocked, so that it matters when it comes.
-  if (events?.to === "all")
-    return { ...events, ticks: 1, firstAfterUs: (nowUs) => events.everyUs - (nowUs % events.everyUs) };
-  const everyUs = TIMER_PERIOD_US * TIMERS_AT_ONCE;
-  const to = scheduler.definition.ofKernel === undefined ? (events?.to ?? "all") : "running";
-  return { to, ticks: TIMERS_AT_ONCE, everyUs, firstAfterUs: (_, part) => everyUs * part };
+export function guestTimers(vmm: Vmm, kernel: KernelVersion): GuestTimers {
+  const events = timerEvents(vmm, kernel);
+  const { everyUs } = events;
+  // Those of a VMM wake domains that are blocked, so that it matters when each comes.
+  if (events.to === "all" && vmm.cpu.definition.timerEvents !== undefined)
+    return { ...events, ticks: 1, eventUs: everyUs, firstAfterUs: (nowUs) => everyUs - (nowUs % everyUs) };
+  const eventUs = everyUs * TICKS_AT_ONCE;
+  return { ...events, ticks: TICKS_AT_ONCE, eventUs, firstAfterUs: (_, part) => eventUs * part };
 }

@@ -3,6 +3,7 @@
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
 import type { KernelMapping } from "../guest/kernel-pages.ts";
+import type { KernelVersion } from "../guest/kernel-version.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
 import type { KernelName, MachineProfile, PageTableFormatName } from "../machine/profile.ts";
 import type {
@@ -115,8 +116,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: where the guest's handler of page faults finds their address, for explanations ("CR2"); no cost depends on it. */
   faultAddressIn?(profile: MachineProfile): string;
-  /** CPU parts: the VMM's own periodic timer events take the place of a device's interrupts. Absent: 100 of these a second, to all. */
-  timerEvents?(parameters: P): TimerEvents;
+  /** CPU parts: the VMM's own timer events take the place of a device's interrupts. Absent: these come as the guest kernel asks for them. */
+  timerEvents?(parameters: P, kernel: KernelVersion): TimerEvents;
   /** MMU parts: how the tables that the hardware walks map the guest kernel's own memory. */
   kernelMapping?(parameters: P): KernelMapping;
   /** MMU parts: why a guest cannot map memory by large pages. Absent: it can. */
@@ -131,8 +132,11 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   create(parameters: P, context: Slots[S]["context"]): Slots[S]["instance"];
 }
 
-/** Which guests get periodic timer events: those that have something to do, or all at once, so many microseconds after the last. */
-export type TimerEvents = { readonly to: "awake" } | { readonly to: "all"; readonly everyUs: number };
+/** Which vCPUs get periodic timer events: those that have a pCPU, or all at once; so many microseconds after the last. */
+export interface TimerEvents {
+  readonly to: "running" | "all";
+  readonly everyUs: number;
+}
 
 /** What other parts call the memory part that is tunable, whatever its name: see `requiresPart` and `signalsFrom`. */
 export const TUNABLE_SHARING = "tunable page sharing";

@@ -1,9 +1,18 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { microsecondsToCycles, primitiveCost } from "../../src/machine/profile.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
+import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../src/machine/profile.ts";
 import { runHost } from "../../src/sim/host.ts";
+import type { MeasuredOperation } from "../../src/sim/operations.ts";
 import { type CompositionProblem, composeVmm } from "../../src/vmm/compose.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
+import { esx } from "../../src/vmm/esx.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
+import { native } from "../../src/vmm/native.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
+import { uml } from "../../src/vmm/uml.ts";
+import { workstation } from "../../src/vmm/workstation.ts";
+import { xenHvm } from "../../src/vmm/xen-hvm.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
@@ -64,5 +73,99 @@ describe("timer events", () => {
   it("wake all domains of Xen 1.x in the same instant, so that those that are blocked run one after the other", () => {
     // To one, to the other, and back to who computes: three switches, where two timers would make four.
     expect(switches(3) - switches(1)).toBe(2 * 50 * 3);
+  });
+});
+
+const TICK = 1000;
+const onlyTicks = (): Record<string, MeasuredOperation> => ({
+  "timer-interrupt": { frontend: { "guest.kernel": TICK }, backend: {} },
+});
+
+/** One pCPU; HZ of each kernel. */
+const SERVER = { ...loadMachine("machines/x86-64-server.yaml").profile, cores: 1 };
+const PERIODIC: readonly (readonly [string, MachineProfile, number])[] = [
+  ["Linux 2.4", ONE_CPU, 100],
+  ["Linux 2.6 up to 2.6.12", { ...ONE_CPU, kernelBuild: "linux-2.6" }, 1000],
+  ["Fedora Core 5", { ...ONE_CPU, kernelBuild: "fedora-core-5" }, 250],
+];
+const WITH_DEVICES = [native, esx, workstation, kvm, xenHvm, uml];
+
+/** Ticks of guests that have only those to pay for, and the cycles in which they did anything at all. */
+function run(vmm: Vmm, machine: MachineProfile, guests: readonly CompiledWorkload[]) {
+  const pages = guests.length * SMALL_GUEST.memoryPages;
+  const { cycles, metrics } = runHost({ ...vmm, memory: [] }, machine, guests, pages, onlyTicks);
+  const all = Object.values(cycles).reduce((sum, each) => sum + each, 0);
+  expect(all).toBe(Math.round(metrics.elapsed_ms * machine.megahertz * 1000));
+  const kernel = cycles["guest.kernel"] ?? 0;
+  return { ticks: kernel / TICK, busy: all - (cycles.idle ?? 0), user: cycles["guest.user"] ?? 0 };
+}
+
+/** Computes for more than it is given. */
+function computing(seconds: number, { megahertz }: MachineProfile): CompiledWorkload {
+  return guest(seconds, (stream) => {
+    stream.add(Op.Request, 0, 0, 0);
+    for (let i = 0; i < 200 * seconds; i++) stream.add(Op.Compute, 10_000 * megahertz);
+  });
+}
+
+describe("the clock of a guest kernel", () => {
+  it.each(PERIODIC)(
+    "of %s ticks HZ times a second on every VMM that shows it a timer, idle or not",
+    (_, machine, hz) => {
+      for (const vmm of WITH_DEVICES) {
+        expect(run(vmm, machine, [guest(3)]).ticks, vmm.name).toBe(3 * hz);
+        // What has come in the last step is not run any more.
+        const { ticks } = run(vmm, machine, [computing(3, machine)]);
+        expect(ticks, vmm.name).toBeLessThanOrEqual(3 * hz);
+        expect(ticks, vmm.name).toBeGreaterThanOrEqual(3 * hz - 10);
+      }
+    },
+  );
+
+  it.each(PERIODIC)("of %s misses no tick while others have the processor", (_, machine, hz) => {
+    for (const vmm of [esx, kvm]) {
+      const { ticks } = run(vmm, machine, [computing(4, machine), computing(4, machine)]);
+      // A guest that waits is given all at once when it runs again: those of its last wait are still to come.
+      expect(Math.abs(ticks / (2 * 4 * hz) - 1), vmm.name).toBeLessThan(0.05);
+    }
+  });
+
+  it.each(PERIODIC)(
+    "of %s goes by Xen's events, of which each processor has 100 a second for whoever runs",
+    (_, machine) => {
+      expect(run(xenPv, machine, [guest(3)]).ticks).toBe(0);
+      for (const domains of [1, 2, 5]) {
+        const guests = Array.from({ length: domains }, () => computing(3, machine));
+        const { ticks } = run(xenPv, machine, guests);
+        expect(ticks).toBeLessThanOrEqual(300);
+        // Ten of each domain may not have been charged yet.
+        expect(ticks).toBeGreaterThanOrEqual(300 - 10 * domains);
+      }
+    },
+  );
+
+  it("of Linux 6.1 stands still while nothing runs, and ticks 250 times in a second of work, on every VMM", () => {
+    const burst = fc.record({ gapUs: fc.integer({ min: 0, max: 300_000 }), us: fc.integer({ min: 0, max: 60_000 }) });
+    const period = SERVER.megahertz * 4000;
+    expect(run(esx, SERVER, [guest(3)]).ticks).toBe(0);
+    for (const vmm of [native, kvm, workstation, xenPv]) {
+      expect(run(vmm, SERVER, [guest(3)]), vmm.name).toEqual({ ticks: 0, busy: 0, user: 0 });
+      fc.assert(
+        fc.property(fc.array(burst, { minLength: 1, maxLength: 40 }), (bursts) => {
+          let at = 0;
+          const bursty = guest(3, (stream) => {
+            for (const { gapUs, us } of bursts) {
+              at += gapUs;
+              stream.add(Op.Request, Math.floor(at / 1e6), at % 1e6, 1);
+              stream.add(Op.Compute, us * SERVER.megahertz);
+            }
+          });
+          const { ticks, busy } = run(vmm, SERVER, [bursty]);
+          expect(ticks).toBeLessThanOrEqual(Math.floor(busy / period));
+          expect(ticks).toBeGreaterThan(Math.floor(busy / period) - 11);
+        }),
+        { numRuns: 15 },
+      );
+    }
   });
 });

@@ -13,6 +13,7 @@
  */
 import { cause, event } from "../../core/ledger.ts";
 import { kernelVersion } from "../../guest/kernel-builds.ts";
+import type { KernelVersion } from "../../guest/kernel-version.ts";
 import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
@@ -23,7 +24,7 @@ import type { Meter } from "../../machine/meter.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
-import { definePart } from "../contract.ts";
+import { definePart, type TimerEvents } from "../contract.ts";
 import type { CpuContext, EntryReason, Instruction, KernelEntry, VirtualCpu } from "../monitor-contract.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
 import { TrapTable } from "./trap-table.ts";
@@ -43,6 +44,8 @@ const USER_ROOT = cause("vmm.trap.user-root");
 const ROOT_WRITES = 2;
 /** set_trap_table and set_fast_trap. */
 const REGISTRATIONS = 2;
+/** Xen 2.0 to 3.0.4, common/schedule.c, t_timer_fn: of each processor, to the domain that it runs. */
+const TIMER_US = 10_000;
 const VECTORS = { "page-fault": PAGE_FAULT, exception: DIVIDE_ERROR, "system-call": SYSTEM_CALL_VECTOR } as const;
 
 class Paravirtual implements VirtualCpu {
@@ -185,6 +188,18 @@ function timerProblem({ timerMs }: { readonly timerMs: number }): string | undef
 }
 
 /**
+ * The kernels of Xen's own makes (XenLinux 2.4 and 2.6) take events as they come, count the ticks that have gone by since the last
+ * one, and do the work of all of these in it (do_timer_interrupt, arch/xen/i386/kernel/time.c): at their 100 Hz (HZ, include/asm-xen/asm-i386/param.h,
+ * 2.6.11; CONFIG_HZ, buildconfigs/linux-defconfig_xen0_x86_32, up to Xen 3.1) that is one. Kernels with clock events ask for
+ * each event (xen_vcpuop_set_next_event, arch/x86/xen/time.c). That a domain which has missed a tick gets an event as
+ * soon as it is put on a processor is not counted.
+ */
+function timerEvents({ timerMs }: Settings, { dynamicTicks, hz }: KernelVersion): TimerEvents {
+  if (timerMs > 0) return { to: "all", everyUs: 1000 * timerMs };
+  return { to: "running", everyUs: dynamicTicks ? 1e6 / hz : TIMER_US };
+}
+
+/**
  * A frame with one word more (Barham 2003, section 2.1.2; TBF_EXCEPTION_CR2 of Xen 2.0); since Xen 3.0 the page that is shared, which
  * kernels from Linux 2.6 on read (arch.cr2 of vcpu_info, xen/interface/arch-x86/xen.h).
  */
@@ -229,7 +244,7 @@ export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K
   // x86-64 has no segment limits, so that only pages protect the hypervisor, and those know two levels of privilege.
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "3" },
   faultAddressIn: addressPlace,
-  timerEvents: ({ timerMs }) => (timerMs === 0 ? { to: "awake" } : { to: "all", everyUs: 1000 * timerMs }),
+  timerEvents,
   unsuited: ({ fastSystemCalls }, { pageTable }) =>
     fastSystemCalls || pageTable !== "x86-64"
       ? undefined
