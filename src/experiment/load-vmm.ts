@@ -10,7 +10,6 @@ import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts"
 import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
-import { moduleFiles } from "./module-files.ts";
 
 export interface LoadedVmm {
   readonly vmm: Vmm;
@@ -161,6 +160,8 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
+    // Most commands load no module from outside, and its parser takes a while to load.
+    const { moduleFiles } = await import("./module-files.ts");
     const { files, computed } = moduleFiles(fileURLToPath(url));
     return { exports, sha256: files.map((one) => digest(readFileSync(one))), computedPaths: computed };
   } catch (error) {
