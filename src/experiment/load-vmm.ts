@@ -13,6 +13,8 @@ import { VMMS } from "../vmm/registry.ts";
 
 export interface LoadedVmm {
   readonly vmm: Vmm;
+  /** Those of its choice, with the names of parts in place of the modules they come from. */
+  readonly changes: Readonly<Record<string, unknown>>;
   readonly problems: readonly CompositionProblem[];
   /** SHA-256 of the files of modules from outside the package, in the order of the modules' names; empty when there are none. */
   readonly modules: readonly string[];
@@ -37,10 +39,12 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   const outside = loaded.map(({ exports }, i) => partIn(exports, references[i]));
   const names = new Map(references.map((reference, i) => [reference, outside[i].name]));
   const { vmm: base, module } = await baseVmm(choice.base, folder);
-  const { vmm, problems } = composeVmm(base, withNames(choice.set, names), [...outside, ...PARTS]);
+  const changes = withNames(choice.set, names);
+  const { vmm, problems } = composeVmm(base, changes, [...outside, ...PARTS]);
   const all = module === undefined ? loaded : [module, ...loaded];
   return {
     vmm,
+    changes,
     problems,
     modules: all.flatMap(({ sha256 }) => sha256),
     computedPaths: all.flatMap(({ computedPaths }) => computedPaths),
