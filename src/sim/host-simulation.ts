@@ -1,4 +1,5 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
+import { SECOND_US } from "../core/time.ts";
 import { kernelVersion } from "../guest/kernel-builds.ts";
 import { Ledger } from "../core/ledger.ts";
 import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
@@ -35,8 +36,6 @@ import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
 import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
 import { ownRequestCost, VMM_VCPU, VmmWork } from "./vmm-work.ts";
 import { WorkEnd } from "./work-end.ts";
-
-const SECOND_US = 1e6;
 
 export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
