@@ -1,4 +1,5 @@
 /** Where the cycles went: the ledger's causes, grouped so that a chart can show them. */
+import { sum } from "../core/sum.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { groupBy, isNative, monitorCells, requireIdenticalWork, type Results } from "./results.ts";
 
@@ -105,8 +106,4 @@ function sharesOf(replicates: readonly CellResult[], native: ReadonlyMap<number,
 /** Cycles in which the CPU worked. */
 function busyCycles(cell: CellResult): number {
   return sum([...byGroup(cell.cycles)].map(([group, cycles]) => (NOT_BUSY.has(group) ? 0 : cycles)));
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,4 +1,5 @@
 /** Hosts with several guests side by side: what ran, how fast, and how the memory was held. Means over seeds. */
+import { sum } from "../core/sum.ts";
 import { counted } from "../core/counted.ts";
 import { type CellResult, workTitle } from "../sim/cell.ts";
 import { distinct, hostCells, replicates, requireIdenticalWork, type Results } from "./results.ts";
@@ -80,7 +81,7 @@ function occasionalFigures(group: readonly CellResult[]): HostRow["occasional"] 
     const values = group.flatMap(({ metrics }) => metrics[name] ?? []);
     if (values.length === 0) return [];
     const cells = NO_COUNTS.includes(name) ? values.length : group.length;
-    return [[name, values.reduce((sum, value) => sum + value, 0) / cells] as const];
+    return [[name, sum(values) / cells] as const];
   });
   return Object.fromEntries(means);
 }

@@ -1,4 +1,5 @@
 /** How memory was managed on a host, besides how fast its guests were: steadily, in time, fairly, at what cost of its own. */
+import { sum } from "../core/sum.ts";
 import type { CellResult } from "../sim/cell.ts";
 
 /** Causes that begin so are what VMMs do about memory, to decide and to move it. A policy's own run has no price in the model. */
@@ -56,7 +57,7 @@ export type MemoryControl = Readonly<Record<ControlFigure, number | undefined>>;
 export function memoryControl(cells: readonly CellResult[]): MemoryControl {
   const figures = Object.entries(CONTROL_FIGURES).map(([name, { of }]) => {
     const values = cells.flatMap((cell) => of(cell) ?? []);
-    return [name, values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length];
+    return [name, values.length === 0 ? undefined : sum(values) / values.length];
   });
   return Object.fromEntries(figures) as MemoryControl;
 }
@@ -83,7 +84,7 @@ function whereCounted(...names: readonly string[]): (cell: CellResult) => number
 
 /** Of all CPUs of the host. */
 function controllerCpuPercent({ cycles }: CellResult): number | undefined {
-  const all = Object.values(cycles).reduce((sum, of) => sum + of, 0);
+  const all = sum(Object.values(cycles));
   const own = Object.entries(cycles).reduce((sum, [cause, of]) => sum + (isOfController(cause) ? of : 0), 0);
   return all > 0 ? (100 * own) / all : undefined;
 }

@@ -1,4 +1,5 @@
 /** Where an overcommitted host takes the memory from that its guests are configured with and it does not have. */
+import { sum } from "../core/sum.ts";
 import type { CellResult } from "../sim/cell.ts";
 
 /** Sources in the order in which charts stack them. */
@@ -53,5 +54,5 @@ export function memorySources(cells: readonly CellResult[], uncommitted: readonl
 
 function meanMetric(cells: readonly CellResult[], name: string): number {
   const values = cells.flatMap((cell) => cell.metrics[name] ?? []);
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.length === 0 ? 0 : sum(values) / values.length;
 }

@@ -1,4 +1,5 @@
 /** How far each strategy can overcommit the memory of a host, what that costs, and where the memory comes from. */
+import { sum } from "../core/sum.ts";
 import type { ServiceLevel } from "../experiment/matrix.ts";
 import { type CellResult, workTitle } from "../sim/cell.ts";
 import { busiestOf } from "./busiest-resource.ts";
@@ -141,5 +142,5 @@ function metricValues(cells: readonly CellResult[], metric: string): number[] {
 }
 
 function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.length === 0 ? 0 : sum(values) / values.length;
 }

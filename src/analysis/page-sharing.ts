@@ -2,7 +2,8 @@
  * What an ideal content-based page sharer could save on a set of VMs, counted exactly from the fingerprints of their pages.
  * "Reclaimable" is pages minus distinct contents (Waldspurger 2002, section 4); the split says where it comes from.
  */
-import { ZERO_PAGE_FINGERPRINT } from "../workload/readers/fingerprints.ts";
+import { sum } from "../core/sum.ts";
+import { ZERO_PAGE_FINGERPRINT } from "../machine/content-ids.ts";
 
 /** Counts over the pages of one VM. */
 export interface VmContents {
@@ -102,8 +103,4 @@ function concatenate(parts: readonly BigUint64Array[]): BigUint64Array {
     at += part.length;
   }
   return whole;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,4 +1,5 @@
 /** Exact counts over a memory reference trace. */
+import { sum } from "../core/sum.ts";
 import { Reference, SECOND_PAGE } from "../workload/reference-trace.ts";
 import type { ReferenceTrace } from "../workload/reference-trace.ts";
 
@@ -53,7 +54,7 @@ export function traceStatistics(trace: ReferenceTrace): TraceStatistics {
     load,
     store,
     modify,
-    pageCrossingRefs: secondPages.reduce((total, count) => total + count, 0),
+    pageCrossingRefs: sum(secondPages),
     pageTouches: trace.length,
     distinctPages: use.length,
     distinctPagesWritten: pagesUsedBy(use, USED_BY.write),

@@ -4,7 +4,7 @@ import { suggestion } from "../core/nearest-name.ts";
 import { parseSize } from "../core/units.ts";
 import { PAGE_BYTES } from "../machine/page.ts";
 import { parseNumber } from "./number-list.ts";
-import type { MixPart } from "./workload-mix.ts";
+import type { MixPart } from "./workload-option.ts";
 
 export interface SearchArguments {
   policy: string[] | undefined;

@@ -11,10 +11,11 @@ import {
   DEFAULT_PRECISION,
   parseSearch,
   requireFittingMix,
+  type Search,
   type SearchArguments,
 } from "./overcommit-search-options.ts";
 import { parseServiceLevel } from "./service-level-option.ts";
-import { parseMix } from "./workload-mix.ts";
+import { parseMix } from "./workload-option.ts";
 
 interface OvercommitArguments extends ExecuteArguments, SearchArguments {
   matrix: string;
@@ -128,29 +129,13 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
         "who lost memory when, to what, and by which rule, in results/.../why",
       ),
   handler: async (args) => {
-    const { isPath, locate } = await import("../experiment/catalogue.ts");
+    const { locate } = await import("../experiment/catalogue.ts");
     const { readInputText } = await import("../experiment/input-files.ts");
     const file = locate("experiments", args.matrix, "");
-    const { vms, ratios, seeds, strategy, policy, vmm, workload, machine, slo } = args;
-    // In a matrix, paths are relative to its file; on the command line, to where the user stands.
-    const fromMatrix = (name: string): string => (isPath(name) ? relativePath(dirname(file), name) : name);
     const search = parseSearch(args);
-    const parts = parseMix(workload);
-    const mix = parts?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
-    requireFittingMix(mix, args, search);
-    await requireFiles("--workload", "workloads", parts?.map((part) => part.workload) ?? workload);
-    await requireFiles("--machine", "machines", machine === undefined ? [] : [machine]);
-    const question: OvercommitQuestion = {
-      ...(mix ? { mix } : workload && { workloads: workload.map(fromMatrix) }),
-      ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
-      ...(strategy && { strategies: strategy }),
-      ...(policy && { policies: { vmm: fromMatrix(vmm ?? DEFAULT_VMM), names: policy.map(fromMatrix) } }),
-      ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
-      ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
-    };
-    await requirePolicies(policy);
-    await requireVmmOfPolicies(vmm);
-    const counts = vms === undefined ? undefined : parseNumberList("--vms", vms, VMS);
+    const question = await readQuestion(args, search, dirname(file));
+    const { ratios } = args;
+    const counts = args.vms === undefined ? undefined : parseNumberList("--vms", args.vms, VMS);
     const matrix = { text: readInputText(file), file };
     const { ratiosShown, showAnswer, vmCountsShown } = await import("./overcommit-output.ts");
     if (search.of === "vms") {
@@ -168,6 +153,34 @@ export const overcommitCommand: CommandModule<object, OvercommitArguments> = {
     await showAnswer(answer, (results) => ratiosShown(results, args.sensitivity), args);
   },
 };
+
+/** All but the ratios and the numbers of VMs. `matrixFolder`: where the paths of the matrix are relative to. */
+async function readQuestion(
+  args: OvercommitArguments,
+  search: Search,
+  matrixFolder: string,
+): Promise<OvercommitQuestion> {
+  const { isPath } = await import("../experiment/catalogue.ts");
+  const { seeds, strategy, policy, vmm, workload, machine, slo } = args;
+  // In a matrix, paths are relative to its file; on the command line, to where the user stands.
+  const fromMatrix = (name: string): string => (isPath(name) ? relativePath(matrixFolder, name) : name);
+  const parts = parseMix(workload);
+  const mix = parts?.map((part) => ({ ...part, workload: fromMatrix(part.workload) }));
+  requireFittingMix(mix, args, search);
+  await requireFiles("--workload", "workloads", parts?.map((part) => part.workload) ?? workload);
+  await requireFiles("--machine", "machines", machine === undefined ? [] : [machine]);
+  const question: OvercommitQuestion = {
+    ...(mix ? { mix } : workload && { workloads: workload.map(fromMatrix) }),
+    ...(machine !== undefined && { machines: [fromMatrix(machine)] }),
+    ...(strategy && { strategies: strategy }),
+    ...(policy && { policies: { vmm: fromMatrix(vmm ?? DEFAULT_VMM), names: policy.map(fromMatrix) } }),
+    ...(seeds !== undefined && { seeds: parseNumberList("--seeds", seeds, SEEDS) }),
+    ...(slo !== undefined && { serviceLevel: parseServiceLevel("--slo", slo) }),
+  };
+  await requirePolicies(policy);
+  await requireVmmOfPolicies(vmm);
+  return question;
+}
 
 /** That they are there is asked while they are still called what the user calls them, and not yet part of a matrix. */
 async function requireFiles(option: string, kind: Kind, names: readonly string[] = []): Promise<void> {

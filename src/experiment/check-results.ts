@@ -7,7 +7,7 @@ import { InputError } from "../core/input-error.ts";
 import type { CellResult } from "../sim/cell.ts";
 import { cellPath, parseCell, readCell } from "./cell-file.ts";
 import { CELLS, CELLS_CSV, lineOf, readManifest, readResults, RUN_AGAIN, seriesPath } from "./store.ts";
-import { cellsCsv, seriesCsv } from "./tables.ts";
+import { cellsCsv, seriesCsv } from "./csv.ts";
 
 const ANEW = `${RUN_AGAIN}, which simulates it anew`;
 const DERIVE = `${RUN_AGAIN}, which writes it anew`;

@@ -10,10 +10,11 @@ import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts"
 import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
-import { moduleFiles } from "./module-files.ts";
 
 export interface LoadedVmm {
   readonly vmm: Vmm;
+  /** Those of its choice, with the names of parts in place of the modules they come from. */
+  readonly changes: Readonly<Record<string, unknown>>;
   readonly problems: readonly CompositionProblem[];
   /** SHA-256 of the files of modules from outside the package, in the order of the modules' names; empty when there are none. */
   readonly modules: readonly string[];
@@ -38,10 +39,12 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
   const outside = loaded.map(({ exports }, i) => partIn(exports, references[i]));
   const names = new Map(references.map((reference, i) => [reference, outside[i].name]));
   const { vmm: base, module } = await baseVmm(choice.base, folder);
-  const { vmm, problems } = composeVmm(base, withNames(choice.set, names), [...outside, ...PARTS]);
+  const changes = withNames(choice.set, names);
+  const { vmm, problems } = composeVmm(base, changes, [...outside, ...PARTS]);
   const all = module === undefined ? loaded : [module, ...loaded];
   return {
     vmm,
+    changes,
     problems,
     modules: all.flatMap(({ sha256 }) => sha256),
     computedPaths: all.flatMap(({ computedPaths }) => computedPaths),
@@ -161,6 +164,8 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
     const exports = Object.values((await import(url)) as Record<string, unknown>);
+    // Most commands load no module from outside, and its parser takes a while to load.
+    const { moduleFiles } = await import("./module-files.ts");
     const { files, computed } = moduleFiles(fileURLToPath(url));
     return { exports, sha256: files.map((one) => digest(readFileSync(one))), computedPaths: computed };
   } catch (error) {

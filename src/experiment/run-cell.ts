@@ -35,13 +35,13 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
   const { key, spec } = cell;
   const empty = { schema: RESULT_SCHEMA, key, spec, streamDigest: "", metrics: {}, cycles: {}, events: {} } as const;
   try {
-    const { vmm, profile } = await systemOf(cell);
-    const reason = skipAdvice(vmm, profile, spec);
+    const { loaded, profile } = await systemOf(cell);
+    const reason = skipAdvice(loaded, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
     const guests = streams.get([spec.seed, ...filesOf(cell)].join("\0"), () => guestsOf(cell));
-    const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(vmm, guests);
+    const unkept = spec.vms === undefined ? undefined : unkeptEntitlement(loaded.vmm, guests);
     if (unkept !== undefined) return { ...empty, status: "skipped", reason: unkept };
-    const outcome = simulate(vmm, profile, withSettings(guests, spec.settings), spec, operationCosts, watch);
+    const outcome = simulate(loaded.vmm, profile, withSettings(guests, spec.settings), spec, operationCosts, watch);
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {

@@ -6,26 +6,30 @@ import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
 import { measureMicrobenchmark, type Microbenchmark } from "../sim/microbenchmarks/microbenchmark.ts";
 import { reasonToSkip } from "../sim/reason-to-skip.ts";
 import { composeVmm, partsIn } from "../vmm/compose.ts";
-import { type Part, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { SLOTS, type Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
+import type { LoadedVmm } from "./load-vmm.ts";
 import { packagedMachines } from "./packaged-machines.ts";
 
+/** A VMM with what has been changed of it. */
+export type AskedVmm = Pick<LoadedVmm, "vmm" | "changes">;
+
 /** As {@link reasonToSkip}; where the cell runs on no machine, with the VMMs that do what is asked of this one. */
-export function skipAdvice(vmm: Vmm, profile: MachineProfile, spec: CellSpec): string | undefined {
-  const reason = reasonToSkip(vmm, profile, spec);
+export function skipAdvice(asked: AskedVmm, profile: MachineProfile, spec: CellSpec): string | undefined {
+  const reason = reasonToSkip(asked.vmm, profile, spec);
   if (reason === undefined) return undefined;
-  const machines = fitting((machine) => reasonToSkip(vmm, machine, spec) === undefined);
-  return machines.length > 0 ? withMachines(reason, machines) : withVmms(reason, vmm, profile, spec);
+  const machines = fitting((machine) => reasonToSkip(asked.vmm, machine, spec) === undefined);
+  return machines.length > 0 ? withMachines(reason, machines) : withVmms(reason, asked, profile, spec);
 }
 
 /** Those that run on this machine; only where there are none, those that run on another one. */
-function withVmms(reason: string, vmm: Vmm, profile: MachineProfile, spec: CellSpec): string {
-  const own = VMMS.find(({ name }) => name === vmm.name);
+function withVmms(reason: string, asked: AskedVmm, profile: MachineProfile, spec: CellSpec): string {
+  const own = VMMS.find(({ name }) => name === asked.vmm.name);
   const { settings: _, ...plain } = spec;
   // Where the VMM cannot do it as it is either, and with nothing asked of single VMs, another one is not what was asked for.
   if (own === undefined || reasonToSkip(own, profile, plain) === reason) return reason;
-  const others = VMMS.filter((other) => takes(other, spec, own)).map((other) => withPartsOf(vmm, own, other));
+  const others = VMMS.flatMap((other) => withChangesOf(asked, other) ?? []);
   const fits = (on: readonly MachineProfile[]) =>
     others.filter((other) => on.some((machine) => reasonToSkip(other, machine, spec) === undefined));
   const here = fits([profile]);
@@ -34,34 +38,12 @@ function withVmms(reason: string, vmm: Vmm, profile: MachineProfile, spec: CellS
   return elsewhere.length === 0 ? reason : `${reason}; VMMs that fit, on other machines: ${namesOf(elsewhere)}`;
 }
 
-/** What is written behind `own` can be written behind another VMM. Keys about modules from outside the package are not judged. */
-function takes(other: Vmm, { vmm: { set } }: CellSpec, own: Vmm): boolean {
-  const outside = new Set(composeVmm(own, set, PARTS).problems.map(({ key }) => key));
-  return composeVmm(other, set, PARTS).problems.every(({ key }) => outside.has(key));
-}
-
-/** Another VMM with what `vmm` has been given in place of parts of its `own`, or besides. */
-function withPartsOf(vmm: Vmm, own: Vmm, other: Vmm): Vmm {
-  const slots = SLOTS.filter((slot) => slot !== "memory" && !sameParts(partsIn(own, slot), partsIn(vmm, slot)));
-  const given = Object.fromEntries(slots.map((slot) => [slot, vmm[slot]])) as Partial<Vmm>;
-  const added = vmm.memory.filter((part) => !own.memory.some((before) => isSamePart(before, part)));
-  const kept = other.memory.filter(({ definition: { name, role = name } }) => {
-    const isTaken = hasPart(own, name, role) && !hasPart(vmm, name, role);
-    return !isTaken && !added.some(({ definition: part }) => part.name === name || part.role === role);
-  });
-  return { ...other, ...given, memory: [...kept, ...added] };
-}
-
-function hasPart({ memory }: Vmm, name: string, role: string): boolean {
-  return memory.some(({ definition }) => definition.name === name || definition.role === role);
-}
-
-function sameParts(some: readonly Part[], others: readonly Part[]): boolean {
-  return some.length === others.length && some.every((part, i) => isSamePart(part, others[i]));
-}
-
-function isSamePart(one: Part, other: Part): boolean {
-  return one.definition === other.definition && JSON.stringify(one.parameters) === JSON.stringify(other.parameters);
+/** Another VMM with the same changes, if they can be made to it. */
+function withChangesOf({ vmm, changes }: AskedVmm, other: Vmm): Vmm | undefined {
+  // Parts from outside the package are known by what they have been put into.
+  const known = SLOTS.flatMap((slot) => partsIn(vmm, slot)).map(({ definition }) => definition);
+  const composition = composeVmm(other, changes, [...known, ...PARTS]);
+  return composition.problems.length === 0 ? composition.vmm : undefined;
 }
 
 function namesOf(vmms: readonly Vmm[]): string {

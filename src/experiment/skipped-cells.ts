@@ -15,8 +15,8 @@ export async function skippedCells({ cells }: Plan): Promise<readonly SkippedCel
   const found = new Map<string, SkippedCells>();
   for (const cell of cells) {
     const { spec } = cell;
-    const { vmm, profile } = await systemOf(cell);
-    const reason = skipAdvice(vmm, profile, spec);
+    const { loaded, profile } = await systemOf(cell);
+    const reason = skipAdvice(loaded, profile, spec);
     if (reason === undefined) continue;
     const key = JSON.stringify([spec.vmm.label, reason]);
     found.set(key, { vmm: spec.vmm.label, reason, cells: (found.get(key)?.cells ?? 0) + 1 });

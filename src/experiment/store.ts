@@ -12,7 +12,7 @@ import { readTimeline } from "./decision-files.ts";
 import { parseCell, readCell, writeCell } from "./cell-file.ts";
 import { makeFolder, writeDurably } from "./output-files.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
-import { cellsCsv, parseSeries, seriesCsv } from "./tables.ts";
+import { cellsCsv, parseSeries, seriesCsv } from "./csv.ts";
 
 const MANIFEST = "manifest.json";
 export const CELLS = "cells.ndjson";

@@ -16,6 +16,15 @@ interface WorkloadText {
   activities?: unknown;
 }
 
+/** A workload with one input changed. */
+interface ChangedWorkload {
+  readonly input: string;
+  readonly side: Side;
+  readonly from: string;
+  readonly to: string;
+  readonly document: WorkloadText;
+}
+
 /** What could not be varied is added to `left`, with the reason. */
 export function workloadBlocks(
   block: MatrixBlock,
@@ -24,40 +33,46 @@ export function workloadBlocks(
   left: string[],
 ): MatrixBlock[] {
   const file = locate("workloads", block.workloads[0], matrixFolder);
-  const document = (): WorkloadText => movedTo(folder, file, parse(readInputText(file)) as WorkloadText);
-  const add = (input: string, side: Side, from: string, to: string, changed: WorkloadText): MatrixBlock[] => {
+  const document = movedTo(folder, file, parse(readInputText(file)) as WorkloadText);
+  return [...workingSets(document), ...similarities(document)].flatMap(({ document: changed, ...variation }) => {
+    const { input, side, to } = variation;
     const name = `${input.replaceAll(" ", "-")}-${side}.yaml`;
     const path = writeCopy(changed, folder, matrixFolder, name);
     try {
       loadWorkload(join(folder, name));
-      return [variedBlock(block, { input, side, from, to }, { workloads: [path] })];
+      return [variedBlock(block, variation, { workloads: [path] })];
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       left.push(`${input}, ${to}: ${error.problems[0]}`);
       return [];
     }
-  };
-  const { anonymous } = document().guest;
-  const workingSets =
-    typeof anonymous === "string" && document().trace === undefined
-      ? SIDES.flatMap(([side, factor]) => {
-          const changed = scaledMemory(document(), factor);
-          return add("working set", side, spaced(anonymous), spaced(String(changed.guest.anonymous)), changed);
-        })
-      : [];
-  const contents = document().guest.contents as readonly string[] | undefined;
-  if (contents === undefined) return workingSets;
-  const measured = "as measured";
-  const { contents: _, "compressed-sizes": sizes, ...others } = document().guest;
+  });
+}
+
+/** What a trace touches is not scaled. */
+function workingSets(document: WorkloadText): readonly ChangedWorkload[] {
+  const { anonymous } = document.guest;
+  if (typeof anonymous !== "string" || document.trace !== undefined) return [];
+  return SIDES.map(([side, factor]) => {
+    const changed = scaledMemory(document, factor);
+    const to = spaced(String(changed.guest.anonymous));
+    return { input: "working set", side, from: spaced(anonymous), to, document: changed };
+  });
+}
+
+/** Guests with no page in common, and guests that are copies of one. */
+function similarities(document: WorkloadText): readonly ChangedWorkload[] {
+  const { contents, "compressed-sizes": sizes, ...others } = document.guest;
+  if (!Array.isArray(contents)) return [];
   const copies = {
     ...others,
     contents: contents.slice(0, 1),
     ...(Array.isArray(sizes) && { "compressed-sizes": sizes.slice(0, 1) }),
   };
+  const variation = { input: "similarity of guests", from: "as measured" };
   return [
-    ...workingSets,
-    ...add("similarity of guests", "lower", measured, "no page in common", { ...document(), guest: others }),
-    ...add("similarity of guests", "higher", measured, "copies of one guest", { ...document(), guest: copies }),
+    { ...variation, side: "lower", to: "no page in common", document: { ...document, guest: others } },
+    { ...variation, side: "higher", to: "copies of one guest", document: { ...document, guest: copies } },
   ];
 }
 

@@ -1,4 +1,5 @@
 /** Different work on one host, in proportions that hold for any number of VMs as well as whole VMs can keep them. */
+import { sum } from "../core/sum.ts";
 import type { VmGroup } from "../workload/vm-settings.ts";
 
 /** How many VMs of a whole run a workload: names, or paths relative to the matrix file. */
@@ -13,7 +14,7 @@ export function vmsOfMix(mix: WorkloadMix, vms: number): readonly number[] {
   const counts = mix.map((part) => Math.floor((part.vms * vms) / total));
   const remainders = mix.map((part, at) => ({ at, remainder: (part.vms * vms) % total }));
   remainders.sort((a, b) => b.remainder - a.remainder || a.at - b.at);
-  const left = vms - counts.reduce((sum, count) => sum + count, 0);
+  const left = vms - sum(counts);
   for (const { at } of remainders.slice(0, left)) counts[at]++;
   return counts;
 }

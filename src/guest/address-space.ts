@@ -1,10 +1,8 @@
 /** A process's address space: its page tables, built entry by entry through the MMU, and its regions. */
-import { entryOf, Pte } from "../machine/page-tables.ts";
+import { entryOf, Pte, UPPER_FLAGS } from "../machine/page-tables.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { findRegion, type Region } from "./regions.ts";
 import { type EntryChange, NOT_A_TABLE } from "./virtual-hardware.ts";
-
-const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
 /** A range of pages below one lowest-level table, within one region or between two. */
 export interface Piece {

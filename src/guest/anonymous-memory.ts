@@ -77,10 +77,6 @@ export class AnonymousMemory implements PageOwner {
     return this.majorFaults + this.swapCacheFaults;
   }
 
-  get swapped(): number {
-    return this.swap.used;
-  }
-
   get swapIns(): number {
     return this.swap.ins;
   }
@@ -151,6 +147,11 @@ export class AnonymousMemory implements PageOwner {
       this.#pages.replacement.forget(page);
     }
     this.#place[page] = NONE;
+  }
+
+  /** Forget so many logical pages from `first` on. */
+  discardRange(first: number, pages: number): void {
+    for (let page = first; page < first + pages; page++) this.discard(page);
   }
 
   /** The page is in memory already, at `ppn`: how a guest looks when it is ready. */

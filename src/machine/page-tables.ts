@@ -24,6 +24,9 @@ export const Pte = {
   LargePage: 128,
 } as const;
 
+/** Of an entry of an upper level, which leaves it to the last one what is allowed. */
+export const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
+
 export interface PageTableFormat {
   readonly name: PageTableFormatName;
   readonly levels: number;

@@ -1,43 +1,21 @@
 /** Admission, and guests as they are when the simulation starts. */
-import { InputError } from "../core/input-error.ts";
 import { PendingCharges } from "../core/pending-charges.ts";
-import { sizeOf } from "../guest/boot-memory.ts";
+import { sum } from "../core/sum.ts";
 import { PageUse } from "../guest/guest-pages.ts";
-import { bootContents, GuestMemory } from "../guest/memory-manager.ts";
+import { overheadPages } from "../vmm/contract.ts";
 import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
 import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
-import { ZERO_CONTENT } from "../machine/content-ids.ts";
-import type { MachineProfile } from "../machine/profile.ts";
-import type { Vmm } from "../vmm/contract.ts";
-import { HostOutOfMemory } from "../vmm/host-memory/host-out-of-memory.ts";
 import type { DecisionObserver } from "../vmm/host-memory/memory-decision.ts";
 import type { RoomMaker } from "../vmm/host-memory/memory-roles.ts";
 import { BALLOONED, type VmMemory } from "../vmm/host-memory/vm-memory.ts";
-import type { CompiledWorkload, GuestShape } from "../workload/compiled-workload.ts";
-import type { Dom0 } from "./dom0.ts";
-import { RequestForesight } from "./foresight.ts";
-import { withInterruptsElsewhere } from "./device-interrupts.ts";
+import type { CompiledWorkload } from "../workload/compiled-workload.ts";
+import { type BuildingSite, buildGuest, cooperativeOf } from "./build-guest.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import { GuestPhysicalMemory } from "./guest-physical-memory.ts";
-import type { GuestSurroundings } from "./guest-surroundings.ts";
-import { HostGuest } from "./host-guest.ts";
-import { type MeasureOperations, OperationPrices } from "./operation-prices.ts";
-import { RequestSource, transientPages } from "./request-source.ts";
+import type { HostGuest } from "./host-guest.ts";
 
 const PAGES_AT_ONCE = 64;
 const SETTLING_US = 60e6;
 const PAGE_IN_ROUNDS = 8;
-
-/** What guests are built with. */
-export interface BuildingSite {
-  readonly around: GuestSurroundings;
-  readonly allocation: Allocation;
-  readonly mechanisms: readonly MemoryMechanism[];
-  /** Pages that the VMM keeps for itself for a guest with so many configured. */
-  readonly overhead: (configured: number) => number;
-  readonly prices: OperationPriceList;
-  readonly dom0: Dom0 | undefined;
-}
 
 /**
  * Admit guests and build them one after the other, each with its contents in machine memory. Building takes no simulated
@@ -48,7 +26,7 @@ export function buildGuests(
   site: BuildingSite,
   log?: DecisionLog,
 ): HostGuest[] {
-  const { around, allocation, overhead } = site;
+  const { around, allocation, overheadPerGuest } = site;
   const { host } = around;
   host.payer = new PendingCharges();
   if (log !== undefined) log.nowUs = -SETTLING_US;
@@ -58,7 +36,7 @@ export function buildGuests(
   const started = [...workloads].slice(0, starting.length);
   // How VMs come up takes no time, and is no decision of anybody's.
   host.observer = undefined;
-  host.frames.addOverhead(starting.reduce((sum, _, i) => sum + overhead(requests[i].pages), 0));
+  host.frames.addOverhead(sum(starting.map((_, i) => overheadPages(overheadPerGuest, requests[i].pages))));
   for (const [i, target] of starting.entries()) {
     host.addVm(requests[i].pages, requests[i].settings, started[i][0]).target = target;
   }
@@ -87,7 +65,7 @@ export function buildLateGuest(
 ): HostGuest {
   const { host } = site.around;
   const { pages: configured, settings } = requestFor(workload);
-  host.frames.addOverhead(site.overhead(configured));
+  host.frames.addOverhead(overheadPages(site.overheadPerGuest, configured));
   const vm = host.addVm(configured, settings, number);
   vm.target = pages;
   vm.building = true;
@@ -106,10 +84,6 @@ function toldByNumber(log: DecisionLog, numbers: readonly number[]): DecisionObs
 /** What a workload's VM asks for. */
 export function requestFor({ guest }: CompiledWorkload): VmRequest {
   return { pages: guest.memoryPages, settings: guest.memory };
-}
-
-function cooperativeOf({ allocation, mechanisms }: BuildingSite): readonly MemoryMechanism[] {
-  return allocation.balloons === false ? [] : mechanisms.filter(({ kind }) => kind === "cooperative");
 }
 
 /**
@@ -186,107 +160,5 @@ function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[],
     for (const mechanism of cooperative) {
       for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
     }
-  }
-}
-
-function buildGuest(vm: VmMemory, workload: CompiledWorkload, site: BuildingSite): HostGuest {
-  const { around, allocation, prices } = site;
-  const { host, ids } = around;
-  const shape = workload.guest;
-  const contents = bootContents(shape, ids);
-  const physical = new GuestPhysicalMemory(host, vm, contents, allocation.populates);
-  const transient = transientPages(workload.stream);
-  const present = presentAtBoot(host, shape, contents);
-  const { kernel, kernelVersion: version } = around;
-  const memory = new GuestMemory(shape, physical, ids, kernel, {
-    transientPages: transient * shape.threads,
-    present,
-    version,
-  });
-  memory.boot(shape, contents);
-  // What the VM is built without is never given to it: nobody takes it away page by page.
-  const { payer } = host;
-  host.payer = new PendingCharges();
-  for (let ppn = present; ppn < shape.memoryPages; ppn++) host.release(vm, ppn);
-  vm.absent = vm.ballooned;
-  if (allocation.populates) {
-    memory.balloon.poll(Math.max(0, present - vm.target), shape.memoryPages);
-    vm.builtWithout = vm.ballooned;
-  }
-  host.payer = payer;
-  // Next to one that takes longer, a workload starts over, so that there is always what it stands for.
-  const repeatsAfterUs = workload.durationUs < around.durationUs ? workload.durationUs : undefined;
-  const source = new RequestSource(workload.stream, around.megahertz, workload.startUs, repeatsAfterUs);
-  let foresight: RequestForesight | undefined;
-  const { clairvoyance } = host;
-  if (clairvoyance !== undefined) {
-    foresight = new RequestForesight(workload, memory, source, around.megahertz, () => around.now());
-    vm.foresight = foresight;
-    memory.pages.freed = (ppn) => clairvoyance.freed(vm, ppn);
-  }
-  try {
-    // What comes up while the host runs has not been scanned yet.
-    const scanned = around.building && host.sharer?.scannedBeforeStart === true;
-    physical.populate(shape.contents?.length ?? 0, allocation.populates, scanned);
-  } catch (error) {
-    if (!allocation.populates || !(error instanceof HostOutOfMemory)) throw error;
-    throw cannotShrink(workload, host, vm) ?? error;
-  }
-  memory.requests.clear();
-  const parts = { workload, memory, vm, source, foresight, transientPages: transient };
-  const guest = new HostGuest({ ...parts, prices: prices.of(workload) }, around);
-  // The driver of one that comes up while the host runs does not run yet.
-  const driverRuns = around.building && (workload.guest.driver?.fromUs ?? 0) === 0;
-  if (driverRuns && cooperativeOf(site).length > 0) vm.balloon = guest.balloon;
-  return guest;
-}
-
-/** A guest that uses more than it boots with, or higher pages, has been given them since. */
-function presentAtBoot({ hotAdding }: HostMemory, shape: GuestShape, contents: Uint32Array): number {
-  if (hotAdding === undefined) return shape.memoryPages;
-  let used = contents.length;
-  while (used > 0 && contents[used - 1] === ZERO_CONTENT) used--;
-  return Math.min(shape.memoryPages, Math.max(hotAdding.startupPages(shape.memoryPages), used));
-}
-
-/**
- * The host is full because the guests built so far are larger than their targets: their balloons got no further. Undefined:
- * they are not, so that the reason is another.
- */
-function cannotShrink({ name, guest }: CompiledWorkload, host: HostMemory, vm: VmMemory): InputError | undefined {
-  const least = guest.memoryPages - vm.ballooned;
-  if (least <= vm.target) return undefined;
-  const ratio = Math.floor((guest.memoryPages / least) * 100) / 100;
-  return new InputError(
-    `workload "${name}": ${host.vmm} starts ${host.vms.length} VMs ballooned to ${sizeOf(vm.target)} each, but a guest of ` +
-      `${sizeOf(guest.memoryPages)} with ${sizeOf(guest.swapPages)} of swap can be ballooned to ${sizeOf(least)} at the ` +
-      `smallest, and no mechanism takes the rest by force; expected an overcommit ratio of at most ${ratio}, or more guest.swap`,
-  );
-}
-
-/** Prices are measured once for all guests that have the same stream and shape. */
-export class OperationPriceList {
-  readonly #vmm: Vmm;
-  /** The VMM as it is for a guest whose interrupts another processor handles; undefined: there is no such. */
-  readonly #elsewhere: Vmm | undefined;
-  readonly #profile: MachineProfile;
-  readonly #measure: MeasureOperations;
-  readonly #known = new Map<string, OperationPrices>();
-
-  constructor(vmm: Vmm, profile: MachineProfile, measure: MeasureOperations) {
-    this.#vmm = vmm;
-    this.#elsewhere = withInterruptsElsewhere(vmm, profile);
-    this.#profile = profile;
-    this.#measure = measure;
-  }
-
-  /** Guests of one workload differ in their seed only; the first one's prices stand for all. */
-  of(workload: CompiledWorkload): OperationPrices {
-    const known = this.#known.get(workload.name);
-    if (known !== undefined) return known;
-    const elsewhere = this.#elsewhere && new OperationPrices(this.#measure(this.#elsewhere, this.#profile, workload));
-    const prices = new OperationPrices(this.#measure(this.#vmm, this.#profile, workload), elsewhere);
-    this.#known.set(workload.name, prices);
-    return prices;
   }
 }

@@ -11,7 +11,6 @@ export class GuestBalloon implements BalloonPort {
   readonly #memory: GuestMemory;
   readonly #vcpu: Vcpu;
   readonly #vmmCall: CostVector;
-  readonly #around: GuestSurroundings;
   readonly #steps: KernelSteps;
   /** Cycles that the vCPU has run when the last step is done. */
   #doneAt = 0;
@@ -25,7 +24,6 @@ export class GuestBalloon implements BalloonPort {
     this.#memory = memory;
     this.#vmmCall = vmmCall;
     this.#vcpu = vcpu;
-    this.#around = around;
     this.#steps = new KernelSteps(memory, vcpu, around, afterStep);
   }
 
@@ -58,18 +56,19 @@ export class GuestBalloon implements BalloonPort {
   }
 
   calls(count: number): void {
-    if (this.#around.building || count === 0) return;
-    this.#vcpu.pending.addVector(this.#vmmCall, count);
+    const { payer } = this.#steps;
+    if (payer === undefined || count === 0) return;
+    payer.addVector(this.#vmmCall, count);
     this.#doneAt = this.#vcpu.cyclesRun + this.#vcpu.owed;
     this.#steps.submit();
   }
 
   #pay({ batch, page, releasedPage }: BalloonPrice, moved: number, released: number): void {
-    if (this.#around.building) return;
-    const { pending } = this.#vcpu;
-    pending.addVector(batch);
-    pending.addVector(page, moved);
-    pending.addVector(releasedPage, released);
+    const { payer } = this.#steps;
+    if (payer === undefined) return;
+    payer.addVector(batch);
+    payer.addVector(page, moved);
+    payer.addVector(releasedPage, released);
     this.#doneAt = this.#vcpu.cyclesRun + this.#vcpu.owed;
   }
 }

@@ -63,11 +63,10 @@ export class GuestFrontswap implements FrontswapBackend, FrontswapPort {
   shrinkTo(pages: number): number {
     const excess = this.#frontswap.pages - pages;
     if (excess <= 0 || this.#steps.waitForDisk) return 0;
-    const { vcpu, pageFault } = this.#cost;
     let back = 0;
     this.#steps.run(() => {
       back = this.#memory.anonymous.unuse(excess);
-      if (!this.#around.building) vcpu.pending.addVector(pageFault, back);
+      this.#steps.payer?.addVector(this.#cost.pageFault, back);
       return true;
     });
     return back;

@@ -258,13 +258,11 @@ export class GuestOperations {
       if (filePage >= 0) this.#memory.cache.unmap(filePage, filePage + 1);
     }
     this.#pages.unmap(thread, start, pages);
-    const first = this.#pages.logicalPage(thread, start);
-    for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
+    this.#memory.anonymous.discardRange(this.#pages.logicalPage(thread, start), pages);
   }
 
   #discardTransient(thread: GuestThread): void {
     for (const { start, end } of thread.files) this.#memory.cache.unmap(0, end - start);
-    const end = thread.transientBase + thread.transientPages;
-    for (let page = thread.transientBase; page < end; page++) this.#memory.anonymous.discard(page);
+    this.#memory.anonymous.discardRange(thread.transientBase, thread.transientPages);
   }
 }

@@ -57,7 +57,7 @@ export class TrueStatistics implements GuestStatistics {
       unused,
       available: unused + pages.replacement.filePages,
       // What processes have touched: the model's processes are promised no more than they use.
-      committed: pages.replacement.anonymousPages + anonymous.swapped,
+      committed: pages.replacement.anonymousPages + anonymous.swap.used,
       reserved: pages.marks.high,
       ...(anonymous.swap.frontswap && { frontswap: anonymous.swap.frontswap.pages }),
     };

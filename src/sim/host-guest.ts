@@ -73,35 +73,17 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.diskShares = workload.diskShares;
     this.goodUs = workload.goodUs;
     this.#around = around;
-    this.vm.freeList = memory.pages;
-    this.vm.reads = memory.pages;
-    this.vm.discardable = new GuestDiscards(memory);
-    this.vm.statistics = statisticsOf(memory, workload.guest.statistics);
     const stall = new MemoryStall(() => around.now(), around.megahertz);
-    this.vm.pressure = stall;
     this.#prices = prices;
     this.#source = source;
-    const { vcpus = 1, kernelLock = 0 } = workload.guest;
-    const lock = vcpus > 1 && kernelLock > 0 ? new KernelLock(kernelLock, around.processors) : undefined;
-    this.cpus = Array.from({ length: vcpus }, () => {
-      const heldBack = new HeldBack(() => around.now(), around.megahertz);
-      return new GuestCpu(this, index, workload, around.processors, heldBack, lock);
-    });
-    // The first vCPU stands for the VM.
-    this.vm.heldBack = this.cpus[0].heldBack;
-    this.#pages = new ProcessPages(
-      workload.guest,
-      parts.transientPages * workload.guest.threads,
-      around.pageTableFormat,
-    );
+    this.cpus = cpusOf(this, workload, around);
+    this.#showVmm(stall);
+    const transientPages = parts.transientPages * workload.guest.threads;
+    this.#pages = new ProcessPages(workload.guest, transientPages, around.pageTableFormat);
     this.#operations = new GuestOperations(workload, memory, this.#pages, prices, this.#boot, around);
     const sources = { requests: memory.requests, host: around.host, operations: this.#operations };
     this.#jobs = new GuestJobs(index, sources, prices, stall);
-    const base = workload.guest.processes * workload.guest.anonymousPages;
-    this.#threads = Array.from(
-      { length: workload.guest.threads },
-      (_, i) => new GuestThread(i, base + i * parts.transientPages, parts.transientPages, this),
-    );
+    this.#threads = threadsOf(this, workload.guest, parts.transientPages);
     this.#killer = new OomKiller(workload.guest, memory, this.#pages, this.#threads);
     this.#operations.killer = this.#killer;
     this.#writeBack = new WriteBackThread(memory.cache, vm, (waiter) => this.#submitForKernel(waiter));
@@ -115,6 +97,18 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     const { frontswap } = around.host;
     if (frontswap !== undefined) vm.frontswap = new GuestFrontswap(memory, vm, frontswap, cost, around, afterStep);
     parts.foresight?.watch(this.#threads, () => this.#latest);
+  }
+
+  /** What the VMM may see of a guest, and ask of it, without a driver of its own. */
+  #showVmm(stall: MemoryStall): void {
+    const { pages } = this.memory;
+    this.vm.freeList = pages;
+    this.vm.reads = pages;
+    this.vm.discardable = new GuestDiscards(this.memory);
+    this.vm.statistics = statisticsOf(this.memory, this.#shape.statistics);
+    this.vm.pressure = stall;
+    // The first vCPU stands for the VM.
+    this.vm.heldBack = this.cpus[0].heldBack;
   }
 
   get number(): number {
@@ -270,4 +264,20 @@ export class HostGuest implements CpuOwner, ThreadOwner {
     this.#jobs.collect(this.#boot, waiter, waiter, this.#latest, jobs);
     this.submit(jobs, now);
   }
+}
+
+function cpusOf(owner: HostGuest, workload: CompiledWorkload, around: GuestSurroundings): readonly GuestCpu[] {
+  const { vcpus = 1, kernelLock = 0 } = workload.guest;
+  const lock = vcpus > 1 && kernelLock > 0 ? new KernelLock(kernelLock, around.processors) : undefined;
+  return Array.from({ length: vcpus }, () => {
+    const heldBack = new HeldBack(() => around.now(), around.megahertz);
+    return new GuestCpu(owner, owner.vm.index, workload, around.processors, heldBack, lock);
+  });
+}
+
+/** Each has a range of its own above the pages of the services, for what it maps and forks. */
+function threadsOf(owner: HostGuest, guest: GuestShape, transientPages: number): readonly GuestThread[] {
+  const base = guest.processes * guest.anonymousPages;
+  const threadAt = (i: number) => new GuestThread(i, base + i * transientPages, transientPages, owner);
+  return Array.from({ length: guest.threads }, (_, i) => threadAt(i));
 }

@@ -240,7 +240,7 @@ export class HostObserver {
       total(({ vm }) => vm.ballooned),
       total(({ vm }) => vm.compressed + vm.patched),
       total(({ vm }) => vm.swapped),
-      total((guest) => guest.memory.anonymous.swapped),
+      total((guest) => guest.memory.anonymous.swap.used),
       total((guest) => guest.memory.pages.replacement.filePages),
       total(
         ({

@@ -1,4 +1,5 @@
 /** The host simulation put together: build the host, start the guests, work through the events. */
+import { SECOND_US } from "../core/time.ts";
 import { kernelVersion } from "../guest/kernel-builds.ts";
 import { Ledger } from "../core/ledger.ts";
 import { type CostVector, FREE, PendingCharges } from "../core/pending-charges.ts";
@@ -6,13 +7,14 @@ import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
-import { overheadPages, type Vmm } from "../vmm/contract.ts";
+import type { Vmm } from "../vmm/contract.ts";
 import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { vmShares } from "../workload/vm-settings.ts";
-import { type BuildingSite, buildGuests, buildLateGuest, OperationPriceList, requestFor } from "./build-guests.ts";
+import type { BuildingSite } from "./build-guest.ts";
+import { buildGuests, buildLateGuest, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
 import { BackendVm } from "./backend-vm.ts";
 import { dom0Of } from "./dom0.ts";
@@ -23,6 +25,7 @@ import { HostDevices } from "./host-devices.ts";
 import type { Waiter } from "./io-job.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
 import type { HostGuest } from "./host-guest.ts";
+import { OperationPriceList } from "./operation-price-list.ts";
 import { DIRTY_AGE_US, Event, FLUSH_PERIOD_US } from "./host-events.ts";
 import { type GuestTimers, guestTimers } from "./timers.ts";
 import { HostObserver } from "./host-observer.ts";
@@ -35,8 +38,6 @@ import { startCostOf, type StartingHost, VmStarts } from "./vm-starts.ts";
 import { consolePages, type ServiceConsole, serviceConsole } from "./console-world.ts";
 import { ownRequestCost, VMM_VCPU, VmmWork } from "./vmm-work.ts";
 import { WorkEnd } from "./work-end.ts";
-
-const SECOND_US = 1e6;
 
 export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly host: HostMemory;
@@ -92,14 +93,13 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     this.processors = new Processors(profile.cores, scheduler, switches, this.ledger, this.#events, Event.Processor);
     this.devices = this.#attachDevices(vmm);
     checkReservations(workloads, profile);
-    const overhead = (pages: number) => overheadPages(vmm.overheadPerGuest, pages);
     const prices = new OperationPriceList(vmm, profile, measure);
     this.#console = serviceConsole(vmm, profile, this.processors, this.#events);
     if (this.#console !== undefined) this.host.frames.addOverhead(consolePages(workloads));
     // Domain 0 is there before any other, and is the first that is put on a processor.
     const needsBackend = workloads.some((workload) => prices.of(workload).needsBackend);
     if (needsBackend) this.devices.backend = new BackendVm(this.devices, this.processors, VMM_VCPU, this);
-    this.#site = { around: this, ...parts, overhead, prices, dom0: dom0Of(this) };
+    this.#site = { around: this, ...parts, overheadPerGuest: vmm.overheadPerGuest, prices, dom0: dom0Of(this) };
     const early = [...workloads.entries()].filter(([, { startUs }]) => startUs === undefined);
     this.guests = buildGuests(new Map(early), this.#site, watch?.log);
     this.building = false;

@@ -1,4 +1,5 @@
 /** Steps that a guest's kernel takes because the VMM asks for them: the guest's vCPU pays, and what they lead to goes to the disk. */
+import type { PendingCharges } from "../core/pending-charges.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
 import type { GuestSurroundings } from "./guest-surroundings.ts";
 import type { Waiter } from "./io-job.ts";
@@ -25,16 +26,21 @@ export class KernelSteps {
     return this.#diskWait.count > 0;
   }
 
-  /** `step` returns whether the guest has to run for it. While the host is being built, nobody pays and nothing takes time. */
+  /** Where the cycles of a step go. While the host is being built, nobody pays and nothing takes time. */
+  get payer(): PendingCharges | undefined {
+    return this.#around.building ? undefined : this.#vcpu.pending;
+  }
+
+  /** `step` returns whether the guest has to run for it. */
   run(step: () => boolean): void {
-    const { host, building } = this.#around;
-    if (building) {
+    if (this.payer === undefined) {
       step();
       this.#memory.requests.clear();
       return;
     }
+    const { host } = this.#around;
     const { payer } = host;
-    host.payer = this.#vcpu.pending;
+    host.payer = this.payer;
     if (step()) this.submit();
     host.payer = payer;
   }

@@ -49,7 +49,7 @@ export class OomKiller {
     }
     if (most === 0) return false;
     this.kills++;
-    for (let page = worst.first; page < worst.first + worst.pages; page++) this.#memory.anonymous.discard(page);
+    this.#memory.anonymous.discardRange(worst.first, worst.pages);
     if (worst.child === undefined) this.#endService(worst.service);
     else this.#endChild(worst.child);
     return true;

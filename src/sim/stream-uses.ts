@@ -30,48 +30,17 @@ export class StreamUses {
 function forEachUse(stream: OperationStream, guest: GuestShape, use: (item: number, at: number) => void): void {
   const { op, a, b, c, length } = stream;
   const anonymous = guest.processes * guest.anonymousPages;
-  const files: Region[][] = Array.from({ length: guest.processes }, () => []);
-  let process = 0;
-  let depth = 0;
-  let child: Region[] = [];
-  let executes = false;
-  const mapped = (): Region[] => (depth > 0 ? child : files[process]);
-  const map = (regions: Region[]): void => {
-    if (depth > 0) child = regions;
-    else files[process] = regions;
-  };
+  const mappings = new FileMappings(guest.processes);
   for (let at = 0; at < length; at++) {
     const [first, count] = [a[at], b[at]];
+    if (mappings.follow(op[at], first, count, c[at])) continue;
     switch (op[at]) {
-      case Op.Request:
-        depth = 0;
-        executes = false;
-        break;
-      case Op.Switch:
-        process = first;
-        break;
-      case Op.Fork:
-        if (depth++ === 0) child = files[process];
-        break;
-      case Op.Exit:
-        if (depth > 0 && --depth === 0) executes = false;
-        break;
-      case Op.Exec:
-        executes = true;
-        child = [];
-        break;
-      case Op.Mmap:
-        map(withoutRange(mapped(), first, first + count));
-        if (c[at] === 1) map(withRegion(mapped(), { start: first, end: first + count, kind: "file", writable: true }));
-        break;
-      case Op.Munmap:
-        map(withoutRange(mapped(), first, first + count));
-        break;
       case Op.Touch: {
-        const region = findRegion(mapped(), first);
+        const region = findRegion(mappings.regions, first);
         if (region !== undefined && guest.filePages > 0)
           use(anonymous + ((first - region.start) % guest.filePages), at);
-        else if (!executes && first < guest.anonymousPages) use(process * guest.anonymousPages + first, at);
+        else if (!mappings.executes && first < guest.anonymousPages)
+          use(mappings.process * guest.anonymousPages + first, at);
         break;
       }
       case Op.ReadFile:
@@ -81,5 +50,68 @@ function forEachUse(stream: OperationStream, guest: GuestShape, use: (item: numb
           use(anonymous + page, at);
         }
     }
+  }
+}
+
+/** Where the process that runs has mapped files, as operations go by. */
+class FileMappings {
+  /** Of the service that runs, or has forked. */
+  process = 0;
+  /** A child runs another program. */
+  executes = false;
+  readonly #services: Region[][];
+  /** Of the child, while there is one. */
+  #child: Region[] = [];
+  #depth = 0;
+
+  constructor(services: number) {
+    this.#services = Array.from({ length: services }, () => []);
+  }
+
+  get regions(): Region[] {
+    return this.#depth > 0 ? this.#child : this.#services[this.process];
+  }
+
+  /** Returns whether the operation was about processes or mappings. */
+  follow(op: number, first: number, count: number, isFile: number): boolean {
+    switch (op) {
+      case Op.Request:
+        this.#depth = 0;
+        this.executes = false;
+        return true;
+      case Op.Switch:
+        this.process = first;
+        return true;
+      case Op.Fork:
+        if (this.#depth++ === 0) this.#child = this.#services[this.process];
+        return true;
+      case Op.Exit:
+        if (this.#depth > 0 && --this.#depth === 0) this.executes = false;
+        return true;
+      case Op.Exec:
+        this.executes = true;
+        this.#child = [];
+        return true;
+      case Op.Mmap:
+      case Op.Munmap:
+        this.#unmap(first, count);
+        if (op === Op.Mmap && isFile === 1) this.#mapFile(first, count);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #unmap(first: number, count: number): void {
+    this.#set(withoutRange(this.regions, first, first + count));
+  }
+
+  #mapFile(first: number, count: number): void {
+    this.#set(withRegion(this.regions, { start: first, end: first + count, kind: "file", writable: true }));
+  }
+
+  #set(regions: Region[]): void {
+    if (this.#depth > 0) this.#child = regions;
+    else this.#services[this.process] = regions;
   }
 }

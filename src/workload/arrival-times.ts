@@ -1,7 +1,6 @@
+import { SECOND_US } from "../core/time.ts";
 import type { RandomStream } from "../core/random.ts";
 import type { Arrivals } from "./workload.ts";
-
-const MICROSECONDS = 1e6;
 
 /** Arrival times in whole microseconds before `endUs`, in ascending order. */
 export function arrivalTimes(arrivals: Arrivals, endUs: number, random: RandomStream): readonly number[] {
@@ -12,7 +11,7 @@ export function arrivalTimes(arrivals: Arrivals, endUs: number, random: RandomSt
     for (let at = arrivals.fromUs + random.below(arrivals.everyUs); at < end; at += arrivals.everyUs) times.push(at);
     return times;
   }
-  const meanGap = MICROSECONDS / arrivals.perSecond;
+  const meanGap = SECOND_US / arrivals.perSecond;
   for (let at = arrivals.fromUs + random.exponential(meanGap); at < end; at += random.exponential(meanGap)) {
     times.push(Math.floor(at));
   }

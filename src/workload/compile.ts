@@ -2,6 +2,7 @@
  * Workload -> operation stream, a pure function of (workload, seed, guest index) and of the real inputs it names. The VMM
  * is no input: every VMM replays the same operations.
  */
+import { SECOND_US } from "../core/time.ts";
 import { InputError } from "../core/input-error.ts";
 import { RandomStream } from "../core/random.ts";
 import { AliasTable } from "./alias-table.ts";
@@ -10,8 +11,6 @@ import type { CompiledWorkload, GuestShape } from "./compiled-workload.ts";
 import { Op, type OperationStream, OperationStreamBuilder } from "./operation-stream.ts";
 import { RequestWriter } from "./request-writer.ts";
 import type { Amount, Work, Workload } from "./workload.ts";
-
-const MICROSECONDS = 1e6;
 
 /** A reference trace as operations, and how many pages it spans (its highest page number plus one). */
 export interface TraceWork {
@@ -100,7 +99,7 @@ function compileOpen(
     }
     if (chosen < 0) return into.finish();
     sources[chosen].next++;
-    into.add(Op.Request, Math.floor(earliest / MICROSECONDS), earliest % MICROSECONDS, 1);
+    into.add(Op.Request, Math.floor(earliest / SECOND_US), earliest % SECOND_US, 1);
     sources[chosen].writer.write(into);
   }
 }
@@ -117,7 +116,7 @@ function compileClosed(
   const writers = activities.map(({ name, steps }) => new RequestWriter(steps, randomStream(workload, options, name)));
   for (let i = 0; i < requests; i++) {
     const pause = thinkTime(thinkUs, thinking);
-    into.add(Op.Request, Math.floor(pause / MICROSECONDS), pause % MICROSECONDS, 0);
+    into.add(Op.Request, Math.floor(pause / SECOND_US), pause % SECOND_US, 0);
     writers[choice.draw(choices)].write(into);
   }
   return into.finish();

@@ -5,16 +5,14 @@ import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { catalogue } from "../../src/experiment/catalogue.ts";
 import { loadVmm } from "../../src/experiment/load-vmm.ts";
-import { skipAdvice } from "../../src/experiment/skip-advice.ts";
+import { type AskedVmm, skipAdvice } from "../../src/experiment/skip-advice.ts";
 import type { CellSpec } from "../../src/sim/cell.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
 import { linux } from "../../src/vmm/linux.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
-import { compression } from "../../src/vmm/memory/compression.ts";
-import { frontswap } from "../../src/vmm/memory/frontswap.ts";
-import { damonReclaim } from "../../src/vmm/memory/policies/damon-reclaim.ts";
-import { ksmtunedPolicy } from "../../src/vmm/memory/policies/ksmtuned.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { native } from "../../src/vmm/native.ts";
@@ -43,7 +41,7 @@ it("a reason that another machine would not give comes with the machines that do
   const { profile } = loadMachine("machines/xeon-2.4-sosp03.yaml");
   const spec = { block: "b", workload: "w", machine: profile.name, seed: 1, vms: 8 };
   const ofKvm = { ...spec, vmm: { base: "kvm", set: {}, label: "kvm" } };
-  const reason = skipAdvice(kvm, profile, ofKvm) ?? "";
+  const reason = skipAdvice({ vmm: kvm, changes: {} }, profile, ofKvm) ?? "";
   expect(reason).toMatch(/^machine xeon-2\.4-sosp03 gives no cost of .*; machines that fit: /);
   // KVM needs hardware that assists virtualization: the machines that give a price for leaving guest mode.
   const named = reason.replace(/^.*machines that fit: /, "").split(", ");
@@ -54,13 +52,18 @@ it("a reason that another machine would not give comes with the machines that do
   for (const name of named) expect(assisted).toContain(name);
   // Bare metal has one guest on any machine.
   const ofNative = { ...spec, vmm: { base: "native", set: {}, label: "native" } };
-  expect(skipAdvice(native, profile, ofNative)).toBe("native runs at most 1 guest, not 8");
+  expect(skipAdvice({ vmm: native, changes: {} }, profile, ofNative)).toBe("native runs at most 1 guest, not 8");
 });
 
-const advice = (vmm: Vmm, machine: string, more: Partial<CellSpec> = {}): string => {
+const adviceOn = (asked: AskedVmm, machine: string, more: Partial<CellSpec> = {}): string => {
   const { profile } = loadMachine(`machines/${machine}.yaml`);
-  const choice = { base: vmm.name, set: {}, label: vmm.name };
-  return skipAdvice(vmm, profile, { block: "b", workload: "w", machine, seed: 1, vms: 2, vmm: choice, ...more }) ?? "";
+  const vmm = { base: asked.vmm.name, set: asked.changes, label: asked.vmm.name };
+  return skipAdvice(asked, profile, { block: "b", workload: "w", machine, seed: 1, vms: 2, vmm, ...more }) ?? "";
+};
+const advice = (base: Vmm, changes: AskedVmm["changes"], machine: string, more?: Partial<CellSpec>): string => {
+  const { vmm, problems } = composeVmm(base, changes, PARTS);
+  expect(problems).toEqual([]);
+  return adviceOn({ vmm, changes }, machine, more);
 };
 /** Names of VMMs, as they come, that run on a machine and have a part with this name or role. */
 const havingPart = (part: string, machine: string): string => {
@@ -78,28 +81,28 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
     (machine) => {
       const swapping = havingPart("host-swap", machine);
       expect(swapping.split(", ").length).toBeGreaterThan(3);
-      expect(advice({ ...xenPv, allocation: damonReclaim() }, machine)).toBe(
+      expect(advice(xenPv, { allocation: "damon-reclaim" }, machine)).toBe(
         `xen-pv allocates memory by damon-reclaim, which goes by what only host-swap shows; expected a VMM with it; VMMs that fit: ${swapping}`,
       );
-      expect(advice({ ...xenPv, memory: [...xenPv.memory, compression()] }, machine)).toBe(
+      expect(advice(xenPv, { "memory.compression": "on" }, machine)).toBe(
         `xen-pv has compression, which does nothing without host-swap; VMMs that fit: ${swapping}`,
       );
       // What was taken away from Xen, its balloon driver, is taken away from all: then nobody has one.
-      expect(advice({ ...xenPv, memory: [frontswap()] }, machine)).toBe(
+      expect(advice(xenPv, { memory: ["frontswap"] }, machine)).toBe(
         "xen-pv has frontswap, which does nothing without balloon driver",
       );
     },
   );
 
   it("says so where they need another machine", () => {
-    const asked = { ...xenPv, allocation: ksmtunedPolicy() };
-    expect(advice(asked, "x86-64-server")).toMatch(/such as memory\.ksm: on; VMMs that fit: kvm$/);
-    expect(advice(asked, "xeon-2.4-sosp03")).toMatch(/; VMMs that fit, on other machines: kvm$/);
+    const changes = { allocation: "ksmtuned" };
+    expect(advice(xenPv, changes, "x86-64-server")).toMatch(/such as memory\.ksm: on; VMMs that fit: kvm$/);
+    expect(advice(xenPv, changes, "xeon-2.4-sosp03")).toMatch(/; VMMs that fit, on other machines: kvm$/);
   });
 
   it("where single VMs have settings that the VMM does not know", () => {
     const settings = [{ first: 0, last: 0, diskShares: 2 }];
-    expect(advice(xenPv, "xeon-2.4-sosp03", { settings })).toBe(
+    expect(advice(xenPv, {}, "xeon-2.4-sosp03", { settings })).toBe(
       "xen-pv has the disk driver split-driver, which knows no disk shares; VMMs that fit: esx-3, esx",
     );
   });
@@ -108,6 +111,7 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
     ["kvm", { "memory.linux-swap": "off" }, 0],
     ["xen-pv", { "memory.compression": "on" }, 4],
     ["xen-pv", { allocation: "damon-reclaim", "memory.xen-balloon": "off" }, 0],
+    ["xen-pv", { memory: ["compression"] }, 0],
   ])("names for %s with %o those behind which the same can be written, and no others", async (base, set, atLeast) => {
     const machine = "x86-64-server";
     const { profile } = loadMachine(`machines/${machine}.yaml`);
@@ -118,9 +122,9 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
       if (problems.length === 0 && reasonToSkip(vmm, profile, { vms: 2 }) === undefined) fits.push(name);
     }
     expect(fits.length).toBeGreaterThanOrEqual(atLeast);
-    const { vmm, problems } = await loadVmm(choice, ".");
-    expect(problems).toEqual([]);
-    const [, named = ""] = advice(vmm, machine, { vmm: choice }).split("; VMMs that fit: ");
+    const asked = await loadVmm(choice, ".");
+    expect(asked.problems).toEqual([]);
+    const [, named = ""] = adviceOn(asked, machine, { vmm: choice }).split("; VMMs that fit: ");
     expect(named).toBe(fits.join(", "));
   });
 
@@ -130,7 +134,7 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
     writeFileSync(join(folder, "mine.js"), `export { damonReclaim } from ${policy};`);
     const adviceWith = async (allocation: string): Promise<string> => {
       const choice = { base: "xen-pv", set: { allocation }, label: "mine" };
-      return advice((await loadVmm(choice, folder)).vmm, "x86-64-server", { vmm: choice });
+      return adviceOn(await loadVmm(choice, folder), "x86-64-server", { vmm: choice });
     };
     const expected = await adviceWith("damon-reclaim");
     expect(expected).toContain("; VMMs that fit: ");
@@ -139,11 +143,9 @@ describe("a reason that no other machine takes away comes with the VMMs that do 
   });
 
   it("names none where the VMM is one of the user's own, or nothing was asked of it but to run", () => {
-    const own = { ...xenPv, name: "mine", allocation: damonReclaim() };
-    expect(advice(own, "x86-64-server")).not.toContain("VMMs that fit");
-    expect(advice(native, "x86-64-server")).toBe("native runs at most 1 guest, not 2");
-    expect(advice({ ...native, allocation: damonReclaim() }, "x86-64-server")).toBe(
-      "native runs at most 1 guest, not 2",
-    );
+    const own = { ...xenPv, name: "mine" };
+    expect(advice(own, { allocation: "damon-reclaim" }, "x86-64-server")).not.toContain("VMMs that fit");
+    expect(advice(native, {}, "x86-64-server")).toBe("native runs at most 1 guest, not 2");
+    expect(advice(native, { allocation: "damon-reclaim" }, "x86-64-server")).toBe("native runs at most 1 guest, not 2");
   });
 });

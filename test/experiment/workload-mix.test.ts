@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { requireIdenticalWork } from "../../src/analysis/results.ts";
-import { parseMix } from "../../src/cli/workload-mix.ts";
+import { parseMix } from "../../src/cli/workload-option.ts";
 import { digest } from "../../src/core/digest.ts";
 import { InputError } from "../../src/core/input-error.ts";
 import { compileGuests, loadWorkload } from "../../src/experiment/documents/load.ts";

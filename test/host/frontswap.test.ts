@@ -308,7 +308,7 @@ describe("a guest ballooned to less than it uses, on a host with frames to spare
 
   it("has put what it has given up or has still there", () => {
     expect(kept.heldFrom + puts).toBe(flushes + kept.heldTo);
-    expect(kept.heldTo).toBe(kept.simulation.guests[0].memory.anonymous.swapped);
+    expect(kept.heldTo).toBe(kept.simulation.guests[0].memory.anonymous.swap.used);
     // Linux 2.4 gives a slot up when it has read it, and when the page is freed.
     expect(flushes).toBeGreaterThan(gets);
   });
@@ -360,7 +360,7 @@ describe("a guest with Linux 6.1", () => {
     const kept = of(KEPT);
     const [puts, gets, flushes] = ["puts", "gets", "flushes"].map((name) => count(kept, `frontswap_${name}`));
     expect(kept.heldFrom + puts).toBe(flushes + kept.heldTo);
-    expect(kept.heldTo).toBe(kept.simulation.guests[0].memory.anonymous.swapped);
+    expect(kept.heldTo).toBe(kept.simulation.guests[0].memory.anonymous.swap.used);
     expect(flushes).toBeLessThan(gets);
     expect([count(kept, "guest_swap_outs"), count(kept, "disk_busy_percent")]).toEqual([0, 0]);
     expect(count(of([xenBalloon()]), "guest_swap_outs")).toBeGreaterThan(1000);
@@ -393,7 +393,7 @@ describe("bringing pages back", () => {
     expect(after.cycles["vmm.hypercall"] - before.cycles["vmm.hypercall"]).toBe(2 * back * CALL);
     expect(after.cycles["guest.kernel"] - before.cycles["guest.kernel"]).toBe(back * FAULT);
     expect(count(after, "guest_page_faults")).toBe(count(before, "guest_page_faults"));
-    expect(after.simulation.guests[0].memory.anonymous.swapped).toBe(left);
+    expect(after.simulation.guests[0].memory.anonymous.swap.used).toBe(left);
   });
 
   it("makes room by having others kept where the guest has none", () => {

@@ -222,11 +222,11 @@ describe("a page on the swap device and in memory", () => {
     const before = [anonymous.majorFaults, anonymous.swapCacheFaults];
     expect(anonymous.read(0)).toBe(7);
     expect([anonymous.majorFaults, anonymous.swapCacheFaults]).toEqual([before[0] + 1, before[1]]);
-    const used = anonymous.swapped;
+    const used = anonymous.swap.used;
     anonymous.write(0, 8);
     expect([anonymous.majorFaults, anonymous.swapCacheFaults]).toEqual([before[0] + 1, before[1] + 1]);
     // The copy on the device is out of date.
-    expect(anonymous.swapped).toBe(used - 1);
+    expect(anonymous.swap.used).toBe(used - 1);
     anonymous.write(0, 9);
     expect(anonymous.swapCacheFaults).toBe(before[1] + 1);
     expect(anonymous.read(0)).toBe(9);

@@ -349,7 +349,7 @@ class Play {
     const held = vms.map(({ frontswapFrames }) => frontswapFrames);
     expect(this.#guests.map(({ anonymous }) => anonymous.swap.frontswap?.pages)).toEqual(held);
     expect(keeper.puts - keeper.flushes).toBe(held.reduce((sum, one) => sum + one, 0));
-    this.#guests.forEach(({ anonymous }, g) => expect(held[g]).toBeLessThanOrEqual(anonymous.swapped));
+    this.#guests.forEach(({ anonymous }, g) => expect(held[g]).toBeLessThanOrEqual(anonymous.swap.used));
   }
 
   #guestCommand(step: Exclude<Command, { kind: "background" }>, g: number): void {

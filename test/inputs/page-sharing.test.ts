@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { pageSharing } from "../../src/analysis/page-sharing.ts";
 import type { PageSharing } from "../../src/analysis/page-sharing.ts";
 import { readInputFile } from "../../src/experiment/input-files.ts";
-import { parseFingerprints, ZERO_PAGE_FINGERPRINT } from "../../src/workload/readers/fingerprints.ts";
+import { ZERO_PAGE_FINGERPRINT } from "../../src/machine/content-ids.ts";
+import { parseFingerprints } from "../../src/workload/readers/fingerprints.ts";
 import { committed, guestMemory, hasCollection, readJson } from "./data-files.ts";
 import type { MemoryTruth, SetTruth, SnapshotTruth } from "./data-files.ts";
 

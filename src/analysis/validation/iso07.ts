@@ -2,6 +2,7 @@
  * Matthews et al. 2007: good responses that servers lose next to one that misbehaves, and those that it loses itself. Nothing is
  * derived from any of them. OpenVZ, which the source measured, too, has no model here.
  */
+import { sum } from "../../core/sum.ts";
 import { alone, type Hog, servers } from "./iso07-guests.ts";
 import type { Bench, ValidationRow, ValidationSet, VmmReference } from "./validation-set.ts";
 
@@ -144,10 +145,6 @@ function loss(bench: Bench, vmm: VmmReference, { hogs, seconds = USUAL_SECONDS }
   if (losses.length === 1) return losses[0];
   const times = hogs.map((hog) => duration(bench, vmm, hog));
   return sum(losses.map((lost, i) => lost * times[i])) / sum(times);
-}
-
-function sum(all: readonly number[]): number {
-  return all.reduce((total, one) => total + one, 0);
 }
 
 /** How long a hog takes for one request of each of its threads, with nothing beside it, ms. */

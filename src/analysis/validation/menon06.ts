@@ -3,11 +3,11 @@
  * the abstract; rates are from memory (2006: they reproduce the ratios; 2005: not checked), and the processor's frequency is
  * not in the text at hand. The driver domain is a domain that has the interfaces itself.
  */
+import { MTU } from "../../machine/network-link.ts";
 import { megabitsPerSecond } from "../../sim/microbenchmarks/tcp.ts";
 import type { Bench, Role, ValidationRow, ValidationSet, VmmReference } from "./validation-set.ts";
 
 const MACHINE = "xeon-3.0-menon06";
-const MTU = 1500;
 /** Linux 2.6.11 on Xen 2.0.6. */
 const WRITABLE_TABLES = { "direct-paging": { writablePageTables: true } };
 const SUPERPAGES = { "direct-paging": { writablePageTables: true, kernelSuperpages: true } };

@@ -5,7 +5,8 @@ import { readInputFile } from "../../experiment/input-files.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { CompiledWorkload } from "../../workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../workload/operation-stream.ts";
-import { parseFingerprints, ZERO_PAGE_FINGERPRINT } from "../../workload/readers/fingerprints.ts";
+import { ZERO_PAGE_FINGERPRINT } from "../../machine/content-ids.ts";
+import { parseFingerprints } from "../../workload/readers/fingerprints.ts";
 
 /** A guest that was paused: all its memory is kernel memory, which it does not touch. */
 export function pausedGuest(

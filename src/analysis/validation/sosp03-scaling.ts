@@ -3,6 +3,7 @@
  * equal weights and with weights 1 to 8; Figure 6: up to 128 domains that compute, with slices of 5 and of 50 ms, and as many
  * processes of one SMP kernel; response times beside them. No number of a profile is derived from any of them.
  */
+import { sum } from "../../core/sum.ts";
 import type { CellOutcome } from "../../sim/cell.ts";
 import { eachRun } from "./runs.ts";
 import { MACHINE, QUERIES_PER_TUPLE, SMP_MACHINE, SOURCE } from "./sosp03-systems.ts";
@@ -192,10 +193,6 @@ const RESPONSES: readonly ValidationRow[] = (["mean", "sd"] as const).flatMap((f
     reason: IN_STEP,
   },
 ]);
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
 
 export const sosp03Scaling: ValidationSet = {
   name: "xen03",

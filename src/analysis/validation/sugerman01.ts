@@ -5,6 +5,7 @@
  * The categories of the VMM are shares of its own time, which is 71.5 % of all: they sum up to 92 %, and guest idle is then the
  * 21.7 % of all time that Table 3 has.
  */
+import { MTU } from "../../machine/network-link.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { MeasuredCost } from "../../sim/microbenchmarks/microbenchmark.ts";
 import { megabitsPerSecond } from "../../sim/microbenchmarks/tcp.ts";
@@ -12,7 +13,6 @@ import type { Bench, Role, ValidationRow, ValidationSet, VmmReference } from "./
 
 const MACHINE = "piii-733-sugerman01";
 const OPERATION = "nettest-transmit-1500";
-const MTU = 1500;
 /** Section 3.5: for the measurements a guest that halts does so in the VMM, and the host does not get the processor. */
 const optimised = (network: object = {}): VmmReference => ({
   workstation: { network: { hosted: { haltsInVmm: true, ...network } } },

@@ -2,6 +2,7 @@
  * Walters et al., AINA 2008: Netperf and IOZone on two machines, each with two processors: dom0 has one of its own. VMware
  * Server 1.0 is hosted as Workstation is. OpenVZ, which the source measured, too, has no model here.
  */
+import { sum } from "../../core/sum.ts";
 import { exchangeCycles } from "../../sim/message-exchange.ts";
 import type { Bench, ValidationRow, ValidationSet, VmmReference } from "./validation-set.ts";
 
@@ -76,7 +77,7 @@ function iozone(direction: "read" | "write", reason: string): ValidationRow {
 
 function cyclesPerUserCycle(bench: Bench, vmm: VmmReference): number {
   const { cycles } = bench.workload(MACHINE, vmm, "compute");
-  return Object.values(cycles).reduce((sum, each) => sum + each, 0) / cycles["guest.user"];
+  return sum(Object.values(cycles)) / cycles["guest.user"];
 }
 
 /** How much longer user code takes, in percent: what is left of the processor for it, of a guest that computes. */

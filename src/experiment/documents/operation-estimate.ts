@@ -1,8 +1,7 @@
 /** How many operations a workload will compile to, roughly: a slip in a rate must not fill the memory. */
+import { SECOND_US } from "../../core/time.ts";
 import type { StepDocument } from "./step-schema.ts";
 import type { ActivityDocument, WorkloadDocument } from "./workload-schema.ts";
-
-const MICROSECONDS = 1e6;
 
 /** Operations in the mean, by activity. */
 export function operationEstimates(document: WorkloadDocument): readonly number[] {
@@ -18,7 +17,7 @@ function requestsIn(
   duration: number,
 ): number {
   const window = Math.max(0, Math.min(duration, until ?? duration) - from);
-  if (rate !== undefined) return (rate * window) / MICROSECONDS;
+  if (rate !== undefined) return (rate * window) / SECOND_US;
   return every === undefined ? 1 : window / every;
 }
 

@@ -4,6 +4,7 @@
  * A VM with S shares, P pages and active fraction f pays rho = S / (P (f + k (1 - f))), k = 1 / (1 - tau). Memory goes from
  * the lowest rho to the highest until all VMs that are not at a bound have the same rho: that division is computed here.
  */
+import { sum } from "../../core/sum.ts";
 
 export interface Claimant {
   readonly shares: number;
@@ -41,8 +42,4 @@ export function minFundingTargets(claimants: readonly Claimant[], total: number,
     else high = middle;
   }
   return at(low);
-}
-
-function sum(pages: readonly number[]): number {
-  return pages.reduce((total, one) => total + one, 0);
 }

@@ -1,4 +1,5 @@
 /** What is told of the decisions of a policy: its rule, and of what it saw the signals that it says it reads. */
+import { SECOND_US } from "../../core/time.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import type { Parameters } from "../contract.ts";
 import { DOM0 } from "../host-memory/driver-domain.ts";
@@ -8,7 +9,6 @@ import {
   MIB,
   type Observations,
   type Policy,
-  SECOND_US,
   type Signal,
   type VmObservations,
 } from "../memory/policies/policy-contract.ts";

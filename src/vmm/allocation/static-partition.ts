@@ -1,4 +1,5 @@
 /** A fixed amount of memory per VM, given when it is built (Xen; Barham et al. 2003, section 3.3.4). */
+import { sum } from "../../core/sum.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
 import type { Allocation, HostContext, StartAnswer, VmRequest } from "../host-contract.ts";
@@ -64,7 +65,7 @@ class StaticPartition implements Allocation {
 /** Everybody gets its minimum, the fraction `least`, and the same fraction of what it asks for beyond that. */
 export function equalSplit(requests: readonly VmRequest[], available: number, least: number): number[] {
   const minima = requests.map(({ pages }) => Math.ceil(pages * least));
-  const given = minima.reduce((sum, pages) => sum + pages, 0);
+  const given = sum(minima);
   const asked = requests.reduce((sum, { pages }) => sum + pages, 0);
   if (asked <= available) return requests.map(({ pages }) => pages);
   return requests.map(({ pages }, i) => {

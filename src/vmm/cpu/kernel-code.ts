@@ -7,6 +7,7 @@
  * 40 that the functions of Linux 2.4 on these paths have and what of each is run; and that a path's calls beyond the
  * hundredth repeat functions it has been through.
  */
+import { sum } from "../../core/sum.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
@@ -14,7 +15,7 @@ import type { MachineProfile } from "../../machine/profile.ts";
 /** Instructions of the basic blocks of a function, in order. */
 const BLOCKS: readonly number[] = [5, 6, 4, 14, 7];
 const MOST_FUNCTIONS = 100;
-const FUNCTION_LENGTH = BLOCKS.reduce((sum, length) => sum + length, 0);
+const FUNCTION_LENGTH = sum(BLOCKS);
 
 /** Straight-line code: what ends it is a direct branch or call, or (for the last block of a function) a return. */
 export interface BasicBlock {

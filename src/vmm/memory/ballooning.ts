@@ -1,4 +1,5 @@
 /** Ballooning (Waldspurger 2002, section 3.2): the guest is asked to find the pages that it can do without. */
+import { SECOND_US } from "../../core/time.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
@@ -11,7 +12,6 @@ export interface BallooningParameters extends Record<string, number | boolean> {
   pagesPerSecond: number;
 }
 
-const SECOND_US = 1e6;
 /** Of a driver that is told its size. */
 const STEPS_PER_SECOND = 10;
 

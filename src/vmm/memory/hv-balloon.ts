@@ -3,6 +3,7 @@
  * what is in its balloon, then by memory that is added to it and never removed; it shrinks by its balloon alone, 2 MiB at a
  * time. A VM that has not grown has the kernel of a small machine: watermarks, descriptors.
  */
+import { SECOND_US } from "../../core/time.ts";
 import { PAGES_PER_MIB } from "../../machine/page.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
@@ -16,7 +17,6 @@ export interface HvBalloonParameters extends Record<string, number | boolean> {
   unitsPerSecond: number;
 }
 
-const SECOND_US = 1e6;
 const UNIT_PAGES = 2 * PAGES_PER_MIB;
 
 class HvBalloon implements MemoryMechanism, HotAdding {

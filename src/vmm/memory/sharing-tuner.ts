@@ -1,10 +1,11 @@
 /** A policy at work in the slot `memory`, beside whoever allocates memory: it sets how fast pages are scanned for sharing. */
+import { SECOND_US } from "../../core/time.ts";
 import { HostView } from "../allocation/policy-observations.ts";
 import { RunningPolicy } from "../allocation/running-policy.ts";
 import { WrongAnswer } from "../allocation/wrong-answer.ts";
 import type { Parameters } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
-import { type Policy, SECOND_US, STATISTICS_PERIOD_SECONDS } from "./policies/policy-contract.ts";
+import { type Policy, STATISTICS_PERIOD_SECONDS } from "./policies/policy-contract.ts";
 
 export class SharingTuner<P extends Parameters, S> implements MemoryMechanism {
   readonly name: string;

@@ -6,6 +6,7 @@
  * It speaks to the VMM through a port of its own, the backdoor: reading it stops the guest. The target is asked for by one call, and
  * another tells of a page that is given or taken.
  */
+import { SECOND_US } from "../../core/time.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
@@ -24,7 +25,6 @@ export interface VmwareBalloonParameters extends Record<string, number | boolean
   pagesPerCall: number;
 }
 
-const SECOND_US = 1e6;
 /** A call asks for the target. */
 const TARGET_CALLS = 1;
 

@@ -4,6 +4,7 @@
  * batch. It is as fast as the guest's vCPU lets it be. Where the guest has no page to give, or the hypervisor none to hand
  * out, it tries again a second later, then after twice that, and so on.
  */
+import { SECOND_US } from "../../core/time.ts";
 import { cause } from "../../core/ledger.ts";
 import { costOf, FREE } from "../../core/pending-charges.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
@@ -24,7 +25,6 @@ export interface XenBalloonParameters extends Record<string, number | boolean> {
 const HYPERCALL = cause("vmm.balloon.hypercall");
 const MAPPING = cause("vmm.balloon.mapping");
 const SCRUB = cause("vmm.balloon.scrub");
-const SECOND_US = 1e6;
 /** How often the simulation looks whether a driver has got a new size or may try again, and whether a batch is done. */
 const WATCH_US = 10_000;
 const BATCH_US = 1_000;

@@ -19,7 +19,7 @@ import { kernelPaths, nativeCycles } from "../../guest/kernel-paths.ts";
 import { kernelVersion } from "../../guest/kernel-builds.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { entryOf, frameOf, PageTableMemory, Pte, UPPER_FLAGS } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
@@ -40,7 +40,6 @@ const KERNEL_UNMAP = event("uml_kernel_unmap");
 
 /** The guest has written the entry since the host was told of it (_PAGE_NEWPAGE). */
 const MARKED = Pte.Swapped;
-const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 /** What the guest's entry must have for the host's mapping to be writable. */
 const WRITTEN = Pte.Writable | Pte.Dirty | Pte.Accessed;
 /**

@@ -1,8 +1,7 @@
 /** Which entry of an upper shadow refers to each shadow: one at most, so that a shadow is found when its entry is to go. */
-import { entryOf, frameOf, type PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { entryOf, frameOf, type PageTableMemory, Pte, UPPER_FLAGS } from "../../machine/page-tables.ts";
 
 const NONE = -1;
-const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
 export class ShadowLinks {
   readonly #tables: PageTableMemory;

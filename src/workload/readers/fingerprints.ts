@@ -6,9 +6,6 @@ import { InputError } from "../../core/input-error.ts";
 
 const BYTES_PER_FINGERPRINT = 8;
 
-/** XXH64, seed 0, of 4,096 zero bytes. */
-export const ZERO_PAGE_FINGERPRINT = 0xac869b6f32d8bbdbn;
-
 /**
  * The fingerprints in the unpacked bytes of a fingerprint file; `source` names the file in messages. The result is a copy
  * of its own. Throws an {@link InputError} unless the size is a positive multiple of 8 bytes, and for a text file of such a size.

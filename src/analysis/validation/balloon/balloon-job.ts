@@ -163,7 +163,7 @@ class BalloonJob {
       yield this.#step(since);
       since = 0;
     }
-    this.#discard(0, BENCH_PAGES);
+    anonymous.discardRange(0, BENCH_PAGES);
     yield* this.#steps(this.#programs.end("membench"), 0);
     this.#kernel.give(kernel);
   }
@@ -226,7 +226,7 @@ class BalloonJob {
 
   /** gcc runs cc1, which reads headers, and then as. */
   *#compile(compile: Compilation): Generator<StepTime> {
-    const { cache } = this.#memory;
+    const { anonymous, cache } = this.#memory;
     const kernel = this.#kernel.take(KernelPages.Compiler - KernelPages.CompilerNodes);
     if (compile === COMPILATIONS[0]) this.#kernel.keepObjects(KernelPages.CompilerNodes);
     const each = compile.others / (this.#programs.pagesOf("gcc") + this.#programs.pagesOf("as"));
@@ -238,7 +238,7 @@ class BalloonJob {
       if (page % 8 === 7) yield this.#step();
     }
     yield* this.#runCompiler(compile);
-    this.#discard(COMPILER_AT, SHORT_AT - COMPILER_AT);
+    anonymous.discardRange(COMPILER_AT, SHORT_AT - COMPILER_AT);
     cache.unmap(COMPILER_FILES_AT, this.#files.end, Mapper.cc1);
     for (const { from, to } of this.#files.shared.values()) cache.unmap(from, to, Mapper.cc1);
     yield* this.#steps(this.#programs.begin("as"), each);
@@ -278,10 +278,6 @@ class BalloonJob {
       const { at, from, to } = this.#files;
       cache.visit(at[page], from[page], to[page], kind === PageKind.Text, Mapper.cc1);
     }
-  }
-
-  #discard(first: number, pages: number): void {
-    for (let page = first; page < first + pages; page++) this.#memory.anonymous.discard(page);
   }
 
   /** A thread waits for the disk, or kswapd is to run when its fault is done. */

@@ -3,6 +3,7 @@
  * prints its references (893,386,255 instructions), page by page. `validation/cc1.pages.gz` is gzip of 16-bit little-endian
  * numbers: how many files, pages of each, then windows.
  */
+import { sum } from "../../../core/sum.ts";
 import { join } from "node:path";
 import { PACKAGE_ROOT } from "../../../experiment/catalogue.ts";
 import { readInputFile } from "../../../experiment/input-files.ts";
@@ -91,7 +92,7 @@ export class CompilerFiles {
   readonly end: number;
 
   constructor({ filePages, sharedFrom }: CompilerTrace, at: number) {
-    const pages = filePages.reduce((sum, count) => sum + count, 0);
+    const pages = sum(filePages);
     this.at = new Int32Array(pages);
     this.from = new Int32Array(pages);
     this.to = new Int32Array(pages);

@@ -1,4 +1,5 @@
 /** The guest of the balloon measurement as it is when the job begins: Debian 12 with Linux 6.1, its services idle. */
+import { sum } from "../../../core/sum.ts";
 import type { GuestShape } from "../../../workload/compiled-workload.ts";
 
 export interface GuestSize {
@@ -113,10 +114,6 @@ export function groupsOf({ cachedPages, servicePages }: MeasuredGuest): readonly
     inactiveFiles: Math.round(inactiveFiles * fileShare),
     activeFiles: Math.round(activeFiles * fileShare),
   }));
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
 }
 
 /** The guest of balloon-measured.json. Its workers of udev ended while the files were read, which took 3.8 s and more. */

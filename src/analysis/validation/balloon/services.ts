@@ -85,7 +85,7 @@ export class Services {
     for (let page = 0; page < daemonPages; page++) {
       if (isUsed(page, DAEMON)) anonymous.read(UDEV * ANONYMOUS_PAGES + page);
     }
-    for (let page = 0; page < startingPages; page++) anonymous.discard(STARTING_AT + page);
+    anonymous.discardRange(STARTING_AT, startingPages);
     for (const ppn of this.#workersKernel) pages.release(ppn);
   }
 

@@ -56,7 +56,7 @@ export class ShortProcesses {
   }
 
   endReaders(): void {
-    this.#discard(PROCESS_AT, READER_PAGES + BUFFER_PAGES);
+    this.#anonymous.discardRange(PROCESS_AT, READER_PAGES + BUFFER_PAGES);
   }
 
   startGcc(): void {
@@ -68,14 +68,10 @@ export class ShortProcesses {
   }
 
   endGccAndAssembler(): void {
-    this.#discard(PROCESS_AT, GCC_PAGES + ASSEMBLER_PAGES);
+    this.#anonymous.discardRange(PROCESS_AT, GCC_PAGES + ASSEMBLER_PAGES);
   }
 
   #write(first: number, pages: number): void {
     for (let page = first; page < first + pages; page++) this.#anonymous.write(page, 1);
-  }
-
-  #discard(first: number, pages: number): void {
-    for (let page = first; page < first + pages; page++) this.#anonymous.discard(page);
   }
 }

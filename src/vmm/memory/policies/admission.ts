@@ -3,9 +3,9 @@
  * memory, and nothing is done about it afterwards. Any other policy takes the same two parameters, so that ratio and mechanism can be
  * combined freely.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import type { EvidenceGrade, Parameters } from "../../contract.ts";
 import { definePolicy, type PolicyFactory } from "./define-policy.ts";
-import { SECOND_US } from "./policy-contract.ts";
 
 interface AdmissionRule {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** crosvm on ChromeOS, "balance available": host and guest are kept at the same distance from their critical levels. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, clamp, type HostObservations, MIB, SECOND_US, type VmObservations } from "./policy-contract.ts";
+import { type Action, clamp, type HostObservations, MIB, type VmObservations } from "./policy-contract.ts";
 
 export interface CrosvmParameters extends Record<string, number | boolean> {
   guestCriticalMib: number;

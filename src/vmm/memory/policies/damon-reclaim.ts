@@ -3,8 +3,9 @@
  * oldest of each VM first. Where more is cold than may be taken, VMs give in proportion; the kernel takes the oldest of all.
  * Its pages are watched only while it is active.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, MIB, SECOND_US, sumOf } from "./policy-contract.ts";
+import { type Action, MIB, sumOf } from "./policy-contract.ts";
 
 export interface DamonReclaimParameters extends Record<string, number | boolean> {
   highPercent: number;

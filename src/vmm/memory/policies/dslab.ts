@@ -3,8 +3,9 @@
  * VMs are configured with. Those that are there from the start begin before any load is seen, so that all of them are admitted;
  * one that comes later waits until there is room for it. The load of memory is taken: what is in use.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, SECOND_US } from "./policy-contract.ts";
+import { type Action } from "./policy-contract.ts";
 
 export interface DslabParameters extends Record<string, number | boolean> {
   loadPercent: number;

@@ -2,8 +2,9 @@
  * Hyper-V Dynamic Memory: every VM is to have its commit charge and a buffer. The protocol of the guest's driver is known from
  * Linux; the balancer's step sizes are not published.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, clamp, MIB, SECOND_US, sumOf, type VmObservations } from "./policy-contract.ts";
+import { type Action, clamp, MIB, sumOf, type VmObservations } from "./policy-contract.ts";
 
 export interface HyperVParameters extends Record<string, number | boolean> {
   bufferPercent: number;

@@ -2,17 +2,10 @@
  * The rules of controllers that switch KSM on when a host runs short of memory, and let it scan faster as long as it does. They
  * differ in how often they look, in what they take for the memory that VMs use, and in how long KSM sleeps.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import type { ScanSpeed } from "../../host-memory/memory-roles.ts";
 import { definePolicy, type PolicyFactory } from "./define-policy.ts";
-import {
-  MIB,
-  type Observations,
-  type Policy,
-  type ProcessSizes,
-  SECOND_US,
-  SHARING,
-  sumOf,
-} from "./policy-contract.ts";
+import { MIB, type Observations, type Policy, type ProcessSizes, SHARING, sumOf } from "./policy-contract.ts";
 
 /** What an administrator sets in the controller's configuration. */
 export interface KsmSettings extends Record<string, number | boolean> {

@@ -1,6 +1,7 @@
 /** oVirt MOM: the default ballooning rules. All guests are shrunk while the host is short of memory, and grown otherwise. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, MIB, type Observations, SECOND_US, sumOf, type VmObservations } from "./policy-contract.ts";
+import { type Action, MIB, type Observations, sumOf, type VmObservations } from "./policy-contract.ts";
 
 export interface MomParameters extends Record<string, number | boolean> {
   hostPressure: number;

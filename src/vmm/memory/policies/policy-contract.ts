@@ -213,7 +213,6 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
 }
 
 export const MIB = 1024;
-export const SECOND_US = 1e6;
 
 export function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));

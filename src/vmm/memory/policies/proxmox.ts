@@ -1,6 +1,7 @@
 /** Proxmox VE auto-ballooning: the host is kept at 80 % used; each VM moves by at most 100 MiB a round. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { clamp, MIB, type Observations, SECOND_US, sumOf, type VmObservations } from "./policy-contract.ts";
+import { clamp, MIB, type Observations, sumOf, type VmObservations } from "./policy-contract.ts";
 
 export interface ProxmoxParameters extends Record<string, number | boolean> {
   targetPercent: number;

@@ -2,8 +2,9 @@
  * Qubes OS qmemman: all memory is handed out, in proportion to what each domain would like to have by its own report. Donors
  * are shrunk before acceptors grow.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, type Decision, MIB, type Observations, SECOND_US, sumOf } from "./policy-contract.ts";
+import { type Action, type Decision, MIB, type Observations, sumOf } from "./policy-contract.ts";
 import { domainOf, type QmemmanDomain, type QmemmanParameters, qmemmanTargets } from "./qmemman-balance.ts";
 
 /** Pauses between looks at donors, before acceptors grow whatever has come of them. */

@@ -1,6 +1,7 @@
 /** Senpai: the memory of each VM is lowered until it just begins to wait for it, and raised fast when it waits longer. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, clamp, MIB, SECOND_US } from "./policy-contract.ts";
+import { type Action, clamp, MIB } from "./policy-contract.ts";
 
 export interface SenpaiParameters extends Record<string, number | boolean> {
   stallTargetUs: number;

@@ -1,5 +1,6 @@
 /** How squeezed watches each domain's balloon: settled, on its way, or stuck. */
-import { clamp, SECOND_US, type VmObservations } from "./policy-contract.ts";
+import { SECOND_US } from "../../../core/time.ts";
+import { clamp, type VmObservations } from "./policy-contract.ts";
 
 /** A balloon within this of its target has reached it, KiB. */
 export const TOLERANCE = 4;

@@ -2,6 +2,7 @@
  * XAPI squeezed: every domain gets the same fraction gamma of its range, memory is released before any is handed out, and
  * domains whose balloons are stuck are left out of the reckoning.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import { DOM0 } from "../../host-memory/driver-domain.ts";
 import { definePolicy } from "./define-policy.ts";
 import {
@@ -10,7 +11,6 @@ import {
   type HostObservations,
   MIB,
   type Observations,
-  SECOND_US,
   sumOf,
   type VmObservations,
 } from "./policy-contract.ts";

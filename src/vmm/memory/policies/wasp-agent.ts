@@ -1,13 +1,7 @@
 /** wasp-agent (OpenShift Virtualization): VMs may be swapped out, and one is moved away when that begins to hurt. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import {
-  type Action,
-  type Decision,
-  type HostObservations,
-  MIB,
-  SECOND_US,
-  type VmObservations,
-} from "./policy-contract.ts";
+import { type Action, type Decision, type HostObservations, MIB, type VmObservations } from "./policy-contract.ts";
 
 export interface WaspAgentParameters extends Record<string, number | boolean> {
   overcommitPercent: number;

@@ -2,9 +2,10 @@
  * Linux xen-selfballoon (removed in 5.3): the kernel of each guest sizes it to its commit charge and a reserve. Where the
  * hypervisor keeps pages of its swap device (memory.frontswap), it makes room for these as well, and brings them back.
  */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
 import { goalFigure, type GoalOf, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
-import { MIB, SECOND_US } from "./policy-contract.ts";
+import { MIB } from "./policy-contract.ts";
 import { type QuietGuests, shrinkThemselves } from "./self-shrink.ts";
 
 export interface XenSelfballoonParameters extends Hysteresis {

@@ -1,7 +1,8 @@
 /** xenballoond, mode self: a daemon in each Xen guest sizes it to what its processes have been promised. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
 import { goalFigure, type GoalOf, type Hysteresis, sizeThemselves } from "./hysteresis.ts";
-import { MIB, SECOND_US } from "./policy-contract.ts";
+import { MIB } from "./policy-contract.ts";
 
 /** Smallest size of a guest, MB, by its largest: a straight line in each range, the lines joined. */
 export function xenballoondFloor(maximumMb: number): number {

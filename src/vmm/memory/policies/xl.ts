@@ -1,6 +1,7 @@
 /** xl auto-balloon, the classic Xen default: dom0 gives up what a new VM lacks, and nothing else ever changes. */
+import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Decision, MIB, SECOND_US } from "./policy-contract.ts";
+import { type Decision, MIB } from "./policy-contract.ts";
 
 export interface XlParameters extends Record<string, number | boolean> {
   autoballoon: boolean;
