@@ -1,4 +1,5 @@
 /** The overcommit comparison as text: what is kept, how long the slowest wait, where the memory comes from. */
+import { counted } from "../core/counted.ts";
 import type { OvercommitCurve } from "../analysis/overcommit.ts";
 import type { OvercommitPoint } from "../analysis/overcommit-point.ts";
 import type { GroupPoint } from "../analysis/overcommit-groups.ts";
@@ -20,7 +21,10 @@ interface StrategyPoints {
 }
 
 export function overcommitText(curves: readonly OvercommitCurve[]): string {
-  const groups = groupBy(curves, ({ work, vms, machine }) => `${vms} VMs of ${work} on ${fileTitle(machine)}`);
+  const groups = groupBy(
+    curves,
+    ({ work, vms, machine }) => `${counted(vms, "VM")} of ${work} on ${fileTitle(machine)}`,
+  );
   return [...groups].map(([title, of]) => `${title}\n\n${comparison(of)}`).join("\n");
 }
 

@@ -1,4 +1,5 @@
 /** Execution of a plan: cells in worker threads, each result stored at once. */
+import { counted } from "../core/counted.ts";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -210,7 +211,7 @@ function workOf({ spec }: PlannedCell): number {
 
 /** How people call a cell. */
 export function cellTitle({ spec }: Pick<PlannedCell, "spec">): string {
-  const density = spec.vms === undefined ? [] : [`${spec.vms} VMs`];
+  const density = spec.vms === undefined ? [] : [counted(spec.vms, "VM")];
   const ratio = spec.overcommit === undefined ? [] : [`overcommit ${spec.overcommit}`];
   return [spec.vmm.label, workTitle(spec), ...density, ...ratio, `seed ${spec.seed}`].join(", ");
 }

@@ -122,9 +122,9 @@ function unexpected({ key }: CellResult, manifest: Manifest): string {
   return manifest.cells.includes(key) ? `cell ${key} stands here twice` : `cell ${key} is none of this run`;
 }
 
-/** Figures only: series are tables of their own. */
+/** Figures only: series, and what a VM's memory was by the second, are tables of their own. */
 export function lineOf(cell: CellResult): string {
-  return `${JSON.stringify({ ...cell, series: undefined })}\n`;
+  return `${JSON.stringify({ ...cell, series: undefined, timeline: undefined })}\n`;
 }
 
 export function seriesPath(folder: string, key: string): string {

@@ -14,6 +14,8 @@ const UNITS: Readonly<Record<string, string>> = {
   ms: "ms",
   s: "s",
 };
+/** Of the units, those that count things. */
+const PLURAL = /^(page|region|VM|decision)s\b/;
 /** What stands before a denominator in a name. */
 const RATE = /^(.*)_pages_per_s$/;
 
@@ -69,7 +71,8 @@ function figureText(name: string, value: number | string | boolean): string {
   const words = name.split("_");
   const unit = words.length > 1 && typeof value === "number" ? UNITS[words[words.length - 1]] : undefined;
   const what = spaced(unit === undefined ? name : words.slice(0, -1).join("_"));
-  return `${what} ${number(value)}${unit === undefined ? "" : ` ${unit}`}`;
+  if (unit === undefined) return `${what} ${number(value)}`;
+  return `${what} ${number(value)} ${value === 1 ? unit.replace(PLURAL, "$1") : unit}`;
 }
 
 function number(value: number | string | boolean): string {

@@ -81,6 +81,11 @@ describe("--why", () => {
     expect(readFileSync(chart, "utf8")).toContain("Memory of each VM under esx at overcommit 1.5");
   });
 
+  it("leaves results that check finds to be whole", async () => {
+    const out = join(folder, "out");
+    expect(await vmmbench(["check", out])).toEqual({ code: 0, stdout: `${out}: results of 4 cells\n`, stderr: "" });
+  });
+
   it("says so where there is no host to log", async () => {
     const out = join(folder, "none");
     const { code, stderr } = await vmmbench([

@@ -62,6 +62,24 @@ describe("charts", () => {
     expect(drawn(0)).not.toContain("swap device");
   });
 
+  it("draw the memory of VMs at the highest ratio at which one started, and nothing where none did", () => {
+    const columns = ["time_s", "host_state", "vm", "configured_mib", "private_mib"];
+    const [one] = overcommitFixture([1]);
+    const at = (overcommit: number, rows: readonly (readonly (number | string)[])[]) => ({
+      ...one,
+      spec: { ...one.spec, overcommit },
+      timeline: { columns, rows },
+    });
+    const drawn = (...cells: readonly ReturnType<typeof at>[]): string[] =>
+      (CHART_KINDS.find(({ name }) => name === "vm-memory")?.draw({ name: "fixture", cells }) ?? []).map(
+        ({ title }) => title,
+      );
+    expect(drawn(at(1, [[0, "", 0, 100, 70]]), at(2, []))).toEqual([
+      `Memory of each VM under ${one.spec.vmm.label} at overcommit 1`,
+    ]);
+    expect(drawn(at(2, []))).toEqual([]);
+  });
+
   it("stack the memory of all hosts alike where only one keeps pages of swap devices", () => {
     const run = fixture();
     const cells = run.cells.map((one) => {

@@ -42,6 +42,13 @@ describe("a log of decisions as text", () => {
     ]);
   });
 
+  it("says one thing as one thing", () => {
+    const outcome = { refused_vms: 1, moved_pages: 1, broken_regions: 1, free_mib: 1, wait_s: 1 };
+    expect(decisionsText("esx", [{ ...DECISIONS[0], outcome, inputs: {} }])).toContain(
+      "refused 1 VM, moved 1 page, broken 1 region of 2 MiB, free 1 MiB, wait 1 s <- ",
+    );
+  });
+
   it("begins with whose it is and how many decisions of each kind there are, most first", () => {
     expect(decisionsText("esx, seed 1", DECISIONS)).toMatch(/^Decisions about memory: esx, seed 1\n\n3 decisions: /);
     expect(countText([...DECISIONS, DECISIONS[2]])).toBe("4 decisions: 2 target, 1 refuse, 1 admission");

@@ -1,4 +1,5 @@
 /** What is wrong with the settings of VMs although every value by itself is right. Paths are those below `settings`. */
+import { counted } from "../../core/counted.ts";
 import { sizeOf } from "../../guest/boot-memory.ts";
 import { pagesForVms } from "../../sim/cell.ts";
 import { type VmGroup, vmsOfGroup } from "../../workload/vm-settings.ts";
@@ -67,7 +68,7 @@ export function densityProblems(groups: readonly VmGroup[], density: HostDensity
   const others = groups.reduce((sum, group, i) => sum + sizeOfGroup(group) * (pagesOf(i) - vmPages), 0);
   const hostPages = pagesForVms(vms * vmPages + others, overcommit);
   if (problems.length === 0 && reserved > hostPages) {
-    const host = `the host's ${sizeOf(hostPages)} with ${vms} VMs at an overcommit of ${overcommit}`;
+    const host = `the host's ${sizeOf(hostPages)} with ${counted(vms, "VM")} at an overcommit of ${overcommit}`;
     const message = `${reserving.map(vmsOfGroup).join(", ")}: reservations of ${sizeOf(reserved)} together are more than ${host}`;
     problems.push({ path: [groups.indexOf(reserving[0]), "memory", "reservation"], message });
   }

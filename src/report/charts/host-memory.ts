@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { distinct, groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
 import { type CellResult, fileTitle, workTitle } from "../../sim/cell.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, hostParts, panelOf, type View } from "./chart.ts";
@@ -53,7 +54,7 @@ function draw(results: Results, cells: readonly CellResult[], id: string): Chart
   const title = `Memory of the host over time at overcommit ${overcommit}`;
   const subtitle =
     "Up to the line: machine memory for VMs and what the VMM keeps besides. Above it: what guests are configured with and the host does not hold. " +
-    `${vms} VMs of ${workTitle(cells[0].spec)}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
+    `${counted(vms, "VM")} of ${workTitle(cells[0].spec)}; one run (seed ${seed}), machine ${fileTitle(machine)}.`;
   const told = cells.map(describe).join(" ");
   return chartOf(results, { id, title, subtitle, width: 2 * PANEL + 60 }, view(cells), told);
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { type IsolationRow, isolationRows } from "../../analysis/isolation.ts";
 import { distinct, groupBy, hostCells, type Results } from "../../analysis/results.ts";
 import { NONE_FINISHED } from "../../analysis/service-level.ts";
@@ -40,7 +41,7 @@ function draw(results: Results, rows: readonly IsolationRow[], id: string): Char
   const title = `What one VM does to the p99 latency of the others at overcommit ${ratio}`;
   const subtitle =
     "Times the p99 latency of the same VMs on the host where all VMs are alike, same seeds; lines: 95 % confidence intervals. " +
-    `${vms} VMs, ${seedNote(cells)}, machine ${fileTitle(machine)}.`;
+    `${counted(vms, "VM")}, ${seedNote(cells)}, machine ${fileTitle(machine)}.`;
   const marks = rows.map(markOf);
   const told = marks.map(describe).join(" ");
   return chartOf(results, { id, title, subtitle, width: 3 * PANEL }, view(marks, vmmStyles(results)), told);

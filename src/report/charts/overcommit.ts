@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { type OvercommitCurve, overcommitCurves } from "../../analysis/overcommit.ts";
 import type { OvercommitPoint } from "../../analysis/overcommit-point.ts";
 import { groupBy, hostCells, type Results, serviceLevelOf } from "../../analysis/results.ts";
@@ -37,7 +38,7 @@ export function hostNote(results: Results, { block, workload, work, machine, vms
     ({ spec }) =>
       spec.block === block && spec.workload === workload && spec.machine === machine && (spec.vms ?? 1) === vms,
   );
-  return `${vms} VMs of ${work}; ${seedNote(cells)}, ${machineNote(cells)}`;
+  return `${counted(vms, "VM")} of ${work}; ${seedNote(cells)}, ${machineNote(cells)}`;
 }
 
 function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {

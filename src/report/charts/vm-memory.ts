@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { groupBy, hostsInQuestion, type Results } from "../../analysis/results.ts";
 import { type CellResult, fileTitle, workTitle } from "../../sim/cell.ts";
 import { type Chart, chartIds, type ChartKind, chartOf, hostParts, type View } from "./chart.ts";
@@ -49,7 +50,7 @@ export const vmMemoryChart: ChartKind = {
     "memory of each VM over time at the highest overcommit ratio of a block, one chart per VMM, one panel per VM",
   needs: "watched host cells (a run with --why)",
   draw(results) {
-    const watched = hostsInQuestion(results).filter(({ timeline }) => timeline !== undefined);
+    const watched = hostsInQuestion(results).filter(({ timeline }) => (timeline?.rows.length ?? 0) > 0);
     const groups = groupBy(watched, ({ spec }) => JSON.stringify([...hostParts(spec), spec.vmm.label]));
     const cells = [...groups.values()].map(highestRatio);
     const ids = chartIds(
@@ -69,7 +70,7 @@ function draw(results: Results, cell: CellResult, id: string): Chart {
   const moments = momentsOf(cell);
   const names = [...new Set(moments.map(({ VM }) => VM))];
   const { vms_admitted: started = vms } = cell.metrics;
-  const all = started < vms ? `${started} VMs, all that start of ${vms},` : `${vms} VMs`;
+  const all = started < vms ? `${counted(started, "VM")}, all that start of ${vms},` : counted(vms, "VM");
   const shown = names.length < started ? `The first ${names.length} of ${all}` : all;
   const title = `Memory of each VM under ${vmm.label} at overcommit ${overcommit}`;
   const states = statesOf(cell);

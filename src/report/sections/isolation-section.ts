@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { type IsolationRow, isolationRows } from "../../analysis/isolation.ts";
 import { groupBy } from "../../analysis/results.ts";
 import { NONE_FINISHED } from "../../analysis/service-level.ts";
@@ -29,7 +30,7 @@ export function isolationSection({ results }: Run): Section {
 function tables(rows: readonly IsolationRow[]): readonly Block[] {
   const groups = groupBy(
     rows,
-    ({ block, vms, workload, machine }) => `${block}: ${vms} VMs of ${workload}, ${fileTitle(machine)}`,
+    ({ block, vms, workload, machine }) => `${block}: ${counted(vms, "VM")} of ${workload}, ${fileTitle(machine)}`,
   );
   return [...groups].map(([title, own]) => hostTable(title, own, COLUMNS, true));
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { CONTROL_FIGURES, type ControlFigure } from "../../analysis/memory-control.ts";
 import { MEMORY_SOURCES } from "../../analysis/memory-sources.ts";
 import { notDone, notDoneSentence } from "../../analysis/not-done.ts";
@@ -29,7 +30,8 @@ export function overcommitSection({ results }: Run): Section {
           ),
           list([
             ...curves.map(
-              (curve) => `${curve.verdict.sentence} (${curve.vms} VMs of ${curve.work}, block ${curve.block})`,
+              (curve) =>
+                `${curve.verdict.sentence} (${counted(curve.vms, "VM")} of ${curve.work}, block ${curve.block})`,
             ),
             ...withoutResult(results, curves),
           ]),

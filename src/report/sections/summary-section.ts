@@ -1,3 +1,4 @@
+import { counted } from "../../core/counted.ts";
 import { overcommitCurves } from "../../analysis/overcommit.ts";
 import { vmCountCurves, vmCountSentence } from "../../analysis/vm-count.ts";
 import { groupBy, type Results } from "../../analysis/results.ts";
@@ -35,7 +36,8 @@ export function findings(results: Results): string[] {
 /** A strategy may be in several blocks, with other ratios: which VMs it is about goes first. */
 function overcommitFindings(results: Results): string[] {
   return overcommitCurves(results).map(
-    ({ block, vms, work, verdict }) => `Overcommit, ${vms} VMs of ${work} (block ${block}): ${verdict.sentence}`,
+    ({ block, vms, work, verdict }) =>
+      `Overcommit, ${counted(vms, "VM")} of ${work} (block ${block}): ${verdict.sentence}`,
   );
 }
 
