@@ -7,7 +7,8 @@ import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
 import type { VmmChoice } from "../sim/cell.ts";
 import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts";
-import { type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { type Parameters, type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
+import { readParameter } from "../vmm/part-parameter.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
 
@@ -103,10 +104,11 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
   const { exports } = module;
   const found = exports.filter(isVmm);
   if (found.length === 1) {
-    const problems = SLOTS.flatMap((slot) => partsIn(found[0], slot)).flatMap(({ definition, parameters }) => {
-      const problem = definition.problem?.(parameters);
-      return problem === undefined ? [] : [`${reference}: ${definition.slot} ${definition.name} ${problem}`];
-    });
+    const problems = SLOTS.flatMap((slot) => partsIn(found[0], slot)).flatMap(({ definition, parameters }) =>
+      parameterProblems(definition, parameters).map(
+        (problem) => `${reference}: ${definition.slot} ${definition.name} ${problem}`,
+      ),
+    );
     if (problems.length > 0) throw new InputError(problems);
     return { vmm: found[0], module };
   }
@@ -114,6 +116,19 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
   if (unfit !== undefined) throw new InputError(`${reference}: ${unfit}`);
   const count = found.length === 0 ? "no VMM" : `${found.length} VMMs`;
   throw new InputError(`${reference}: exports ${count}; expected one, made with defineVmm`);
+}
+
+/** What is wrong with parameters that a module gives to a part. */
+function parameterProblems({ parameters: declared, problem }: PartDefinition, given: Parameters): readonly string[] {
+  const problems = Object.entries(given).flatMap(([name, value]) => {
+    if (!Object.hasOwn(declared, name)) {
+      return [`has no parameter "${name}"; ${suggestion(name, Object.keys(declared))}`];
+    }
+    const reading = readParameter(declared[name], value);
+    return "problem" in reading ? [`${name}: ${reading.problem}`] : [];
+  });
+  const together = problems.length === 0 ? problem?.(given) : undefined;
+  return together === undefined ? problems : [together];
 }
 
 /** Every text in the changes that names a module: `allocation: ./mine.js`, `memory: [page-sharing, { ./mine.js: {} }]`. */
@@ -163,7 +178,7 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     const file = statSync(fileURLToPath(url), { throwIfNoEntry: false });
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
-    const exports = Object.values((await import(url)) as Record<string, unknown>);
+    const exports = Object.values(await settled(import(url) as Promise<Record<string, unknown>>));
     // Most commands load no module from outside, and its parser takes a while to load.
     const { moduleFiles } = await import("./module-files.ts");
     const { files, computed } = moduleFiles(fileURLToPath(url));
@@ -182,6 +197,15 @@ async function importModule(reference: string, folder: string): Promise<Module> 
       error instanceof SyntaxError ? "; node --input-type=module --check < the file says in which line" : "";
     throw new InputError(`${reference}: the module cannot be loaded: ${reason}${hint}${where}`);
   }
+}
+
+/** A module that waits for what never comes would end the process, without a word: nothing else is left to be done. */
+function settled<T>(imported: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stuck = (): void => reject(new Error("it waits (await) for what never comes"));
+    process.once("beforeExit", stuck);
+    imported.finally(() => process.removeListener("beforeExit", stuck)).then(resolve, reject);
+  });
 }
 
 /** Paths are relative to the folder of the matrix, or the current one; anything else is a package installed next to this one. */

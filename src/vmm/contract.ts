@@ -2,6 +2,7 @@
  * What a VMM is made of: one part per slot. A VMM file composes parts and nothing else; a part is a file that says as
  * data what parameters it takes and what it needs, so that ablations, validation and the reference docs need no code.
  */
+import { InputError } from "../core/input-error.ts";
 import type { KernelMapping } from "../guest/kernel-pages.ts";
 import type { KernelVersion } from "../guest/kernel-version.ts";
 import { MIB_PER_GIB, PAGES_PER_MIB } from "../machine/page.ts";
@@ -15,6 +16,7 @@ import type {
   Scheduler,
 } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
+import { declarationProblem } from "./part-parameter.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
 export interface Slots {
@@ -153,11 +155,17 @@ export interface PartFactory<S extends Slot, P extends Parameters> {
   readonly definition: PartDefinition<S, P>;
 }
 
-/** Define a part. Defaults fill in what the caller leaves out. */
+/**
+ * Define a part. Defaults fill in what the caller leaves out. Throws an {@link InputError} when a parameter is none: such a
+ * module may be JavaScript, which no compiler has read.
+ */
 export function definePart<S extends Slot, P extends Parameters>(definition: PartDefinition<S, P>): PartFactory<S, P> {
-  const defaults: Parameters = Object.fromEntries(
-    Object.entries(definition.parameters).map(([key, value]) => [key, value.default]),
-  );
+  const { slot, name, parameters: declared } = definition;
+  for (const [key, value] of Object.entries(declared)) {
+    const problem = declarationProblem(key, value);
+    if (problem !== undefined) throw new InputError(`${slot} ${name}: ${problem}`);
+  }
+  const defaults: Parameters = Object.fromEntries(Object.entries(declared).map(([key, value]) => [key, value.default]));
   const configure = (parameters: Partial<P> = {}): Part<S> => ({
     definition,
     parameters: { ...defaults, ...(parameters as Parameters) },

@@ -19,6 +19,16 @@ export function readParameter(parameter: Parameter, value: unknown): ParameterRe
   return fits ? { value: number } : { problem: `expected ${describeRange(parameter)}, not ${show(value)}` };
 }
 
+/** What is wrong with a parameter as a part declares it, which may be JavaScript that no compiler has read. */
+export function declarationProblem(name: string, declared: unknown): string | undefined {
+  const { default: value } = (declared ?? {}) as Partial<Parameter>;
+  if (typeof value !== "number" && typeof value !== "boolean") {
+    return `parameter ${name}: expected one with a number, true or false as its default, such as { summary: "...", default: 1 }`;
+  }
+  const reading = readParameter(declared as Parameter, value);
+  return "problem" in reading ? `parameter ${name}: its default is wrong: ${reading.problem}` : undefined;
+}
+
 /** Units of what is counted: there is no half of one. */
 const COUNTED: ReadonlySet<string> = new Set([
   "accesses",

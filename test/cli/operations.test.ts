@@ -72,4 +72,18 @@ describe("vmmbench operations", () => {
     const { code, stderr } = await operations(path);
     expect([code, stderr]).toEqual([2, `${path}: VMM "a": ${problem}\n`]);
   });
+
+  it("says which parameters that a VMM gives to its parts there are not, or are out of their ranges", async () => {
+    const given = "parameters: { ...esx.mmu.parameters, shadowTables: 4.5, shadowTable: 9 }";
+    const path = module("given.js", `...esx, name: "a", mmu: { ...esx.mmu, ${given} }`);
+    const { code, stderr } = await operations(path);
+    expect([code, stderr.split("\n")]).toEqual([
+      2,
+      [
+        `${path}: mmu shadow-paging shadowTables: expected a whole number of tables, at least 5, not 4.5`,
+        `${path}: mmu shadow-paging has no parameter "shadowTable"; did you mean "shadowTables"?`,
+        "",
+      ],
+    ]);
+  });
 });

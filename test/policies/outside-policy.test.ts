@@ -156,6 +156,26 @@ describe("a file that is no policy", () => {
       "--policy ./wrong.js: the module cannot be loaded: policy p: decide: expected a function that gives { actions, state }",
     ],
     [
+      "says nothing of itself",
+      `import { definePolicy } from "${built}"; export const p = definePolicy();`,
+      "--policy ./wrong.js: the module cannot be loaded: policy without a name: name: expected a text",
+    ],
+    [
+      "has a parameter that is a mere number",
+      `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole.replace("{}", "{ a: 5 }")}, signals: [], ${rule} });`,
+      "--policy ./wrong.js: the module cannot be loaded: allocation p: parameter a: expected one with a number, true or false as its default",
+    ],
+    [
+      "has a default beyond its range",
+      `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole.replace("{}", "{ a: { default: 9, min: 0, max: 1 } }")}, signals: [], ${rule} });`,
+      "--policy ./wrong.js: the module cannot be loaded: allocation p: parameter a: its default is wrong: expected a number from 0 to 1, not 9",
+    ],
+    [
+      "waits for what never comes",
+      "await new Promise(() => {});",
+      "--policy ./wrong.js: the module cannot be loaded: it waits (await) for what never comes",
+    ],
+    [
       "is another part",
       `import { esx } from "${built}"; export const part = Object.assign(() => esx.memory[0], { definition: esx.memory[0].definition });`,
       "--policy ./wrong.js: exports page-sharing, a part for the slot memory; expected a policy, made with definePolicy",

@@ -82,13 +82,13 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
 /** Memory parts without which there is nothing to show. Only a host that can page by force looks at the age of pages. */
 const SHOWN_BY: { readonly [S in Signal]?: string } = { [COLD]: "host-swap", [SHARING]: TUNABLE_SHARING };
 
-function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): void {
-  const { name, cadenceUs, parameters, signals, tunesSharing, problem: check, start, decide } = policy;
+function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>> | undefined): void {
+  const { name, cadenceUs, parameters, signals, tunesSharing, problem: check, start, decide } = policy ?? {};
   const unknown = Array.isArray(signals) ? signals.find((signal) => !SIGNALS.includes(signal)) : undefined;
   const problems: readonly (readonly [boolean, string])[] = [
     [typeof name === "string" && name !== "", "name: expected a text"],
     [Number.isFinite(cadenceUs) && Number(cadenceUs) >= 1, "cadenceUs: expected a number of microseconds, at least 1"],
-    [typeof parameters === "object", "parameters: expected an object, {} for none"],
+    [typeof parameters === "object" && parameters !== null, "parameters: expected an object, {} for none"],
     [Array.isArray(signals), "signals: expected a list of what the policy reads"],
     [
       unknown === undefined,
@@ -100,5 +100,6 @@ function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>>): v
     [typeof decide === "function", "decide: expected a function that gives { actions, state }"],
   ];
   const problem = problems.find(([fine]) => !fine);
-  if (problem !== undefined) throw new InputError(`policy ${name ?? "without a name"}: ${problem[1]}`);
+  const called = typeof name === "string" && name !== "" ? name : "without a name";
+  if (problem !== undefined) throw new InputError(`policy ${called}: ${problem[1]}`);
 }
