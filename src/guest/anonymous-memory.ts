@@ -20,7 +20,7 @@ const TABLE_PAGES = 512;
 /** What the page-table entry of a page that is in memory allows: the low bits of its place. */
 const Entry = {
   Writable: 0,
-  /** A copy of the page is on the swap device, and a write must fault so that it is given up. */
+  /** A copy of the page is on the swap device, and a write must fault, after which they differ. */
   ReadOnly: 1,
   /** In the swap cache: being written, or read ahead. */
   Absent: 2,
@@ -170,7 +170,8 @@ export class AnonymousMemory implements PageOwner {
     const slot = known === NONE ? this.swap.take() : known;
     if (slot === NONE) return Evicted.Kept;
     this.#settled.delete(page);
-    const writing = known === NONE && this.swap.write(slot, page, ppn);
+    const differs = known === NONE || (this.#place[page] & ENTRY_MASK) === Entry.Writable;
+    const writing = differs && this.swap.write(slot, page, ppn);
     if (writing && this.#keepsCache) {
       this.swap.pages.setCopy(page, slot);
       this.#setEntry(page, Entry.Absent);
@@ -219,11 +220,12 @@ export class AnonymousMemory implements PageOwner {
     this.#pages.replacement.use(ppn);
   }
 
-  /** A minor fault on a page that is in memory and on the swap device. */
+  /** A minor fault on a page that is in memory and on the swap device. One that is mapped already keeps its slot (do_wp_page). */
   #resolve(page: number, entry: number, write: boolean): void {
     if (entry === Entry.ReadOnly && !write) return;
-    if (entry !== Entry.ReadOnly) this.#noteFound(page, entry === Entry.ReadAhead);
     this.swapCacheFaults++;
+    if (entry === Entry.ReadOnly && this.#keepsCache) return this.#setEntry(page, Entry.Writable);
+    if (entry !== Entry.ReadOnly) this.#noteFound(page, entry === Entry.ReadAhead);
     this.#map(page, write);
   }
 
@@ -232,7 +234,7 @@ export class AnonymousMemory implements PageOwner {
     else if (ahead) this.#cluster.hit();
   }
 
-  /** The copy on the device is kept until the page is written (do_swap_page, should_try_to_free_swap). */
+  /** The copy on the device is kept unless the page is to be written at once (do_swap_page, should_try_to_free_swap). */
   #map(page: number, write: boolean): void {
     this.#setEntry(page, Entry.ReadOnly);
     if (!write && !this.swap.isFull && this.#keepsCache) return;
@@ -244,7 +246,6 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#readSlot(page, slot);
     if (ppn === NONE) return NONE;
     this.majorFaults++;
-    // The page itself is to stay where it is while others are read.
     this.#pages.kept = ppn;
     if (this.#cluster !== undefined) this.#readCluster(slot, this.#cluster);
     else if (this.#keepsCache) this.#readAround(page, this.#readahead[page >>> AREA_BITS]);

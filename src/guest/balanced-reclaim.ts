@@ -152,14 +152,16 @@ export class BalancedReclaim implements Replacement {
       }
       if (balanced && boostLeft === 0) break;
       this.#mayWrite = boostLeft === 0;
-      const { scanned, stolen } = this.#scan;
+      const { scanned, stolen, passedOver } = this.#scan;
       this.#ageAnonymous();
       this.#enough = this.#wanted;
       this.#pass(priority);
       const found = this.stolen - stolen;
       if (boostLeft > 0 && found === 0) break;
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
-      const deeper = this.scanned - scanned < this.#wanted && (boostLeft === 0 || priority > LAST_BOOST_PRIORITY);
+      const deeper =
+        this.scanned - scanned - (this.#scan.passedOver - passedOver) < this.#wanted &&
+        (boostLeft === 0 || priority > LAST_BOOST_PRIORITY);
       if (deeper || found === 0) priority--;
       boostLeft = Math.max(0, boostLeft - found);
     }

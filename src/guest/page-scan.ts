@@ -16,6 +16,8 @@ export class PageScan {
   /** Pages looked at on inactive lists, and pages freed. */
   scanned = 0;
   stolen = 0;
+  /** Of those looked at, pages of zones that reclaim was not for: they do not count as progress (sc->nr_scanned). */
+  passedOver = 0;
   readonly #pages: GuestPages;
   readonly #descriptors: PageDescriptors;
   readonly #lru: SplitLru;
@@ -46,6 +48,7 @@ export class PageScan {
       const page = inactive.head;
       this.scanned++;
       if (this.#pages.zones?.reaches(page) === false) {
+        this.passedOver++;
         this.#lru.passOver(page, pool);
         continue;
       }

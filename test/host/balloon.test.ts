@@ -72,8 +72,6 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   // Between hardly any pressure and some: 47 pages swapped in, here 232; and 36, here none.
   b219: ["pgmajfault", "pswpin", "pswpout", "pgscan", "workingset_refault_anon", "workingset_activate_anon"],
   b256to219: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_refault_file", "workingset_activate_anon"],
-  // By 30 per cent: as many pages are swapped in, but more of them ahead.
-  b320to160: ["pgmajfault"],
 };
 
 function sizeOf(run: string): Pick<GuestSize, "bootedMib" | "balloonedToMib"> {
