@@ -1,6 +1,6 @@
 /**
- * Anonymous memory of a guest's processes at host resolution, where pages have contents and no page tables: zero on first
- * use, to the guest's swap device and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
+ * Anonymous memory of a guest's processes at host resolution, without page tables: zero on first use, to the guest's swap device
+ * and back under pressure. At monitor resolution: page-faults.ts and reverse-mapping.ts.
  */
 import { ZERO_CONTENT } from "../machine/content-ids.ts";
 import type { DiskRequests } from "./disk-requests.ts";
@@ -11,9 +11,8 @@ import { SwapDevice } from "./swap-device.ts";
 import { ClusterReadahead, SwapReadahead } from "./swap-readahead.ts";
 
 const NONE = -1;
-/** The first page of a swap device is its header. */
-const FIRST_SLOT = 1;
-/** Mappings lie in areas of their own, of 16 MiB at most here; and none is read ahead beyond its page table. */
+const FIRST_SLOT = 1; // the first page of a swap device is its header
+/** Mappings lie in areas of their own, of 16 MiB at most here. */
 const AREA_BITS = 12;
 const TABLE_PAGES = 512;
 
@@ -224,8 +223,8 @@ export class AnonymousMemory implements PageOwner {
   #resolve(page: number, entry: number, write: boolean): void {
     if (entry === Entry.ReadOnly && !write) return;
     this.swapCacheFaults++;
-    if (entry === Entry.ReadOnly && this.#keepsCache) return this.#setEntry(page, Entry.Writable);
     if (entry !== Entry.ReadOnly) this.#noteFound(page, entry === Entry.ReadAhead);
+    else if (this.#keepsCache) return this.#setEntry(page, Entry.Writable);
     this.#map(page, write);
   }
 
