@@ -12,7 +12,7 @@ import { ClusterReadahead, SwapReadahead } from "./swap-readahead.ts";
 
 const NONE = -1;
 const FIRST_SLOT = 1; // the first page of a swap device is its header
-/** Mappings lie in areas of their own, of 16 MiB at most here. */
+/** Mappings lie in areas of their own, of 16 MiB at most here; and none is read ahead beyond its page table. */
 const AREA_BITS = 12;
 const TABLE_PAGES = 512;
 
@@ -245,7 +245,7 @@ export class AnonymousMemory implements PageOwner {
     const ppn = this.#readSlot(page, slot);
     if (ppn === NONE) return NONE;
     this.majorFaults++;
-    this.#pages.kept = ppn;
+    this.#pages.kept = ppn; // the page itself is to stay where it is while others are read
     if (this.#cluster !== undefined) this.#readCluster(slot, this.#cluster);
     else if (this.#keepsCache) this.#readAround(page, this.#readahead[page >>> AREA_BITS]);
     this.#pages.kept = NONE;

@@ -3,7 +3,9 @@
  * memory of its own, which VMs do not get. Its agents look at the VMs now and then; its clock ticks in any case.
  */
 import { cause } from "../core/ledger.ts";
+import { SECOND_US } from "../core/time.ts";
 import { kernelPaths } from "../guest/kernel-paths.ts";
+import { KERNEL_VERSIONS } from "../guest/kernel-version.ts";
 import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
@@ -17,8 +19,8 @@ import type { Vcpu, VcpuWork } from "./vcpu.ts";
 const AGENTS = cause("vmm.console-agents");
 const TIMER = cause("vmm.console-timer");
 const PCPU = 0;
-/** Linux 2.4 on IA-32: HZ is 100. Ten ticks are charged together. */
-const TICK_US = 10_000;
+/** It is a Linux 2.4. Ten of its ticks are charged together. */
+const TICK_US = SECOND_US / KERNEL_VERSIONS["linux-2.4"].hz;
 const TICKS_AT_ONCE = 10;
 /** MiB for so many vCPUs of VMs at most (ESX Server 2.x administration guide, "Service Console Memory"). */
 const MEMORY_MIB: readonly (readonly [vcpus: number, mib: number])[] = [

@@ -30,7 +30,7 @@ export class StreamUses {
 function forEachUse(stream: OperationStream, guest: GuestShape, use: (item: number, at: number) => void): void {
   const { op, a, b, c, length } = stream;
   const anonymous = guest.processes * guest.anonymousPages;
-  const mappings = new FileMappings(guest.processes);
+  const mappings = new ProcessMappings(guest.processes);
   for (let at = 0; at < length; at++) {
     const [first, count] = [a[at], b[at]];
     if (mappings.follow(op[at], first, count, c[at])) continue;
@@ -54,7 +54,7 @@ function forEachUse(stream: OperationStream, guest: GuestShape, use: (item: numb
 }
 
 /** Where the process that runs has mapped files, as operations go by. */
-class FileMappings {
+class ProcessMappings {
   /** Of the service that runs, or has forked. */
   process = 0;
   /** A child runs another program. */

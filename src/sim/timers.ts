@@ -1,4 +1,5 @@
 /** Whom the clock of a guest kernel interrupts, and when: that is up to the kernel and to the VMM. */
+import { SECOND_US } from "../core/time.ts";
 import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { TimerEvents, Vmm } from "../vmm/contract.ts";
 
@@ -11,7 +12,7 @@ export function timerEvents({ cpu, scheduler }: Vmm, kernel: KernelVersion): Tim
   if (ofVmm !== undefined) return ofVmm;
   // A kernel whose processes the guests are has one clock on each processor.
   const onProcessors = scheduler.definition.ofKernel !== undefined;
-  return { to: kernel.dynamicTicks || onProcessors ? "running" : "all", everyUs: 1e6 / kernel.hz };
+  return { to: kernel.dynamicTicks || onProcessors ? "running" : "all", everyUs: SECOND_US / kernel.hz };
 }
 
 export interface GuestTimers extends TimerEvents {

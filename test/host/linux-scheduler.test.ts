@@ -1,6 +1,7 @@
 /** The model of Linux's scheduler against threads that a real Linux 6.1 ran (docs/linux-scheduler). */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { sum } from "../../src/core/sum.ts";
 import { cfs } from "../../src/vmm/scheduler/cfs.ts";
 import { MS, runCpus, type TestVcpu } from "./cpu-host.ts";
 import { profile } from "./fixtures.ts";
@@ -42,8 +43,6 @@ function simulate({ cpus, seconds, threads }: MeasuredRun) {
   const late = (i: number): number[] => delays[i].map((delay) => (delay - (vcpus[i].runs ?? 0)) / MS);
   return { cpuMs: used[0].map((cycles) => cycles / MS), displaced, late };
 }
-
-const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
 
 describe.each(titled.filter(({ cpus }) => cpus === 1))("$title", (run) => {
   const { cpuMs, displaced, late } = simulate(run);

@@ -12,6 +12,7 @@
  * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause, event } from "../../core/ledger.ts";
+import { SECOND_US } from "../../core/time.ts";
 import { kernelVersion } from "../../guest/kernel-builds.ts";
 import type { KernelVersion } from "../../guest/kernel-version.ts";
 import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
@@ -196,7 +197,7 @@ function timerProblem({ timerMs }: { readonly timerMs: number }): string | undef
  */
 function timerEvents({ timerMs }: Settings, { dynamicTicks, hz }: KernelVersion): TimerEvents {
   if (timerMs > 0) return { to: "all", everyUs: 1000 * timerMs };
-  return { to: "running", everyUs: dynamicTicks ? 1e6 / hz : TIMER_US };
+  return { to: "running", everyUs: dynamicTicks ? SECOND_US / hz : TIMER_US };
 }
 
 /**

@@ -6,6 +6,8 @@
  * Each VM is a control group of its own, as libvirt has it, so that there are no "last buddies", which are threads outside of
  * groups.
  */
+import { SECOND_US } from "../../core/time.ts";
+import { KERNEL_VERSIONS } from "../../guest/kernel-version.ts";
 import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
@@ -13,8 +15,7 @@ import { LoadBalance, type Move } from "./load-balance.ts";
 import { Placement } from "./placement.ts";
 import { ReadyList } from "./ready-list.ts";
 
-/** CONFIG_HZ of Debian's 6.1 is 250. */
-const TICK_US = 4_000;
+const TICK_US = SECOND_US / KERNEL_VERSIONS["linux-6.1"].hz;
 /** sysctl_sched_latency, _min_granularity and _wakeup_granularity for one pCPU. */
 const LATENCY_US = 6_000;
 const MIN_GRANULARITY_US = 750;
@@ -23,8 +24,8 @@ const WAKEUP_GRANULARITY_US = 1_000;
 const MOST_CPUS_SCALED = 8;
 /** A period is the latency for up to so many threads that want to run (sched_nr_latency). */
 const THREADS_IN_LATENCY = 8;
-/** A group with a quota gets it anew in each period (default_cfs_period). */
-const QUOTA_PERIOD_MS = 100;
+/** A group with a quota gets it anew in each period of 100 ms (default_cfs_period). */
+const TICKS_TO_REFILL = 100_000 / TICK_US;
 const NOBODY = -1;
 
 /** Times in cycles. */
@@ -43,7 +44,6 @@ class CompletelyFair implements Scheduler {
   readonly #times: Times;
   readonly #megahertz: number;
   readonly #cpus: number;
-  readonly #ticksToRefill: number;
   readonly #place: Placement;
   /** By thread: weight, cycles run divided by it, cycles of its present turn, and what it may run until it is given more. */
   readonly #weight: number[] = [];
@@ -67,7 +67,6 @@ class CompletelyFair implements Scheduler {
     this.#cpus = profile.cores;
     this.tickCycles = times.tick;
     this.switchCycles = primitiveCost(profile, "hardware.tlb-flush");
-    this.#ticksToRefill = (1000 * QUOTA_PERIOD_MS) / TICK_US;
     this.#place = new Placement(profile.cores);
     this.#waiting = Array.from({ length: profile.cores }, () => new ReadyList());
     this.#running = Array<number>(profile.cores).fill(NOBODY);
@@ -79,7 +78,7 @@ class CompletelyFair implements Scheduler {
   add({ shares, limitMhz }: VcpuSettings): void {
     const home = this.#place.add();
     const quota =
-      limitMhz >= this.#megahertz ? Infinity : (limitMhz / this.#megahertz) * this.#ticksToRefill * this.tickCycles;
+      limitMhz >= this.#megahertz ? Infinity : (limitMhz / this.#megahertz) * TICKS_TO_REFILL * this.tickCycles;
     this.#weight.push(shares);
     this.#virtualTime.push(this.#least[home]);
     this.#turn.push(0);
@@ -128,7 +127,7 @@ class CompletelyFair implements Scheduler {
 
   account(): void {
     this.#ticks++;
-    if (this.#ticks % this.#ticksToRefill === 0) this.#refill();
+    if (this.#ticks % TICKS_TO_REFILL === 0) this.#refill();
     this.#balance.tick(this.#running, this.#weight);
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       if (this.#running[cpu] !== NOBODY) this.#takeOver(this.#balance.forBusy(cpu), cpu);

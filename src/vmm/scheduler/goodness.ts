@@ -4,14 +4,15 @@
  * those that sleep keep half of what they had.
  */
 import { InputError } from "../../core/input-error.ts";
+import { SECOND_US } from "../../core/time.ts";
 import { FLAG_WRITE_COSTS } from "../../guest/kernel-paths.ts";
+import { KERNEL_VERSIONS } from "../../guest/kernel-version.ts";
 import { type MachineProfile, microsecondsToCycles } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import { hostSwitch } from "../cpu/host-calls.ts";
 import type { HostContext, Scheduler, VcpuSettings } from "../host-contract.ts";
 
-/** HZ is 100 on IA-32. */
-const TICK_US = 10_000;
+const TICK_US = SECOND_US / KERNEL_VERSIONS["linux-2.4"].hz;
 /** NICE_TO_TICKS of nice 0, 19 and -20. */
 const USUAL_TICKS = 6;
 const LEAST_TICKS = 1;

@@ -71,7 +71,6 @@ export class LoadBalance {
 
   /** What a pCPU without work takes over: who has waited longest where most is to be done (newidle_balance). */
   forIdle(cpu: number): Move | undefined {
-    this.#sum();
     const from = this.#busiest(cpu);
     return from < 0 ? undefined : this.#longestWaiting(from, Infinity);
   }
@@ -79,7 +78,6 @@ export class LoadBalance {
   /** What a pCPU takes over that computes, if it is time to look: whatever brings neither beyond the mean (calculate_imbalance). */
   forBusy(cpu: number): Move | undefined {
     if (this.#ticks < this.#looksAt[cpu]) return undefined;
-    this.#sum();
     const from = this.#busiest(cpu);
     const imbalance = from < 0 ? 0 : this.#imbalance(cpu, from);
     this.#looksAt[cpu] = this.#ticks + (imbalance > 0 ? this.#ticksUneven : this.#ticksEven);
@@ -94,11 +92,12 @@ export class LoadBalance {
     for (let thread = 0; thread < this.#load.length; thread++) this.#loadOf[this.#home[thread]] += this.#load[thread];
   }
 
-  /** The pCPU with the highest load where somebody waits; -1: there is none. */
+  /** The pCPU with the highest load where somebody waits; -1: there is none, and no load was added up. */
   #busiest(cpu: number): number {
     let busiest = -1;
     for (let other = 0; other < this.#cpus; other++) {
       if (other === cpu || this.#waiting[other].vcpus.length === 0) continue;
+      if (busiest < 0) this.#sum();
       if (busiest < 0 || this.#loadOf[other] > this.#loadOf[busiest]) busiest = other;
     }
     return busiest;
