@@ -10,8 +10,8 @@ const TICKS_AT_ONCE = 10;
 export function timerEvents({ cpu, scheduler }: Vmm, kernel: KernelVersion): TimerEvents {
   const ofVmm = cpu.definition.timerEvents?.(cpu.parameters, kernel);
   if (ofVmm !== undefined) return ofVmm;
-  // A kernel whose processes the guests are has one clock on each processor.
-  const onProcessors = scheduler.definition.ofKernel !== undefined;
+  // A kernel whose processes the guests are has one clock on each processor; a VMM that is its process shows each guest one.
+  const onProcessors = scheduler.definition.ofKernel !== undefined && cpu.definition.isBare === true;
   return { to: kernel.dynamicTicks || onProcessors ? "running" : "all", everyUs: SECOND_US / kernel.hz };
 }
 
