@@ -11,6 +11,7 @@ import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { native } from "../../src/vmm/native.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
+import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { uml } from "../../src/vmm/uml.ts";
 import { workstation } from "../../src/vmm/workstation.ts";
 import { xenHvm } from "../../src/vmm/xen-hvm.ts";
@@ -74,6 +75,21 @@ describe("timer events", () => {
   it("wake all domains of Xen 1.x in the same instant, so that those that are blocked run one after the other", () => {
     // To one, to the other, and back to who computes: three switches, where two timers would make four.
     expect(switches(3) - switches(1)).toBe(2 * 50 * 3);
+  });
+
+  it("of Xen 1.x that come while a domain waits for the processor are one, when it has it again", () => {
+    for (const domains of [1, 2, 5, 12]) {
+      const guests = Array.from({ length: domains }, () => computing(3, ONE_CPU));
+      const pages = domains * SMALL_GUEST.memoryPages;
+      const vmm = { ...xenPv1, memory: [], scheduler: bvt({ allowanceMs: 50 }) };
+      const { cycles } = runHost(vmm, ONE_CPU, guests, pages, onlyTicks);
+      const ticks = cycles["guest.kernel"] / TICK;
+      const turns = 1 + (cycles["vmm.vcpu-switch"] ?? 0) / primitiveCost(ONE_CPU, "xen.domain-switch");
+      // Whoever runs takes each of the 50 a second; who comes finds one more at most. The last ones may not have been run yet.
+      expect(ticks, `${domains}`).toBeGreaterThanOrEqual(150 - domains);
+      expect(ticks, `${domains}`).toBeLessThanOrEqual(150 + turns);
+      expect(turns, `${domains}`).toBeLessThan(150);
+    }
   });
 });
 
