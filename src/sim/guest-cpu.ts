@@ -41,6 +41,7 @@ export class GuestCpu implements VcpuWork {
   /** The thread whose step made the whole vCPU wait. */
   #stalled: GuestThread | undefined;
   #ticks = 0;
+  #ranBefore = -1;
 
   /** `vm`: number of the VM; `lock`: absent where there is none, or nobody to share it with. */
   constructor(
@@ -104,6 +105,13 @@ export class GuestCpu implements VcpuWork {
     const before = this.#ticks;
     this.#ticks = Math.floor(this.#processors.cyclesRun(this.vcpu, now) / period);
     return this.#ticks - before;
+  }
+
+  /** Whether it has run at all since the last call; at the first one, it has. */
+  hasRun(now: number): boolean {
+    const before = this.#ranBefore;
+    this.#ranBefore = this.#processors.cyclesRun(this.vcpu, now);
+    return this.#ranBefore !== before;
   }
 
   /** The cycles of the last step have been run: its requests go out, and the thread goes on when they are done. */

@@ -206,11 +206,13 @@ export class HostGuest implements CpuOwner, ThreadOwner {
   }
 
   /** Timer interrupts of each vCPU; those that come only while it runs do not wake it, and are done when it runs again. */
-  timerInterrupts({ ticks, to, everyUs }: GuestTimers): void {
+  timerInterrupts({ ticks, to, everyUs, isBit }: GuestTimers): void {
     const period = everyUs * this.#around.megahertz;
+    const now = this.#around.now();
     for (const cpu of this.cpus) {
-      const due = to === "all" ? ticks : cpu.ticksDue(period, this.#around.now());
-      cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, due);
+      const missed = isBit && !cpu.hasRun(now);
+      const due = to === "running" ? cpu.ticksDue(period, now) : ticks;
+      if (!missed) cpu.vcpu.pending.addVector(this.#prices.timerInterrupt, due);
       if (to === "all") cpu.wake();
     }
   }

@@ -91,8 +91,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   /** Schedulers: the service console that runs beside the VMs; undefined: there is none. */
   consoleOf?(parameters: P): ConsoleSettings | undefined;
   /**
-   * Schedulers: it is that of the guests' own kernel, which they have in common: its timer interrupts whoever runs. A machine
-   * with another kernel rejects the cell.
+   * Schedulers: it is that of the host's kernel, whose processes the guests are, or their VMMs. A machine with another kernel
+   * rejects the cell.
    */
   readonly ofKernel?: KernelName;
   /** Memory and allocation parts: name or role of the memory part without which it does nothing; a VMM without it rejects the cell. */
@@ -114,6 +114,8 @@ export interface PartDefinition<S extends Slot = Slot, P extends Parameters = Pa
   problem?(parameters: P): string | undefined;
   /** CPU and MMU parts: why it cannot be on a machine, or have these parameters there; that rejects the cell. Absent: it always can. */
   unsuited?(parameters: P, profile: MachineProfile): string | undefined;
+  /** CPU parts: there is no VMM, so that guests which a kernel schedules have that kernel in common. */
+  readonly isBare?: true;
   /** CPU parts: where the guest kernel runs, for explanations; no cost depends on it. */
   readonly kernelRing?: Readonly<Record<PageTableFormatName, KernelRing>>;
   /** CPU parts: where the guest's handler of page faults finds their address, for explanations ("CR2"); no cost depends on it. */

@@ -5,7 +5,7 @@ import { ubdDisk } from "./io/ubd.ts";
 import { linuxSwap } from "./memory/linux-swap.ts";
 import { onDemand } from "./memory/policies/admission.ts";
 import { hostMappings } from "./mmu/host-mappings.ts";
-import { proportionalShareCpu } from "./scheduler/proportional-share.ts";
+import { goodness } from "./scheduler/goodness.ts";
 
 /** User-Mode Linux with separate kernel address space (skas3), what Barham et al. 2003 measured: a Linux of its own on a host's. */
 export const uml = defineVmm({
@@ -16,7 +16,7 @@ export const uml = defineVmm({
   mmu: hostMappings(),
   memory: [linuxSwap()],
   allocation: onDemand(),
-  scheduler: proportionalShareCpu(),
+  scheduler: goodness(),
   disk: ubdDisk(),
   network: tapNetwork(),
   overheadPerGuest: { mib: 8, source: "assumed: three processes of the host, and its page tables for the guest's" },

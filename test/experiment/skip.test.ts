@@ -14,6 +14,8 @@ import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
 import { VMMS } from "../../src/vmm/registry.ts";
+import { uml } from "../../src/vmm/uml.ts";
+import { workstation } from "../../src/vmm/workstation.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { native } from "../../src/vmm/native.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
@@ -28,8 +30,14 @@ it("costs that only a host needs are no reason to skip one guest alone", () => {
   expect(reasonToSkip(vmm, profile, { vms: 2 })).toBe("native runs at most 1 guest, not 2");
 });
 
-it("guests on one kernel are skipped on a machine with another kernel than its scheduler is of, unless there is only one", () => {
+it("guests on one kernel, or VMMs on one, are skipped on a machine with another kernel than its scheduler is of, unless there is only one", () => {
   const { profile } = loadMachine("machines/x86-64-server.yaml");
+  for (const vmm of [workstation, uml]) {
+    expect(reasonToSkip(vmm, profile, { vms: 1 })).toBe(
+      `${vmm.name} has goodness, the scheduler of linux-2.4, and machine x86-64-server has linux-6.1`,
+    );
+    expect(reasonToSkip(vmm, loadMachine("machines/xeon-2.4-sosp03.yaml").profile, { vms: 2 })).toBeUndefined();
+  }
   expect(reasonToSkip(linux, profile, { vms: 2 })).toBe(
     "linux has goodness, the scheduler of linux-2.4, and machine x86-64-server has linux-6.1",
   );

@@ -7,6 +7,8 @@ import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { sedf } from "../../src/vmm/scheduler/sedf.ts";
+import { uml } from "../../src/vmm/uml.ts";
+import { workstation } from "../../src/vmm/workstation.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { compileWorkload } from "../../src/workload/compile.ts";
 import type { CompiledWorkload } from "../../src/workload/compiled-workload.ts";
@@ -82,6 +84,14 @@ describe("what a guest is entitled to of the CPUs", () => {
     expect(unkeptEntitlement(xenPv, guests("{ reservation: 100MHz }", 2))).toBe(
       'VM 0 of workload "burn" reserves 100MHz, but the scheduler credit of xen-pv keeps no reservations',
     );
+    // Processes of Linux 2.4 have nice values.
+    for (const vmm of [workstation, uml]) {
+      expect(unkeptEntitlement(vmm, guests("{ reservation: 100MHz }", 2))).toBe(
+        `VM 0 of workload "burn" reserves 100MHz, but the scheduler goodness of ${vmm.name} keeps no reservations`,
+      );
+      expect(unkeptEntitlement(vmm, guests("{ limit: 1GHz }", 2))).toMatch(/goodness .* keeps no limits$/);
+      expect(unkeptEntitlement(vmm, guests("{ shares: [1, 2] }", 2))).toBeUndefined();
+    }
     expect(unkeptEntitlement(xenPv, guests("{ limit: 1GHz }", 2))).toBeUndefined();
     expect(unkeptEntitlement({ ...xenPv, scheduler: sedf() }, guests("{ reservation: 100MHz }", 2))).toBeUndefined();
   });

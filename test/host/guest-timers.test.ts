@@ -6,10 +6,12 @@ import { runHost } from "../../src/sim/host.ts";
 import type { MeasuredOperation } from "../../src/sim/operations.ts";
 import { type CompositionProblem, composeVmm } from "../../src/vmm/compose.ts";
 import { paravirtual } from "../../src/vmm/cpu/paravirtual.ts";
+import { hostSwitch } from "../../src/vmm/cpu/host-calls.ts";
 import { esx } from "../../src/vmm/esx.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
 import { native } from "../../src/vmm/native.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
+import { bvt } from "../../src/vmm/scheduler/bvt.ts";
 import { uml } from "../../src/vmm/uml.ts";
 import { workstation } from "../../src/vmm/workstation.ts";
 import { xenHvm } from "../../src/vmm/xen-hvm.ts";
@@ -74,6 +76,21 @@ describe("timer events", () => {
     // To one, to the other, and back to who computes: three switches, where two timers would make four.
     expect(switches(3) - switches(1)).toBe(2 * 50 * 3);
   });
+
+  it("of Xen 1.x that come while a domain waits for the processor are one, when it has it again", () => {
+    for (const domains of [1, 2, 5, 12]) {
+      const guests = Array.from({ length: domains }, () => computing(3, ONE_CPU));
+      const pages = domains * SMALL_GUEST.memoryPages;
+      const vmm = { ...xenPv1, memory: [], scheduler: bvt({ allowanceMs: 50 }) };
+      const { cycles } = runHost(vmm, ONE_CPU, guests, pages, onlyTicks);
+      const ticks = cycles["guest.kernel"] / TICK;
+      const turns = 1 + (cycles["vmm.vcpu-switch"] ?? 0) / primitiveCost(ONE_CPU, "xen.domain-switch");
+      // Whoever runs takes each of the 50 a second; who comes finds one more at most. The last ones may not have been run yet.
+      expect(ticks, `${domains}`).toBeGreaterThanOrEqual(150 - domains);
+      expect(ticks, `${domains}`).toBeLessThanOrEqual(150 + turns);
+      expect(turns, `${domains}`).toBeLessThan(150);
+    }
+  });
 });
 
 const TICK = 1000;
@@ -108,6 +125,18 @@ function computing(seconds: number, { megahertz }: MachineProfile): CompiledWork
   });
 }
 
+/** Turns of 60 ms, nice 0 (NICE_TO_TICKS, kernel/sched.c of Linux 2.4 with HZ of 100); the last one of a round begins the next one. */
+it.each([workstation, uml])(
+  "VMs of $name are processes of a Linux 2.4, which switches between them as it does",
+  (vmm) => {
+    const guests = Array.from({ length: 3 }, () => computing(9, ONE_CPU));
+    const { cycles } = runHost({ ...vmm, memory: [] }, ONE_CPU, guests, 3 * SMALL_GUEST.memoryPages, onlyTicks);
+    const switches = cycles["vmm.vcpu-switch"] / hostSwitch(ONE_CPU);
+    const rounds = 9000 / 180;
+    expect(Math.abs(switches - 2 * rounds)).toBeLessThanOrEqual(2);
+  },
+);
+
 describe("the clock of a guest kernel", () => {
   it.each(PERIODIC)(
     "of %s ticks HZ times a second on every VMM that shows it a timer, idle or not",
@@ -123,7 +152,7 @@ describe("the clock of a guest kernel", () => {
   );
 
   it.each(PERIODIC)("of %s misses no tick while others have the processor", (_, machine, hz) => {
-    for (const vmm of [esx, kvm]) {
+    for (const vmm of [esx, kvm, workstation, uml]) {
       const { ticks } = run(vmm, machine, [computing(4, machine), computing(4, machine)]);
       // A guest that waits is given all at once when it runs again: those of its last wait are still to come.
       expect(Math.abs(ticks / (2 * 4 * hz) - 1), vmm.name).toBeLessThan(0.05);

@@ -511,3 +511,27 @@ describe("goodness", () => {
     expect(homes.map(({ size }) => size)).toEqual([1, 1, 1, 1]);
   });
 });
+
+describe("cfs", () => {
+  // place_entity, kernel/sched/fair.c of Linux 6.1, on one CPU: half of a latency of 6 ms; wakeup_preempt_entity: 1 ms.
+  it("lets a new vCPU run at once, 3 ms behind who has run for long, and who runs take its place again when it is 1 ms ahead", () => {
+    for (const [ran, takes] of [
+      [0, false],
+      [4 * MS, false],
+      [4 * MS + 1, true],
+    ] as const) {
+      const { scheduler } = buildHost({ ...esx, memory: [], scheduler: cfs() }, 1, { ...profile, cores: 1 });
+      scheduler.add(settings());
+      scheduler.ready(0, true, 0);
+      scheduler.pick(0, 0);
+      scheduler.ran(0, 1000 * MS);
+      scheduler.add(settings());
+      scheduler.ready(1, true, 1000 * MS);
+      expect(scheduler.preemptsAt(1, 0, 1000 * MS)).toBe(1000 * MS);
+      scheduler.ready(0, false, 1000 * MS);
+      expect(scheduler.pick(0, 1000 * MS)).toBe(1);
+      scheduler.ran(1, ran);
+      expect(scheduler.preemptsAt(0, 1, 2000 * MS)).toBe(takes ? 2000 * MS : Infinity);
+    }
+  });
+});

@@ -98,6 +98,7 @@ export const bareCpu = definePart({
   summary: "bare processor: the guest kernel has it to itself",
   parameters: {},
   needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS],
+  isBare: true,
   kernelRing: { ia32: "0", "ia32-pae": "0", "x86-64": "0" },
   faultAddressIn: () => "CR2",
   create: (_, context) => new BareCpu(context),

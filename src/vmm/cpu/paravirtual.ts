@@ -192,8 +192,10 @@ function timerProblem({ timerMs }: { readonly timerMs: number }): string | undef
  * The kernels of Xen's own makes (XenLinux 2.4 and 2.6) take events as they come, count the ticks that have gone by since the last
  * one, and do the work of all of these in it (do_timer_interrupt, arch/xen/i386/kernel/time.c): at their 100 Hz (HZ, include/asm-xen/asm-i386/param.h,
  * 2.6.11; CONFIG_HZ, buildconfigs/linux-defconfig_xen0_x86_32, up to Xen 3.1) that is one. Kernels with clock events ask for
- * each event (xen_vcpuop_set_next_event, arch/x86/xen/time.c). That a domain which has missed a tick gets an event as
- * soon as it is put on a processor is not counted.
+ * each event (xen_vcpuop_set_next_event, arch/x86/xen/time.c). What the timer of Xen 1.x sends is one bit for each domain (_EVENT_TIMER,
+ * mark_guest_event in common/schedule.c), so that one that waits for a processor finds one event, however long it has waited; what its
+ * handler does for each tick that it has missed is taken to be part of the work of one. That later ones send an event to a domain which has
+ * missed a tick as soon as it is put on a processor is not counted.
  */
 function timerEvents({ timerMs }: Settings, { dynamicTicks, hz }: KernelVersion): TimerEvents {
   if (timerMs > 0) return { to: "all", everyUs: 1000 * timerMs };

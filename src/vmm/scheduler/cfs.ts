@@ -76,11 +76,12 @@ class CompletelyFair implements Scheduler {
   }
 
   add({ shares, limitMhz }: VcpuSettings): void {
-    const home = this.#place.add();
+    this.#place.add();
     const quota =
       limitMhz >= this.#megahertz ? Infinity : (limitMhz / this.#megahertz) * TICKS_TO_REFILL * this.tickCycles;
     this.#weight.push(shares);
-    this.#virtualTime.push(this.#least[home]);
+    // What is placed on a pCPU is its group, as one that wakes up: the start debit is the thread's within it (enqueue_task_fair).
+    this.#virtualTime.push(-Infinity);
     this.#turn.push(0);
     this.#quota.push(quota);
     this.#left.push(quota);

@@ -1,7 +1,7 @@
 /**
- * The scheduler of Linux 2.4 (2.4.22, kernel/sched.c), for what runs as processes of one kernel: each has a counter of ticks
- * left, and whoever is worth most runs, on any CPU. When nobody who waits has ticks left, all counters are filled again;
- * those that sleep keep half of what they had.
+ * The scheduler of Linux 2.4 (2.4.22, kernel/sched.c), for guests that are processes of one kernel, or whose VMMs are: each has
+ * a counter of ticks left, and whoever is worth most runs, on any CPU. When nobody who waits has ticks left, all counters are
+ * filled again; those that sleep keep half of what they had.
  */
 import { InputError } from "../../core/input-error.ts";
 import { SECOND_US } from "../../core/time.ts";
@@ -133,7 +133,7 @@ function switchCyclesOf(profile: MachineProfile): number {
 export const goodness = definePart({
   slot: "scheduler",
   name: "goodness",
-  summary: "The scheduler of Linux 2.4: whoever has most ticks left runs, best where it ran last; there is no VMM.",
+  summary: "The scheduler of a host's Linux 2.4: whoever has most ticks left runs, best where it ran last.",
   ofKernel: "linux-2.4",
   needs: ["hardware.call-return", ...FLAG_WRITE_COSTS, "hardware.tlb-flush"],
   parameters: {},
