@@ -63,12 +63,14 @@ const MISSES: Readonly<Record<string, readonly (keyof PagingCounters)[]>> = {
   b256to212: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_activate_anon"],
   b212: ["pswpin", "workingset_refault_anon"],
   b256to208: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  b256to192: ["pswpin", "workingset_refault_anon"],
+  // By 25.2 per cent: the benchmark's own major faults were 171 of 687 there, booted with as much 71 (docs/balloon-job).
+  b256to192: ["pgmajfault"],
   // More of what is swapped in is active at once than in the real guest.
   b200: ["workingset_activate_anon"],
   b181: ["pgmajfault", "workingset_activate_anon", "workingset_activate_file"],
   b176: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
-  b256to172: ["workingset_activate_anon"],
+  // A swapped page takes less of the processor, and the disks have less time for it, since the times are calibrated with pages that keep their slots.
+  b256to172: ["pswpin", "workingset_refault_anon", "workingset_activate_anon"],
   // Between hardly any pressure and some: 47 pages swapped in, here 232; and 36, here none.
   b219: ["pgmajfault", "pswpin", "pswpout", "pgscan", "workingset_refault_anon", "workingset_activate_anon"],
   b256to219: ["pswpin", "pswpout", "workingset_refault_anon", "workingset_refault_file", "workingset_activate_anon"],

@@ -16,20 +16,23 @@ export const Time = {
   minorFault: 4140,
   /** By how much longer the first pass takes, for each page: of 1.272 s 0.636. */
   filePageIn: 6_100,
-  /** Calibrated: by how much longer the job takes with less memory, for each page swapped in; and on counters at 128 and 160 MiB. */
-  swapFault: 11_000,
+  /**
+   * The rest is calibrated, all of it together: least squares of the logarithms of counters and times of the first guest at 128 and 160 MiB, booted and
+   * ballooned (docs/balloon-job). This is for each page swapped in.
+   */
+  swapFault: 7_030,
   /** kswapd, for a page looked at and for one written. */
-  scan: 2_500,
-  swapOut: 8_000,
+  scan: 2_760,
+  swapOut: 11_600,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
    * for them in real time, while its processor is emulated some ten times slower.
    */
-  swapRequest: 60_000,
-  swapPage: 10_000,
-  fileRequest: 100_000,
-  filePage: 120_000,
-  realPerGuest: 10,
+  swapRequest: 48_700,
+  swapPage: 9_820,
+  fileRequest: 105_000,
+  filePage: 123_000,
+  realPerGuest: 13,
 } as const;
 export class PagingTime {
   readonly #memory: GuestMemory;
