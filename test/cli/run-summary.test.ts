@@ -14,12 +14,13 @@ it("the summary of a run judges overcommit by the service level of its matrix", 
   expect(strict).toContain("no overcommit keeps p99 latency within 1.5 times the uncommitted one");
 });
 
+const host = (label: string, seed: number, metrics: Record<string, number>) =>
+  cell(
+    { block: "b", vmm: { base: "esx", set: {}, label }, workload: "w", machine: "m", seed, vms: 4, overcommit: 2 },
+    { metrics },
+  );
+
 it("says that no request is finished where none of a host's VMs start, and gives no latency of nothing", () => {
-  const host = (label: string, seed: number, metrics: Record<string, number>) =>
-    cell(
-      { block: "b", vmm: { base: "esx", set: {}, label }, workload: "w", machine: "m", seed, vms: 4, overcommit: 2 },
-      { metrics },
-    );
   const started = { throughput_rps: 100, vms_configured: 4, vms_admitted: 4 };
   const none = { throughput_rps: 0, vms_configured: 4, vms_admitted: 0 };
   const cells = [1, 2].flatMap((seed) => [
