@@ -48,7 +48,8 @@ export interface HostRow {
   readonly ratio: number;
   readonly seeds: number;
   readonly admitted: number;
-  readonly figures: Readonly<Record<HostFigure, Estimate>>;
+  /** Without a latency where no request was finished under any seed. */
+  readonly figures: Readonly<Partial<Record<HostFigure, Estimate>>>;
   /** Means over seeds; what is absent was never counted. */
   readonly occasional: Readonly<Partial<Record<OccasionalFigure, number>>>;
 }
@@ -65,14 +66,23 @@ export function hostRows(results: Results): HostRow[] {
   return replicates(cells).map((group) => {
     const { block, machine, vmm, vms = 1, overcommit = 1 } = group[0].spec;
     const workload = workTitle(group[0].spec);
-    const of = (metric: string): Estimate => meanEstimate(group.map(({ metrics }) => metrics[metric] ?? 0));
-    const names = Object.keys(HOST_FIGURES) as HostFigure[];
-    const figures = Object.fromEntries(names.map((name) => [name, of(name)])) as HostRow["figures"];
     const seeds = distinct(group, ({ spec }) => spec.seed).length;
-    const admitted = of("vms_admitted").estimate;
+    const admitted = meanEstimate(group.map(({ metrics }) => metrics.vms_admitted ?? 0)).estimate;
+    const figures = hostFigures(group);
     const occasional = occasionalFigures(group);
     return { block, workload, machine, vmm: vmm.label, vms, ratio: overcommit, seeds, admitted, figures, occasional };
   });
+}
+
+/** A latency that a seed lacks is of nothing: no request was finished there. What else it lacks is none. */
+function hostFigures(group: readonly CellResult[]): HostRow["figures"] {
+  const names = Object.keys(HOST_FIGURES) as HostFigure[];
+  const figures = names.flatMap((name) => {
+    const none = name === "latency_p99_ms" ? [] : 0;
+    const values = group.flatMap(({ metrics }) => metrics[name] ?? none);
+    return values.length === 0 ? [] : [[name, meanEstimate(values)] as const];
+  });
+  return Object.fromEntries(figures);
 }
 
 /** A count that a seed lacks is none; a mean that it lacks is of nothing. */

@@ -19,7 +19,7 @@ export function parseFilter(conditions: readonly string[]): ReadonlyMap<string, 
   for (const condition of conditions) {
     const [, axis = "", value = ""] = /^([^=]+)=(.+)$/.exec(condition) ?? [];
     if (value === "") throw new InputError(`--filter: expected axis=value, such as vmm=esx; found "${condition}"`);
-    if (!(axis in VALUES))
+    if (!Object.hasOwn(VALUES, axis))
       throw new InputError(`--filter: unknown axis "${axis}"; ${suggestion(axis, Object.keys(VALUES))}`);
     wanted.set(axis, [...(wanted.get(axis) ?? []), value]);
   }

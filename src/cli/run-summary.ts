@@ -45,8 +45,8 @@ function hostTables(results: Results): readonly string[] {
     const lines = rows.map(({ vmm, admitted, figures }) => [
       vmm,
       admitted.toFixed(0),
-      figures.throughput_rps.estimate.toFixed(1),
-      figures.latency_p99_ms.estimate.toFixed(1),
+      figures.throughput_rps?.estimate.toFixed(1) ?? "-",
+      figures.latency_p99_ms?.estimate.toFixed(1) ?? NONE_FINISHED,
     ]);
     const table = [[`${name}, overcommit ${ratios[0]}`, "VMs started", "requests/s", "p99, ms"], ...lines];
     const apart = othersColumns(others);

@@ -46,7 +46,7 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { ...empty, status: "failed", reason, ...(error instanceof WrongAnswer && { wrongInput: true }) };
+    return { ...empty, status: "failed", reason, ...(WrongAnswer.isOne(error) && { wrongInput: true }) };
   }
 }
 

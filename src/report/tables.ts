@@ -105,7 +105,7 @@ function hostsTable(results: Results): string | undefined {
     seeds: (row) => row.seeds,
     vms_admitted: (row) => row.admitted,
     ...Object.fromEntries(
-      names.map((name) => [name, ({ figures }: (typeof rows)[number]) => rounded(figures[name].estimate)]),
+      names.map((name) => [name, ({ figures }: (typeof rows)[number]) => rounded(figures[name]?.estimate)]),
     ),
   });
 }

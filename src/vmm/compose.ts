@@ -186,14 +186,13 @@ class Draft {
     const parameters: Parameters = { ...part.parameters };
     for (const [written, value] of Object.entries(values)) {
       const name = camelCase(written);
-      const parameter = part.definition.parameters[name];
-      if (parameter === undefined) {
+      if (!Object.hasOwn(part.definition.parameters, name)) {
         this.#complain(
           `${part.definition.name} has no parameter "${written}"; ${parameterMeant(name, part, this.#available)}`,
         );
         continue;
       }
-      const reading = readParameter(parameter, value);
+      const reading = readParameter(part.definition.parameters[name], value);
       if ("problem" in reading) this.#complain(`${part.definition.name} ${written}: ${reading.problem}`);
       else parameters[name] = reading.value;
     }
@@ -213,7 +212,7 @@ class Draft {
   }
 
   #isParameter(slot: Slot, name: string): boolean {
-    return slot !== "memory" && camelCase(name) in this.#current(slot).definition.parameters;
+    return slot !== "memory" && Object.hasOwn(this.#current(slot).definition.parameters, camelCase(name));
   }
 
   #only(slot: Slot): string {

@@ -16,7 +16,7 @@ import type {
   Scheduler,
 } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
-import { declarationProblem } from "./part-parameter.ts";
+import { declarationProblem, type EVIDENCE_GRADES } from "./part-parameter.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
 export interface Slots {
@@ -66,8 +66,7 @@ export interface Parameter<T extends number | boolean = number | boolean> {
   readonly grade?: EvidenceGrade;
 }
 
-/** S: read in the project's source; D: its documentation; P: a research paper; 2: a secondary article; A: assumed here. */
-export type EvidenceGrade = "S" | "D" | "P" | "2" | "A";
+export type EvidenceGrade = (typeof EVIDENCE_GRADES)[number];
 
 /** Privilege ring that the guest kernel's code runs in; in guest mode (VT-x, AMD-V) the VMM has a ring 0 of its own. */
 export type KernelRing = "0" | "1" | "3" | "0, guest mode";

@@ -27,7 +27,7 @@ export function parameterMeant(name: string, { definition }: Part, available: re
 
 /** Whose parameter it is; undefined if it is nobody's. Of parts in `slot`, if one has it, the slot goes without saying. */
 function owners(written: string, available: readonly PartDefinition[], slot?: Slot): string | undefined {
-  const all = available.filter((part) => camelCase(written) in part.parameters);
+  const all = available.filter((part) => Object.hasOwn(part.parameters, camelCase(written)));
   const here = all.filter((part) => part.slot === slot).map((part) => part.name);
   const names = here.length > 0 ? here : all.map((part) => `${part.slot}.${part.name}`);
   return names.length === 0 ? undefined : `it is a parameter of ${names.join(" and ")}`;

@@ -3,7 +3,12 @@ import type { Parameter } from "./contract.ts";
 
 export type ParameterReading = { readonly value: number | boolean } | { readonly problem: string };
 
-const SWITCH: Readonly<Record<string, boolean>> = { on: true, off: false, true: true, false: false };
+const SWITCH: ReadonlyMap<unknown, boolean> = new Map([
+  ["on", true],
+  ["off", false],
+  ["true", true],
+  ["false", false],
+]);
 
 /**
  * A switch takes on, off, true or false. A number is in the parameter's unit, which may be written behind it
@@ -11,7 +16,7 @@ const SWITCH: Readonly<Record<string, boolean>> = { on: true, off: false, true: 
  */
 export function readParameter(parameter: Parameter, value: unknown): ParameterReading {
   if (typeof parameter.default === "boolean") {
-    const state = typeof value === "boolean" || typeof value === "string" ? SWITCH[String(value)] : undefined;
+    const state = typeof value === "boolean" ? value : SWITCH.get(value);
     return state === undefined ? { problem: `expected on or off, not ${show(value)}` } : { value: state };
   }
   const number = typeof value === "string" ? quantity(value, parameter.unit ?? "1") : value;
@@ -19,14 +24,26 @@ export function readParameter(parameter: Parameter, value: unknown): ParameterRe
   return fits ? { value: number } : { problem: `expected ${describeRange(parameter)}, not ${show(value)}` };
 }
 
+/** S: read in the project's source; D: its documentation; P: a research paper; 2: a secondary article; A: assumed here. */
+export const EVIDENCE_GRADES = ["S", "D", "P", "2", "A"] as const;
+
+/** What is wrong with a grade, where there is one. */
+export function gradeProblem(grade: unknown): string | undefined {
+  if (grade === undefined || EVIDENCE_GRADES.some((known) => known === grade)) return undefined;
+  const grades = EVIDENCE_GRADES.map((known) => `"${known}"`).join(", ");
+  return `grade: expected one of ${grades}, not ${show(grade)}`;
+}
+
 /** What is wrong with a parameter as a part declares it, which may be JavaScript that no compiler has read. */
 export function declarationProblem(name: string, declared: unknown): string | undefined {
-  const { default: value } = (declared ?? {}) as Partial<Parameter>;
+  const { default: value, grade } = (declared ?? {}) as Partial<Parameter>;
   if (typeof value !== "number" && typeof value !== "boolean") {
     return `parameter ${name}: expected one with a number, true or false as its default, such as { summary: "...", default: 1 }`;
   }
   const reading = readParameter(declared as Parameter, value);
-  return "problem" in reading ? `parameter ${name}: its default is wrong: ${reading.problem}` : undefined;
+  if ("problem" in reading) return `parameter ${name}: its default is wrong: ${reading.problem}`;
+  const problem = gradeProblem(grade);
+  return problem === undefined ? undefined : `parameter ${name}: ${problem}`;
 }
 
 /** Units of what is counted: there is no half of one. */

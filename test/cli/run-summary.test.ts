@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { hostRows } from "../../src/analysis/hosts.ts";
 import { runSummaryText } from "../../src/cli/run-summary.ts";
 import { cell, isolationFixture, VMMS } from "../report/fixture.ts";
 
@@ -11,6 +12,31 @@ it("the summary of a run judges overcommit by the service level of its matrix", 
   expect(runSummaryText({ name: "r", cells })).toContain("throughput stays within 5 % up to 2");
   const strict = runSummaryText({ name: "r", cells, serviceLevel: { metric: "p99", bound: 1.5 } });
   expect(strict).toContain("no overcommit keeps p99 latency within 1.5 times the uncommitted one");
+});
+
+const host = (label: string, seed: number, metrics: Record<string, number>) =>
+  cell(
+    { block: "b", vmm: { base: "esx", set: {}, label }, workload: "w", machine: "m", seed, vms: 4, overcommit: 2 },
+    { metrics },
+  );
+
+it("says that no request is finished where none of a host's VMs start, and gives no latency of nothing", () => {
+  const started = { throughput_rps: 100, vms_configured: 4, vms_admitted: 4 };
+  const none = { throughput_rps: 0, vms_configured: 4, vms_admitted: 0 };
+  const cells = [1, 2].flatMap((seed) => [
+    host("refused", seed, none),
+    host("half", seed, seed === 1 ? none : { ...started, latency_p99_ms: 30 }),
+  ]);
+  const rows = runSummaryText({ name: "r", cells })
+    .split("\n")
+    .map((line) => line.split(/ {2,}/));
+  expect(rows.find(([vmm]) => vmm === "refused")).toEqual(["refused", "0", "0.0", "no request is finished"]);
+  // A seed under which nothing is finished has no latency of 0 that would halve that of the other.
+  expect(rows.find(([vmm]) => vmm === "half")).toEqual(["half", "2", "50.0", "30.0"]);
+  expect(hostRows({ name: "r", cells }).map(({ figures }) => figures.latency_p99_ms?.estimate)).toEqual([
+    undefined,
+    30,
+  ]);
 });
 
 it("tells what the others of a host keep next to a VM that misbehaves, and not where all are alike", () => {

@@ -276,6 +276,11 @@ describe("bad input", () => {
       /^--filter: unknown axis "vm"; did you mean "vmm"\?$/,
     ],
     [
+      "a filter on what every object answers to",
+      () => run("bad", "--filter", "constructor=1"),
+      /^--filter: unknown axis "constructor"; expected one of: block, machine, overcommit, seed, vmm, vms, workload$/,
+    ],
+    [
       "a file for a folder",
       () => ["run", at("matrix.yaml"), "--out", at("tiny.yaml")],
       /tiny\.yaml: is a file; expected a folder$/,

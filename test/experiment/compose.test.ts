@@ -181,6 +181,9 @@ describe("changing a VMM", () => {
     [{ "memory.page-sharing": { batch: 1.5 } }, "expected a whole number of pages, at least 1, not 1.5"],
     [{ "memory.page-sharing": { block: 3 } }, "expected 1, 2, 4 or 8 MiB, not 3"],
     [{ "memory.page-sharing": { interVm: 1 } }, "expected on or off, not 1"],
+    // Names that every object of JavaScript answers to.
+    [{ "memory.page-sharing": { interVm: "constructor" } }, 'expected on or off, not "constructor"'],
+    [{ "memory.page-sharing": { toString: 1 } }, 'page-sharing has no parameter "toString"'],
     [{ "memory.page-sharing": 5 }, "expected on, off or { parameter: value }, not 5"],
     [{ "memory.ballooning": { x: 1 } }, 'ballooning has no parameter "x"; it takes none'],
     [{ "scheduler.credit": "off" }, "can be replaced but not switched off"],

@@ -15,6 +15,7 @@ describe("parseFingerprints", () => {
 
   test.each([
     [0, "vm.fp: byte offset 0: no fingerprints"],
+    [1, "vm.fp: byte offset 0: the last fingerprint has 1 of 8 bytes; expected a file of 8 bytes a page, found 1 byte"],
     [7, "vm.fp: byte offset 0: the last fingerprint has 7 of 8 bytes"],
     [8 * 65536 + 3, "vm.fp: byte offset 524288: the last fingerprint has 3 of 8 bytes"],
   ])("refuses %i bytes", (size, message) => {

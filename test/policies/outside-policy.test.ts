@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -130,6 +130,20 @@ describe("the exit code", () => {
     expect(run("one", "--filter", "vmm=nan", "--filter", "vmm=throws")).toBe(2);
   });
 
+  it("is that of bad input also where the policy is made by another copy of vmmbench", () => {
+    cpSync(join(root, "dist"), join(folder, "copy/dist"), { recursive: true });
+    cpSync(join(root, "package.json"), join(folder, "copy/package.json"));
+    symlinkSync(join(root, "node_modules"), join(folder, "copy/node_modules"));
+    const text = readFileSync(join(folder, "nothing.js"), "utf8");
+    writeFileSync(join(folder, "elsewhere.js"), text.replace(built, "./copy/dist/vmm/library.js"));
+    const block = "{ name: b, vmms: [{ xen-pv: { allocation: ./elsewhere.js } }], workloads: [idle-debian], vms: [2] }";
+    writeFileSync(join(folder, "e.yaml"), `name: e\nmachines: [xeon-2.4-sosp03]\nseeds: [1]\nblocks: [${block}]\n`);
+    const command = [join(root, "bin/vmmbench.js"), "run", "e.yaml", "--out", "elsewhere", "--no-report", "--quiet"];
+    const { status, stdout } = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
+    expect(stdout).toContain("policy nothing: decide returns no list of actions");
+    expect(status).toBe(2);
+  });
+
   it("is that of a finding where policies only threw", () => {
     expect(run("thrown", "--filter", "vmm=throws", "--filter", "vmm=stumbles")).toBe(1);
   });
@@ -169,6 +183,16 @@ describe("a file that is no policy", () => {
       "has a default beyond its range",
       `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole.replace("{}", "{ a: { default: 9, min: 0, max: 1 } }")}, signals: [], ${rule} });`,
       "--policy ./wrong.js: the module cannot be loaded: allocation p: parameter a: its default is wrong: expected a number from 0 to 1, not 9",
+    ],
+    [
+      "has a grade of evidence that there is not",
+      `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole.replace('"A"', '"B"')}, signals: [], ${rule} });`,
+      '--policy ./wrong.js: the module cannot be loaded: policy p: grade: expected one of "S", "D", "P", "2", "A", not "B"',
+    ],
+    [
+      "has a parameter with a grade that is a number",
+      `import { definePolicy } from "${built}"; export const p = definePolicy({ name: "p", ${whole.replace("{}", "{ a: { default: 1, grade: 2 } }")}, signals: [], ${rule} });`,
+      '--policy ./wrong.js: the module cannot be loaded: allocation p: parameter a: grade: expected one of "S", "D", "P", "2", "A", not 2',
     ],
     [
       "waits for what never comes",

@@ -18,7 +18,7 @@ const HOST_COLUMNS: HostColumns<HostRow> = {
   ...Object.fromEntries(
     (Object.keys(HOST_FIGURES) as HostFigure[]).map((name) => [
       HOST_FIGURES[name],
-      ({ figures }: HostRow) => figures[name].estimate,
+      ({ figures }: HostRow) => figures[name]?.estimate,
     ]),
   ),
 };

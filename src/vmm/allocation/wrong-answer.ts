@@ -1,4 +1,11 @@
 import { InputError } from "../../core/input-error.ts";
 
 /** What a user's policy returned cannot be carried out: wrong input, though it is found only while a host is simulated. */
-export class WrongAnswer extends InputError {}
+export class WrongAnswer extends InputError {
+  /** By what it says of itself: a module may have its `definePolicy` from another copy of the package, which has a class of its own. */
+  readonly isWrongAnswer = true;
+
+  static isOne(error: unknown): boolean {
+    return error instanceof Error && "isWrongAnswer" in error;
+  }
+}

@@ -2,6 +2,7 @@
  * Fingerprint files: the contents of a guest's memory, one unsigned 64-bit little-endian number a 4 KiB page, in order of
  * guest-physical address. A fingerprint is XXH64 (seed 0) of the page; two pages are equal exactly if their numbers are.
  */
+import { counted } from "../../core/counted.ts";
 import { InputError } from "../../core/input-error.ts";
 
 const BYTES_PER_FINGERPRINT = 8;
@@ -18,7 +19,7 @@ export function parseFingerprints(bytes: Uint8Array, source: string): BigUint64A
   if (excess !== 0) {
     throw new InputError(
       `${source}: byte offset ${bytes.length - excess}: the last fingerprint has ${excess} of 8 bytes; ` +
-        `expected a file of 8 bytes a page, found ${bytes.length} bytes`,
+        `expected a file of 8 bytes a page, found ${counted(bytes.length, "byte")}`,
     );
   }
   if (isText(bytes)) {

@@ -3,6 +3,7 @@ import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
 import { definePart, type Parameter, type Parameters, type PartFactory, TUNABLE_SHARING } from "../../contract.ts";
 import { InputError } from "../../../core/input-error.ts";
 import { suggestion } from "../../../core/nearest-name.ts";
+import { gradeProblem } from "../../part-parameter.ts";
 import {
   COLD,
   type Policy,
@@ -83,10 +84,11 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
 const SHOWN_BY: { readonly [S in Signal]?: string } = { [COLD]: "host-swap", [SHARING]: TUNABLE_SHARING };
 
 function requireWhole<P extends Parameters, S>(policy: Partial<Policy<P, S>> | undefined): void {
-  const { name, cadenceUs, parameters, signals, tunesSharing, problem: check, start, decide } = policy ?? {};
+  const { name, grade, cadenceUs, parameters, signals, tunesSharing, problem: check, start, decide } = policy ?? {};
   const unknown = Array.isArray(signals) ? signals.find((signal) => !SIGNALS.includes(signal)) : undefined;
   const problems: readonly (readonly [boolean, string])[] = [
     [typeof name === "string" && name !== "", "name: expected a text"],
+    [gradeProblem(grade) === undefined, gradeProblem(grade) ?? ""],
     [Number.isFinite(cadenceUs) && Number(cadenceUs) >= 1, "cadenceUs: expected a number of microseconds, at least 1"],
     [typeof parameters === "object" && parameters !== null, "parameters: expected an object, {} for none"],
     [Array.isArray(signals), "signals: expected a list of what the policy reads"],
