@@ -3,7 +3,7 @@
  * first what was freed last, then in order what has never been used. The arrays grow with the frames in use, so that the others
  * take no memory of the simulator; nor do those that the VMM keeps for itself for good, which have no number.
  *
- * Conservation law, which tests check after every step: free + private + shared + overhead = total.
+ * Conservation law, which tests check after every step: free + writing + private + shared + overhead = total.
  */
 import { copyInto, lengthFor } from "../core/copy-into.ts";
 
@@ -37,6 +37,8 @@ export class MachineFrames {
   /** Frames from this one on have never been used, and are not on the free list. */
   #fresh = 0;
   free: number;
+  /** Frames like free ones, but for what was in them, which is still being written to a disk: which of them it is does not matter. */
+  writing = 0;
   private = 0;
   shared = 0;
   overhead = 0;
@@ -140,6 +142,24 @@ export class MachineFrames {
     else this.private--;
     this.#free(mpn);
     return true;
+  }
+
+  /** Frames that are free, or will be when the disk has got on. */
+  get available(): number {
+    return this.free + this.writing;
+  }
+
+  /** Nobody may have one of the free frames before what was in it has been written. */
+  beginWriting(): void {
+    if (this.free === 0) throw new RangeError("no free machine frame");
+    this.free--;
+    this.writing++;
+  }
+
+  endWriting(frames: number): void {
+    if (frames > this.writing) throw new RangeError(`${frames} frames were written, and ${this.writing} were to be`);
+    this.writing -= frames;
+    this.free += frames;
   }
 
   /** Turn a private frame into a shared, copy-on-write one. */

@@ -50,6 +50,7 @@ export function buildGuests(
   settle(allocation, cooperative, log);
   host.observer = undefined;
   pageIn(host, guests, cooperative);
+  host.backgroundReclaim?.start();
   host.observer = log;
   host.requests.clear();
   host.alarm = false;

@@ -4,7 +4,7 @@ import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import { guestAreaPage } from "./disk-areas.ts";
 import type { GuestOperations } from "./guest-operations.ts";
 import type { MemoryStall } from "./guest-statistics.ts";
-import { hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
+import { framesJob, hostDiskJob, hostSwapJob, type IoJob, JobKind, type Waiter } from "./io-job.ts";
 import type { OperationPrices } from "./operation-prices.ts";
 import type { Vcpu } from "./vcpu.ts";
 
@@ -40,17 +40,13 @@ export class GuestJobs {
     running: Waiter | undefined,
     jobs: IoJob[],
   ): void {
-    const { requests, host, operations } = this.#sources;
+    const { requests, operations } = this.#sources;
     for (let i = 0; i < requests.length; i++) {
       this.#readVmmText(guestWaiter, jobs);
       jobs.push(this.#diskJob(i, vcpu, guestWaiter, running));
     }
     requests.clear();
-    for (let i = 0; i < host.requests.length; i++) {
-      const waiter = hostWaiter && this.#stall.watch(hostWaiter);
-      jobs.push(hostSwapJob(waiter, host.requests.first(i), host.requests.pages(i), host.requests.writes(i)));
-    }
-    host.requests.clear();
+    this.#moveSwapping(hostWaiter, jobs);
     const packets = operations.packets.take();
     if (packets === undefined) return;
     // Written out: it is made for every message.
@@ -68,6 +64,20 @@ export class GuestJobs {
       arrives,
       hostSwap: false,
     });
+  }
+
+  /** Where frames are freed in the background, nobody waits for a write as such, but for a frame that he has been promised. */
+  #moveSwapping(hostWaiter: Waiter | undefined, jobs: IoJob[]): void {
+    const { requests, backgroundReclaim } = this.#sources.host;
+    const writesBehind = backgroundReclaim?.isOn === true;
+    for (let i = 0; i < requests.length; i++) {
+      const writes = requests.writes(i);
+      const waiter = writes && writesBehind ? undefined : hostWaiter && this.#stall.watch(hostWaiter);
+      jobs.push(hostSwapJob(waiter, requests.first(i), requests.pages(i), writes));
+    }
+    requests.clear();
+    const debt = backgroundReclaim?.takeDebt() ?? 0;
+    if (debt > 0 && hostWaiter !== undefined) jobs.push(framesJob(this.#stall.watch(hostWaiter), debt));
   }
 
   /** Before the VM's process can serve a request it may have to read its own program, and the guest waits for that, too. */

@@ -6,6 +6,7 @@ import { NetworkLink, packetsFor } from "../machine/network-link.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
+import type { BackgroundReclaim } from "../vmm/host-memory/memory-roles.ts";
 import type { BackendVm } from "./backend-vm.ts";
 import { AnticipatoryScheduler } from "./anticipatory-scheduler.ts";
 import { BusyDisk } from "./busy-disk.ts";
@@ -17,6 +18,7 @@ import { LinkSends } from "./link-sends.ts";
 import type { DiskRequests } from "../guest/disk-requests.ts";
 import { hostSwapJob, type IoJob, JobKind, NOBODY, OTHER_HOST } from "./io-job.ts";
 import { RequestRings, type Taken, withoutRing } from "./request-rings.ts";
+import { FrameWaits } from "./frame-waits.ts";
 import { HostVolume } from "./host-volume.ts";
 import { ShapedSends } from "./shaped-sends.ts";
 import { TrafficShaper } from "./traffic-shaper.ts";
@@ -44,6 +46,7 @@ export interface DeviceSetup {
   readonly sharesOf: (guest: number) => number;
   /** Absent where the VMM's swap space is on the host's disk. */
   readonly swapDisk?: MachineProfile["disk"] | undefined;
+  readonly backgroundReclaim?: BackgroundReclaim | undefined;
   /** The VMM makes a request for itself, and pays for it. */
   readonly ownRequest: () => void;
 }
@@ -75,10 +78,14 @@ export class HostDevices {
   #schedulerCalledAt = Infinity;
   /** Absent: virtual disks do not grow, and no other host uses them. */
   readonly volume: HostVolume | undefined;
+  /** Absent where whoever needs a frame waits for the writes themselves. */
+  readonly #frameWaits: FrameWaits | undefined;
   /** When the back end is to look at its rings again. */
   #backendCalledAt = Infinity;
 
-  constructor({ vmm, profile, events, ledger, sharesOf, swapDisk, ownRequest }: DeviceSetup) {
+  constructor(setup: DeviceSetup) {
+    const { vmm, profile, events, ledger, sharesOf, swapDisk, backgroundReclaim, ownRequest } = setup;
+    this.#frameWaits = backgroundReclaim && new FrameWaits(backgroundReclaim);
     const disks = swapDisk === undefined ? [profile.disk] : [profile.disk, swapDisk];
     this.#disks = disks.map((disk, i) => new BusyDisk(createDisk(profile, disk), i, events));
     this.link = new NetworkLink(profile);
@@ -118,6 +125,7 @@ export class HostDevices {
 
   submit(job: IoJob, now: number): void {
     const { kind, waiter, arrives = 0 } = job;
+    if (kind === JobKind.Frames) return this.#frameWaits?.wait(job);
     if (this.#goesStraightToLink(job) && waiter !== undefined) return this.sends.send(job, waiter, now);
     const toBackend = this.#goesToBackend(job);
     // It has arrived while its packets were being handled.
@@ -141,6 +149,7 @@ export class HostDevices {
     for (let i = 0; i < requests.length; i++)
       this.submit(hostSwapJob(undefined, requests.first(i), requests.pages(i), requests.writes(i)), now);
     requests.clear();
+    this.#frameWaits?.nobodyWaits();
   }
 
   #goesToBackend({ guest, backend }: IoJob): boolean {
@@ -239,6 +248,7 @@ export class HostDevices {
   #diskDone(disk: number, number: number, now: number): void {
     const taken = this.#disks[disk].take(number);
     this.#answer(taken, now);
+    if (taken.job.hostSwap && taken.job.write === true) this.#frameWaits?.written(taken.pages, now);
     if (this.#isScheduled(taken)) {
       this.#scheduler?.done(now);
       this.#serveDisk(now);

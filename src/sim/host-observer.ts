@@ -235,7 +235,8 @@ export class HostObserver {
       frames.free,
       frames.private - dom0,
       frames.shared,
-      frames.overhead - frontswap + dom0,
+      // What is being written is in the host's own swap cache.
+      frames.overhead - frontswap + dom0 + frames.writing,
       frames.saved,
       total(({ vm }) => vm.ballooned),
       total(({ vm }) => vm.compressed + vm.patched),

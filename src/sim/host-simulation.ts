@@ -121,6 +121,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       ledger: this.ledger,
       sharesOf: (guest) => vmShares(this.guests[guest].diskShares),
       swapDisk: this.host.slots.disk,
+      backgroundReclaim: this.host.backgroundReclaim,
       ownRequest: () => this.#vmm.pay(ownRequestCost(this.#profile)),
     });
   }
@@ -188,6 +189,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       if (this.#watch !== undefined) this.#watch.log.nowUs = this.nowUs;
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
       if (this.host.alarm) this.#rebalance();
+      if (this.host.woken) this.#onAccountOf(this.#vmm.vcpu, () => this.host.backgroundReclaim?.balance());
       this.processors.placeWoken(this.#now);
       if (this.durationUs === 0 && this.#workEnd.reached) break;
     }
@@ -210,9 +212,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     if (this.processors.tickCycles > 0) this.#events.add(this.processors.tickCycles, Event.SchedulerTick);
   }
 
-  /**
-   * What a guest does again and again, from now on; `part` of a period has gone by. Until now its driver has done what it was told.
-   */
+  /** What a guest does again and again, from now on; `part` of a period has gone by. Its driver has done what it was told. */
   #scheduleGuest(index: number, part: number): void {
     this.#after(this.#timers.firstAfterUs(this.nowUs, part), Event.Timer, index);
     this.#after(FLUSH_PERIOD_US * part, Event.WriteBack, index);

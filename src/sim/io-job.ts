@@ -9,7 +9,7 @@ export interface Waiter {
   connection?: number | undefined;
 }
 
-export const JobKind = { Disk: 0, Transmit: 1, Receive: 2, Control: 3 } as const;
+export const JobKind = { Disk: 0, Transmit: 1, Receive: 2, Control: 3, Frames: 4 } as const;
 export type JobKindCode = (typeof JobKind)[keyof typeof JobKind];
 
 export interface IoJob {
@@ -50,6 +50,11 @@ export function hostDiskJob(waiter: Waiter | undefined, page: number, pages: num
 /** A request of another host to that disk. */
 export function otherHostJob(waiter: Waiter, page: number, pages: number, write: boolean): IoJob {
   return { ...hostDiskJob(waiter, page, pages, write), guest: OTHER_HOST };
+}
+
+/** No request, but a wait until frames that were given out are free of their old pages; see BackgroundReclaim. */
+export function framesJob(waiter: Waiter, debt: number): IoJob {
+  return { ...hostDiskJob(waiter, debt, 0, false), kind: JobKind.Frames };
 }
 
 /** A read or write of the VMM's swap space. */

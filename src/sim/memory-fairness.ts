@@ -32,7 +32,7 @@ export class MemoryFairness {
   /** A second is over. */
   sample(): void {
     const vms = this.#memory.vms.filter(({ evicted }) => !evicted);
-    const entitled = entitlements(vms, this.#memory.frames.free);
+    const entitled = entitlements(vms, this.#memory.frames.available);
     vms.forEach((vm, i) => {
       if (entitled[i] === 0) return;
       const part = held(vm) / entitled[i];

@@ -151,7 +151,7 @@ export function checkFrames({ frames, vms: guests, driverDomain, vmmText, zeroFr
       wrong.push(`frame ${mpn}: ${frames.references(mpn)} references, not ${count}`);
     if (frames.isPrivate(mpn) && count !== 1) wrong.push(`private frame ${mpn} with ${count}`);
   });
-  const counted = [frames.free, frames.private, frames.shared, frames.overhead];
+  const counted = [frames.available, frames.private, frames.shared, frames.overhead];
   const mapped = vms.map((vm) => [vm.mapped, vm.ballooned, vm.compressed, vm.patched, vm.swapped]);
   const total = counted.reduce((sum, one) => sum + one, 0);
   expect({ counted, mapped, saved: frames.saved, total, wrong }).toEqual({

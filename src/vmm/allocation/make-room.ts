@@ -19,7 +19,13 @@ export function roomNeeded(by: string, memory: HostMemory): ForcedPaging {
     const { vm } = memory.pinned;
     return { needed_by: vm === undefined ? "host" : `vm${vm.number}` };
   };
-  return { by, rule: "no frame is free", inputs };
+  return {
+    by,
+    get rule() {
+      return memory.frames.free > memory.reserve ? "few frames are free" : "no frame is free";
+    },
+    inputs,
+  };
 }
 
 /** Frames freed; 0: there is no page that can be taken. `most`: pages that may be taken from a VM at once. */

@@ -132,7 +132,7 @@ class ProportionalShares implements Allocation, RoomMaker {
       const shares = memoryShares(vm.pages, vm.settings?.shares);
       return { shares, active: vm.active, least, most };
     });
-    const total = Math.max(0, claimed + frames.free - promised - this.#reclamation.goal);
+    const total = Math.max(0, claimed + frames.available - promised - this.#reclamation.goal);
     // Enough for all that anybody has ever used: nobody is held to a target, until free memory says otherwise.
     const enough = claimants.reduce((sum, { most }) => sum + most, 0) <= total;
     const tax = this.#parameters.idleMemoryTax;
@@ -141,7 +141,7 @@ class ProportionalShares implements Allocation, RoomMaker {
     vms.forEach((vm, i) => {
       const target = enough ? this.#limit(vm) : targets[i];
       if (target === vm.target) return;
-      observer?.decided(newTarget(vm, target, claimants[i], { total, free: frames.free, goal, tax, enough }));
+      observer?.decided(newTarget(vm, target, claimants[i], { total, free: frames.available, goal, tax, enough }));
       vm.target = target;
     });
   }
@@ -152,10 +152,10 @@ class ProportionalShares implements Allocation, RoomMaker {
     if (largePages === "kept" || this.#memory.largePages === undefined) return;
     const least = largePages === "broken" ? Region.Large : Region.LargeCandidate;
     const { frames, observer, vms } = this.#memory;
-    if (frames.free >= this.#reclamation.goal) return;
+    if (frames.available >= this.#reclamation.goal) return;
     // Memory that is short calls for this again and again: VMs that have none left are not even sorted.
     for (const vm of byExcess(vms.filter((one) => one.largePages > 0))) {
-      const { free } = frames;
+      const free = frames.available;
       const broken = this.#breakLargePagesOf(vm, least);
       if (broken > 0) observer?.decided(largePagesBroken(vm, broken, this.#reclamation, free));
     }
@@ -164,7 +164,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   #breakLargePagesOf(vm: VmMemory, least: number): number {
     let broken = 0;
     for (let region = 0; region < vm.regions.length; region++) {
-      if (this.#memory.frames.free >= this.#reclamation.goal) break;
+      if (this.#memory.frames.available >= this.#reclamation.goal) break;
       if (vm.regions[region] < least) continue;
       this.#memory.breakUp(vm, region * LARGE_PAGE);
       broken++;
@@ -178,7 +178,7 @@ class ProportionalShares implements Allocation, RoomMaker {
    */
   #takeByForce(): void {
     const { paged } = this.#reclamation.rule;
-    const short = paged === "nobody" ? 0 : this.#reclamation.goal - this.#memory.frames.free;
+    const short = paged === "nobody" ? 0 : this.#reclamation.goal - this.#memory.frames.available;
     let budget = Math.ceil(this.#parameters.pageOutPagesPerSecond / TICKS_PER_SECOND);
     let freed = 0;
     const wanted = (vm: VmMemory): number =>

@@ -127,7 +127,7 @@ export class HostMemory extends MemoryRoles {
   /** Move a mapped page to the host's swap space. */
   swapOut(vm: VmMemory, ppn: number): void {
     const copy = this.slots.takeCopy(vm, ppn);
-    if (copy < 0) return this.writeOut(this.putAside(vm, ppn));
+    if (copy < 0) return this.writeOut(this.putAside(vm, ppn), true);
     this.unmap(vm, ppn);
     vm.swapped++;
     vm.backing[ppn] = slotCode(copy);
@@ -160,8 +160,9 @@ export class HostMemory extends MemoryRoles {
     if (vm.isLarge(ppn)) this.largePages?.breakUp(vm, ppn);
   }
 
-  writeOut(slot: number): void {
+  writeOut(slot: number, frees = false): void {
     this.swapOuts++;
+    this.backgroundReclaim?.writes(frees);
     this.requests.add(DiskRequestKind.SwapWrite, slot);
     this.payer.add(SWAP_OUT, this.#costs.map);
   }
@@ -241,7 +242,7 @@ export class HostMemory extends MemoryRoles {
 
   /** Bring a page back from its slot, which it keeps, before anybody asks for it. Returns whether there was a frame for it. */
   readAhead(vm: VmMemory, ppn: number, slot: number): boolean {
-    if (this.frames.free === 0 && this.#makeRoom(vm, ppn) === 0) return false;
+    if (this.frames.free <= this.reserve && this.#makeRoom(vm, ppn) === 0) return false;
     const mpn = this.#allocate(vm, ppn);
     this.frames.content[mpn] = this.slots.content(slot);
     vm.backing[ppn] = mpn;
@@ -273,10 +274,11 @@ export class HostMemory extends MemoryRoles {
   }
 
   #allocate(vm: VmMemory, ppn: number): number {
-    if (this.frames.free === 0 && this.#makeRoom(vm, ppn) === 0) {
+    if (this.frames.free <= this.reserve && this.#makeRoom(vm, ppn) === 0) {
       throw new HostOutOfMemory(vm.number, this.vmm, this.roomMaker !== undefined);
     }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
+    if (this.frames.free <= this.wakeBelow) this.backgroundReclaim?.wake();
     return this.frames.allocate(ZERO_CONTENT);
   }
 

@@ -111,6 +111,25 @@ export interface RoomMaker {
   makeRoom(): number;
 }
 
+/** Who frees frames before they are needed, and has what was in them written while others go on, if anybody does. */
+export interface BackgroundReclaim {
+  /** From now on; a host that is being put together does without. */
+  start(): void;
+  readonly isOn: boolean;
+  /** An allocation has left {@link MemoryRoles.wakeBelow} frames free, or fewer. */
+  wake(): void;
+  /** Free as many as there should be. */
+  balance(): void;
+  /** A page is to be written; `frees`: its frame is free for others when it has been. */
+  writes(frees: boolean): void;
+  /** So many pages have been written. */
+  written(pages: number): void;
+  /** Frames that were given out although their old pages are being written, as a count of all so far; 0: none since the last call. */
+  takeDebt(): number;
+  /** The old pages of so many have been written. */
+  isSettled(debt: number): boolean;
+}
+
 /** Who asks a guest whether it can do without a page that is to be swapped out, if anybody does. */
 export interface PageDiscarder {
   /** Returns whether the page's frame was given up, its content for good. */
@@ -150,6 +169,12 @@ export class MemoryRoles {
   discarder: PageDiscarder | undefined;
   ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;
+  backgroundReclaim: BackgroundReclaim | undefined;
+  /** Frames that are kept free if room can be made at all. */
+  reserve = 0;
+  /** So few free frames wake whoever reclaims in the background, who then has something to do. */
+  wakeBelow = -1;
+  woken = false;
   clairvoyance: Clairvoyance | undefined;
   /** The domain with the drivers, which is none of the VMs; absent: its memory is not held against the host's. */
   driverDomain: DriverDomain | undefined;

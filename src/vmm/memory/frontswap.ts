@@ -89,8 +89,8 @@ class FrontswapPools implements MemoryMechanism, SwapPageKeeper {
    * is shared is written to, what is kept as a patch is read.
    */
   get #spare(): number {
-    const { frames, alarmBelow, driverDomain, roomMaker, vms } = this.#memory;
-    if (roomMaker !== undefined) return frames.free - alarmBelow;
+    const { frames, alarmBelow, wakeBelow, driverDomain, roomMaker, vms } = this.#memory;
+    if (roomMaker !== undefined) return frames.free - Math.max(alarmBelow, wakeBelow);
     let promised = driverDomain === undefined ? 0 : driverDomain.vm.pages - driverDomain.vm.ballooned;
     for (const { pages, ballooned, evicted } of vms) if (!evicted) promised += pages - ballooned;
     return frames.free - (promised - frames.private);

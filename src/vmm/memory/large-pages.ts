@@ -39,9 +39,9 @@ class LargePages implements MemoryMechanism, LargePageBacking {
 
   /** Only a region that nobody has used, and only while memory is not short. */
   back(vm: VmMemory, ppn: number): boolean {
-    const { frames, payer, alarmBelow, ager } = this.#memory;
+    const { frames, payer, alarmBelow, wakeBelow, ager } = this.#memory;
     const first = ppn - (ppn % LARGE_PAGE);
-    if (frames.free - LARGE_PAGE < alarmBelow || !isUnused(vm, first)) return false;
+    if (frames.free - LARGE_PAGE < Math.max(alarmBelow, wakeBelow) || !isUnused(vm, first)) return false;
     for (let page = first; page < first + LARGE_PAGE; page++) {
       vm.backing[page] = frames.allocate(ZERO_CONTENT);
       ager?.mapped(vm, page);

@@ -14,6 +14,7 @@ import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { PageAger } from "../host-memory/memory-roles.ts";
 import { Mark } from "../host-memory/page-marks.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
+import { Kswapd } from "./kswapd.ts";
 import { LinuxSwapSlots } from "./linux-swap-slots.ts";
 import { SwappedReadahead } from "./swapped-readahead.ts";
 import { TEXT_PAGES, VmmText } from "./vmm-text.ts";
@@ -84,6 +85,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
     memory.slots = this.#slots;
     memory.swapReader = new SwappedReadahead(memory, this.#slots, profile, wholeClusters);
     memory.ager = this;
+    memory.backgroundReclaim = new Kswapd(memory);
     this.#text = new VmmText(memory, textPages);
     memory.vmmText = { text: this.#text, serve: (vm) => this.#serve(vm) };
   }
@@ -115,15 +117,15 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   reclaim(vm: VmMemory, pages: number): number {
     const { frames } = this.#memory;
     const aged = this.#agedOf(vm);
-    const goal = frames.free + pages;
-    const before = frames.free;
-    for (let priority = FIRST_PRIORITY; priority >= LAST_PRIORITY && frames.free < goal; priority--) {
-      if (priority < 0 && frames.free > before) break;
+    const goal = frames.available + pages;
+    const before = frames.available;
+    for (let priority = FIRST_PRIORITY; priority >= LAST_PRIORITY && frames.available < goal; priority--) {
+      if (priority < 0 && frames.available > before) break;
       this.#shrink(vm, aged, Math.max(0, priority), goal);
     }
     aged.pool.seenActivations = aged.pool.activations;
     aged.lru.files.seenActivations = aged.lru.files.activations;
-    return frames.free - before;
+    return frames.available - before;
   }
 
   /** Scan all lists in turns (shrink_lruvec). */
@@ -142,7 +144,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
       this.#shrinkInactive(vm, aged, Math.min(BATCH, inactive), goal);
       this.#shrinkActiveText(aged, Math.min(BATCH, activeText));
       this.#shrinkInactiveText(aged, Math.min(BATCH, inactiveText), goal);
-      if (this.#memory.frames.free >= goal) return;
+      if (this.#memory.frames.available >= goal) return;
       inactive -= Math.min(BATCH, inactive);
       active -= Math.min(BATCH, active);
       inactiveText -= Math.min(BATCH, inactiveText);
@@ -155,7 +157,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
     const { flags } = aged.descriptors;
     const written = this.#memory.swapOuts;
     for (let left = Math.min(pages, inactive.length); left > 0; left--) {
-      if (this.#memory.frames.free >= goal) return;
+      if (this.#memory.frames.available >= goal) return;
       const ppn = inactive.head;
       aged.rounds += 1 / pool.length;
       const wasReferenced = (flags[ppn] & PageFlag.Referenced) !== 0;
@@ -182,7 +184,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   #shrinkInactiveText({ lru, descriptors, text, firstText }: AgedPages, pages: number, goal: number): void {
     const { flags } = descriptors;
     for (let left = Math.min(pages, text.inactive.length); left > 0; left--) {
-      if (this.#memory.frames.free >= goal) return;
+      if (this.#memory.frames.available >= goal) return;
       const at = text.inactive.head;
       const page = at - firstText;
       const wasReferenced = (flags[at] & PageFlag.Referenced) !== 0;
