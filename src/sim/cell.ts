@@ -143,7 +143,10 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   memory_free_mib: { title: "free host memory, mean", unit: "MiB" },
   memory_private_mib: { title: "host memory that one VM uses alone, mean", unit: "MiB" },
   memory_shared_mib: { title: "host memory that several guest pages share, mean", unit: "MiB" },
-  memory_overhead_mib: { title: "host memory the VMM keeps for itself, mean", unit: "MiB" },
+  memory_overhead_mib: {
+    title: "host memory the VMM keeps for itself, pages being written to swap included, mean",
+    unit: "MiB",
+  },
   memory_shared_saved_mib: { title: "memory saved by page sharing, mean", unit: "MiB", better: "higher" },
   memory_ballooned_mib: { title: "memory in balloons, mean", unit: "MiB" },
   memory_compressed_mib: { title: "guest memory that the host keeps compressed, mean", unit: "MiB" },

@@ -50,8 +50,8 @@ const FILE_MIB = 1024;
 /** SysBench reads 16 KiB at a time; the kernel makes 128 KiB of it. */
 const RUN_PAGES = 32;
 /**
- * What a guest holds besides, which the source does not say: as much as one that has booted with nothing but base services
- * (../shared/data/guest-memory, d12-idle-a: 9.5 MiB of processes, 37 of files, 81 the kernel's), and descriptors for 1.75 GiB more.
+ * What a guest holds besides, which the source does not say: as much as one that has booted with nothing but base services, by its
+ * own count (d12-idle-a of workloads/data: 9.5 MiB of processes, 37 of files, 81 the kernel's), and descriptors for 1.75 GiB more.
  */
 const ANONYMOUS_MIB = 10;
 const CACHED_MIB = 37;

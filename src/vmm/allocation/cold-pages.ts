@@ -19,6 +19,8 @@ const SAMPLE = cause("vmm.memory.access-sample");
 /** sample_interval and min_age of DAMON_RECLAIM; aggr_interval is 20 of the former. */
 const SAMPLING_US = 5000;
 const COLD_US = 120e6;
+/** Pages of a request to write some: their frames are free when the whole of it is done (SWAP_CLUSTER_MAX). */
+const WRITE_PAGES = 32;
 const COLD_AGE = COLD_US / (SAMPLES_PER_INTERVAL * SAMPLING_US);
 
 export class ColdPages {
@@ -85,14 +87,14 @@ export class ColdPages {
    * it has taken `mostCycles`. What is done to a region changes it: its age begins anew.
    */
   pageOut(vm: VmMemory, pages: number, mostCycles: number): void {
-    const { payer } = this.#memory;
+    const { payer, requests } = this.#memory;
     const end = payer.total + mostCycles;
     let left = pages;
     const cold = this.#regions.all.filter((region) => isCold(region, vm)).sort((a, b) => b.age - a.age);
     for (const region of cold) {
       for (let ppn = region.start; ppn < region.end; ppn++) {
         if (left <= 0 || payer.total >= end) return;
-        if (this.#pageOutOne(vm, ppn)) left--;
+        if (this.#pageOutOne(vm, ppn) && --left % WRITE_PAGES === 0) requests.end();
       }
       region.age = 0;
     }

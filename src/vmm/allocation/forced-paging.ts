@@ -27,10 +27,11 @@ export function takeByForce(
     target_mib: vm.target / PAGES_PER_MIB,
     ...why.inputs(vm),
   };
+  const { by, rule } = why;
   const taking = new PagesTaken(memory, vm);
   const freed = mechanism.reclaim(vm, pages);
   const outcome = { mechanism: mechanism.name, asked_pages: pages, freed_pages: freed, ...taking.figures };
-  memory.observer.decided({ by: why.by, rule: why.rule, vm: vm.number, action: "page out", outcome, inputs });
+  memory.observer.decided({ by, rule, vm: vm.number, action: "page out", outcome, inputs });
   return freed;
 }
 

@@ -22,7 +22,8 @@ export function roomNeeded(by: string, memory: HostMemory): ForcedPaging {
   return {
     by,
     get rule() {
-      return memory.frames.free > memory.reserve ? "few frames are free" : "no frame is free";
+      if (memory.frames.free > memory.reserve) return "few frames are free";
+      return memory.reserve > 0 ? "only the host's reserve is free" : "no frame is free";
     },
     inputs,
   };

@@ -116,7 +116,7 @@ export interface BackgroundReclaim {
   /** From now on; a host that is being put together does without. */
   start(): void;
   readonly isOn: boolean;
-  /** An allocation has left {@link MemoryRoles.wakeBelow} frames free, or fewer. */
+  /** An allocation is about to leave fewer than {@link MemoryRoles.wakeBelow} frames free. */
   wake(): void;
   /** Free as many as there should be. */
   balance(): void;

@@ -63,9 +63,8 @@ class AgedPages {
   }
 
   addText(page: number): void {
-    const { descriptors, lru, firstText } = this;
-    descriptors.cover(firstText + page);
-    lru.add(firstText + page, lru.files, page, ONLY_GROUP);
+    this.descriptors.cover(this.firstText + page);
+    this.lru.add(this.firstText + page, this.lru.files, page, ONLY_GROUP);
   }
 }
 
@@ -77,6 +76,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   readonly #slots: LinuxSwapSlots;
   readonly #text: VmmText;
   readonly #aged: (AgedPages | undefined)[] = [];
+  #writtenBefore = 0;
 
   constructor({ spacePercent, wholeClusters, textPages }: LinuxSwapParameters, { memory, profile }: HostContext) {
     this.#memory = memory;
@@ -142,6 +142,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
     while (inactive > 0 || active > 0 || inactiveText > 0 || activeText > 0) {
       this.#shrinkActive(vm, aged, Math.min(BATCH, active));
       this.#shrinkInactive(vm, aged, Math.min(BATCH, inactive), goal);
+      this.#endRequest();
       this.#shrinkActiveText(aged, Math.min(BATCH, activeText));
       this.#shrinkInactiveText(aged, Math.min(BATCH, inactiveText), goal);
       if (this.#memory.frames.available >= goal) return;
@@ -150,6 +151,13 @@ class LinuxSwap implements MemoryMechanism, PageAger {
       inactiveText -= Math.min(BATCH, inactiveText);
       activeText -= Math.min(BATCH, activeText);
     }
+  }
+
+  /** Frames are free when the whole of a request is done: what is taken is not all written by one. */
+  #endRequest(): void {
+    if (this.#memory.swapOuts - this.#writtenBefore < BATCH) return;
+    this.#memory.requests.end();
+    this.#writtenBefore = this.#memory.swapOuts;
   }
 
   #shrinkInactive(vm: VmMemory, aged: AgedPages, pages: number, goal: number): void {
@@ -231,8 +239,7 @@ class LinuxSwap implements MemoryMechanism, PageAger {
   /** A page that others share would free nothing, and one of a large page is aged once that is broken up. */
   #evict(vm: VmMemory, { lru, pool }: AgedPages, ppn: number): boolean {
     const memory = this.#memory;
-    if (memory.frames.references(vm.backing[ppn]) > 1) return false;
-    if (memory.pinned.is(vm, ppn)) return false;
+    if (memory.frames.references(vm.backing[ppn]) > 1 || memory.pinned.is(vm, ppn)) return false;
     if (vm.isLarge(ppn)) {
       memory.breakUp(vm, ppn);
       return false;

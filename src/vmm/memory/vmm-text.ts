@@ -75,12 +75,13 @@ export class VmmText {
 
   /** All that is out of one place. Returns whether there were frames for it. */
   #read(place: number, cameBack: (page: number) => void): boolean {
-    const { frames, reserve, roomMaker } = this.#memory;
+    const { frames, reserve, wakeBelow, roomMaker, backgroundReclaim } = this.#memory;
     this.majorFaults++;
     this.requests.add(DiskRequestKind.FileRead, FIRST_PAGE + 2 * place * READ_AROUND, READ_AROUND);
     for (let page = place; page < this.pages; page += this.#places) {
       if (this.#frames[page] !== NONE) continue;
       if (frames.free <= reserve && (roomMaker?.makeRoom() ?? 0) === 0) return false;
+      if (frames.free <= wakeBelow) backgroundReclaim?.wake();
       this.#frames[page] = frames.takeForVmm();
       cameBack(page);
     }

@@ -26,7 +26,7 @@ export const Time = {
   swapOut: 11_600,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
-   * for them in real time, while its processor is emulated some ten times slower.
+   * for them in real time, while its processor is emulated about a dozen times slower (calibrated).
    */
   swapRequest: 48_700,
   swapPage: 9_820,
