@@ -157,6 +157,19 @@ function callbackRow(name: string, worth: Worth): ValidationRow {
   };
 }
 
+function tableRow(name: Table2, column: string, seconds: (bench: Bench, name: Table2) => number): ValidationRow {
+  return {
+    id: `hypercallbacks17.t2.${name}.${column}`,
+    role: "prediction",
+    group: `hypercallbacks17.t2.${column}`,
+    simulate: (bench) => seconds(bench, name),
+  };
+}
+
+const SEEKS =
+  "the disk and its scheduler are not named. Here requests are served as they come, so that after every 32 pages read the head goes to where 32 are written; " +
+  "a scheduler of Linux that lets a reader go on for a while would do that seldom";
+
 export const hypercallbacks17: ValidationSet = {
   name: "hypercallbacks17",
   source: "Amit, Wei and Tu 2017, Hypercallbacks",
@@ -165,31 +178,9 @@ export const hypercallbacks17: ValidationSet = {
     callbackRow("keep", Worth.Needed),
     callbackRow("cache", Worth.Cached),
     callbackRow("free", Worth.Free),
-    {
-      id: "hypercallbacks17.t2.hc.runtime",
-      role: "calibration",
-      group: "hypercallbacks17.t2.runtime",
-      simulate: (bench) => reading(bench, "hc"),
-    },
-    {
-      id: "hypercallbacks17.t2.swap.runtime",
-      role: "prediction",
-      group: "hypercallbacks17.t2.runtime",
-      simulate: (bench) => reading(bench, "swap"),
-      reason:
-        "the disk and its scheduler are not named. Here requests are served as they come, so that after every 32 pages read the head goes to where 32 are written; a scheduler of Linux that lets a reader go on for a while would do that seldom",
-    },
-    {
-      id: "hypercallbacks17.t2.hc.reclaim",
-      role: "prediction",
-      group: "hypercallbacks17.t2.reclaim",
-      simulate: (bench) => reclamation(bench, "hc"),
-    },
-    {
-      id: "hypercallbacks17.t2.swap.reclaim",
-      role: "prediction",
-      group: "hypercallbacks17.t2.reclaim",
-      simulate: (bench) => reclamation(bench, "swap"),
-    },
+    { ...tableRow("hc", "runtime", reading), role: "calibration" },
+    { ...tableRow("swap", "runtime", reading), reason: SEEKS },
+    tableRow("hc", "reclaim", reclamation),
+    tableRow("swap", "reclaim", reclamation),
   ],
 };

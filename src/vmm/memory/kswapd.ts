@@ -7,10 +7,11 @@
  * Watermarks go by the memory for VMs: what the host keeps for itself is not handed out in the model, nor is the lowest zone,
  * from which a host with more memory takes no page for its processes (lowmem_reserve).
  *
- * Left out: a host of another version reclaims in the same way, at the same marks; kswapd gets on as soon as it is woken, though its cycles are run later, as all that the VMM does. A page under
- * writeback counts for its goal, where Linux goes round until the write is done, and so writes more than it needs. Who reclaims
- * himself does so only when nothing is under writeback, and waits until as many pages have been written as he needs, which is
- * served in turn. A page that is needed while it is being written is read again, and not found in the swap cache.
+ * Left out: a host of another version reclaims in the same way, at the same marks. kswapd gets on as soon as it is woken, though its
+ * cycles are run later, as all that the VMM does. A page under writeback counts for its goal, where Linux goes round until the write
+ * is done, and so writes more than it needs. Who reclaims himself does so only when nothing is under writeback, and waits until as
+ * many pages have been written as he needs, which is served in turn. A page that is needed while it is being written is read again,
+ * and not found in the swap cache.
  */
 import { type Watermarks, watermarks, zoneMarks } from "../../guest/watermarks.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
