@@ -1,7 +1,7 @@
 /** What a guest can do without at once, as code of the guest finds it that the VMM runs for it (Amit et al. 2017). */
 import { PageUse } from "../guest/guest-pages.ts";
 import type { GuestMemory } from "../guest/memory-manager.ts";
-import { type DiscardablePages, Worth } from "../vmm/host-memory/vm-memory.ts";
+import { type DiscardablePages, Worth } from "../vmm/host-memory/discardable-pages.ts";
 
 export class GuestDiscards implements DiscardablePages {
   readonly #memory: GuestMemory;

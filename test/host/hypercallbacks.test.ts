@@ -6,7 +6,8 @@ import { esx } from "../../src/vmm/esx.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { hypercallbacks } from "../../src/vmm/memory/hypercallbacks.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
-import { isSwapped, UNBACKED, Worth } from "../../src/vmm/host-memory/vm-memory.ts";
+import { Worth } from "../../src/vmm/host-memory/discardable-pages.ts";
+import { isSwapped, UNBACKED } from "../../src/vmm/host-memory/vm-memory.ts";
 import { addGuest, buildHost, checkFrames, SHAPE } from "./fixtures.ts";
 
 function hostWith(swap = hostSwap()) {

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
@@ -130,6 +131,39 @@ describe("a policy on a host", () => {
     const xen = hostWith(scripted([[{ ...cap, kib: 80 * KIB }]]).part(), { ...xenPv, memory: [ballooning()] });
     run(xen, 1);
     expect(xen.memory.vms[1].ballooned).toBe(16);
+  });
+
+  it("keeps a VM to its cap with every page that it is given, not only when the policy is called", () => {
+    const pages = fc.array(fc.nat({ max: SHAPE.memoryPages - 1 }), { minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 60 }), pages, (cap, touched) => {
+        const action: Action = { kind: "cap", vm: "vm1", kib: cap * KIB, rule: "test" };
+        const host = hostWith(scripted([[action]]).part());
+        const { memory } = host;
+        run(host, 1);
+        for (const ppn of touched) {
+          memory.write(memory.vms[1], ppn, 1000 + ppn);
+          expect(memory.vms[1].mapped).toBeLessThanOrEqual(cap);
+          memory.touch(memory.vms[0], ppn);
+        }
+        for (const ppn of touched) expect(memory.read(memory.vms[1], ppn)).toBe(1000 + ppn);
+        expect(memory.vms[0].swapped).toBe(0);
+        checkFrames(memory);
+      }),
+    );
+  });
+
+  it("backs no region with a large page that would take a VM above its cap", () => {
+    const vms = { memoryPages: 4 * LARGE_PAGE, kernelPages: 4 };
+    const cap: Action = { kind: "cap", vm: "vm0", kib: (LARGE_PAGE + 100) * KIB, rule: "test" };
+    const host = buildHost(
+      { ...kvm, memory: [largePages(), linuxSwap()], allocation: scripted([[cap]]).part() },
+      16 * LARGE_PAGE,
+    );
+    const vm = host.memory.addVm(vms.memoryPages);
+    run(host, 1);
+    for (let region = 0; region < 4; region++) host.memory.touch(vm, region * LARGE_PAGE);
+    expect([vm.largePages, vm.mapped]).toEqual([1, LARGE_PAGE + 3]);
   });
 
   it("moves VMs away, and their frames are free for others", () => {

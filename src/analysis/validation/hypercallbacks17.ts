@@ -12,7 +12,7 @@ import { PAGES_PER_MIB as MIB } from "../../machine/page.ts";
 import type { CellOutcome } from "../../sim/cell.ts";
 import { runHost } from "../../sim/host.ts";
 import { HostMemory } from "../../vmm/host-memory/host-memory.ts";
-import { Worth } from "../../vmm/host-memory/vm-memory.ts";
+import { Worth } from "../../vmm/host-memory/discardable-pages.ts";
 import { kvm } from "../../vmm/kvm.ts";
 import { hypercallbacks } from "../../vmm/memory/hypercallbacks.ts";
 import { linuxSwap } from "../../vmm/memory/linux-swap.ts";
@@ -56,18 +56,13 @@ const RUN_PAGES = 32;
 const ANONYMOUS_MIB = 10;
 const CACHED_MIB = 37;
 const KERNEL_MIB = 81 + 28;
-/**
- * The limit is looked at so often: Linux takes what is above one in parts of 32 pages (SWAP_CLUSTER_MAX), as much as this disk reads
- * in a millisecond.
- */
-const LIMIT_EVERY_US = 1000;
 const SHRINK_AT_US = 5 * SECOND_US;
 /** By then all that was to be swapped out is on the disk. */
 const READ_AT_US = 60 * SECOND_US;
 const RUN_US = 1000 * SECOND_US;
 
 /** The disk, which the source does not name, is one that turns. */
-const DISK = { positioningUs: 12_670, megabytesPerSecond: 129 };
+const DISK = { positioningUs: 12_670, megabytesPerSecond: 130.5 };
 const TIMES: readonly SourcedNumber[] = [
   {
     name: "disk.hypercallbacks17.positioning",
@@ -92,7 +87,7 @@ const shrink = definePolicy<Record<string, never>, boolean>({
   side: "host",
   source: "Amit et al. 2017, Table 2",
   grade: "P",
-  cadenceUs: LIMIT_EVERY_US,
+  cadenceUs: SHRINK_AT_US,
   balloons: false,
   countsOnSwap: true,
   signals: [],

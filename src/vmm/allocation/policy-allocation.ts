@@ -8,12 +8,12 @@ import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
-import type { RoomMaker } from "../host-memory/memory-roles.ts";
+import type { CapKeeper, RoomMaker } from "../host-memory/memory-roles.ts";
 import { type Action, COLD, type Policy, type PolicyHostParameters } from "../memory/policies/policy-contract.ts";
 import { BALLOONED, LARGE_PAGE, type VmMemory } from "../host-memory/vm-memory.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
-import { makeRoomByForce, roomNeeded } from "./make-room.ts";
+import { EMERGENCY_PAGES, makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { admissionRefused } from "./policy-decisions.ts";
 import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
@@ -21,6 +21,12 @@ import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
 
 type ActionOnMemory = Extract<Action, { readonly kind: "target" | "cap" | "reclaim" | "evict" | "flag" }>;
+
+/**
+ * Times that Linux tries to take what a group has beyond its limit, at least 32 pages each time where one more is wanted (try_charge and
+ * memory_max_write, mm/memcontrol.c, 6.1: MAX_RECLAIM_RETRIES).
+ */
+const CAP_TRIES = 16;
 
 /** Returns whether that is something new. */
 function setBlocked(vm: VmMemory, blocked: boolean): boolean {
@@ -39,7 +45,7 @@ function coldPages({ memory, random, profile }: HostContext): ColdPages {
   return new ColdPages(memory, random("access-samples"), primitiveCost(profile, "page.map"));
 }
 
-export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
+export class PolicyAllocation<P extends Parameters, S> implements Allocation, CapKeeper, RoomMaker {
   readonly name: string;
   /** A host that cannot take memory by force must have all that it promises. */
   readonly populates: boolean;
@@ -59,8 +65,6 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #request: PendingRequest | undefined;
   /** Whether the host takes new VMs. */
   #open = true;
-  /** Most that a VM may have, pages. */
-  readonly #caps = new Map<VmMemory, number>();
   readonly #room: ForcedPaging;
   readonly #capped: ForcedPaging;
 
@@ -76,7 +80,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     if (this.tunesSharing) this.#memory.sharingIsTuned = true;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
-    if (this.#forced.length > 0) this.#memory.roomMaker = this;
+    if (this.#forced.length > 0) this.#memory.roomMaker = this.#memory.capKeeper = this;
     this.#cold = policy.signals.includes(COLD) ? coldPages(context) : undefined;
     this.#view = new HostView(context.memory, {
       reportsEveryUs: parameters.statisticsPeriodSeconds * 1e6,
@@ -91,7 +95,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.#capped = {
       by: policy.name,
       rule: "the VM is above its cap",
-      inputs: (vm) => ({ cap_mib: (this.#caps.get(vm) ?? vm.pages) / PAGES_PER_MIB }),
+      inputs: (vm) => ({ cap_mib: vm.cap / PAGES_PER_MIB }),
     };
   }
 
@@ -159,6 +163,10 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     return makeRoomByForce(this.#memory, this.#memory.vms, this.#forced, this.#room);
   }
 
+  keepToCap(vm: VmMemory): boolean {
+    return this.#shrink(vm, vm.cap - 1, EMERGENCY_PAGES);
+  }
+
   #ask(request: VmRequest, nowUs: number): StartAnswer {
     if (this.#request === undefined) {
       this.#request = new PendingRequest(request, this.#leastPart);
@@ -191,7 +199,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
       const outcome = this.#carryOut(action, vm, nowUs);
       if (outcome !== undefined) this.#running.tell(call, action, outcome);
     }
-    for (const [vm, cap] of this.#caps) this.#holdTo(vm, cap);
+    for (const vm of this.#view.shownVms) this.#holdToCap(vm);
   }
 
   /** A VM has the size that it came up with until it is given another. */
@@ -233,7 +241,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     const taking = this.#memory.observer && action.kind === "reclaim" ? new PagesTaken(this.#memory, vm) : undefined;
     const { size } = vm;
     if (action.kind === "target") vm.size = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
-    else if (action.kind === "cap") this.#caps.set(vm, Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE)));
+    else if (action.kind === "cap") vm.cap = Math.min(vm.pages, Math.floor(action.kib / KIB_PER_PAGE));
     else if (action.kind === "reclaim") this.#reclaim(vm, action.kib, action.mostUs ?? Infinity);
     else if (action.kind === "evict") this.#evict(vm, nowUs);
     vm.target = vm.size ?? vm.target;
@@ -265,9 +273,16 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   /** The balloon keeps to the cap where nothing else can. */
-  #holdTo(vm: VmMemory, cap: number): void {
-    if (this.#forced.length === 0) vm.size = Math.min(vm.size ?? vm.pages, cap);
-    else this.#take(vm, vm.mapped - cap);
+  #holdToCap(vm: VmMemory): void {
+    if (this.#forced.length === 0) vm.size = Math.min(vm.size ?? vm.pages, vm.cap);
+    else this.#shrink(vm, vm.cap, 0);
+  }
+
+  /** Take what a VM has beyond `most` pages, and at least so many if there is any. Pages that were in use are left at first. */
+  #shrink(vm: VmMemory, most: number, least: number): boolean {
+    for (let tries = CAP_TRIES; tries > 0 && vm.mapped > most; tries--)
+      this.#take(vm, Math.max(least, vm.mapped - most));
+    return vm.mapped <= most;
   }
 
   #take(vm: VmMemory, pages: number): void {

@@ -1,7 +1,7 @@
 /**
- * Machine memory shared out to VMs, page by page. Every read and write of a guest ends here; what it takes (a frame, a copy,
- * a read from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in
- * `requests`. Whoever runs the simulation makes the guest wait for them.
+ * Machine memory shared out to VMs, page by page. Every read and write of a guest ends here; what it takes (a frame, a copy, a read
+ * from the host's swap space) is done at once and its price recorded: cycles with the payer, disk requests in `requests`. Who runs
+ * the simulation makes the guest wait for them.
  */
 import { cause } from "../../core/ledger.ts";
 import type { PendingCharges } from "../../core/pending-charges.ts";
@@ -12,7 +12,6 @@ import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 import { HostOutOfMemory } from "./host-out-of-memory.ts";
 import { type Clairvoyance, MemoryRoles } from "./memory-roles.ts";
 import { Mark } from "./page-marks.ts";
-import { PinnedPage } from "./pinned-page.ts";
 import { SwapSlots } from "./swap-slots.ts";
 import {
   BALLOONED,
@@ -52,7 +51,6 @@ export class HostMemory extends MemoryRoles {
   doublePagedOuts = 0;
   doublePagedIns = 0;
   pagesScanned = 0;
-  readonly pinned = new PinnedPage();
   /** The VMM's own frame of zeros, on top of those for VMs, if guest pages may be merged with one. */
   zeroFrame = -1;
   #costs: { readonly map: number; readonly zero: number; readonly cowBreak: number };
@@ -242,7 +240,8 @@ export class HostMemory extends MemoryRoles {
 
   /** Bring a page back from its slot, which it keeps, before anybody asks for it. Returns whether there was a frame for it. */
   readAhead(vm: VmMemory, ppn: number, slot: number): boolean {
-    if (this.frames.free <= this.reserve && this.#makeRoom(vm, ppn) === 0) return false;
+    if (vm.mapped >= vm.cap && !this.keepToCap(vm, ppn)) return false;
+    if (this.frames.free <= this.reserve && this.makeRoom(vm, ppn) === 0) return false;
     const mpn = this.#allocate(vm, ppn);
     this.frames.content[mpn] = this.slots.content(slot);
     vm.backing[ppn] = mpn;
@@ -257,7 +256,7 @@ export class HostMemory extends MemoryRoles {
   #breakSharing(vm: VmMemory, ppn: number, mpn: number): number {
     const { frames } = this;
     vm.sharingBroken++;
-    if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.#makeRoom(vm, ppn);
+    if (this.clairvoyance !== undefined && frames.free === 0 && frames.references(mpn) > 1) this.makeRoom(vm, ppn);
     const isLast = frames.references(mpn) === 1;
     const copies = !isLast || this.sharer?.copiesForLast === true;
     if (copies) this.cowBreaks++;
@@ -274,16 +273,12 @@ export class HostMemory extends MemoryRoles {
   }
 
   #allocate(vm: VmMemory, ppn: number): number {
-    if (this.frames.free <= this.reserve && this.#makeRoom(vm, ppn) === 0) {
+    if (vm.mapped >= vm.cap) this.keepToCap(vm, ppn);
+    if (this.frames.free <= this.reserve && this.makeRoom(vm, ppn) === 0)
       throw new HostOutOfMemory(vm.number, this.vmm, this.roomMaker !== undefined);
-    }
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
     if (this.frames.free <= this.wakeBelow) this.backgroundReclaim?.wake();
     return this.frames.allocate(ZERO_CONTENT);
-  }
-
-  #makeRoom(vm: VmMemory, ppn: number): number {
-    return this.pinned.during(vm, ppn, () => this.roomMaker?.makeRoom() ?? 0);
   }
 
   #noteActivity(vm: VmMemory, ppn: number, write: boolean): void {

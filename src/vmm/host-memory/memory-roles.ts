@@ -2,6 +2,7 @@
 import type { DriverDomain } from "./driver-domain.ts";
 import type { VmmText } from "../memory/vmm-text.ts";
 import type { DecisionObserver } from "./memory-decision.ts";
+import { PinnedPage } from "./pinned-page.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
 /** How fast to scan, as somebody outside decides. */
@@ -111,6 +112,12 @@ export interface RoomMaker {
   makeRoom(): number;
 }
 
+/** Who keeps VMs to what they may have, if anybody does. */
+export interface CapKeeper {
+  /** A VM that has all that it may have is about to get one page more. Returns whether it has less now. */
+  keepToCap(vm: VmMemory): boolean;
+}
+
 /** Who frees frames before they are needed, and has what was in them written while others go on, if anybody does. */
 export interface BackgroundReclaim {
   /** From now on; a host that is being put together does without. */
@@ -169,6 +176,7 @@ export class MemoryRoles {
   discarder: PageDiscarder | undefined;
   ager: PageAger | undefined;
   roomMaker: RoomMaker | undefined;
+  capKeeper: CapKeeper | undefined;
   backgroundReclaim: BackgroundReclaim | undefined;
   /** Frames that are kept free if room can be made at all. */
   reserve = 0;
@@ -180,4 +188,15 @@ export class MemoryRoles {
   driverDomain: DriverDomain | undefined;
   /** Who wants to know what is decided about memory; usually nobody. */
   observer: DecisionObserver | undefined;
+  readonly pinned = new PinnedPage();
+
+  /** Frames made free for a page. */
+  protected makeRoom(vm: VmMemory, ppn: number): number {
+    return this.pinned.during(vm, ppn, () => this.roomMaker?.makeRoom() ?? 0);
+  }
+
+  /** {@link CapKeeper.keepToCap}, for a page. */
+  protected keepToCap(vm: VmMemory, ppn: number): boolean {
+    return this.pinned.during(vm, ppn, () => this.capKeeper?.keepToCap(vm) ?? true);
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { CostVector } from "../../core/pending-charges.ts";
 import type { MemorySettings } from "../../workload/vm-settings.ts";
+import type { DiscardablePages } from "./discardable-pages.ts";
 import { type Mark, PageMarks } from "./page-marks.ts";
 
 /**
@@ -126,18 +127,6 @@ export interface ReadsOfPages {
   unsettle(ppn: number): void;
 }
 
-/** What a guest makes of a page that the VMM would like to have. */
-export const Worth = { Needed: 0, Cached: 1, Free: 2 } as const;
-export type Worth = (typeof Worth)[keyof typeof Worth];
-
-/** The guest's page tables and lists, as code of its own sees them that the VMM runs. */
-export interface DiscardablePages {
-  /** Cached: a page of a file that is on the disk as it is, and that no process maps. */
-  worthOf(ppn: number): Worth;
-  /** A cached page is free from now on. */
-  drop(ppn: number): void;
-}
-
 /** What a guest is going to do, which only a model of it can tell. */
 export interface Foresight {
   /** When the content of a page is needed next, cycles; below 0: it is in use now; Infinity: never again. */
@@ -215,6 +204,8 @@ export class VmMemory {
   active = 0;
   /** Machine memory the allocation policy grants, pages. */
   target: number;
+  /** Pages it may have mapped: {@link MemoryRoles.capKeeper} frees one for each beyond. */
+  cap: number;
   /** Pages the VM is to have outside its balloon, whether in use or not; undefined: the balloon follows {@link target}. */
   size: number | undefined;
   /** Pages that were in its balloon when it was built. */
@@ -233,6 +224,7 @@ export class VmMemory {
     this.pages = pages;
     this.settings = settings;
     this.target = pages;
+    this.cap = pages;
     this.backing = new Int32Array(pages).fill(UNBACKED);
     this.marks = new PageMarks(pages);
     this.regions = new Uint8Array(Math.ceil(pages / LARGE_PAGE));

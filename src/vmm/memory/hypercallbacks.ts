@@ -8,7 +8,8 @@ import { definePart } from "../contract.ts";
 import type { HostContext, MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { PageDiscarder } from "../host-memory/memory-roles.ts";
-import { type VmMemory, Worth } from "../host-memory/vm-memory.ts";
+import { Worth } from "../host-memory/discardable-pages.ts";
+import type { VmMemory } from "../host-memory/vm-memory.ts";
 
 const CALLBACK = cause("vmm.hypercallback");
 

@@ -37,11 +37,12 @@ class LargePages implements MemoryMechanism, LargePageBacking {
     return 0;
   }
 
-  /** Only a region that nobody has used, and only while memory is not short. */
+  /** Only a region that nobody has used, and only while neither the host's memory is short nor what the VM may have. */
   back(vm: VmMemory, ppn: number): boolean {
     const { frames, payer, alarmBelow, wakeBelow, ager } = this.#memory;
     const first = ppn - (ppn % LARGE_PAGE);
-    if (frames.free - LARGE_PAGE < Math.max(alarmBelow, wakeBelow) || !isUnused(vm, first)) return false;
+    if (frames.free - LARGE_PAGE < Math.max(alarmBelow, wakeBelow) || vm.mapped + LARGE_PAGE > vm.cap) return false;
+    if (!isUnused(vm, first)) return false;
     for (let page = first; page < first + LARGE_PAGE; page++) {
       vm.backing[page] = frames.allocate(ZERO_CONTENT);
       ager?.mapped(vm, page);
