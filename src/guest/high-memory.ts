@@ -16,9 +16,9 @@ const LOW_PAGES = (896 * 1024) / 4;
 /** Pages of the address space. */
 const ADDRESS_SPACE = 2 ** 20;
 /**
- * How far from its end the page of the entry lies: FIX_KMAP_BEGIN + KM_USER0 is 11 + 3 with two interrupt controllers' pages before it, from
- * the last page but none on down (include/asm-i386/fixmap.h, apicdef.h and kmap_types.h, Linux 2.6.12). XenLinux begins two pages below
- * the hypervisor and has no page of system calls there, which comes to the same (mach-xen/asm/fixmap.h, Xen 3.0.4).
+ * How far from its end the page of the entry lies: above it are a hole, the page of system calls, a local and eight I/O APICs, and the entries
+ * of interrupts (FIX_KMAP_BEGIN + KM_USER0 = 11 + 3, include/asm-i386/fixmap.h and kmap_types.h, Linux 2.6.12). XenLinux leaves two pages
+ * below the hypervisor free, but has no page of system calls, which comes to the same (mach-xen/asm/fixmap.h, Xen 3.0.4).
  */
 const WINDOW_BELOW_END = 15;
 const TABLE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed;
@@ -63,8 +63,8 @@ export class HighMemory {
   }
 
   /**
-   * The kernel copies from a page of a file, or, with `write`, to it. It does so by one instruction (rep movsl in __copy_user,
-   * arch/i386/lib/usercopy.c: the window begins where a page does, as buffers of files are taken to), hence one access.
+   * The kernel copies from a page of a file, or, with `write`, to it. It does so by one instruction, hence one access: rep movsl in
+   * __copy_user, arch/i386/lib/usercopy.c, which is for buffers that begin at a multiple of 8 bytes, as files' are taken to.
    */
   map(page: number, frame: number, write: boolean): void {
     if (!this.#highPages.has(page)) return;

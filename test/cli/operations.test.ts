@@ -56,8 +56,11 @@ describe("vmmbench operations", () => {
         (events["segment-limit.fault"] ?? 0) + (events["segment-limit.callout"] ?? 0),
       ]);
       expect(Object.fromEntries(counts)).toEqual({
-        ...{ native: 0, "xen-pv": 0, "xen-hvm": 0 },
-        ...{ "esx-3": times, workstation: times },
+        native: 0,
+        "xen-pv": 0,
+        "xen-hvm": 0,
+        "esx-3": times,
+        workstation: times,
       });
     },
   );

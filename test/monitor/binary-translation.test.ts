@@ -66,21 +66,22 @@ describe("adaptive binary translation", () => {
   });
 });
 
+/** Whether accesses to some pages are emulated: the last of user code, the last below the topmost 4 MB, and the first and the last of these. */
+function emulated(part: Part<"cpu">, profile = XEON): (boolean | undefined)[] {
+  const { cpu } = processor(part, profile);
+  return [0xbffff, 0xffbff, 0xffc00, 0xfffff].map((page) => cpu.emulatesAccess?.(page, false));
+}
+
 describe("the segments of translated code", () => {
   const ADAPTIVE = { adaptive: true, faultsAllowed: 3 };
-  const pages = (part: Part<"cpu">, profile = XEON): (boolean | undefined)[] => {
-    const { cpu } = processor(part, profile);
-    return [0xbffff, 0xffbff, 0xffc00, 0xfffff].map((page) => cpu.emulatesAccess?.(page, false));
-  };
-
   it("end where the topmost 4 MB begin, with PAE, too; in long mode none does", () => {
-    expect(pages(binaryTranslation())).toEqual([false, false, true, true]);
-    expect(pages(binaryTranslation(), { ...XEON, pageTable: "ia32-pae" })).toEqual([false, false, true, true]);
-    expect(pages(binaryTranslation(), { ...XEON, pageTable: "x86-64" })).toEqual([false, false, false, false]);
+    expect(emulated(binaryTranslation())).toEqual([false, false, true, true]);
+    expect(emulated(binaryTranslation(), { ...XEON, pageTable: "ia32-pae" })).toEqual([false, false, true, true]);
+    expect(emulated(binaryTranslation(), { ...XEON, pageTable: "x86-64" })).toEqual([false, false, false, false]);
   });
 
   it("are there for translated code alone", () => {
-    expect(pages(hardwareAssist(), { ...PENTIUM_4, pageTable: "ia32" })).toEqual([
+    expect(emulated(hardwareAssist(), { ...PENTIUM_4, pageTable: "ia32" })).toEqual([
       undefined,
       undefined,
       undefined,

@@ -13,9 +13,9 @@
  * code at once. Long mode knows no segment limits (AMD's later parts aside): every crossing between user code and kernel
  * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 600
  * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006). An access of translated
- * code beyond its segment is a general-protection fault, and the VMM makes it instead. It costs what trap and emulation of an instruction do,
- * or, translated anew, a call-out with it (section 3.2). User code, which runs directly, is kept out by page protection and has whole
- * segments (US patent "Restricting memory access to protect data when sharing a common address space", Agesen, Subrahmanyam and
+ * code beyond its segment is a general-protection fault, and the VMM makes it instead. That costs what trap and emulation of an instruction
+ * do, or, translated anew, a call-out for it (section 3). User code, which runs directly, may be kept out by page protection and have
+ * whole segments (US patent "Restricting memory access to protect data when sharing a common address space", Agesen, Subrahmanyam and
  * Adams); what it has up there is not modelled (docs/dead-ends.md). When the guest loads FS, GS or TR, the VMM loads its own copy of the
  * descriptor: a call-out.
  */
