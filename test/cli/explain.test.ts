@@ -134,7 +134,7 @@ describe("vmmbench explain", () => {
     // Measured by Adams and Agesen, on a machine with and one without hardware assist.
     [
       ["in"],
-      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit native: core2-asplos06, p4-672-asplos06, p4-672-ia32',
+      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit native: core2-asplos06, p4-672-asplos06',
     ],
     [
       ["fork-proc", "--vmm", "native,kvm"],

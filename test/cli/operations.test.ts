@@ -40,14 +40,20 @@ describe("vmmbench operations", () => {
   });
 
   it.each([
-    ["p4-672-ia32", 1],
+    ["xeon-3.2-walters08", 1],
     ["p4-672-asplos06", 0],
   ])(
     "counts on %s where the segments of translated code end: %s time a page of a file in high memory",
     async (machine, times) => {
-      const vmms = "native,xen-pv,esx-3,workstation,xen-hvm";
-      const words = ["--machine", machine, "--only", "cached-read-sequential", "--vmm", vmms, "--json"];
-      const { stdout } = await vmmbench(["operations", ...words]);
+      const words = [
+        "--machine",
+        machine,
+        "--only",
+        "cached-read-sequential",
+        "--vmm",
+        "native,xen-pv,esx-3,workstation",
+      ];
+      const { stdout } = await vmmbench(["operations", ...words, "--json"]);
       const { operations } = JSON.parse(stdout) as {
         operations: Record<string, Record<string, { events: Record<string, number> }>>;
       };
@@ -55,13 +61,7 @@ describe("vmmbench operations", () => {
         vmm,
         (events["segment-limit.fault"] ?? 0) + (events["segment-limit.callout"] ?? 0),
       ]);
-      expect(Object.fromEntries(counts)).toEqual({
-        native: 0,
-        "xen-pv": 0,
-        "xen-hvm": 0,
-        "esx-3": times,
-        workstation: times,
-      });
+      expect(Object.fromEntries(counts)).toEqual({ native: 0, "xen-pv": 0, "esx-3": times, workstation: times });
     },
   );
 
