@@ -28,6 +28,10 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
       })
       .example("$0 operations --machine xeon-2.4-sosp03 --vmm native,xen-pv", "lmbench on bare metal and on Xen")
       .example("$0 operations --only fork-proc --events", "what happens in a fork, event by event")
+      .example(
+        "$0 operations --machine xeon-3.2-walters08 --only cached-read-sequential --vmm native,xen-pv,esx-3 --events",
+        "32-bit Linux 2.6 reads files in high memory: where the segments of translated code end",
+      )
       .example("$0 operations --machine linux-6.1-icount --vmm xen-pv,kvm-shadow,kvm", "Linux 6.1, in instructions"),
   handler: async ({ machine, vmm, only, events, json }) => {
     const { operationTable } = await import("../experiment/operation-table.ts");

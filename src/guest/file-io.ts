@@ -24,6 +24,11 @@ export class FileIo implements PageOwner, AccessObserver {
     this.blocks = blocks;
   }
 
+  /** There is high memory, of which a page is mapped each time that data is copied from it or to it. */
+  get mapsCopies(): boolean {
+    return this.#context.highMemory !== undefined;
+  }
+
   /** A page number brought into the file set. */
   filePage(page: number): number {
     if (this.cache.size === 0) throw new Error("the workload uses files, but its guest has no file set");
@@ -48,7 +53,7 @@ export class FileIo implements PageOwner, AccessObserver {
       machine.cpu.runKernel(paths["read-file-page"], 1);
       const page = this.filePage(start + done);
       const frame = this.cachedFrame(page, pages - done);
-      this.#context.highMemory?.map(page, frame);
+      this.#context.highMemory?.map(page, frame, false);
       pageWork.copyBytes(PAGE_BYTES);
       this.#context.highMemory?.unmap(page);
     }
@@ -66,7 +71,7 @@ export class FileIo implements PageOwner, AccessObserver {
       machine.cpu.runKernel(paths[cached === -1 ? "write-file-page" : "rewrite-file-page"], 1);
       const frame = cached === -1 ? this.#insert(page, false) : cached;
       this.cache.markDirty(page);
-      this.#context.highMemory?.map(page, frame);
+      this.#context.highMemory?.map(page, frame, true);
       pageWork.copyBytes(PAGE_BYTES);
       this.#context.highMemory?.unmap(page);
     }

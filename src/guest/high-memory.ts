@@ -13,13 +13,20 @@ import { PageUse } from "./guest-pages.ts";
 
 /** 1 GiB less what is kept for vmalloc and others (VMALLOC_RESERVE, include/asm-i386/page.h: 128 MiB), in pages. */
 const LOW_PAGES = (896 * 1024) / 4;
-/** The page of the entry, below the topmost 64 MiB, which may belong to a hypervisor (FIX_KMAP_BEGIN, include/asm-i386/fixmap.h). */
-const WINDOW = 0xfbfff;
+/** Pages of the address space. */
+const ADDRESS_SPACE = 2 ** 20;
+/**
+ * How far from its end the page of the entry lies: above it are a hole, the page of system calls, a local and eight I/O APICs, and the entries
+ * of interrupts (FIX_KMAP_BEGIN + KM_USER0 = 11 + 3, include/asm-i386/fixmap.h and kmap_types.h, Linux 2.6.12). XenLinux leaves two pages
+ * below the hypervisor free, but has no page of system calls, which comes to the same (mach-xen/asm/fixmap.h, Xen 3.0.4).
+ */
+const WINDOW_BELOW_END = 15;
 const TABLE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed;
 const PAGE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed | Pte.Dirty;
 
 export class HighMemory {
   readonly #context: Omit<KernelContext, "highMemory" | "tables">;
+  readonly #window: number;
   readonly #table: number;
   /** Of the file set. */
   readonly #highPages: BitSet;
@@ -28,6 +35,7 @@ export class HighMemory {
   constructor(context: Omit<KernelContext, "highMemory" | "tables">) {
     const { machine, shape } = context;
     this.#context = context;
+    this.#window = (machine.mmu.hypervisorStart ?? ADDRESS_SPACE) - WINDOW_BELOW_END;
     this.#free = shape.memoryPages - LOW_PAGES;
     this.#highPages = new BitSet(shape.filePages);
     this.#table = context.takeFrame(PageUse.Kernel, 0);
@@ -37,7 +45,7 @@ export class HighMemory {
   /** The address space of a root has the entry, too. */
   link(root: number): void {
     const { mmu, pageTableFormat } = this.#context.machine;
-    mmu.writeEntry(root, WINDOW >>> pageTableFormat.bitsPerLevel, entryOf(this.#table, TABLE_FLAGS), "set");
+    mmu.writeEntry(root, this.#window >>> pageTableFormat.bitsPerLevel, entryOf(this.#table, TABLE_FLAGS), "set");
   }
 
   /** A page of a file has been given memory. */
@@ -54,15 +62,18 @@ export class HighMemory {
     this.#free++;
   }
 
-  /** The kernel is about to copy from a page of a file, or to it. */
-  map(page: number, frame: number): void {
+  /**
+   * The kernel copies from a page of a file, or, with `write`, to it. It does so by one instruction, hence one access: rep movsl in
+   * __copy_user, arch/i386/lib/usercopy.c, which is for buffers that begin at a multiple of 8 bytes, as files' are taken to.
+   */
+  map(page: number, frame: number, write: boolean): void {
     if (!this.#highPages.has(page)) return;
     const { mmu } = this.#context.machine;
     this.#set(entryOf(frame, PAGE_FLAGS));
-    mmu.invalidate(WINDOW);
+    mmu.invalidate(this.#window);
     mmu.commit();
-    if (mmu.access(WINDOW, true) === GUEST_FAULT)
-      throw new Error(`frame ${frame} is not where the kernel has mapped it`);
+    const reached = mmu.kernelAccess?.(this.#window, write) ?? mmu.access(this.#window, write);
+    if (reached === GUEST_FAULT) throw new Error(`frame ${frame} is not where the kernel has mapped it`);
   }
 
   unmap(page: number): void {
@@ -74,7 +85,7 @@ export class HighMemory {
 
   #set(entry: number): void {
     const { mmu, pageTableFormat } = this.#context.machine;
-    mmu.writeEntry(this.#table, WINDOW & ((1 << pageTableFormat.bitsPerLevel) - 1), entry, "set");
+    mmu.writeEntry(this.#table, this.#window & ((1 << pageTableFormat.bitsPerLevel) - 1), entry, "set");
   }
 }
 

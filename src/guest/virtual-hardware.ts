@@ -77,8 +77,12 @@ export interface Mmu {
   readonly marksGlobal?: true;
   /** Set: a kernel made for this VMM clears the entry through which it has copied a page at once; others leave it until they use it again. */
   readonly clearsWindows?: true;
+  /** Set: the page at which the hypervisor's part of every address space begins; a kernel made for this VMM keeps below it. */
+  readonly hypervisorStart?: number;
   /** User code visits a virtual page. Returns the machine frame, or {@link GUEST_FAULT}. */
   access(page: number, write: boolean): number;
+  /** The kernel visits a page at an address of its own, where that may be another thing than {@link access}. */
+  kernelAccess?(page: number, write: boolean): number;
   /**
    * Raise the fault that {@link access} has just reported; {@link Cpu.enterKernel} follows. `walks`: its handler will go through
    * the tables to the entry, since the access is allowed.

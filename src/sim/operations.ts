@@ -168,6 +168,11 @@ class Measurement {
     const read = (pages: number): void => files.read(0, pages);
     const write = (pages: number): void => files.write(0, pages);
     const remove = (pages: number): void => files.delete(0, pages);
+    if (files.mapsCopies) {
+      // The copying instructions, which may fault each time, have been translated anew by then.
+      read(BURST);
+      write(BURST);
+    }
     this.#pageByPage("read-file", read, read);
     this.#pageByPage("write-file", remove, write);
     this.#pageByPage("rewrite-file", write, write);

@@ -13,7 +13,7 @@ export const esx3 = defineVmm({
   name: "esx-3",
   title: "VMware ESX 3",
   summary: "full virtualization: adaptive binary translation, shadow page tables, drivers in the vmkernel",
-  cpu: binaryTranslation({ adaptiveTraces: true }),
+  cpu: binaryTranslation({ adaptive: true }),
   // As Xen (shadow-tables.ts); that VMware's 64-bit monitor does the same is assumed: see forkwait in the validation.
   mmu: shadowPaging({ keepsUnlinked: false }),
   memory: [pageSharing({ passMinutes: 60 }), vmwareBalloon(), hostSwap()],

@@ -39,6 +39,11 @@ export interface VmmEntry {
    * because translated code calls the emulation of the write, which is charged here, the change of the shadow included.
    */
   tracedWrite(change: EntryChange, effect: EntryEffect): boolean;
+  /**
+   * The guest kernel is about to visit a page at an address of its own. True: that is where the VMM lies, which has been
+   * entered, or called, and makes the access itself; both are charged. Absent: the VMM lies nowhere that the guest can address.
+   */
+  emulatesAccess?(page: number, write: boolean): boolean;
 }
 
 /** What a cpu part gives: the processor as the guest kernel meets it, and the way into the VMM. */

@@ -39,6 +39,32 @@ describe("vmmbench operations", () => {
     ]);
   });
 
+  it.each([
+    ["xeon-3.2-walters08", 1],
+    ["p4-672-asplos06", 0],
+  ])(
+    "counts on %s where the segments of translated code end: %s time a page of a file in high memory",
+    async (machine, times) => {
+      const words = [
+        "--machine",
+        machine,
+        "--only",
+        "cached-read-sequential",
+        "--vmm",
+        "native,xen-pv,esx-3,workstation",
+      ];
+      const { stdout } = await vmmbench(["operations", ...words, "--json"]);
+      const { operations } = JSON.parse(stdout) as {
+        operations: Record<string, Record<string, { events: Record<string, number> }>>;
+      };
+      const counts = Object.entries(operations["cached-read-sequential"]).map(([vmm, { events }]) => [
+        vmm,
+        (events["segment-limit.fault"] ?? 0) + (events["segment-limit.callout"] ?? 0),
+      ]);
+      expect(Object.fromEntries(counts)).toEqual({ native: 0, "xen-pv": 0, "esx-3": times, workstation: times });
+    },
+  );
+
   it("is refused where nothing at all can be measured", async () => {
     const { code, stdout, stderr } = await operations("kvm");
     expect([code, stdout]).toEqual([2, ""]);

@@ -99,3 +99,15 @@ it("has examples of a workload and a machine that run as printed", () => {
   expect(most).toBeGreaterThan(5);
   expect(most).toBeLessThanOrEqual(60);
 });
+
+it("has an example of a machine with 32-bit guests, on which translated code alone meets the end of its segments", () => {
+  writeFileSync(join(folder, "p4-ia32.yaml"), block("yaml", "name: p4-ia32"));
+  const [, command] = /`npx vmmbench (operations --machine \.\/p4-ia32[^`]*)`/.exec(readme) ?? [];
+  const [header, ...rows] = vmmbench(...command.split(" "))
+    .split("\n\n")[1]
+    .split("\n");
+  const vmms = header.split(/ {2,}/).slice(1);
+  const events = rows.filter((row) => row.startsWith("segment-limit."));
+  expect(vmms).toEqual(["native", "xen-pv", "esx-3", "xen-hvm"]);
+  expect(events.map((row) => row.split(/ {2,}/))).toEqual([["segment-limit.callout", "0", "0", "1", "0"]]);
+});

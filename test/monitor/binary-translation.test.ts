@@ -10,15 +10,22 @@ import { hardwareOf, PENTIUM_4, XEON } from "./machines.ts";
 
 const PATHS = kernelPaths(PENTIUM_4);
 
-function processor(part: Part<"cpu">): { cpu: VirtualCpu; meter: Meter; tlb: Tlb; count: (cause: string) => number } {
+interface Processor {
+  readonly cpu: VirtualCpu;
+  readonly meter: Meter;
+  readonly tlb: Tlb;
+  readonly count: (cause: string) => number;
+}
+
+function processor(part: Part<"cpu">, profile = PENTIUM_4): Processor {
   const meter = new Meter();
-  const hardware = hardwareOf(PENTIUM_4, meter);
+  const hardware = hardwareOf(profile, meter);
   const cpu = part.definition.create(part.parameters, hardware);
   return { cpu, meter, tlb: hardware.tlb, count: (cause) => meter.ledger.eventsByCause()[cause] ?? 0 };
 }
 
 describe("adaptive binary translation", () => {
-  const adaptive = { adaptiveTraces: true, faultsAllowed: 3 };
+  const adaptive = { adaptive: true, faultsAllowed: 3 };
 
   it("lets an instruction fault three times, and calls the emulation of its writes from then on", () => {
     const { cpu, count } = processor(binaryTranslation(adaptive));
@@ -52,10 +59,79 @@ describe("adaptive binary translation", () => {
   });
 
   it("traps every time when it is switched off", () => {
-    const { cpu, count } = processor(binaryTranslation({ adaptiveTraces: false }));
+    const { cpu, count } = processor(binaryTranslation({ adaptive: false }));
     cpu.runKernel(PATHS.fork, 1);
     for (let write = 0; write < 10; write++) expect(cpu.tracedWrite("set", "unchanged")).toBe(true);
     expect([count("hardware.trap"), count("vmm.translation.traced-write")]).toEqual([10, 0]);
+  });
+});
+
+/** Whether accesses to some pages are emulated: the last of user code, the last below the topmost 4 MB, and the first and the last of these. */
+function emulated(part: Part<"cpu">, profile = XEON): (boolean | undefined)[] {
+  const { cpu } = processor(part, profile);
+  return [0xbffff, 0xffbff, 0xffc00, 0xfffff].map((page) => cpu.emulatesAccess?.(page, false));
+}
+
+describe("the segments of translated code", () => {
+  const ADAPTIVE = { adaptive: true, faultsAllowed: 3 };
+  it("end where the topmost 4 MB begin, with PAE, too; in long mode none does", () => {
+    expect(emulated(binaryTranslation())).toEqual([false, false, true, true]);
+    expect(emulated(binaryTranslation(), { ...XEON, pageTable: "ia32-pae" })).toEqual([false, false, true, true]);
+    expect(emulated(binaryTranslation(), { ...XEON, pageTable: "x86-64" })).toEqual([false, false, false, false]);
+  });
+
+  it("are there for translated code alone", () => {
+    expect(emulated(hardwareAssist(), { ...PENTIUM_4, pageTable: "ia32" })).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("stop an instruction three times; then it has been translated anew, and calls the VMM", () => {
+    const { cpu, meter, count } = processor(binaryTranslation(ADAPTIVE), XEON);
+    cpu.runKernel(kernelPaths(XEON)["read-file-page"], 1);
+    const before = meter.ledger.eventsByCause();
+    const callouts = before["vmm.translation.callout"];
+    const translated = before["vmm.translation.translator"];
+    for (let copy = 0; copy < 10; copy++) cpu.emulatesAccess?.(0xffff1, false);
+    expect([count("event.segment-limit.fault"), count("event.segment-limit.callout")]).toEqual([3, 7]);
+    expect([count("hardware.trap"), count("vmm.trap"), count("vmm.translation.callout") - callouts]).toEqual([3, 3, 7]);
+    // A unit of 12 instructions, once.
+    expect(count("event.translation.retranslated")).toBe(1);
+    expect(count("vmm.translation.translator") - translated).toBe(12);
+  });
+
+  it("stop the instruction that copies the other way by itself, and no write of a table for it", () => {
+    const { cpu, count } = processor(binaryTranslation(ADAPTIVE), XEON);
+    for (let copy = 0; copy < 4; copy++) cpu.emulatesAccess?.(0xffff1, false);
+    expect(count("event.segment-limit.fault")).toBe(3);
+    for (let copy = 0; copy < 4; copy++) cpu.emulatesAccess?.(0xffff1, true);
+    expect(count("event.segment-limit.fault")).toBe(6);
+    for (const path of Object.values(kernelPaths(XEON))) {
+      if (Number.isNaN(path.cycles)) continue;
+      cpu.runKernel(path, 1);
+      for (const change of ["set", "protect", "modify"] as const)
+        expect([path.name, change, cpu.tracedWrite(change, "set")]).toEqual([path.name, change, true]);
+    }
+  });
+
+  it("stop it again when the translation cache has been emptied", () => {
+    const { cpu, count } = processor(binaryTranslation({ ...ADAPTIVE, translationCacheUnits: 700 }), XEON);
+    for (let copy = 0; copy < 4; copy++) cpu.emulatesAccess?.(0xffff1, false);
+    const { fork, exit } = kernelPaths(XEON);
+    cpu.runKernel(fork, 1);
+    cpu.runKernel(exit, 1);
+    expect(count("event.translation.cache-flush")).toBeGreaterThan(0);
+    cpu.emulatesAccess?.(0xffff1, false);
+    expect([count("event.segment-limit.fault"), count("event.segment-limit.callout")]).toEqual([4, 1]);
+  });
+
+  it("stop it every time when nothing is translated anew", () => {
+    const { cpu, count } = processor(binaryTranslation({ adaptive: false }), XEON);
+    for (let copy = 0; copy < 10; copy++) cpu.emulatesAccess?.(0xffff1, false);
+    expect([count("event.segment-limit.fault"), count("event.segment-limit.callout")]).toEqual([10, 0]);
   });
 });
 

@@ -434,7 +434,7 @@ describe("findings", () => {
   });
 
   it("tell translated code that calls the emulation of a write from a trap", () => {
-    const cpu = binaryTranslation({ adaptiveTraces: true });
+    const cpu = binaryTranslation({ adaptive: true });
     const adaptive = defineVmm({ ...esx, name: "adaptive", cpu });
     const explanation = explain(benchmark("fork-proc"), [native, adaptive], XEON);
     const events = explanation.vmms[1].events;
@@ -446,6 +446,24 @@ describe("findings", () => {
     expect(trapped).toBeGreaterThanOrEqual(0);
     expect(sentences).toContain(`on adaptive ${calls + trapped} need the VMM`);
     expect(sentences).toContain(`${calls} vmm.translation.traced-write`);
+  });
+
+  it("tell why translated code cannot copy a page of a file in high memory, and that the bare machine can", () => {
+    const linux26 = { ...XEON, kernelBuild: "linux-2.6" as const };
+    const explanation = explain(benchmark("cached-read-sequential"), [native, esx], linux26);
+    const copies = explanation.calls.flatMap(({ kind }, call) => (kind === "kernel-access" ? [call] : []));
+    // A round reads 32 pages; each is mapped, and then read.
+    expect(copies).toHaveLength(32);
+    const [bare, translated] = explanation.vmms;
+    expect(bare.events["segment-limit.fault"]).toBeUndefined();
+    expect(translated.events["segment-limit.fault"]).toBe(32);
+    for (const call of copies) {
+      expect(bare.steps[call].map(({ cause }) => cause)).not.toContain("vmm.trap");
+      expect(translated.steps[call].map(({ cause }) => cause)).toContain("vmm.trap");
+    }
+    const sentences = findings(explanation).join("\n");
+    expect(sentences).toContain("On esx 32 visits of pages stop at the VMM without the guest's knowing, 2,030 cycles");
+    expect(sentences).toContain("Why on esx: the page lies where the VMM is, in the topmost 4 MB");
   });
 
   it("say so where nothing differs", () => {

@@ -108,7 +108,7 @@ const CASES: readonly { vmm: Vmm; machine: MachineProfile }[] = [
     vmm: {
       ...esx,
       name: "esx that drops traces",
-      cpu: binaryTranslation({ adaptiveTraces: true }),
+      cpu: binaryTranslation({ adaptive: true }),
       mmu: shadowPaging({ outOfSync: true, keepsUnlinked: false }),
     },
     machine: XEON,

@@ -17,7 +17,7 @@ const CORE = "core2-asplos06";
  */
 const VMMS = {
   native: "native",
-  bt: { workstation: { "cpu.adaptive-traces": true, "mmu.keeps-unlinked": false } },
+  bt: { workstation: { "cpu.adaptive": true, "mmu.keeps-unlinked": false } },
   vt: { workstation: { cpu: "hardware-assist", "mmu.keeps-unlinked": false } },
 } as const satisfies Record<string, VmmReference>;
 type System = keyof typeof VMMS;

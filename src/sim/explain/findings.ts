@@ -108,14 +108,14 @@ function writeSentences(explanation: Explanation): string[] {
   if (writes === 0) return [];
   const texts = explanation.vmms.map((vmm) => `on ${vmm.name} ${writesOn(explanation, vmm, writes)}`);
   const what = writes === 1 ? "one page-table entry" : `${amount(writes)} page-table entries`;
-  return [`The guest writes ${what}: ${texts.join("; ")}.`, ...reasonSentences(explanation)];
+  return [`The guest writes ${what}: ${texts.join("; ")}.`, ...reasonSentences(explanation, "write-entry")];
 }
 
-/** Why writes stop at the VMM at all, once for all VMMs with the same reason. */
-function reasonSentences(explanation: Explanation): string[] {
+/** Why calls of a kind stop at the VMM at all, once for all VMMs with the same reason. */
+function reasonSentences(explanation: Explanation, kind: CallKind): string[] {
   const names = new Map<string, string[]>();
   for (const vmm of explanation.vmms) {
-    const causes = chargedCalls(explanation, vmm, ["write-entry"]).flatMap((steps) => steps.map(({ cause }) => cause));
+    const causes = chargedCalls(explanation, vmm, [kind]).flatMap((steps) => steps.map(({ cause }) => cause));
     const reasons = new Set(causes.flatMap((cause) => (cause === null ? [] : (workOf(cause).needed ?? []))));
     for (const reason of reasons) names.set(reason, [...(names.get(reason) ?? []), vmm.name]);
   }
@@ -181,8 +181,8 @@ const OF_EVERY_VISIT: ReadonlySet<string | null> = new Set(["hardware.tlb-miss",
 
 /** Visits of pages that go through as far as the guest can tell, and still stop at the VMM. */
 function hiddenSentences(explanation: Explanation): string[] {
-  return explanation.vmms.flatMap((vmm) => {
-    const hidden = chargedCalls(explanation, vmm, ["access"]).filter(
+  const sentences = explanation.vmms.flatMap((vmm) => {
+    const hidden = chargedCalls(explanation, vmm, ["access", "kernel-access"]).filter(
       (steps) => steps.some(isWorkOfVmm) && !explanation.calls[steps[0].call].action.endsWith("fault"),
     );
     if (hidden.length === 0) return [];
@@ -192,6 +192,7 @@ function hiddenSentences(explanation: Explanation): string[] {
         `at the VMM without the guest's knowing, ${each(own, explanation.unit)}.`,
     ];
   });
+  return [...sentences, ...reasonSentences(explanation, "kernel-access")];
 }
 
 function switchSentences(explanation: Explanation): string[] {

@@ -25,6 +25,7 @@ export type CallKind =
   | "fault-address"
   | "instruction"
   | "access"
+  | "kernel-access"
   | "fault"
   | "use-as-table"
   | "reuse"

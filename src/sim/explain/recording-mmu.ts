@@ -8,6 +8,7 @@ const UNKNOWN_LEVEL = -1;
 export class RecordingMmu implements Mmu {
   readonly marksGlobal?: true;
   readonly clearsWindows?: true;
+  readonly hypervisorStart?: number;
   readonly #mmu: Mmu;
   readonly #recorder: Recorder;
   readonly #topLevel: number;
@@ -22,6 +23,7 @@ export class RecordingMmu implements Mmu {
     this.#mmu = mmu;
     if (mmu.marksGlobal) this.marksGlobal = true;
     if (mmu.clearsWindows) this.clearsWindows = true;
+    if (mmu.hypervisorStart !== undefined) this.hypervisorStart = mmu.hypervisorStart;
     this.#topLevel = format.levels - 1;
     this.#recorder = recorder;
   }
@@ -34,6 +36,14 @@ export class RecordingMmu implements Mmu {
         `page ${hexadecimal(page)}`,
       ],
       () => this.#mmu.access(page, write),
+    );
+  }
+
+  kernelAccess(page: number, write: boolean): number {
+    return this.#recorder.call(
+      "kernel-access",
+      () => [`${write ? "writes" : "reads"} a page at an address of its own`, `page ${hexadecimal(page)}`],
+      () => this.#mmu.kernelAccess?.(page, write) ?? this.#mmu.access(page, write),
     );
   }
 

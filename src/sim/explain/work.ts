@@ -19,7 +19,7 @@ export interface Work {
   readonly action?: string;
   /** Done in the ring of the guest kernel, whoever does it. */
   readonly inKernelRing?: true;
-  /** Why a guest's write of a page-table entry does not go without it. */
+  /** Why what the guest does, a write of a page-table entry or an access, does not go without it. */
   readonly needed?: string;
 }
 
@@ -29,6 +29,11 @@ const SHADOWED = "the guest's page tables are write-protected (traced): what the
 const DIRECT =
   "the hardware walks the guest's own page tables, which are read-only to the guest: the VMM checks what an entry maps before " +
   "it makes the write";
+
+/** Binary translation on IA-32. */
+const BEHIND_SEGMENT =
+  "the page lies where the VMM is, in the topmost 4 MB, and the segments of translated code end below: the VMM makes the access, " +
+  "by the guest's own page tables";
 
 /** By cause of the ledger or by its beginning; the longest one counts. */
 export const WORK: Readonly<Record<string, Work>> = {
@@ -191,6 +196,16 @@ export const COUNTED: Readonly<Record<string, Work>> = {
   "io.vmfs.metadata-operation": { actor: "VMM", action: "makes a virtual disk longer by a block" },
   "io.vmfs.lock-wait": { actor: "VMM", action: "lets a command wait for a lock of the volume" },
   "io.shaper-drop": { actor: "VMM", action: "drops a packet that finds its queue full" },
+  "segment-limit.fault": {
+    actor: "hardware",
+    action: "stops translated code at the end of its segment",
+    needed: BEHIND_SEGMENT,
+  },
+  "segment-limit.callout": {
+    actor: "VMM",
+    action: "makes an access behind the end of a segment for translated code",
+    needed: BEHIND_SEGMENT,
+  },
   "translation.retranslated": { actor: "VMM", action: "translates an instruction anew, as a call" },
   "translation.cache-flush": { actor: "VMM", action: "empties the translation cache" },
   exits: { actor: "hardware", action: "leaves guest mode" },

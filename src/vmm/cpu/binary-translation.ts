@@ -12,9 +12,11 @@
  * (Agesen et al. 2010) and truncated segments keep translated code out of it, so that a system call can enter translated
  * code at once. Long mode knows no segment limits (AMD's later parts aside): every crossing between user code and kernel
  * leads through the VMM. What changes with it is a price of the machine profile, `binary-translation.system-call`: 600
- * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006). Accesses beyond
- * a truncated segment, which the VMM emulates, are not modelled: no counted path of a kernel makes one, and how many user code of
- * later kernels makes no source says (docs/dead-ends.md). When the guest loads FS, GS or TR, the VMM loads its own copy of the
+ * cycles on a 32-bit guest (from Barham et al. 2003), 2066 on a 64-bit one (Adams and Agesen 2006). An access of translated
+ * code beyond its segment is a general-protection fault, and the VMM makes it instead. That costs what trap and emulation of an instruction
+ * do, or, translated anew, a call-out for it (section 3). User code, which runs directly, may be kept out by page protection and have
+ * whole segments (US patent "Restricting memory access to protect data when sharing a common address space", Agesen, Subrahmanyam and
+ * Adams); what it has up there is not modelled (docs/dead-ends.md). When the guest loads FS, GS or TR, the VMM loads its own copy of the
  * descriptor: a call-out.
  */
 import { cause, event } from "../../core/ledger.ts";
@@ -49,11 +51,17 @@ const TRANSLATED_CODE = cause("vmm.translation");
 const TRANSLATOR = cause("vmm.translation.translator");
 const CALLOUT = cause("vmm.translation.callout");
 const TRACED_WRITE = cause("vmm.translation.traced-write");
+const LIMIT_FAULT = event("segment-limit.fault");
+const LIMIT_CALLOUT = event("segment-limit.callout");
 const RETRANSLATED = event("translation.retranslated");
 const FLUSHED = event("translation.cache-flush");
 
 /** Ways to write an entry that are instructions of their own in a kernel path: a site for each. */
 const CHANGES: readonly EntryChange[] = ["set", "protect", "modify"];
+/** Those that copy out of the kernel's own memory and into it, one each, whatever path they are on (__copy_user, __copy_user_zeroing). */
+const COPIES = 2;
+/** First page that is beyond the segments of translated code: those of the topmost 4 MB are the VMM's. */
+const BEYOND_SEGMENT = 0xffc00;
 
 class BinaryTranslation implements VirtualCpu {
   readonly #profile: MachineProfile;
@@ -64,6 +72,10 @@ class BinaryTranslation implements VirtualCpu {
   readonly #code: readonly (readonly BasicBlock[])[];
   readonly #costs: ReturnType<typeof translationCosts>;
   readonly #adaptive: AdaptiveTranslation | undefined;
+  /** The first of {@link COPIES}; what comes before are writes of entries, by path. */
+  readonly #copySite: number;
+  /** In long mode nothing is. */
+  readonly #beyondSegment: number;
   /** By number of path: what the code itself takes, and what translated code takes on top. */
   readonly #pathCycles: readonly number[];
   readonly #translatedCycles: readonly number[];
@@ -76,9 +88,9 @@ class BinaryTranslation implements VirtualCpu {
 
   constructor(
     cacheUnits: number,
-    adaptiveTraces: boolean,
+    adaptive: boolean,
     faultsAllowed: number,
-    { profile, meter, kernelPages, faultAddress }: CpuContext,
+    { profile, meter, kernelPages, faultAddress, pageTableFormat }: CpuContext,
   ) {
     this.#profile = profile;
     this.#meter = meter;
@@ -88,8 +100,9 @@ class BinaryTranslation implements VirtualCpu {
     this.#code = kernelCode(profile);
     this.#costs = translationCosts(profile);
     const paths = Object.values(kernelPaths(profile));
-    const sites = paths.length * CHANGES.length;
-    this.#adaptive = adaptiveTraces ? new AdaptiveTranslation(sites, faultsAllowed) : undefined;
+    this.#copySite = paths.length * CHANGES.length;
+    this.#adaptive = adaptive ? new AdaptiveTranslation(this.#copySite + COPIES, faultsAllowed) : undefined;
+    this.#beyondSegment = pageTableFormat.name === "x86-64" ? Infinity : BEYOND_SEGMENT;
     this.#pathCycles = kernelPathCycles(profile, () => 0);
     const { callReturn, flagWrite } = this.#costs;
     this.#translatedCycles = paths.map((path) => path.calls * callReturn + flagWritesOf(path) * flagWrite);
@@ -156,11 +169,30 @@ class BinaryTranslation implements VirtualCpu {
       return false;
     }
     this.enter("page-fault");
-    if (this.#adaptive?.fault(site) === true) {
-      this.#meter.count(RETRANSLATED);
-      this.#meter.spendMany(TRANSLATOR, UNIT_INSTRUCTIONS, this.#costs.translateInstruction);
-    }
+    this.#noteFault(site);
     return true;
+  }
+
+  emulatesAccess(page: number, write: boolean): boolean {
+    if (page < this.#beyondSegment) return false;
+    const site = this.#copySite + Number(write);
+    if (this.#adaptive?.callsEmulation(site) === true) {
+      this.#meter.count(LIMIT_CALLOUT);
+      this.#meter.spend(CALLOUT, this.#costs.callout);
+      return true;
+    }
+    this.#meter.count(LIMIT_FAULT);
+    this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    this.#meter.spend(TRAP, this.#costs.trap);
+    this.#noteFault(site);
+    return true;
+  }
+
+  /** With one fault too many, the unit of an instruction is translated anew. */
+  #noteFault(site: number): void {
+    if (this.#adaptive?.fault(site) !== true) return;
+    this.#meter.count(RETRANSLATED);
+    this.#meter.spendMany(TRANSLATOR, UNIT_INSTRUCTIONS, this.#costs.translateInstruction);
   }
 
   /** Code that is not in the cache, or not chained, is run for the first time. */
@@ -201,7 +233,7 @@ function translationCosts(profile: MachineProfile) {
 
 interface Settings {
   readonly translationCacheUnits: number;
-  readonly adaptiveTraces: boolean;
+  readonly adaptive: boolean;
   readonly faultsAllowed: number;
 }
 
@@ -217,8 +249,9 @@ export const binaryTranslation = definePart<"cpu", { [K in keyof Settings]: Sett
       min: 1,
       source: "assumed: 4 MiB of code in units of some 100 bytes",
     },
-    adaptiveTraces: {
-      summary: "translate instructions anew that keep writing to traced page tables",
+    adaptive: {
+      summary:
+        "translate instructions anew that keep faulting: at traced page tables, or beyond the segments of translated code",
       default: false,
       source: "Adams and Agesen 2006, section 3.3; not known of products of 2003",
     },
@@ -247,6 +280,6 @@ export const binaryTranslation = definePart<"cpu", { [K in keyof Settings]: Sett
   ],
   kernelRing: { ia32: "1", "ia32-pae": "1", "x86-64": "1" },
   faultAddressIn: () => "the virtual CPU's CR2, a word of memory in the reach of translated code",
-  create: ({ translationCacheUnits, adaptiveTraces, faultsAllowed }, context) =>
-    new BinaryTranslation(translationCacheUnits, adaptiveTraces, faultsAllowed, context),
+  create: ({ translationCacheUnits, adaptive, faultsAllowed }, context) =>
+    new BinaryTranslation(translationCacheUnits, adaptive, faultsAllowed, context),
 });

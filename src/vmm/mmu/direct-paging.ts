@@ -70,6 +70,10 @@ export class DirectPaging implements Mmu {
     return this.#guarded.memory;
   }
 
+  get hypervisorStart(): number {
+    return this.#guarded.hypervisorStart;
+  }
+
   get types(): PageTypes {
     return this.#guarded.types;
   }

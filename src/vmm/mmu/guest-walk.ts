@@ -18,6 +18,18 @@ export function mappingEntry(tables: PageTableMemory, root: number, page: number
   }
 }
 
+/**
+ * The entry that maps a page, now accessed, and dirty if written, as that of a small page; 0 where there is none, or it does not allow the
+ * access.
+ */
+export function useEntry(tables: PageTableMemory, root: number, page: number, write: boolean): number {
+  const position = mappingEntry(tables, root, page);
+  const entry = position === NONE ? 0 : tables.words[position];
+  if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return 0;
+  tables.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
+  return smallEntry(tables, tables.words[position], page);
+}
+
 /** The lowest table on the way to a page; {@link NONE} where there is none, as for a large page. */
 export function lowestTable(tables: PageTableMemory, root: number, page: number): number {
   let table = root;

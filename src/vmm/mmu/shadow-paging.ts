@@ -12,12 +12,12 @@
 import { cause } from "../../core/ledger.ts";
 import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../guest/virtual-hardware.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { frameOf, isLarge, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { frameOf, isLarge, PageTableMemory } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { definePart } from "../contract.ts";
 import type { EntryChange, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
-import { effectOf, lowestTable, mappingEntry, NONE, smallEntry } from "./guest-walk.ts";
+import { effectOf, lowestTable, NONE, useEntry } from "./guest-walk.ts";
 import { OutOfSyncTables } from "./out-of-sync.ts";
 import { SHADOW_COSTS, shadowCosts } from "./shadow-costs.ts";
 import { ShadowTables } from "./shadow-tables.ts";
@@ -75,6 +75,13 @@ export class ShadowPaging implements Mmu {
   access(page: number, write: boolean): number {
     const frame = this.#walker.translate(page, write);
     return frame === NOT_TRANSLATED ? this.#handleFault(page, write) : frame;
+  }
+
+  /** Where the VMM lies there is no shadow of what the guest has mapped: the VMM looks it up in the guest's tables. */
+  kernelAccess(page: number, write: boolean): number {
+    if (this.#entry.emulatesAccess?.(page, write) !== true) return this.access(page, write);
+    const entry = useEntry(this.guest, this.#root, page, write);
+    return entry === 0 ? GUEST_FAULT : this.#machineFrames[frameOf(entry)];
   }
 
   raiseFault(): void {
@@ -156,21 +163,16 @@ export class ShadowPaging implements Mmu {
   }
 
   #handleFault(page: number, write: boolean): number {
-    const position = mappingEntry(this.guest, this.#root, page);
-    const entry = position === NONE ? 0 : this.guest.words[position];
-    if ((entry & Pte.Present) === 0 || (write && (entry & Pte.Writable) === 0)) return GUEST_FAULT;
+    const entry = useEntry(this.guest, this.#root, page, write);
+    if (entry === 0) return GUEST_FAULT;
     this.#entry.enter("page-fault", page);
     this.#meter.spend(HIDDEN_FAULT, this.#costs.fault);
-    this.guest.words[position] = entry | (write ? Pte.Accessed | Pte.Dirty : Pte.Accessed);
-    this.#fill(page, smallEntry(this.guest, this.guest.words[position], page));
+    this.#fill(page, entry);
     const frame = this.#walker.translate(page, write);
-    return frame === NOT_TRANSLATED ? this.#emulateWrite(entry, page) : frame;
-  }
-
-  /** User code writes where the guest has a traced table, which no shadow ever allows. */
-  #emulateWrite(entry: number, page: number): number {
+    if (frame !== NOT_TRANSLATED) return frame;
+    // User code writes where the guest has a traced table, which no shadow ever allows.
     this.#meter.spend(TRACE, this.#costs.trace.unchanged);
-    return this.#machineFrames[frameOf(smallEntry(this.guest, entry, page))];
+    return this.#machineFrames[frameOf(entry)];
   }
 
   /** Make the shadow tables on the way to a page, and its entry. */

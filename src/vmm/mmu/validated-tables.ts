@@ -20,9 +20,9 @@ export class ValidatedTables {
   readonly memory: PageTableMemory;
   readonly types: PageTypes;
   readonly machineOf: Uint32Array;
+  /** First page that is the hypervisor's; Infinity where the guest has none such. */
+  readonly hypervisorStart: number;
   readonly #guestOf: Uint32Array;
-  /** First page that is the hypervisor's. */
-  readonly #hole: number;
   /** Tables of the level below a root's last entry in use: what they map ends where the address space ends. */
   readonly #topmost = new Set<number>();
 
@@ -33,7 +33,7 @@ export class ValidatedTables {
     this.#guestOf = new Uint32Array(machineFrames.length);
     machineFrames.forEach((machine, guest) => (this.#guestOf[machine] = guest));
     const holePages = HYPERVISOR_PAGES[pageTableFormat.name];
-    this.#hole = holePages === 0 ? Infinity : IA32_PAGES - holePages;
+    this.hypervisorStart = holePages === 0 ? Infinity : IA32_PAGES - holePages;
   }
 
   /** An entry as the guest reads it: the machine frame in it translated back. */
@@ -105,13 +105,13 @@ export class ValidatedTables {
     if (level !== HOLE_LEVEL || (!this.isRoot(table) && !this.#topmost.has(table))) return false;
     const { bitsPerLevel } = this.memory.format;
     const first = this.isRoot(table) ? 0 : IA32_PAGES - (this.memory.entriesPerTable << bitsPerLevel);
-    return first + (index << bitsPerLevel) >= this.#hole;
+    return first + (index << bitsPerLevel) >= this.hypervisorStart;
   }
 
   #noteTopmost(table: number, level: number, index: number, entry: number): void {
     const { bitsPerLevel } = this.memory.format;
     const isLast = index + 1 === IA32_PAGES >>> (level * bitsPerLevel);
-    if (level > HOLE_LEVEL && this.isRoot(table) && isLast && this.#hole !== Infinity)
+    if (level > HOLE_LEVEL && this.isRoot(table) && isLast && this.hypervisorStart !== Infinity)
       this.#topmost.add(frameOf(entry));
   }
 
