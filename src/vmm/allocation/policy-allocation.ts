@@ -2,6 +2,7 @@
  * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
  * of itself is as old as its last report. Pages here, KiB in the policy.
  */
+import { SECOND_US } from "../../core/time.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameters } from "../contract.ts";
@@ -9,8 +10,16 @@ import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest }
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
 import type { RoomMaker } from "../host-memory/memory-roles.ts";
-import { type Action, COLD, type Policy, type PolicyHostParameters } from "../memory/policies/policy-contract.ts";
+import {
+  ACTIVE,
+  type Action,
+  COLD,
+  type Policy,
+  type PolicyHostParameters,
+} from "../memory/policies/policy-contract.ts";
 import { BALLOONED, LARGE_PAGE, type VmMemory } from "../host-memory/vm-memory.ts";
+import type { ActivityParameters } from "./activity-parameters.ts";
+import { ActivitySamplers } from "./activity-samplers.ts";
 import { ColdPages } from "./cold-pages.ts";
 import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
 import { makeRoomByForce, roomNeeded } from "./make-room.ts";
@@ -19,6 +28,9 @@ import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
+
+/** Samples of activity end by the clocks of the VMs, which are looked at as often as this, however seldom a policy is called. */
+const LOOK_US = SECOND_US;
 
 type ActionOnMemory = Extract<Action, { readonly kind: "target" | "cap" | "reclaim" | "evict" | "flag" }>;
 
@@ -39,6 +51,11 @@ function coldPages({ memory, random, profile }: HostContext): ColdPages {
   return new ColdPages(memory, random("access-samples"), primitiveCost(profile, "page.map"));
 }
 
+/** A policy that goes by activity has these parameters besides its own: define-policy.ts. */
+function activityOf(context: HostContext, parameters: Parameters): ActivitySamplers {
+  return new ActivitySamplers(context, parameters as ActivityParameters);
+}
+
 export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
   readonly name: string;
   /** A host that cannot take memory by force must have all that it promises. */
@@ -51,6 +68,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   readonly #memory: HostMemory;
   readonly #view: HostView;
   readonly #cold: ColdPages | undefined;
+  readonly #activity: ActivitySamplers | undefined;
   readonly #forced: readonly MemoryMechanism[];
   readonly #canBalloon: boolean;
   readonly #megahertz: number;
@@ -78,12 +96,14 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     this.populates = this.#forced.length === 0;
     if (this.#forced.length > 0) this.#memory.roomMaker = this;
     this.#cold = policy.signals.includes(COLD) ? coldPages(context) : undefined;
+    this.#activity = policy.signals.includes(ACTIVE) ? activityOf(context, parameters) : undefined;
     this.#view = new HostView(context.memory, {
       reportsEveryUs: parameters.statisticsPeriodSeconds * 1e6,
       swapSpace: this.#forced.length > 0,
       dom0: policy.signals.includes("dom0"),
       scrubUs: this.#scrubUs(context),
       cold: this.#cold,
+      activity: this.#activity !== undefined,
     });
     this.#running = new RunningPolicy(policy, parameters, context.memory);
     this.#waitUs = policy.cadenceUs;
@@ -145,9 +165,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   rebalance(nowUs: number): void {
     if (nowUs < 0 && this.#onlyTunes) return;
     this.#cold?.advance(nowUs);
+    this.#activity?.advance(nowUs);
     if (this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
     const samplesInUs = (this.#cold?.nextUs ?? Infinity) - nowUs;
-    this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs));
+    const looksInUs = this.#activity === undefined ? Infinity : LOOK_US;
+    this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs, looksInUs));
   }
 
   /** While balloons settle, before guests begin to work, nothing is scanned: there is nothing to tune yet. */
