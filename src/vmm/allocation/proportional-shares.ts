@@ -11,10 +11,13 @@ import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
 import { byExcess, EMERGENCY_PAGES, makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
 import { HostReclamation } from "./reclamation/reclamation-state.ts";
-import { type ProportionalSharesParameters, SHARE_PARAMETERS, shareProblem } from "./share-parameters.ts";
+import {
+  type ProportionalSharesParameters,
+  SHARE_PARAMETERS,
+  shareProblem,
+  TICKS_PER_SECOND,
+} from "./share-parameters.ts";
 import { blocking, BY, largePagesBroken, mib, newTarget, stateChange } from "./share-decisions.ts";
-
-const TICKS_PER_SECOND = 10;
 
 class ProportionalShares implements Allocation, RoomMaker {
   readonly name = BY;

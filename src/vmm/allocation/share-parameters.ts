@@ -4,6 +4,9 @@ import { ACTIVITY_PARAMETERS, type ActivityParameters } from "./activity-paramet
 import { esx6States } from "./reclamation/esx-6.ts";
 import { generationOf } from "./reclamation/reclamation-state.ts";
 
+/** How often free memory is looked at. */
+export const TICKS_PER_SECOND = 10;
+
 const USUAL_HIGH_PERCENT = esx6States.states[0].percent;
 
 export interface ProportionalSharesParameters extends ActivityParameters {

@@ -2,9 +2,9 @@
  * ESX's memory management as a controller of any VMM: what VMs are entitled to by shares and activity, and how it is taken from
  * those that have more, by the state of free memory (Waldspurger 2002, sections 5 and 6). The generations differ in their states.
  *
- * On its own host ESX decides ten times as often, and in the middle of a fault; see the part proportional-shares. Through the
- * contract it looks once a second, so that free memory may be gone before it has looked: who then finds a frame, and in whose
- * memory, is up to the host. Large pages are broken VM by VM: which of them hold equal pages only the host knows, so that those
+ * On its own host ESX decides in the middle of a fault, too, when that has used up free memory; see the part proportional-shares.
+ * Through the contract it looks ten times a second, so that free memory may be gone before it has looked: who then finds a frame,
+ * and in whose memory, is up to the host. Large pages are broken VM by VM: which of them hold equal pages only the host knows, so that those
  * are kept in the high state. Reservations are the minima that an administrator sets for all policies alike.
  *
  * Where the host cannot page by force, or its swap space is full, balloons grow in the states in which ESX pages, and no VM is
@@ -14,7 +14,7 @@ import { SECOND_US } from "../../../core/time.ts";
 import { KIB_PER_PAGE } from "../../../machine/page.ts";
 import type { Parameter } from "../../contract.ts";
 import type { Generation, ReclamationRule } from "../../allocation/reclamation/generation.ts";
-import { SHARE_PARAMETERS } from "../../allocation/share-parameters.ts";
+import { SHARE_PARAMETERS, TICKS_PER_SECOND } from "../../allocation/share-parameters.ts";
 import { definePolicy, type PolicyFactory } from "./define-policy.ts";
 import {
   ESX_START,
@@ -26,8 +26,7 @@ import {
 } from "./esx-entitlements.ts";
 import { type Action, clamp, type Decision, type HostObservations, MIB, type Policy } from "./policy-contract.ts";
 
-/** Balloon drivers ask for their targets once a second (Waldspurger 2002, section 3.2). */
-const CADENCE_US = SECOND_US;
+const CADENCE_US = SECOND_US / TICKS_PER_SECOND;
 
 /** In all generations from ESX 3 on. */
 export const SAMPLED_EACH_MINUTE: NonNullable<Policy["hostParameters"]> = {
@@ -102,7 +101,7 @@ function decide(
   nowUs: number,
 ): Decision<EsxState> {
   const { level, rule, nextBalanceUs } = reckoning;
-  const budget = pages ? Math.ceil((pageOutPagesPerSecond * CADENCE_US) / SECOND_US) : 0;
+  const budget = pages ? Math.ceil(pageOutPagesPerSecond / TICKS_PER_SECOND) : 0;
   const measures = measuresOf(reckoning, pages, budget);
   const growing = rule.balloon || (!pages && rule.paged === "everybody");
   const state: EsxState = {
