@@ -24,7 +24,7 @@ const GUEST: GuestShape = { ...FULL_GUEST, swapPages: 4096 };
 /** Uses `pages` anonymous pages in each second, and its kernel besides. */
 function using(name: string, pages: number): CompiledWorkload {
   const stream = new OperationStreamBuilder();
-  for (let second = 0; second < SECONDS && pages > 0; second++) {
+  for (let second = 0; second < (pages > 0 ? SECONDS : 0); second++) {
     stream.add(Op.Request, second, 0, 1);
     for (let page = 0; page < pages; page++) stream.add(Op.Touch, page, 1000 << 1);
   }

@@ -4,8 +4,8 @@
  *
  * On its own host ESX decides in the middle of a fault, too, when that has used up free memory; see the part proportional-shares.
  * Through the contract it looks ten times a second, so that free memory may be gone before it has looked: who then finds a frame,
- * and in whose memory, is up to the host. Large pages are broken VM by VM: which of them hold equal pages only the host knows, so that those
- * are kept in the high state. Reservations are the minima that an administrator sets for all policies alike.
+ * and in whose memory, is up to the host. Large pages are broken VM by VM; which of them hold equal pages only the host knows, so
+ * that ESX 6 here breaks none in the high state. Reservations are the minima that an administrator sets for all policies alike.
  *
  * Where the host cannot page by force, or its swap space is full, balloons grow in the states in which ESX pages, and no VM is
  * blocked: it could never come down to what it is entitled to.
@@ -75,7 +75,7 @@ export function esxController({
     start: () => ESX_START,
     decide(values, seen, state, nowUs) {
       const reckoning = esxReckoning(generation, values, seen, state, nowUs);
-      return decide(reckoning, canPage(seen.host), values, nowUs);
+      return decide(reckoning, canSwap(seen.host), values, nowUs);
     },
     figures(values, seen, state, nowUs, vm) {
       const { boundary, goal, vms } = esxReckoning(generation, values, seen, state, nowUs);
@@ -90,20 +90,20 @@ function pagesOf({ entitled, claimed, peak }: EsxVm) {
   return { entitled_mib: entitled, claimed_mib: claimed, most_used_mib: peak };
 }
 
-function canPage({ swapTotal, swapUsed }: HostObservations): boolean {
+function canSwap({ swapTotal, swapUsed }: HostObservations): boolean {
   return swapUsed < swapTotal;
 }
 
 function decide(
   reckoning: EsxReckoning,
-  pages: boolean,
+  swaps: boolean,
   { pageOutPagesPerSecond }: EsxParameters,
   nowUs: number,
 ): Decision<EsxState> {
   const { level, rule, nextBalanceUs } = reckoning;
-  const budget = pages ? Math.ceil(pageOutPagesPerSecond / TICKS_PER_SECOND) : 0;
-  const measures = measuresOf(reckoning, pages, budget);
-  const growing = rule.balloon || (!pages && rule.paged === "everybody");
+  const budget = swaps ? Math.ceil(pageOutPagesPerSecond / TICKS_PER_SECOND) : 0;
+  const measures = measuresOf(reckoning, swaps, budget);
+  const growing = rule.balloon || (!swaps && rule.paged === "everybody");
   const state: EsxState = {
     level,
     nextBalanceUs,
@@ -119,7 +119,7 @@ function decide(
 }
 
 /** Whoever is furthest above what it is entitled to comes first, as long as free memory is below the goal. */
-function measuresOf({ rule, free, goal, vms }: EsxReckoning, pages: boolean, budget: number): readonly Measures[] {
+function measuresOf({ rule, free, goal, vms }: EsxReckoning, swaps: boolean, budget: number): readonly Measures[] {
   const order = [...vms].sort((a, b) => excess(b) - excess(a));
   const isShort = free < goal;
   const next =
@@ -129,7 +129,7 @@ function measuresOf({ rule, free, goal, vms }: EsxReckoning, pages: boolean, bud
   return order.map((vm) => {
     const paged = mayBePaged(vm, rule) ? clamp(excess(vm), 0, left) : 0;
     left -= paged;
-    const blocked = rule.blocks && pages && excess(vm) > paged;
+    const blocked = rule.blocks && swaps && excess(vm) > paged;
     return { vm, paged, blocked, broken: vm === next || wasBroken(vm) };
   });
 }
