@@ -9,6 +9,7 @@ import { esx6Controller } from "../../src/vmm/memory/policies/esx-6-controller.t
 import type { EsxParameters, EsxState } from "../../src/vmm/memory/policies/esx-entitlements.ts";
 import type { Action, Observations, VmObservations } from "../../src/vmm/memory/policies/policy-contract.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
+import { IDLE_TAX_RHO, MIN_FREE } from "../host/esx-vectors.ts";
 import { anyObservations, decideOnce, GIB, host, MIB, parametersOf, targetsIn, vm } from "./observations.ts";
 
 type Controller = typeof esx2Controller;
@@ -45,22 +46,14 @@ const withFree = (free: number, total: number, vms: readonly VmObservations[] = 
 });
 
 describe("states of free memory", () => {
-  it.each([
-    [4, 245.8],
-    [12, 573.4],
-    [28, 901.1],
-    [48, 1105.9],
-    [64, 1269.8],
-    [96, 1597.4],
-    [128, 1925.1],
-    [256, 3235.8],
-    [512, 5857.3],
-    [1024, 11_100.2],
-  ])("aim at a sliding MinFree from ESXi 5 on: with %i GB at %f MB, and 4 times that from ESXi 6 on", (gib, mib) => {
-    const seen = withFree(gib * GIB, gib * GIB);
-    expect(running(esx5Controller).figures(seen).free_goal_mib).toBeCloseTo(mib, 1);
-    expect(running(esx6Controller).figures(seen).free_goal_mib / 4).toBeCloseTo(mib, 1);
-  });
+  it.each(MIN_FREE)(
+    "aim at a sliding MinFree from ESXi 5 on: with %i GB at %f MB, and 4 times that from ESXi 6 on",
+    (gib, mib) => {
+      const seen = withFree(gib * GIB, gib * GIB);
+      expect(running(esx5Controller).figures(seen).free_goal_mib).toBeCloseTo(mib, 1);
+      expect(running(esx6Controller).figures(seen).free_goal_mib / 4).toBeCloseTo(mib, 1);
+    },
+  );
 
   it("aim at 6 % up to ESX 4.1", () => {
     for (const factory of [esx2Controller, esx4Controller])
@@ -163,14 +156,7 @@ const steady = (...vms: readonly VmObservations[]): Observations => withFree(0.0
 
 describe("what VMs are entitled to", () => {
   // rho = S / (P (f + 4 (1 - f))) for S = P.
-  it.each([
-    [1, 1],
-    [0.75, 0.5714],
-    [0.5, 0.4],
-    [0.25, 0.3077],
-    [0.1, 0.2703],
-    [0, 0.25],
-  ])(
+  it.each(IDLE_TAX_RHO)(
     "is what they have, where a VM of which a part of %s is active has %s of the pages of one that uses all",
     (part, rho) => {
       // Equal shares: at equilibrium both pay the same, so that the pages of the one are those of the other times its rho.
