@@ -35,6 +35,10 @@ import { harvester, nova, onDemand, opendc, openshift, ovirt } from "./memory/po
 import { crosvm } from "./memory/policies/crosvm.ts";
 import { damonReclaim } from "./memory/policies/damon-reclaim.ts";
 import { dslab } from "./memory/policies/dslab.ts";
+import { esx2Controller } from "./memory/policies/esx-2-controller.ts";
+import { esx4Controller } from "./memory/policies/esx-4-controller.ts";
+import { esx5Controller } from "./memory/policies/esx-5-controller.ts";
+import { esx6Controller } from "./memory/policies/esx-6-controller.ts";
 import { hyperV } from "./memory/policies/hyper-v.ts";
 import { ksmtunedPolicy } from "./memory/policies/ksmtuned.ts";
 import { momKsmPolicy } from "./memory/policies/mom-ksm.ts";
@@ -117,6 +121,10 @@ export {
   crosvm,
   damonReclaim,
   dslab,
+  esx2Controller,
+  esx4Controller,
+  esx5Controller,
+  esx6Controller,
   hyperV,
   ksmtunedPolicy,
   momKsmPolicy,
@@ -201,6 +209,10 @@ export const PARTS: readonly PartDefinition[] = [
   crosvm.definition,
   damonReclaim.definition,
   dslab.definition,
+  esx2Controller.definition,
+  esx4Controller.definition,
+  esx5Controller.definition,
+  esx6Controller.definition,
   hyperV.definition,
   ksmtunedPolicy.definition,
   momKsmPolicy.definition,

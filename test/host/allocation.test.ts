@@ -8,6 +8,7 @@ import { VMMS } from "../../src/vmm/registry.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
+import { IDLE_TAX_RHO } from "./esx-vectors.ts";
 import { buildHost } from "./fixtures.ts";
 
 const PAGES_PER_MB = 256;
@@ -35,21 +36,17 @@ describe("idle memory tax", () => {
   });
 
   // rho = S / (P (f + 4 (1 - f))) for S = P: the division gives back the S that the published rho was reckoned with.
-  it.each([
-    [1, 1],
-    [0.75, 0.5714],
-    [0.5, 0.4],
-    [0.25, 0.3077],
-    [0.1, 0.2703],
-    [0, 0.25],
-  ])("at 0.75 makes a VM of which a part of %s is active pay %s shares for a page", (activePart, rho) => {
-    const total = 1_000_000;
-    const vm = (active: number) => ({ shares: 1000, active, least: 0, most: total });
-    // The other one uses all it has: it has the pages that its shares buy at the price of the first, so 1 / rho as many.
-    const alone = (total * rho) / (1 + rho);
-    const [own, other] = minFundingTargets([vm(activePart * alone), vm(total)], total, 0.75);
-    expect(own / other).toBeCloseTo(rho, 4);
-  });
+  it.each(IDLE_TAX_RHO)(
+    "at 0.75 makes a VM of which a part of %s is active pay %s shares for a page",
+    (activePart, rho) => {
+      const total = 1_000_000;
+      const vm = (active: number) => ({ shares: 1000, active, least: 0, most: total });
+      // The other one uses all it has: it has the pages that its shares buy at the price of the first, so 1 / rho as many.
+      const alone = (total * rho) / (1 + rho);
+      const [own, other] = minFundingTargets([vm(activePart * alone), vm(total)], total, 0.75);
+      expect(own / other).toBeCloseTo(rho, 4);
+    },
+  );
 
   it("gives every VM within its bounds the same shares per cost, by the published formula", () => {
     const claimant = fc.record({

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { boundaries, nextState } from "../../src/vmm/allocation/reclamation/generation.ts";
 import { slidingMinFree } from "../../src/vmm/allocation/reclamation/min-free.ts";
 import { GENERATIONS, generationOf, HostReclamation } from "../../src/vmm/allocation/reclamation/reclamation-state.ts";
+import { MIN_FREE } from "./esx-vectors.ts";
 
 const PAGES_PER_MIB = 256;
 const PAGES_PER_GIB = 2 ** 18;
@@ -31,18 +32,7 @@ describe("boundaries of the reclamation states", () => {
     expect(Math.abs(boundariesMib(5.5, 96).high / 1597.6 - 1)).toBeLessThan(0.001);
   });
 
-  it.each([
-    [4, 245.8],
-    [12, 573.4],
-    [28, 901.1],
-    [48, 1105.9],
-    [64, 1269.8],
-    [96, 1597.4],
-    [128, 1925.1],
-    [256, 3235.8],
-    [512, 5857.3],
-    [1024, 11_100.2],
-  ])("leave a host of %i GB with a MinFree of %f MB", (gib, mib) => {
+  it.each(MIN_FREE)("leave a host of %i GB with a MinFree of %f MB", (gib, mib) => {
     expect(slidingMinFree(gib * PAGES_PER_GIB) / PAGES_PER_MIB).toBeCloseTo(mib, 1);
   });
 

@@ -2,31 +2,38 @@
  * An overcommit policy at work on a host: it is shown what it may see, called at its cadence, and obeyed. What a guest says
  * of itself is as old as its last report. Pages here, KiB in the policy.
  */
+import { SECOND_US } from "../../core/time.ts";
 import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Parameters } from "../contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
-import type { CapKeeper, RoomMaker } from "../host-memory/memory-roles.ts";
-import { type Action, COLD, type Policy, type PolicyHostParameters } from "../memory/policies/policy-contract.ts";
+import type { RoomMaker } from "../host-memory/memory-roles.ts";
+import {
+  ACTIVE,
+  type Action,
+  COLD,
+  type Policy,
+  type PolicyHostParameters,
+} from "../memory/policies/policy-contract.ts";
 import { BALLOONED, LARGE_PAGE, type VmMemory } from "../host-memory/vm-memory.ts";
+import type { ActivityParameters } from "./activity-parameters.ts";
+import { ActivitySamplers } from "./activity-samplers.ts";
 import { ColdPages } from "./cold-pages.ts";
-import { type ForcedPaging, PagesTaken, takeByForce } from "./forced-paging.ts";
-import { EMERGENCY_PAGES, makeRoomByForce, roomNeeded } from "./make-room.ts";
+import { type ForcedPaging, PagesTaken } from "./forced-paging.ts";
+import { makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { admissionRefused } from "./policy-decisions.ts";
 import { HostView } from "./policy-observations.ts";
 import { PendingRequest } from "./pending-request.ts";
 import { RunningPolicy } from "./running-policy.ts";
 import { equalSplit } from "./static-partition.ts";
+import { VmCaps } from "./vm-caps.ts";
+
+/** Samples of activity end by the clocks of the VMs, which are looked at as often as this, however seldom a policy is called. */
+const LOOK_US = SECOND_US;
 
 type ActionOnMemory = Extract<Action, { readonly kind: "target" | "cap" | "reclaim" | "evict" | "flag" }>;
-
-/**
- * Times that Linux tries to take what a group has beyond its limit, at least 32 pages each time where one more is wanted (try_charge and
- * memory_max_write, mm/memcontrol.c, 6.1: MAX_RECLAIM_RETRIES).
- */
-const CAP_TRIES = 16;
 
 /** Returns whether that is something new. */
 function setBlocked(vm: VmMemory, blocked: boolean): boolean {
@@ -45,7 +52,12 @@ function coldPages({ memory, random, profile }: HostContext): ColdPages {
   return new ColdPages(memory, random("access-samples"), primitiveCost(profile, "page.map"));
 }
 
-export class PolicyAllocation<P extends Parameters, S> implements Allocation, CapKeeper, RoomMaker {
+/** A policy that goes by activity has these parameters besides its own: define-policy.ts. */
+function activityOf(context: HostContext, parameters: Parameters): ActivitySamplers {
+  return new ActivitySamplers(context, parameters as ActivityParameters);
+}
+
+export class PolicyAllocation<P extends Parameters, S> implements Allocation, RoomMaker {
   readonly name: string;
   /** A host that cannot take memory by force must have all that it promises. */
   readonly populates: boolean;
@@ -57,6 +69,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
   readonly #memory: HostMemory;
   readonly #view: HostView;
   readonly #cold: ColdPages | undefined;
+  readonly #activity: ActivitySamplers | undefined;
   readonly #forced: readonly MemoryMechanism[];
   readonly #canBalloon: boolean;
   readonly #megahertz: number;
@@ -66,7 +79,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
   /** Whether the host takes new VMs. */
   #open = true;
   readonly #room: ForcedPaging;
-  readonly #capped: ForcedPaging;
+  readonly #caps: VmCaps;
 
   constructor(policy: Policy<P, S>, parameters: P & PolicyHostParameters, context: HostContext) {
     this.name = policy.name;
@@ -80,23 +93,21 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
     if (this.tunesSharing) this.#memory.sharingIsTuned = true;
     this.#canBalloon = policy.balloons && context.mechanisms.some(({ kind }) => kind === "cooperative");
     this.populates = this.#forced.length === 0;
-    if (this.#forced.length > 0) this.#memory.roomMaker = this.#memory.capKeeper = this;
+    if (this.#forced.length > 0) this.#memory.roomMaker = this;
+    this.#caps = new VmCaps(this.#memory, this.#forced, policy.name);
     this.#cold = policy.signals.includes(COLD) ? coldPages(context) : undefined;
+    this.#activity = policy.signals.includes(ACTIVE) ? activityOf(context, parameters) : undefined;
     this.#view = new HostView(context.memory, {
       reportsEveryUs: parameters.statisticsPeriodSeconds * 1e6,
       swapSpace: this.#forced.length > 0,
       dom0: policy.signals.includes("dom0"),
       scrubUs: this.#scrubUs(context),
       cold: this.#cold,
+      activity: this.#activity !== undefined,
     });
     this.#running = new RunningPolicy(policy, parameters, context.memory);
     this.#waitUs = policy.cadenceUs;
     this.#room = roomNeeded(policy.name, this.#memory);
-    this.#capped = {
-      by: policy.name,
-      rule: "the VM is above its cap",
-      inputs: (vm) => ({ cap_mib: vm.cap / PAGES_PER_MIB }),
-    };
   }
 
   /** A host that cannot page by force is Xen, which cleans what a domain leaves behind before others get it. */
@@ -149,9 +160,11 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
   rebalance(nowUs: number): void {
     if (nowUs < 0 && this.#onlyTunes) return;
     this.#cold?.advance(nowUs);
+    this.#activity?.advance(nowUs);
     if (this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
     const samplesInUs = (this.#cold?.nextUs ?? Infinity) - nowUs;
-    this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs));
+    const looksInUs = this.#activity === undefined ? Infinity : LOOK_US;
+    this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs, looksInUs));
   }
 
   /** While balloons settle, before guests begin to work, nothing is scanned: there is nothing to tune yet. */
@@ -161,10 +174,6 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
 
   makeRoom(): number {
     return makeRoomByForce(this.#memory, this.#memory.vms, this.#forced, this.#room);
-  }
-
-  keepToCap(vm: VmMemory): boolean {
-    return this.#shrink(vm, vm.cap - 1, EMERGENCY_PAGES);
   }
 
   #ask(request: VmRequest, nowUs: number): StartAnswer {
@@ -199,7 +208,7 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
       const outcome = this.#carryOut(action, vm, nowUs);
       if (outcome !== undefined) this.#running.tell(call, action, outcome);
     }
-    for (const vm of this.#view.shownVms) this.#holdToCap(vm);
+    for (const vm of this.#view.shownVms) this.#caps.hold(vm);
   }
 
   /** A VM has the size that it came up with until it is given another. */
@@ -270,24 +279,5 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ca
     this.#memory.frontswap?.flushAll(vm);
     vm.returned = 0;
     this.#view.vmHasLeft(this.populates ? this.#memory.frames.free - free : 0, nowUs);
-  }
-
-  /** The balloon keeps to the cap where nothing else can. */
-  #holdToCap(vm: VmMemory): void {
-    if (this.#forced.length === 0) vm.size = Math.min(vm.size ?? vm.pages, vm.cap);
-    else this.#shrink(vm, vm.cap, 0);
-  }
-
-  /** Take what a VM has beyond `most` pages, and at least so many if there is any. Pages that were in use are left at first. */
-  #shrink(vm: VmMemory, most: number, least: number): boolean {
-    for (let tries = CAP_TRIES; tries > 0 && vm.mapped > most; tries--)
-      this.#take(vm, Math.max(least, vm.mapped - most));
-    return vm.mapped <= most;
-  }
-
-  #take(vm: VmMemory, pages: number): void {
-    let left = pages;
-    for (const mechanism of this.#forced)
-      if (left > 0) left -= takeByForce(this.#memory, mechanism, vm, left, this.#capped);
   }
 }

@@ -52,6 +52,7 @@ const OF_VM: { readonly [S in Signal]?: (vm: VmObservations) => Told } = {
   "vm.shares": ({ shares }) => ({ shares }),
   "vm.stall": ({ stallUs }) => ({ stalled_ms: stallUs / 1000 }),
   "vm.cold": ({ cold }) => ({ cold_mib: cold === undefined ? undefined : cold / MIB }),
+  "vm.active": ({ active }) => ({ active_mib: active === undefined ? undefined : active / MIB }),
   "guest.unused": ({ guest }) => ({ guest_unused_mib: guest && guest.unused / MIB }),
   "guest.available": ({ guest }) => ({ guest_available_mib: guest && guest.available / MIB }),
   "guest.committed": ({ guest }) => ({ guest_committed_mib: guest && guest.committed / MIB }),

@@ -19,6 +19,8 @@ export interface ShownHost {
   readonly scrubUs: number;
   /** Only for a policy that asks how old pages are, for looking at that has its price. */
   readonly cold: ColdPages | undefined;
+  /** Likewise how much of them is active, which is then kept in {@link VmMemory.active}. */
+  readonly activity: boolean;
 }
 
 export class HostView implements VmsByName {
@@ -117,7 +119,9 @@ export class HostView implements VmsByName {
       ...(vm.absent > 0 && { present: (vm.pages - vm.absent) * KIB_PER_PAGE }),
       resident: vm.mapped * KIB_PER_PAGE,
       hostSwapped: vm.swapped * KIB_PER_PAGE,
+      ...(vm.compressed + vm.patched > 0 && { compressed: (vm.compressed + vm.patched) * KIB_PER_PAGE }),
       ...(this.#shown.cold && { cold: this.#shown.cold.count(vm) * KIB_PER_PAGE }),
+      ...(this.#shown.activity && { active: vm.active * KIB_PER_PAGE }),
       shares: vmShares(vm.settings.shares),
       canBalloon: vm.balloon !== undefined,
       migrating: false,

@@ -5,27 +5,29 @@ import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { RoomMaker } from "../host-memory/memory-roles.ts";
 import { LARGE_PAGE, Region, type VmMemory } from "../host-memory/vm-memory.ts";
 import { memoryShares } from "../../workload/vm-settings.ts";
-import { ActivitySampler } from "./activity-sampler.ts";
+import { ActivitySamplers } from "./activity-samplers.ts";
 import { admittedVms, refusal, startingPages } from "./admission.ts";
 import { type ForcedPaging, takeByForce } from "./forced-paging.ts";
 import { byExcess, EMERGENCY_PAGES, makeRoomByForce, roomNeeded } from "./make-room.ts";
 import { minFundingTargets } from "./min-funding.ts";
 import { HostReclamation } from "./reclamation/reclamation-state.ts";
-import { type ProportionalSharesParameters, SHARE_PARAMETERS, shareProblem } from "./share-parameters.ts";
+import {
+  type ProportionalSharesParameters,
+  SHARE_PARAMETERS,
+  shareProblem,
+  TICKS_PER_SECOND,
+} from "./share-parameters.ts";
 import { blocking, BY, largePagesBroken, mib, newTarget, stateChange } from "./share-decisions.ts";
-
-const TICKS_PER_SECOND = 10;
 
 class ProportionalShares implements Allocation, RoomMaker {
   readonly name = BY;
   readonly populates = false;
   readonly periodUs = 1e6 / TICKS_PER_SECOND;
   readonly #parameters: ProportionalSharesParameters;
-  readonly #context: HostContext;
   readonly #memory: HostMemory;
   readonly #forced: readonly MemoryMechanism[];
   readonly #reclamation: HostReclamation;
-  readonly #samplers: ActivitySampler[] = [];
+  readonly #activity: ActivitySamplers;
   /** What is told of memory taken by force. */
   readonly #paging: ForcedPaging = {
     by: BY,
@@ -42,12 +44,12 @@ class ProportionalShares implements Allocation, RoomMaker {
 
   constructor(parameters: ProportionalSharesParameters, context: HostContext) {
     this.#parameters = parameters;
-    this.#context = context;
     this.#memory = context.memory;
     this.#forced = context.mechanisms.filter(({ kind }) => kind === "forced");
     const { release, hysteresisPercent, highPercent } = parameters;
     this.#reclamation = new HostReclamation(release, this.#memory.frames.forVms, hysteresisPercent, highPercent);
     this.#room = roomNeeded(BY, this.#memory);
+    this.#activity = new ActivitySamplers(context, parameters);
     this.#memory.roomMaker = this;
     this.#memory.alarmBelow = this.#reclamation.alarm;
   }
@@ -74,11 +76,7 @@ class ProportionalShares implements Allocation, RoomMaker {
   }
 
   rebalance(nowUs: number): void {
-    for (const vm of this.#memory.vms) {
-      this.#samplers[vm.index] ??= this.#newSampler(vm);
-      this.#samplers[vm.index].advance(nowUs);
-      vm.active = this.#samplers[vm.index].fraction * vm.mapped;
-    }
+    this.#activity.advance(nowUs);
     if (this.#updateState() || nowUs >= this.#nextBalanceUs) {
       this.#nextBalanceUs = nowUs + this.#parameters.balancePeriodSeconds * 1e6;
       this.#setTargets();
@@ -193,12 +191,6 @@ class ProportionalShares implements Allocation, RoomMaker {
         freed += taken;
       }
     }
-  }
-
-  #newSampler(vm: VmMemory): ActivitySampler {
-    const { samplePeriodSeconds, slowGain, fastGain } = this.#parameters;
-    const random = this.#context.random(`activity/vm${vm.index}`);
-    return new ActivitySampler(vm, random, samplePeriodSeconds * 1e6, { slow: slowGain, fast: fastGain });
   }
 
   #admissible(requests: readonly VmRequest[]) {

@@ -1,19 +1,19 @@
 /** What memory by proportional shares can be told, and where each default comes from. */
 import type { PartDefinition } from "../contract.ts";
-import { ASSUMED_GAINS } from "./activity-sampler.ts";
+import { ACTIVITY_PARAMETERS, type ActivityParameters } from "./activity-parameters.ts";
 import { esx6States } from "./reclamation/esx-6.ts";
 import { generationOf } from "./reclamation/reclamation-state.ts";
 
+/** How often free memory is looked at. */
+export const TICKS_PER_SECOND = 10;
+
 const USUAL_HIGH_PERCENT = esx6States.states[0].percent;
 
-export interface ProportionalSharesParameters extends Record<string, number | boolean> {
+export interface ProportionalSharesParameters extends ActivityParameters {
   release: number;
   idleMemoryTax: number;
   reservationPercent: number;
   limitPercent: number;
-  samplePeriodSeconds: number;
-  slowGain: number;
-  fastGain: number;
   balancePeriodSeconds: number;
   hysteresisPercent: number;
   highPercent: number;
@@ -36,6 +36,7 @@ export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesPa
     min: 0,
     max: 0.99,
     source: "Waldspurger 2002, section 5.2",
+    grade: "P",
   },
   reservationPercent: {
     summary: "Memory guaranteed to a VM for which nothing else is set, of configured memory",
@@ -53,37 +54,14 @@ export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesPa
     max: 100,
     source: "ESX default: configured memory",
   },
-  samplePeriodSeconds: {
-    summary: "Period of the activity sample",
-    default: 30,
-    unit: "s",
-    min: 0.1,
-    source: "Waldspurger 2002, section 5.3; ESX Server 2.x, Mem.SamplePeriod",
-  },
-  slowGain: {
-    summary: "How far the slow average of activity goes to a new sample",
-    default: ASSUMED_GAINS.slow,
-    unit: "1",
-    min: 0.01,
-    max: 1,
-    source: "assumption, not published: Waldspurger 2002, Figure 6, falls from 225 to 10 MB in 12 periods",
-    grade: "A",
-  },
-  fastGain: {
-    summary: "How far the fast average of activity goes to a new sample",
-    default: ASSUMED_GAINS.fast,
-    unit: "1",
-    min: 0.01,
-    max: 1,
-    source: "assumption, not published",
-    grade: "A",
-  },
+  ...ACTIVITY_PARAMETERS,
   balancePeriodSeconds: {
     summary: "Period at which targets are computed anew; a change of state does it at once",
     default: 15,
     unit: "s",
     min: 0.1,
     source: "ESX, Mem.BalancePeriod",
+    grade: "D",
   },
   hysteresisPercent: {
     summary:
@@ -110,6 +88,7 @@ export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesPa
     unit: "pages/s",
     min: 1,
     source: "assumption: 16 MiB/s, a fraction of one disk's bandwidth",
+    grade: "A",
   },
 };
 

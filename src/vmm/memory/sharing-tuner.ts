@@ -30,6 +30,7 @@ export class SharingTuner<P extends Parameters, S> implements MemoryMechanism {
       dom0: false,
       scrubUs: 0,
       cold: undefined,
+      activity: false,
     });
     memory.sharingIsTuned = true;
   }

@@ -1,10 +1,12 @@
 /** A policy as a part: what a matrix names in the slot `allocation`, with the parameters of the host it runs on. */
+import { ACTIVITY_PARAMETERS } from "../../allocation/activity-parameters.ts";
 import { PolicyAllocation } from "../../allocation/policy-allocation.ts";
 import { definePart, type Parameter, type Parameters, type PartFactory, TUNABLE_SHARING } from "../../contract.ts";
 import { InputError } from "../../../core/input-error.ts";
 import { suggestion } from "../../../core/nearest-name.ts";
 import { gradeProblem } from "../../part-parameter.ts";
 import {
+  ACTIVE,
   COLD,
   type Policy,
   type PolicyHostParameters,
@@ -66,10 +68,12 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
     slot: "allocation",
     name: policy.name,
     summary: policy.summary,
-    parameters: { ...policy.parameters, ...HOST_PARAMETERS, ...policy.hostParameters } as PolicyFactory<
-      P,
-      S
-    >["definition"]["parameters"],
+    parameters: {
+      ...policy.parameters,
+      ...HOST_PARAMETERS,
+      ...(policy.signals.includes(ACTIVE) && ACTIVITY_PARAMETERS),
+      ...policy.hostParameters,
+    } as PolicyFactory<P, S>["definition"]["parameters"],
     signalsFrom: policy.signals.flatMap((signal) => SHOWN_BY[signal] ?? []),
     ...(policy.tunesSharing === true && { tunesSharing: true }),
     ...(policy.countsOnSwap === true && { requiresPart: "host-swap" }),

@@ -6,10 +6,10 @@ import { InputError } from "../../../core/input-error.ts";
 import { definePart, type Parameters, type PartFactory, TUNABLE_SHARING } from "../../contract.ts";
 import { SharingTuner } from "../sharing-tuner.ts";
 import type { PolicyFactory } from "./define-policy.ts";
-import { COLD, type Policy, type Signal } from "./policy-contract.ts";
+import { ACTIVE, COLD, type Policy, type Signal } from "./policy-contract.ts";
 
 /** What only whoever allocates memory is shown. */
-const OF_ALLOCATION: readonly Signal[] = ["dom0", COLD];
+const OF_ALLOCATION: readonly Signal[] = ["dom0", COLD, ACTIVE];
 
 /** What a policy does that only one that allocates memory can do, or does not do that a tuner has to. */
 function whatIsMore(

@@ -22,6 +22,7 @@ export const SIGNALS = [
   "vm.shares",
   "vm.stall",
   "vm.cold",
+  "vm.active",
   "guest.unused",
   "guest.available",
   "guest.committed",
@@ -32,6 +33,8 @@ export type Signal = (typeof SIGNALS)[number];
 
 /** How old pages are: what only a host shows that can swap. */
 export const COLD: Signal = "vm.cold";
+/** How much of each VM's memory is active: found by sampling, which is done and paid for only where a policy goes by it. */
+export const ACTIVE: Signal = "vm.active";
 /** How fast page sharing scans: what only a host shows whose page sharing can be told. */
 export const SHARING: Signal = "host.sharing";
 
@@ -95,8 +98,12 @@ export interface VmObservations {
   /** Host memory that backs it. */
   readonly resident: number;
   readonly hostSwapped: number;
+  /** Kept compressed, or as patches to other pages; absent: nothing is. */
+  readonly compressed?: number;
   /** Of what is resident, in regions found unused for two minutes; absent where nobody looks at the age of pages. */
   readonly cold?: number;
+  /** Of what is resident, estimated from samples to be in use: all of it at first; absent where nobody samples. */
+  readonly active?: number;
   /** As set for the VM, or 1000; the levels high, normal and low are 2000, 1000 and 500, whatever its size. */
   readonly shares: number;
   /** A balloon driver has reported. */
@@ -213,6 +220,11 @@ export interface Policy<P extends Parameters = Parameters, S = unknown> {
 }
 
 export const MIB = 1024;
+
+/** Memory of a host that nobody holds, KiB: what is being scrubbed counts, what is promised does not. */
+export function heldByNobody({ free, scrubbing, reserved }: HostObservations): number {
+  return free + scrubbing - reserved;
+}
 
 export function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));

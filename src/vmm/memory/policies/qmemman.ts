@@ -4,7 +4,7 @@
  */
 import { SECOND_US } from "../../../core/time.ts";
 import { definePolicy } from "./define-policy.ts";
-import { type Action, type Decision, MIB, type Observations, sumOf } from "./policy-contract.ts";
+import { type Action, type Decision, heldByNobody, MIB, type Observations, sumOf } from "./policy-contract.ts";
 import { domainOf, type QmemmanDomain, type QmemmanParameters, qmemmanTargets } from "./qmemman-balance.ts";
 
 /** Pauses between looks at donors, before acceptors grow whatever has come of them. */
@@ -143,7 +143,7 @@ function decide(
   );
   const domains = reported.map((vm) => domainOf(parameters, vm));
   const reliable = domains.filter(({ name }) => !stuck.has(name));
-  const free = host.free + host.scrubbing - host.reserved;
+  const free = heldByNobody(host);
   const known = { ...state, stuck };
   if (wanted !== undefined) return request(parameters, reliable, free, wanted.least, known, nowUs);
   if (known.transfer !== undefined) return awaitDonors(known.transfer, domains, known);

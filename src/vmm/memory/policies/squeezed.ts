@@ -8,7 +8,7 @@ import { definePolicy } from "./define-policy.ts";
 import {
   type Action,
   type Decision,
-  type HostObservations,
+  heldByNobody,
   MIB,
   type Observations,
   sumOf,
@@ -43,11 +43,6 @@ export interface SqueezedState {
   /** Amount that a request is to get, KiB, once it has been worked out. */
   readonly amount?: number | undefined;
   readonly looping: boolean;
-}
-
-/** Memory that nobody holds, KiB: what is being scrubbed counts, what is promised does not. */
-function freeOf({ free, scrubbing, reserved }: HostObservations): number {
-  return free + scrubbing - reserved;
 }
 
 /** What is left of free memory and of what domains hold beyond their minima when `wanted` is to stay free, KiB. */
@@ -142,7 +137,7 @@ function decide(
   const inactive = vms.filter((vm) => !isActive(vm));
   const stuck = stuckActions(vms, inactive, domains, state.domains);
 
-  const free = freeOf(host);
+  const free = heldByNobody(host);
   const reserve = (parameters.emergencyPoolMib + parameters.extraMib) * MIB;
   const amount = request && (state.amount ?? amountFor(request, active, free, reserve));
   const wanted = reserve + (amount ?? 0);
@@ -242,7 +237,7 @@ export const squeezed = definePolicy<SqueezedParameters, SqueezedState>({
       return vm.canBalloon && watchDomain(parameters, vm, state.domains.get(vm.name), nowUs).active;
     });
     const wanted = (parameters.emergencyPoolMib + parameters.extraMib) * MIB + (state.amount ?? 0);
-    const surplus = squeezedSurplus(active, freeOf(host), wanted);
+    const surplus = squeezedSurplus(active, heldByNobody(host), wanted);
     return {
       wanted_free_mib: wanted / MIB,
       surplus_mib: surplus / MIB,
