@@ -34,6 +34,8 @@ export interface PageOwner {
   evict(ppn: number, item: number): Evicted;
   /** Its content has to be written somewhere before the page can be given up. */
   isDirty(item: number): boolean;
+  /** More than one process has used the page since replacement last looked. Absent: no page is several processes'. */
+  isUsedBySeveral?(item: number): boolean;
 }
 
 /** What a kernel gives up when free pages run low, and what it knows of the use of pages to choose. */
@@ -227,6 +229,11 @@ export class GuestPages<R extends Replacement = Replacement> {
   /** The page of a file is newer than what is on the disk. */
   isDirtyFile(ppn: number): boolean {
     return this.#cacheOwner?.isDirty(this.item(ppn)) === true;
+  }
+
+  /** More than one process has used a page of a file since replacement last looked. */
+  isUsedBySeveral(ppn: number): boolean {
+    return this.use(ppn) === PageUse.File && this.#cacheOwner?.isUsedBySeveral?.(this.item(ppn)) === true;
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */
