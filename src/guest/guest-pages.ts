@@ -91,6 +91,11 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly descriptors: PageDescriptors;
   /** The control group to which pages of files are charged that come into memory now: one for each service process. */
   group = 0;
+  /**
+   * Who allocates has had the processor for as long as others: where kswapd is a thread and has been woken, it runs before the next page is
+   * allocated (check_preempt_wakeup, kernel/sched/fair.c; might_alloc, include/linux/sched/mm.h).
+   */
+  isPreemptible = true;
   /** A page that must stay in memory while others are read, or -1. */
   kept = NONE;
   /** Pages in the balloon. */
@@ -156,6 +161,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     if (this.zones === undefined) {
       if (this.free.length <= this.marks.low) this.replacement.balance();
     } else {
+      if (this.isPreemptible) this.runKswapd();
       this.zones.wakeIfLow();
       if (this.zones.isBelowMinimum) this.replacement.reclaimDirectly?.();
     }
