@@ -80,7 +80,7 @@ export class FileCache implements PageOwner {
    * uses now. `process`: 0 to 7; whoever has no page tables of its own is 0.
    */
   visit(page: number, from: number, to: number, text: boolean, process = 0): number {
-    if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to, process);
+    if (this.#cache.frameOf(page) === NONE) this.#majorFault(page, from, to, text, process);
     else if (!this.#mappings.has(page, process)) this.#minorFault(page, from, to, text, process);
     const ppn = this.#cache.frameOf(page);
     if (ppn === NONE) return this.#disk.content(page);
@@ -193,6 +193,10 @@ export class FileCache implements PageOwner {
     return !this.#cache.isDirty(page) && !this.#mappings.isMapped(page) && this.#pages.kept !== ppn;
   }
 
+  isUsedBySeveral(page: number): boolean {
+    return this.#mappings.isUsedBySeveral(page);
+  }
+
   evict(ppn: number, page: number): Evicted {
     if (this.#pages.kept === ppn) return Evicted.Kept;
     this.#mappings.delete(page);
@@ -223,8 +227,12 @@ export class FileCache implements PageOwner {
     if (this.#cache.isDirty(page)) this.#clean(this.#cache.frameOf(page), page);
   }
 
-  /** Nobody but the fault's process waits, and only for its own page. */
-  #majorFault(page: number, from: number, to: number, process: number): void {
+  /**
+   * Nobody but the fault's process waits, and only for its own page. What is there is mapped first (do_read_fault, mm/memory.c), and the rest
+   * once it has been read: who has waited for the disk has the fault again (VM_FAULT_RETRY of filemap_fault, mm/filemap.c).
+   */
+  #majorFault(page: number, from: number, to: number, text: boolean, process: number): void {
+    this.#mapAround(page, from, to, text, process);
     this.majorFaults++;
     this.misses++;
     const ppn = this.#reads.readIn(page);
@@ -232,7 +240,7 @@ export class FileCache implements PageOwner {
     const window = this.#version.readAroundPages;
     const first = Math.max(from, page - (window >> 1));
     this.#reads.readAhead(ppn, first, Math.min(to, first + window), first + window - (window >> 2));
-    this.#mappings.add(page, process);
+    this.#mapAround(page, from, to, text, process);
   }
 
   #minorFault(page: number, from: number, to: number, text: boolean, process: number): void {

@@ -42,6 +42,12 @@ export class FileMappings {
     else this.#replacement.use(ppn);
   }
 
+  /** Several have used the page since replacement last reset its accessed bits, which it has not done since then. */
+  isUsedBySeveral(page: number): boolean {
+    const used = this.#usedBy[page];
+    return (used & (used - 1)) !== 0;
+  }
+
   /** The process no longer has the page, which is at `ppn`: that it used it counts like a system call (zap_pte_range, mm/memory.c). */
   unmap(page: number, ppn: number, process: number): void {
     const own = 1 << process;

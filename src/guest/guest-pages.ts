@@ -34,6 +34,8 @@ export interface PageOwner {
   evict(ppn: number, item: number): Evicted;
   /** Its content has to be written somewhere before the page can be given up. */
   isDirty(item: number): boolean;
+  /** More than one process has used the page since replacement last looked. Absent: no page is several processes'. */
+  isUsedBySeveral?(item: number): boolean;
 }
 
 /** What a kernel gives up when free pages run low, and what it knows of the use of pages to choose. */
@@ -89,6 +91,11 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly descriptors: PageDescriptors;
   /** The control group to which pages of files are charged that come into memory now: one for each service process. */
   group = 0;
+  /**
+   * Who allocates has had the processor for as long as others: where kswapd is a thread and has been woken, it runs before the next page is
+   * allocated (check_preempt_wakeup, kernel/sched/fair.c; might_alloc, include/linux/sched/mm.h).
+   */
+  isPreemptible = true;
   /** A page that must stay in memory while others are read, or -1. */
   kept = NONE;
   /** Pages in the balloon. */
@@ -154,6 +161,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     if (this.zones === undefined) {
       if (this.free.length <= this.marks.low) this.replacement.balance();
     } else {
+      if (this.isPreemptible) this.runKswapd();
       this.zones.wakeIfLow();
       if (this.zones.isBelowMinimum) this.replacement.reclaimDirectly?.();
     }
@@ -227,6 +235,11 @@ export class GuestPages<R extends Replacement = Replacement> {
   /** The page of a file is newer than what is on the disk. */
   isDirtyFile(ppn: number): boolean {
     return this.#cacheOwner?.isDirty(this.item(ppn)) === true;
+  }
+
+  /** More than one process has used a page of a file since replacement last looked. */
+  isUsedBySeveral(ppn: number): boolean {
+    return this.use(ppn) === PageUse.File && this.#cacheOwner?.isUsedBySeveral?.(this.item(ppn)) === true;
   }
 
   /** Have its owner give up a page of a file or of anonymous memory. It is for the caller to {@link release} it. */

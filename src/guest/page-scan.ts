@@ -62,7 +62,7 @@ export class PageScan {
     if (written > 0) this.#lru.noteCost(pool, written);
   }
 
-  /** A page found used stays, and if it is found so twice, or is program text, it becomes active (folio_check_references). */
+  /** A page found used stays; if it is found so twice or by several processes, or is program text, it becomes active (folio_check_references). */
   #fate(page: number, pool: PagePool): number {
     if (this.#writing.has(page)) return Fate.Activate;
     const flags = this.#descriptors.flags[page];
@@ -71,7 +71,8 @@ export class PageScan {
     if ((flags & PageFlag.Accessed) === 0) return Fate.Reclaim;
     this.#descriptors.flags[page] |= PageFlag.Referenced;
     const isText = pool === this.#lru.files && (flags & PageFlag.Executable) !== 0;
-    return isText || (flags & PageFlag.Referenced) !== 0 ? Fate.Activate : Fate.Keep;
+    const isUsedAgain = (flags & PageFlag.Referenced) !== 0 || this.#pages.isUsedBySeveral(page);
+    return isText || isUsedAgain ? Fate.Activate : Fate.Keep;
   }
 
   #give(page: number, pool: PagePool): void {

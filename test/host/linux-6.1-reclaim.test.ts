@@ -64,6 +64,46 @@ describe("a page of a file that processes map", () => {
     expect(memory.cache.minorFaults).toBe(faults);
   });
 
+  // folio_check_references (mm/vmscan.c): a page is found used by as many processes as have the accessed bit set.
+  test.each([
+    { processes: 1, active: 0 },
+    { processes: 2, active: 1 },
+  ])("is active once reclaim finds it used by $processes: $active", ({ processes, active }) => {
+    const { memory, reclaim } = boot({ residentFilePages: 0 });
+    for (let process = 0; process < processes; process++) memory.cache.visit(0, 0, 1, false, process);
+    const { stolen } = reclaim;
+    for (let page = 100; page < 1000 && reclaim.stolen === stolen; page++) memory.cache.read(page);
+    expect(memory.cache.ppnOf(0)).toBeGreaterThanOrEqual(0);
+    expect(reclaim.lru.files.active).toBe(active);
+  });
+
+  // 32 pages are read around it; of the 16 that a fault maps the one marked for readahead is left out (filemap_map_pages, mm/filemap.c).
+  it("is mapped with those around it once it has been read, as who has waited for the disk has the fault again", () => {
+    const { cache } = boot({ residentFilePages: 0 }).memory;
+    cache.visit(20, 0, 64, false, 1);
+    const marked = 20 - 16 + 24;
+    for (let page = 16; page < 32; page++) if (page !== marked) cache.visit(page, 0, 64, false, 1);
+    expect([cache.majorFaults, cache.minorFaults]).toEqual([1, 0]);
+    for (const [faults, page] of [15, marked, 32].entries()) {
+      cache.visit(page, 0, 64, false, 1);
+      expect([cache.majorFaults, cache.minorFaults]).toEqual([1, faults + 1]);
+    }
+  });
+
+  // do_read_fault (mm/memory.c) maps what is there before it reads what is not: reclaim finds it used.
+  it("stays when a fault beside it has to reclaim for what it reads", () => {
+    const { memory, reclaim } = boot({ residentFilePages: 0 });
+    const { cache, pages } = memory;
+    for (let page = 16; page < 20; page++) cache.read(page);
+    for (let page = 100; pages.freePages > pages.marks.low; page++) cache.read(page);
+    expect(reclaim.scanned).toBe(0);
+    const read = cache.pageIns;
+    cache.visit(20, 0, 64, false, 1);
+    expect(reclaim.stolen).toBeGreaterThan(0);
+    // Of the 32 around it none of these.
+    expect(cache.pageIns - read).toBe(32 - 4);
+  });
+
   // A fault maps the 16 pages around that are there; one that ends says nothing of those that it does not map (do_fault_around).
   it("is counted as used by those alone that have it in their page tables", () => {
     const { memory, reclaim } = boot({ residentFilePages: 0 });

@@ -62,8 +62,11 @@ const HOT_PAGES = BENCH_PAGES / 4;
 const BENCH_TOUCHES = 3_000_000;
 const PASSES = 3;
 
-/** read_ahead_kb is 128: so much of a file is read at a time, and is in memory before the processor comes to kswapd. */
-const READAHEAD_PAGES = 32;
+/**
+ * read_ahead_kb is 128, and cat says that it reads in sequence, which doubles it (POSIX_FADV_SEQUENTIAL, mm/fadvise.c): so much of a file is read
+ * at a time. Cat, which has waited for md5sum, is not interrupted by kswapd meanwhile (traced, docs/balloon-job).
+ */
+const READAHEAD_PAGES = 64;
 /** virtio_balloon takes a MiB at a time. */
 const BALLOON_BATCH = 256;
 
@@ -180,7 +183,7 @@ class BalloonJob {
    * three passes, and each pipeline takes some 300. Left out: md5sum begins and ends beside cat, here before and after it.
    */
   *#readFiles(first: boolean): Generator<StepTime> {
-    const { cache, requests } = this.#memory;
+    const { cache, pages, requests } = this.#memory;
     let objects = 0;
     const kernel = this.#kernel.take(KernelPages.Reader);
     yield* this.#start("md5sum");
@@ -188,15 +191,17 @@ class BalloonJob {
     this.#processes.startReaders();
     yield this.#step();
     for (let page = 0; page < FILE_PAGES; page += READAHEAD_PAGES) {
-      const pages = Math.min(READAHEAD_PAGES, FILE_PAGES - page);
-      for (let next = page; next < page + pages; next++) cache.read(DATA_AT + next);
+      const end = Math.min(page + READAHEAD_PAGES, FILE_PAGES);
+      pages.isPreemptible = false;
+      for (let next = page; next < end; next++) cache.read(DATA_AT + next);
       this.#processes.fillBuffers();
       const wanted = first ? Math.ceil((KernelPages.Files * page) / FILE_PAGES) : 0;
       this.#kernel.keepObjects(wanted - objects);
       objects = wanted;
+      pages.isPreemptible = true;
       // Nobody waits for it.
       requests.clear();
-      for (let next = 0; next < pages; next++) yield this.#step(Time.readPage);
+      for (let next = page; next < end; next++) yield this.#step(Time.readPage);
     }
     yield* this.#steps(this.#processes.useReaders(), 0);
     yield* this.#steps(this.#programs.end("cat"), 0);

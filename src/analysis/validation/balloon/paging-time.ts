@@ -20,19 +20,19 @@ export const Time = {
    * The rest is calibrated, all of it together: least squares of the logarithms of counters and times of the first guest at 128 and 160 MiB, booted and
    * ballooned (docs/balloon-job). This is for each page swapped in.
    */
-  swapFault: 7_030,
+  swapFault: 6_080,
   /** kswapd, for a page looked at and for one written. */
-  scan: 2_760,
-  swapOut: 11_600,
+  scan: 3_270,
+  swapOut: 12_500,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
-   * for them in real time, while its processor is emulated about a dozen times slower (calibrated).
+   * for them in real time, while its processor is emulated some seventeen times slower (calibrated).
    */
-  swapRequest: 48_700,
-  swapPage: 9_820,
-  fileRequest: 105_000,
-  filePage: 123_000,
-  realPerGuest: 13,
+  swapRequest: 44_900,
+  swapPage: 9_540,
+  fileRequest: 94_900,
+  filePage: 139_000,
+  realPerGuest: 16.9,
 } as const;
 export class PagingTime {
   readonly #memory: GuestMemory;
