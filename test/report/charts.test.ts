@@ -81,6 +81,21 @@ describe("charts", () => {
     }
   });
 
+  it("label no ratio over another, however many a search has measured", async () => {
+    const [one] = overcommitFixture([1]);
+    const ratios = Array.from({ length: 30 }, (_, i) => 1 + i / 20);
+    const cells = ratios.map((overcommit) => ({ ...one, spec: { ...one.spec, overcommit } }));
+    const [chart] = CHART_KINDS.find(({ name }) => name === "memory-sources")?.draw({ name: "fixture", cells }) ?? [];
+    const texts = (await renderSvg(chart.spec)).matchAll(/<text [^>]*translate\(([\d.]+),[^>]*>([\d.]+)</g);
+    const shown = [...texts].filter(([tag]) => !tag.includes('opacity="0"'));
+    const labels = shown.filter(([, , text]) => ratios.includes(Number(text)));
+    expect(labels.length).toBeGreaterThan(2);
+    const ends = labels.map(([, x, text]) =>
+      [-1, 1].map((side) => Number(x) + (side * textWidth(text, 10, false)) / 2),
+    );
+    for (const [i, [start]] of ends.entries()) if (i > 0) expect(start).toBeGreaterThan(ends[i - 1][1]);
+  });
+
   it("draw the memory of VMs at the highest ratio at which one started, and nothing where none did", () => {
     const columns = ["time_s", "host_state", "vm", "configured_mib", "private_mib"];
     const [one] = overcommitFixture([1]);
