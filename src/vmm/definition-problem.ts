@@ -27,6 +27,8 @@ interface Kind {
 }
 
 const TEXT: Kind = { expected: "a text", is: (value) => typeof value === "string" && value !== "" };
+/** That may be empty. */
+const LINE: Kind = { expected: "a text", is: (value) => typeof value === "string" };
 const TEXTS: Kind = { expected: "a list of texts", is: (value) => Array.isArray(value) && value.every(TEXT.is) };
 const FUNCTION: Kind = { expected: "a function", is: (value) => typeof value === "function" };
 const RECORD: Kind = { expected: "an object", is: isRecord };
@@ -34,7 +36,7 @@ const TRUE: Kind = { expected: "true, or nothing", is: (value) => value === true
 
 /** All but slot and name: what each has to be where it is there. */
 const FIELDS: Readonly<Record<Exclude<keyof PartDefinition, "slot" | "name">, Kind>> = {
-  summary: TEXT,
+  summary: LINE,
   parameters: RECORD,
   create: FUNCTION,
   stage: oneOf(MEMORY_STAGES),
