@@ -53,7 +53,7 @@ it("tells what the others of a host keep next to a VM that misbehaves, and not w
 it("writes large figures with separators, and none with an exponent", () => {
   const cells = isolationFixture([1, 2]).map((one) => {
     if (one.spec.block !== "bomb" || one.groups === undefined) return one;
-    const rows = one.groups.rows.map((row) => row.map((of, i) => (i === row.length - 1 ? Number(of) * 10_000 : of)));
+    const rows = one.groups.rows.map((row) => row.map((of, i) => (i === row.length - 1 ? of * 10_000 : of)));
     return { ...one, groups: { ...one.groups, rows } };
   });
   const summary = runSummaryText({ name: "r", cells });

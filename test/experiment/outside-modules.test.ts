@@ -244,9 +244,9 @@ describe("a cell fails with the rule", () => {
   });
 });
 
-describe("a command", () => {
-  const explain = (text: string) => vmmbench(["explain", "null-call", "--vmm", `native,${write(text, BUILT)}`], folder);
+const explain = (text: string) => vmmbench(["explain", "null-call", "--vmm", `native,${write(text, BUILT)}`], folder);
 
+describe("a command", () => {
   it("ends, whatever a module has left running", { timeout: 20_000 }, async () => {
     const { code, stdout } = await explain(`setInterval(() => {}, 1000);\n${vmm("")}`);
     expect(code).toBe(0);
