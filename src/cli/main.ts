@@ -4,7 +4,7 @@ import { InputError } from "../core/input-error.ts";
 import { thrownText } from "../core/thrown-text.ts";
 import { loadedModules, moduleError } from "../experiment/module-errors.ts";
 import { packageVersion } from "../experiment/version.ts";
-import { WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
+import { BrokenContract } from "../vmm/allocation/wrong-answer.ts";
 import { commandLine, UsageError } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
 
 function explain(error: unknown): number {
   if (error instanceof InputError) {
-    const where = WrongAnswer.isOne(error) ? loadedModules().map((name) => `${name}: `) : [];
+    const where = BrokenContract.isOne(error) ? loadedModules().map((name) => `${name}: `) : [];
     for (const problem of error.problems) console.error(`${where.join("")}${problem}`);
     return EXIT.badInput;
   }

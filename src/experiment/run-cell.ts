@@ -1,10 +1,11 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
+import { InputError } from "../core/input-error.ts";
 import { thrownText } from "../core/thrown-text.ts";
 import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
 import { simulate, workDigest } from "../sim/simulate.ts";
-import { WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
+import { BrokenContract, WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { groupOf } from "../workload/vm-settings.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
@@ -59,10 +60,11 @@ function reasonOf(error: unknown, modules: readonly string[], folder: string): s
   const reason = thrownText(error);
   if (modules.length === 0) return reason;
   const from = modules.join(", ");
-  return (
-    moduleError(error, folder) ??
-    (WrongAnswer.isOne(error) ? `${from}: ${reason}` : `${reason} (with parts from ${from})`)
-  );
+  if (BrokenContract.isOne(error)) return `${from}: ${reason}`;
+  // A policy has been called by its name, which the file gives; other wrong input has nothing to do with the file.
+  const isTold = error instanceof InputError || WrongAnswer.isOne(error);
+  if (isTold || (error instanceof Error && error.cause !== undefined)) return reason;
+  return moduleError(error, folder) ?? `${reason} (with parts from ${from})`;
 }
 
 /** The workload file of each VM. */

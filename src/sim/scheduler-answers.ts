@@ -1,5 +1,5 @@
 /** What a scheduler answers, and whether it can be carried out: what cannot would end nowhere, or far from here. */
-import { WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
+import { BrokenContract } from "../vmm/allocation/wrong-answer.ts";
 import type { Scheduler } from "../vmm/host-contract.ts";
 import { show } from "../vmm/part-parameter.ts";
 import type { Vcpu } from "./vcpu.ts";
@@ -17,12 +17,12 @@ export function requirePick(
 ): void {
   const isReady = vcpu !== undefined && !vcpu.asleep && running[vcpu.cpu] !== picked;
   if (picked !== NOBODY && !isReady) {
-    throw new WrongAnswer(
+    throw new BrokenContract(
       `scheduler ${name}: pick returns ${show(picked)}; expected a vCPU that has been told to be ready, or -1`,
     );
   }
   if (until > now) return;
-  throw new WrongAnswer(
+  throw new BrokenContract(
     `scheduler ${name}: until is ${show(until)} after pick at cycle ${now}; expected a later cycle, or Infinity`,
   );
 }
@@ -32,7 +32,7 @@ const MOST_ROUNDS = 1000;
 
 export function requireEnd({ name }: Scheduler, rounds: number): void {
   if (rounds <= MOST_ROUNDS) return;
-  throw new WrongAnswer(
+  throw new BrokenContract(
     `scheduler ${name}: runsUntil stops again whom pick has just put on a pCPU, ${MOST_ROUNDS} times in one instant; ` +
       "expected a later cycle for who may run",
   );

@@ -4,7 +4,7 @@
  */
 import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import { WrongAnswer } from "./allocation/wrong-answer.ts";
+import { BrokenContract } from "./allocation/wrong-answer.ts";
 import type { Part, PartDefinition, Slot, Slots, TimerEvents } from "./contract.ts";
 import type { ConsoleSettings, DeviceQueue } from "./host-contract.ts";
 import { show } from "./part-parameter.ts";
@@ -70,7 +70,7 @@ const SHAPES: { readonly [S in Slot]: Shape<S> } = {
   network: IO_PATH,
 };
 
-/** Put a part to work. Throws a {@link WrongAnswer} when what it makes does not keep the contract of its slot. */
+/** Put a part to work. Throws a {@link BrokenContract} when what it makes does not keep the contract of its slot. */
 export function makePart<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {
   const { definition, parameters } = part;
   const made: unknown = definition.create(parameters, context);
@@ -148,6 +148,6 @@ function requireAtLeast(definition: PartDefinition, name: string, value: unknown
   throw wrong(definition, `${name} is ${show(value)}; expected ${expected}`);
 }
 
-function wrong({ slot, name }: PartDefinition, rule: string): WrongAnswer {
-  return new WrongAnswer(`${slot} ${name}: ${rule}`);
+function wrong({ slot, name }: PartDefinition, rule: string): BrokenContract {
+  return new BrokenContract(`${slot} ${name}: ${rule}`);
 }

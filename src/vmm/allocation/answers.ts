@@ -5,7 +5,7 @@
 import type { Allocation, StartAnswer, VmRequest } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import { show } from "../part-parameter.ts";
-import { WrongAnswer } from "./wrong-answer.ts";
+import { BrokenContract } from "./wrong-answer.ts";
 
 /** Pages that each VM starts with, for the VMs that start. */
 export function admitted(allocation: Allocation, requests: readonly VmRequest[], free: number): readonly number[] {
@@ -58,6 +58,6 @@ function requirePages(allocation: Allocation, where: string, pages: unknown, mos
   throw wrong(allocation, `${where} is given ${show(pages)} pages; expected a number from 0 to ${most}, its memory`);
 }
 
-function wrong({ name }: Allocation, rule: string): WrongAnswer {
-  return new WrongAnswer(`allocation ${name}: ${rule}`);
+function wrong({ name }: Allocation, rule: string): BrokenContract {
+  return new BrokenContract(`allocation ${name}: ${rule}`);
 }
