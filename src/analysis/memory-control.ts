@@ -33,24 +33,30 @@ export function isOfController(cause: string): boolean {
   return ABOUT_MEMORY.some((start) => cause.startsWith(start)) && !FOR_A_GUEST.has(cause);
 }
 
-/** In the order of tables: title, and the figure of a cell; undefined where it has none. */
+/** In the order of tables: title, unit ("1": a plain ratio), and the figure of a cell; undefined where it has none. */
 export const CONTROL_FIGURES = {
   reversals: {
     title: "changes of direction per VM and hour",
+    unit: "per VM and hour",
     of: metric("memory_reversals_per_vm_hour"),
   },
-  timeToTargetS: { title: "back at the target after, s", of: metric("time_to_target_s") },
-  timeAtMinimumPercent: { title: "time at the minimum, %", of: whereCounted("time_at_minimum_percent") },
+  timeToTargetS: { title: "back at the target after, s", unit: "s", of: metric("time_to_target_s") },
+  timeAtMinimumPercent: { title: "time at the minimum, %", unit: "%", of: whereCounted("time_at_minimum_percent") },
   doublePaged: {
     title: "pages paged twice",
+    unit: "pages",
     of: whereCounted("double_paged_outs", "double_paged_ins"),
   },
-  entitlementErrorPercent: { title: "off their entitlement, %", of: metric("entitlement_error_percent") },
-  jainMemory: { title: "Jain's index, memory", of: metric("jain_memory") },
-  jainRequests: { title: "Jain's index, requests", of: metric("jain_requests") },
-  controllerCpuPercent: { title: "CPU for managing memory, %", of: controllerCpuPercent },
+  entitlementErrorPercent: { title: "off their entitlement, %", unit: "%", of: metric("entitlement_error_percent") },
+  jainMemory: { title: "Jain's index, memory", unit: "1", of: metric("jain_memory") },
+  jainRequests: { title: "Jain's index, requests", unit: "1", of: metric("jain_requests") },
+  controllerCpuPercent: { title: "CPU for managing memory, %", unit: "%", of: controllerCpuPercent },
 } as const;
 export type ControlFigure = keyof typeof CONTROL_FIGURES;
+/** For programs: titles have the units in words. */
+export const CONTROL_UNITS = Object.fromEntries(
+  Object.entries(CONTROL_FIGURES).map(([name, { unit }]) => [name, unit]),
+) as Readonly<Record<ControlFigure, string>>;
 export type MemoryControl = Readonly<Record<ControlFigure, number | undefined>>;
 
 /** Means over the cells that have the figure. */

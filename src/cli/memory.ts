@@ -83,5 +83,5 @@ function asText(files: readonly string[], sharing: PageSharing): string {
 }
 
 function mib(pages: number): string {
-  return (pages / PAGES_PER_MIB).toFixed(1);
+  return (pages / PAGES_PER_MIB).toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }

@@ -1,4 +1,5 @@
 /** What the command overcommit prints of its answers. */
+import { CONTROL_UNITS } from "../analysis/memory-control.ts";
 import { type NotDone, notDone, notDoneSentence } from "../analysis/not-done.ts";
 import type { Results } from "../analysis/results.ts";
 import { decisionsListing, decisionsOf, type ExecuteArguments, reportOf } from "./execute-plan.ts";
@@ -47,7 +48,10 @@ export async function ratiosShown(results: Results, asked: boolean): Promise<Sho
   if (curves.length === 0) console.error("no strategy has results at two ratios, so there is nothing to compare");
   const sensitivity = sensitivities(results);
   const more = sensitivity.length > 0 ? `\n${sensitivityText(sensitivity)}` : "";
-  return { text: `${overcommitText(curves)}${more}`, json: { curves, ...(asked && { sensitivity }) } };
+  return {
+    text: `${overcommitText(curves)}${more}`,
+    json: { curves, controlUnits: CONTROL_UNITS, ...(asked && { sensitivity }) },
+  };
 }
 
 /** How many VMs the host holds. */
@@ -57,7 +61,7 @@ export async function vmCountsShown(results: Results): Promise<Shown> {
   const curves = vmCountCurves(results);
   if (curves.length === 0) console.error("no strategy has results, so there is nothing to compare");
   const vmCounts = curves.map((curve) => ({ ...curve, sentence: vmCountSentence(curve) }));
-  return { text: vmCountText(curves), json: { vmCounts } };
+  return { text: vmCountText(curves), json: { vmCounts, controlUnits: CONTROL_UNITS } };
 }
 
 /** A strategy that was asked for and has no figure in the tables is named with the reason, below the verdicts of the others. */

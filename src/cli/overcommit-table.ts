@@ -8,7 +8,7 @@ import { MEMORY_SOURCES } from "../analysis/memory-sources.ts";
 import { distinct, groupBy } from "../analysis/results.ts";
 import type { Sensitivity, VariedLimit } from "../analysis/sensitivity.ts";
 import { twoDecimals } from "../analysis/service-level.ts";
-import { textTable } from "./text-table.ts";
+import { foldedTable, textTable } from "./text-table.ts";
 import { fileTitle } from "../sim/cell.ts";
 
 const MISSING = "-";
@@ -49,7 +49,7 @@ export function pointTables<Point extends OvercommitPoint>(
     return point === undefined ? MISSING : cell(point);
   };
   const table = (title: string, cell: (point: Point) => string): string =>
-    textTable([
+    foldedTable([
       [title, ...values.map(String)],
       ...curves.map(({ strategy, points }) => [strategy, ...values.map((value) => cellAt(points, value, cell))]),
     ]);

@@ -6,6 +6,7 @@ import { vmCountCurves, vmCountSentence } from "../analysis/vm-count.ts";
 import { distinct, groupBy, type Results } from "../analysis/results.ts";
 import { NONE_FINISHED } from "../analysis/service-level.ts";
 import { type Slowdown, slowdowns } from "../analysis/slowdown.ts";
+import type { Estimate } from "../analysis/statistics.ts";
 import { type CellResult, fileTitle } from "../sim/cell.ts";
 import { textTable } from "./text-table.ts";
 
@@ -22,8 +23,14 @@ function slowdownTables(results: Results): readonly string[] {
   return [...groups].map(([name, rows]) => {
     const vmms = distinct(rows, (row) => row.vmm);
     const byWorkload = [...groupBy(rows, (row) => row.workload)].sort(([a], [b]) => (a < b ? -1 : 1));
-    const lines = byWorkload.map(([workload, of]) => [workload, ...vmms.map((vmm) => slowdown(of, vmm))]);
-    return textTable([[`${name}: time against native`, ...vmms], ...lines]);
+    const lines = byWorkload.map(([workload, of]) => [fileTitle(workload), ...vmms.map((vmm) => slowdown(of, vmm))]);
+    return textTable([
+      [
+        `${name}: time against native${rows.some(({ low }) => low !== undefined) ? " (± 95 % confidence)" : ""}`,
+        ...vmms,
+      ],
+      ...lines,
+    ]);
   });
 }
 
@@ -45,8 +52,8 @@ function hostTables(results: Results): readonly string[] {
     const lines = rows.map(({ vmm, admitted, figures }) => [
       vmm,
       admitted.toFixed(0),
-      figures.throughput_rps?.estimate.toFixed(1) ?? "-",
-      figures.latency_p99_ms?.estimate.toFixed(1) ?? NONE_FINISHED,
+      oneDecimal(figures.throughput_rps) ?? "-",
+      oneDecimal(figures.latency_p99_ms) ?? NONE_FINISHED,
     ]);
     const table = [[`${name}, overcommit ${ratios[0]}`, "VMs started", "requests/s", "p99, ms"], ...lines];
     const apart = othersColumns(others);
@@ -60,15 +67,25 @@ const HOST_KEYS = ["block", "workload", "machine", "vmm", "vms", "ratio"] as con
 function othersColumns(others: readonly (IsolationRow | undefined)[]): readonly (readonly string[])[] {
   if (others.every((row) => row?.against === undefined)) return [];
   return [
-    ["the others: requests/s", ...others.map((row) => row?.throughputRps.estimate.toFixed(1) ?? "-")],
-    ["p99, ms", ...others.map((row) => row?.latencyP99Ms?.estimate.toFixed(1) ?? "-")],
+    ["the others: requests/s", ...others.map((row) => oneDecimal(row?.throughputRps) ?? "-")],
+    ["p99, ms", ...others.map((row) => oneDecimal(row?.latencyP99Ms) ?? "-")],
     ["times the p99 with all alike", ...others.map(timesAlike)],
   ];
 }
 
 function timesAlike(row: IsolationRow | undefined): string {
   const factor = row?.against?.p99Factor;
-  return factor === undefined || factor === NONE_FINISHED ? "-" : factor.estimate.toPrecision(3);
+  return factor === undefined || factor === NONE_FINISHED ? "-" : threeDigits(factor.estimate);
+}
+
+function oneDecimal(figure: Estimate | undefined): string | undefined {
+  return figure?.estimate.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}
+
+/** Of a factor: "0.930", "4,300". */
+function threeDigits(value: number): string {
+  const digits = { minimumSignificantDigits: 3, maximumSignificantDigits: 3 };
+  return value.toLocaleString("en-US", digits);
 }
 
 function verdicts(results: Results): readonly string[] {

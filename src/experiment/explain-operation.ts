@@ -3,6 +3,7 @@ import { InputError } from "../core/input-error.ts";
 import { requireKernelPaths } from "../guest/kernel-paths.ts";
 import { type Explanation, explain } from "../sim/explain/explanation.ts";
 import { measureMicrobenchmark } from "../sim/microbenchmarks/microbenchmark.ts";
+import { BrokenContract } from "../vmm/allocation/wrong-answer.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load-machine.ts";
 import { loadVmms } from "./load-vmm.ts";
@@ -28,7 +29,7 @@ export async function explainOperation(
     const costs = vmms.map((vmm) => measureMicrobenchmark(benchmark, vmm, profile).cost);
     return { ...explanation, means: { rounds: benchmark.rounds, costs } };
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof InputError) || BrokenContract.isOne(error)) throw error;
     throw new InputError(explanationAdvice(error.message, benchmark.name, vmms, profile));
   }
 }

@@ -5,12 +5,14 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { digest } from "../core/digest.ts";
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
+import { thrownText } from "../core/thrown-text.ts";
 import type { VmmChoice } from "../sim/cell.ts";
-import { composeVmm, type CompositionProblem, partsIn } from "../vmm/compose.ts";
-import { type Parameters, type PartDefinition, type Slot, SLOTS, type Vmm } from "../vmm/contract.ts";
-import { readParameter } from "../vmm/part-parameter.ts";
+import { composeVmm, type CompositionProblem } from "../vmm/compose.ts";
+import type { PartDefinition, Vmm } from "../vmm/contract.ts";
 import { PARTS } from "../vmm/parts.ts";
 import { VMMS } from "../vmm/registry.ts";
+import { partIn, vmmIn } from "./exported-parts.ts";
+import { rememberModule } from "./module-errors.ts";
 
 export interface LoadedVmm {
   readonly vmm: Vmm;
@@ -19,6 +21,8 @@ export interface LoadedVmm {
   readonly problems: readonly CompositionProblem[];
   /** SHA-256 of the files of modules from outside the package, in the order of the modules' names; empty when there are none. */
   readonly modules: readonly string[];
+  /** As the choice names these modules, the VMM's first. */
+  readonly moduleNames: readonly string[];
   /** Where these modules compute a path: see {@link ModuleFiles}. */
   readonly computedPaths: readonly string[];
 }
@@ -37,7 +41,7 @@ interface Module {
 export async function loadVmm(choice: VmmChoice, folder: string): Promise<LoadedVmm> {
   const references = moduleReferences(choice.set);
   const loaded = await Promise.all(references.map((reference) => importModule(reference, folder)));
-  const outside = loaded.map(({ exports }, i) => partIn(exports, references[i]));
+  const outside = loaded.map(({ exports }, i) => partOf(exports, references[i]));
   const names = new Map(references.map((reference, i) => [reference, outside[i].name]));
   const { vmm: base, module } = await baseVmm(choice.base, folder);
   const changes = withNames(choice.set, names);
@@ -48,6 +52,7 @@ export async function loadVmm(choice: VmmChoice, folder: string): Promise<Loaded
     changes,
     problems,
     modules: all.flatMap(({ sha256 }) => sha256),
+    moduleNames: module === undefined ? references : [choice.base, ...references],
     computedPaths: all.flatMap(({ computedPaths }) => computedPaths),
   };
 }
@@ -81,7 +86,7 @@ export async function loadVmms(names: readonly string[]): Promise<readonly Vmm[]
 /** Throws an {@link InputError} when a module, by path or package name, is none that exports an allocation policy. */
 export async function requirePolicyModule(reference: string, folder: string): Promise<void> {
   const { exports } = await importModule(reference, folder);
-  const { slot, name } = partIn(exports, reference);
+  const { slot, name } = partOf(exports, reference);
   if (slot === "allocation") return;
   throw new InputError(
     `${reference}: exports ${name}, a part for the slot ${slot}; expected a policy, made with definePolicy`,
@@ -101,34 +106,7 @@ async function baseVmm(reference: string, folder: string): Promise<{ vmm: Vmm; m
     throw new InputError(`there is no VMM "${reference}"; ${suggestion(reference, names)}`);
   }
   const module = await importModule(reference, folder);
-  const { exports } = module;
-  const found = exports.filter(isVmm);
-  if (found.length === 1) {
-    const problems = SLOTS.flatMap((slot) => partsIn(found[0], slot)).flatMap(({ definition, parameters }) =>
-      parameterProblems(definition, parameters).map(
-        (problem) => `${reference}: ${definition.slot} ${definition.name} ${problem}`,
-      ),
-    );
-    if (problems.length > 0) throw new InputError(problems);
-    return { vmm: found[0], module };
-  }
-  const unfit = found.length === 0 ? exports.map(vmmProblem).find((problem) => problem !== undefined) : undefined;
-  if (unfit !== undefined) throw new InputError(`${reference}: ${unfit}`);
-  const count = found.length === 0 ? "no VMM" : `${found.length} VMMs`;
-  throw new InputError(`${reference}: exports ${count}; expected one, made with defineVmm`);
-}
-
-/** What is wrong with parameters that a module gives to a part. */
-function parameterProblems({ parameters: declared, problem }: PartDefinition, given: Parameters): readonly string[] {
-  const problems = Object.entries(given).flatMap(([name, value]) => {
-    if (!Object.hasOwn(declared, name)) {
-      return [`has no parameter "${name}"; ${suggestion(name, Object.keys(declared))}`];
-    }
-    const reading = readParameter(declared[name], value);
-    return "problem" in reading ? [`${name}: ${reading.problem}`] : [];
-  });
-  const together = problems.length === 0 ? problem?.(given) : undefined;
-  return together === undefined ? problems : [together];
+  return { vmm: readable(reference, () => vmmIn(module.exports, reference)), module };
 }
 
 /** Every text in the changes that names a module: `allocation: ./mine.js`, `memory: [page-sharing, { ./mine.js: {} }]`. */
@@ -138,11 +116,18 @@ function moduleReferences(set: Readonly<Record<string, unknown>>): readonly stri
   return [...new Set(texts.filter((text): text is string => typeof text === "string" && isModule(text)))].sort();
 }
 
-function partIn(exports: readonly unknown[], reference: string): PartDefinition {
-  const found = exports.filter(isPartFactory);
-  if (found.length === 1) return found[0].definition;
-  const count = found.length === 0 ? "no part" : `${found.length} parts`;
-  throw new InputError(`${reference}: exports ${count}; expected one, made with definePart or definePolicy`);
+function partOf(exports: readonly unknown[], reference: string): PartDefinition {
+  return readable(reference, () => partIn(exports, reference));
+}
+
+/** What a module exports may fail when it is looked at: a getter, a proxy. */
+function readable<T>(reference: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`${reference}: what it exports cannot be read: ${thrownText(error)}`);
+  }
 }
 
 /** The changes with the names of parts in place of the modules they come from. */
@@ -154,7 +139,7 @@ function withNames(
   const renamed = (value: unknown): unknown => {
     if (typeof value === "string") return nameOf(value);
     if (Array.isArray(value)) return value.map(renamed);
-    if (!isRecord(value)) return value;
+    if (typeof value !== "object" || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, of]) => [nameOf(key), of]));
   };
   return Object.fromEntries(Object.entries(set).map(([key, value]) => [key, renamed(value)]));
@@ -178,13 +163,16 @@ async function importModule(reference: string, folder: string): Promise<Module> 
     const file = statSync(fileURLToPath(url), { throwIfNoEntry: false });
     if (file === undefined) throw new Error("there is no such file");
     if (file.isDirectory()) throw new Error("is a folder; expected a file");
+    // At once: what it throws may come while it is loaded.
+    rememberModule([fileURLToPath(url)]);
     const exports = Object.values(await settled(import(url) as Promise<Record<string, unknown>>));
     // Most commands load no module from outside, and its parser takes a while to load.
     const { moduleFiles } = await import("./module-files.ts");
     const { files, computed } = moduleFiles(fileURLToPath(url));
+    rememberModule(files);
     return { exports, sha256: files.map((one) => digest(readFileSync(one))), computedPaths: computed };
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    const [reason] = thrownText(error).split("\n");
     const isHere = reason.startsWith("Cannot find package 'vmmbench'");
     const isTypeScript = /^Unknown file extension "\.[cm]?ts"/.test(reason);
     const hint = isHere
@@ -199,12 +187,23 @@ async function importModule(reference: string, folder: string): Promise<Module> 
   }
 }
 
-/** A module that waits for what never comes would end the process, without a word: nothing else is left to be done. */
+const LONGEST_LOADING_S = 30;
+
+/**
+ * A module that waits for what never comes would end the process, without a word: nothing else is left to be done. Where it has left
+ * something to be done, such as a timer, the process would never end.
+ */
 function settled<T>(imported: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const stuck = (): void => reject(new Error("it waits (await) for what never comes"));
+    const late = (): void => reject(new Error(`it still waits (await) after ${LONGEST_LOADING_S} s`));
+    const timer = setTimeout(late, LONGEST_LOADING_S * 1000).unref();
     process.once("beforeExit", stuck);
-    imported.finally(() => process.removeListener("beforeExit", stuck)).then(resolve, reject);
+    const done = (): void => {
+      clearTimeout(timer);
+      process.removeListener("beforeExit", stuck);
+    };
+    imported.finally(done).then(resolve, reject);
   });
 }
 
@@ -212,50 +211,4 @@ function settled<T>(imported: Promise<T>): Promise<T> {
 function moduleUrl(reference: string, folder: string): string {
   if (reference.startsWith("@") || !isModule(reference)) return import.meta.resolve(reference);
   return pathToFileURL(isAbsolute(reference) ? reference : join(folder, reference)).href;
-}
-
-function isVmm(value: unknown): value is Vmm {
-  return looksLikeVmm(value) && vmmProblem(value) === undefined;
-}
-
-/** Something with a name and at least one slot of a VMM. */
-function looksLikeVmm(value: unknown): value is Readonly<Record<string, unknown>> & { readonly name: string } {
-  return isRecord(value) && typeof value.name === "string" && SLOTS.some((slot) => slot in value);
-}
-
-/** What is wrong with a VMM that somebody has composed, in a sentence. Nothing for what is meant to be something else. */
-function vmmProblem(value: unknown): string | undefined {
-  if (!looksLikeVmm(value)) return undefined;
-  for (const slot of SLOTS) {
-    const problem = slotProblem(value[slot], slot);
-    if (problem !== undefined) return `VMM "${value.name}": ${problem}`;
-  }
-  if (isRecord(value.overheadPerGuest)) return undefined;
-  return `VMM "${value.name}": overheadPerGuest is missing; expected the memory that it keeps for each guest, such as { mib: 32, source: "..." }`;
-}
-
-function slotProblem(held: unknown, slot: Slot): string | undefined {
-  if (slot === "memory" && !Array.isArray(held)) return "memory: expected a list of parts; [] is none";
-  for (const part of slot === "memory" ? (held as readonly unknown[]) : [held]) {
-    if (part === undefined) return `${slot} is missing; expected a part for this slot, or ...esx to have that of ESX`;
-    if (isPartFactory(part)) return `${slot}: ${part.definition.name} is not called; expected the part that it makes`;
-    if (!isRecord(part) || !isRecord(part.definition) || !isRecord(part.parameters)) {
-      return `${slot}: expected a part, made with definePart`;
-    }
-    const { name, slot: own } = part.definition;
-    if (own !== slot) return `${slot}: ${String(name)} is a part for the slot ${String(own)}`;
-  }
-  return undefined;
-}
-
-function isPartFactory(value: unknown): value is { readonly definition: PartDefinition } {
-  if (typeof value !== "function") return false;
-  const { definition } = value as { definition?: Partial<PartDefinition> };
-  return (
-    isRecord(definition) && SLOTS.some((slot) => slot === definition.slot) && typeof definition.create === "function"
-  );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,13 +1,16 @@
 /** One cell from its spec to its result. What several cells share (documents, streams, VMMs) is kept between them. */
+import { InputError } from "../core/input-error.ts";
+import { thrownText } from "../core/thrown-text.ts";
 import { type CellOutcome, type CellResult, type CellSpec, workloadOf } from "../sim/cell.ts";
 import { unkeptEntitlement } from "../sim/cpu-admission.ts";
 import type { HostWatch } from "../sim/host-watch.ts";
 import { simulate, workDigest } from "../sim/simulate.ts";
-import { WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
+import { BrokenContract, WrongAnswer } from "../vmm/allocation/wrong-answer.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { groupOf } from "../workload/vm-settings.ts";
 import { RESULT_SCHEMA } from "./cells.ts";
 import { compileGuest, loadWorkload, type LoadedWorkload } from "./documents/load.ts";
+import { moduleError } from "./module-errors.ts";
 import { operationCosts } from "./operation-costs.ts";
 import { RecentlyUsed } from "./recently-used.ts";
 import { skipAdvice } from "./skip-advice.ts";
@@ -34,8 +37,10 @@ const workloads = new RecentlyUsed<LoadedWorkload>(16);
 export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<CellResult> {
   const { key, spec } = cell;
   const empty = { schema: RESULT_SCHEMA, key, spec, streamDigest: "", metrics: {}, cycles: {}, events: {} } as const;
+  let modules: readonly string[] = [];
   try {
     const { loaded, profile } = await systemOf(cell);
+    modules = loaded.moduleNames;
     const reason = skipAdvice(loaded, profile, spec);
     if (reason !== undefined) return { ...empty, status: "skipped", reason };
     const guests = streams.get([spec.seed, ...filesOf(cell)].join("\0"), () => guestsOf(cell));
@@ -45,9 +50,21 @@ export async function runCell(cell: PlannedCell, watch?: HostWatch): Promise<Cel
     requireFinite(outcome);
     return { ...empty, status: "done", streamDigest: workDigest(guests), ...outcome };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error, modules, cell.folder);
     return { ...empty, status: "failed", reason, ...(WrongAnswer.isOne(error) && { wrongInput: true }) };
   }
+}
+
+/** In words; `modules`: what the cell's VMM has from outside the package, which may be to blame. */
+function reasonOf(error: unknown, modules: readonly string[], folder: string): string {
+  const reason = thrownText(error);
+  if (modules.length === 0) return reason;
+  const from = modules.join(", ");
+  if (BrokenContract.isOne(error)) return `${from}: ${reason}`;
+  // A policy has been called by its name, which the file gives; other wrong input has nothing to do with the file.
+  const isTold = error instanceof InputError || WrongAnswer.isOne(error);
+  if (isTold || (error instanceof Error && error.cause !== undefined)) return reason;
+  return moduleError(error, folder) ?? `${reason} (with parts from ${from})`;
 }
 
 /** The workload file of each VM. */

@@ -45,6 +45,7 @@ export class Meter {
   /** Let time pass until `time`; nothing happens if that has been reached already. */
   waitUntil(cause: number, time: number): void {
     if (time <= this.now) return;
+    if (!(time < Infinity)) throw new Error(`a wait ends at cycle ${time}; expected a number of cycles`);
     this.ledger.charge(cause, time - this.now);
     this.waited += time - this.now;
     this.now = time;

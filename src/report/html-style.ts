@@ -19,7 +19,7 @@ a { color: var(--link); }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; max-width: none; }
 figure { margin: 1.25rem 0; padding: 0; }
 .picture { width: fit-content; max-width: 100%; overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: 4px; }
-.picture svg { display: block; max-width: none; }
+.picture svg { display: block; max-width: max(100%, 34rem); height: auto; }
 figcaption { color: var(--quiet); font-size: .875rem; margin-top: .35rem; }
 .table { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .9rem; }

@@ -2,6 +2,8 @@
 import { PendingCharges } from "../core/pending-charges.ts";
 import { sum } from "../core/sum.ts";
 import { PageUse } from "../guest/guest-pages.ts";
+import { admitted, rebalance } from "../vmm/allocation/answers.ts";
+import { reclaimed } from "../vmm/allocation/forced-paging.ts";
 import { overheadPages } from "../vmm/contract.ts";
 import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
 import type { HostMemory } from "../vmm/host-memory/host-memory.ts";
@@ -32,7 +34,7 @@ export function buildGuests(
   if (log !== undefined) log.nowUs = -SETTLING_US;
   const requests = [...workloads.values()].map(requestFor);
   host.observer = log && toldByNumber(log, [...workloads.keys()]);
-  const starting = allocation.admit(requests, host.frames.free);
+  const starting = admitted(allocation, requests, host.frames.free);
   const started = [...workloads].slice(0, starting.length);
   // How VMs come up takes no time, and is no decision of anybody's.
   host.observer = undefined;
@@ -47,7 +49,7 @@ export function buildGuests(
   host.roomMaker = forcedRoom;
   site.dom0?.keepRest();
   host.observer = log;
-  settle(allocation, cooperative, log);
+  settle(host, allocation, cooperative, log);
   host.observer = undefined;
   pageIn(host, guests, cooperative);
   host.backgroundReclaim?.start();
@@ -127,7 +129,7 @@ function reclaimFrom(vm: VmMemory, pages: number, mechanisms: readonly MemoryMec
   for (const mechanism of mechanisms) {
     for (let before = -1; before < vm.ballooned; ) {
       before = vm.ballooned;
-      const freed = mechanism.reclaim(vm, pages);
+      const freed = reclaimed(mechanism, vm, pages);
       if (freed > 0) return freed;
     }
   }
@@ -153,11 +155,16 @@ function pageIn(host: HostMemory, guests: readonly HostGuest[], cooperative: rea
 }
 
 /** The last minute before the simulation: balloons move to the targets that the allocation policy has set. */
-function settle(allocation: Allocation, cooperative: readonly MemoryMechanism[], log?: DecisionLog): void {
+function settle(
+  host: HostMemory,
+  allocation: Allocation,
+  cooperative: readonly MemoryMechanism[],
+  log?: DecisionLog,
+): void {
   if (allocation.periodUs === 0) return;
   for (let nowUs = -SETTLING_US; nowUs < 0; nowUs += 1e6) {
     if (log !== undefined) log.nowUs = nowUs;
-    allocation.rebalance(nowUs);
+    rebalance(allocation, host, nowUs);
     for (const mechanism of cooperative) {
       for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
     }

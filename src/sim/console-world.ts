@@ -10,6 +10,7 @@ import { PAGES_PER_MIB } from "../machine/page.ts";
 import { type MachineProfile, microsecondsToCycles, primitiveCost } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { ConsoleSettings } from "../vmm/host-contract.ts";
+import { consoleOf } from "../vmm/made-part.ts";
 import { type CompiledWorkload, USUAL_ENTITLEMENT } from "../workload/compiled-workload.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { Event } from "./host-events.ts";
@@ -82,6 +83,6 @@ export function serviceConsole(
   processors: Processors,
   events: EventQueue,
 ): ServiceConsole | undefined {
-  const settings = vmm.scheduler.definition.consoleOf?.(vmm.scheduler.parameters);
+  const settings = consoleOf(vmm.scheduler);
   return settings && new ServiceConsole(settings, profile, processors, events);
 }

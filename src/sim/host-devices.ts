@@ -7,6 +7,7 @@ import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { DeviceQueue } from "../vmm/host-contract.ts";
 import type { BackgroundReclaim } from "../vmm/host-memory/memory-roles.ts";
+import { queueOf } from "../vmm/made-part.ts";
 import type { BackendVm } from "./backend-vm.ts";
 import { AnticipatoryScheduler } from "./anticipatory-scheduler.ts";
 import { BusyDisk } from "./busy-disk.ts";
@@ -90,8 +91,8 @@ export class HostDevices {
     this.#disks = disks.map((disk, i) => new BusyDisk(createDisk(profile, disk), i, events));
     this.link = new NetworkLink(profile);
     this.#events = events;
-    const diskQueue = vmm.disk.definition.queueOf?.(vmm.disk.parameters);
-    const { rate, shaping, ...networkQueue } = vmm.network.definition.queueOf?.(vmm.network.parameters) ?? NO_RING;
+    const diskQueue = queueOf(vmm.disk);
+    const { rate, shaping, ...networkQueue } = queueOf(vmm.network) ?? NO_RING;
     const credit = rate && new TransmitCredit(rate, profile.megahertz);
     const onDrop = (): void => ledger.count(SHAPER_DROP);
     if (shaping !== undefined) {

@@ -7,6 +7,7 @@ import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
+import { rebalance, startAnswer } from "../vmm/allocation/answers.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory/host-memory.ts";
@@ -149,7 +150,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   findMemory(vm: number): StartAnswer {
-    return this.#decide(() => this.#allocation.start(requestFor(this.#workloads[vm]), this.nowUs));
+    return this.#decide(() => startAnswer(this.#allocation, requestFor(this.#workloads[vm]), this.nowUs));
   }
 
   lookAgain(waitUs: number): void {
@@ -273,8 +274,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   }
 
   #rebalance(): void {
-    this.host.alarm = false;
-    this.#decide(() => this.#allocation.rebalance(this.nowUs));
+    this.#decide(() => rebalance(this.#allocation, this.host, this.nowUs));
   }
 
   #decide<Decision>(allocate: () => Decision): Decision {

@@ -10,7 +10,8 @@ import { NetworkLink } from "../machine/network-link.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
 import { type MachineProfile, primitiveCost } from "../machine/profile.ts";
 import { Tlb } from "../machine/tlb.ts";
-import type { Part, Slot, Slots, Vmm } from "../vmm/contract.ts";
+import type { Part, Vmm } from "../vmm/contract.ts";
+import { makePart } from "../vmm/made-part.ts";
 import type { CpuContext, IoPath, MonitorContext, VmmEntry } from "../vmm/monitor-contract.ts";
 
 /** Guest frames in the largest large page, 4 MiB (IA-32). */
@@ -41,7 +42,7 @@ export function buildMachine(
     ...(kernelPages && kernelPagesOf(vmm, profile, tlb, meter)),
   };
   // The processor comes first: through it the other parts enter the VMM.
-  const cpu = create(vmm.cpu, hardware);
+  const cpu = makePart(vmm.cpu, hardware);
   const cache = profile.cache && new Cache(profile.cache, primitiveCost(profile, "hardware.cache-line-fill"), meter);
   const context: MonitorContext = {
     ...hardware,
@@ -52,7 +53,7 @@ export function buildMachine(
   const networkPath = createIoPath(vmm.network, context);
   return {
     cpu,
-    mmu: create(vmm.mmu, context),
+    mmu: makePart(vmm.mmu, context),
     diskPath: createIoPath(vmm.disk, context),
     networkPath,
     cache,
@@ -92,7 +93,7 @@ export function machineFrames(guestPages: number): Uint32Array {
 function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorContext): IoPath {
   const { costs } = context.profile;
   const missing = part.definition.needs?.find((name) => costs[name] === undefined);
-  if (missing === undefined) return part.definition.create(part.parameters, context);
+  if (missing === undefined) return makePart<"disk" | "network">(part, context);
   const fail = (): never => {
     primitiveCost(context.profile, missing);
     throw new Error(`the machine gives ${missing} after all`);
@@ -106,8 +107,4 @@ function createIoPath(part: Part<"disk"> | Part<"network">, context: MonitorCont
     complete: fail,
     interruptsForSent: fail,
   };
-}
-
-function create<S extends Slot>(part: Part<S>, context: Slots[S]["context"]): Slots[S]["instance"] {
-  return part.definition.create(part.parameters, context);
 }

@@ -214,6 +214,8 @@ class Replay {
 
   /** What is due by the clock; what was due during a long wait comes after it. */
   #catchUp(): void {
+    // A clock that is no number, or too large to go on by one, would never get anywhere.
+    if (!(this.#meter.now < Number.MAX_SAFE_INTEGER)) throw new Error(`the clock is at ${this.#meter.now} cycles`);
     while (true) {
       if (this.#clock >= this.#nextTick) this.#timerInterrupt();
       else if (this.#meter.now >= this.#nextWriteBack) this.#writeBack();

@@ -3,12 +3,12 @@ import { cause, type Ledger } from "../core/ledger.ts";
 import { type CostVector, PendingCharges } from "../core/pending-charges.ts";
 import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
+import { NOBODY, requireEnd, requirePick } from "./scheduler-answers.ts";
 import { Vcpu, type VcpuWork } from "./vcpu.ts";
 import type { VcpuSwitches } from "./vcpu-switches.ts";
 
 const IDLE = cause("idle");
 const SPIN = cause("guest.kernel.spin");
-const NOBODY = -1;
 
 export class Processors {
   readonly vcpus: Vcpu[] = [];
@@ -118,7 +118,8 @@ export class Processors {
 
   /** Stop who may not go on without the other vCPUs of its VM, and start on idle pCPUs who may now. */
   #keepTogether(now: number): void {
-    for (let changed = true; changed; ) {
+    for (let rounds = 1, changed = true; changed; rounds++) {
+      requireEnd(this.#scheduler, rounds);
       for (let cpu = 0; cpu < this.#cpus; cpu++) this.#account(cpu, now);
       // First who can start: those who run are not stopped for a sibling that has only just been allowed to.
       changed = this.#dispatchIdle(now);
@@ -232,6 +233,7 @@ export class Processors {
   #dispatch(cpu: number, now: number): void {
     const index = this.#scheduler.pick(cpu, now);
     const { until } = this.#scheduler;
+    requirePick(this.#scheduler, index, this.vcpus[index], this.#running, now);
     // It stays idle as long as it was to be: its event is on the way, and one more each time would never end.
     if (index === NOBODY && this.#running[cpu] === NOBODY && until === this.#sliceEnd[cpu]) return;
     this.#running[cpu] = index;

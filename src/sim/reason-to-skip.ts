@@ -3,6 +3,7 @@ import { counted } from "../core/counted.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { partsIn } from "../vmm/compose.ts";
 import { MONITOR_SLOTS, SLOTS, TUNABLE_SHARING, type Vmm } from "../vmm/contract.ts";
+import { queueOf, unsuitedReason } from "../vmm/made-part.ts";
 import { isElsewhere } from "./device-interrupts.ts";
 import type { Density } from "./simulate.ts";
 
@@ -55,7 +56,7 @@ function memorySettings({ name, allocation }: Vmm, _: MachineProfile, { settings
 }
 
 function diskShares({ name, disk }: Vmm, _: MachineProfile, { settings }: Density): string | undefined {
-  const sharesDisks = disk.definition.queueOf?.(disk.parameters).sharing !== undefined;
+  const sharesDisks = queueOf(disk)?.sharing !== undefined;
   if (sharesDisks || !settings?.some((group) => group.diskShares !== undefined)) return undefined;
   return `${name} has the disk driver ${disk.definition.name}, which knows no disk shares`;
 }
@@ -111,7 +112,7 @@ function otherKernel({ name, scheduler }: Vmm, profile: MachineProfile, { vms }:
 }
 
 function unsuitedParts({ name, cpu, mmu }: Vmm, profile: MachineProfile): string | undefined {
-  const [reason] = [cpu, mmu].flatMap(({ definition, parameters }) => definition.unsuited?.(parameters, profile) ?? []);
+  const [reason] = [cpu, mmu].flatMap((part) => unsuitedReason(part, profile) ?? []);
   return reason && `${name} on ${profile.name}: ${reason}`;
 }
 

@@ -2,13 +2,14 @@
 import { SECOND_US } from "../core/time.ts";
 import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { TimerEvents, Vmm } from "../vmm/contract.ts";
+import { timerEventsOf } from "../vmm/made-part.ts";
 
 /** Ticks of the clock that are charged together on a host, where it does not matter when each comes. */
 const TICKS_AT_ONCE = 10;
 
 /** Those that do not wake anybody come while a vCPU runs, so that their number follows from how long it does. */
 export function timerEvents({ cpu, scheduler }: Vmm, kernel: KernelVersion): TimerEvents {
-  const ofVmm = cpu.definition.timerEvents?.(cpu.parameters, kernel);
+  const ofVmm = timerEventsOf(cpu, kernel);
   if (ofVmm !== undefined) return ofVmm;
   // A kernel whose processes the guests are has one clock on each processor; a VMM that is its process shows each guest one.
   const onProcessors = scheduler.definition.ofKernel !== undefined && cpu.definition.isBare === true;

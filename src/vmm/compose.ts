@@ -18,6 +18,7 @@ import {
   type Vmm,
 } from "./contract.ts";
 import { camelCase, parameterMeant, partMeant, slotMeant } from "./meant-names.ts";
+import { objection } from "./definition-problem.ts";
 import { readParameter } from "./part-parameter.ts";
 
 export interface Composition {
@@ -88,7 +89,7 @@ class Draft {
     for (const [slot, key] of this.#lastKeys) {
       this.#key = key;
       for (const { definition, parameters } of this.#in(slot)) {
-        const message = definition.problem?.(parameters);
+        const message = objection(definition, parameters);
         if (message !== undefined) this.#complain(`${definition.name} ${message}`);
       }
     }

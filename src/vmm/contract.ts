@@ -16,7 +16,11 @@ import type {
   Scheduler,
 } from "./host-contract.ts";
 import type { CpuContext, IoPath, Mmu, MonitorContext, VirtualCpu } from "./monitor-contract.ts";
-import { declarationProblem, type EVIDENCE_GRADES } from "./part-parameter.ts";
+import { definitionProblem } from "./definition-problem.ts";
+import type { EVIDENCE_GRADES } from "./part-parameter.ts";
+import type { MEMORY_STAGES } from "./slots.ts";
+
+export { MEMORY_STAGES, SLOTS } from "./slots.ts";
 
 /** What each slot's `create` receives and gives. Monitor resolution: cpu, mmu, disk, network; host resolution: the rest. */
 export interface Slots {
@@ -29,26 +33,9 @@ export interface Slots {
   scheduler: { context: HostContext; instance: Scheduler };
 }
 export type Slot = keyof Slots;
-export const SLOTS: readonly Slot[] = ["cpu", "mmu", "memory", "allocation", "scheduler", "disk", "network"];
 /** Those that take part in the simulation of one guest, every trap; many guests on a host need all. */
 export const MONITOR_SLOTS: readonly Slot[] = ["cpu", "mmu", "disk", "network"];
 
-/**
- * Memory parts in the order in which a VMM prefers them, cheapest for the guest first: sharing costs it nothing, swapping by the host
- * most (Waldspurger 2002, sections 3 and 4). What steers a scanner comes before the scanner.
- */
-export const MEMORY_STAGES = [
-  "backing",
-  "scan order",
-  "scan rate",
-  "sharing",
-  "free pages",
-  "ballooning",
-  "guest swap",
-  "patching",
-  "compression",
-  "swapping",
-] as const;
 export type MemoryStage = (typeof MEMORY_STAGES)[number];
 
 /** One parameter of a part, with its default and where the default comes from. */
@@ -157,16 +144,15 @@ export interface PartFactory<S extends Slot, P extends Parameters> {
 }
 
 /**
- * Define a part. Defaults fill in what the caller leaves out. Throws an {@link InputError} when a parameter is none: such a
+ * Define a part. Defaults fill in what the caller leaves out. Throws an {@link InputError} when it is none: such a
  * module may be JavaScript, which no compiler has read.
  */
 export function definePart<S extends Slot, P extends Parameters>(definition: PartDefinition<S, P>): PartFactory<S, P> {
-  const { slot, name, parameters: declared } = definition;
-  for (const [key, value] of Object.entries(declared)) {
-    const problem = declarationProblem(key, value);
-    if (problem !== undefined) throw new InputError(`${slot} ${name}: ${problem}`);
-  }
-  const defaults: Parameters = Object.fromEntries(Object.entries(declared).map(([key, value]) => [key, value.default]));
+  const problem = definitionProblem(definition);
+  if (problem !== undefined) throw new InputError(problem);
+  const defaults: Parameters = Object.fromEntries(
+    Object.entries(definition.parameters).map(([key, value]) => [key, value.default]),
+  );
   const configure = (parameters: Partial<P> = {}): Part<S> => ({
     definition,
     parameters: { ...defaults, ...(parameters as Parameters) },

@@ -5,6 +5,7 @@ import type { MachineProfile } from "../machine/profile.ts";
 import type { Vmm } from "./contract.ts";
 import type { Allocation, HostContext, MemoryMechanism, Scheduler } from "./host-contract.ts";
 import type { HostMemory } from "./host-memory/host-memory.ts";
+import { makePart } from "./made-part.ts";
 
 export interface HostParts {
   /** In order of preference. */
@@ -23,8 +24,6 @@ export function hostParts(
 ): HostParts {
   const mechanisms: MemoryMechanism[] = [];
   const context: HostContext = { profile, memory, compressedSizes, mechanisms, random };
-  for (const { definition, parameters } of vmm.memory) mechanisms.push(definition.create(parameters, context));
-  const allocation = vmm.allocation.definition.create(vmm.allocation.parameters, context);
-  const scheduler = vmm.scheduler.definition.create(vmm.scheduler.parameters, context);
-  return { mechanisms, allocation, scheduler };
+  for (const part of vmm.memory) mechanisms.push(makePart(part, context));
+  return { mechanisms, allocation: makePart(vmm.allocation, context), scheduler: makePart(vmm.scheduler, context) };
 }

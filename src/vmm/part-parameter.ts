@@ -36,9 +36,18 @@ export function gradeProblem(grade: unknown): string | undefined {
 
 /** What is wrong with a parameter as a part declares it, which may be JavaScript that no compiler has read. */
 export function declarationProblem(name: string, declared: unknown): string | undefined {
-  const { default: value, grade } = (declared ?? {}) as Partial<Parameter>;
+  const { default: value, grade, unit, min, max, choices } = (declared ?? {}) as Partial<Parameter>;
   if (typeof value !== "number" && typeof value !== "boolean") {
     return `parameter ${name}: expected one with a number, true or false as its default, such as { summary: "...", default: 1 }`;
+  }
+  if (unit !== undefined && typeof unit !== "string")
+    return `parameter ${name}: unit: expected a text, not ${show(unit)}`;
+  if (choices !== undefined && !(Array.isArray(choices) && choices.length > 1 && choices.every(Number.isFinite))) {
+    return `parameter ${name}: choices: expected a list of numbers, not ${show(choices)}`;
+  }
+  for (const [bound, of] of Object.entries({ min, max })) {
+    if (of !== undefined && typeof of !== "number")
+      return `parameter ${name}: ${bound}: expected a number, not ${show(of)}`;
   }
   const reading = readParameter(declared as Parameter, value);
   if ("problem" in reading) return `parameter ${name}: its default is wrong: ${reading.problem}`;
@@ -102,6 +111,18 @@ function quantity(text: string, unit: string): number | undefined {
   return match !== null && match[2] === unit ? Number(match[1]) : undefined;
 }
 
-function show(value: unknown): string {
-  return typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+const SHOWN_AT_MOST = 60;
+
+/** A wrong value, as a message shows it: what it is, where it says that better than what is in it. */
+export function show(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  if (value instanceof Promise) return "a promise";
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value !== "string" && (typeof value !== "object" || value === null)) return String(value);
+  try {
+    const text = JSON.stringify(value);
+    return text.length > SHOWN_AT_MOST ? `${text.slice(0, SHOWN_AT_MOST)}...` : text;
+  } catch {
+    return "an object";
+  }
 }

@@ -42,7 +42,10 @@ describe("vmmbench overcommit", () => {
   it("looks below a ratio at which a host cannot be simulated, and says why", { timeout: 60_000 }, async () => {
     const out = join(folder, "search");
     const { code, stdout, stderr } = await overcommit("--ratios", "0.9,1.25", "--search", "--json", "--out", out);
-    const { curves } = JSON.parse(stdout) as { curves: OvercommitCurve[] };
+    const { curves, controlUnits } = JSON.parse(stdout) as { curves: OvercommitCurve[]; controlUnits: object };
+    // The names alone do not say of all figures what they are in.
+    expect(controlUnits).toMatchObject({ reversals: "per VM and hour", doublePaged: "pages" });
+    expect(Object.keys(controlUnits)).toEqual(expect.arrayContaining(Object.keys(curves[0].points[0].control)));
     const [{ points, failedRatios = [], verdict }] = curves;
     expect(verdict.failingRatio).toBeUndefined();
     expect(points.slice(0, 3).map(({ ratio }) => ratio)).toEqual([0.9, 1.25, 1.9]);
@@ -59,6 +62,7 @@ describe("vmmbench overcommit", () => {
     const options = ["--search", "vms", "--host-memory", "48MiB", "--json", "--out", out];
     const first = await overcommitVms(...options);
     const { vmCounts } = JSON.parse(first.stdout) as { vmCounts: (VmCountCurve & { sentence: string })[] };
+    expect(first.stdout).toContain('"controlUnits":{"reversals":"per VM and hour"');
     const [{ points, verdict, failedCounts = [], sentence }] = vmCounts;
     // Three fit; half of them, and half as many more, are measured with them. Each can be ballooned to 8.4 MiB.
     expect(points.slice(0, 3).map(({ vms }) => vms)).toEqual([1, 3, 5]);

@@ -49,3 +49,14 @@ it("tells what the others of a host keep next to a VM that misbehaves, and not w
   expect(rows("bomb: ")[3].slice(-3)).toEqual(["0.0", "-", "-"]);
   expect(rows("calm: ")[0].at(-1)).toBe("p99, ms");
 });
+
+it("writes large figures with separators, and none with an exponent", () => {
+  const cells = isolationFixture([1, 2]).map((one) => {
+    if (one.spec.block !== "bomb" || one.groups === undefined) return one;
+    const rows = one.groups.rows.map((row) => row.map((of, i) => (i === row.length - 1 ? of * 10_000 : of)));
+    return { ...one, groups: { ...one.groups, rows } };
+  });
+  const summary = runSummaryText({ name: "r", cells });
+  expect(summary).toMatch(/ 345,000\.0 +30,000$/m);
+  expect(summary).not.toMatch(/\de[+-]\d/);
+});

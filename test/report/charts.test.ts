@@ -8,7 +8,15 @@ import { vmmStyles } from "../../src/report/colours.ts";
 import { compileStrictly, renderChart, renderPng, renderSvg } from "../../src/report/render-chart.ts";
 import { textWidth } from "../../src/report/text-width.ts";
 import { wrapText } from "../../src/report/wrap-text.ts";
-import { cell, fixture, isolationFixture, overcommitFixture, variedFixture, vmCountFixture } from "./fixture.ts";
+import {
+  cell,
+  fixture,
+  isolationFixture,
+  monitorFixture,
+  overcommitFixture,
+  variedFixture,
+  vmCountFixture,
+} from "./fixture.ts";
 
 /** With hosts of given memory, hosts on which single VMs misbehave, and inputs that were varied. */
 const fullRun = () => {
@@ -60,6 +68,32 @@ describe("charts", () => {
     expect(drawn(20)).toContain('"in the balloon":30,"kept for its swap device, besides":20');
     expect(drawn(20)).toContain(", and on top frames");
     expect(drawn(0)).not.toContain("swap device");
+  });
+
+  it.each([
+    { seeds: [1, 2, 3], told: true },
+    { seeds: [1], told: false },
+  ])("speak of confidence intervals where $seeds.length seeds give some", ({ seeds, told }) => {
+    const cells = [...monitorFixture(seeds), ...overcommitFixture(seeds), ...isolationFixture(seeds)];
+    for (const name of ["slowdown", "overcommit", "isolation"]) {
+      const [chart] = CHART_KINDS.find((kind) => kind.name === name)?.draw({ name: "fixture", cells }) ?? [];
+      expect(JSON.stringify(chart.spec).includes("confidence interval"), name).toBe(told);
+    }
+  });
+
+  it("label no ratio over another, however many a search has measured", async () => {
+    const [one] = overcommitFixture([1]);
+    const ratios = Array.from({ length: 30 }, (_, i) => 1 + i / 20);
+    const cells = ratios.map((overcommit) => ({ ...one, spec: { ...one.spec, overcommit } }));
+    const [chart] = CHART_KINDS.find(({ name }) => name === "memory-sources")?.draw({ name: "fixture", cells }) ?? [];
+    const texts = (await renderSvg(chart.spec)).matchAll(/<text [^>]*translate\(([\d.]+),[^>]*>([\d.]+)</g);
+    const shown = [...texts].filter(([tag]) => !tag.includes('opacity="0"'));
+    const labels = shown.filter(([, , text]) => ratios.includes(Number(text)));
+    expect(labels.length).toBeGreaterThan(2);
+    const ends = labels.map(([, x, text]) =>
+      [-1, 1].map((side) => Number(x) + (side * textWidth(text, 10, false)) / 2),
+    );
+    for (const [i, [start]] of ends.entries()) if (i > 0) expect(start).toBeGreaterThan(ends[i - 1][1]);
   });
 
   it("draw the memory of VMs at the highest ratio at which one started, and nothing where none did", () => {

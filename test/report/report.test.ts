@@ -373,6 +373,19 @@ describe.skipIf(!existsSync(CHROMIUM))("in a browser without network (skipped wh
     expect(await page.locator("figure[data-live] svg").count()).toBe(8);
   });
 
+  it("shows whole charts in a narrow window", async () => {
+    const page = await browser.newPage({ offline: true, viewport: { width: 700, height: 900 } });
+    await page.goto(`file://${folder("report/index.html")}`);
+    await page.waitForSelector("html[data-ready]", { timeout: 30_000 });
+    const hidden = await page
+      .locator(".picture")
+      .evaluateAll((all: { scrollWidth: number; clientWidth: number }[]) =>
+        all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth),
+      );
+    expect(hidden).toHaveLength(8);
+    expect(Math.max(...hidden)).toBeLessThanOrEqual(0);
+  });
+
   it("is legible in the light and in the dark", async () => {
     for (const colorScheme of ["light", "dark"] as const) {
       const page = await browser.newPage({ offline: true, colorScheme, javaScriptEnabled: false });

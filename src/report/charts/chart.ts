@@ -149,6 +149,12 @@ export function panelOf(field: string, names: readonly string[], width: number):
   return { field, type: "nominal", sort: names, title: null, header };
 }
 
+/** What marks stand for, as the beginning of a subtitle's sentences: "Bands: 95 % confidence interval; dashed: 5 % loss. ". */
+export function markNote(marks: readonly string[]): string {
+  const text = marks.join("; ");
+  return text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}. `;
+}
+
 /** "n = 3 seeds (1, 2, 3)". */
 export function seedNote(cells: readonly CellResult[]): string {
   const seeds = distinct(cells, (cell) => cell.spec.seed).sort((a, b) => a - b);

@@ -39,10 +39,11 @@ function draw(results: Results, rows: readonly IsolationRow[], id: string): Char
   const [{ vms, machine, ratio }] = rows;
   const cells = hostCells(results).filter(({ groups }) => groups !== undefined);
   const title = `What one VM does to the p99 latency of the others at overcommit ${ratio}`;
-  const subtitle =
-    "Times the p99 latency of the same VMs on the host where all VMs are alike, same seeds; lines: 95 % confidence intervals. " +
-    `${counted(vms, "VM")}, ${seedNote(cells)}, machine ${fileTitle(machine)}.`;
   const marks = rows.map(markOf);
+  const lines = marks.some(({ low }) => low !== undefined) ? "; lines: 95 % confidence intervals" : "";
+  const subtitle =
+    `Times the p99 latency of the same VMs on the host where all VMs are alike, same seeds${lines}. ` +
+    `${counted(vms, "VM")}, ${seedNote(cells)}, machine ${fileTitle(machine)}.`;
   const told = marks.map(describe).join(" ");
   return chartOf(results, { id, title, subtitle, width: 3 * PANEL }, view(marks, vmmStyles(results)), told);
 }

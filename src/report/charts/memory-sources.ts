@@ -68,11 +68,12 @@ function view(curves: readonly OvercommitCurve[]): View {
   };
 }
 
+/** A search measures more ratios than there is room for labels. */
 const RATIO: View = {
   field: "ratio",
   type: "ordinal",
   title: "overcommit ratio",
-  axis: { labelAngle: 0, ticks: false },
+  axis: { labelAngle: 0, ticks: false, labelOverlap: "greedy", labelSeparation: 3 },
 };
 const MIB: View = { type: "quantitative", title: "MiB", axis: { tickCount: 5, format: ",.0f" } };
 

@@ -6,7 +6,17 @@ import { levelText, lossText } from "../../analysis/service-level.ts";
 import type { ServiceLevel } from "../../experiment/matrix.ts";
 import { vmmStyles } from "../colours.ts";
 import { latencyAxis, panel, panelRows, WIDTH } from "./overcommit-panel.ts";
-import { type Chart, chartIds, type ChartKind, chartOf, hostParts, machineNote, seedNote, type View } from "./chart.ts";
+import {
+  type Chart,
+  chartIds,
+  type ChartKind,
+  chartOf,
+  hostParts,
+  machineNote,
+  markNote,
+  seedNote,
+  type View,
+} from "./chart.ts";
 
 /** Throughput and p99 latency over the overcommit ratio, one line per strategy, bands for the confidence intervals. */
 export const overcommitChart: ChartKind = {
@@ -44,13 +54,22 @@ export function hostNote(results: Results, { block, workload, work, machine, vms
 function draw(results: Results, curves: readonly OvercommitCurve[], id: string): Chart {
   const level = serviceLevelOf(results);
   const title = titleOf(curves, level);
-  const dashed = level.metric === "throughput" ? `; dashed: ${lossText(level.bound)} loss` : "";
+  const marks = [
+    ...(hasInterval(curves) ? ["bands: 95 % confidence interval"] : []),
+    ...(level.metric === "throughput" ? [`dashed: ${lossText(level.bound)} loss`] : []),
+  ];
   const each = judgedKinds(curves).length > 1 ? ", for each kind of VM, which has to keep the level by itself" : "";
   const subtitle =
-    `Throughput against the same VMs on a host whose memory they just fit, and p99 latency${each}. Bands: 95 % confidence ` +
-    `interval${dashed}. ${missingNote(curves)}${hostNote(results, curves[0])}.`;
+    `Throughput against the same VMs on a host whose memory they just fit, and p99 latency${each}. ` +
+    `${markNote(marks)}${missingNote(curves)}${hostNote(results, curves[0])}.`;
   const told = curves.map((curve) => curve.verdict.sentence).join(" ");
   return chartOf(results, { id, title, subtitle, width: WIDTH }, view(results, curves, level), told);
+}
+
+/** Of one seed there is none, and so no band. */
+function hasInterval(curves: readonly OvercommitCurve[]): boolean {
+  const all = curves.flatMap(({ points }) => points.flatMap((point) => [point, ...(point.groups ?? [])]));
+  return all.some(({ throughput, latencyP99Ms }) => (throughput?.low ?? latencyP99Ms?.low) !== undefined);
 }
 
 /** Strategies without a host to compare with have a latency, but no line above. */

@@ -37,13 +37,19 @@ function draw(results: Results, rows: readonly Slowdown[], id: string): Chart {
   const worst = rows.reduce((a, b) => (b.estimate > a.estimate ? b : a));
   const title = `Largest slowdown against bare metal: ${worst.vmm} on ${worst.workload}, ${times(worst.estimate)}`;
   const subtitle =
-    "Time for the same work, idle time left out; 1 = bare metal. Dots: geometric mean over paired seeds; " +
-    `lines: 95 % confidence interval; ${seedNote(cells)}, ${machineNote(cells)}.`;
+    `Time for the same work, idle time left out; 1 = bare metal${marksNote(rows)}; ${seedNote(cells)}, ` +
+    `${machineNote(cells)}.`;
   const description = rows
     .map((row) => `${row.workload} on ${row.vmm}: ${times(row.estimate)}${interval(row)}`)
     .join("; ");
   const drawn = view(results, rows, [...byWorkload.keys()]);
   return chartOf(results, { id, title, subtitle, width: WIDTH }, drawn, `${description}.`);
+}
+
+/** Of one seed there is neither a mean nor an interval. */
+function marksNote(rows: readonly Slowdown[]): string {
+  if (rows.every(({ low }) => low === undefined)) return "";
+  return ". Dots: geometric mean over paired seeds; lines: 95 % confidence interval";
 }
 
 function view(results: Results, rows: readonly Slowdown[], workloads: readonly string[]): View {

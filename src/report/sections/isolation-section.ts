@@ -49,5 +49,5 @@ const COLUMNS: HostColumns<IsolationRow> = {
 
 function factor(figure: Estimate | typeof NONE_FINISHED | undefined): string {
   if (figure === undefined || figure === NONE_FINISHED) return figure ?? "";
-  return figure.estimate.toFixed(figure.estimate < 10 ? 2 : 0);
+  return figure.estimate < 10 ? figure.estimate.toFixed(2) : Math.round(figure.estimate).toLocaleString("en-US");
 }

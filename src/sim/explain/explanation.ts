@@ -1,5 +1,6 @@
 /** An operation explained: what happens in it, step by step, on each of several VMMs that do the same work. */
 import { InputError } from "../../core/input-error.ts";
+import { BrokenContract } from "../../vmm/allocation/wrong-answer.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { KernelRing, Vmm } from "../../vmm/contract.ts";
 import { eventName, type Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
@@ -84,7 +85,7 @@ function roundOn(vmm: Vmm, benchmark: Microbenchmark, profile: MachineProfile): 
   try {
     return recordRound(benchmark, vmm, profile);
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof InputError) || BrokenContract.isOne(error)) throw error;
     throw new InputError(error.problems.map((problem) => `${vmm.name}: ${problem}`));
   }
 }

@@ -4,12 +4,24 @@ import type { MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
+import { show } from "../part-parameter.ts";
+import { BrokenContract } from "./wrong-answer.ts";
 
 /** Who takes it and by which rule; `inputs`: what the rule looked at besides the VM's machine memory and target. */
 export interface ForcedPaging {
   readonly by: string;
   readonly rule: string;
   readonly inputs: (vm: VmMemory) => Figures;
+}
+
+/** Frames of a VM's that a mechanism has freed; one from outside the package may answer with what is no number. */
+export function reclaimed(mechanism: MemoryMechanism, vm: VmMemory, pages: number): number {
+  const freed: unknown = mechanism.reclaim(vm, pages);
+  // Fewer than none, where a guest needed some meanwhile.
+  if (typeof freed === "number" && Number.isFinite(freed)) return freed;
+  throw new BrokenContract(
+    `memory ${mechanism.name}: reclaim returns ${show(freed)}; expected the number of frames that it has freed`,
+  );
 }
 
 /** Let a forced mechanism free up to `pages` frames of a VM's. Returns how many it was. */
@@ -20,7 +32,7 @@ export function takeByForce(
   pages: number,
   why: ForcedPaging,
 ): number {
-  if (memory.observer === undefined) return mechanism.reclaim(vm, pages);
+  if (memory.observer === undefined) return reclaimed(mechanism, vm, pages);
   const inputs = {
     free_mib: memory.frames.free / PAGES_PER_MIB,
     machine_mib: vm.machine / PAGES_PER_MIB,
@@ -29,7 +41,7 @@ export function takeByForce(
   };
   const { by, rule } = why;
   const taking = new PagesTaken(memory, vm);
-  const freed = mechanism.reclaim(vm, pages);
+  const freed = reclaimed(mechanism, vm, pages);
   const outcome = { mechanism: mechanism.name, asked_pages: pages, freed_pages: freed, ...taking.figures };
   memory.observer.decided({ by, rule, vm: vm.number, action: "page out", outcome, inputs });
   return freed;

@@ -9,3 +9,12 @@ export class WrongAnswer extends InputError {
     return error instanceof Error && "isWrongAnswer" in error;
   }
 }
+
+/** A part does not keep the contract of its slot. Unlike a policy, which names itself, it may be called like one of the package. */
+export class BrokenContract extends WrongAnswer {
+  readonly isBrokenContract = true;
+
+  static override isOne(error: unknown): boolean {
+    return error instanceof Error && "isBrokenContract" in error;
+  }
+}
