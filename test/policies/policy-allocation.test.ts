@@ -153,6 +153,18 @@ describe("a policy on a host", () => {
     );
   });
 
+  it("pages nothing out for a write to a shared page, which gives a VM no page more than it has", () => {
+    const { memory } = buildHost({ ...kvm, memory: [linuxSwap()], allocation: scripted([]).part() }, 40);
+    const [vm, other] = [memory.addVm(16), memory.addVm(16)];
+    for (const each of [vm, other]) for (let ppn = 0; ppn < 16; ppn++) memory.write(each, ppn, 1000 + ppn);
+    const mpn = other.backing[3];
+    memory.frames.markShared(mpn);
+    memory.merge(vm, 3, mpn);
+    memory.write(vm, 3, 7);
+    expect([vm.mapped, vm.swapped, memory.read(vm, 3), memory.read(other, 3)]).toEqual([16, 0, 7, 1003]);
+    checkFrames(memory);
+  });
+
   it("backs no region with a large page that would take a VM above its cap", () => {
     const vms = { memoryPages: 4 * LARGE_PAGE, kernelPages: 4 };
     const cap: Action = { kind: "cap", vm: "vm0", kib: (LARGE_PAGE + 100) * KIB, rule: "test" };

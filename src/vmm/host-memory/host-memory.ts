@@ -206,6 +206,7 @@ export class HostMemory extends MemoryRoles {
       throw new RangeError(`VM ${vm.number} uses page ${ppn}, which is in its balloon`);
     if (vm.backing[ppn] === UNBACKED && this.largePages?.back(vm, ppn) === true) return vm.backing[ppn];
     if (this.clairvoyance?.back(vm, ppn) === true) return vm.backing[ppn];
+    if (vm.mapped >= vm.cap) this.keepToCap(vm, ppn);
     const mpn = this.#allocate(vm, ppn);
     const place = vm.backing[ppn];
     vm.backing[ppn] = mpn;
@@ -273,7 +274,6 @@ export class HostMemory extends MemoryRoles {
   }
 
   #allocate(vm: VmMemory, ppn: number): number {
-    if (vm.mapped >= vm.cap) this.keepToCap(vm, ppn);
     if (this.frames.free <= this.reserve && this.makeRoom(vm, ppn) === 0)
       throw new HostOutOfMemory(vm.number, this.vmm, this.roomMaker !== undefined);
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
