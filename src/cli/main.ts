@@ -24,8 +24,9 @@ async function main(): Promise<void> {
 
 function explain(error: unknown): number {
   if (error instanceof InputError) {
-    const where = BrokenContract.isOne(error) ? loadedModules().map((name) => `${name}: `) : [];
-    for (const problem of error.problems) console.error(`${where.join("")}${problem}`);
+    const modules = BrokenContract.isOne(error) ? loadedModules() : [];
+    const where = modules.length > 0 ? `${modules.join(", ")}: ` : "";
+    for (const problem of error.problems) console.error(`${where}${problem}`);
     return EXIT.badInput;
   }
   if (error instanceof UsageError || (error instanceof Error && error.name === "YError")) {
