@@ -2,7 +2,7 @@
 import { PendingCharges } from "../core/pending-charges.ts";
 import { sum } from "../core/sum.ts";
 import { PageUse } from "../guest/guest-pages.ts";
-import { admitted, rebalance } from "../vmm/allocation/answers.ts";
+import { admitted, nextCallUs, rebalance } from "../vmm/allocation/answers.ts";
 import { reclaimed } from "../vmm/allocation/forced-paging.ts";
 import { overheadPages } from "../vmm/contract.ts";
 import type { Allocation, MemoryMechanism, VmRequest } from "../vmm/host-contract.ts";
@@ -166,7 +166,8 @@ function settle(
     if (log !== undefined) log.nowUs = nowUs;
     rebalance(allocation, host, nowUs);
     for (const mechanism of cooperative) {
-      for (let passedUs = 0; passedUs < 1e6; passedUs += mechanism.periodUs) mechanism.work();
+      if (mechanism.periodUs === 0) continue;
+      for (let passedUs = 0; passedUs < 1e6; passedUs += nextCallUs("memory", mechanism)) mechanism.work();
     }
   }
 }

@@ -7,7 +7,7 @@ import { RandomStream } from "../core/random.ts";
 import { ContentIds } from "../machine/content-ids.ts";
 import { PAGE_TABLE_FORMATS, type PageTableFormat } from "../machine/page-tables.ts";
 import { type KernelName, type MachineProfile, microsecondsToCycles } from "../machine/profile.ts";
-import { rebalance, startAnswer } from "../vmm/allocation/answers.ts";
+import { nextCallUs, rebalance, startAnswer } from "../vmm/allocation/answers.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import type { Allocation, StartAnswer } from "../vmm/host-contract.ts";
 import { HostMemory } from "../vmm/host-memory/host-memory.ts";
@@ -237,11 +237,11 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       case Event.Mechanism: {
         const mechanism = this.#site.mechanisms[subject];
         this.#onAccountOf(this.#vmm.vcpu, () => mechanism.work());
-        return this.#after(mechanism.periodUs, kind, subject);
+        return this.#after(nextCallUs("memory", mechanism), kind, subject);
       }
       case Event.Rebalance:
         this.#rebalance();
-        return this.#after(this.#allocation.periodUs, kind, subject);
+        return this.#after(nextCallUs("allocation", this.#allocation), kind, subject);
       case Event.SchedulerTick:
         this.processors.tick(this.#now);
         return this.#events.add(this.#now + this.processors.tickCycles, kind);

@@ -1,7 +1,6 @@
 /** What a scheduler answers, and whether it can be carried out: what cannot would end nowhere, or far from here. */
-import { BrokenContract } from "../vmm/allocation/wrong-answer.ts";
+import { BrokenContract, showAnswer } from "../vmm/allocation/wrong-answer.ts";
 import type { Scheduler } from "../vmm/host-contract.ts";
-import { show } from "../vmm/part-parameter.ts";
 import type { Vcpu } from "./vcpu.ts";
 
 /** A scheduler has picked no vCPU, or none runs on a pCPU. */
@@ -18,12 +17,12 @@ export function requirePick(
   const isReady = vcpu !== undefined && !vcpu.asleep && running[vcpu.cpu] !== picked;
   if (picked !== NOBODY && !isReady) {
     throw new BrokenContract(
-      `scheduler ${name}: pick returns ${show(picked)}; expected a vCPU that has been told to be ready, or -1`,
+      `scheduler ${name}: pick returns ${showAnswer(picked)}; expected a vCPU that has been told to be ready, or -1`,
     );
   }
   if (until > now) return;
   throw new BrokenContract(
-    `scheduler ${name}: until is ${show(until)} after pick at cycle ${now}; expected a later cycle, or Infinity`,
+    `scheduler ${name}: until is ${showAnswer(until)} after pick at cycle ${now}; expected a later cycle, or Infinity`,
   );
 }
 

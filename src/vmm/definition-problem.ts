@@ -1,6 +1,7 @@
 /** What is wrong with the definition of a part, which may be JavaScript that no compiler has read. */
 import { thrownText } from "../core/thrown-text.ts";
 import type { Parameters, PartDefinition } from "./contract.ts";
+import { showAnswer } from "./allocation/wrong-answer.ts";
 import { declarationProblem, show } from "./part-parameter.ts";
 import { MEMORY_STAGES, SLOTS } from "./slots.ts";
 
@@ -96,7 +97,7 @@ export function objection({ problem }: Pick<PartDefinition, "problem">, given: P
   }
   return said === undefined || typeof said === "string"
     ? said
-    : `problem returns ${show(said)}; expected a sentence, or undefined`;
+    : `problem returns ${showAnswer(said)}; expected a sentence, or undefined`;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

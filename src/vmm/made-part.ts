@@ -4,13 +4,12 @@
  */
 import type { KernelVersion } from "../guest/kernel-version.ts";
 import type { MachineProfile } from "../machine/profile.ts";
-import { BrokenContract } from "./allocation/wrong-answer.ts";
+import { SHORTEST_US } from "./allocation/answers.ts";
+import { BrokenContract, showAnswer } from "./allocation/wrong-answer.ts";
 import type { Part, PartDefinition, Slot, Slots, TimerEvents } from "./contract.ts";
 import type { ConsoleSettings, DeviceQueue } from "./host-contract.ts";
-import { show } from "./part-parameter.ts";
 
-/** Shortest time between two events of a part: what comes more often would keep a simulation from ending. */
-const SHORTEST_US = 1;
+/** Of a scheduler's ticks, as {@link SHORTEST_US}. */
 const SHORTEST_CYCLES = 1000;
 
 /** What a slot needs of an instance: methods, numbers that are 0 or no less than this, and what is one of few texts. */
@@ -75,22 +74,28 @@ export function makePart<S extends Slot>(part: Part<S>, context: Slots[S]["conte
   const { definition, parameters } = part;
   const made: unknown = definition.create(parameters, context);
   if (typeof made !== "object" || made === null || made instanceof Promise) {
-    throw wrong(definition, `create returns ${show(made)}; expected an object with what the slot's contract asks for`);
+    throw wrong(
+      definition,
+      `create returns ${showAnswer(made)}; expected an object with what the slot's contract asks for`,
+    );
   }
   const instance = made as Readonly<Record<string, unknown>>;
   const { methods, numbers = {}, kinds } = SHAPES[definition.slot] as Shape<Slot>;
   for (const method of methods as readonly string[]) {
     if (typeof instance[method] === "function") continue;
-    throw wrong(definition, `what create returns has ${show(instance[method])} as ${method}; expected a function`);
+    throw wrong(
+      definition,
+      `what create returns has ${showAnswer(instance[method])} as ${method}; expected a function`,
+    );
   }
   for (const [name, least] of Object.entries(numbers)) {
     requireZeroOr(definition, name, instance[name], least as number);
     if (!name.endsWith("Us") && !Number.isInteger(instance[name])) {
-      throw wrong(definition, `${name} is ${show(instance[name])}; expected a whole number`);
+      throw wrong(definition, `${name} is ${showAnswer(instance[name])}; expected a whole number`);
     }
   }
   if (kinds !== undefined && !kinds.includes(String(instance.kind))) {
-    throw wrong(definition, `kind is ${show(instance.kind)}; expected one of ${kinds.join(", ")}`);
+    throw wrong(definition, `kind is ${showAnswer(instance.kind)}; expected one of ${kinds.join(", ")}`);
   }
   return made as Slots[S]["instance"];
 }
@@ -102,7 +107,7 @@ export function unsuitedReason(
 ): string | undefined {
   const reason: unknown = definition.unsuited?.(parameters, profile);
   if (reason === undefined || typeof reason === "string") return reason;
-  throw wrong(definition, `unsuited returns ${show(reason)}; expected a reason, or undefined`);
+  throw wrong(definition, `unsuited returns ${showAnswer(reason)}; expected a reason, or undefined`);
 }
 
 /** The ring of a disk or network part, absent where it has none. */
@@ -131,7 +136,7 @@ export function consoleOf({ definition, parameters }: Part<"scheduler">): Consol
   for (const name of ["reservationPercent", "loadPercent"] as const) {
     const value: unknown = settings[name];
     if (typeof value === "number" && value >= 0 && value <= 100) continue;
-    throw wrong(definition, `consoleOf: ${name} is ${show(value)}; expected a number of % from 0 to 100`);
+    throw wrong(definition, `consoleOf: ${name} is ${showAnswer(value)}; expected a number of % from 0 to 100`);
   }
   return settings;
 }
@@ -139,13 +144,13 @@ export function consoleOf({ definition, parameters }: Part<"scheduler">): Consol
 function requireZeroOr(definition: PartDefinition, name: string, value: unknown, least: number): void {
   if (typeof value === "number" && Number.isFinite(value) && (value === 0 || value >= least)) return;
   const expected = least === 0 ? "a number that is not negative" : `0, or a number that is at least ${least}`;
-  throw wrong(definition, `${name} is ${show(value)}; expected ${expected}`);
+  throw wrong(definition, `${name} is ${showAnswer(value)}; expected ${expected}`);
 }
 
 function requireAtLeast(definition: PartDefinition, name: string, value: unknown, least: number): void {
   if (typeof value === "number" && value >= least) return;
   const expected = least === Number.MIN_VALUE ? "a number above 0" : `a number that is at least ${least}`;
-  throw wrong(definition, `${name} is ${show(value)}; expected ${expected}`);
+  throw wrong(definition, `${name} is ${showAnswer(value)}; expected ${expected}`);
 }
 
 function wrong({ slot, name }: PartDefinition, rule: string): BrokenContract {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { InputError } from "../../src/core/input-error.ts";
 import { loadVmm } from "../../src/experiment/load-vmm.ts";
 import { runCell } from "../../src/experiment/run-cell.ts";
-import type { CellResult } from "../../src/sim/cell.ts";
+import type { CellResult, CellSpec } from "../../src/sim/cell.ts";
 import { ROOT, vmmbench } from "../cli/vmmbench.ts";
 
 const SOURCES = join(import.meta.dirname, "../../src/vmm/library.ts");
@@ -148,7 +148,7 @@ it("a module may export its VMM as the default, too, and have a getter for what 
   expect((await load(base)).vmm).toMatchObject({ name: "mine", title: "M" });
 });
 
-function run(base: string, host: boolean): Promise<CellResult> {
+function run(base: string, host: boolean, more: Partial<CellSpec> = {}): Promise<CellResult> {
   const choice = { base, set: {}, label: base };
   const spec = {
     block: "b",
@@ -157,6 +157,7 @@ function run(base: string, host: boolean): Promise<CellResult> {
     machine: "m",
     seed: 1,
     ...(host && { vms: 3, overcommit: 3 }),
+    ...more,
   };
   const workloadFiles = { tiny: join(folder, "tiny.yaml") };
   return runCell({ key: "k", spec, workloadFiles, machineFile: join(ROOT, "machines/xeon-2.4-sosp03.yaml"), folder });
@@ -219,6 +220,46 @@ describe("a cell fails with the rule", () => {
     expect(reason).toContain(rule);
   });
 
+  // What it is rejected with later is nobody's, and would end all other cells of the process: vitest fails for it, too.
+  it.each([
+    [made("allocation", "admit: async () => { throw new Error(); }"), "admit returns a promise"],
+    [made("scheduler", "pick: async () => { throw new Error(); }"), "pick returns a promise"],
+    [mechanism("reclaim: async () => { throw new Error(); }"), "reclaim returns a promise"],
+    [part("create: async () => { throw new Error(); }"), "create returns a promise"],
+    [part("unsuited: async () => { throw new Error(); }"), "unsuited returns a promise"],
+  ])("and with nothing else, when an answer comes later: %s", async (text, rule) => {
+    expect((await run(write(text), true)).reason).toContain(rule);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  });
+
+  it.each([
+    [
+      mechanism("n: 0, get periodUs() { return this.n++ < 3 ? 1e6 : 1e-9; }"),
+      "memory p: periodUs is 1e-9 after a call; expected a number that is at least 1",
+    ],
+    [
+      made(
+        "allocation",
+        "us: 1e6, get periodUs() { return others.us; }, rebalance(now) { if (now > 0) others.us = NaN; }",
+      ),
+      "allocation proportional-shares: periodUs is NaN after a call",
+    ],
+  ])("where a part says later that it is to be called at once: %s", async (text, rule) => {
+    const { reason, wrongInput } = await run(write(text), true, { overcommit: 1 });
+    expect(reason).toContain(rule);
+    expect(wrongInput).toBe(true);
+  });
+
+  it("where a VM that is to start is told to ask again at once, which would never end", async () => {
+    const asked = made("allocation", `start: () => ({ kind: "wait", us: 1e-9 })`);
+    const { reason } = await run(write(asked), true, {
+      overcommit: 1,
+      settings: [{ first: 2, last: 2, startUs: 1e6 }],
+    });
+    expect(reason).toContain('start returns {"kind":"wait","us":1e-9}; expected');
+    expect(reason).toContain('{ kind: "wait", us } with at least 1 us');
+  });
+
   it.each([
     [made("allocation", `rebalance() { throw new Error("boom"); }`), /^module-\d+\.mjs:\d+: boom$/],
     [made("scheduler", `get until() { throw new Error("boom"); }`), /^module-\d+\.mjs:\d+: boom$/],
@@ -242,6 +283,11 @@ describe("a cell fails with the rule", () => {
     expect(status).toBe("failed");
     expect(reason).toMatch(/the clock is at .* cycles|a wait ends at cycle/);
   });
+});
+
+it("a mechanism that asks guests may have no work to do in the background", async () => {
+  const { status } = await run(write(mechanism("kind: 'cooperative'")), true, { overcommit: 1 });
+  expect(status).toBe("done");
 });
 
 const explain = (text: string) => vmmbench(["explain", "null-call", "--vmm", `native,${write(text, BUILT)}`], folder);

@@ -4,8 +4,7 @@ import type { MemoryMechanism } from "../host-contract.ts";
 import type { HostMemory } from "../host-memory/host-memory.ts";
 import type { Figures } from "../host-memory/memory-decision.ts";
 import type { VmMemory } from "../host-memory/vm-memory.ts";
-import { show } from "../part-parameter.ts";
-import { BrokenContract } from "./wrong-answer.ts";
+import { BrokenContract, showAnswer } from "./wrong-answer.ts";
 
 /** Who takes it and by which rule; `inputs`: what the rule looked at besides the VM's machine memory and target. */
 export interface ForcedPaging {
@@ -20,7 +19,7 @@ export function reclaimed(mechanism: MemoryMechanism, vm: VmMemory, pages: numbe
   // Fewer than none, where a guest needed some meanwhile.
   if (typeof freed === "number" && Number.isFinite(freed)) return freed;
   throw new BrokenContract(
-    `memory ${mechanism.name}: reclaim returns ${show(freed)}; expected the number of frames that it has freed`,
+    `memory ${mechanism.name}: reclaim returns ${showAnswer(freed)}; expected the number of frames that it has freed`,
   );
 }
 

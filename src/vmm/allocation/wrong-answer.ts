@@ -1,4 +1,5 @@
 import { InputError } from "../../core/input-error.ts";
+import { show } from "../part-parameter.ts";
 
 /** What a user's policy returned cannot be carried out: wrong input, though it is found only while a host is simulated. */
 export class WrongAnswer extends InputError {
@@ -17,4 +18,10 @@ export class BrokenContract extends WrongAnswer {
   static override isOne(error: unknown): boolean {
     return error instanceof Error && "isBrokenContract" in error;
   }
+}
+
+/** A wrong answer, as a message shows it. Nobody waits for a promise any more: that it fails later is to end nothing else. */
+export function showAnswer(answer: unknown): string {
+  if (answer instanceof Promise) answer.catch(() => undefined);
+  return show(answer);
 }
