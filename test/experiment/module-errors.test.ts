@@ -32,13 +32,14 @@ it.each(["plain", "with space", "100%", "100%25", "a (copy)", "ü"])("in a file 
   }
 });
 
+function withFrames(message: string, ...frames: readonly string[]): Error {
+  const stack = [`Error: ${message}`, ...frames.map((one) => `    at ${one}`)].join("\n");
+  return Object.assign(new Error(message), { stack });
+}
+
 it("in a module of the language, whose address is written otherwise; not where a message or another file is like it", () => {
   const file = "/models/100% mine/a.js";
   rememberModule([file]);
-  const withFrames = (message: string, ...frames: readonly string[]): Error =>
-    Object.assign(new Error(message), {
-      stack: [`Error: ${message}`, ...frames.map((one) => `    at ${one}`)].join("\n"),
-    });
   const { href } = pathToFileURL(file);
   expect(href).toBe("file:///models/100%25%20mine/a.js");
   const engine = "Object.run (file:///engine/run.js:1:2)";
