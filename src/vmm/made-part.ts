@@ -12,57 +12,75 @@ import type { ConsoleSettings, DeviceQueue } from "./host-contract.ts";
 /** Of a scheduler's ticks, as {@link SHORTEST_US}. */
 const SHORTEST_CYCLES = 1000;
 
+/** Methods that an instance must have: the compiler says when a contract has one that is not looked for here. */
+type MethodOf<T> = {
+  [K in keyof T]: Pick<T, K> extends Required<Pick<T, K>>
+    ? T[K] extends (...values: never[]) => unknown
+      ? K
+      : never
+    : never;
+}[keyof T];
+
 /** What a slot needs of an instance: methods, numbers that are 0 or no less than this, and what is one of few texts. */
 interface Shape<S extends Slot> {
-  readonly methods: readonly (keyof Slots[S]["instance"] & string)[];
+  readonly methods: Readonly<Record<MethodOf<Slots[S]["instance"]>, true>>;
   readonly numbers?: Partial<Record<keyof Slots[S]["instance"] & string, number>>;
   readonly kinds?: readonly string[];
 }
 
 const IO_PATH: Shape<"disk"> = {
-  methods: ["submit", "notify", "interrupt", "complete", "interruptsForSent"],
+  methods: { submit: true, notify: true, interrupt: true, complete: true, interruptsForSent: true },
   numbers: { segmentBytes: 0, descriptors: 0 },
 };
 
 const SHAPES: { readonly [S in Slot]: Shape<S> } = {
   cpu: {
-    methods: [
-      "enterKernel",
-      "readFaultAddress",
-      "leaveKernel",
-      "switchTask",
-      "runKernel",
-      "execute",
-      "enter",
-      "forwardFault",
-      "tracedWrite",
-    ],
+    methods: {
+      enterKernel: true,
+      readFaultAddress: true,
+      leaveKernel: true,
+      switchTask: true,
+      runKernel: true,
+      execute: true,
+      enter: true,
+      forwardFault: true,
+      tracedWrite: true,
+    },
   },
   mmu: {
-    methods: [
-      "access",
-      "raiseFault",
-      "useAsTable",
-      "reuse",
-      "readEntry",
-      "writeEntry",
-      "beginBatch",
-      "endBatch",
-      "invalidate",
-      "commit",
-      "switchRoot",
-      "activate",
-      "retire",
-    ],
+    methods: {
+      access: true,
+      raiseFault: true,
+      useAsTable: true,
+      reuse: true,
+      readEntry: true,
+      writeEntry: true,
+      beginBatch: true,
+      endBatch: true,
+      invalidate: true,
+      commit: true,
+      switchRoot: true,
+      activate: true,
+      retire: true,
+    },
   },
   memory: {
-    methods: ["work", "reclaim"],
+    methods: { work: true, reclaim: true },
     numbers: { periodUs: SHORTEST_US },
     kinds: ["backing", "sharing", "tuning", "reporting", "keeping", "compressing", "cooperative", "forced"],
   },
-  allocation: { methods: ["admit", "start", "rebalance"], numbers: { periodUs: SHORTEST_US } },
+  allocation: { methods: { admit: true, start: true, rebalance: true }, numbers: { periodUs: SHORTEST_US } },
   scheduler: {
-    methods: ["add", "ready", "pick", "ran", "preemptsAt", "tick", "account", "mustYield"],
+    methods: {
+      add: true,
+      ready: true,
+      pick: true,
+      ran: true,
+      preemptsAt: true,
+      tick: true,
+      account: true,
+      mustYield: true,
+    },
     numbers: { tickCycles: SHORTEST_CYCLES, switchCycles: 0 },
   },
   disk: IO_PATH,
@@ -81,7 +99,7 @@ export function makePart<S extends Slot>(part: Part<S>, context: Slots[S]["conte
   }
   const instance = made as Readonly<Record<string, unknown>>;
   const { methods, numbers = {}, kinds } = SHAPES[definition.slot] as Shape<Slot>;
-  for (const method of methods as readonly string[]) {
+  for (const method of Object.keys(methods)) {
     if (typeof instance[method] === "function") continue;
     throw wrong(
       definition,
