@@ -8,11 +8,13 @@ import { ContentIds } from "../../src/machine/content-ids.ts";
 import { GuestPhysicalMemory } from "../../src/sim/guest-physical-memory.ts";
 import { HostSimulation } from "../../src/sim/host-simulation.ts";
 import { staticPartition } from "../../src/vmm/allocation/static-partition.ts";
+import { composeVmm } from "../../src/vmm/compose.ts";
 import { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { hvBalloon } from "../../src/vmm/memory/hv-balloon.ts";
 import { linuxSwap } from "../../src/vmm/memory/linux-swap.ts";
 import { hyperV } from "../../src/vmm/memory/policies/hyper-v.ts";
 import { kvm } from "../../src/vmm/kvm.ts";
+import { PARTS } from "../../src/vmm/parts.ts";
 import type { CompiledWorkload, GuestShape } from "../../src/workload/compiled-workload.ts";
 import { Op, OperationStreamBuilder } from "../../src/workload/operation-stream.ts";
 import { checkFrames, profile } from "./fixtures.ts";
@@ -123,6 +125,15 @@ describe("Dynamic Memory with its own driver", () => {
     expect(guest.memory.balloon.size).toBe(ballooned - absent);
     expect(guest.memory.hotAdded.absent).toBe(absent);
     checkFrames(simulation.host);
+  });
+
+  it("moves a unit in a microsecond at most, and says so by the parameter's name", () => {
+    const problems = (unitsPerSecond: number) =>
+      composeVmm(kvm, { memory: [{ "hv-balloon": { unitsPerSecond } }] }, PARTS).problems.map(({ message }) => message);
+    expect(problems(1e6)).toEqual([]);
+    expect(problems(5e6)).toEqual([
+      "hv-balloon unitsPerSecond: expected a number of 1/s from 1 to 1000000, not 5000000",
+    ]);
   });
 
   it("adds what a partition has beyond the startup memory", () => {

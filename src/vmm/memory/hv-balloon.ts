@@ -84,6 +84,7 @@ export const hvBalloon = definePart<"memory", HvBalloonParameters>({
       default: 100,
       unit: "1/s",
       min: 1,
+      max: 1e6,
       source: "assumption: the protocol has no rate of its own",
       grade: "A",
     },
