@@ -104,6 +104,11 @@ describe("memory that is added to a guest", () => {
   });
 });
 
+function problems(unitsPerSecond: number): readonly string[] {
+  const memory = [{ "hv-balloon": { unitsPerSecond } }];
+  return composeVmm(kvm, { memory }, PARTS).problems.map(({ message }) => message);
+}
+
 describe("Dynamic Memory with its own driver", () => {
   const vmm = {
     ...kvm,
@@ -128,8 +133,6 @@ describe("Dynamic Memory with its own driver", () => {
   });
 
   it("moves a unit in a microsecond at most, and says so by the parameter's name", () => {
-    const problems = (unitsPerSecond: number) =>
-      composeVmm(kvm, { memory: [{ "hv-balloon": { unitsPerSecond } }] }, PARTS).problems.map(({ message }) => message);
     expect(problems(1e6)).toEqual([]);
     expect(problems(5e6)).toEqual([
       "hv-balloon unitsPerSecond: expected a number of 1/s from 1 to 1000000, not 5000000",

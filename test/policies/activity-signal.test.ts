@@ -77,6 +77,24 @@ describe("the activity of a VM", () => {
     expect(Object.keys(hyperV.definition.parameters)).not.toContain("samplePeriodSeconds");
   });
 
+  it("has no parameter that a policy has, too: one of the two would be lost", () => {
+    const parameter = { summary: "", default: 5, source: "", grade: "A" } as const;
+    const of = (name: string, signals: readonly Signal[]) =>
+      definePolicy({
+        ...SCRIPTED,
+        name: "own",
+        signals,
+        parameters: { [name]: parameter },
+        decide: (_, __, state) => ({ actions: [], state }),
+      });
+    expect(() => of("samplePeriodSeconds", ["vm.active"])).toThrow(InputError);
+    expect(() => of("samplePeriodSeconds", ["vm.active"])).toThrow(
+      "policy own: parameter samplePeriodSeconds: the host has one of this name; expected another name, or hostParameters",
+    );
+    expect(of("samplePeriodSeconds", []).definition.parameters).toHaveProperty("samplePeriodSeconds", parameter);
+    expect(() => of("minimumPercent", [])).toThrow("policy own: parameter minimumPercent: the host has one");
+  });
+
   it("is not for who only tells page sharing how fast to scan", () => {
     const tuner = definePolicy({
       ...SCRIPTED,

@@ -64,14 +64,15 @@ const HOST_PARAMETERS: { readonly [K in keyof PolicyHostParameters]: Parameter<P
  */
 export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): PolicyFactory<P, S> {
   requireWhole(policy);
+  const ofHost = { ...HOST_PARAMETERS, ...(policy.signals.includes(ACTIVE) && ACTIVITY_PARAMETERS) };
+  requireOwnNames(policy, ofHost);
   const part = definePart<"allocation", P & PolicyHostParameters>({
     slot: "allocation",
     name: policy.name,
     summary: policy.summary,
     parameters: {
       ...policy.parameters,
-      ...HOST_PARAMETERS,
-      ...(policy.signals.includes(ACTIVE) && ACTIVITY_PARAMETERS),
+      ...ofHost,
       ...policy.hostParameters,
     } as PolicyFactory<P, S>["definition"]["parameters"],
     signalsFrom: policy.signals.flatMap((signal) => SHOWN_BY[signal] ?? []),
@@ -82,6 +83,14 @@ export function definePolicy<P extends Parameters, S>(policy: Policy<P, S>): Pol
     create: (parameters, context) => new PolicyAllocation(policy, parameters, context),
   });
   return Object.assign(part, { policy });
+}
+
+function requireOwnNames({ name, parameters }: Pick<Policy, "name" | "parameters">, ofHost: object): void {
+  const taken = Object.keys(parameters).find((own) => Object.hasOwn(ofHost, own));
+  if (taken === undefined) return;
+  throw new InputError(
+    `policy ${name}: parameter ${taken}: the host has one of this name; expected another name, or hostParameters for another default`,
+  );
 }
 
 /** Memory parts without which there is nothing to show. Only a host that can page by force looks at the age of pages. */
