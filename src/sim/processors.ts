@@ -3,7 +3,7 @@ import { cause, type Ledger } from "../core/ledger.ts";
 import { type CostVector, PendingCharges } from "../core/pending-charges.ts";
 import type { Scheduler, VcpuSettings } from "../vmm/host-contract.ts";
 import type { EventQueue } from "./event-queue.ts";
-import { NOBODY, requireEnd, requirePick } from "./scheduler-answers.ts";
+import { NOBODY, requireEnd, requirePick, requireTime } from "./scheduler-answers.ts";
 import { Vcpu, type VcpuWork } from "./vcpu.ts";
 import type { VcpuSwitches } from "./vcpu-switches.ts";
 
@@ -127,6 +127,7 @@ export class Processors {
         const running = this.#running[cpu];
         if (running === NOBODY) continue;
         const until = this.#scheduler.runsUntil?.(running, now) ?? Infinity;
+        requireTime(this.#scheduler, "runsUntil", until);
         if (until <= now) this.#yield(cpu, now);
         else if (until < this.#sliceEnd[cpu]) this.#shorten(cpu, until, now);
         changed ||= this.#running[cpu] !== running;
@@ -204,6 +205,7 @@ export class Processors {
   #takesPlace(index: number, cpu: number, now: number): boolean {
     this.#account(cpu, now);
     const at = this.#scheduler.preemptsAt(index, this.#running[cpu], now);
+    requireTime(this.#scheduler, "preemptsAt", at);
     if (at === Infinity) return false;
     if (at <= now) this.#yield(cpu, now);
     else if (at < this.#sliceEnd[cpu]) this.#shorten(cpu, at, now);

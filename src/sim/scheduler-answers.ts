@@ -26,6 +26,12 @@ export function requirePick(
   );
 }
 
+/** `at`: what one of these methods has answered. */
+export function requireTime({ name }: Scheduler, method: "preemptsAt" | "runsUntil", at: number): void {
+  if (typeof at === "number" && !Number.isNaN(at)) return;
+  throw new BrokenContract(`scheduler ${name}: ${method} returns ${showAnswer(at)}; expected a cycle, or Infinity`);
+}
+
 /** Rounds after which whoever may run has long been found. */
 const MOST_ROUNDS = 1000;
 

@@ -192,6 +192,8 @@ describe("a cell fails with the rule", () => {
     [made("scheduler", "until: 0"), "until is 0 after pick at cycle 0; expected a later cycle, or Infinity"],
     [made("scheduler", "until: undefined"), "until is undefined after pick"],
     [made("scheduler", "runsUntil: () => -1"), "runsUntil stops again whom pick has just put on a pCPU"],
+    [made("scheduler", "runsUntil: () => NaN"), "runsUntil returns NaN; expected a cycle, or Infinity"],
+    [made("scheduler", "preemptsAt: () => undefined"), "preemptsAt returns undefined; expected a cycle, or Infinity"],
     [made("scheduler", "tickCycles: 0.5"), "tickCycles is 0.5; expected 0, or a number that is at least 1000"],
     [made("scheduler", "switchCycles: 1e-9"), "switchCycles is 1e-9; expected a whole number"],
     [
