@@ -73,11 +73,19 @@ function asText(table: OperationTable, events: boolean): string {
     ...vmms.map((vmm) => (vmm in byVmm ? amount(byVmm[vmm].cost) : "-")),
   ]);
   const costs = textTable([[`${unit} on ${machine}`, ...vmms], ...rows]);
-  return events
-    ? `${costs}\n${Object.keys(operations)
-        .map((name) => eventTable(name, table))
-        .join("\n")}`
-    : costs;
+  const rates = Object.keys(table.rates).length > 0 ? [rateTable(table)] : [];
+  const eventTables = events ? Object.keys(operations).map((name) => eventTable(name, table)) : [];
+  return [costs, ...rates, ...eventTables].join("\n");
+}
+
+function rateTable({ machine, vmms, rates }: OperationTable): string {
+  const rows = Object.entries(rates).map(([operation, { wire, vmms: rateOf }]) => [
+    operation,
+    wire.toFixed(0),
+    ...vmms.map((vmm) => (vmm in rateOf ? rateOf[vmm].toFixed(0) : "-")),
+  ]);
+  const table = textTable([[`Mb/s of payload on ${machine}`, "wire", ...vmms], ...rows]);
+  return `${table}Where a VMM is as fast as the wire, the wire is the limit; where it is slower, the processor is.\n`;
 }
 
 function eventTable(operation: string, { vmms, operations }: OperationTable): string {

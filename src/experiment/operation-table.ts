@@ -8,6 +8,7 @@ import {
   measureMicrobenchmark,
   type Microbenchmark,
 } from "../sim/microbenchmarks/microbenchmark.ts";
+import { megabitsPerSecond, wireMegabitsPerSecond } from "../sim/microbenchmarks/tcp.ts";
 import type { Vmm } from "../vmm/contract.ts";
 import { locate } from "./catalogue.ts";
 import { loadMachine } from "./documents/load-machine.ts";
@@ -21,6 +22,14 @@ export interface NotMeasured {
   readonly reason: string;
 }
 
+/** Rates of a bulk transfer, in Mb/s of payload. */
+export interface TransferRates {
+  /** As fast as the wire is. Who takes longer for a packet never waits for it, but works all the time. */
+  readonly wire: number;
+  /** Who takes less time for a packet is as fast as the wire, however much the socket buffer lets it get ahead. */
+  readonly vmms: Readonly<Record<string, number>>;
+}
+
 export interface OperationTable {
   readonly machine: string;
   readonly unit: MachineProfile["unit"];
@@ -28,6 +37,8 @@ export interface OperationTable {
   readonly vmms: readonly string[];
   /** By operation, then by VMM. */
   readonly operations: Readonly<Record<string, Readonly<Record<string, MeasuredCost>>>>;
+  /** By operation, of those that are bulk transfers. */
+  readonly rates: Readonly<Record<string, TransferRates>>;
   /** What could not be measured: the same VMM and reason once, with all its operations. */
   readonly notMeasured: readonly NotMeasured[];
 }
@@ -64,8 +75,25 @@ export async function operationTable(
     unit: profile.unit,
     vmms: vmms.map(({ name }) => name),
     operations: withoutEmpty(operations),
+    rates: transferRates(benchmarks, operations, profile),
     notMeasured,
   };
+}
+
+function transferRates(
+  benchmarks: readonly Microbenchmark[],
+  operations: OperationTable["operations"],
+  profile: MachineProfile,
+): Record<string, TransferRates> {
+  const rates: Record<string, TransferRates> = {};
+  for (const { name, mtu } of benchmarks) {
+    const costs = Object.entries(operations[name]);
+    if (mtu === undefined || costs.length === 0) continue;
+    const wire = wireMegabitsPerSecond(mtu, profile);
+    const ofVmm = costs.map(([vmm, { cost }]) => [vmm, Math.min(wire, megabitsPerSecond(cost, mtu, profile))] as const);
+    rates[name] = { wire, vmms: Object.fromEntries(ofVmm) };
+  }
+  return rates;
 }
 
 /**

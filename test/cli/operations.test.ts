@@ -23,6 +23,10 @@ function operations(...vmms: string[]): Promise<Outcome> {
   return vmmbench(["operations", "--only", "fork-proc", "--vmm", vmms.join(",")]);
 }
 
+function onBareMetal(machine: string, operation: string, ...more: string[]): Promise<Outcome> {
+  return vmmbench(["operations", "--machine", machine, "--only", operation, "--vmm", "native", ...more]);
+}
+
 describe("vmmbench operations", () => {
   it("shows a VMM that is named by its path, under its own name and with the costs of its parts", async () => {
     const { code, stdout, stderr } = await operations("xen-pv", module("twin.js", '...xenPv, name: "twin"'));
@@ -64,6 +68,38 @@ describe("vmmbench operations", () => {
       expect(Object.fromEntries(counts)).toEqual({ native: 0, "xen-pv": 0, "esx-3": times, workstation: times });
     },
   );
+
+  it("shows below what packets of bulk transfers cost at which rate they pass, of the wire and of the processor the slower one", async () => {
+    const transfers = ["tcp-transmit-1500", "tcp-receive-1500", "tcp-transmit-500", "tcp-receive-500"];
+    const words = ["operations", "--only", ["null-call", ...transfers].join(","), "--vmm", "native,xen-pv,kvm"];
+    const { stdout } = await vmmbench(words);
+    const [costs, rates] = stdout.split("\n\n").map((table) => table.split("\n").map((line) => line.split(/ {2,}/)));
+    expect(rates[0]).toEqual(["Mb/s of payload on xeon-2.4-sosp03", "wire", "native", "xen-pv", "kvm"]);
+    // Gigabit Ethernet: 52 bytes of IP and TCP headers within a packet, 38 of framing around it.
+    const wire = { "1500": (1000 * 1448) / 1538, "500": (1000 * 448) / 538 };
+    for (const [name, ...cells] of rates.slice(1, 1 + transfers.length)) {
+      const mtu = name.endsWith("-1500") ? "1500" : "500";
+      const cycles = costs.find(([operation]) => operation === name)?.slice(1, 3) ?? [];
+      const rateOf = (cost: string): number => ((Number(mtu) - 52) * 8 * 2400) / Number(cost.replaceAll(",", ""));
+      const expected = [wire[mtu], ...cycles.map((cost) => Math.min(wire[mtu], rateOf(cost)))];
+      expect([name, ...cells]).toEqual([name, ...expected.map((rate) => rate.toFixed(0)), "-"]);
+    }
+    // The wire is the limit natively, with full packets; the processor is with small ones, and on Xen.
+    expect(rates[1].slice(1, 3)).toEqual(["941", "941"]);
+    expect(Number(rates[1][3])).toBeLessThan(941);
+    expect(Number(rates[3][2])).toBeLessThan(833);
+    expect(rates.slice(1, -2).map(([name]) => name)).toEqual(transfers);
+    expect(rates.at(-2)?.[0]).toMatch(/^Where a VMM is as fast as the wire, /);
+  });
+
+  it("lets nobody pass the wire, and has no rates where nothing is transferred, nor in JSON", async () => {
+    // A sender whose packets take a hundredth less than the wire's gets ahead of it while the socket buffer fills.
+    const { stdout } = await onBareMetal("xeon-3.2-walters08", "tcp-transmit-500");
+    expect(stdout.split("\n")[4].split(/ {2,}/)).toEqual(["tcp-transmit-500", "833", "833"]);
+    expect((await onBareMetal("xeon-2.4-sosp03", "null-call")).stdout).not.toContain("Mb/s");
+    const json = JSON.parse((await onBareMetal("xeon-2.4-sosp03", "tcp-transmit-500", "--json")).stdout) as object;
+    expect(Object.keys(json)).toEqual(["machine", "unit", "operations", "notMeasured"]);
+  });
 
   it("is refused where nothing at all can be measured", async () => {
     const { code, stdout, stderr } = await operations("kvm");

@@ -3,6 +3,7 @@ import { kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
+import { kernelCode } from "../../src/vmm/cpu/kernel-code.ts";
 import { hardwareAssist } from "../../src/vmm/cpu/hardware-assist.ts";
 import type { Part } from "../../src/vmm/contract.ts";
 import type { VirtualCpu } from "../../src/vmm/monitor-contract.ts";
@@ -143,6 +144,45 @@ it("pays for translation once, 2300 cycles an instruction", () => {
   expect(count("vmm.translation.callout")).toBe(42);
   cpu.runKernel(PATHS.interrupt, 5);
   expect(count("vmm.translation.translator")).toBe(7 * 36);
+});
+
+/** Units translated, branches chained, and times that control left the cache. */
+function translationCounts({ count }: Processor): number[] {
+  return ["event.translation.unit-translated", "event.translation.chained", "vmm.translation.callout"].map(count);
+}
+
+describe("the translation cache of a processor", () => {
+  it("has each unit of the code that is run translated once, and each branch between two of them chained once", () => {
+    const all = processor(binaryTranslation());
+    const reached = [PATHS.fork, PATHS["page-fault"], PATHS.interrupt, PATHS.exit];
+    for (let round = 0; round < 3; round++) for (const path of reached) all.cpu.runKernel(path, 2);
+    const blocks = reached.flatMap(({ id }) => kernelCode(PENTIUM_4)[id]);
+    const starts = blocks.flatMap(({ address, instructions }) =>
+      Array.from({ length: instructions }, (_, at) => at)
+        .filter((at) => at % 12 === 0)
+        .map((at) => address + at),
+    );
+    const units = new Set(starts).size;
+    // From one function to the next leads a call, which is looked up like a return.
+    const branches = units - blocks.filter(({ returns }) => returns).length;
+    expect(translationCounts(all)).toEqual([units, branches, units]);
+    expect(branches).toBeLessThan(units);
+  });
+
+  it("has them translated and chained again after a flush, but for the branch on the way to what found no room", () => {
+    // A function has 6 units and 5 branches between them; exec and exit are a hundred functions each.
+    const small = processor(binaryTranslation({ translationCacheUnits: 700 }));
+    small.cpu.runKernel(PATHS.exec, 1);
+    expect(translationCounts(small)).toEqual([600, 500, 600]);
+    // Room for 100 units: the 101st is in the middle of a function.
+    small.cpu.runKernel(PATHS.exit, 1);
+    expect(translationCounts(small)).toEqual([1200, 999, 1200]);
+    // Its first 100 units are gone with the flush; they come after the other 500, and one branch leads from them to these.
+    small.cpu.runKernel(PATHS.exit, 1);
+    expect(translationCounts(small)).toEqual([1300, 1083, 1301]);
+    small.cpu.runKernel(PATHS.exit, 1);
+    expect(translationCounts(small)).toEqual([1300, 1083, 1301]);
+  });
 });
 
 describe("hardware assist", () => {

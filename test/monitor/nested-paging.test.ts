@@ -6,9 +6,13 @@ import type { Mmu } from "../../src/guest/virtual-hardware.ts";
 import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
+import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
+import { LINUX_6_1 } from "../../src/sim/microbenchmarks/linux-6.1.ts";
+import { measureMicrobenchmark } from "../../src/sim/microbenchmarks/microbenchmark.ts";
 import { machineFrames } from "../../src/sim/monitor-machine.ts";
+import { kvm } from "../../src/vmm/kvm.ts";
 import type { MonitorContext } from "../../src/vmm/monitor-contract.ts";
 import { bareMmu } from "../../src/vmm/mmu/bare.ts";
 import { shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
@@ -131,8 +135,25 @@ describe("the VMM is entered", () => {
     expect(count("vmm.nested.violation")).toBe(given.violations);
     mmu.access(4, true);
     expect(count("vmm.nested.violation")).toBe(given.next);
+    // KVM's counters: each of them is taken and fixed.
+    expect(["event.pf_taken", "event.pf_fixed", "event.pf_guest"].map(count)).toEqual([given.next, given.next, 0]);
     // The way in and out is the processor part's, free here; filling an entry takes 2000 cycles.
     expect(meter.ledger.cyclesByCause()["vmm.nested.fill"]).toBe(2000 * given.next);
+  });
+
+  it("in the first fork of a guest for new frames alone, each of which KVM counts as a fault taken and fixed", () => {
+    const fork = LINUX_6_1.find(({ name }) => name === "fork_exit");
+    if (fork === undefined) throw new Error("no operation fork_exit");
+    const first = { ...fork, warmUpRounds: 0, rounds: 1 };
+    const counted = [true, false].map((populated) => {
+      const vmm = { ...kvm, mmu: nestedPaging({ populated }) };
+      const { events } = measureMicrobenchmark(first, vmm, loadMachine("machines/linux-6.1-icount.yaml").profile);
+      return ["exits", "pf_taken", "pf_fixed"].map((name) => events[name] ?? 0);
+    });
+    const [populated, [exits, ...faults]] = counted;
+    expect(populated).toEqual([0, 0, 0]);
+    expect(exits).toBeGreaterThan(10);
+    expect(faults).toEqual([exits, exits]);
   });
 
   it("by nothing else: faults, entries, tables and invalidations cost what they cost natively", () => {

@@ -2,7 +2,7 @@
 import type { MachineProfile } from "../../machine/profile.ts";
 import { CACHED_FILES } from "./cached-files.ts";
 import { DISK } from "./disk.ts";
-import { LINUX_6_1 } from "./linux-6.1.ts";
+import { LINUX_6_1, USER_LOOP } from "./linux-6.1.ts";
 import { LMBENCH, LMBENCH_CALLS } from "./lmbench.ts";
 import type { Microbenchmark } from "./microbenchmark.ts";
 import { NANOBENCHMARKS } from "./nanobenchmarks.ts";
@@ -16,6 +16,6 @@ const IN_CYCLES: readonly Microbenchmark[] = [...NANOBENCHMARKS, ...TCP, ...DISK
 export function microbenchmarks({ kernel, unit }: MachineProfile): readonly Microbenchmark[] {
   if (kernel === "linux-2.4") return [...LMBENCH, ...IN_CYCLES, ...TLB_MISS];
   return unit === "instructions"
-    ? [...LINUX_6_1, ...TLB_MISS]
+    ? [USER_LOOP, ...LINUX_6_1, ...TLB_MISS]
     : [...LINUX_6_1, ...LMBENCH_CALLS, ...IN_CYCLES, ...TLB_MISS];
 }

@@ -9,6 +9,8 @@ import { Op, type OperationStreamBuilder, SYSTEM_CALLS } from "../../workload/op
 import { CONTEXT_SWITCHES, type Microbenchmark, microbenchmarksOf, oneSystemCall } from "./microbenchmark.ts";
 
 const PAGES_PER_MB = 256;
+/** Those of the real program's loop as it was compiled (docs/kernel-operations): user code, which no VMM changes. */
+const LOOP = { turns: 1000, instructions: 4 };
 const MPROTECT_TURNS = 100;
 /**
  * The mapping that the benchmarks make and unmake, apart from memory that is there from the beginning. It begins in the middle
@@ -106,6 +108,14 @@ function contextSwitch(processes: number, kilobytes: number): Microbenchmark {
     { operationsPerRound: processes, guest: { ...GUEST, processes } },
   );
 }
+
+/** For a count of instructions alone: what the turn takes on a real processor hangs on how it overlaps with the next. */
+export const USER_LOOP = benchmark(
+  "user_loop",
+  "user code alone: an empty counting loop; per turn",
+  (builder) => builder.add(Op.Compute, LOOP.turns * LOOP.instructions),
+  { operationsPerRound: LOOP.turns },
+);
 
 export const LINUX_6_1: readonly Microbenchmark[] = [
   systemCall("null_syscall", "null", "getppid"),

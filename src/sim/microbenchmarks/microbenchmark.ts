@@ -17,6 +17,8 @@ export interface Microbenchmark {
   readonly rounds: number;
   /** Operations in one round (1,024 where a round touches 1,024 pages and the figure is per page). */
   readonly operationsPerRound: number;
+  /** Of a bulk transfer, an operation of which is a packet of this size: a rate follows from its cost. */
+  readonly mtu?: number;
   /** What goes before the first round. */
   prepare?(builder: OperationStreamBuilder): void;
   /** What goes before each round, and is not measured. */

@@ -2,7 +2,7 @@
  * Bulk TCP transfers, as ttcp and netperf make them, and a message of one byte. Costs are per packet, waiting for the wire
  * included, so that the rate follows: {@link megabitsPerSecond}.
  */
-import { HEADER_BYTES, SOCKET_BUFFER } from "../../machine/network-link.ts";
+import { HEADER_BYTES, NetworkLink, SOCKET_BUFFER } from "../../machine/network-link.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op } from "../../workload/operation-stream.ts";
@@ -48,6 +48,7 @@ function transfer(program: Program, direction: "transmit" | "receive", mtu: numb
     warmUpRounds: WARM_UP_BYTES / PROGRAMS[program],
     rounds: CALLS,
     operationsPerRound: packets,
+    mtu,
     round: (builder) => builder.add(op, packets * payload, mtu, STREAM),
   };
 }
@@ -55,6 +56,11 @@ function transfer(program: Program, direction: "transmit" | "receive", mtu: numb
 /** Rate of payload in Mb/s that follows from the cost of a packet, in cycles of the machine. */
 export function megabitsPerSecond(cyclesPerPacket: number, mtu: number, profile: MachineProfile): number {
   return ((mtu - HEADER_BYTES) * 8 * profile.megahertz) / cyclesPerPacket;
+}
+
+/** Rate of payload at which packets pass over the wire one after the other. */
+export function wireMegabitsPerSecond(mtu: number, profile: MachineProfile): number {
+  return megabitsPerSecond(new NetworkLink(profile).wireCycles(mtu - HEADER_BYTES), mtu, profile);
 }
 
 export const TCP: readonly Microbenchmark[] = [

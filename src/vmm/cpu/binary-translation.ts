@@ -54,6 +54,8 @@ const TRACED_WRITE = cause("vmm.translation.traced-write");
 const LIMIT_FAULT = event("segment-limit.fault");
 const LIMIT_CALLOUT = event("segment-limit.callout");
 const RETRANSLATED = event("translation.retranslated");
+const UNIT_TRANSLATED = event("translation.unit-translated");
+const CHAINED = event("translation.chained");
 const FLUSHED = event("translation.cache-flush");
 
 /** Ways to write an entry that are instructions of their own in a kernel path: a site for each. */
@@ -197,9 +199,11 @@ class BinaryTranslation implements VirtualCpu {
 
   /** Code that is not in the cache, or not chained, is run for the first time. */
   #reach(path: number): void {
-    const { exits, instructions, flushes } = this.#cache.run(this.#code[path]);
+    const { exits, units, instructions, chained, flushes } = this.#cache.run(this.#code[path]);
     if (exits > 0) this.#meter.spendMany(CALLOUT, exits, this.#costs.callout);
     if (instructions > 0) this.#meter.spendMany(TRANSLATOR, instructions, this.#costs.translateInstruction);
+    if (units > 0) this.#meter.countMany(UNIT_TRANSLATED, units);
+    if (chained > 0) this.#meter.countMany(CHAINED, chained);
     for (let flush = 0; flush < flushes; flush++) {
       this.#meter.count(FLUSHED);
       this.#adaptive?.forget();

@@ -11,8 +11,9 @@ import { NestedWalker } from "../../machine/nested-walker.ts";
 import { PageTableMemory } from "../../machine/page-tables.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
-import type { Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import type { Mmu, MonitorContext } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
+import { KvmExits, PF_FIXED } from "./kvm-exits.ts";
 import { NestedTables } from "./nested-tables.ts";
 
 const VIOLATION = cause("vmm.nested.violation");
@@ -25,7 +26,7 @@ export class NestedPaging implements Mmu {
   readonly #translation: NestedTranslation;
   readonly #walker: NestedWalker;
   readonly #meter: Meter;
-  readonly #vmmEntry: VmmEntry;
+  readonly #exits: KvmExits;
   readonly #fillCycles: number;
 
   constructor(populated: boolean, largePages: boolean, context: MonitorContext) {
@@ -36,7 +37,7 @@ export class NestedPaging implements Mmu {
     this.#translation = new NestedTranslation(this.nested.memory, this.nested.root, profile);
     this.#walker = new NestedWalker(this.guest, this.#translation, context);
     this.#meter = meter;
-    this.#vmmEntry = context.vmmEntry;
+    this.#exits = new KvmExits(meter, context.vmmEntry);
     this.#fillCycles = primitiveCost(profile, "nested.fill");
   }
 
@@ -87,11 +88,13 @@ export class NestedPaging implements Mmu {
     this.#walker.loadRoot(root);
   }
 
-  /** The hardware leaves the guest, the VMM maps the frame, and the instruction starts anew. */
+  /**
+   * The hardware leaves the guest, the VMM maps the frame, and the instruction starts anew. In KVM's counters that is a fault taken
+   * and fixed (kvm_mmu_do_page_fault, Linux 6.1); faults that are the guest's do not exit.
+   */
   #handleViolation(): void {
     this.#meter.count(VIOLATION);
-    this.#vmmEntry.enter("page-fault");
-    this.#meter.spend(FILL, this.#fillCycles);
+    this.#exits.fault(PF_FIXED, FILL, this.#fillCycles);
     this.nested.fill(this.#translation.violation);
   }
 }
