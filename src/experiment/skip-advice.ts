@@ -66,9 +66,11 @@ export function explanationAdvice(
   vmms: readonly Vmm[],
   profile: MachineProfile,
 ): string {
-  const ofAll = fitting((machine) => vmms.every((vmm) => hasOperation(operation, vmm, machine)));
   const lacking = vmms.find((vmm) => !hasOperation(operation, vmm, profile));
-  if (ofAll.length > 0 || lacking === undefined) return withMachines(reason, ofAll);
+  // Each can be measured on this machine: it is not why they do not go together.
+  if (lacking === undefined) return reason;
+  const ofAll = fitting((machine) => vmms.every((vmm) => hasOperation(operation, vmm, machine)));
+  if (ofAll.length > 0) return withMachines(reason, ofAll);
   const ofLacking = fitting((machine) => hasOperation(operation, lacking, machine));
   return withMachines(reason, ofLacking, ` ${lacking.name}`);
 }

@@ -98,6 +98,14 @@ export class Tlb {
     }
   }
 
+  /** Drop what is neither user code's nor global: where a hypervisor has made user pages global, the base written takes no others. */
+  flushKernel(): void {
+    this.instructions?.flushKernel();
+    for (let slot = 0; slot < this.#pages.length; slot++) {
+      if ((this.entries[slot] & (Pte.Global | Pte.User)) === 0) this.#clear(slot);
+    }
+  }
+
   /** Drop everything, as a change between guest and VMM does without address-space tags. */
   flushAll(): void {
     this.instructions?.flushAll();

@@ -1,7 +1,11 @@
 /** Paravirtualization on x86-64: kernel and user code in one ring, with a root of page tables each. Counts by hand. */
 import { describe, expect, it } from "vitest";
+import { KernelPages } from "../../src/guest/kernel-pages.ts";
+import { kernelPaths } from "../../src/guest/kernel-paths.ts";
+import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, Pte } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
+import { Tlb } from "../../src/machine/tlb.ts";
 import type { KernelEntry } from "../../src/guest/virtual-hardware.ts";
 import { SYSTEM_CALL, TRAP_HANDLERS } from "../../src/guest/trap-handlers.ts";
 import { bareMmu } from "../../src/vmm/mmu/bare.ts";
@@ -22,6 +26,32 @@ function rootChanges(profile: MachineProfile, entry: KernelEntry): { count: numb
 }
 
 const PROFILE_64 = { ...XEON_64, costs: { ...XEON_64.costs, "hardware.exception": 1000, "hardware.tlb-flush": 300 } };
+
+/** By page frame. */
+const KERNEL = { code: [1, 2, 3], data: [700, 701] };
+
+/** Misses of the kernel's own pages in each of four stays in the kernel, and the TLB after them. */
+function kernelMisses(profile: MachineProfile, entry: KernelEntry, global = false): { each: number[]; tlb: Tlb } {
+  const tlb = new Tlb(64, 64, new Tlb(64, 64));
+  const meter = new Meter();
+  const pages = new KernelPages({ "syscall-null": KERNEL }, { largePages: false, global }, tlb, meter, profile);
+  const context = { ...hardwareOf(profile, meter), tlb, kernelPages: pages };
+  const cpu = paravirtual.definition.create({ timerMs: 0, fastSystemCalls: true }, context);
+  cpu.registerTraps?.(TRAP_HANDLERS, SYSTEM_CALL);
+  for (const page of USER) tlb.insert(page, entryOf(page, Pte.Present | Pte.User));
+  const missed = (): number => meter.ledger.eventsByCause()["hardware.tlb-miss.kernel"] ?? 0;
+  const each = [1, 2, 3, 4].map(() => {
+    const before = missed();
+    cpu.enterKernel(entry);
+    // Twice: what it has walked for, it has as long as it stays.
+    cpu.runKernel(kernelPaths(profile)["syscall-null"], 2);
+    cpu.leaveKernel(entry);
+    return missed() - before;
+  });
+  return { each, tlb };
+}
+
+const USER = [5, 6, 7];
 
 describe("a paravirtual kernel of 64 bits", () => {
   it.each(["system-call", "page-fault", "exception"] as const)("changes the root twice for a %s", (entry) => {
@@ -65,4 +95,24 @@ it("keeps the translations of user pages over a system call, and nothing that is
   cpu.enterKernel("system-call");
   cpu.leaveKernel("system-call");
   expect([references(1), references(3)]).toEqual([0, 4]);
+});
+
+describe("translations of the guest kernel's own pages", () => {
+  const all = KERNEL.code.length + KERNEL.data.length;
+
+  it.each(["system-call", "page-fault", "exception"] as const)("go with each %s, those of user pages stay", (entry) => {
+    const { each, tlb } = kernelMisses(PROFILE_64, entry);
+    expect(each).toEqual([all, all, all, all]);
+    expect(USER.map((page) => tlb.lookup(page) >= 0)).toEqual([true, true, true]);
+    // User code has the places of the others: none is left, of 64 in each half.
+    const held = [tlb, tlb.instructions].map((half) => half?.entries.filter((each) => each !== 0).length);
+    expect(held).toEqual([USER.length, 0]);
+  });
+
+  it("stay where the base is not written: at interrupts, in a ring of its own, and if they are global", () => {
+    const once = [all, 0, 0, 0];
+    expect(kernelMisses(PROFILE_64, "interrupt").each).toEqual(once);
+    expect(kernelMisses({ ...XEON, costs: PROFILE_64.costs }, "system-call").each).toEqual(once);
+    expect(kernelMisses(PROFILE_64, "system-call", true).each).toEqual(once);
+  });
 });

@@ -1,9 +1,11 @@
 /**
  * The calls that a guest makes on several VMMs, set side by side. What a guest does is the same on every VMM, but for its
- * devices: how many interrupts there are, and how much is handed over at once, depends on the device that the VMM shows.
+ * devices: how many interrupts there are, and how much is handed over at once, depends on the device that the VMM shows. And a
+ * kernel made for its VMM clears the entry by which it has copied a page, which others leave.
  */
 import { InputError } from "../../core/input-error.ts";
 import type { Call, CallKind } from "./recorder.ts";
+import { CLEARS_WINDOW } from "./recording-mmu.ts";
 
 /** Calls of all VMMs in one order that contains the order of each. */
 export interface Alignment {
@@ -17,7 +19,7 @@ type Row = readonly (Call | undefined)[];
 
 /**
  * Set the calls of VMMs (by name) side by side. Throws an {@link InputError} when the guest of one does other work than that
- * of the first, although no device has to do with it.
+ * of the first, although neither a device nor the clearing of such an entry has to do with it.
  */
 export function align(names: readonly string[], all: readonly (readonly Call[])[]): Alignment {
   const [first, ...others] = all;
@@ -38,8 +40,17 @@ function alignedTurn(rows: readonly Row[], calls: readonly Call[], vmm: number, 
   while (at < rows.length && at < calls.length && isSame(callOf(rows[at]), calls[at])) at++;
   const head = rows.slice(0, at).map((row, index): Row => [...row, calls[index]]);
   if (at === Math.max(rows.length, calls.length)) return head;
-  if (!calls.some(({ kind }) => kind === "device")) refuse(which, rows[at] && callOf(rows[at]), calls[at]);
-  return [...head, ...merged(rows.slice(at), calls.slice(at), vmm)];
+  const tail = merged(rows.slice(at), calls.slice(at), vmm);
+  const isOfDevices = calls.some(({ kind }) => kind === "device");
+  if (!isOfDevices && !tail.filter((row) => row.includes(undefined)).every(isClearing))
+    refuse(which, rows[at] && callOf(rows[at]), calls[at]);
+  return [...head, ...tail];
+}
+
+/** Or the request to have that done at once. */
+function isClearing(row: Row): boolean {
+  const { kind, action } = callOf(row);
+  return action === CLEARS_WINDOW || kind === "commit";
 }
 
 function refuse(which: string, expected: Call | undefined, found: Call | undefined): never {

@@ -104,11 +104,23 @@ function product(count: number, cost: number, unit: string): string {
 
 /** The same writes of page-table entries, and what has to be done for them. */
 function writeSentences(explanation: Explanation): string[] {
-  const writes = numberOf(explanation, "write-entry");
-  if (writes === 0) return [];
-  const texts = explanation.vmms.map((vmm) => `on ${vmm.name} ${writesOn(explanation, vmm, writes)}`);
-  const what = writes === 1 ? "one page-table entry" : `${amount(writes)} page-table entries`;
-  return [`The guest writes ${what}: ${texts.join("; ")}.`, ...reasonSentences(explanation, "write-entry")];
+  const { calls, vmms } = explanation;
+  if (numberOf(explanation, "write-entry") === 0) return [];
+  const numbers = vmms.map(
+    ({ steps }) => calls.filter(({ kind }, call) => kind === "write-entry" && steps[call].length > 0).length,
+  );
+  const texts = vmms.map((vmm, index) => `on ${vmm.name} ${writesOn(explanation, vmm, numbers[index])}`);
+  return [
+    `The guest writes ${entriesWritten(vmms, numbers)}: ${texts.join("; ")}.`,
+    ...reasonSentences(explanation, "write-entry"),
+  ];
+}
+
+function entriesWritten(vmms: readonly ExplainedVmm[], numbers: readonly number[]): string {
+  const [first] = numbers;
+  if (numbers.every((number) => number === first))
+    return first === 1 ? "one page-table entry" : `${amount(first)} page-table entries`;
+  return `page-table entries, ${vmms.map(({ name }, index) => `${amount(numbers[index])} on ${name}`).join(", ")}`;
 }
 
 /** Why calls of a kind stop at the VMM at all, once for all VMMs with the same reason. */
@@ -216,14 +228,18 @@ function waitSentences({ vmms, unit }: Explanation): string[] {
   return [`Waiting for the device is part of that: ${texts.join(", ")} (${unit}).`];
 }
 
-/** Work that depends on the device that a VMM shows to its guest: other interrupts, packets of another size. */
+/**
+ * Work that depends on the device that a VMM shows to its guest: other interrupts, packets of another size. Or on whether the kernel
+ * was made for the VMM.
+ */
 function deviceSentences(explanation: Explanation, base: ExplainedVmm, vmm: ExplainedVmm): string[] {
   const [here, there] = [onlyOn(explanation, vmm, base), onlyOn(explanation, base, vmm)];
   const parts = [
     ...(here === "" ? [] : [`on ${vmm.name} only: ${here}`]),
     ...(there === "" ? [] : [`on ${base.name} only: ${there}`]),
   ];
-  return parts.length === 0 ? [] : [`The devices differ, so the guest has other work; ${parts.join("; ")}.`];
+  const what = numberOf(explanation, "device") === 0 ? "kernels" : "devices";
+  return parts.length === 0 ? [] : [`The ${what} differ, so the guest has other work; ${parts.join("; ")}.`];
 }
 
 /** What comes earlier or later on one VMM than on the other is no other work. */

@@ -4,6 +4,9 @@ import { frameOf, type PageTableFormat, Pte } from "../../machine/page-tables.ts
 import type { Recorder } from "./recorder.ts";
 
 const UNKNOWN_LEVEL = -1;
+/** What a kernel made for its VMM does more than others ({@link Mmu.clearsWindows}). */
+export const CLEARS_WINDOW = "writes page-table entry: clears that of a copy";
+const MAPS_FOR_COPY = "writes page-table entry: maps a page for a copy";
 
 export class RecordingMmu implements Mmu {
   readonly marksGlobal?: true;
@@ -13,6 +16,8 @@ export class RecordingMmu implements Mmu {
   readonly #recorder: Recorder;
   readonly #topLevel: number;
   readonly #levels = new Map<number, number>();
+  /** Tables of the kernel's own, below no root: what they map is mapped for a copy. */
+  readonly #ofCopies = new Set<number>();
   /**
    * The entries that are not zero, by table and index, as the guest last wrote or read them. They cannot be read for the
    * record: where updates are queued, a read may have them carried out.
@@ -60,6 +65,7 @@ export class RecordingMmu implements Mmu {
     const what = this.#titleOf(gone ? this.#levelOf(frame) : level);
     if (gone) this.#levels.delete(frame);
     else this.#levels.set(frame, level);
+    if (level === 0 && root === frame) this.#ofCopies.add(frame);
     this.#tables.set(frame, new Map());
     const action = gone ? `turns a ${what} into ordinary memory again` : `turns a page into a ${what}`;
     this.#recorder.call(
@@ -90,11 +96,10 @@ export class RecordingMmu implements Mmu {
   writeEntry(table: number, index: number, entry: number, change: EntryChange): void {
     const before = this.#tables.get(table)?.get(index) ?? 0;
     this.#remember(table, index, entry);
-    const what = `${this.#titleOf(this.#levelOf(table))} entry`;
     this.#recorder.call(
       "write-entry",
       () => [
-        `writes ${what}: ${kindOfChange(before, entry)}`,
+        this.#writeOf(table, before, entry),
         `${entryName(table, index)}: ${entryText(before)} -> ${entryText(entry)}`,
       ],
       () => this.#mmu.writeEntry(table, index, entry, change),
@@ -165,6 +170,12 @@ export class RecordingMmu implements Mmu {
   #remember(table: number, index: number, entry: number): void {
     if (entry === 0) this.#tables.get(table)?.delete(index);
     else this.#tables.get(table)?.set(index, entry);
+  }
+
+  /** A kernel that leaves the entry of its last copy maps another page by it, one that has cleared it maps a page: the same work. */
+  #writeOf(table: number, before: number, entry: number): string {
+    if (this.#ofCopies.has(table)) return entry === 0 ? CLEARS_WINDOW : MAPS_FOR_COPY;
+    return `writes ${this.#titleOf(this.#levelOf(table))} entry: ${kindOfChange(before, entry)}`;
   }
 
   #levelOf(table: number): number {

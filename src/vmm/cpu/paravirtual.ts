@@ -6,10 +6,11 @@
  *
  * On x86-64 kernel and user code of the guest are both in ring 3, and the page tables alone keep them apart: each has a root
  * of its own, and the hypervisor writes the page-table base on the way into the kernel and on the way back (Xen,
- * toggle_guest_pt). Translations of user pages are global there, and stay; those of the guest kernel go, and whatever is
- * cached of upper levels (Intel SDM vol. 3, section 4.10.4.1). What the kernel then has to walk for its own pages is not
- * counted there: of the kernels that have run on x86-64 nobody has counted the pages (see KernelPages). Every system call, fault and exception is taken to come from
- * user code, although some faults are the kernel's own; an interrupt is taken to find the kernel at work or idle.
+ * toggle_guest_mode). Translations of user pages are global there, and stay; those of the guest kernel may not be
+ * (_PAGE_GUEST_KERNEL, include/asm-x86/x86_64/page.h, Xen 3.x), and go each time, as does whatever is cached of upper levels
+ * (Intel SDM vol. 3, section 4.10.4.1). Where the kernel's own pages have been counted (see KernelPages), each stay in it walks for
+ * them anew. Every system call, fault and exception is taken to come from user code, although some faults are the kernel's
+ * own; an interrupt is taken to find the kernel at work or idle.
  */
 import { cause, event } from "../../core/ledger.ts";
 import { SECOND_US } from "../../core/time.ts";
@@ -129,12 +130,20 @@ class Paravirtual implements VirtualCpu {
     return this.#guestFaultAddress;
   }
 
-  /** Both ways are charged on entry. */
-  leaveKernel(): void {}
+  /** Both ways are charged on entry, but user code has the TLB without the kernel's pages. */
+  leaveKernel(entry: KernelEntry): void {
+    if (this.#hasUserRoot && entry !== "interrupt") this.#dropKernelPages();
+  }
 
   #changeRoots(): void {
     this.#meter.spendMany(USER_ROOT, ROOT_WRITES, this.#rootWrite);
     this.#tlb.forgetWalks();
+    this.#dropKernelPages();
+  }
+
+  /** A kernel whose pages nobody has counted has none there. */
+  #dropKernelPages(): void {
+    if (this.#kernelPages !== undefined) this.#tlb.flushKernel();
   }
 
   /** The hypervisor has to know the kernel's stack, to enter it, and the segment bases of the process. */
