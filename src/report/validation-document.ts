@@ -19,6 +19,7 @@ import {
   reasonBlocks,
   roleTable,
   rowTable,
+  withoutRowBlocks,
 } from "./validation-tables.ts";
 
 /** Text by file in `docs/`. */
@@ -37,6 +38,7 @@ function validationDocument(validation: Validation): Document {
       togetherSection(validation),
       ...sourceSections(validation),
       orderSection(validation),
+      withoutRowSection(),
       reproduceSection(),
     ],
   };
@@ -112,6 +114,10 @@ function sourceSections(validation: Validation): Section[] {
 
 function orderSection(validation: Validation): Section {
   return { id: "orders", title: "Orders of systems", blocks: [orderTable(validation)] };
+}
+
+function withoutRowSection(): Section {
+  return { id: "without-row", title: "Published figures without a row, and why", blocks: withoutRowBlocks() };
 }
 
 function reproduceSection(): Section {

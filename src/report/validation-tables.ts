@@ -2,6 +2,7 @@
 import { percent } from "../core/percent.ts";
 import { groupBy } from "../analysis/results.ts";
 import { type FreeParameters, MOST_CALIBRATED, PART_GROUP } from "../analysis/validation/free-parameters.ts";
+import { FIGURES_WITHOUT_ROW } from "../analysis/validation/figures-without-row.ts";
 import { goals } from "../analysis/validation/goals.ts";
 import { type MissKind, missReasons } from "../analysis/validation/misses.ts";
 import type { Ordering } from "../analysis/validation/orderings.ts";
@@ -117,6 +118,28 @@ export function orderSentence(orderings: readonly Ordering[]): string {
     `Of ${orderings.length} rows of the sources in which systems are compared, the models keep the published order in ` +
     `${kept}. Published values within 2 % of each other have no order.`
   );
+}
+
+/** What the same sources have printed that is held against nothing. */
+export function withoutRowBlocks(): Block[] {
+  const figures = FIGURES_WITHOUT_ROW.reduce((sum, group) => sum + group.figures, 0);
+  return [
+    paragraph(
+      `Of the figures that were collected, ${figures} are in no table above. None was left out because it would miss: a figure that the ` +
+        "models can answer has a row. An asterisk stands for any rest of an id.",
+    ),
+    {
+      kind: "table",
+      caption: "Why figures have no row",
+      columns: ["source", "ids", "figures", "reason"],
+      rows: FIGURES_WITHOUT_ROW.map(({ source, ids, figures: count, reason }) => [
+        source,
+        ids.join(", "),
+        count,
+        reason,
+      ]),
+    },
+  ];
 }
 
 export function parameterTable({ groups, total, native }: FreeParameters): Table {

@@ -1,71 +1,11 @@
-/**
- * Adams and Agesen 2006: a software and a hardware VMM on the same two machines. Both are VMware Player 1.0.1, whose devices
- * are the host's.
- */
+/** Adams and Agesen 2006: nanobenchmarks, forkwait, compilations and computation; the web server is in asplos06-apache.ts. */
 import type { MeasuredCost } from "../../sim/microbenchmarks/microbenchmark.ts";
-import type { Bench, Role, ValidationRow, ValidationSet, VmmReference } from "./validation-set.ts";
-
-const P4 = "p4-672-asplos06";
-const CORE = "core2-asplos06";
-
-/**
- * Red Hat's kernel frees page tables at once and clears each new one by 512 stores. No source says which freed tables VMware
- * goes on tracing, nor that it took the stores for anything but writes of entries: how an ending process could be recognized
- * it had patented in 2009 (US 8,359,422). Two designs are known from their code (shadow-tables.ts). If all freed tables stay
- * traced, as in KVM, forkwait takes four to six times as long as published; if roots alone, as in Xen, 9 and 11 % less to 5
- * and 27 % more. The second is taken for that reason: one choice, for four times.
- */
-const VMMS = {
-  native: "native",
-  bt: { workstation: { "cpu.adaptive": true, "mmu.keeps-unlinked": false } },
-  vt: { workstation: { cpu: "hardware-assist", "mmu.keeps-unlinked": false } },
-} as const satisfies Record<string, VmmReference>;
-type System = keyof typeof VMMS;
-const SYSTEMS = Object.keys(VMMS) as readonly System[];
+import { CORE, P4, row, SOURCE, type System, SYSTEMS, VMMS } from "./asplos06-systems.ts";
+import type { Bench, ValidationRow, ValidationSet } from "./validation-set.ts";
 
 const PARTLY =
   "the costs of the nanobenchmarks, whose loops find VMM and caches warm, times the faults and traced writes counted here " +
   "explain a part of what is added; no cache is modelled, nor the kernel's own accesses through shadow tables";
-const COUNTS =
-  "the paper gives neither the packets nor the system calls of a request; the counts are assumed. The guests have 64 bits, to which VMware " +
-  "shows an e1000 (VMware Server 2.0, User's Guide): its driver in Red Hat's 2.4.21 makes eight accesses in an interrupt, two of them to the APIC, for the nine here";
-const TRANSLATED =
-  "the kernel would have to take 1.9 times as long translated as on the bare machine, on Linux as on Windows; here it takes 1.3 times. Made up of system " +
-  "calls and interrupts as Hu et al. 1999 have it, its code is taken to be like that of which returns and other look-ups were counted while Linux 2.4 ran: at 36 cycles " +
-  "more each, on the processor of 2003, VMware's stat and open/close follow within 2 % (Barham 2003, Table 3). No more is known that translated code costs: of Linux' returns one in 90 finds that " +
-  "another call has its place in the table (docs/kernel-operations/linux-2.4), and what a 64-bit kernel has besides, prefixes and addresses " +
-  "relative to the instruction, takes a few instructions more (section 3.2)";
-const WINDOWS =
-  `${TRANSLATED}. The source's own reason is system calls, many for each access to a device; how many, nobody says: 1,200 more for a connection than the 28 here, at the ` +
-  "2,066 cycles that one takes longer, would be what is missing. Windows' writes of the task priority are cheaper translated (35 cycles for 150) and none are " +
-  "counted. It is the processor's time: with one client a connection takes 0.39 ms more than at the rate of a busy server, translated and not, with VT 0.48";
-const CLIENTS =
-  "the number of clients does not matter once they keep the processor busy; the source has a third fewer connections with 32 than " +
-  "with 8 of them, though 64 and 128 have more, and VMs the same: nothing that grows with their number does that. Nor is it the processor that one client waits for: its " +
-  "connection takes 0.94 ms longer than with 128, where it is 0.38 to 0.53 on Windows and in VMs";
-
-/** Rows of one row of a table: a simulated value for each system. */
-function row(
-  name: string,
-  simulate: (bench: Bench, system: System) => number,
-  calibrated: readonly System[],
-  reasons: Partial<Record<System, string>> = {},
-  systems = SYSTEMS,
-): ValidationRow[] {
-  return systems.map((system) => {
-    const role: Role = calibrated.includes(system) ? "calibration" : "prediction";
-    const reason = reasons[system];
-    const id = `aa06.${name}.${system}`;
-    return {
-      id,
-      role,
-      group: `aa06.${name}`,
-      simulate: (bench) => simulate(bench, system),
-      ...(reason && { reason }),
-    };
-  });
-}
-
 function operation(bench: Bench, machine: string, system: System, name: string): MeasuredCost {
   return bench.operation(machine, VMMS[system], name);
 }
@@ -130,22 +70,13 @@ function forkwaitMicroseconds(bench: Bench, machine: string, system: System): nu
   return operation(bench, machine, system, "forkwait").cost / bench.profile(machine).megahertz;
 }
 
-/**
- * Natively, a path length comes from it; one other of the four settled which shadows are kept (see VMMS), and is no evidence for
- * that choice. The other three might have spoken against it.
- */
-const FORKWAIT_CALIBRATED: Readonly<Record<string, readonly System[]>> = { p4: ["native", "bt"], core: ["native"] };
-
+/** All are calibration: natively, a path length comes from it; the other four settled which shadows are kept (see asplos06-systems.ts). */
 function forkwait(): ValidationRow[] {
   return [
     { machine: P4, suffix: "p4" },
     { machine: CORE, suffix: "core" },
   ].flatMap(({ machine, suffix }) =>
-    row(
-      `forkwait.${suffix}`,
-      (bench, system) => (FORKS * forkwaitMicroseconds(bench, machine, system)) / 1e6,
-      FORKWAIT_CALIBRATED[suffix],
-    ),
+    row(`forkwait.${suffix}`, (bench, system) => (FORKS * forkwaitMicroseconds(bench, machine, system)) / 1e6, SYSTEMS),
   );
 }
 
@@ -159,7 +90,7 @@ function forkwaitIterations(): ValidationRow[] {
     SYSTEMS.map(
       (system): ValidationRow => ({
         id: `derived.forkwait.${names[system]}-${suffix}`,
-        role: FORKWAIT_CALIBRATED[suffix].includes(system) ? "calibration" : "prediction",
+        role: "calibration",
         group: `derived.forkwait.${suffix}`,
         simulate: (bench) => forkwaitMicroseconds(bench, machine, system),
       }),
@@ -222,33 +153,6 @@ function computation(): ValidationRow[] {
   return [...components, ...row("specjbb", operationsPerSecond, [], {}, VIRTUAL)];
 }
 
-/** Connections in a request of the workloads. */
-const CONNECTIONS = 4;
-/** The client count of the native figure that user code was derived from. */
-const CALIBRATED_CLIENTS = 128;
-
-function apache(): ValidationRow[] {
-  const servers = [
-    // With one client the network's round trip counts, with 256 the server's limit on processes: neither is modelled.
-    { os: "rhel3", workload: "asplos-apache-processes", clients: [8, 32, 64, 128], translated: TRANSLATED },
-    { os: "win2003", workload: "asplos-apache-threads", clients: [8, 32, 64, 128, 256], translated: WINDOWS },
-  ];
-  return servers.flatMap(({ os, workload, clients, translated }) =>
-    clients.flatMap((count) =>
-      row(
-        `apache.${os}.${count}`,
-        (bench, system) => bench.workload(P4, VMMS[system], workload).metrics.throughput_rps * CONNECTIONS,
-        count === CALIBRATED_CLIENTS ? ["native"] : [],
-        {
-          native: CLIENTS,
-          bt: translated,
-          vt: COUNTS,
-        },
-      ),
-    ),
-  );
-}
-
 /**
  * Figure 5: more than a million writes of page-table entries in boot and halt of Windows. How many system calls, returns, ports
  * and instructions translated the other bars stand for, the paper does not say.
@@ -269,7 +173,7 @@ function windowsBoot(): ValidationRow[] {
 
 export const asplos06: ValidationSet = {
   name: "aa06",
-  source: "Adams and Agesen 2006, A Comparison of Software and Hardware Techniques for x86 Virtualization",
+  source: SOURCE,
   rows: [
     ...nanobenchmarks(),
     ...waysToEmulate(),
@@ -277,7 +181,6 @@ export const asplos06: ValidationSet = {
     ...forkwaitIterations(),
     ...kernelBuild(),
     ...computation(),
-    ...apache(),
     ...windowsBoot(),
   ],
 };

@@ -1,5 +1,6 @@
 // Generated from the folder by `npm run registries`; a test checks that it is current.
 import { agesen10 } from "./agesen10.ts";
+import { asplos06Apache } from "./asplos06-apache.ts";
 import { asplos06 } from "./asplos06.ts";
 import { balloonMeasured } from "./balloon-measured.ts";
 import { de08 } from "./de08.ts";
@@ -35,6 +36,7 @@ import { xlh13 } from "./xlh13.ts";
 /** Every set of published figures. */
 export const VALIDATION_SETS: readonly ValidationSet[] = [
   agesen10,
+  asplos06Apache,
   asplos06,
   balloonMeasured,
   de08,
