@@ -26,8 +26,8 @@ table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; color: var(--quiet); padding: .25rem 0 .4rem; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; font-weight: normal; }
 thead th { font-weight: 600; border-bottom: 2px solid var(--line); }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.number { white-space: nowrap; }
+.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { white-space: nowrap; }
 tbody tr:nth-child(even) { background: var(--stripe); }
 tr.missed { color: var(--missed); }
 details { margin: 1rem 0; }

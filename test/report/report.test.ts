@@ -100,7 +100,7 @@ describe("a report", () => {
 
   it("sets figures right, below a heading that is right, too, and text left", () => {
     const section = /<section id="slowdown"[\s\S]*?<\/section>/.exec(withoutScripts(read("index.html")))?.[0] ?? "";
-    const right = [...section.matchAll(/<th scope="col"( class="number")?>([^<]*)<\/th>/g)].map(([, is, title]) => [
+    const right = [...section.matchAll(/<th scope="col"( class="n")?>([^<]*)<\/th>/g)].map(([, is, title]) => [
       title,
       is !== undefined,
     ]);
@@ -113,7 +113,7 @@ describe("a report", () => {
       ["streams", true],
       ["verdict", false],
     ]);
-    expect(section).toMatch(/<td class="number">4\.\d{4}<\/td><td class="number">4\.\d{4} to 4\.\d{4}<\/td>/);
+    expect(section).toMatch(/<td class="n">4\.\d{4}<\/td><td class="n">4\.\d{4} to 4\.\d{4}<\/td>/);
     expect(read("report.md")).toContain(
       "| workload | VMM | block | slowdown | 95 % interval | streams | verdict |\n| --- | --- | --- | ---: | ---: | ---: | --- |",
     );
