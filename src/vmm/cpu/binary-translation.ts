@@ -116,7 +116,7 @@ class BinaryTranslation implements VirtualCpu {
       this.#meter.spend(SYSTEM_CALL, this.#costs.hardwareSystemCall);
       this.#meter.spend(TRAP, this.#costs.systemCall);
     } else if (entry === "exception") {
-      this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+      this.#meter.spend(EXCEPTION, this.#costs.hardwareException);
       this.#meter.spend(TRAP, this.#costs.trap);
       this.#meter.spend(INJECT, this.#costs.injectException);
     } else if (entry === "interrupt") {
@@ -184,7 +184,7 @@ class BinaryTranslation implements VirtualCpu {
       return true;
     }
     this.#meter.count(LIMIT_FAULT);
-    this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    this.#meter.spend(EXCEPTION, this.#costs.hardwareException);
     this.#meter.spend(TRAP, this.#costs.trap);
     this.#noteFault(site);
     return true;
@@ -219,6 +219,7 @@ function translationCosts(profile: MachineProfile) {
     hardwareSystemCall: primitiveCost(profile, "hardware.system-call"),
     hardwareInterrupt: primitiveCost(profile, "hardware.interrupt"),
     hardwareTrap: primitiveCost(profile, "hardware.trap"),
+    hardwareException: primitiveCost(profile, "hardware.exception"),
     systemCall: own("system-call"),
     trap: own("trap"),
     injectException: own("inject-exception"),
@@ -270,6 +271,7 @@ export const binaryTranslation = definePart<"cpu", { [K in keyof Settings]: Sett
   needs: [
     ...KERNEL_ENTRY_COSTS,
     ...KERNEL_CODE_COSTS,
+    "hardware.exception",
     "binary-translation.system-call",
     "binary-translation.trap",
     "binary-translation.inject-exception",

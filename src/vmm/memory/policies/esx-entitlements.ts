@@ -10,7 +10,8 @@ import {
   nextState,
   type ReclamationRule,
 } from "../../allocation/reclamation/generation.ts";
-import { heldByNobody, MIB, type Observations, sumOf, type VmObservations } from "./policy-contract.ts";
+import { memoryShares, vmShares } from "../../../workload/vm-settings.ts";
+import { heldByNobody, type Observations, sumOf, type VmObservations } from "./policy-contract.ts";
 
 export interface EsxParameters extends Record<string, number | boolean> {
   idleMemoryTax: number;
@@ -62,10 +63,6 @@ export interface EsxReckoning {
 }
 
 export const ESX_START: EsxState = { level: 0, nextBalanceUs: -Infinity, vms: new Map() };
-
-/** Shares of each configured MB of a VM with usual shares (ESX manuals); the contract's are the same whatever the size. */
-const SHARES_PER_MIB = 10;
-const USUAL_SHARES = 1000;
 
 /** Entitlements are divided anew once a period, and at once when the state changes or a VM comes or goes. */
 export function esxReckoning(
@@ -119,7 +116,7 @@ function entitlements(uses: readonly Omit<EsxVm, "entitled">[], spare: number, t
 function claimant({ vm, peak, resident }: Omit<EsxVm, "entitled">): Claimant {
   const most = Math.min(vm.maximum / KIB_PER_PAGE, peak);
   const active = vm.active === undefined ? resident : vm.active / KIB_PER_PAGE;
-  // A VM without shares is entitled to its minimum, and what is left over.
-  const shares = Math.max(1, (SHARES_PER_MIB * vm.maximum * vm.shares) / (MIB * USUAL_SHARES));
+  // ESX's go by the size of a VM, the contract's do not. A VM without any is entitled to its minimum, and what is left over.
+  const shares = Math.max(1, (memoryShares(vm.maximum / KIB_PER_PAGE) * vm.shares) / vmShares());
   return { shares, active, least: Math.min(most, vm.minimum / KIB_PER_PAGE), most };
 }
