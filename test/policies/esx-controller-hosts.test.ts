@@ -35,12 +35,12 @@ function using(name: string, pages: number): CompiledWorkload {
 }
 
 /** A VM that uses what it has and one that does not, on a host with room for two thirds of both. */
-function run(vmm: Vmm, allocation: Vmm["allocation"]) {
+function run(vmm: Vmm, allocation: Vmm["allocation"], workloads = [using("busy", 2000), using("idle", 0)]) {
   const watch = new HostWatch();
   const simulation = new HostSimulation({
     vmm: { ...vmm, allocation },
     profile,
-    workloads: [using("busy", 2000), using("idle", 0)],
+    workloads,
     hostPages: PAGES,
     measure: () => ({}),
     watch,
@@ -82,6 +82,28 @@ describe.each(HOSTS.map((vmm) => [vmm.name, vmm] as const))("a host with %s", (_
           ]),
         );
       }
+    },
+  );
+});
+
+/** Uses nothing for most of the time, then all that it has at once. */
+const SPIKE: CompiledWorkload = (() => {
+  const { stream, ...of } = using("spike", 0);
+  const pages = new OperationStreamBuilder();
+  pages.add(Op.Request, SECONDS / 2, 0, 1);
+  for (let page = 0; page < 2000; page++) pages.add(Op.Touch, page, (1000 << 1) | 1);
+  return { ...of, stream: pages.finish(), guest: { ...GUEST, residentAnonymousPages: 0 } };
+})();
+
+// KVM's host keeps frames of its own, and looks for others before an allocation is left without.
+describe.each([esx, esx6].map((vmm) => [vmm.name, vmm] as const))("a VM of %s that wants memory at once", (_, vmm) => {
+  it.each(CONTROLLERS.map((factory) => [factory.policy.name, factory] as const))(
+    "is never left without a frame under %s, which looks as soon as memory runs low",
+    (name, factory) => {
+      const { decisions, metrics } = run(vmm, factory(), [using("busy", 2000), SPIKE]);
+      expect(metrics.requests_done).toBe(SECONDS / EVERY_SECONDS + 1);
+      expect(decisions.filter(({ rule }) => rule === "no frame is free")).toEqual([]);
+      expect(decisions.filter(({ by, rule }) => by === name && rule.endsWith("paged out")).length).toBeGreaterThan(0);
     },
   );
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { bootContents } from "../../src/guest/memory-manager.ts";
 import { reasonToSkip } from "../../src/sim/reason-to-skip.ts";
+import { rebalance } from "../../src/vmm/allocation/answers.ts";
 import { composeVmm } from "../../src/vmm/compose.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { PARTS } from "../../src/vmm/parts.ts";
@@ -29,7 +30,7 @@ import { addGuest, buildHost, checkFrames, profile, SHAPE, type TestHost } from 
 const KIB = 4;
 
 /** A policy that does what it is told at each call, and shows what it saw. */
-function scripted(script: readonly (readonly Action[])[], nextInUs?: number) {
+function scripted(script: readonly (readonly Action[])[], nextInUs?: number, alarmBelow?: number) {
   const seen: Observations[] = [];
   const calls: number[] = [];
   const part = definePolicy<Record<string, never>, number>({
@@ -46,7 +47,12 @@ function scripted(script: readonly (readonly Action[])[], nextInUs?: number) {
     decide: (_, now, call, nowUs) => {
       seen.push(now);
       calls.push(nowUs);
-      return { actions: script[call] ?? [], state: call + 1, ...(nextInUs !== undefined && { nextInUs }) };
+      return {
+        actions: script[call] ?? [],
+        state: call + 1,
+        ...(nextInUs !== undefined && { nextInUs }),
+        ...(alarmBelow !== undefined && { alarmBelow }),
+      };
     },
   });
   return { part, seen, calls };
@@ -91,6 +97,23 @@ describe("a policy on a host", () => {
     run(host, 3);
     expect(often.calls).toEqual([0, 1e6, 2e6]);
     expect(host.allocation.periodUs).toBe(1e6);
+  });
+
+  it("is called with every page that a VM is given while no more is free than it asked to be told of", () => {
+    const { part, calls } = scripted([], undefined, 250 * KIB);
+    const host = hostWith(part(), kvm, 300);
+    const { memory } = host;
+    run(host, 1);
+    calls.length = 0;
+    let expected = 0;
+    for (let ppn = 0; ppn < SHAPE.memoryPages; ppn++) {
+      // As many are free when a frame is looked for.
+      if (memory.vms[0].backing[ppn] < 0 && memory.frames.free <= 250) expected++;
+      memory.touch(memory.vms[0], ppn, true);
+      if (memory.alarm) rebalance(host.allocation, memory, 1e6 + ppn);
+    }
+    expect(expected).toBeGreaterThan(10);
+    expect(calls).toHaveLength(expected);
   });
 
   it("sees sizes, and what guests said when they were last asked", () => {
@@ -344,6 +367,13 @@ describe("a policy that is wrong", () => {
     const watched = hostWith(telling());
     watched.memory.observer = { decided: () => undefined };
     expect(() => run(watched, 1)).toThrow("policy scripted: figures failed: no figure");
+  });
+
+  it.each([NaN, -4])("is told that it cannot be called below %d KiB", (alarmBelow) => {
+    const { part } = scripted([], undefined, alarmBelow);
+    expect(() => run(hostWith(part()), 1)).toThrow(
+      `policy scripted: alarmBelow is ${alarmBelow}; expected KiB, at least 0`,
+    );
   });
 
   it.each([NaN, 0, -5, Infinity])("is told that it cannot be called again in %d us", (nextInUs) => {

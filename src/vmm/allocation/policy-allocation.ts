@@ -156,15 +156,21 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
     return { kind: "granted", pages: request.pages };
   }
 
-  /** Does nothing until the time the policy asked for has come. */
+  /** Does nothing until the time the policy asked for has come, or as little is free as it asked to be told of. */
   rebalance(nowUs: number): void {
     if (nowUs < 0 && this.#onlyTunes) return;
     this.#cold?.advance(nowUs);
     this.#activity?.advance(nowUs);
-    if (this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
+    if (this.#running.isDue(nowUs) || this.#isShort) this.#callPolicy(nowUs);
     const samplesInUs = (this.#cold?.nextUs ?? Infinity) - nowUs;
     const looksInUs = this.#activity === undefined ? Infinity : LOOK_US;
     this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs, looksInUs));
+  }
+
+  /** The policy has asked to be called whenever as little is free. */
+  get #isShort(): boolean {
+    const { alarmBelow, frames } = this.#memory;
+    return alarmBelow > 0 && frames.free <= alarmBelow;
   }
 
   /** While balloons settle, before guests begin to work, nothing is scanned: there is nothing to tune yet. */
@@ -202,7 +208,8 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   #callPolicy(nowUs: number): void {
     for (const vm of this.#view.shownVms) this.#size(vm);
     const seen = { ...this.#view.observe(nowUs), ...(this.#request && { request: this.#request.wanted }) };
-    const { call, actions, watchesAges } = this.#running.call(seen, nowUs, this.#view);
+    const { call, actions, watchesAges, alarmBelow } = this.#running.call(seen, nowUs, this.#view);
+    this.#memory.alarmBelow = Math.ceil(alarmBelow / KIB_PER_PAGE);
     this.#cold?.watch(watchesAges, nowUs);
     for (const { action, vm } of actions) {
       const outcome = this.#carryOut(action, vm, nowUs);

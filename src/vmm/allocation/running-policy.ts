@@ -22,6 +22,8 @@ interface CheckedDecision<S> {
   readonly call: PolicyCall<S>;
   readonly actions: readonly CheckedAction[];
   readonly watchesAges: boolean;
+  /** KiB. */
+  readonly alarmBelow: number;
 }
 
 export class RunningPolicy<P extends Parameters, S> {
@@ -52,14 +54,16 @@ export class RunningPolicy<P extends Parameters, S> {
   call(seen: Observations, nowUs: number, vms: VmsByName): CheckedDecision<S> {
     const { name, cadenceUs } = this.#policy;
     const call = { seen, before: this.#state, nowUs };
-    const { actions, state, nextInUs, watchesAges = true } = this.#decide(call);
+    const { actions, state, nextInUs, watchesAges = true, alarmBelow = 0 } = this.#decide(call);
     this.#state = state;
     if (nextInUs !== undefined && !(Number.isFinite(nextInUs) && nextInUs > 0))
       throw new WrongAnswer(`policy ${name}: nextInUs is ${nextInUs}; expected a time in microseconds, above 0`);
+    if (!(alarmBelow >= 0))
+      throw new WrongAnswer(`policy ${name}: alarmBelow is ${alarmBelow}; expected KiB, at least 0`);
     this.#nextUs = nowUs + (nextInUs ?? cadenceUs);
     const checked = actions.map((action) => ({ action, vm: checkAction(this.#policy, action, vms) }));
     for (const { kind } of actions) this.#memory.payer.add(event(`policy.${kind}`), 0);
-    return { call, actions: checked, watchesAges };
+    return { call, actions: checked, watchesAges, alarmBelow };
   }
 
   #decide({ seen, before, nowUs }: PolicyCall<S>): Decision<S> {

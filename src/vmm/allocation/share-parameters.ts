@@ -83,7 +83,8 @@ export const SHARE_PARAMETERS: PartDefinition<"allocation", ProportionalSharesPa
     grade: "2",
   },
   pageOutPagesPerSecond: {
-    summary: "Most pages that background paging takes by force",
+    summary:
+      "Most pages taken by force in the background, a tenth of them each tenth of a second; as many as that also whenever free memory is found low as a VM is given some",
     default: 4096,
     unit: "pages/s",
     min: 1,

@@ -58,6 +58,8 @@ export interface EsxReckoning {
   readonly free: number;
   /** Free memory that every state aims at. */
   readonly goal: number;
+  /** So little free memory calls for a look at once. */
+  readonly alarm: number;
   readonly nextBalanceUs: number;
   readonly vms: readonly EsxVm[];
 }
@@ -75,7 +77,7 @@ export function esxReckoning(
   const { highPercent, hysteresisPercent, idleMemoryTax, balancePeriodSeconds } = parameters;
   const high = typeof highPercent === "number" ? highPercent : undefined;
   const limits = boundaries(generation, host.total / KIB_PER_PAGE, high);
-  const [goal] = limits;
+  const [goal, alarm] = limits;
   const free = heldByNobody(host) / KIB_PER_PAGE;
   const level = nextState(state.level, free, limits, hysteresisPercent);
   const uses = vms.map((vm) => useOf(vm, state.vms.get(vm.name)));
@@ -88,6 +90,7 @@ export function esxReckoning(
     boundary: limits[level],
     free,
     goal,
+    alarm,
     nextBalanceUs: isDue ? nowUs + balancePeriodSeconds * SECOND_US : state.nextBalanceUs,
     vms: uses.map((use, i) => ({ ...use, entitled: divided[i] ?? use.before?.entitled ?? use.claimed })),
   };

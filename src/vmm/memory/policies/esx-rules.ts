@@ -2,9 +2,8 @@
  * ESX's memory management as a controller of any VMM: what VMs are entitled to by shares and activity, and how it is taken from
  * those that have more, by the state of free memory (Waldspurger 2002, sections 5 and 6). The generations differ in their states.
  *
- * On its own host ESX decides in the middle of a fault, too, when that has used up free memory; see the part proportional-shares.
- * Through the contract it looks ten times a second, so that free memory may be gone before it has looked: who then finds a frame,
- * and in whose memory, is up to the host. Large pages are broken VM by VM; which of them hold equal pages only the host knows, so
+ * It looks ten times a second, and as soon as a VM is given memory while free memory is low, as ESX does; which frame a fault finds
+ * where none is free, and in whose memory, is up to the host. Large pages are broken VM by VM; which of them hold equal pages only the host knows, so
  * that ESX 6 here breaks none in the high state. Reservations are the minima that an administrator sets for all policies alike.
  *
  * Where the host cannot page by force, or its swap space is full, balloons grow in the states in which ESX pages, and no VM is
@@ -100,7 +99,7 @@ function decide(
   { pageOutPagesPerSecond }: EsxParameters,
   nowUs: number,
 ): Decision<EsxState> {
-  const { level, rule, nextBalanceUs } = reckoning;
+  const { level, rule, nextBalanceUs, alarm } = reckoning;
   const budget = swaps ? Math.ceil(pageOutPagesPerSecond / TICKS_PER_SECOND) : 0;
   const measures = measuresOf(reckoning, swaps, budget);
   const growing = rule.balloon || (!swaps && rule.paged === "everybody");
@@ -115,7 +114,8 @@ function decide(
     ),
   };
   const actions = measures.flatMap((of) => actionsOn(of, rule.name, growing));
-  return { actions, state, nextInUs: Math.max(1, Math.min(CADENCE_US, nextBalanceUs - nowUs)) };
+  const nextInUs = Math.max(1, Math.min(CADENCE_US, nextBalanceUs - nowUs));
+  return { actions, state, nextInUs, alarmBelow: alarm * KIB_PER_PAGE };
 }
 
 /** Whoever is furthest above what it is entitled to comes first, as long as free memory is below the goal. */
