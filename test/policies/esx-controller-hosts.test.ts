@@ -88,11 +88,10 @@ describe.each(HOSTS.map((vmm) => [vmm.name, vmm] as const))("a host with %s", (_
 
 /** Uses nothing for most of the time, then all that it has at once. */
 const SPIKE: CompiledWorkload = (() => {
-  const { stream, ...of } = using("spike", 0);
   const pages = new OperationStreamBuilder();
   pages.add(Op.Request, SECONDS / 2, 0, 1);
   for (let page = 0; page < 2000; page++) pages.add(Op.Touch, page, (1000 << 1) | 1);
-  return { ...of, stream: pages.finish(), guest: { ...GUEST, residentAnonymousPages: 0 } };
+  return { ...using("spike", 0), stream: pages.finish(), guest: { ...GUEST, residentAnonymousPages: 0 } };
 })();
 
 // KVM's host keeps frames of its own, and looks for others before an allocation is left without.
