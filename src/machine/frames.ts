@@ -46,6 +46,8 @@ export class MachineFrames {
   readonly #held = new Set<number>();
   /** Frames saved by sharing: guest pages mapped to shared frames, minus those of these frames that any is mapped to. */
   saved = 0;
+  /** Times that a shared frame was left to a single guest page. */
+  leftToOne = 0;
 
   constructor(forVms: number) {
     this.forVms = forVms;
@@ -134,7 +136,9 @@ export class MachineFrames {
   /** One guest page less maps the frame; the last one frees it. Returns whether the frame became free. */
   drop(mpn: number): boolean {
     if (this.#use[mpn] > SHARED) {
-      this.#setReferences(mpn, this.references(mpn) - 1);
+      const references = this.references(mpn) - 1;
+      this.#setReferences(mpn, references);
+      if (references === 1) this.leftToOne++;
       if (!this.#isOnlyHeld(mpn)) this.saved--;
       return false;
     }
@@ -190,8 +194,10 @@ export class MachineFrames {
     this.#held.delete(mpn);
     const others = this.references(mpn) - 1;
     if (others > 1) this.#setReferences(mpn, others);
-    else if (others === 1) this.markPrivate(mpn);
-    else this.drop(mpn);
+    else if (others === 1) {
+      this.markPrivate(mpn);
+      this.leftToOne++;
+    } else this.drop(mpn);
   }
 
   /** No guest page maps it, only the VMM needs it. */

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Ledger } from "../../src/core/ledger.ts";
 import { PendingCharges } from "../../src/core/pending-charges.ts";
@@ -10,8 +11,8 @@ import type { HostMemory } from "../../src/vmm/host-memory/host-memory.ts";
 import { ballooning } from "../../src/vmm/memory/ballooning.ts";
 import { hostSwap } from "../../src/vmm/memory/host-swap.ts";
 import { pageSharing } from "../../src/vmm/memory/page-sharing.ts";
-import type { VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
-import { addGuest, buildHost, profile, SHAPE, type TestHost } from "./fixtures.ts";
+import { BALLOONED, type VmMemory } from "../../src/vmm/host-memory/vm-memory.ts";
+import { addGuest, buildHost, checkFrames, profile, SHAPE, type TestHost } from "./fixtures.ts";
 
 /** Pages that every VM of a host has written, each with a content of its own. */
 function fill(host: TestHost, vm: VmMemory): void {
@@ -92,6 +93,46 @@ describe("host swap", () => {
     for (const ppn of [0, 1]) memory.sharer?.share(vm, ppn);
     expect(mechanisms[1].reclaim(vm, 10)).toBe(10);
     expect([memory.swapOuts, memory.frames.saved]).toEqual([0, 11]);
+  });
+
+  it("finds a page that only one VM has, whenever there is one, however often it has looked before", () => {
+    const PAGES = 40;
+    const step = fc.record({
+      what: fc.constantFrom("write", "write", "share", "balloon", "reclaim", "reclaim", "reclaim"),
+      vm: fc.nat({ max: 1 }),
+      ppn: fc.nat({ max: PAGES - 1 }),
+      content: fc.integer({ min: 1, max: 20 }),
+    });
+    let foundNone = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 20, maxLength: 150 }), (steps) => {
+        const { memory, mechanisms } = buildHost({ ...esx, memory: [pageSharing(), hostSwap()] }, 3 * PAGES);
+        const vms = [memory.addVm(PAGES), memory.addVm(PAGES)];
+        const { frames } = memory;
+        const alone = (vm: VmMemory): number =>
+          vm.backing.filter((place) => place >= 0 && frames.references(place) === 1).length;
+        for (const vm of vms) {
+          for (let ppn = 0; ppn < PAGES; ppn++) {
+            memory.write(vm, ppn, 1 + (ppn % 20));
+            memory.sharer?.share(vm, ppn);
+          }
+        }
+        for (const { what, vm: index, ppn, content } of steps) {
+          const vm = vms[index];
+          if (what === "write" && vm.backing[ppn] !== BALLOONED) memory.write(vm, ppn, content);
+          else if (what === "share" && vm.backing[ppn] >= 0) memory.sharer?.share(vm, ppn);
+          else if (what === "balloon" && vm.backing[ppn] !== BALLOONED) memory.release(vm, ppn);
+          else if (what === "reclaim") {
+            const could = alone(vm);
+            const freed = mechanisms[1].reclaim(vm, 1);
+            expect(freed > 0).toBe(could > 0);
+            if (freed === 0) foundNone++;
+          }
+          checkFrames(memory);
+        }
+      }),
+    );
+    expect(foundNone).toBeGreaterThan(100);
   });
 });
 

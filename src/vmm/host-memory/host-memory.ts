@@ -278,6 +278,7 @@ export class HostMemory extends MemoryRoles {
       throw new HostOutOfMemory(vm.number, this.vmm, this.roomMaker !== undefined);
     if (this.frames.free <= this.alarmBelow) this.alarm = true;
     if (this.frames.free <= this.wakeBelow) this.backgroundReclaim?.wake();
+    vm.framesGiven++;
     return this.frames.allocate(ZERO_CONTENT);
   }
 

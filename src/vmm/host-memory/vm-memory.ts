@@ -176,6 +176,8 @@ export class VmMemory {
   /** The allocation policy lets the balloon grow. It may always shrink. */
   balloonMayGrow = true;
   mapped = 0;
+  /** Frames that it has ever been given. */
+  framesGiven = 0;
   ballooned = 0;
   /** Of these, pages that the guest has never had: they may be added to it. */
   absent = 0;

@@ -20,6 +20,8 @@ class HostSwap implements MemoryMechanism {
   readonly periodUs = 0;
   readonly #memory: HostMemory;
   readonly #random: RandomStream;
+  /** By VM: what {@link #changes} was when it had no page that could be taken. */
+  readonly #exhausted: number[] = [];
 
   constructor(parameters: HostSwapParameters, context: HostContext) {
     const { spacePercent, diskPositioningMs, diskMegabytesPerSecond } = parameters;
@@ -49,22 +51,36 @@ class HostSwap implements MemoryMechanism {
     for (let pick = 0; pick < picks && this.#memory.frames.free - freeBefore < pages; pick++) {
       this.#evict(vm, this.#random.below(vm.pages));
     }
-    for (let ppn = 0; ppn < vm.pages && this.#memory.frames.free === freeBefore; ppn++) this.#evict(vm, ppn);
+    if (this.#memory.frames.free === freeBefore) this.#evictFirst(vm);
     if (this.#memory.frames.free === freeBefore) this.#memory.compressor?.shrink(vm);
     return this.#memory.frames.free - freeBefore;
   }
 
-  /** A page that others share would free nothing. */
-  #evict(vm: VmMemory, ppn: number): void {
+  /** A VM that is far beyond its target with nothing but shared pages is asked again and again: it is searched only once. */
+  #evictFirst(vm: VmMemory): void {
+    const { frames } = this.#memory;
+    const changes = this.#changes(vm);
+    if (this.#exhausted[vm.index] === changes) return;
+    const freeBefore = frames.free;
+    let any = false;
+    for (let ppn = 0; ppn < vm.pages && frames.free === freeBefore; ppn++) any = this.#evict(vm, ppn) || any;
+    if (!any) this.#exhausted[vm.index] = changes;
+  }
+
+  /** A page that cannot be taken may be once this is larger: the VM has been given a frame, or is left alone with one. */
+  #changes(vm: VmMemory): number {
+    return vm.framesGiven + this.#memory.frames.leftToOne;
+  }
+
+  /** Whether the page has a frame that could be taken: one that others share would free nothing. */
+  #evict(vm: VmMemory, ppn: number): boolean {
     const memory = this.#memory;
-    if (vm.backing[ppn] < 0 || memory.frames.references(vm.backing[ppn]) > 1) return;
-    if (memory.pinned.is(vm, ppn)) return;
-    if (vm.isLarge(ppn)) {
-      // Broken up, some of its pages may be shared: that may be enough.
-      memory.breakUp(vm, ppn);
-      return;
-    }
-    memory.pageOut(vm, ppn);
+    if (vm.backing[ppn] < 0 || memory.frames.references(vm.backing[ppn]) > 1) return false;
+    if (memory.pinned.is(vm, ppn)) return true;
+    // Broken up, some of its pages may be shared: that may be enough.
+    if (vm.isLarge(ppn)) memory.breakUp(vm, ppn);
+    else memory.pageOut(vm, ppn);
+    return true;
   }
 }
 

@@ -48,6 +48,7 @@ class LargePages implements MemoryMechanism, LargePageBacking {
       ager?.mapped(vm, page);
     }
     vm.mapped += LARGE_PAGE;
+    vm.framesGiven += LARGE_PAGE;
     vm.returned = Math.max(0, vm.returned - LARGE_PAGE);
     vm.regions[first / LARGE_PAGE] = Region.Large;
     vm.largePages++;
