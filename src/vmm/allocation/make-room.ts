@@ -10,7 +10,19 @@ export const EMERGENCY_PAGES = 32;
 
 /** VMs furthest above their target first. */
 export function byExcess(vms: readonly VmMemory[]): readonly VmMemory[] {
-  return [...vms].sort((a, b) => b.machine - b.target - (a.machine - a.target) || a.index - b.index);
+  return [...vms].sort((a, b) => excess(b) - excess(a) || a.index - b.index);
+}
+
+function excess({ machine, target }: VmMemory): number {
+  return machine - target;
+}
+
+/** In the same order, sorted only where the first one is not enough: room is made for every few pages of a host that is full. */
+function* furthestFirst(vms: readonly VmMemory[]): Generator<VmMemory> {
+  if (vms.length === 0) return;
+  const first = vms.reduce((most, vm) => (excess(vm) > excess(most) ? vm : most));
+  yield first;
+  yield* byExcess(vms.filter((vm) => vm !== first));
 }
 
 /** Why room is made, whoever makes it: the VM that needs the frame, or the host itself, and that there was none. */
@@ -38,7 +50,7 @@ export function makeRoomByForce(
   most: (vm: VmMemory) => number = () => EMERGENCY_PAGES,
 ): number {
   const order = forced.find((mechanism) => mechanism.order !== undefined);
-  for (const vm of order?.order?.(vms) ?? byExcess(vms)) {
+  for (const vm of order?.order?.(vms) ?? furthestFirst(vms)) {
     const pages = most(vm);
     for (const mechanism of forced) {
       const freed = takeByForce(memory, mechanism, vm, pages, why);
