@@ -3,6 +3,7 @@ import type { CommandModule } from "yargs";
 import { InputError } from "../core/input-error.ts";
 import type { OperationTable } from "../experiment/operation-table.ts";
 import { type ComparisonArguments, comparisonOptions, namesIn, vmmsIn } from "./comparison-options.ts";
+import { amount, eventTable } from "./event-table.ts";
 import { textTable } from "./text-table.ts";
 
 interface OperationsArguments extends ComparisonArguments {
@@ -74,7 +75,7 @@ function asText(table: OperationTable, events: boolean): string {
   ]);
   const costs = textTable([[`${unit} on ${machine}`, ...vmms], ...rows]);
   const rates = Object.keys(table.rates).length > 0 ? [rateTable(table)] : [];
-  const eventTables = events ? Object.keys(operations).map((name) => eventTable(name, table)) : [];
+  const eventTables = events ? Object.keys(operations).map((name) => eventsPer(name, table)) : [];
   return [costs, ...rates, ...eventTables].join("\n");
 }
 
@@ -88,15 +89,7 @@ function rateTable({ machine, vmms, rates }: OperationTable): string {
   return `${table}Where a VMM is as fast as the wire, the wire is the limit; where it is slower, the processor is.\n`;
 }
 
-function eventTable(operation: string, { vmms, operations }: OperationTable): string {
-  const byVmm = operations[operation];
-  const names = [...new Set(vmms.flatMap((vmm) => Object.keys(byVmm[vmm]?.events ?? {})))].sort();
-  const rows = names.map((name) => [name, ...vmms.map((vmm) => amount(byVmm[vmm]?.events[name] ?? 0))]);
-  return textTable([[`events per ${operation}`, ...vmms], ...rows]);
-}
-
-/** At most two decimals below a hundred, none above. */
-function amount(value: number): string {
-  const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : 2;
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+function eventsPer(operation: string, { vmms, operations }: OperationTable): string {
+  const events = vmms.map((vmm) => operations[operation][vmm]?.events);
+  return eventTable(`events per ${operation}`, vmms, events);
 }
