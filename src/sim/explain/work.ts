@@ -206,6 +206,7 @@ export const COUNTED: Readonly<Record<string, Work>> = {
     action: "makes an access behind the end of a segment for translated code",
     needed: BEHIND_SEGMENT,
   },
+  "translation.unit-found": { actor: "guest kernel", action: "goes on with a unit that is in the translation cache" },
   "translation.unit-translated": { actor: "VMM", action: "translates a unit of code that is not in its cache" },
   "translation.chained": { actor: "VMM", action: "patches a branch to lead to the next unit within the cache" },
   "translation.retranslated": { actor: "VMM", action: "translates an instruction anew, as a call" },
