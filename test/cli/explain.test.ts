@@ -9,8 +9,8 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 /** Worked by hand: int 0x80 and iret take 889 cycles; of the 1,080 of a null call 191 remain, a call and return of 11 included. */
 const NULL_CALL = `null-call on xeon-2.4-sosp03: getppid.
-The guest's kernel runs: native in ring 0. Costs in cycles, of all turns of a loop together; on the right the
-sum so far.
+The guest's kernel runs: native in ring 0. Costs in cycles, of all turns of a loop together; on the right the sum so
+far.
 
 cycles                                                                native  sum native
 syscall:                                                               1,080       1,080
@@ -24,8 +24,8 @@ guest.kernel          1 x = 191
 hardware.system-call  1 x = 889
 total                     1,080
 
-null-call costs 1,080 cycles on native: 82 % hardware.system-call (1 x 889 cycles: to the kernel's ring and
-back); 18 % guest.kernel (1 x 191 cycles).
+null-call costs 1,080 cycles on native: 82 % hardware.system-call (1 x 889 cycles: to the kernel's ring and back); 18 %
+guest.kernel (1 x 191 cycles).
 `;
 
 interface JsonStep {
