@@ -131,10 +131,18 @@ describe("vmmbench explain", () => {
       ["fork-proc", "--machine", "xeon-2.4-sosp04"],
       'there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
     ],
-    // Measured by Adams and Agesen, on a machine with and one without hardware assist.
+    // Measured by Adams and Agesen, on two machines; Xen's guests of these read ports, but have no task priority.
     [
       ["in"],
-      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit native: core2-asplos06, p4-672-asplos06',
+      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit: core2-asplos06, p4-672-asplos06',
+    ],
+    [
+      ["cr8wr"],
+      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.task-priority; machines that fit native: core2-asplos06, p4-672-asplos06',
+    ],
+    [
+      ["cr8wr", "--machine", "core2-asplos06"],
+      "xen-pv: Xen emulates no write of CR8 and passes the fault on to the guest's kernel, which stops; it has event channels, and no task priority",
     ],
     [
       ["fork-proc", "--vmm", "native,kvm"],

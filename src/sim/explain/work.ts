@@ -61,6 +61,7 @@ export const WORK: Readonly<Record<string, Work>> = {
     needed: SHADOWED,
   },
   "vmm.hypercall": { actor: "VMM", action: "hypercall, there and back" },
+  "vmm.trap.port-access": { actor: "VMM", action: "emulates the access to a port" },
   "vmm.trap.user-root": { actor: "VMM", action: "loads the kernel's page tables, and those of user code again" },
   "vmm.hypercall.multicall-entry": { actor: "VMM", action: "one call of a multicall" },
   "vmm.hypercall.switch-task": { actor: "VMM", action: "is told the kernel's stack and segments" },
