@@ -73,6 +73,7 @@ class Paravirtual implements VirtualCpu {
   readonly #rootWrite: number;
   readonly #systemCall: number;
   readonly #interrupt: number;
+  readonly #exception: number;
   readonly #fastSystemCall: number;
   readonly #forwardException: number;
   readonly #eventUpcall: number;
@@ -98,6 +99,7 @@ class Paravirtual implements VirtualCpu {
     this.#rootWrite = primitiveCost(profile, "hardware.tlb-flush");
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
+    this.#exception = primitiveCost(profile, "hardware.exception");
     this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
     this.#forwardException = primitiveCost(profile, "xen.forward-exception");
     this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
@@ -131,7 +133,7 @@ class Paravirtual implements VirtualCpu {
   /** What a page fault costs the hardware is charged where it is raised. */
   #forward(entry: keyof typeof VECTORS): void {
     if (entry === "page-fault") this.#guestFaultAddress = this.#faultAddress.page;
-    else this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    else this.#meter.spend(EXCEPTION, this.#exception);
     this.#traps.handlerOf(VECTORS[entry]);
     this.#meter.spend(TRAP, this.#forwardException);
   }
@@ -180,7 +182,7 @@ class Paravirtual implements VirtualCpu {
   /** The fault finds the kernel at work: the roots stay. Guests on x86-64 are of Xen 3.0 or later, whichever their kernel. */
   #emulatePortAccess(): void {
     if (!this.#hasUserRoot && !isFromLinux26(this.#profile)) throw new ImpossibleInstruction(NO_PORTS);
-    this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    this.#meter.spend(EXCEPTION, this.#exception);
     this.#meter.spend(PORT, primitiveCost(this.#profile, "xen.port-access"));
   }
 
@@ -266,6 +268,7 @@ export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K
   needs: [
     ...KERNEL_ENTRY_COSTS,
     ...KERNEL_CODE_COSTS,
+    "hardware.exception",
     "hardware.tlb-flush",
     "xen.fast-system-call",
     "xen.forward-exception",

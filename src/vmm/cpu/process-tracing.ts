@@ -111,7 +111,7 @@ class ProcessTracing implements VirtualCpu {
       this.#guestFaultAddress = this.#faultAddress.page;
       this.#go(FAULT_WAY);
     } else if (entry === "exception") {
-      this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+      this.#meter.spend(TRAP, this.#costs.exception);
       this.#go(EXCEPTION_WAY);
     } else {
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
@@ -177,6 +177,7 @@ function processCosts(profile: MachineProfile) {
     systemCall: primitiveCost(profile, "hardware.system-call"),
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     trap: primitiveCost(profile, "hardware.trap"),
+    exception: primitiveCost(profile, "hardware.exception"),
     stop: primitiveCost(profile, "uml.stop"),
     call: hostCall(profile),
     maskCall: hostMaskCall(profile),
@@ -190,7 +191,7 @@ export const processTracing = definePart({
   name: "process-tracing",
   summary: "guest kernel is a process of a host Linux and traces another, in which its own processes run",
   parameters: {},
-  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.tlb-flush", "uml.stop"],
+  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.exception", "hardware.tlb-flush", "uml.stop"],
   kernelRing: { ia32: "3", "ia32-pae": "3", "x86-64": "3" },
   faultAddressIn: () => "what it has asked its host of the fault (ptrace, FAULTINFO)",
   create: (_, context) => new ProcessTracing(context),
