@@ -213,6 +213,8 @@ function naiveCounts(
   return [found, missed];
 }
 
+/** Units of the functions that a path of more than a hundred calls again. */
+const again = ({ calls }: KernelPath): number => 6 * (calls - 99);
 const HITS_AND_MISSES = ["event.translation.unit-found", "event.translation.unit-translated"];
 
 describe("hits and misses of the translation cache", () => {
@@ -240,7 +242,6 @@ describe("hits and misses of the translation cache", () => {
       cpu.runKernel(path, times);
       return HITS_AND_MISSES.map((name, i) => count(name) - before[i]);
     };
-    const again = (path: KernelPath): number => 6 * (path.calls - 99);
     expect(more(PATHS.interrupt, 1)).toEqual([0, 42]);
     expect(more(PATHS.interrupt, 3)).toEqual([3 * 42, 0]);
     expect(more(PATHS.exec, 1)).toEqual([again(PATHS.exec), 600]);
