@@ -5,10 +5,9 @@ import type { ExplainedVmm, Explanation } from "../sim/explain/explanation.ts";
 import { findings } from "../sim/explain/findings.ts";
 import { itemsOf } from "../sim/explain/fold.ts";
 import { addedUp, leftOut, type Outline, outlineOf } from "../sim/explain/outline.ts";
-import { wholeNumber } from "./text-table.ts";
+import { WIDEST, wholeNumber } from "./text-table.ts";
 
-/** Characters of a line, and of the column that says what happens; longer text goes on in the next line. */
-const LINE = 110;
+/** Characters of the column that says what happens; longer text goes on in the next line. */
 const WORDS = 80;
 
 interface Line {
@@ -30,14 +29,14 @@ export function explanationText(explanation: Explanation, all: boolean): string 
   }));
   const causes = { indent: "", text: `${unit} by cause`, figures: names };
   return [
-    ...headLines(explanation).flatMap((line) => wrapText(line, LINE)),
+    ...headLines(explanation).flatMap((line) => wrapText(line, WIDEST)),
     "",
     ...table([head, ...steps]),
     ...omitted(leftOut(explanation, outline)),
     "",
     ...table([causes, ...causeLines(explanation)]),
     "",
-    ...findings(explanation).flatMap((sentence) => wrapText(sentence, LINE)),
+    ...findings(explanation).flatMap((sentence) => wrapText(sentence, WIDEST)),
     "",
   ].join("\n");
 }

@@ -1,8 +1,9 @@
 /** `vmmbench operations`: what each basic operation of a guest costs on each VMM. */
 import type { CommandModule } from "yargs";
 import { InputError } from "../core/input-error.ts";
-import type { OperationTable } from "../experiment/operation-table.ts";
+import type { NotMeasured, OperationTable } from "../experiment/operation-table.ts";
 import { type ComparisonArguments, comparisonOptions, namesIn, vmmsIn } from "./comparison-options.ts";
+import { amount, eventTable } from "./event-table.ts";
 import { textTable } from "./text-table.ts";
 
 interface OperationsArguments extends ComparisonArguments {
@@ -36,22 +37,29 @@ export const operationsCommand: CommandModule<object, OperationsArguments> = {
   handler: async ({ machine, vmm, only, events, json }) => {
     const { operationTable } = await import("../experiment/operation-table.ts");
     const table = await operationTable(machine, vmmsIn(vmm), namesIn("--only", "fork-proc,exec-proc", only ?? []));
-    const missing = notMeasuredLines(table);
-    if (Object.keys(table.operations).length === 0) throw new InputError(missing);
-    for (const line of missing) console.error(line);
+    if (Object.keys(table.operations).length === 0)
+      throw new InputError([...notMeasuredLines(table), ...impossibleLines(table)]);
+    for (const line of notMeasuredLines(table)) console.error(line);
     process.stdout.write(json ? asJson(table) : asText(table, events));
   },
 };
 
-/** A line for each VMM and reason why something was not measured. */
+/** A line for each VMM and reason why something was not measured that can be elsewhere. */
 function notMeasuredLines({ operations, notMeasured }: OperationTable): string[] {
-  return notMeasured.map(({ vmm, operations: missing, reason }) => {
+  const elsewhere = notMeasured.filter(({ impossible }) => !impossible);
+  return elsewhere.map(({ vmm, operations: missing, reason }) => {
     const isMeasured = Object.values(operations).some((byVmm) => vmm in byVmm);
     const isAll = !isMeasured && notMeasured.filter((one) => one.vmm === vmm).length === 1 && missing.length > 1;
     return isAll
       ? `nothing measured on ${vmm}: ${reason}`
       : `not measured on ${vmm}: ${missing.join(", ")} (${reason})`;
   });
+}
+
+/** Part of what is shown, not a complaint: no machine would help. */
+function impossibleLines({ notMeasured }: OperationTable): string[] {
+  const nowhere = notMeasured.filter(({ impossible }) => impossible);
+  return nowhere.map(({ vmm, operations, reason }) => `impossible on ${vmm}: ${operations.join(", ")} (${reason})`);
 }
 
 function asJson({ machine, unit, operations, notMeasured }: OperationTable): string {
@@ -70,12 +78,18 @@ function asText(table: OperationTable, events: boolean): string {
   const { machine, unit, vmms, operations } = table;
   const rows = Object.entries(operations).map(([operation, byVmm]) => [
     operation,
-    ...vmms.map((vmm) => (vmm in byVmm ? amount(byVmm[vmm].cost) : "-")),
+    ...vmms.map((vmm) => (vmm in byVmm ? amount(byVmm[vmm].cost) : withoutCost(operation, vmm, table))),
   ]);
   const costs = textTable([[`${unit} on ${machine}`, ...vmms], ...rows]);
+  const impossible = impossibleLines(table).map((line) => `${line}\n`);
   const rates = Object.keys(table.rates).length > 0 ? [rateTable(table)] : [];
-  const eventTables = events ? Object.keys(operations).map((name) => eventTable(name, table)) : [];
-  return [costs, ...rates, ...eventTables].join("\n");
+  const eventTables = events ? Object.keys(operations).map((name) => eventsPer(name, table)) : [];
+  return [`${costs}${impossible.join("")}`, ...rates, ...eventTables].join("\n");
+}
+
+function withoutCost(operation: string, vmm: string, { notMeasured }: OperationTable): string {
+  const isMeant = (one: NotMeasured): boolean => one.vmm === vmm && one.operations.includes(operation);
+  return notMeasured.find(isMeant)?.impossible === true ? "impossible" : "-";
 }
 
 function rateTable({ machine, vmms, rates }: OperationTable): string {
@@ -88,15 +102,7 @@ function rateTable({ machine, vmms, rates }: OperationTable): string {
   return `${table}Where a VMM is as fast as the wire, the wire is the limit; where it is slower, the processor is.\n`;
 }
 
-function eventTable(operation: string, { vmms, operations }: OperationTable): string {
-  const byVmm = operations[operation];
-  const names = [...new Set(vmms.flatMap((vmm) => Object.keys(byVmm[vmm]?.events ?? {})))].sort();
-  const rows = names.map((name) => [name, ...vmms.map((vmm) => amount(byVmm[vmm]?.events[name] ?? 0))]);
-  return textTable([[`events per ${operation}`, ...vmms], ...rows]);
-}
-
-/** At most two decimals below a hundred, none above. */
-function amount(value: number): string {
-  const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : 2;
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+function eventsPer(operation: string, { vmms, operations }: OperationTable): string {
+  const events = vmms.map((vmm) => operations[operation][vmm]?.events);
+  return eventTable(`events per ${operation}`, vmms, events);
 }

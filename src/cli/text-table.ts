@@ -12,7 +12,7 @@ export function textTable(rows: readonly (readonly string[])[]): string {
 }
 
 /** What a terminal has room for. */
-const WIDEST = 120;
+export const WIDEST = 120;
 
 /** A table that would be wider than this as several, below each other, with the first column in each. */
 export function foldedTable(rows: readonly (readonly string[])[]): string {

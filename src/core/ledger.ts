@@ -28,6 +28,11 @@ export function event(name: string): number {
   return cause(EVENT_PREFIX + name);
 }
 
+/** The name of what a cause counts: its own, or that given to {@link event}. */
+export function eventName(counted: string): string {
+  return counted.startsWith(EVENT_PREFIX) ? counted.slice(EVENT_PREFIX.length) : counted;
+}
+
 /** The name behind an integer returned by {@link cause}. */
 export function causeName(id: number): string {
   const name = names[id];
@@ -79,6 +84,11 @@ export class Ledger {
   /** Events by cause name, sorted by name, without the causes that never occurred. */
   eventsByCause(): Record<string, number> {
     return byName(this.events);
+  }
+
+  /** {@link eventsByCause} by {@link eventName}. */
+  eventsByName(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.eventsByCause()).map(([name, count]) => [eventName(name), count]));
   }
 }
 

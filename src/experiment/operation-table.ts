@@ -1,6 +1,7 @@
 /** Microbenchmarks of a machine on VMMs, by name. */
 import { InputError } from "../core/input-error.ts";
 import { suggestion } from "../core/nearest-name.ts";
+import { ImpossibleInstruction } from "../guest/impossible-instruction.ts";
 import type { MachineProfile } from "../machine/profile.ts";
 import { microbenchmarks } from "../sim/microbenchmarks/catalogue.ts";
 import {
@@ -18,6 +19,8 @@ import { measurementAdvice } from "./skip-advice.ts";
 export interface NotMeasured {
   readonly operations: readonly string[];
   readonly vmm: string;
+  /** It can be on no machine. */
+  readonly impossible: boolean;
   /** In a sentence, with the machines of the package on which it can be. */
   readonly reason: string;
 }
@@ -43,6 +46,12 @@ export interface OperationTable {
   readonly notMeasured: readonly NotMeasured[];
 }
 
+/** What is missing for one reason. */
+interface Missing {
+  readonly names: readonly string[];
+  readonly impossible: boolean;
+}
+
 /** Measure operations (all, if none is named). Throws an {@link InputError} for a machine, VMM or operation that doesn't exist. */
 export async function operationTable(
   machine: string,
@@ -53,21 +62,23 @@ export async function operationTable(
   const vmms = await loadVmms(vmmNames);
   const operations: Record<string, Record<string, MeasuredCost>> = {};
   const benchmarks = chosenBenchmarks(profile, only);
-  const missing = new Map<Vmm, Map<string, string[]>>(vmms.map((vmm) => [vmm, new Map()]));
+  const missing = new Map<Vmm, Map<string, Missing>>(vmms.map((vmm) => [vmm, new Map()]));
   for (const benchmark of benchmarks) {
     for (const [vmm, byReason] of missing) {
       try {
         (operations[benchmark.name] ??= {})[vmm.name] = measureMicrobenchmark(benchmark, vmm, profile);
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
-        byReason.set(error.message, [...(byReason.get(error.message) ?? []), benchmark.name]);
+        const names = [...(byReason.get(error.message)?.names ?? []), benchmark.name];
+        byReason.set(error.message, { names, impossible: error instanceof ImpossibleInstruction });
       }
     }
   }
   const notMeasured = [...missing].flatMap(([vmm, byReason]) =>
-    [...byReason].map(([reason, names]) => {
+    [...byReason].map(([reason, { names, impossible }]) => {
       const isAll = only.length === 0 && names.length === benchmarks.length;
-      return { operations: names, vmm: vmm.name, reason: measurementAdvice(reason, isAll ? undefined : names, vmm) };
+      const advice = impossible ? reason : measurementAdvice(reason, isAll ? undefined : names, vmm);
+      return { operations: names, vmm: vmm.name, impossible, reason: advice };
     }),
   );
   return {

@@ -102,6 +102,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "pin-table",
     "pin-upper-table",
     "plain-update",
+    "port-access",
     "queue-flush",
     "queue-update",
     "ring-request",

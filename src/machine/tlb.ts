@@ -12,6 +12,8 @@ const MISS = -1;
 const LARGE = 0x8000_0000;
 /** {@link Tlb.translate}: the tables have to be walked. */
 export const NOT_IN_TLB = -1;
+/** An entry with neither of these is the kernel's own, and goes where user code is gone to. */
+const GLOBAL_OR_USER = Pte.Global | Pte.User;
 const WRITABLE_AND_DIRTY = Pte.Writable | Pte.Dirty;
 /** Size of the table that remembers where a page was last found; a power of two. */
 const HINTS = 1024;
@@ -22,6 +24,10 @@ export class Tlb {
   readonly #pages: Uint32Array;
   readonly #stamps: Float64Array;
   readonly #hints = new Uint16Array(HINTS);
+  /** Slots that may hold the kernel's own entries, each once: what {@link flushKernel} has to look at. */
+  readonly #kernelSlots: Uint16Array;
+  readonly #isKernelSlot: Uint8Array;
+  #kernelCount = 0;
   /** Entries by slot, as returned by {@link lookup}. */
   readonly entries: Uint32Array;
   /** How often {@link flushAll} or {@link forgetWalks} was called: what caches parts of walks follows. */
@@ -42,6 +48,8 @@ export class Tlb {
     this.#pages = new Uint32Array(entries).fill(EMPTY);
     this.#stamps = new Float64Array(entries);
     this.entries = new Uint32Array(entries);
+    this.#kernelSlots = new Uint16Array(entries);
+    this.#isKernelSlot = new Uint8Array(entries);
   }
 
   /** Slot that holds a page, or -1. A hit makes the page the most recently used one of its set. */
@@ -74,6 +82,10 @@ export class Tlb {
     this.entries[slot] = entry;
     this.#stamps[slot] = ++this.#clock;
     this.#hints[page & (HINTS - 1)] = slot;
+    if ((entry & GLOBAL_OR_USER) === 0 && this.#isKernelSlot[slot] === 0) {
+      this.#isKernelSlot[slot] = 1;
+      this.#kernelSlots[this.#kernelCount++] = slot;
+    }
   }
 
   /** Put in the large page around a page, of 2 to the power of `shift` small ones, which all large pages have. */
@@ -101,9 +113,13 @@ export class Tlb {
   /** Drop what is neither user code's nor global: where a hypervisor has made user pages global, the base written takes no others. */
   flushKernel(): void {
     this.instructions?.flushKernel();
-    for (let slot = 0; slot < this.#pages.length; slot++) {
-      if ((this.entries[slot] & (Pte.Global | Pte.User)) === 0) this.#clear(slot);
+    for (let at = 0; at < this.#kernelCount; at++) {
+      const slot = this.#kernelSlots[at];
+      this.#isKernelSlot[slot] = 0;
+      // Another entry may have taken the place meanwhile.
+      if ((this.entries[slot] & GLOBAL_OR_USER) === 0) this.#clear(slot);
     }
+    this.#kernelCount = 0;
   }
 
   /** Drop everything, as a change between guest and VMM does without address-space tags. */

@@ -65,9 +65,10 @@ class Lines {
   }
 
   #call(calls: readonly number[], depth: number, turns: number): ExplanationLine[] {
-    const { kind, action, detail } = this.#explanation.calls[calls[0]];
+    const { kind, action } = this.#explanation.calls[calls[0]];
     const times = calls.length === turns ? "" : ` x ${calls.length / turns}`;
-    const where = detail === "" ? "" : ` (${detail}${calls.length === 1 ? "" : ", ..."})`;
+    const details = detailsOf(this.#explanation, calls[0]);
+    const where = details === "" ? "" : ` (${details}${calls.length === 1 ? "" : ", ..."})`;
     const caller = callerOf(kind);
     const line = this.#line(`${SHORT[caller] ?? caller} ${action}${times}${where}`, calls, depth, turns);
     const own = this.#explanation.vmms.map((vmm) => addedUp(calls.flatMap((call) => vmm.steps[call])));
@@ -93,6 +94,18 @@ class Lines {
     const soFar = turns > 1 ? [] : vmms.map((vmm) => costAfter(vmm, last));
     return { depth, text, costs, soFar };
   }
+}
+
+/** Which page or entry a call is about; by VMM where kernels that are made for theirs have other ones. */
+function detailsOf({ vmms }: Explanation, call: number): string {
+  const namesBy = new Map<string, string[]>();
+  for (const { name, steps } of vmms) {
+    const [own] = steps[call];
+    if (own !== undefined && own.detail !== "") namesBy.set(own.detail, [...(namesBy.get(own.detail) ?? []), name]);
+  }
+  const details = [...namesBy];
+  if (details.length === 1) return details[0][0];
+  return details.map(([detail, names]) => `${names.join(", ")}: ${detail}`).join("; ");
 }
 
 function causeLine(

@@ -6,6 +6,7 @@
 import { InputError } from "../core/input-error.ts";
 import { kernelVersion } from "../guest/kernel-builds.ts";
 import { framesWith, pagesInLarge } from "../guest/large-page-pool.ts";
+import { GUEST_USER } from "../guest/kernel-paths.ts";
 import { mostAnonymousPages } from "../guest/program-image.ts";
 import { Meter } from "../machine/meter.ts";
 import { PAGE_TABLE_FORMATS } from "../machine/page-tables.ts";
@@ -59,8 +60,10 @@ export interface TraceReplay {
   readonly hiddenFaults: number;
   /** Times the VMM was entered. */
   readonly exits: number;
-  /** By cause, without those that never occurred. */
-  readonly cycles: Readonly<Record<string, number>>;
+  /** By name, without those that never occurred: every cause of the ledger, and what is counted without a cost of its own. */
+  readonly events: Readonly<Record<string, number>>;
+  /** In the unit of the machine profile, by cause, without those that never occurred. */
+  readonly ledger: Readonly<Record<string, number>>;
   readonly cyclesPerReference: number;
 }
 
@@ -77,17 +80,20 @@ export function replayTrace(vmm: Vmm, profile: MachineProfile, trace: ReferenceT
   };
   replayReferences(boot, trace, pages, kernelVersion(profile).layout.anonymousStart);
   const { ledger } = boot.machine.meter;
-  const events = ledger.eventsByCause();
+  // Touches that hit the TLB are not visited: the number of the others is that of nothing.
+  ledger.events[GUEST_USER] = 0;
+  const events = ledger.eventsByName();
   const sumOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + (events[name] ?? 0), 0);
   const references = referenceCount(trace);
   return {
     references,
     tlbMisses: events["hardware.tlb-miss"] ?? 0,
-    walkReferences: events["event.page-walk-reference"] ?? 0,
+    walkReferences: events["page-walk-reference"] ?? 0,
     guestPageFaults,
     hiddenFaults: sumOf(HIDDEN_FAULTS),
     exits: sumOf(EXITS),
-    cycles: ledger.cyclesByCause(),
+    events,
+    ledger: ledger.cyclesByCause(),
     cyclesPerReference: ledger.total / references,
   };
 }

@@ -9,8 +9,8 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 /** Worked by hand: int 0x80 and iret take 889 cycles; of the 1,080 of a null call 191 remain, a call and return of 11 included. */
 const NULL_CALL = `null-call on xeon-2.4-sosp03: getppid.
-The guest's kernel runs: native in ring 0. Costs in cycles, of all turns of a loop together; on the right the
-sum so far.
+The guest's kernel runs: native in ring 0. Costs in cycles, of all turns of a loop together; on the right the sum so
+far.
 
 cycles                                                                native  sum native
 syscall:                                                               1,080       1,080
@@ -24,8 +24,8 @@ guest.kernel          1 x = 191
 hardware.system-call  1 x = 889
 total                     1,080
 
-null-call costs 1,080 cycles on native: 82 % hardware.system-call (1 x 889 cycles: to the kernel's ring and
-back); 18 % guest.kernel (1 x 191 cycles).
+null-call costs 1,080 cycles on native: 82 % hardware.system-call (1 x 889 cycles: to the kernel's ring and back); 18 %
+guest.kernel (1 x 191 cycles).
 `;
 
 interface JsonStep {
@@ -131,10 +131,18 @@ describe("vmmbench explain", () => {
       ["fork-proc", "--machine", "xeon-2.4-sosp04"],
       'there is no machine "xeon-2.4-sosp04"; did you mean "xeon-2.4-sosp03"?',
     ],
-    // Measured by Adams and Agesen, on a machine with and one without hardware assist.
+    // Measured by Adams and Agesen, on two machines; Xen's guests of these read ports, but have no task priority.
     [
       ["in"],
-      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit native: core2-asplos06, p4-672-asplos06',
+      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.port-input; machines that fit: core2-asplos06, p4-672-asplos06',
+    ],
+    [
+      ["cr8wr"],
+      'native: machine "xeon-2.4-sosp03" gives no costs.hardware.task-priority; machines that fit native: core2-asplos06, p4-672-asplos06',
+    ],
+    [
+      ["cr8wr", "--machine", "core2-asplos06"],
+      "xen-pv: Xen emulates no write of CR8 and passes the fault on to the guest's kernel, which stops; it has event channels, and no task priority",
     ],
     [
       ["fork-proc", "--vmm", "native,kvm"],

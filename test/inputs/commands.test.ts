@@ -174,12 +174,16 @@ describe("trace convert", () => {
       hiddenFaults: 0,
       exits: 0,
     });
-    for (const { references, cycles, cyclesPerReference } of Object.values(fromText.replays)) {
-      const total = Object.values(cycles).reduce((sum, each) => sum + each, 0);
+    for (const { references, ledger, cyclesPerReference } of Object.values(fromText.replays)) {
+      const total = Object.values(ledger).reduce((sum, each) => sum + each, 0);
       expect(cyclesPerReference).toBe(total / references);
     }
   });
 });
+
+function thousands(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
 
 interface Replays {
   readonly replays: Readonly<Record<string, TraceReplay>>;
@@ -195,6 +199,34 @@ describe("trace replay", () => {
     expect(text).toMatch(/^guest page faults +1,322 +1,322$/m);
     expect(text).toMatch(/^cycles on xeon-2\.4-sosp03 +esx +native$/m);
     expect(text).toMatch(/^hardware\.tlb-miss +[\d,]+ +146,500$/m);
+  });
+
+  test("--events adds a table of the counts that --json has, in thousands, zeros where a VMM has none", async () => {
+    const command = ["trace", "replay", file, "--vmm", "esx,native"];
+    const [plain, text] = [await run(...command), await run(...command, "--events")];
+    expect(text.startsWith(`${plain}\nevents in ${file} `)).toBe(true);
+    const { replays } = JSON.parse(await run(...command, "--json")) as Replays;
+    const [header, ...rows] = text
+      .slice(plain.length + 1)
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+    expect(header).toEqual([`events in ${file}`, "esx", "native"]);
+    const names = [...new Set(Object.values(replays).flatMap(({ events }) => Object.keys(events)))].sort();
+    expect(rows).toEqual(
+      names.map((name) => [name, ...[replays.esx, replays.native].map(({ events }) => thousands(events[name] ?? 0))]),
+    );
+    // A touch that hits the TLB is not visited: how many others user code makes is no figure.
+    const { tlbMisses, walkReferences, guestPageFaults, hiddenFaults } = replays.esx;
+    expect(guestPageFaults).toBe(truth.traces.sort.distinct_pages);
+    expect(replays.esx.events).toMatchObject({
+      "hardware.tlb-miss": tlbMisses,
+      "page-walk-reference": walkReferences,
+      page_fault_user: guestPageFaults,
+      "vmm.shadow.true-fault": guestPageFaults,
+      "vmm.shadow.hidden-fault": hiddenFaults,
+    });
+    expect(Object.keys(replays.native.events)).not.toContain("guest.user");
   });
 
   test("with large pages faults once in each, and says who cannot have them", async () => {

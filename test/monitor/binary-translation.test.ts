@@ -1,5 +1,6 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { kernelPaths } from "../../src/guest/kernel-paths.ts";
+import { type KernelPath, kernelPaths } from "../../src/guest/kernel-paths.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
@@ -182,6 +183,72 @@ describe("the translation cache of a processor", () => {
     expect(translationCounts(small)).toEqual([1300, 1083, 1301]);
     small.cpu.runKernel(PATHS.exit, 1);
     expect(translationCounts(small)).toEqual([1300, 1083, 1301]);
+  });
+});
+
+/** A cache of units by address that is emptied when it is full, asked about each unit of each run: what it finds, and what not. */
+function naiveCounts(
+  capacity: number,
+  runs: readonly (readonly [KernelPath, number])[],
+): [found: number, missed: number] {
+  const code = kernelCode(PENTIUM_4);
+  const cache = new Set<number>();
+  let [found, missed] = [0, 0];
+  for (const [path, times] of runs) {
+    for (let run = 0; run < times; run++) {
+      for (const { address, instructions } of code[path.id]) {
+        for (let unit = address; unit < address + instructions; unit += 12) {
+          if (cache.has(unit)) found++;
+          else {
+            missed++;
+            if (cache.size === capacity) cache.clear();
+            cache.add(unit);
+          }
+        }
+      }
+      // Beyond a hundred functions they are the same again, of 6 units (5, 6, 4, 12 + 2 and 7 instructions).
+      found += 6 * Math.max(0, path.calls + 1 - 100);
+    }
+  }
+  return [found, missed];
+}
+
+/** Units of the functions that a path of more than a hundred calls again. */
+const again = ({ calls }: KernelPath): number => 6 * (calls - 99);
+const HITS_AND_MISSES = ["event.translation.unit-found", "event.translation.unit-translated"];
+
+describe("hits and misses of the translation cache", () => {
+  const known = Object.values(PATHS).filter(({ cycles }) => !Number.isNaN(cycles));
+  const run = fc.tuple(fc.constantFrom(...known), fc.nat({ max: 4 }));
+
+  it("are those of a cache that is asked about every unit, whatever runs, and together the units that are run", () => {
+    fc.assert(
+      fc.property(fc.array(run, { maxLength: 25 }), fc.constantFrom(1, 90, 650, 1300, 40_000), (runs, capacity) => {
+        const { cpu, count } = processor(binaryTranslation({ translationCacheUnits: capacity }));
+        for (const [path, times] of runs) cpu.runKernel(path, times);
+        const [found, missed] = HITS_AND_MISSES.map(count);
+        expect([found, missed]).toEqual(naiveCounts(capacity, runs));
+        const functions = runs.reduce((sum, [{ calls }, times]) => sum + times * (calls + 1), 0);
+        expect(found + missed).toBe(6 * functions);
+      }),
+    );
+  });
+
+  it("are misses once, hits from then on, and misses once more when the cache has been emptied", () => {
+    // The path of interrupts is 7 functions, 42 units; those of exec and exit are a hundred, 600 units, which they call again.
+    const { cpu, count } = processor(binaryTranslation({ translationCacheUnits: 700 }));
+    const more = (path: KernelPath, times: number): number[] => {
+      const before = HITS_AND_MISSES.map(count);
+      cpu.runKernel(path, times);
+      return HITS_AND_MISSES.map((name, i) => count(name) - before[i]);
+    };
+    expect(more(PATHS.interrupt, 1)).toEqual([0, 42]);
+    expect(more(PATHS.interrupt, 3)).toEqual([3 * 42, 0]);
+    expect(more(PATHS.exec, 1)).toEqual([again(PATHS.exec), 600]);
+    // There is room for 58 of them; then all is gone, exec and interrupts, too.
+    expect(more(PATHS.exit, 1)).toEqual([again(PATHS.exit), 600]);
+    expect(count("event.translation.cache-flush")).toBe(1);
+    expect(more(PATHS.interrupt, 2)).toEqual([42, 42]);
   });
 });
 

@@ -35,11 +35,9 @@ class ListTlb {
     if (at !== -1) set.splice(at, 1);
   }
 
-  flush(): void {
-    for (const set of this.#sets) {
-      const kept = set.filter(({ entry }) => (entry & Pte.Global) !== 0);
-      set.splice(0, set.length, ...kept);
-    }
+  /** Keeps what has one of these bits. */
+  flush(kept: number): void {
+    for (const set of this.#sets) set.splice(0, set.length, ...set.filter(({ entry }) => (entry & kept) !== 0));
   }
 
   #setOf(page: number): { page: number; entry: number }[] {
@@ -77,7 +75,7 @@ it.each([
           expect(slot === -1 ? undefined : tlb.entries[slot]).toBe(model.lookup(far));
         } else if (kind === "flush") {
           tlb.flush();
-          model.flush();
+          model.flush(Pte.Global);
         } else if (kind === "invalidate") {
           tlb.invalidate(far);
           model.invalidate(far);
@@ -127,12 +125,80 @@ it.each([
           model.invalidate(largeNumber(page));
         } else {
           tlb.flush();
-          model.flush();
+          model.flush(Pte.Global);
         }
       });
     }),
   );
 });
+
+/** Flags of entries: the kernel's own, user code's, global ones of both. */
+const FLAGS = [0, 0, Pte.User, Pte.Global, Pte.Global | Pte.User];
+const crossing = fc.record({
+  kind: fc.constantFrom(
+    "lookup",
+    "insert",
+    "insert",
+    "insert",
+    "invalidate",
+    "flush",
+    "flush-all",
+    "flush-kernel",
+    "flush-kernel",
+  ),
+  page: fc.nat({ max: 12 }),
+  flags: fc.constantFrom(...FLAGS),
+  isCode: fc.boolean(),
+});
+
+it.each([
+  { entries: 8, ways: 8 },
+  { entries: 8, ways: 2 },
+  { entries: 4, ways: 1 },
+  { entries: 256, ways: 4 },
+])(
+  "drops what is neither user code's nor global as LRU lists do: $entries entries, $ways ways",
+  ({ entries, ways }) => {
+    fc.assert(
+      fc.property(fc.array(crossing, { minLength: 40, maxLength: 200, size: "max" }), (actions) => {
+        // Translations of code apart from those of data, both of which go.
+        const code = new Tlb(4, 2);
+        const tlb = new Tlb(entries, ways, code);
+        const models = [new ListTlb(entries, ways), new ListTlb(4, 2)];
+        actions.forEach(({ kind, page, flags, isCode }, step) => {
+          const [held, model] = isCode ? [code, models[1]] : [tlb, models[0]];
+          if (kind === "insert") {
+            held.insert(page, entryOf(step, Pte.Present | flags));
+            model.insert(page, entryOf(step, Pte.Present | flags));
+          } else if (kind === "invalidate") {
+            held.invalidate(page);
+            model.invalidate(page);
+          } else if (kind === "flush-kernel") {
+            tlb.flushKernel();
+            for (const each of models) each.flush(Pte.Global | Pte.User);
+          } else if (kind === "flush") {
+            tlb.flush();
+            for (const each of models) each.flush(Pte.Global);
+          } else if (kind === "flush-all") {
+            tlb.flushAll();
+            for (const each of models) each.flush(0);
+          } else {
+            const slot = held.lookup(page);
+            expect(slot === -1 ? undefined : held.entries[slot]).toBe(model.lookup(page));
+          }
+        });
+        // All that is held, page by page.
+        for (const [held, model] of [[tlb, models[0]] as const, [code, models[1]] as const]) {
+          for (let page = 0; page <= 12; page++) {
+            const slot = held.lookup(page);
+            expect(slot === -1 ? undefined : held.entries[slot]).toBe(model.lookup(page));
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  },
+);
 
 it("refuses a number of sets that is no power of two", () => {
   expect(() => new Tlb(12, 4)).toThrow("power of two");

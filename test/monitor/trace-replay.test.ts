@@ -115,9 +115,14 @@ function build(
 }
 
 describe.each(VARIANTS.map((vmm) => ({ name: vmm.name, vmm })))("a replay on $name", ({ vmm }) => {
-  it("leaves ledger and page tables as one access a reference does, on the recorded sort", () => {
+  it("leaves ledger and page tables as one access a reference does, on the recorded sort, and gives its events", () => {
     const trace = load(committed, truth.traces.sort.file);
-    expect(outcome(vmm, IA32, trace, false, true)).toEqual(outcome(vmm, IA32, trace, false, false));
+    const slow = outcome(vmm, IA32, trace, false, false);
+    expect(outcome(vmm, IA32, trace, false, true)).toEqual(slow);
+    const { events, ledger } = replayTrace(vmm, IA32, trace);
+    const byName = Object.entries(slow.events).map(([cause, count]) => [cause.replace(/^event\./, ""), count]);
+    expect(events).toEqual(Object.fromEntries(byName));
+    expect(ledger).toEqual(slow.cycles);
   });
 
   it("leaves them so on any trace, with a small TLB of any shape, before and after a fork", () => {

@@ -4,8 +4,12 @@ import { loadMachine } from "../../src/experiment/documents/load-machine.ts";
 import { operationTimelineChart } from "../../src/report/charts/operation-timeline.ts";
 import { renderSvg } from "../../src/report/render-chart.ts";
 import type { Run } from "../../src/report/load-run.ts";
+import { explanationLines } from "../../src/report/explanation-lines.ts";
 import { explanationSection } from "../../src/report/sections/explanation-section.ts";
+import { callerOf } from "../../src/sim/explain/actors.ts";
 import { explain } from "../../src/sim/explain/explanation.ts";
+import { outlineOf } from "../../src/sim/explain/outline.ts";
+import { recordRound } from "../../src/sim/explain/record-round.ts";
 import { microbenchmarks } from "../../src/sim/microbenchmarks/catalogue.ts";
 import { DISK } from "../../src/sim/microbenchmarks/disk.ts";
 import { LMBENCH } from "../../src/sim/microbenchmarks/lmbench.ts";
@@ -74,6 +78,45 @@ describe("the diagram", () => {
     expect(await renderSvg(chart.spec)).toContain(
       `esx: ${virtualText} cycles, ${ratio.toFixed(2)} times native (guest kernel in ring 1)`,
     );
+  });
+});
+
+describe("the steps as lines", () => {
+  const walters = loadMachine("machines/xeon-3.2-walters08.yaml").profile;
+  const [reads] = microbenchmarks(walters).filter(({ name }) => name === "cached-read-sequential");
+  const three = [native, xenPv, esx];
+  const lines = (all: boolean, vmms = three): string[] => {
+    const explanation = explain(reads, vmms, walters);
+    return explanationLines(explanation, outlineOf(explanation, all)).map(({ text }) => text);
+  };
+
+  it("name the page or entry of each VMM's own kernel where they are not the same, and of all together where they are", () => {
+    // Linux has its windows for copies below the top of the address space; a kernel made for Xen, below the hypervisor's 64 MB.
+    const visit = "kernel reads a page at an address of its own";
+    expect(lines(false)).toContain(`${visit} (native, esx: page 0xffff1; xen-pv: page 0xfbff1, ...)`);
+    expect(lines(false, [native, esx])).toContain(`${visit} (page 0xffff1, ...)`);
+    expect(lines(false, [xenPv])).toContain(`${visit} (page 0xfbff1, ...)`);
+  });
+
+  it.each(three)("have what the kernel of $name does, in its order, under its name or under none", (vmm) => {
+    const whole = /^kernel (.*?)(?: \((.*)\))?$/;
+    const told = lines(true).flatMap((line) => {
+      const [, action, details = ""] = whole.exec(line) ?? [];
+      const ofVmms = details
+        .split("; ")
+        .map((each) => /^((?:native|xen-pv|esx)(?:, (?:native|xen-pv|esx))*): (.*)$/.exec(each));
+      const own = ofVmms.find((each) => each?.[1].split(", ").includes(vmm.name));
+      if (own !== undefined && own !== null) return [`${action} (${own[2]})`];
+      return action === undefined || ofVmms[0] !== null ? [] : [details === "" ? action : `${action} (${details})`];
+    });
+    const recorded = recordRound(reads, vmm, walters).calls.filter(({ kind }) => callerOf(kind) === "guest kernel");
+    const withDetail = recorded
+      .filter(({ detail }) => detail !== "")
+      .map(({ action, detail }) => `${action} (${detail})`);
+    expect(withDetail.length).toBeGreaterThan(90);
+    // Xen's kernel clears the entries of its copies, and others do not: these lines are under no name.
+    const ofAll = told.filter((each) => vmm === xenPv || !each.includes("clears that of a copy"));
+    expect(ofAll.filter((each) => each.endsWith(")"))).toEqual(withDetail);
   });
 });
 

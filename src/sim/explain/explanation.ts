@@ -3,7 +3,7 @@ import { InputError } from "../../core/input-error.ts";
 import { BrokenContract } from "../../vmm/allocation/wrong-answer.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { KernelRing, Vmm } from "../../vmm/contract.ts";
-import { eventName, type Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
+import type { Microbenchmark } from "../microbenchmarks/microbenchmark.ts";
 import { callerOf, type Rings, ringOf, ringOfWork, ringsOf, workOf } from "./actors.ts";
 import { align } from "./alignment.ts";
 import { type RecordedRound, recordRound } from "./record-round.ts";
@@ -112,8 +112,7 @@ function explainedVmm(
   });
   const { name, title } = vmm;
   const byCause = ledger.cyclesByCause();
-  const named = Object.entries(ledger.eventsByCause()).map(([cause, count]) => [eventName(cause), count] as const);
-  const events = Object.fromEntries(named);
+  const events = ledger.eventsByName();
   const faultAddressIn = vmm.cpu.definition.faultAddressIn?.(profile) ?? null;
   return { name, title, kernelRing: rings.kernel, faultAddressIn, steps, total: ledger.total, byCause, events };
 }

@@ -2,10 +2,9 @@
  * A record of what a guest asks of its machine, call by call, and of what is charged meanwhile. Made by decorators around
  * the parts of a VMM, so that the parts themselves need no hooks.
  */
-import { causeName, EVENT_PREFIX } from "../../core/ledger.ts";
+import { causeName, EVENT_PREFIX, eventName } from "../../core/ledger.ts";
 import { Meter } from "../../machine/meter.ts";
 import { WALK_REFERENCE } from "../../machine/page-walker.ts";
-import { eventName } from "../microbenchmarks/microbenchmark.ts";
 
 export interface Charge {
   readonly cause: string;

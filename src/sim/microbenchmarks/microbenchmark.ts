@@ -1,5 +1,5 @@
 /** A microbenchmark: one operation of a guest, repeated, and what it costs on a VMM with every event that made the cost. */
-import { EVENT_PREFIX, Ledger } from "../../core/ledger.ts";
+import { Ledger } from "../../core/ledger.ts";
 import { requireKernelPaths } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
 import type { Vmm } from "../../vmm/contract.ts";
@@ -80,10 +80,10 @@ export function measureMicrobenchmark(benchmark: Microbenchmark, vmm: Vmm, profi
   requireKernelPaths(profile, ledger.total);
   const operations = benchmark.rounds * benchmark.operationsPerRound;
   const mean = (amounts: Record<string, number>): Record<string, number> =>
-    Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [eventName(name), amount / operations]));
+    Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount / operations]));
   return {
     cost: ledger.total / operations,
-    events: mean(ledger.eventsByCause()),
+    events: mean(ledger.eventsByName()),
     ledger: mean(ledger.cyclesByCause()),
     digest: stream.digest,
   };
@@ -113,9 +113,4 @@ export function compileMicrobenchmark(benchmark: Microbenchmark): CompiledMicrob
   const stream = builder.finish();
   const workload = { name: benchmark.name, guest: benchmark.guest, stream, durationUs: 0, warmupUs: 0 };
   return { workload, measured };
-}
-
-/** Events that have no cost of their own are counted under causes that begin with `event.`. */
-export function eventName(cause: string): string {
-  return cause.startsWith(EVENT_PREFIX) ? cause.slice(EVENT_PREFIX.length) : cause;
 }

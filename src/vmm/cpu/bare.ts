@@ -29,6 +29,7 @@ class BareCpu implements VirtualCpu {
   readonly #systemCall: number;
   readonly #interrupt: number;
   readonly #trap: number;
+  readonly #exception: number;
   /** Cycles by number of path. */
   readonly #pathCycles: readonly number[];
   /** Address of the fault that an mmu part has been entered for. */
@@ -42,6 +43,7 @@ class BareCpu implements VirtualCpu {
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
     this.#trap = primitiveCost(profile, "hardware.trap");
+    this.#exception = primitiveCost(profile, "hardware.exception");
     this.#pathCycles = kernelPathCycles(profile, (path) => nativeFlagCycles(path, profile));
   }
 
@@ -49,7 +51,7 @@ class BareCpu implements VirtualCpu {
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#systemCall);
     else if (entry === "interrupt") this.#meter.spend(INTERRUPT, this.#interrupt);
-    else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+    else if (entry === "exception") this.#meter.spend(TRAP, this.#exception);
   }
 
   readFaultAddress(): number {
@@ -97,7 +99,7 @@ export const bareCpu = definePart({
   name: "bare",
   summary: "bare processor: the guest kernel has it to itself",
   parameters: {},
-  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS],
+  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.exception"],
   isBare: true,
   kernelRing: { ia32: "0", "ia32-pae": "0", "x86-64": "0" },
   faultAddressIn: () => "CR2",

@@ -39,7 +39,7 @@ import type {
 } from "../monitor-contract.ts";
 import { AdaptiveTranslation } from "./adaptive-translation.ts";
 import { KERNEL_CODE_COSTS, KERNEL_ENTRY_COSTS, kernelPathCycles } from "./bare.ts";
-import { type BasicBlock, kernelCode } from "./kernel-code.ts";
+import { type BasicBlock, kernelCode, unitRuns } from "./kernel-code.ts";
 import { TranslationCache, UNIT_INSTRUCTIONS } from "./translation-cache.ts";
 
 const SYSTEM_CALL = cause("hardware.system-call");
@@ -54,6 +54,7 @@ const TRACED_WRITE = cause("vmm.translation.traced-write");
 const LIMIT_FAULT = event("segment-limit.fault");
 const LIMIT_CALLOUT = event("segment-limit.callout");
 const RETRANSLATED = event("translation.retranslated");
+const UNIT_FOUND = event("translation.unit-found");
 const UNIT_TRANSLATED = event("translation.unit-translated");
 const CHAINED = event("translation.chained");
 const FLUSHED = event("translation.cache-flush");
@@ -81,6 +82,7 @@ class BinaryTranslation implements VirtualCpu {
   /** By number of path: what the code itself takes, and what translated code takes on top. */
   readonly #pathCycles: readonly number[];
   readonly #translatedCycles: readonly number[];
+  readonly #unitRuns: readonly number[];
   /** By number of path: the generation of the cache in which all of it is there and chained; -1: none. */
   readonly #readyIn: Int32Array;
   /** Number of the path that the kernel is on. */
@@ -108,6 +110,7 @@ class BinaryTranslation implements VirtualCpu {
     this.#pathCycles = kernelPathCycles(profile, () => 0);
     const { callReturn, flagWrite } = this.#costs;
     this.#translatedCycles = paths.map((path) => path.calls * callReturn + flagWritesOf(path) * flagWrite);
+    this.#unitRuns = paths.map(unitRuns);
     this.#readyIn = new Int32Array(paths.length).fill(-1);
   }
 
@@ -145,7 +148,12 @@ class BinaryTranslation implements VirtualCpu {
     if (times === 0) return;
     this.#path = path.id;
     this.#kernelPages?.run(path, times);
-    if (this.#readyIn[path.id] !== this.#cache.generation) this.#reach(path.id);
+    let missed = 0;
+    // Where the cache has no room for all of it, it is never ready.
+    for (let run = 0; run < times && this.#readyIn[path.id] !== this.#cache.generation; run++) {
+      missed += this.#reach(path.id);
+    }
+    this.#meter.countMany(UNIT_FOUND, times * this.#unitRuns[path.id] - missed);
     this.#meter.spendMany(GUEST_KERNEL, times, this.#pathCycles[path.id]);
     const translated = this.#translatedCycles[path.id];
     if (translated > 0) this.#meter.spendMany(TRANSLATED_CODE, times, translated);
@@ -197,8 +205,8 @@ class BinaryTranslation implements VirtualCpu {
     this.#meter.spendMany(TRANSLATOR, UNIT_INSTRUCTIONS, this.#costs.translateInstruction);
   }
 
-  /** Code that is not in the cache, or not chained, is run for the first time. */
-  #reach(path: number): void {
+  /** Code that is not in the cache, or not chained, is run for the first time. Returns how many of its units were missing. */
+  #reach(path: number): number {
     const { exits, units, instructions, chained, flushes } = this.#cache.run(this.#code[path]);
     if (exits > 0) this.#meter.spendMany(CALLOUT, exits, this.#costs.callout);
     if (instructions > 0) this.#meter.spendMany(TRANSLATOR, instructions, this.#costs.translateInstruction);
@@ -210,6 +218,7 @@ class BinaryTranslation implements VirtualCpu {
     }
     // With a flush on the way, what came before it is gone.
     this.#readyIn[path] = flushes === 0 ? this.#cache.generation : -1;
+    return units;
   }
 }
 

@@ -76,7 +76,7 @@ class HardwareAssist implements VirtualCpu {
    */
   enterKernel(entry: KernelEntry): void {
     if (entry === "system-call") this.#meter.spend(SYSTEM_CALL, this.#costs.systemCall);
-    else if (entry === "exception") this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware-assist.exception"));
+    else if (entry === "exception") this.#meter.spend(TRAP, this.#costs.exception);
     else if (entry === "interrupt") {
       this.enter();
       this.#inject(WRITES_TO_INJECT.interrupt);
@@ -156,6 +156,7 @@ function exitCosts(profile: MachineProfile, exitCycles: number) {
     systemCall: primitiveCost(profile, "hardware.system-call"),
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     trap: primitiveCost(profile, "hardware.trap"),
+    exception: own("exception"),
     worldSwitch: exitCycles === 0 ? own("exit") + own("entry") : exitCycles,
     read: own("control-block-read"),
     write: own("control-block-write"),
@@ -207,6 +208,7 @@ export const hardwareAssist = definePart<"cpu", { [K in keyof Settings]: Setting
     ...KERNEL_CODE_COSTS,
     "hardware-assist.exit",
     "hardware-assist.entry",
+    "hardware-assist.exception",
     "hardware-assist.control-block-read",
     "hardware-assist.control-block-write",
     "hardware-assist.dispatch",

@@ -5,17 +5,19 @@
  *
  * Addresses number instructions. Assumed: the lengths of the blocks, 36 instructions a function, between the mean of some
  * 40 that the functions of Linux 2.4 on these paths have and what of each is run; and that a path's calls beyond the
- * hundredth repeat functions it has been through.
+ * hundredth repeat functions it has been through, whose translations are found.
  */
 import { sum } from "../../core/sum.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import type { KernelPath } from "../../guest/kernel-paths.ts";
 import type { MachineProfile } from "../../machine/profile.ts";
+import { UNIT_INSTRUCTIONS } from "./translation-cache.ts";
 
 /** Instructions of the basic blocks of a function, in order. */
 const BLOCKS: readonly number[] = [5, 6, 4, 14, 7];
 const MOST_FUNCTIONS = 100;
 const FUNCTION_LENGTH = sum(BLOCKS);
+const FUNCTION_UNITS = sum(BLOCKS.map((instructions) => Math.ceil(instructions / UNIT_INSTRUCTIONS)));
 
 /** Straight-line code: what ends it is a direct branch or call, or (for the last block of a function) a return. */
 export interface BasicBlock {
@@ -32,6 +34,11 @@ export function kernelCode(profile: MachineProfile): readonly (readonly BasicBlo
     address += functionsOf(path) * FUNCTION_LENGTH;
     return blocks;
   });
+}
+
+/** Translation units that a path runs through, those of repeated functions among them. */
+export function unitRuns({ calls }: KernelPath): number {
+  return (calls + 1) * FUNCTION_UNITS;
 }
 
 function functionsOf({ calls }: KernelPath): number {

@@ -11,10 +11,15 @@
  * (Intel SDM vol. 3, section 4.10.4.1). Where the kernel's own pages have been counted (see KernelPages), each stay in it walks for
  * them anew. Every system call, fault and exception is taken to come from user code, although some faults are the kernel's
  * own; an interrupt is taken to find the kernel at work or idle.
+ *
+ * Accesses to I/O ports are general-protection faults, which Xen emulates since 3.0 (emulate_privileged_op, xen/arch/x86/traps.c): what
+ * a domain without devices reads is all ones, and the port is left alone (admin_io_okay). Of the control registers it emulates writes of
+ * CR0, CR2, CR3 and CR4. A fault that is not emulated is the guest's (do_general_protection), and Linux finds no fixup for it (die).
  */
 import { cause, event } from "../../core/ledger.ts";
 import { SECOND_US } from "../../core/time.ts";
 import { kernelVersion } from "../../guest/kernel-builds.ts";
+import { ImpossibleInstruction } from "../../guest/impossible-instruction.ts";
 import type { KernelVersion } from "../../guest/kernel-version.ts";
 import { flagWritesOf, GUEST_KERNEL } from "../../guest/kernel-paths.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
@@ -36,6 +41,7 @@ const INTERRUPT = cause("hardware.interrupt");
 const TRAP = cause("vmm.trap");
 const INSTRUCTION = cause("hardware.instruction");
 const EXCEPTION = cause("hardware.trap");
+const PORT = cause("vmm.trap.port-access");
 const SWITCH_TASK = cause("vmm.hypercall.switch-task");
 const HYPERCALL = cause("vmm.hypercall");
 const EVENT_CHANNEL = cause("vmm.event-channel");
@@ -48,6 +54,10 @@ const ROOT_WRITES = 2;
 const REGISTRATIONS = 2;
 /** Xen 2.0 to 3.0.4, common/schedule.c, t_timer_fn: of each processor, to the domain that it runs. */
 const TIMER_US = 10_000;
+const NO_PORTS =
+  "Xen before 3.0 emulates no access to an I/O port and passes the fault on to the guest's kernel, which stops";
+const NO_TASK_PRIORITY =
+  "Xen emulates no write of CR8 and passes the fault on to the guest's kernel, which stops; it has event channels, and no task priority";
 const VECTORS = { "page-fault": PAGE_FAULT, exception: DIVIDE_ERROR, "system-call": SYSTEM_CALL_VECTOR } as const;
 
 class Paravirtual implements VirtualCpu {
@@ -63,6 +73,7 @@ class Paravirtual implements VirtualCpu {
   readonly #rootWrite: number;
   readonly #systemCall: number;
   readonly #interrupt: number;
+  readonly #exception: number;
   readonly #fastSystemCall: number;
   readonly #forwardException: number;
   readonly #eventUpcall: number;
@@ -88,6 +99,7 @@ class Paravirtual implements VirtualCpu {
     this.#rootWrite = primitiveCost(profile, "hardware.tlb-flush");
     this.#systemCall = primitiveCost(profile, "hardware.system-call");
     this.#interrupt = primitiveCost(profile, "hardware.interrupt");
+    this.#exception = primitiveCost(profile, "hardware.exception");
     this.#fastSystemCall = primitiveCost(profile, "xen.fast-system-call");
     this.#forwardException = primitiveCost(profile, "xen.forward-exception");
     this.#eventUpcall = primitiveCost(profile, "xen.event-upcall");
@@ -121,7 +133,7 @@ class Paravirtual implements VirtualCpu {
   /** What a page fault costs the hardware is charged where it is raised. */
   #forward(entry: keyof typeof VECTORS): void {
     if (entry === "page-fault") this.#guestFaultAddress = this.#faultAddress.page;
-    else this.#meter.spend(EXCEPTION, primitiveCost(this.#profile, "hardware.exception"));
+    else this.#meter.spend(EXCEPTION, this.#exception);
     this.#traps.handlerOf(VECTORS[entry]);
     this.#meter.spend(TRAP, this.#forwardException);
   }
@@ -159,10 +171,19 @@ class Paravirtual implements VirtualCpu {
   execute(instruction: Instruction): void {
     // XenLinux asks the hypervisor to write the debug register when there is a breakpoint to set (do_signal, arch/xeno).
     if (instruction === "debug-register") return;
+    if (instruction === "task-priority") throw new ImpossibleInstruction(NO_TASK_PRIORITY);
+    if (instruction === "port-input" || instruction === "port-output") this.#emulatePortAccess();
     // A call is no business of the hypervisor's; the others are privileged, trap and are emulated.
-    if (instruction === "call-return") {
+    else if (instruction === "call-return") {
       this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, "hardware.call-return"));
     } else this.#meter.spend(TRAP, primitiveCost(this.#profile, `xen.${instruction}`));
+  }
+
+  /** The fault finds the kernel at work: the roots stay. Guests on x86-64 are of Xen 3.0 or later, whichever their kernel. */
+  #emulatePortAccess(): void {
+    if (!this.#hasUserRoot && !isFromLinux26(this.#profile)) throw new ImpossibleInstruction(NO_PORTS);
+    this.#meter.spend(EXCEPTION, this.#exception);
+    this.#meter.spend(PORT, primitiveCost(this.#profile, "xen.port-access"));
   }
 
   runKernel(path: KernelPath, times: number): void {
@@ -211,13 +232,16 @@ function timerEvents({ timerMs }: Settings, { dynamicTicks, hz }: KernelVersion)
   return { to: "running", everyUs: dynamicTicks ? SECOND_US / hz : TIMER_US };
 }
 
+function isFromLinux26(profile: MachineProfile): boolean {
+  return profile.kernel === "linux-6.1" || kernelVersion(profile).isLinux26;
+}
+
 /**
  * A frame with one word more (Barham 2003, section 2.1.2; TBF_EXCEPTION_CR2 of Xen 2.0); since Xen 3.0 the page that is shared, which
  * kernels from Linux 2.6 on read (arch.cr2 of vcpu_info, xen/interface/arch-x86/xen.h).
  */
 function addressPlace(profile: MachineProfile): string {
-  const isFrom26 = profile.kernel === "linux-6.1" || kernelVersion(profile).isLinux26;
-  return isFrom26
+  return isFromLinux26(profile)
     ? "the page it shares with the hypervisor, which has read CR2"
     : "a word more in the frame from the hypervisor, which has read CR2";
 }
@@ -244,6 +268,7 @@ export const paravirtual = definePart<"cpu", { [K in keyof Settings]: Settings[K
   needs: [
     ...KERNEL_ENTRY_COSTS,
     ...KERNEL_CODE_COSTS,
+    "hardware.exception",
     "hardware.tlb-flush",
     "xen.fast-system-call",
     "xen.forward-exception",

@@ -11,6 +11,7 @@
  * it calls the host each time. An interrupt is taken to find the guest kernel at work or idle.
  */
 import { cause } from "../../core/ledger.ts";
+import { ImpossibleInstruction } from "../../guest/impossible-instruction.ts";
 import type { KernelPages } from "../../guest/kernel-pages.ts";
 import { GUEST_KERNEL, type KernelPath, type KernelPathName, kernelPaths } from "../../guest/kernel-paths.ts";
 import { type FaultAddress, NO_PAGE } from "../../machine/fault-address.ts";
@@ -33,6 +34,10 @@ const PTRACE = cause("vmm.tracing.ptrace");
 const SIGNAL = cause("vmm.tracing.signal");
 const SIGNAL_MASK = cause("vmm.tracing.signal-mask");
 const CALL = cause("vmm.tracing.host-call");
+
+/** SIGSEGV; the handler of a fault of the guest kernel's own finds no mapping for it and panics (segv, arch/um/kernel/trap_kern.c). */
+const UNPRIVILEGED =
+  "the guest's kernel is a process of the host, which may neither access I/O ports nor write CR8: the fault is a signal, and it stops";
 
 /** What happens between the traced process and the first instruction of the guest kernel's handler. */
 interface Way {
@@ -106,7 +111,7 @@ class ProcessTracing implements VirtualCpu {
       this.#guestFaultAddress = this.#faultAddress.page;
       this.#go(FAULT_WAY);
     } else if (entry === "exception") {
-      this.#meter.spend(TRAP, primitiveCost(this.#profile, "hardware.exception"));
+      this.#meter.spend(TRAP, this.#costs.exception);
       this.#go(EXCEPTION_WAY);
     } else {
       this.#meter.spend(INTERRUPT, this.#costs.interrupt);
@@ -134,12 +139,12 @@ class ProcessTracing implements VirtualCpu {
   switchTask(): void {}
 
   execute(instruction: Instruction): void {
-    // What is not privileged runs as it does natively; of the others a process of the host has none.
+    // What is not privileged runs as it does natively.
     const free = instruction === "call-return" || instruction === "cpuid" || instruction === "segment-load";
     // arch/um has its own delivery of signals, which leaves the debug registers alone (kernel/signal_kern.c).
     if (instruction === "debug-register") return;
-    const name = free ? `hardware.${instruction}` : `uml.${instruction}`;
-    this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, name));
+    if (!free) throw new ImpossibleInstruction(UNPRIVILEGED);
+    this.#meter.spend(INSTRUCTION, primitiveCost(this.#profile, `hardware.${instruction}`));
   }
 
   runKernel(path: KernelPath, times: number): void {
@@ -172,6 +177,7 @@ function processCosts(profile: MachineProfile) {
     systemCall: primitiveCost(profile, "hardware.system-call"),
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     trap: primitiveCost(profile, "hardware.trap"),
+    exception: primitiveCost(profile, "hardware.exception"),
     stop: primitiveCost(profile, "uml.stop"),
     call: hostCall(profile),
     maskCall: hostMaskCall(profile),
@@ -185,7 +191,7 @@ export const processTracing = definePart({
   name: "process-tracing",
   summary: "guest kernel is a process of a host Linux and traces another, in which its own processes run",
   parameters: {},
-  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.tlb-flush", "uml.stop"],
+  needs: [...KERNEL_ENTRY_COSTS, ...KERNEL_CODE_COSTS, "hardware.exception", "hardware.tlb-flush", "uml.stop"],
   kernelRing: { ia32: "3", "ia32-pae": "3", "x86-64": "3" },
   faultAddressIn: () => "what it has asked its host of the fault (ptrace, FAULTINFO)",
   create: (_, context) => new ProcessTracing(context),
