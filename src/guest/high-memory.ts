@@ -1,52 +1,42 @@
 /**
  * High memory: on IA-32, with PAE and without, the kernel has the upper quarter of every address space, and maps there for good no more
  * memory than there is room for: 896 MiB, and less where a hypervisor has the end of that quarter. A page of a file beyond is mapped
- * for as long as its data is copied (kmap_atomic, Linux 2.6, arch/i386/mm/highmem.c), through an entry that all address spaces have in
- * common. Pages of files are taken from high memory first (page_cache_alloc, include/linux/pagemap.h; build_zonelists, mm/page_alloc.c).
- * That a process's own pages are, too, is left out.
+ * when its data is to be copied, through a table that all address spaces have in common; how, depends on the kernel
+ * ({@link PageMappings}). Pages of files are taken from high memory first (page_cache_alloc, include/linux/pagemap.h; build_zonelists,
+ * mm/page_alloc.c). That a process's own pages are, too, is left out.
  */
 import { BitSet } from "../core/bit-set.ts";
-import { entryOf, IA32_PAGES, Pte } from "../machine/page-tables.ts";
+import { AtomicWindow } from "./atomic-window.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { KernelTables } from "./kernel-tables.ts";
+import { endOfKernel, type PageMappings } from "./page-mappings.ts";
+import { PersistentMappings } from "./persistent-mappings.ts";
 import { GUEST_FAULT, type Mmu } from "./virtual-hardware.ts";
 
 /** What is kept for vmalloc and others (VMALLOC_RESERVE, include/asm-i386/page.h: 128 MiB), in pages. */
 const RESERVED_PAGES = (128 * 1024) / 4;
-/**
- * How far from its end the page of the entry lies: above it are a hole, the page of system calls, a local and eight I/O APICs, and the entries
- * of interrupts (FIX_KMAP_BEGIN + KM_USER0 = 11 + 3, include/asm-i386/fixmap.h and kmap_types.h, Linux 2.6.12; PAE changes nothing).
- * XenLinux leaves two pages below the hypervisor free (set_fixaddr_top and its caller one each), but has no page of system calls, which
- * comes to the same (mach-xen/asm/fixmap.h, Xen 3.0.4).
- */
-const WINDOW_BELOW_END = 15;
-const PAGE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed | Pte.Dirty;
-
 export class HighMemory {
-  readonly #context: Omit<KernelContext, "highMemory" | "tables">;
-  readonly #window: number;
-  readonly #tables: KernelTables;
+  readonly #mmu: Mmu;
+  readonly #mappings: PageMappings;
   /** Of the file set. */
   readonly #highPages: BitSet;
   #free: number;
 
   constructor(context: Omit<KernelContext, "highMemory" | "tables">) {
-    const { shape } = context;
-    this.#context = context;
-    this.#window = endOfKernel(context.machine.mmu) - WINDOW_BELOW_END;
+    const { machine, shape, version } = context;
+    this.#mmu = machine.mmu;
+    this.#mappings = version.mapsEachCopy ? new AtomicWindow(context) : new PersistentMappings(context);
     this.#free = shape.memoryPages - lowMemoryPages(context);
     this.#highPages = new BitSet(shape.filePages);
-    this.#tables = new KernelTables(context, this.#window);
   }
 
   /** There is a new address space. */
   link(root: number): void {
-    this.#tables.link(root);
+    this.#mappings.tables.link(root);
   }
 
   /** An address space is gone. */
   unlink(root: number): void {
-    this.#tables.unlink(root);
+    this.#mappings.tables.unlink(root);
   }
 
   /** A page of a file has been given memory. */
@@ -57,9 +47,10 @@ export class HighMemory {
   }
 
   /** A page of a file gives its memory back. */
-  release(page: number): void {
+  release(page: number, frame: number): void {
     if (!this.#highPages.has(page)) return;
     this.#highPages.delete(page);
+    this.#mappings.forget(frame);
     this.#free++;
   }
 
@@ -69,25 +60,14 @@ export class HighMemory {
    */
   map(page: number, frame: number, write: boolean): void {
     if (!this.#highPages.has(page)) return;
-    const { mmu } = this.#context.machine;
-    this.#tables.set(this.#window, entryOf(frame, PAGE_FLAGS));
-    mmu.invalidate(this.#window);
-    mmu.commit();
-    const reached = mmu.kernelAccess?.(this.#window, write) ?? mmu.access(this.#window, write);
+    const at = this.#mappings.map(frame);
+    const reached = this.#mmu.kernelAccess?.(at, write) ?? this.#mmu.access(at, write);
     if (reached === GUEST_FAULT) throw new Error(`frame ${frame} is not where the kernel has mapped it`);
   }
 
   unmap(page: number): void {
-    const { mmu } = this.#context.machine;
-    if (!mmu.clearsWindows || !this.#highPages.has(page)) return;
-    this.#tables.set(this.#window, 0);
-    mmu.commit();
+    if (this.#highPages.has(page)) this.#mappings.unmap();
   }
-}
-
-/** Where the kernel's part of every address space ends. */
-function endOfKernel({ hypervisorStart = IA32_PAGES }: Mmu): number {
-  return Math.min(hypervisorStart, IA32_PAGES);
 }
 
 /**
@@ -98,10 +78,8 @@ function lowMemoryPages({ machine, version }: Pick<KernelContext, "machine" | "v
   return endOfKernel(machine.mmu) - version.layout.userEnd - RESERVED_PAGES;
 }
 
-/** Whether a guest has some, and its kernel maps it page by page. */
+/** Whether a guest has some. */
 export function hasHighMemory(context: Pick<KernelContext, "machine" | "shape" | "version">): boolean {
-  const { machine, shape, version } = context;
-  return (
-    version.mapsEachCopy && machine.pageTableFormat.name !== "x86-64" && shape.memoryPages > lowMemoryPages(context)
-  );
+  const { machine, shape } = context;
+  return machine.pageTableFormat.name !== "x86-64" && shape.memoryPages > lowMemoryPages(context);
 }

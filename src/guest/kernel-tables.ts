@@ -4,12 +4,12 @@
  * common (pgd_alloc, arch/i386/mm/pgtable.c, Linux 2.6.12; get_pgd_slow, include/asm-i386/pgalloc.h, 2.4.22), but not below a hypervisor
  * that has entries in it, which are not the same in each: Xen refuses one that two roots lead to, and XenLinux copies the kernel's for
  * each (create_pae_xen_mappings, xen/arch/x86/mm.c; HAVE_SHARED_KERNEL_PMD, mach-xen/asm/pgtable-3level-defs.h, and pgd_alloc,
- * arch/i386/mm/pgtable-xen.c, Xen 3.0.4).
+ * arch/i386/mm/pgtable-xen.c, Xen 3.0.4). Guests without high memory have no kernel's part here, and so none to copy.
  */
 import { entryOf, Pte } from "../machine/page-tables.ts";
 import { PageUse } from "./guest-pages.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { type EntryChange, NOT_A_TABLE } from "./virtual-hardware.ts";
+import { NOT_A_TABLE } from "./virtual-hardware.ts";
 
 const TABLE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed;
 const NONE = -1;
@@ -51,8 +51,8 @@ export class KernelTables {
     this.#context.frames.release(copy);
   }
 
-  set(page: number, entry: number, change: EntryChange = "set"): void {
-    this.#context.machine.mmu.writeEntry(this.#lowest, page - this.#firstPage, entry, change);
+  set(page: number, entry: number): void {
+    this.#context.machine.mmu.writeEntry(this.#lowest, page - this.#firstPage, entry, "set");
   }
 
   get #copied(): boolean {

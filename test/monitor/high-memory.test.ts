@@ -257,15 +257,16 @@ it.each([FEDORA, FEDORA_PAE])(
   },
 );
 
-describe("low memory", () => {
-  const MIB = 256;
-  const isMapped = (vmm: Vmm, profile: MachineProfile, memoryPages: number): boolean => {
-    const shape = { ...SMALL_GUEST, memoryPages, filePages: FILES, residentFilePages: 0 };
-    const { kernel, mapped } = boot(vmm, profile, shape);
-    kernel.files.read(0, FILES);
-    return mapped() > 0;
-  };
+const MIB = 256;
 
+function isMapped(vmm: Vmm, profile: MachineProfile, memoryPages: number): boolean {
+  const shape = { ...SMALL_GUEST, memoryPages, filePages: FILES, residentFilePages: 0 };
+  const { kernel, mapped } = boot(vmm, profile, shape);
+  kernel.files.read(0, FILES);
+  return mapped() > 0;
+}
+
+describe("low memory", () => {
   it.each([
     { vmm: native, profile: FEDORA, mib: 896 },
     { vmm: native, profile: FEDORA_PAE, mib: 896 },

@@ -1,57 +1,25 @@
 /** The tables through which a kernel gets at its high memory, in every address space. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GuestKernel } from "../../src/guest/kernel.ts";
+import type { GuestKernel } from "../../src/guest/kernel.ts";
 import { NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
-import { entryOf, frameOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
+import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import type { MachineProfile } from "../../src/machine/profile.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
-import { buildMachine } from "../../src/sim/monitor-machine.ts";
-import type { Vmm } from "../../src/vmm/contract.ts";
 import { DirectPaging } from "../../src/vmm/mmu/direct-paging.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
 import { FREE_ENTRY, SMALL_GUEST, XEON } from "./machines.ts";
 import { checkReferences } from "./reference-counts.ts";
+import { ofLevel, watchTables } from "./watched-tables.ts";
 
 const LINUX_2_6: MachineProfile = { ...XEON, kernelBuild: "linux-2.6" };
 const LINUX_2_6_PAE: MachineProfile = { ...LINUX_2_6, pageTable: "ia32-pae" };
 /** More than the kernel maps for good on any of them. */
 const LARGE_GUEST: GuestShape = { ...SMALL_GUEST, memoryPages: 900 * 256, filePages: 64, residentFilePages: 0 };
-
-interface Table {
-  readonly level: number;
-  /** What is present. */
-  readonly entries: Map<number, number>;
-}
-
-/** Keeps what a guest does to its tables. */
-function watch(vmm: Vmm, profile: MachineProfile, shape: GuestShape) {
-  const machine = buildMachine(vmm, profile, shape.memoryPages, new Meter());
-  const { mmu } = machine;
-  const tables = new Map<number, Table>();
-  const { useAsTable, writeEntry } = mmu;
-  mmu.useAsTable = (frame, level, root) => {
-    if (level === NOT_A_TABLE) tables.delete(frame);
-    else tables.set(frame, { level, entries: new Map() });
-    useAsTable.call(mmu, frame, level, root);
-  };
-  mmu.writeEntry = (table, index, entry, change) => {
-    const { entries } = tables.get(table) as Table;
-    if ((entry & Pte.Present) === 0) entries.delete(index);
-    else entries.set(index, frameOf(entry));
-    writeEntry.call(mmu, table, index, entry, change);
-  };
-  const kernel = new GuestKernel(machine, profile, shape);
-  return { kernel, machine, tables };
-}
-
-function ofLevel(tables: ReadonlyMap<number, Table>, wanted: number): Table[] {
-  return [...tables.values()].filter(({ level }) => level === wanted);
-}
 
 /** Forks, and what children and parents do then; every child that is left over exits at the end. */
 const LIVES = fc.array(fc.constantFrom("fork", "vfork", "exec", "exit", "switch", "read"), { maxLength: 40 });
@@ -79,7 +47,7 @@ describe.each([
   it(`every root leads to the window's table, through ${isShared ? "one table" : "a table of its own"}`, () => {
     fc.assert(
       fc.property(LIVES, (lives) => {
-        const { kernel, machine, tables } = watch(vmm, LINUX_2_6_PAE, LARGE_GUEST);
+        const { kernel, machine, tables } = watchTables(vmm, LINUX_2_6_PAE, LARGE_GUEST);
         live(kernel, lives);
         kernel.fork();
         machine.mmu.commit();
@@ -101,7 +69,7 @@ describe.each([
   });
 
   it("gives the frames of all tables back", () => {
-    const { kernel } = watch(vmm, LINUX_2_6_PAE, LARGE_GUEST);
+    const { kernel } = watchTables(vmm, LINUX_2_6_PAE, LARGE_GUEST);
     const cycle = (): number => {
       kernel.fork();
       kernel.exit();
@@ -114,7 +82,7 @@ describe.each([
 });
 
 it.each([native, xenPv])("without PAE on $name, every root itself leads to the window's table", (vmm) => {
-  const { kernel, tables } = watch(vmm, LINUX_2_6, LARGE_GUEST);
+  const { kernel, tables } = watchTables(vmm, LINUX_2_6, LARGE_GUEST);
   kernel.fork();
   // Entries of 4 MiB: the last one, and the last below 4096 - 64 MiB.
   const index = vmm === native ? 1023 : 1007;
@@ -124,21 +92,23 @@ it.each([native, xenPv])("without PAE on $name, every root itself leads to the w
   expect(tables.get(lowest[0] ?? -1)?.level).toBe(0);
 });
 
+function hypervisor(): DirectPaging {
+  return new DirectPaging(
+    { queueLength: 8, writablePageTables: false, kernelSuperpages: false },
+    {
+      profile: XEON,
+      meter: new Meter(),
+      tlb: new Tlb(64, 64),
+      faultAddress: new FaultAddress(),
+      pageTableFormat: PAGE_TABLE_FORMATS["ia32-pae"],
+      machineFrames: Uint32Array.from({ length: 64 }, (_, frame) => frame),
+      vmmEntry: FREE_ENTRY,
+    },
+  );
+}
+
 describe("the hypervisor, with PAE,", () => {
   const TABLE = Pte.Present | Pte.User | Pte.Accessed;
-  const hypervisor = (): DirectPaging =>
-    new DirectPaging(
-      { queueLength: 8, writablePageTables: false, kernelSuperpages: false },
-      {
-        profile: XEON,
-        meter: new Meter(),
-        tlb: new Tlb(64, 64),
-        faultAddress: new FaultAddress(),
-        pageTableFormat: PAGE_TABLE_FORMATS["ia32-pae"],
-        machineFrames: Uint32Array.from({ length: 64 }, (_, frame) => frame),
-        vmmEntry: FREE_ENTRY,
-      },
-    );
   const [ROOT, OTHER_ROOT, MIDDLE] = [0, 1, 2];
   const made = (): DirectPaging => {
     const mmu = hypervisor();
@@ -182,15 +152,15 @@ describe("the hypervisor, with PAE,", () => {
   });
 });
 
+function walked(profile: MachineProfile): number {
+  const { kernel, machine, count } = watchTables(native, profile, SMALL_GUEST);
+  kernel.touch(0, true, 0);
+  machine.mmu.invalidate(0x10000);
+  const before = count("event.page-walk-reference");
+  kernel.touch(0, true, 0);
+  return count("event.page-walk-reference") - before;
+}
+
 it("reads two entries in a walk with PAE, as without: those of a root are in the processor", () => {
-  const walked = (profile: MachineProfile): number => {
-    const { kernel, machine } = watch(native, profile, SMALL_GUEST);
-    kernel.touch(0, true, 0);
-    const count = (): number => machine.meter.ledger.eventsByCause()["event.page-walk-reference"] ?? 0;
-    machine.mmu.invalidate(0x10000);
-    const before = count();
-    kernel.touch(0, true, 0);
-    return count() - before;
-  };
   expect([LINUX_2_6, LINUX_2_6_PAE].map(walked)).toEqual([2, 2]);
 });
