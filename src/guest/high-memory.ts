@@ -6,6 +6,7 @@
  * mm/page_alloc.c). That a process's own pages are, too, is left out.
  */
 import { BitSet } from "../core/bit-set.ts";
+import { IA32_PAGES } from "../machine/page-tables.ts";
 import { AtomicWindow } from "./atomic-window.ts";
 import type { KernelContext } from "./kernel-context.ts";
 import { endOfKernel, type PageMappings } from "./page-mappings.ts";
@@ -78,8 +79,9 @@ function lowMemoryPages({ machine, version }: Pick<KernelContext, "machine" | "v
   return endOfKernel(machine.mmu) - version.layout.userEnd - RESERVED_PAGES;
 }
 
-/** Whether a guest has some. */
+/** Whether a guest has some: page tables, and a kernel, for IA-32, and more memory than that maps for good. */
 export function hasHighMemory(context: Pick<KernelContext, "machine" | "shape" | "version">): boolean {
-  const { machine, shape } = context;
-  return machine.pageTableFormat.name !== "x86-64" && shape.memoryPages > lowMemoryPages(context);
+  const { machine, shape, version } = context;
+  const isIa32 = machine.pageTableFormat.name !== "x86-64" && version.layout.userEnd < IA32_PAGES;
+  return isIa32 && shape.memoryPages > lowMemoryPages(context);
 }

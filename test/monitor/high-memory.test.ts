@@ -15,7 +15,7 @@ import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { xenPv1 } from "../../src/vmm/xen-pv-1.ts";
 import type { GuestShape } from "../../src/workload/compiled-workload.ts";
-import { nested, PENTIUM_4, SMALL_GUEST, VMMS, XEON } from "./machines.ts";
+import { LINUX_6_1, nested, PENTIUM_4, SMALL_GUEST, VMMS, XEON } from "./machines.ts";
 
 /** Without the cost of an exit, guests that need one are refused. */
 const FEDORA: MachineProfile = {
@@ -102,6 +102,17 @@ it.each([
     kernel.files.write(0, FILES);
     expect([mapped(), beyondSegment()]).toEqual([0, 0]);
   }
+});
+
+it.each([
+  { what: "Linux 2.6 on IA-32", profile: FEDORA, isThere: true },
+  { what: "Linux 2.4 on IA-32", profile: XEON, isThere: true },
+  { what: "Linux 2.6 with tables of x86-64", profile: { ...FEDORA, pageTable: "x86-64" as const }, isThere: false },
+  { what: "Linux 6.1, for x86-64", profile: LINUX_6_1, isThere: false },
+  { what: "that with tables of IA-32", profile: { ...LINUX_6_1, pageTable: "ia32" as const }, isThere: false },
+])("with $what there is high memory: $isThere", ({ profile, isThere }) => {
+  const { kernel } = boot(native, profile, shapeWith(100, native, profile));
+  expect(kernel.files.mapsCopies).toBe(isThere);
 });
 
 const FILE_ACTION = fc.record({
