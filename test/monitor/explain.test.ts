@@ -244,8 +244,12 @@ describe("kernels that differ", () => {
       );
       expect(alone.map((call) => call?.kind)).toEqual(
         Array.from({ length: COPIES }, () => [
-          ...["write-entry", "invalidate", "commit", "kernel-access"],
-          ...["write-entry", "commit"],
+          "write-entry",
+          "invalidate",
+          "commit",
+          "kernel-access",
+          "write-entry",
+          "commit",
         ]).flat(),
       );
     },
