@@ -72,8 +72,8 @@ export class HighMemory {
 }
 
 /**
- * What the kernel maps for good (MAXMEM, include/asm-i386/page.h; mach-xen/asm/page.h, Xen 3.0.4): 896 MiB; 832 MiB below Xen's 64 MB,
- * 728 MiB below the 168 MB that it has with PAE.
+ * What the kernel maps for good (MAXMEM, include/asm-i386/page.h; mach-xen/asm/page.h, Xen 3.0.4; arch/xen/kernel/setup.c, 2.4.26-xen):
+ * 896 MiB; 832 MiB below Xen's 64 MB, 728 MiB below the 168 MB that it has with PAE.
  */
 function lowMemoryPages({ machine, version }: Pick<KernelContext, "machine" | "version">): number {
   return endOfKernel(machine.mmu) - version.layout.userEnd - RESERVED_PAGES;

@@ -42,5 +42,5 @@ function sequential(name: string, verb: "read" | "write", mib: number, guest: st
 export const CACHED_FILES: readonly Microbenchmark[] = [
   sequential("cached-read-sequential", "read", 1536, "1.5 GiB"),
   sequential("cached-write-sequential", "write", 1536, "1.5 GiB"),
-  sequential("file-read-800mib", "read", 800, "800 MiB, where only Xen with PAE leaves high memory"),
+  sequential("file-read-800mib", "read", 800, "800 MiB, which has high memory on Xen with PAE alone"),
 ];
