@@ -131,8 +131,9 @@ export class AddressSpace {
 
   /** Give the frame of the root back; there may be no other tables any more, nor may it be loaded. */
   destroy(): void {
-    const { frames, machine, spaces } = this.#context;
+    const { frames, machine, spaces, highMemory } = this.#context;
     machine.mmu.useAsTable(this.root, NOT_A_TABLE, this.root);
+    highMemory?.unlink(this.root);
     frames.release(this.root);
     spaces.delete(this.id);
   }

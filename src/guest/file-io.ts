@@ -144,8 +144,9 @@ export class FileIo implements PageOwner, AccessObserver {
   }
 
   #remove(page: number): void {
+    const frame = this.cache.frameOf(page);
     this.cache.remove(page);
-    this.#context.highMemory?.release(page);
+    this.#context.highMemory?.release(page, frame);
   }
 
   #writeBack(from: number, to: number, wait: boolean): void {

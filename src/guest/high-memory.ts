@@ -1,51 +1,43 @@
 /**
- * High memory: on IA-32 the kernel has the upper quarter of every address space, and maps no more than 896 MiB of memory there
- * for good. A page of a file beyond that is mapped for as long as its data is copied (kmap_atomic, Linux 2.6,
- * arch/i386/mm/highmem.c), through an entry that all address spaces have in common. Pages of files are taken from high memory
- * first (page_cache_alloc, include/linux/pagemap.h; build_zonelists, mm/page_alloc.c). That a process's own pages are, too, is
- * left out.
+ * High memory: on IA-32, with PAE and without, the kernel has the upper quarter of every address space, and maps there for good no more
+ * memory than there is room for: 896 MiB, and less where a hypervisor has the end of that quarter. A page of a file beyond is mapped
+ * when its data is to be copied, through a table that all address spaces have in common; how, depends on the kernel
+ * ({@link PageMappings}). Pages of files are taken from high memory first (page_cache_alloc, include/linux/pagemap.h; build_zonelists,
+ * mm/page_alloc.c). That a process's own pages are, too, is left out.
  */
 import { BitSet } from "../core/bit-set.ts";
-import { entryOf, Pte } from "../machine/page-tables.ts";
-import { GUEST_FAULT } from "./virtual-hardware.ts";
+import { IA32_PAGES } from "../machine/page-tables.ts";
+import { AtomicWindow } from "./atomic-window.ts";
 import type { KernelContext } from "./kernel-context.ts";
-import { PageUse } from "./guest-pages.ts";
+import { endOfKernel, type PageMappings } from "./page-mappings.ts";
+import { PersistentMappings } from "./persistent-mappings.ts";
+import { GUEST_FAULT, type Mmu } from "./virtual-hardware.ts";
 
-/** 1 GiB less what is kept for vmalloc and others (VMALLOC_RESERVE, include/asm-i386/page.h: 128 MiB), in pages. */
-const LOW_PAGES = (896 * 1024) / 4;
-/** Pages of the address space. */
-const ADDRESS_SPACE = 2 ** 20;
-/**
- * How far from its end the page of the entry lies: above it are a hole, the page of system calls, a local and eight I/O APICs, and the entries
- * of interrupts (FIX_KMAP_BEGIN + KM_USER0 = 11 + 3, include/asm-i386/fixmap.h and kmap_types.h, Linux 2.6.12). XenLinux leaves two pages
- * below the hypervisor free, but has no page of system calls, which comes to the same (mach-xen/asm/fixmap.h, Xen 3.0.4).
- */
-const WINDOW_BELOW_END = 15;
-const TABLE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed;
-const PAGE_FLAGS = Pte.Present | Pte.Writable | Pte.Accessed | Pte.Dirty;
-
+/** What is kept for vmalloc and others (VMALLOC_RESERVE, include/asm-i386/page.h: 128 MiB), in pages. */
+const RESERVED_PAGES = (128 * 1024) / 4;
 export class HighMemory {
-  readonly #context: Omit<KernelContext, "highMemory" | "tables">;
-  readonly #window: number;
-  readonly #table: number;
+  readonly #mmu: Mmu;
+  readonly #mappings: PageMappings;
   /** Of the file set. */
   readonly #highPages: BitSet;
   #free: number;
 
   constructor(context: Omit<KernelContext, "highMemory" | "tables">) {
-    const { machine, shape } = context;
-    this.#context = context;
-    this.#window = (machine.mmu.hypervisorStart ?? ADDRESS_SPACE) - WINDOW_BELOW_END;
-    this.#free = shape.memoryPages - LOW_PAGES;
+    const { machine, shape, version } = context;
+    this.#mmu = machine.mmu;
+    this.#mappings = version.mapsEachCopy ? new AtomicWindow(context) : new PersistentMappings(context);
+    this.#free = shape.memoryPages - lowMemoryPages(context);
     this.#highPages = new BitSet(shape.filePages);
-    this.#table = context.takeFrame(PageUse.Kernel, 0);
-    machine.mmu.useAsTable(this.#table, 0, this.#table);
   }
 
-  /** The address space of a root has the entry, too. */
+  /** There is a new address space. */
   link(root: number): void {
-    const { mmu, pageTableFormat } = this.#context.machine;
-    mmu.writeEntry(root, this.#window >>> pageTableFormat.bitsPerLevel, entryOf(this.#table, TABLE_FLAGS), "set");
+    this.#mappings.tables.link(root);
+  }
+
+  /** An address space is gone. */
+  unlink(root: number): void {
+    this.#mappings.tables.unlink(root);
   }
 
   /** A page of a file has been given memory. */
@@ -56,9 +48,10 @@ export class HighMemory {
   }
 
   /** A page of a file gives its memory back. */
-  release(page: number): void {
+  release(page: number, frame: number): void {
     if (!this.#highPages.has(page)) return;
     this.#highPages.delete(page);
+    this.#mappings.forget(frame);
     this.#free++;
   }
 
@@ -68,32 +61,27 @@ export class HighMemory {
    */
   map(page: number, frame: number, write: boolean): void {
     if (!this.#highPages.has(page)) return;
-    const { mmu } = this.#context.machine;
-    this.#set(entryOf(frame, PAGE_FLAGS));
-    mmu.invalidate(this.#window);
-    mmu.commit();
-    const reached = mmu.kernelAccess?.(this.#window, write) ?? mmu.access(this.#window, write);
+    const at = this.#mappings.map(frame);
+    const reached = this.#mmu.kernelAccess?.(at, write) ?? this.#mmu.access(at, write);
     if (reached === GUEST_FAULT) throw new Error(`frame ${frame} is not where the kernel has mapped it`);
   }
 
   unmap(page: number): void {
-    const { mmu } = this.#context.machine;
-    if (!mmu.clearsWindows || !this.#highPages.has(page)) return;
-    this.#set(0);
-    mmu.commit();
-  }
-
-  #set(entry: number): void {
-    const { mmu, pageTableFormat } = this.#context.machine;
-    mmu.writeEntry(this.#table, this.#window & ((1 << pageTableFormat.bitsPerLevel) - 1), entry, "set");
+    if (this.#highPages.has(page)) this.#mappings.unmap();
   }
 }
 
-/** Whether a guest has some, and its kernel maps it page by page. With PAE there is a table of tables in between; it is not modelled. */
-export function hasHighMemory({
-  machine,
-  shape,
-  version,
-}: Pick<KernelContext, "machine" | "shape" | "version">): boolean {
-  return version.mapsEachCopy && machine.pageTableFormat.name === "ia32" && shape.memoryPages > LOW_PAGES;
+/**
+ * What the kernel maps for good (MAXMEM, include/asm-i386/page.h; mach-xen/asm/page.h, Xen 3.0.4; arch/xen/kernel/setup.c, 2.4.26-xen):
+ * 896 MiB; 832 MiB below Xen's 64 MB, 728 MiB below the 168 MB that it has with PAE.
+ */
+function lowMemoryPages({ machine, version }: Pick<KernelContext, "machine" | "version">): number {
+  return endOfKernel(machine.mmu) - version.layout.userEnd - RESERVED_PAGES;
+}
+
+/** Whether a guest has some: page tables, and a kernel, for IA-32, and more memory than that maps for good. */
+export function hasHighMemory(context: Pick<KernelContext, "machine" | "shape" | "version">): boolean {
+  const { machine, shape, version } = context;
+  const isIa32 = machine.pageTableFormat.name !== "x86-64" && version.layout.userEnd < IA32_PAGES;
+  return isIa32 && shape.memoryPages > lowMemoryPages(context);
 }

@@ -73,12 +73,13 @@ export class KernelPages {
     profile: MachineProfile,
     owner = GUEST,
   ) {
-    const { levels, bitsPerLevel } = PAGE_TABLE_FORMATS[profile.pageTable];
+    const { levels, bitsPerLevel, rootInRegisters } = PAGE_TABLE_FORMATS[profile.pageTable];
     this.#tlb = tlb;
     this.#meter = meter;
     this.#footprints = KERNEL_PATH_NAMES.map((name) => compile(footprints[name]));
     this.#largeShift = mapping.largePages ? bitsPerLevel : 0;
-    const walked = mapping.largePages ? levels - 1 : levels;
+    const read = rootInRegisters && !mapping.nested ? levels - 1 : levels;
+    const walked = mapping.largePages ? read - 1 : read;
     // Bhargava et al. 2008: nm + n + m references of a walk in two dimensions.
     this.#references = mapping.nested ? walked * walked + 2 * walked : walked;
     this.#walkCycles = this.#references * primitiveCost(profile, "hardware.page-walk-level");

@@ -160,7 +160,7 @@ export const KERNEL_VERSIONS: Readonly<Record<KernelName, KernelVersion>> = {
     agesPages: false,
     keepsBufferHeads: false,
     requestPages: Infinity,
-    mapsEachCopy: false, // kmap, include/asm-i386/highmem.h: a thousand stay mapped
+    mapsEachCopy: false, // file_read_actor, mm/filemap.c: kmap, by which a thousand stay mapped
     // bdf_prm, fs/buffer.c: nfract, nfract_stop_bdflush and nfract_sync; nr_free_buffer_pages, mm/page_alloc.c; NRSYNC (2.4.22)
     dirty: { background: 30, stop: 20, throttle: 60, batch: 32, of: "memory" },
     execsIntoNewSpace: false, // exec_mmap, fs/exec.c: a process that does not share its address space keeps it

@@ -27,19 +27,24 @@ export const Pte = {
 /** Of an entry of an upper level, which leaves it to the last one what is allowed. */
 export const UPPER_FLAGS = Pte.Present | Pte.Writable | Pte.User | Pte.Accessed;
 
+/** Pages of an address space on IA-32. */
+export const IA32_PAGES = 2 ** 20;
+
 export interface PageTableFormat {
   readonly name: PageTableFormatName;
   readonly levels: number;
   readonly bitsPerLevel: number;
+  /** The processor keeps the entries of the root in registers, so that no walk reads them. */
+  readonly rootInRegisters?: true;
 }
 
 /**
- * IA-32 without PAE (Intel SDM vol. 3, 4.3) and with it (4.4; of its root only four entries are used), and x86-64 with four
- * levels (4.5).
+ * IA-32 without PAE (Intel SDM vol. 3, 4.3) and with it (4.4; of its root only four entries are used, which are loaded with CR3: 4.4.1),
+ * and x86-64 with four levels (4.5).
  */
 export const PAGE_TABLE_FORMATS: Readonly<Record<PageTableFormatName, PageTableFormat>> = {
   ia32: { name: "ia32", levels: 2, bitsPerLevel: 10 },
-  "ia32-pae": { name: "ia32-pae", levels: 3, bitsPerLevel: 9 },
+  "ia32-pae": { name: "ia32-pae", levels: 3, bitsPerLevel: 9, rootInRegisters: true },
   "x86-64": { name: "x86-64", levels: 4, bitsPerLevel: 9 },
 };
 

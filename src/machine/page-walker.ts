@@ -94,9 +94,11 @@ export class PageWalker {
    */
   protected walk(page: number, write: boolean): number {
     const known = this.findCached(page);
-    const first = known === NOT_CACHED ? this.tables.format.levels - 1 : known;
+    const { levels, rootInRegisters } = this.tables.format;
+    let level = known === NOT_CACHED ? levels - 1 : known;
     let table = known === NOT_CACHED ? this.root : this.cache.table;
-    let level = first;
+    // The highest level at which an entry is read.
+    const first = rootInRegisters ? Math.min(level, levels - 2) : level;
     for (; level > 0; level--) {
       const entry = this.tables.read(table, this.tables.indexAt(page, level));
       if (isLarge(entry, level)) break;

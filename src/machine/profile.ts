@@ -14,12 +14,12 @@ export type PageTableFormatName = "ia32" | "ia32-pae" | "x86-64";
  * 2.6.
  */
 export const KERNEL_BUILDS = {
-  "linux-2.6": "ia32",
-  "fedora-core-5": "ia32",
-  "redhat-6.2": "ia32",
-  "rhel-3": "x86-64",
-  "redhat-7.2": "ia32",
-} as const satisfies Readonly<Record<string, PageTableFormatName>>;
+  "linux-2.6": ["ia32", "ia32-pae"],
+  "fedora-core-5": ["ia32", "ia32-pae"],
+  "redhat-6.2": ["ia32"],
+  "rhel-3": ["x86-64"],
+  "redhat-7.2": ["ia32"],
+} as const satisfies Readonly<Record<string, readonly PageTableFormatName[]>>;
 export type KernelBuild = keyof typeof KERNEL_BUILDS;
 
 export interface DiskProfile {

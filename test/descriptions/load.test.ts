@@ -319,6 +319,17 @@ describe("a machine", () => {
     );
     const machine = write("m.yaml", built.replace("page-table: ia32", "page-table: x86-64"));
     expect(loadMachine(machine).profile.kernelBuild).toBe("rhel-3");
+    const either = built.replace("rhel-3", "linux-2.6");
+    for (const format of ["ia32", "ia32-pae"]) {
+      const known = write("m.yaml", either.replace("page-table: ia32", `page-table: ${format}`));
+      expect(loadMachine(known).profile).toMatchObject({ kernelBuild: "linux-2.6", pageTable: format });
+    }
+    const [long] = problems(() =>
+      loadMachine(write("m.yaml", either.replace("page-table: ia32", "page-table: x86-64"))),
+    );
+    expect(long).toContain(
+      "linux-2.6 is known as linux-2.4 with page-table ia32 or ia32-pae only, not as linux-2.4 with",
+    );
   });
 
   test("gives costs by rules, in time, and for what its base leaves open", () => {

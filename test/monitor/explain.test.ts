@@ -226,6 +226,35 @@ describe("kernels that differ", () => {
     },
   );
 
+  /** In 800 MiB it has high memory on Xen with PAE alone: entry, invalidation, hypercall and access to map, entry and hypercall to forget. */
+  it.each([{ order: [native, xenPv, esx] }, { order: [xenPv, native] }, { order: [esx, xenPv] }])(
+    "have what one alone does for want of low memory in places of its own, $order.0.name first",
+    ({ order }) => {
+      const pae = { ...profile, pageTable: "ia32-pae" as const };
+      const [inLittle] = microbenchmarks(pae).filter(({ name }) => name === "file-read-800mib");
+      const recorded = order.map((vmm) => recordRound(inLittle, vmm, pae).calls);
+      const { own } = align(
+        order.map(({ name }) => name),
+        recorded,
+      );
+      own.forEach((column, vmm) => expect(column.filter((call) => call !== undefined)).toEqual(recorded[vmm]));
+      const others = own.filter((_, vmm) => order[vmm] !== xenPv);
+      const alone = own[order.indexOf(xenPv)].filter((_, place) =>
+        others.some((column) => column[place] === undefined),
+      );
+      expect(alone.map((call) => call?.kind)).toEqual(
+        Array.from({ length: COPIES }, () => [
+          "write-entry",
+          "invalidate",
+          "commit",
+          "kernel-access",
+          "write-entry",
+          "commit",
+        ]).flat(),
+      );
+    },
+  );
+
   it("are told of, with how many entries each writes", () => {
     const explanation = explain(reading, [native, xenPv], profile);
     const sentences = findings(explanation).join("\n");

@@ -2,7 +2,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { frameOf, Pte } from "../../src/machine/page-tables.ts";
-import type { PageTableMemory } from "../../src/machine/page-tables.ts";
 import { machineFrames } from "../../src/sim/monitor-machine.ts";
 import type { Vmm } from "../../src/vmm/contract.ts";
 import { esx } from "../../src/vmm/esx.ts";
@@ -15,6 +14,7 @@ import { UnsyncShadowPaging } from "../../src/vmm/mmu/unsync-shadow-paging.ts";
 import { native } from "../../src/vmm/native.ts";
 import { xenPv } from "../../src/vmm/xen-pv.ts";
 import { CACHED_64, LINUX_6_1, nested, SMALL_GUEST, VMMS, XEON, XEON_64 } from "./machines.ts";
+import { checkReferences } from "./reference-counts.ts";
 import { RememberingGuest } from "./remembering-guest.ts";
 import type { GuestAction } from "./remembering-guest.ts";
 
@@ -161,30 +161,4 @@ function isTableLink(shadows: ShadowPaging["shadows"], entry: number, target: nu
 
 function isDirtyAndWritable(entry: number): boolean {
   return (entry & Pte.Writable) !== 0 && (entry & Pte.Dirty) !== 0;
-}
-
-/** The counts of the hypervisor are those one gets by counting, and no page table is mapped writable. */
-function checkReferences({ tables, types }: DirectPaging | MulticallPaging, frames: number): void {
-  const asTable = new Uint32Array(frames);
-  const writable = new Uint32Array(frames);
-  for (let frame = 0; frame < frames; frame++) {
-    const level = types.tableLevel(frame);
-    if (level === -1) continue;
-    asTable[frame] += 1;
-    countEntries(tables, frame, level > 0 ? asTable : writable, level === 0);
-  }
-  for (let frame = 0; frame < frames; frame++) {
-    const isTable = types.tableLevel(frame) !== -1;
-    const right =
-      types.tableReferences(frame) === asTable[frame] && types.writableReferences(frame) === writable[frame];
-    if (!right || (isTable && writable[frame] > 0)) throw new Error(`wrong counts of machine frame ${frame}`);
-  }
-}
-
-function countEntries(tables: PageTableMemory, table: number, counts: Uint32Array, onlyWritable: boolean): void {
-  for (let index = 0; index < tables.entriesPerTable; index++) {
-    const entry = tables.read(table, index);
-    if ((entry & Pte.Present) === 0 || (onlyWritable && (entry & Pte.Writable) === 0)) continue;
-    counts[frameOf(entry)] += 1;
-  }
 }

@@ -4,7 +4,7 @@ import { FaultAddress } from "../../src/machine/fault-address.ts";
 import { Meter } from "../../src/machine/meter.ts";
 import { entryOf, PAGE_TABLE_FORMATS, Pte } from "../../src/machine/page-tables.ts";
 import { Tlb } from "../../src/machine/tlb.ts";
-import { ALL_PAGES, GUEST_FAULT, NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
+import { ALL_PAGES, type EntryChange, GUEST_FAULT, NOT_A_TABLE } from "../../src/guest/virtual-hardware.ts";
 import { binaryTranslation } from "../../src/vmm/cpu/binary-translation.ts";
 import { ShadowPaging, shadowPaging } from "../../src/vmm/mmu/shadow-paging.ts";
 import { CACHED_64, FREE_ENTRY, hardwareOf, XEON } from "./machines.ts";
@@ -404,4 +404,52 @@ it("emulates what user code writes to a page table that it may write by the gues
   mmu.access(3, false);
   for (let write = 0; write < 2; write++) expect(mmu.access(5, true)).toBe(FRAMES - 1 - TABLE);
   expect(count("vmm.shadow.trace")).toBe(2);
+});
+
+describe("a table that is traced", () => {
+  /** Traces of one write to an entry of a table at a level, all of which have shadows. */
+  function tracesOf(
+    name: "ia32" | "ia32-pae",
+    level: number,
+    change: EntryChange,
+    before: number,
+    entry: number,
+  ): number {
+    const meter = new Meter();
+    const hardware = { ...hardwareOf(XEON, meter), pageTableFormat: PAGE_TABLE_FORMATS[name] };
+    const machineFrames = Uint32Array.from({ length: FRAMES }, (_, frame) => frame);
+    const mmu = new ShadowPaging(
+      { shadowTables: 16, outOfSync: false, writesAllowed: 3, keepsUnlinked: true, storesToReuse: 80 },
+      { ...hardware, machineFrames, vmmEntry: FREE_ENTRY },
+    );
+    const { levels } = PAGE_TABLE_FORMATS[name];
+    for (let table = 0; table < levels; table++) mmu.useAsTable(table, levels - 1 - table);
+    for (let upper = 0; upper < levels - 1; upper++) mmu.writeEntry(upper, 0, entryOf(upper + 1, MAPPED), "set");
+    mmu.writeEntry(levels - 1, 0, entryOf(77, MAPPED), "set");
+    mmu.switchRoot(0);
+    mmu.access(0, true);
+    const table = levels - 1 - level;
+    mmu.writeEntry(table, 9, before, "set");
+    const count = (): number => meter.ledger.eventsByCause()["vmm.shadow.trace"] ?? 0;
+    const traced = count();
+    mmu.writeEntry(table, 9, entry, change);
+    return count() - traced;
+  }
+
+  const [EMPTY, PAGE, OTHER] = [0, entryOf(78, MAPPED), entryOf(79, MAPPED)];
+  const READ_ONLY = entryOf(78, MAPPED & ~Pte.Writable);
+  // The halves of an entry of 64 bits are stored one by one (set_pte, ptep_get_and_clear), but for the bit of a write protection
+  // (ptep_set_wrprotect); set_pmd and set_pgd store both at once.
+  it.each([
+    ["maps a page", 0, "set", EMPTY, PAGE, 1, 2],
+    ["maps another page", 0, "set", PAGE, OTHER, 1, 2],
+    ["changes a protection", 0, "protect", PAGE, READ_ONLY, 1, 2],
+    ["unmaps a page", 0, "modify", PAGE, EMPTY, 1, 2],
+    ["write-protects a page", 0, "modify", PAGE, READ_ONLY, 1, 1],
+    ["leads to another table", 1, "set", EMPTY, PAGE, 1, 1],
+  ] as const)("is written to once where the guest %s, and with PAE as often as it is stored to", (...row) => {
+    const [, level, change, before, entry, ia32, pae] = row;
+    const traces = (["ia32", "ia32-pae"] as const).map((name) => tracesOf(name, level, change, before, entry));
+    expect(traces).toEqual([ia32, pae]);
+  });
 });

@@ -4,7 +4,7 @@ import { durationText } from "../../core/units.ts";
 import { KERNEL_PATH_NAMES } from "../../guest/kernel-paths.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 import { costNameProblem } from "../../machine/primitive-costs.ts";
-import { KERNEL_BUILDS } from "../../machine/profile.ts";
+import { KERNEL_BUILDS, type PageTableFormatName } from "../../machine/profile.ts";
 import { unitProblems } from "./machine-costs.ts";
 import { COST_SECTIONS, MAX_TLB_ENTRIES, type MachineDocument } from "./machine-schema.ts";
 import type { DocumentProblem } from "./yaml-document.ts";
@@ -66,9 +66,10 @@ function baseProblems(document: MachineDocument): readonly DocumentProblem[] {
 function kernelBuildProblems(document: MachineDocument): readonly DocumentProblem[] {
   const { kernel, "kernel-build": build, "page-table": pageTable } = document;
   if (build === undefined) return [];
-  const known = KERNEL_BUILDS[build];
-  if (kernel === "linux-2.4" && pageTable === known) return [];
-  const message = `${build} is known as linux-2.4 with page-table ${known} only, not as ${kernel} with ${pageTable}`;
+  const known: readonly PageTableFormatName[] = KERNEL_BUILDS[build];
+  if (kernel === "linux-2.4" && known.includes(pageTable)) return [];
+  const formats = known.join(" or ");
+  const message = `${build} is known as linux-2.4 with page-table ${formats} only, not as ${kernel} with ${pageTable}`;
   return [{ path: ["kernel-build"], message }];
 }
 

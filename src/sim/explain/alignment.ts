@@ -1,11 +1,12 @@
 /**
  * The calls that a guest makes on several VMMs, set side by side. What a guest does is the same on every VMM, but for its
  * devices: how many interrupts there are, and how much is handed over at once, depends on the device that the VMM shows. And a
- * kernel made for its VMM clears the entry by which it has copied a page, which others leave.
+ * kernel made for its VMM clears the entry by which it has copied a page, which others leave, and may have less low memory, so that
+ * it maps pages for their copies that others need not.
  */
 import { InputError } from "../../core/input-error.ts";
 import type { Call, CallKind } from "./recorder.ts";
-import { CLEARS_WINDOW } from "./recording-mmu.ts";
+import { CLEARS_WINDOW, MAPS_FOR_COPY } from "./recording-mmu.ts";
 
 /** Calls of all VMMs in one order that contains the order of each. */
 export interface Alignment {
@@ -19,7 +20,7 @@ type Row = readonly (Call | undefined)[];
 
 /**
  * Set the calls of VMMs (by name) side by side. Throws an {@link InputError} when the guest of one does other work than that
- * of the first, although neither a device nor the clearing of such an entry has to do with it.
+ * of the first, although neither a device nor such an entry has to do with it.
  */
 export function align(names: readonly string[], all: readonly (readonly Call[])[]): Alignment {
   const [first, ...others] = all;
@@ -42,15 +43,15 @@ function alignedTurn(rows: readonly Row[], calls: readonly Call[], vmm: number, 
   if (at === Math.max(rows.length, calls.length)) return head;
   const tail = merged(rows.slice(at), calls.slice(at), vmm);
   const isOfDevices = calls.some(({ kind }) => kind === "device");
-  if (!isOfDevices && !tail.filter((row) => row.includes(undefined)).every(isClearing))
+  if (!isOfDevices && !tail.filter((row) => row.includes(undefined)).every(isForCopies))
     refuse(which, rows[at] && callOf(rows[at]), calls[at]);
   return [...head, ...tail];
 }
 
-/** Or the request to have that done at once. */
-function isClearing(row: Row): boolean {
+/** A write of such an entry, or what belongs to it: to have it done at once, to forget the page before, to get at the page. */
+function isForCopies(row: Row): boolean {
   const { kind, action } = callOf(row);
-  return action === CLEARS_WINDOW || kind === "commit";
+  return action === CLEARS_WINDOW || action === MAPS_FOR_COPY || KINDS_FOR_COPIES.has(kind);
 }
 
 function refuse(which: string, expected: Call | undefined, found: Call | undefined): never {
@@ -115,3 +116,5 @@ const KINDS_WITH_SAME_DETAIL: ReadonlySet<CallKind> = new Set([
   "switch-root",
   "device",
 ]);
+
+const KINDS_FOR_COPIES: ReadonlySet<CallKind> = new Set(["commit", "invalidate", "kernel-access"]);

@@ -6,7 +6,8 @@ import type { Recorder } from "./recorder.ts";
 const UNKNOWN_LEVEL = -1;
 /** What a kernel made for its VMM does more than others ({@link Mmu.clearsWindows}). */
 export const CLEARS_WINDOW = "writes page-table entry: clears that of a copy";
-const MAPS_FOR_COPY = "writes page-table entry: maps a page for a copy";
+/** And what one does that has no room to have the page mapped for good. */
+export const MAPS_FOR_COPY = "writes page-table entry: maps a page for a copy";
 
 export class RecordingMmu implements Mmu {
   readonly marksGlobal?: true;

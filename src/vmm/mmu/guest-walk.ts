@@ -1,7 +1,7 @@
 /** A guest's page tables as the software of a VMM reads them, when it is entered because of a page. Large pages occur. */
 import { entryOf, frameOf, isLarge, Pte } from "../../machine/page-tables.ts";
-import type { PageTableMemory } from "../../machine/page-tables.ts";
-import type { EntryEffect } from "../monitor-contract.ts";
+import type { PageTableFormat, PageTableMemory } from "../../machine/page-tables.ts";
+import type { EntryChange, EntryEffect } from "../monitor-contract.ts";
 
 /** There is no entry, or no table. */
 export const NONE = -1;
@@ -51,4 +51,13 @@ export function smallEntry(tables: PageTableMemory, entry: number, page: number)
 export function effectOf(before: number, after: number): EntryEffect {
   if (((before ^ after) & Pte.Present) === 0) return "unchanged";
   return (after & Pte.Present) === 0 ? "clear" : "set";
+}
+
+/**
+ * Whether a kernel changes an entry by two stores. With PAE an entry is of 64 bits, and Linux writes the halves of one of the lowest level
+ * one by one; only a write protection changes one half alone, and entries of other levels are written by one instruction (set_pte,
+ * ptep_get_and_clear and set_64bit, include/asm-i386/pgtable-3level.h; ptep_set_wrprotect, pgtable.h; 2.4.22 and 2.6.12).
+ */
+export function isInTwoStores({ name }: PageTableFormat, level: number, change: EntryChange, entry: number): boolean {
+  return name === "ia32-pae" && level === 0 && (change !== "modify" || entry === 0);
 }

@@ -99,6 +99,12 @@ export class HostMappings implements Mmu {
     return this.#walker.translate(page, write);
   }
 
+  /** A mapping of the kernel's own has been made real by then: after a fault of the kernel's, at the latest (segv, arch/um/kernel/trap_kern.c). */
+  kernelAccess(page: number, write: boolean): number {
+    this.#fixPage(this.#root, page);
+    return this.access(page, write);
+  }
+
   /** An access that is refused changes no entry. */
   raiseFault(walks: boolean): void {
     if (!walks) this.#faulting = NONE;

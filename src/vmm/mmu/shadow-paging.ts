@@ -15,11 +15,12 @@ import type { Meter } from "../../machine/meter.ts";
 import { frameOf, isLarge, PageTableMemory } from "../../machine/page-tables.ts";
 import { NOT_TRANSLATED, PageWalker } from "../../machine/page-walker.ts";
 import { definePart } from "../contract.ts";
-import type { EntryChange, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import type { EntryChange, EntryEffect, Mmu, MonitorContext, VmmEntry } from "../monitor-contract.ts";
 import { TRANSLATION_COSTS } from "./bare.ts";
-import { effectOf, lowestTable, NONE, useEntry } from "./guest-walk.ts";
+import { effectOf, isInTwoStores, lowestTable, NONE, useEntry } from "./guest-walk.ts";
 import { OutOfSyncTables } from "./out-of-sync.ts";
 import { SHADOW_COSTS, shadowCosts } from "./shadow-costs.ts";
+import { SHADOW_PARAMETERS, type ShadowSettings } from "./shadow-settings.ts";
 import { ShadowTables } from "./shadow-tables.ts";
 import { TableReads } from "./table-reads.ts";
 
@@ -31,14 +32,6 @@ const UNTRACE = cause("vmm.shadow.untrace");
 const RESYNCHRONIZE = cause("vmm.shadow.resynchronize");
 const ROOT_SWITCH = cause("vmm.shadow.root-switch");
 const NEW_SHADOW = cause("vmm.shadow.new-table");
-
-interface Settings {
-  readonly shadowTables: number;
-  readonly outOfSync: boolean;
-  readonly writesAllowed: number;
-  readonly keepsUnlinked: boolean;
-  readonly storesToReuse: number;
-}
 
 export class ShadowPaging implements Mmu {
   /** The guest's own tables; no hardware ever walks them. */
@@ -56,7 +49,7 @@ export class ShadowPaging implements Mmu {
   /** None while the guest boots. */
   #root = NONE;
 
-  constructor(settings: Settings, context: MonitorContext) {
+  constructor(settings: ShadowSettings, context: MonitorContext) {
     const { profile, meter, pageTableFormat, machineFrames, vmmEntry, cache } = context;
     const guestPages = machineFrames.length;
     this.guest = new PageTableMemory(pageTableFormat, guestPages);
@@ -123,10 +116,16 @@ export class ShadowPaging implements Mmu {
     const before = this.guest.read(table, index);
     this.guest.write(table, index, entry);
     if (this.shadows.find(table) === -1 || this.#untraced?.has(table) === true) return;
-    const effect = effectOf(before, entry);
-    if (this.#entry.tracedWrite(change, effect)) this.#meter.spend(TRACE, this.#costs.trace[effect]);
+    this.#trace(table, change, effectOf(before, entry));
     if (this.#levelOf[table] > 0) this.#unlink(table, index, before);
     else this.#copyEntry(table, index);
+    if (isInTwoStores(this.guest.format, this.#levelOf[table], change, entry)) this.#trace(table, change, "unchanged");
+  }
+
+  /** A store to a table that is traced, unless one before it has been one too many. */
+  #trace(table: number, change: EntryChange, effect: EntryEffect): void {
+    if (this.#untraced?.has(table) === true) return;
+    if (this.#entry.tracedWrite(change, effect)) this.#meter.spend(TRACE, this.#costs.trace[effect]);
     this.#countWrite(table);
   }
 
@@ -253,47 +252,11 @@ export class ShadowPaging implements Mmu {
   }
 }
 
-export const shadowPaging = definePart<"mmu", { [K in keyof Settings]: Settings[K] }>({
+export const shadowPaging = definePart<"mmu", { [K in keyof ShadowSettings]: ShadowSettings[K] }>({
   slot: "mmu",
   name: "shadow-paging",
   summary: "shadow page tables filled on demand, guest page tables write-protected",
-  parameters: {
-    shadowTables: {
-      summary: "shadow page tables that are kept",
-      default: 4096,
-      unit: "tables",
-      min: 5,
-      source: "assumed: 16 MiB, half of the memory overhead of a small VM",
-    },
-    outOfSync: {
-      summary: "drop the trace of a table that is written often, and compare it with its shadow at the next flush",
-      default: false,
-      source: "Adams and Agesen 2006 trace every table that has a shadow",
-    },
-    writesAllowed: {
-      summary: "traced writes to a table before its trace is dropped",
-      default: 3,
-      unit: "writes",
-      min: 0,
-      max: 65_534,
-      source: "assumed",
-    },
-    keepsUnlinked: {
-      summary:
-        "keep the shadow of a table below a root, and its trace, when the guest clears the entry that leads to it",
-      default: true,
-      source:
-        "assumed: as Linux's KVM (mmu_pte_write_zap_pte, arch/x86/kvm/mmu.c, 2.6.25); with VMware Workstation 3.2 a fork takes as long as that (Barham et al. 2003, Table 3)",
-    },
-    storesToReuse: {
-      summary: "stores to a traced page, as no page table is written, before the VMM takes it for another page",
-      default: 1024,
-      unit: "stores",
-      min: 1,
-      source:
-        "assumed: as many as a table may have entries, so that each store to a traced page is one to an entry; no source says that VMware of the time notices before",
-    },
-  },
+  parameters: SHADOW_PARAMETERS,
   needs: [...TRANSLATION_COSTS, ...SHADOW_COSTS],
   kernelMapping: () => ({ largePages: false, global: true }),
   create: (settings, context) => new ShadowPaging(settings, context),

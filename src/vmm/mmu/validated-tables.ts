@@ -2,7 +2,7 @@
  * The hypervisor's side of direct paging (Barham 2003, section 3.3.3): page tables in the guest's memory that hold machine
  * frames, and the rules that an entry has to keep to. What has been pinned is checked entry by entry, and stays true.
  */
-import { entryOf, frameOf, PageTableMemory, Pte } from "../../machine/page-tables.ts";
+import { entryOf, frameOf, IA32_PAGES, PageTableMemory, Pte } from "../../machine/page-tables.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { PageTypes, RefusedUpdate } from "./page-types.ts";
 
@@ -11,9 +11,9 @@ import { PageTypes, RefusedUpdate } from "./page-types.ts";
  * interface manual), so that entering it changes no root and costs no TLB entry. On x86-64 it is far from where the guest is.
  */
 const HYPERVISOR_PAGES = { ia32: (64 * 1024) / 4, "ia32-pae": (168 * 1024) / 4, "x86-64": 0 } as const;
-const IA32_PAGES = 2 ** 20;
 /** The lowest level whose entries are wholly the hypervisor's or not at all. */
 const HOLE_LEVEL = 1;
+const NONE = -1;
 
 export class ValidatedTables {
   /** The tables; frames are machine frames. */
@@ -23,7 +23,9 @@ export class ValidatedTables {
   /** First page that is the hypervisor's; Infinity where the guest has none such. */
   readonly hypervisorStart: number;
   readonly #guestOf: Uint32Array;
-  /** Tables of the level below a root's last entry in use: what they map ends where the address space ends. */
+  /** With three levels, the entry of a root that leads to what the hypervisor has entries in; else {@link NONE}. */
+  readonly #topmostIndex: number;
+  /** Tables that such an entry leads to: what they map ends where the address space ends. */
   readonly #topmost = new Set<number>();
 
   constructor({ pageTableFormat, machineFrames }: MonitorContext) {
@@ -34,6 +36,9 @@ export class ValidatedTables {
     machineFrames.forEach((machine, guest) => (this.#guestOf[machine] = guest));
     const holePages = HYPERVISOR_PAGES[pageTableFormat.name];
     this.hypervisorStart = holePages === 0 ? Infinity : IA32_PAGES - holePages;
+    const { levels, bitsPerLevel } = pageTableFormat;
+    const isBelowRoot = holePages > 0 && levels - 1 > HOLE_LEVEL;
+    this.#topmostIndex = isBelowRoot ? (IA32_PAGES >>> ((levels - 1) * bitsPerLevel)) - 1 : NONE;
   }
 
   /** An entry as the guest reads it: the machine frame in it translated back. */
@@ -58,9 +63,10 @@ export class ValidatedTables {
       throw new RefusedUpdate(`entry ${index} of table ${machineTable} is the hypervisor's`);
     }
     const validated = this.toMachine(entry);
-    this.#noteTopmost(machineTable, level, index, validated);
+    const before = this.memory.read(machineTable, index);
+    if (index === this.#topmostIndex && this.isRoot(machineTable)) this.#changeTopmost(before, validated);
     this.#refer(level, validated);
-    this.#drop(level, this.memory.read(machineTable, index));
+    this.#drop(level, before);
     this.memory.write(machineTable, index, validated);
   }
 
@@ -78,6 +84,7 @@ export class ValidatedTables {
     for (let index = 0; index < this.memory.entriesPerTable; index++) {
       const entry = this.memory.read(machineTable, index);
       if ((entry & Pte.Present) === 0) continue;
+      if (index === this.#topmostIndex && this.isRoot(machineTable)) this.#changeTopmost(0, entry);
       this.#refer(level, entry);
       present++;
     }
@@ -87,11 +94,13 @@ export class ValidatedTables {
   /** Give a table free again, and what its entries refer to. Returns how many entries were present. */
   unpin(machineTable: number): number {
     const level = this.types.tableLevel(machineTable);
+    const isRoot = this.isRoot(machineTable);
     this.types.unpin(machineTable);
     let present = 0;
     for (let index = 0; index < this.memory.entriesPerTable; index++) {
       const entry = this.memory.read(machineTable, index);
       if ((entry & Pte.Present) !== 0) present++;
+      if (index === this.#topmostIndex && isRoot) this.#changeTopmost(entry, 0);
       this.#drop(level, entry);
     }
     return present;
@@ -108,11 +117,19 @@ export class ValidatedTables {
     return first + (index << bitsPerLevel) >= this.hypervisorStart;
   }
 
-  #noteTopmost(table: number, level: number, index: number, entry: number): void {
-    const { bitsPerLevel } = this.memory.format;
-    const isLast = index + 1 === IA32_PAGES >>> (level * bitsPerLevel);
-    if (level > HOLE_LEVEL && this.isRoot(table) && isLast && this.hypervisorStart !== Infinity)
-      this.#topmost.add(frameOf(entry));
+  /**
+   * The hypervisor's entries are not the same in every address space, so that no two roots may lead to the table that has them
+   * (create_pae_xen_mappings, xen/arch/x86/mm.c, Xen 3.0.4).
+   */
+  #changeTopmost(before: number, entry: number): void {
+    if ((before & Pte.Present) !== 0) this.#topmost.delete(frameOf(before));
+    if ((entry & Pte.Present) === 0) return;
+    const lower = frameOf(entry);
+    if (this.#topmost.has(lower))
+      throw new RefusedUpdate(
+        `table ${lower}, which has entries of the hypervisor's, is part of another address space`,
+      );
+    this.#topmost.add(lower);
   }
 
   #refer(level: number, entry: number): void {
