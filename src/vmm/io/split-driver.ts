@@ -16,6 +16,7 @@ import type { MonitorContext } from "../monitor-contract.ts";
 import { LARGEST_SEGMENT, RING_DESCRIPTORS } from "./bare.ts";
 import { interruptMaskCycles } from "./driver-domain.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
+import { EVENT_LOCK_COSTS, eventLockCycles } from "./event-locks.ts";
 import {
   type BackEnd,
   BLOCK_BACK_END,
@@ -109,7 +110,7 @@ class DriverDomain implements BackEnd {
     const wanted = ring.publishResponses();
     if (sent !== undefined) this.#respond(sent, sent.unanswered);
     if (sent?.publishResponses() === true || wanted) {
-      this.#spend(NOTIFY, 1, this.#costs.hypercall);
+      this.#spend(NOTIFY, 1, this.#costs.notify);
       this.#apart?.notifyGuest();
     }
     return this.#end(undefined);
@@ -150,12 +151,13 @@ class DriverDomain implements BackEnd {
 
   /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at; without `by` it goes on. */
   #begin(at: number, by: Interruption | undefined): void {
+    const taken = by === "event" ? this.#costs.takeEvent : 0;
     if (this.#apart === undefined) {
       this.#tlb.flushAll();
-      return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+      return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall + taken);
     }
     this.#apart.beginDriver(at, by);
-    if (by !== undefined) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
+    if (by !== undefined) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall + taken);
   }
 
   #end(ring: SharedRing | undefined): number {
@@ -181,6 +183,7 @@ function packetPagesOf({ device, ownProcessor }: Settings, context: MonitorConte
 
 function driverDomainCosts({ profile }: MonitorContext) {
   const update = primitiveCost(profile, "xen.validate-entry");
+  const locks = eventLockCycles(profile);
   return {
     ring: primitiveCost(profile, "xen.ring-request"),
     grant: MAP_AND_UNMAP * update,
@@ -191,6 +194,8 @@ function driverDomainCosts({ profile }: MonitorContext) {
     eventUpcall: primitiveCost(profile, "xen.event-upcall"),
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     hypercall: primitiveCost(profile, "xen.hypercall"),
+    takeEvent: locks.take,
+    notify: primitiveCost(profile, "xen.hypercall") + locks.send,
     deviceAccess: primitiveCost(profile, "hardware.device-access"),
     interruptMask: interruptMaskCycles(profile),
     copyPage: primitiveCost(profile, "page.copy"),
@@ -199,6 +204,7 @@ function driverDomainCosts({ profile }: MonitorContext) {
 
 const needs = [
   ...FRONT_END_COSTS,
+  ...EVENT_LOCK_COSTS,
   ...TWO_PROCESSOR_COSTS,
   "xen.backend-request",
   "xen.domain-switch",
@@ -223,7 +229,7 @@ export const splitDriverDisk = definePart<
   queueOf: ({ ringEntries: entries, anticipatoryHz: hz }) => ({ entries, ...BLOCK_BACK_END, ...scheduledBy(hz) }),
   create: (parameters, context) =>
     new FrontEnd(
-      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0 },
+      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0, eventChannels: true },
       new DriverDomain({ device: "disk", pageFlip: false, grantMap: true, ...parameters }, context),
       context,
     ),
@@ -289,6 +295,7 @@ export const splitDriverNetwork = definePart<"network", NetworkParameters>({
     new FrontEnd(
       {
         device: "network",
+        eventChannels: true,
         ringEntries: parameters.ringEntries,
         segmentBytes: parameters.segmentationOffload ? LARGEST_SEGMENT : 0,
         ...(parameters.pageFlip && { exchange: GUEST_EXCHANGE }),
