@@ -35,7 +35,7 @@ const ONE_CLIENT =
   "it takes 0.38 to 0.53 ms longer than with 128 clients, and 0.94 ms on Linux without a VMM. Interfaces do not hold it up: the driver of this one, tg3 of " +
   "Red Hat Enterprise Linux 3, has it interrupt for each packet at once (tg3_reset_hw: HOSTCC_RXCOL_TICKS 0, HOSTCC_RXMAX_FRAMES 1) from the first kernel to that of update 6 " +
   "(2.4.21-37.EL); from update 7 of March 2006 (3.43RH) it waits for 20 us. Nor does the first window of TCP, of three packets: the wire takes as long as their acknowledgement. " +
-  "Which machine the client is is not said, nor which network is between them";
+  "Which machine the client is is not said, nor what is between them: on a wire of 100 Mb/s the page would take 0.4 ms longer, which is what is missing in VMs and on Windows";
 
 const ONE_CLIENT_TRANSLATED =
   "what the client takes is missing, as without a VMM, and translated kernel code takes too little, as with more clients";
