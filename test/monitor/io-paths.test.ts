@@ -296,17 +296,20 @@ describe("a front end", () => {
   });
 });
 
+/** Cycles of sending one packet and of receiving one: calls to tell of events, and locked instructions. */
+function ofEvents(part: IoPart): readonly (number | undefined)[] {
+  const { cycles } = use(part, (path) => {
+    send(path, 1);
+    receive(path, 1);
+  });
+  return [cycles["vmm.event-channel"], cycles["vmm.event-channel.locked-instruction"]];
+}
+
 it("an event channel locks the bus five times for who sends and four times for who takes, Xen 1.x does not count", () => {
-  const locked = (part: IoPart): readonly (number | undefined)[] => {
-    const { cycles } = use(part, (path) => {
-      send(path, 1);
-      receive(path, 1);
-    });
-    return [cycles["vmm.event-channel"], cycles["vmm.event-channel.locked-instruction"]];
-  };
   const call = primitiveCost(XEON, "xen.hypercall");
-  expect(locked(splitDriverNetwork())).toEqual([call, (5 + 4) * primitiveCost(XEON, "hardware.locked-instruction")]);
-  expect(locked(xenDriversNetwork())).toEqual([call, undefined]);
+  const locked = primitiveCost(XEON, "hardware.locked-instruction");
+  expect(ofEvents(splitDriverNetwork())).toEqual([call, (5 + 4) * locked]);
+  expect(ofEvents(xenDriversNetwork())).toEqual([call, undefined]);
 });
 
 describe("drivers in the hypervisor", () => {
