@@ -85,7 +85,8 @@ const DATABASES: Readonly<Record<string, Database>> = {
       "whatever the random numbers (some 3,000), as the processors are busy for 97 % of the time. In the source that of weight 8 has 385 a second, a " +
       "quarter of what it has alone and two thirds of what it has here, so that its ten users wait 26 ms for each: for the disk, as it is the first to have a processor. What the disk " +
       "did besides is not known: that PostgreSQL 7.1.3 has all dirty pages written (sync) after three segments of the log (xlog.c, md.c), " +
-      "every 5,600 updates, is not simulated, and two domains beside one another do not suffer from it in the source",
+      "every 5,600 updates, is not simulated, and two domains beside one another do not suffer from it in the source. In a minute, in which the kernel writes back what has been dirty for 30 s, " +
+      "they would stop here altogether: pages of the tables go to the disk in the order in which they became dirty, which an elevator would sort",
   },
 };
 const INSTANCES = [1, 2, 4, 8];

@@ -14,6 +14,7 @@ import { copyCost } from "../../machine/page.ts";
 import { primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import type { MonitorContext, VmmEntry } from "../monitor-contract.ts";
+import { EVENT_LOCK_COSTS, eventLockCycles } from "./event-locks.ts";
 
 const SWITCH = cause("io.backend.domain-switch");
 const MODEL = cause("io.backend.device-model");
@@ -38,6 +39,7 @@ export class DeviceModel {
   readonly #notify: number;
   readonly #wakeUp: number;
   readonly #copyPage: number;
+  readonly #eventLocks: number;
 
   constructor({ profile, meter, tlb, vmmEntry }: MonitorContext) {
     const paths = kernelPaths(profile);
@@ -52,7 +54,9 @@ export class DeviceModel {
     this.#readOrWrite = this.systemCall + paths["syscall-null-io"].cycles;
     // select() of a few descriptors: about as much as a stat().
     this.#round = this.systemCall + paths["syscall-stat"].cycles + CALLS_OF_ROUND * this.#readOrWrite;
-    this.#notify = this.#readOrWrite + primitiveCost(profile, "xen.hypercall");
+    const locks = eventLockCycles(profile);
+    this.#eventLocks = locks.raise + locks.take;
+    this.#notify = this.#readOrWrite + primitiveCost(profile, "xen.hypercall") + locks.send;
     this.#wakeUp = primitiveCost(profile, "xen.event-upcall") + paths["context-switch"].cycles;
     this.#copyPage = primitiveCost(profile, "page.copy");
   }
@@ -69,7 +73,7 @@ export class DeviceModel {
     this.#meter.spendMany(
       MODEL,
       count,
-      this.#wakeUp + this.#round + CALLS_FOR_ACCESS * this.#readOrWrite + this.#notify,
+      this.#eventLocks + this.#wakeUp + this.#round + CALLS_FOR_ACCESS * this.#readOrWrite + this.#notify,
     );
   }
 
@@ -111,6 +115,7 @@ export class DeviceModel {
 }
 
 export const DEVICE_MODEL_COSTS = [
+  ...EVENT_LOCK_COSTS,
   "hardware.system-call",
   "hardware.device-access",
   "xen.domain-switch",

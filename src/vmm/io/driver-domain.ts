@@ -9,16 +9,18 @@ import type { MachineProfile } from "../../machine/profile.ts";
 import { definePart } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { BARE_DEVICE_COSTS, BareDevice, LARGEST_SEGMENT, segmentationOffload } from "./bare.ts";
+import { EVENT_LOCK_COSTS, eventLockCycles } from "./event-locks.ts";
 
 const MASK = cause("io.interrupt-mask");
 /** I/O APIC, twice: the register is chosen, read, and written back with the bit changed (Xen 2.0, io_apic.c: __modify_IO_APIC_irq). */
 const ACCESSES_TO_MASK_AND_UNMASK = 2 * 3;
 
-/** What it takes that the hypervisor hands a device's interrupt to a domain, on top of the event. */
+/** What it takes that the hypervisor hands a device's interrupt to a domain, on top of the frame of an event. */
 export function interruptMaskCycles(profile: MachineProfile): number {
   return (
     primitiveCost(profile, "xen.hypercall") +
-    ACCESSES_TO_MASK_AND_UNMASK * primitiveCost(profile, "hardware.device-access")
+    ACCESSES_TO_MASK_AND_UNMASK * primitiveCost(profile, "hardware.device-access") +
+    eventLockCycles(profile).interrupt
   );
 }
 
@@ -38,7 +40,7 @@ class OwnDevice extends BareDevice {
   }
 }
 
-const needs = [...BARE_DEVICE_COSTS, "xen.hypercall"];
+const needs = [...BARE_DEVICE_COSTS, ...EVENT_LOCK_COSTS, "xen.hypercall"];
 
 export const driverDomainDisk = definePart({
   slot: "disk",

@@ -8,12 +8,14 @@ import { type InterruptModeration, primitiveCost } from "../../machine/profile.t
 import type { Tlb } from "../../machine/tlb.ts";
 import type { Parameter } from "../contract.ts";
 import type { IoPath, MonitorContext } from "../monitor-contract.ts";
+import { eventLockCycles } from "./event-locks.ts";
 import { SharedRing } from "./shared-ring.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
 
 const RING = cause("io.frontend");
 const EVENT = cause("vmm.event-channel");
 const BUFFERS = cause("io.frontend.buffers");
+const LOCKS = cause("vmm.event-channel.locked-instruction");
 
 /** Whoever has the driver of the real device. It takes requests and answers them; the front end charges its own side only. */
 export interface BackEnd {
@@ -37,6 +39,8 @@ export interface FrontEndSettings {
   readonly segmentBytes: number;
   /** Of the page that a packet comes in against one of the guest's; absent: packets are copied. */
   readonly exchange?: PageExchange;
+  /** Events come by event channels, as since Xen 2.0. */
+  readonly eventChannels?: true;
   /** Of the back end's driver; absent: as on the bare machine. */
   readonly moderation?: InterruptModeration;
 }
@@ -71,6 +75,8 @@ export class FrontEnd implements IoPath {
   readonly #buffers: SharedRing | undefined;
   readonly #ringRequest: number;
   readonly #hypercall: number;
+  /** Of an event channel; absent: there is none. */
+  readonly #locks: ReturnType<typeof eventLockCycles> | undefined;
   readonly #exchange: PageExchange | undefined;
   readonly #exchangeCycles: number;
   readonly #flush: number;
@@ -86,6 +92,7 @@ export class FrontEnd implements IoPath {
     this.#out = new SharedRing(settings.ringEntries);
     this.#ringRequest = primitiveCost(profile, "xen.ring-request");
     this.#hypercall = primitiveCost(profile, "xen.hypercall");
+    if (settings.eventChannels === true) this.#locks = eventLockCycles(profile);
     this.#flush = primitiveCost(profile, "hardware.tlb-flush");
     this.#exchange = settings.exchange;
     this.#exchangeCycles = (settings.exchange?.requests ?? 0) * primitiveCost(profile, "xen.validate-entry");
@@ -107,11 +114,13 @@ export class FrontEnd implements IoPath {
     this.#backEnd.catchUp(this.#out);
     const event = this.#out.publishRequests();
     if (event) this.#meter.spend(EVENT, this.#hypercall);
+    if (event && this.#locks !== undefined) this.#meter.spend(LOCKS, this.#locks.send);
     return this.#backEnd.takeRequests(this.#out, event);
   }
 
   interrupt(at: number, count: number, bytes: number): number {
     const buffers = this.#buffers;
+    if (this.#locks !== undefined) this.#meter.spend(LOCKS, this.#locks.take);
     if (buffers === undefined) {
       const entries = Math.min(this.#entries(bytes), this.#out.unanswered);
       return this.#backEnd.answer(at, this.#out, entries, bytes, undefined);

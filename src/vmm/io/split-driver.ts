@@ -9,24 +9,16 @@ import { cause } from "../../core/ledger.ts";
 import { kernelPaths } from "../../guest/kernel-paths.ts";
 import { PacketPages } from "../../guest/packet-pages.ts";
 import type { Meter } from "../../machine/meter.ts";
-import { primitiveCost } from "../../machine/profile.ts";
 import type { Tlb } from "../../machine/tlb.ts";
 import { definePart } from "../contract.ts";
 import type { MonitorContext } from "../monitor-contract.ts";
 import { LARGEST_SEGMENT, RING_DESCRIPTORS } from "./bare.ts";
-import { interruptMaskCycles } from "./driver-domain.ts";
 import { PAGE_BYTES } from "../../machine/page.ts";
-import {
-  type BackEnd,
-  BLOCK_BACK_END,
-  FRONT_END_COSTS,
-  FrontEnd,
-  type PageExchange,
-  ringEntries,
-} from "./front-end.ts";
+import { type BackEnd, BLOCK_BACK_END, FrontEnd, type PageExchange, ringEntries } from "./front-end.ts";
 import { anticipatoryHz, scheduledBy } from "./io-scheduler.ts";
 import type { SharedRing } from "./shared-ring.ts";
-import { type Interruption, ownProcessor, TWO_PROCESSOR_COSTS, TwoProcessors } from "./two-processors.ts";
+import { driverDomainCosts, MAP_AND_UNMAP, SPLIT_DRIVER_COSTS } from "./split-driver-costs.ts";
+import { type Interruption, ownProcessor, TwoProcessors } from "./two-processors.ts";
 
 const PAGE_FLIP = cause("io.backend.page-flip");
 const COPY = cause("io.backend.copy");
@@ -36,13 +28,6 @@ const SWITCH = cause("io.backend.domain-switch");
 const DRIVER = cause("io.backend.driver");
 const REQUEST = cause("io.backend.request");
 const NOTIFY = cause("io.backend.notify");
-const MAP_AND_UNMAP = 2;
-/**
- * What the hypervisor is asked for a page given away, each request validated (Xen 2.0, netback.c): the new page in the entry of
- * the old one, its place in the table of machine pages, whom the old one goes to, that it goes; and the new page itself. The
- * TLB is flushed once, at the end of the batch.
- */
-const REQUESTS_PER_FLIP = 5;
 /** The guest (Xen 2.0, netfront.c): the page it posts is unmapped, and given up; the one that came is mapped, and entered. */
 const GUEST_EXCHANGE: PageExchange = { requests: 4, flush: true };
 /** Packets of all guests that the network back end has in hand (Linux, netback.c: MAX_PENDING_REQS). */
@@ -109,7 +94,7 @@ class DriverDomain implements BackEnd {
     const wanted = ring.publishResponses();
     if (sent !== undefined) this.#respond(sent, sent.unanswered);
     if (sent?.publishResponses() === true || wanted) {
-      this.#spend(NOTIFY, 1, this.#costs.hypercall);
+      this.#spend(NOTIFY, 1, this.#costs.notify);
       this.#apart?.notifyGuest();
     }
     return this.#end(undefined);
@@ -150,12 +135,13 @@ class DriverDomain implements BackEnd {
 
   /** The driver domain runs from cycle `at` on, or as soon as it has done what it is at; without `by` it goes on. */
   #begin(at: number, by: Interruption | undefined): void {
+    const taken = by === "event" ? this.#costs.takeEvent : 0;
     if (this.#apart === undefined) {
       this.#tlb.flushAll();
-      return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall);
+      return this.#spend(SWITCH, 1, this.#costs.domainSwitch + this.#costs.eventUpcall + taken);
     }
     this.#apart.beginDriver(at, by);
-    if (by !== undefined) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall);
+    if (by !== undefined) this.#spend(SWITCH, 1, this.#costs.interrupt + this.#costs.eventUpcall + taken);
   }
 
   #end(ring: SharedRing | undefined): number {
@@ -179,34 +165,6 @@ function packetPagesOf({ device, ownProcessor }: Settings, context: MonitorConte
   return new PacketPages(kernelPages.ofDriverDomain(), profile.network.interfaces, RING_DESCRIPTORS);
 }
 
-function driverDomainCosts({ profile }: MonitorContext) {
-  const update = primitiveCost(profile, "xen.validate-entry");
-  return {
-    ring: primitiveCost(profile, "xen.ring-request"),
-    grant: MAP_AND_UNMAP * update,
-    flip: REQUESTS_PER_FLIP * update,
-    flush: primitiveCost(profile, "hardware.tlb-flush"),
-    request: primitiveCost(profile, "xen.backend-request"),
-    domainSwitch: primitiveCost(profile, "xen.domain-switch"),
-    eventUpcall: primitiveCost(profile, "xen.event-upcall"),
-    interrupt: primitiveCost(profile, "hardware.interrupt"),
-    hypercall: primitiveCost(profile, "xen.hypercall"),
-    deviceAccess: primitiveCost(profile, "hardware.device-access"),
-    interruptMask: interruptMaskCycles(profile),
-    copyPage: primitiveCost(profile, "page.copy"),
-  };
-}
-
-const needs = [
-  ...FRONT_END_COSTS,
-  ...TWO_PROCESSOR_COSTS,
-  "xen.backend-request",
-  "xen.domain-switch",
-  "xen.event-upcall",
-  "hardware.interrupt",
-  "page.copy",
-];
-
 export const splitDriverDisk = definePart<
   "disk",
   { ringEntries: number; ownProcessor: boolean; anticipatoryHz: number }
@@ -219,11 +177,11 @@ export const splitDriverDisk = definePart<
     ownProcessor,
     anticipatoryHz,
   },
-  needs,
+  needs: SPLIT_DRIVER_COSTS,
   queueOf: ({ ringEntries: entries, anticipatoryHz: hz }) => ({ entries, ...BLOCK_BACK_END, ...scheduledBy(hz) }),
   create: (parameters, context) =>
     new FrontEnd(
-      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0 },
+      { device: "disk", ringEntries: parameters.ringEntries, segmentBytes: 0, eventChannels: true },
       new DriverDomain({ device: "disk", pageFlip: false, grantMap: true, ...parameters }, context),
       context,
     ),
@@ -277,7 +235,7 @@ export const splitDriverNetwork = definePart<"network", NetworkParameters>({
       source: "Xen, xl-network-configuration: replenishment interval of 50 ms",
     },
   },
-  needs,
+  needs: SPLIT_DRIVER_COSTS,
   queueOf: ({ ringEntries: entries, rateKilobytes, ratePeriodMs }) => ({
     entries,
     pagesPerRequest: Infinity,
@@ -289,6 +247,7 @@ export const splitDriverNetwork = definePart<"network", NetworkParameters>({
     new FrontEnd(
       {
         device: "network",
+        eventChannels: true,
         ringEntries: parameters.ringEntries,
         segmentBytes: parameters.segmentationOffload ? LARGEST_SEGMENT : 0,
         ...(parameters.pageFlip && { exchange: GUEST_EXCHANGE }),
