@@ -156,12 +156,12 @@ function exitCosts(profile: MachineProfile, exitCycles: number) {
     systemCall: primitiveCost(profile, "hardware.system-call"),
     interrupt: primitiveCost(profile, "hardware.interrupt"),
     trap: primitiveCost(profile, "hardware.trap"),
-    exception: own("exception"),
     worldSwitch: exitCycles === 0 ? own("exit") + own("entry") : exitCycles,
     read: own("control-block-read"),
     write: own("control-block-write"),
     dispatch: own("dispatch"),
     portAccess: own("port-access"),
+    exception: own("exception"),
   };
 }
 
