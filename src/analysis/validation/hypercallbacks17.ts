@@ -68,7 +68,7 @@ const TIMES: readonly SourcedNumber[] = [
     name: "disk.hypercallbacks17.positioning",
     value: DISK.positioningUs,
     unit: "us",
-    kind: "assumed",
+    kind: "derived",
     source: "as on p4-672-asplos06: half a turn at 7,200 a minute and a mean seek",
   },
   {

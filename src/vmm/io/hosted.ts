@@ -225,7 +225,7 @@ export const hostedDisk = definePart<"disk", DiskParameters>({
       min: 1,
       max: 256,
       source:
-        "Sugerman 2001, section 2.2: an access becomes a read() of the VMApp; that it makes one call after the other is assumed",
+        "assumed: one call after the other; Sugerman 2001, section 2.2, says that an access becomes a read() of the VMApp",
     },
     anticipatoryHz,
   },

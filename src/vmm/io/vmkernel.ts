@@ -139,7 +139,7 @@ export const vmkernelDisk = definePart<"disk", DiskParameters>({
       default: 16,
       unit: "pages",
       min: 1,
-      source: "ESX Server 2.x administration guide: one unit and units by size; 64 KiB assumed",
+      source: "assumed, 64 KiB: the administration guide of ESX Server 2.x says one unit, and units by size",
     },
     ringEntries: {
       summary: "requests of a guest under way on its ring; more wait in the guest (0: any number)",
