@@ -22,7 +22,7 @@ export class PersistentMappings implements PageMappings {
   readonly #mmu: Mmu;
   readonly #firstPage: number;
   /** By frame, its entry. */
-  readonly #entryOf: Int32Array;
+  readonly #entryOfFrame: Int32Array;
   /** By entry, its frame. */
   readonly #frameIn: Int32Array;
   #last = 0;
@@ -32,19 +32,19 @@ export class PersistentMappings implements PageMappings {
     this.#mmu = machine.mmu;
     const below = this.#mmu.hypervisorStart === undefined ? BELOW_END : BELOW_HYPERVISOR;
     this.#firstPage = endOfKernel(this.#mmu) - below;
-    this.#entryOf = new Int32Array(shape.memoryPages).fill(NONE);
+    this.#entryOfFrame = new Int32Array(shape.memoryPages).fill(NONE);
     this.#frameIn = new Int32Array(1 << machine.pageTableFormat.bitsPerLevel).fill(NONE);
     this.tables = new KernelTables(context, this.#firstPage);
   }
 
   map(frame: number): number {
-    const known = this.#entryOf[frame];
+    const known = this.#entryOfFrame[frame];
     if (known !== NONE) return this.#firstPage + known;
     this.#last = (this.#last + 1) % this.#frameIn.length;
     if (this.#last === 0) this.#clearAll();
     this.tables.set(this.#firstPage + this.#last, entryOf(frame, PAGE_FLAGS));
     this.#mmu.commit();
-    this.#entryOf[frame] = this.#last;
+    this.#entryOfFrame[frame] = this.#last;
     this.#frameIn[this.#last] = frame;
     return this.#firstPage + this.#last;
   }
@@ -56,7 +56,7 @@ export class PersistentMappings implements PageMappings {
    * hypervisor lets the kernel have mapped. It is asked for this with what it is asked for next.
    */
   forget(frame: number): void {
-    if (this.#mmu.clearsWindows && this.#entryOf[frame] !== NONE) this.#clear(this.#entryOf[frame]);
+    if (this.#mmu.clearsWindows && this.#entryOfFrame[frame] !== NONE) this.#clear(this.#entryOfFrame[frame]);
   }
 
   /** The page of an entry that is cleared is used again only behind the next flush. */
@@ -67,7 +67,7 @@ export class PersistentMappings implements PageMappings {
 
   #clear(entry: number): void {
     this.tables.set(this.#firstPage + entry, 0);
-    this.#entryOf[this.#frameIn[entry]] = NONE;
+    this.#entryOfFrame[this.#frameIn[entry]] = NONE;
     this.#frameIn[entry] = NONE;
   }
 }

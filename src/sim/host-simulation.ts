@@ -14,6 +14,7 @@ import { HostMemory } from "../vmm/host-memory/host-memory.ts";
 import { hostParts } from "../vmm/host-parts.ts";
 import type { CompiledWorkload } from "../workload/compiled-workload.ts";
 import { vmShares } from "../workload/vm-settings.ts";
+import { AllocationCalls } from "./allocation-calls.ts";
 import type { BuildingSite } from "./build-guest.ts";
 import { buildGuests, buildLateGuest, requestFor } from "./build-guests.ts";
 import type { CellOutcome } from "./cell.ts";
@@ -56,6 +57,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
   readonly #profile: MachineProfile;
   readonly #events = new EventQueue();
   readonly #allocation: Allocation;
+  readonly #calls: AllocationCalls;
   readonly #drivers: GuestDrivers;
   readonly #vmm: VmmWork;
   /** Whoever builds VMs. */
@@ -88,6 +90,9 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
     const random = (name: string): RandomStream => new RandomStream(0, `${seed}/${name}`);
     const parts = hostParts(vmm, profile, this.host, this.ids.compressed, random);
     this.#allocation = parts.allocation;
+    this.#calls = new AllocationCalls(parts.allocation, this.#events, profile, () =>
+      this.#decide(() => rebalance(this.#allocation, this.host, this.nowUs)),
+    );
     this.#drivers = new GuestDrivers(workloads, parts.mechanisms, this.#allocation, () => this.nowUs);
     const { scheduler } = parts;
     const switches = new VcpuSwitches(profile, scheduler.switchCycles);
@@ -189,7 +194,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
       this.#now = this.#events.time;
       if (this.#watch !== undefined) this.#watch.log.nowUs = this.nowUs;
       this.#handle(this.#events.kind, this.#events.subject, this.#events.detail);
-      if (this.host.alarm) this.#rebalance();
+      if (this.host.alarm) this.#calls.onAlarm(this.#now);
       if (this.host.woken) this.#onAccountOf(this.#vmm.vcpu, () => this.host.backgroundReclaim?.balance());
       this.processors.placeWoken(this.#now);
       if (this.durationUs === 0 && this.#workEnd.reached) break;
@@ -240,8 +245,7 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
         return this.#after(nextCallUs("memory", mechanism), kind, subject);
       }
       case Event.Rebalance:
-        this.#rebalance();
-        return this.#after(nextCallUs("allocation", this.#allocation), kind, subject);
+        return this.#calls.onEvent(this.#now);
       case Event.SchedulerTick:
         this.processors.tick(this.#now);
         return this.#events.add(this.#now + this.processors.tickCycles, kind);
@@ -271,10 +275,6 @@ export class HostSimulation implements GuestSurroundings, StartingHost {
 
   #sampleVms(): void {
     this.#watch?.timeline.sample(this.#now / (this.megahertz * 1e6), this.host, this.#allocation.hostState ?? "");
-  }
-
-  #rebalance(): void {
-    this.#decide(() => rebalance(this.#allocation, this.host, this.nowUs));
   }
 
   #decide<Decision>(allocate: () => Decision): Decision {

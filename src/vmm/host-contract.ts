@@ -136,8 +136,8 @@ export interface Allocation {
   admit(requests: readonly VmRequest[], free: number): readonly number[];
   /** A VM is to start while others run. Called for one VM after the other, until it is granted memory or refused. */
   start(request: VmRequest, nowUs: number): StartAnswer;
-  /** Set each VM's target and start what reclaim the state of memory calls for. Also called when the alarm is raised. */
-  rebalance(nowUs: number): void;
+  /** Set each VM's target and start what reclaim the state of memory calls for. `alarm`: it was raised since the last call. */
+  rebalance(nowUs: number, alarm?: boolean): void;
 }
 
 /** A vCPU, as a scheduler is told of it. */

@@ -255,6 +255,15 @@ describe("kernels that differ", () => {
     },
   );
 
+  it("are refused where a kernel does no more than forget a page, or get at one, that others do not", () => {
+    const recorded = recordRound(reading, native, profile).calls;
+    for (const kind of ["invalidate", "kernel-access"] as const) {
+      const more = [...recorded.slice(0, 1), { ...recorded[0], kind, action: kind }, ...recorded.slice(1)];
+      expect(() => align(["native", "other"], [recorded, more])).toThrow("the guest does other work in");
+      expect(() => align(["other", "native"], [more, recorded])).toThrow("the guest does other work in");
+    }
+  });
+
   it("are told of, with how many entries each writes", () => {
     const explanation = explain(reading, [native, xenPv], profile);
     const sentences = findings(explanation).join("\n");

@@ -43,15 +43,25 @@ function alignedTurn(rows: readonly Row[], calls: readonly Call[], vmm: number, 
   if (at === Math.max(rows.length, calls.length)) return head;
   const tail = merged(rows.slice(at), calls.slice(at), vmm);
   const isOfDevices = calls.some(({ kind }) => kind === "device");
-  if (!isOfDevices && !tail.filter((row) => row.includes(undefined)).every(isForCopies))
-    refuse(which, rows[at] && callOf(rows[at]), calls[at]);
+  if (!isOfDevices && !runsAlone(tail).every(isForCopies)) refuse(which, rows[at] && callOf(rows[at]), calls[at]);
   return [...head, ...tail];
 }
 
-/** A write of such an entry, or what belongs to it: to have it done at once, to forget the page before, to get at the page. */
-function isForCopies(row: Row): boolean {
-  const { kind, action } = callOf(row);
-  return action === CLEARS_WINDOW || action === MAPS_FOR_COPY || KINDS_FOR_COPIES.has(kind);
+/** Runs of places in a row in which not all have a call. */
+function runsAlone(rows: readonly Row[]): readonly (readonly Row[])[] {
+  const runs: Row[][] = [];
+  rows.forEach((row, place) => {
+    if (!row.includes(undefined)) return;
+    if (place > 0 && rows[place - 1].includes(undefined)) runs[runs.length - 1].push(row);
+    else runs.push([row]);
+  });
+  return runs;
+}
+
+/** Writes of such entries, and what belongs to them: to have one done at once, to forget the page before, to get at the page. */
+function isForCopies(run: readonly Row[]): boolean {
+  const isWrite = (row: Row): boolean => [CLEARS_WINDOW, MAPS_FOR_COPY].includes(callOf(row).action);
+  return run.some(isWrite) && run.every((row) => isWrite(row) || KINDS_FOR_COPIES.has(callOf(row).kind));
 }
 
 function refuse(which: string, expected: Call | undefined, found: Call | undefined): never {

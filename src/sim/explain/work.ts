@@ -67,7 +67,10 @@ export const WORK: Readonly<Record<string, Work>> = {
   "vmm.hypercall.switch-task": { actor: "VMM", action: "is told the kernel's stack and segments" },
   "vmm.hypercallback": { actor: "VMM", action: "runs code that the guest has given it, to learn what a page is worth" },
   "vmm.event-channel.wake-up": { actor: "VMM", action: "puts the guest, which slept, on its processor" },
-  "vmm.event-channel.locked-instruction": { actor: "hardware", action: "locks the bus for each bit of the event" },
+  "vmm.event-channel.locked-instruction": {
+    actor: "hardware",
+    action: "locked instructions: locks and bits that processors share",
+  },
   "vmm.event-channel": { actor: "VMM", action: "event" },
   "vmm.exit.world-switch": { actor: "hardware", action: "out of guest mode and back into it" },
   "vmm.exit.control-block": { actor: "VMM", action: "reads and writes the control block" },

@@ -52,8 +52,9 @@ export function startAnswer(allocation: Allocation, request: VmRequest, nowUs: n
 
 /** Set each VM's target, and start what reclaim the state of memory calls for, which the alarm asks for. */
 export function rebalance(allocation: Allocation, host: Pick<HostMemory, "alarm" | "vms">, nowUs: number): void {
+  const { alarm } = host;
   host.alarm = false;
-  const result: unknown = allocation.rebalance(nowUs);
+  const result: unknown = allocation.rebalance(nowUs, alarm);
   if (result instanceof Promise)
     throw wrong(allocation, `rebalance returns ${showAnswer(result)}; expected it to be done when it returns`);
   for (const { target, number } of host.vms) {

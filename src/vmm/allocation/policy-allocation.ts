@@ -157,20 +157,16 @@ export class PolicyAllocation<P extends Parameters, S> implements Allocation, Ro
   }
 
   /** Does nothing until the time the policy asked for has come, or as little is free as it asked to be told of. */
-  rebalance(nowUs: number): void {
+  rebalance(nowUs: number, alarm = false): void {
     if (nowUs < 0 && this.#onlyTunes) return;
     this.#cold?.advance(nowUs);
     this.#activity?.advance(nowUs);
-    if (this.#running.isDue(nowUs) || this.#isShort) this.#callPolicy(nowUs);
+    // A host without a free frame raises the alarm whether or not the policy has asked for it.
+    const isCalled = alarm && this.#memory.alarmBelow > 0;
+    if (isCalled || this.#running.isDue(nowUs)) this.#callPolicy(nowUs);
     const samplesInUs = (this.#cold?.nextUs ?? Infinity) - nowUs;
     const looksInUs = this.#activity === undefined ? Infinity : LOOK_US;
     this.#waitUs = Math.max(1, Math.min(this.#running.waitUs(nowUs), samplesInUs, looksInUs));
-  }
-
-  /** The policy has asked to be called whenever as little is free. */
-  get #isShort(): boolean {
-    const { alarmBelow, frames } = this.#memory;
-    return alarmBelow > 0 && frames.free <= alarmBelow;
   }
 
   /** While balloons settle, before guests begin to work, nothing is scanned: there is nothing to tune yet. */

@@ -1,8 +1,8 @@
 /**
  * Instructions with the prefix LOCK (an XCHG locks without it) by which an event of Xen 2.0 and later is delivered. Its bits are in a
  * page that the hypervisor and the guest share, and both change them so even on one processor; a kernel for one processor has none of
- * them in its way to a handler. Counted in Xen 2.0.6 and its Linux 2.6.11. What an event of Xen 1.x takes, a bit set and a word
- * exchanged, is not counted.
+ * them in its way to a handler. Counted in Xen 2.0.6 and its Linux 2.6.11. Only devices and rings pay for them here, not a domain's
+ * timer. What an event of Xen 1.x takes, a bit set and a word exchanged, is not counted.
  */
 import { type MachineProfile, primitiveCost } from "../../machine/profile.ts";
 

@@ -64,9 +64,11 @@ export class ValidatedTables {
     }
     const validated = this.toMachine(entry);
     const before = this.memory.read(machineTable, index);
-    if (index === this.#topmostIndex && this.isRoot(machineTable)) this.#changeTopmost(before, validated);
+    const isTopmost = index === this.#topmostIndex && this.isRoot(machineTable);
+    if (isTopmost) this.#requireAlone(before, validated);
     this.#refer(level, validated);
     this.#drop(level, before);
+    if (isTopmost) this.#changeTopmost(before, validated);
     this.memory.write(machineTable, index, validated);
   }
 
@@ -84,8 +86,10 @@ export class ValidatedTables {
     for (let index = 0; index < this.memory.entriesPerTable; index++) {
       const entry = this.memory.read(machineTable, index);
       if ((entry & Pte.Present) === 0) continue;
-      if (index === this.#topmostIndex && this.isRoot(machineTable)) this.#changeTopmost(0, entry);
+      const isTopmost = index === this.#topmostIndex && this.isRoot(machineTable);
+      if (isTopmost) this.#requireAlone(0, entry);
       this.#refer(level, entry);
+      if (isTopmost) this.#changeTopmost(0, entry);
       present++;
     }
     return present;
@@ -121,15 +125,16 @@ export class ValidatedTables {
    * The hypervisor's entries are not the same in every address space, so that no two roots may lead to the table that has them
    * (create_pae_xen_mappings, xen/arch/x86/mm.c, Xen 3.0.4).
    */
+  #requireAlone(before: number, entry: number): void {
+    const lower = frameOf(entry);
+    const stays = (before & Pte.Present) !== 0 && frameOf(before) === lower;
+    if ((entry & Pte.Present) === 0 || stays || !this.#topmost.has(lower)) return;
+    throw new RefusedUpdate(`table ${lower}, which has entries of the hypervisor's, is part of another address space`);
+  }
+
   #changeTopmost(before: number, entry: number): void {
     if ((before & Pte.Present) !== 0) this.#topmost.delete(frameOf(before));
-    if ((entry & Pte.Present) === 0) return;
-    const lower = frameOf(entry);
-    if (this.#topmost.has(lower))
-      throw new RefusedUpdate(
-        `table ${lower}, which has entries of the hypervisor's, is part of another address space`,
-      );
-    this.#topmost.add(lower);
+    if ((entry & Pte.Present) !== 0) this.#topmost.add(frameOf(entry));
   }
 
   #refer(level: number, entry: number): void {

@@ -166,7 +166,10 @@ export interface Decision<S> {
   readonly state: S;
   /** Call again after this time instead of the cadence. */
   readonly nextInUs?: number;
-  /** Call at once, too, whenever a VM is given memory and the host has no more than this free (KiB). Default: never. */
+  /**
+   * Call at once, too, whenever a VM is given memory and the host has no more than this free (KiB). Large pages and frontswap leave
+   * as much free. Default: never.
+   */
   readonly alarmBelow?: number;
   /** Whether the host goes on looking at the age of pages, if it does at all. Default: it does. */
   readonly watchesAges?: boolean;
