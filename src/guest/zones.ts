@@ -28,8 +28,10 @@ export class Zones {
   /** Held back in the lower zone from those who can use the upper one. */
   readonly #reserve: number;
   readonly #isLower: BitSet;
-  /** Kswapd has been woken, for these zones. */
-  #wokenFor: Reach | undefined;
+  /** Kswapd has been woken, and does not sleep until it has balanced what was asked for. */
+  isAwake = false;
+  /** Somebody has asked for pages of these zones since kswapd last began (kswapd_highest_zoneidx). */
+  #askedFor: Reach | undefined;
   #inReclaim = false;
   /** The boosts that there were when reclaim began. */
   #lowerBoost = 0;
@@ -51,11 +53,7 @@ export class Zones {
 
   /** A page is wanted: wake kswapd, if there are few. */
   wakeIfLow(): void {
-    if (!this.#isUsable(Mark.Low)) this.#wokenFor = Reach.Both;
-  }
-
-  get isAwake(): boolean {
-    return this.#wokenFor !== undefined;
+    if (!this.#isUsable(Mark.Low)) this.#wake(Reach.Both);
   }
 
   /** There are so few pages that nobody but reclaim may have any. */
@@ -91,19 +89,24 @@ export class Zones {
 
   /** Kswapd begins to reclaim. */
   beginReclaim(): void {
-    this.reach = this.#wokenFor ?? Reach.Both;
-    this.#wokenFor = undefined;
+    this.reach = this.#askedFor ?? this.reach;
+    this.#askedFor = undefined;
     this.#inReclaim = true;
     this.#lowerBoost = this.#lower.boost;
     this.#upperBoost = this.reach === Reach.Both ? this.#upper.boost : 0;
   }
 
-  /** It has reclaimed, or has given it up: the boosts that there were are over. */
+  /**
+   * It has reclaimed, or has given it up: the boosts that there were are over. It goes on at once if none of the zones is balanced that somebody has asked
+   * for meanwhile, and sleeps else (prepare_kswapd_sleep).
+   */
   endReclaim(): void {
     this.#lower.boost -= this.#lowerBoost;
     this.#upper.boost -= this.#upperBoost;
-    this.reach = Reach.Both;
     this.#inReclaim = false;
+    this.reach = this.#askedFor ?? this.reach;
+    this.isAwake = !this.isBalanced;
+    if (!this.isAwake) this.reach = Reach.Both;
   }
 
   /** A page is taken. */
@@ -111,7 +114,7 @@ export class Zones {
     const isLower = this.#comesFromLower;
     if (isLower) this.#isLower.add(page);
     if (!(isLower ? this.#lower : this.#upper).take(kind)) return;
-    if (this.#wokenFor !== Reach.Both) this.#wokenFor = isLower ? Reach.Lower : Reach.Both;
+    this.#wake(isLower ? Reach.Lower : Reach.Both);
   }
 
   /** A page is free again. */
@@ -120,6 +123,11 @@ export class Zones {
       this.#isLower.delete(page);
       this.#lower.release(kind, this.#inReclaim);
     } else this.#upper.release(kind, this.#inReclaim);
+  }
+
+  #wake(reach: Reach): void {
+    if (this.#askedFor !== Reach.Both) this.#askedFor = reach;
+    this.isAwake = true;
   }
 
   /** The lower zone when the upper one is low; when both are, the upper one until it is at its minimum (get_page_from_freelist). */

@@ -1,0 +1,43 @@
+/**
+ * The thread that reclaims pages when free ones run low (Linux 6.1, mm/vmscan.c: kswapd), where a guest has zones. It shares the processor with
+ * those who ask for pages meanwhile: what they ask for is remembered until it begins again.
+ */
+import type { GuestPages } from "./guest-pages.ts";
+
+/** When it has found nothing so often, it is left to others to reclaim (MAX_RECLAIM_RETRIES). */
+const MOST_FAILURES = 16;
+
+export class Kswapd {
+  /** The processor is its own. Asked whenever somebody else could have it; as it is, it is done before anybody else goes on. */
+  hasTurn: () => boolean = () => true;
+  readonly #pages: GuestPages;
+  #failures = 0;
+  #work: Iterator<void, number> | undefined;
+
+  constructor(pages: GuestPages) {
+    this.#pages = pages;
+  }
+
+  /** It has been woken, and is not done. */
+  get isAwake(): boolean {
+    return this.#pages.zones?.isAwake === true && this.#failures < MOST_FAILURES;
+  }
+
+  /** Somebody has reclaimed himself. */
+  revive(): void {
+    this.#failures = 0;
+  }
+
+  /** It reclaims while it has the processor, until a zone is balanced that somebody has asked for. */
+  run(): void {
+    while (this.isAwake && this.hasTurn()) this.#step();
+  }
+
+  #step(): void {
+    this.#work ??= this.#pages.replacement.balancing?.();
+    const done = this.#work?.next();
+    if (done?.done !== true) return;
+    this.#work = undefined;
+    this.#failures = done.value === 0 ? this.#failures + 1 : 0;
+  }
+}
