@@ -57,6 +57,11 @@ export class BalancedReclaim implements Replacement {
     return this.#kswapd.pages.scanned + this.#direct.pages.scanned;
   }
 
+  /** Of these, pages of zones that reclaim was not for. */
+  get passedOver(): number {
+    return this.#kswapd.pages.passedOver + this.#direct.pages.passedOver;
+  }
+
   /** Pages freed. */
   get stolen(): number {
     return this.#kswapd.pages.stolen + this.#direct.pages.stolen;

@@ -7,9 +7,17 @@ import type { GuestPages } from "./guest-pages.ts";
 /** When it has found nothing so often, it is left to others to reclaim (MAX_RECLAIM_RETRIES). */
 const MOST_FAILURES = 16;
 
+/** Who shares the processor with it. */
+export interface KswapdTurns {
+  /** Asked before each part of its work: it has the processor. */
+  hasTurn(): boolean;
+  /** Told after each part of its work. */
+  hasRun(): void;
+}
+
 export class Kswapd {
-  /** The processor is its own. Asked whenever somebody else could have it; as it is, it is done before anybody else goes on. */
-  hasTurn: () => boolean = () => true;
+  /** Absent: it is done before anybody else goes on. */
+  turns: KswapdTurns | undefined;
   readonly #pages: GuestPages;
   #failures = 0;
   #work: Iterator<void, number> | undefined;
@@ -28,9 +36,17 @@ export class Kswapd {
     this.#failures = 0;
   }
 
+  /** It has slept for a while, and nobody has woken it: it goes on if there are too few pages. */
+  lookAgain(): void {
+    this.#pages.zones?.lookAgain();
+  }
+
   /** It reclaims while it has the processor, until a zone is balanced that somebody has asked for. */
   run(): void {
-    while (this.isAwake && this.hasTurn()) this.#step();
+    while (this.isAwake && this.turns?.hasTurn() !== false) {
+      this.#step();
+      this.turns?.hasRun();
+    }
   }
 
   #step(): void {

@@ -32,6 +32,8 @@ export class Zones {
   isAwake = false;
   /** Somebody has asked for pages of these zones since kswapd last began (kswapd_highest_zoneidx). */
   #askedFor: Reach | undefined;
+  /** What it was for the last time. */
+  #lastReach: Reach = Reach.Both;
   #inReclaim = false;
   /** The boosts that there were when reclaim began. */
   #lowerBoost = 0;
@@ -62,7 +64,11 @@ export class Zones {
   }
 
   get isBalanced(): boolean {
-    if (this.reach === Reach.Lower) return this.#lower.isAbove(this.#lower.marks.high, 0);
+    return this.#isBalanced(this.reach);
+  }
+
+  #isBalanced(reach: Reach): boolean {
+    if (reach === Reach.Lower) return this.#lower.isAbove(this.#lower.marks.high, 0);
     return this.#lower.isAbove(this.#lower.marks.high, this.#reserve) || this.#upper.isAbove(this.#upper.marks.high, 0);
   }
 
@@ -89,7 +95,8 @@ export class Zones {
 
   /** Kswapd begins to reclaim. */
   beginReclaim(): void {
-    this.reach = this.#askedFor ?? this.reach;
+    this.reach = this.#askedFor ?? this.#lastReach;
+    this.#lastReach = this.reach;
     this.#askedFor = undefined;
     this.#inReclaim = true;
     this.#lowerBoost = this.#lower.boost;
@@ -104,9 +111,13 @@ export class Zones {
     this.#lower.boost -= this.#lowerBoost;
     this.#upper.boost -= this.#upperBoost;
     this.#inReclaim = false;
-    this.reach = this.#askedFor ?? this.reach;
-    this.isAwake = !this.isBalanced;
-    if (!this.isAwake) this.reach = Reach.Both;
+    this.reach = Reach.Both;
+    this.lookAgain();
+  }
+
+  /** None of the zones is balanced that somebody has asked for, or that were reclaimed last: kswapd does not sleep. */
+  lookAgain(): void {
+    this.isAwake = !this.#isBalanced(this.#askedFor ?? this.#lastReach);
   }
 
   /** A page is taken. */

@@ -39,7 +39,6 @@ export class PagingTime {
   readonly #reclaim: BalancedReclaim;
   /** What everything so far has cost, as of the last step. */
   #cpuSeen = 0;
-  #kernelSeen = 0;
   #faultsSeen = 0;
   /** Real times. */
   #swapFreeAt = 0;
@@ -50,20 +49,24 @@ export class PagingTime {
     this.#reclaim = reclaim;
   }
 
-  /** Time of what has been done since the last step, and `cpu` besides. A thread that has had a major fault waits for the disk. */
-  step(cpu: number, now: number): StepTime {
+  /** What reclaim has cost so far, by whomever. */
+  get reclaimCost(): number {
+    const { passedOver, scanned } = this.#reclaim;
+    return (scanned - passedOver) * Time.scan + this.#memory.anonymous.swapOuts * Time.swapOut;
+  }
+
+  /** Time of what a thread has done since its last step, and `cpu` besides; `kswapd`: what kswapd has done so far. A thread that has had a major fault waits for the disk. */
+  step(cpu: number, kswapd: number, now: number): StepTime {
     const { anonymous, cache } = this.#memory;
     const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
-    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault;
-    const kernel = this.#reclaim.scanned * Time.scan + anonymous.swapOuts * Time.swapOut;
+    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault + this.reclaimCost - kswapd;
     const faults = anonymous.majorFaults + cache.majorFaults;
-    const times = { cpu: cpu + spent - this.#cpuSeen, kernelThreads: kernel - this.#kernelSeen };
-    const ends = this.#transfer(now + (times.cpu + times.kernelThreads) * Time.realPerGuest);
+    const own = cpu + spent - this.#cpuSeen;
+    const ends = this.#transfer(now + own * Time.realPerGuest);
     const readyAt = faults > this.#faultsSeen ? ends : 0;
     this.#cpuSeen = spent;
-    this.#kernelSeen = kernel;
     this.#faultsSeen = faults;
-    return { ...times, readyAt };
+    return { cpu: own, readyAt };
   }
 
   /** Both disks do one request after the other. Returns when the last read ends. */
