@@ -139,22 +139,24 @@ export class BalancedReclaim implements Replacement {
   /**
    * Reclaim until there are as many free pages as the high watermark says, or nothing more is found (balance_pgdat). If a watermark has
    * been boosted and there are as many already, take as many files as the boost, unless that is too hard. Yields where others may have the
-   * processor; returns how much has been freed.
+   * processor; returns whether it has given up without having freed a page.
    */
-  *balancing(): Generator<void, number> {
+  *balancing(): Generator<void, boolean> {
     const { zones } = this.#pages;
     zones?.beginReclaim();
     const scan = this.#kswapd;
     scan.pages.isPartial = zones?.isPartial === true;
     const { stolen: before } = scan.pages;
     let boostLeft = zones === undefined ? 0 : zones.boost;
+    let isDone = false;
     for (let priority = FIRST_PRIORITY; priority >= 1; ) {
       const balanced = this.#isBalanced;
       if (!balanced && boostLeft > 0) {
         boostLeft = 0;
         priority = FIRST_PRIORITY;
       }
-      if (balanced && boostLeft === 0) break;
+      isDone = balanced && boostLeft === 0;
+      if (isDone) break;
       scan.mayWrite = boostLeft === 0;
       const { scanned, stolen, passedOver } = scan.pages;
       scan.ageAnonymous();
@@ -171,7 +173,7 @@ export class BalancedReclaim implements Replacement {
     }
     zones?.endReclaim();
     this.#snapshot();
-    return scan.pages.stolen - before;
+    return !isDone && scan.pages.stolen === before;
   }
 
   /**

@@ -69,8 +69,8 @@ export interface Replacement {
   forget(item: number): void;
   /** Free pages up to the high watermark, as far as any are found. */
   balance(): void;
-  /** The same for {@link Kswapd}, which may wait for the processor where this yields; returns how many have been freed. */
-  balancing?(): Iterator<void, number>;
+  /** The same for {@link Kswapd}, which may wait for the processor where this yields; returns whether it has given up without having freed a page. */
+  balancing?(): Iterator<void, boolean>;
   /** Free a few pages for whoever needs one now, where kswapd is a thread. */
   reclaimDirectly?(): void;
   /** What the kernel does about pages once a second. */

@@ -20,7 +20,7 @@ export class Kswapd {
   turns: KswapdTurns | undefined;
   readonly #pages: GuestPages;
   #failures = 0;
-  #work: Iterator<void, number> | undefined;
+  #work: Iterator<void, boolean> | undefined;
 
   constructor(pages: GuestPages) {
     this.#pages = pages;
@@ -51,9 +51,10 @@ export class Kswapd {
 
   #step(): void {
     this.#work ??= this.#pages.replacement.balancing?.();
-    const done = this.#work?.next();
-    if (done?.done !== true) return;
+    const part = this.#work?.next();
+    if (part?.done !== true) return;
     this.#work = undefined;
-    this.#failures = done.value === 0 ? this.#failures + 1 : 0;
+    if (part.value) this.#failures++;
+    else this.#failures = 0;
   }
 }

@@ -3,7 +3,7 @@
  * thread gets it that has had least, and one that has slept is not owed more than half a period. In a traced guest kswapd's longest runs have it for 3.6
  * to 4 ms at a time, then others for 4 ms each (docs/balloon-job).
  */
-import type { Kswapd, KswapdTurns } from "../../../guest/kswapd.ts";
+import type { KswapdTurns } from "../../../guest/kswapd.ts";
 
 /** What a step of a thread took, in nanoseconds. */
 export interface StepTime {
@@ -24,6 +24,15 @@ const TICK = 4e6;
 /** HZ / 10, and one for the tick that has begun: after so many kswapd looks once more whether there are enough pages (kswapd_try_to_sleep). */
 const LOOK_TICKS = 26;
 
+/** Kswapd, as the processor sees it. */
+export interface ReclaimThread {
+  readonly isAwake: boolean;
+  /** Goes on as long as it has the processor. */
+  run(): void;
+  /** It has slept for a while, and nobody has woken it. */
+  lookAgain(): void;
+}
+
 interface Thread {
   /** Absent: it is kswapd. */
   readonly steps?: Iterator<StepTime>;
@@ -39,7 +48,7 @@ export class FairProcessor implements KswapdTurns {
   #guest = 0;
   #real = 0;
   readonly #realPerGuest: number;
-  readonly #kswapd: Kswapd;
+  readonly #kswapd: ReclaimThread;
   readonly #reclaimCost: () => number;
   readonly #kswapdThread = newThread();
   #threads: Thread[] = [];
@@ -52,7 +61,7 @@ export class FairProcessor implements KswapdTurns {
   #kswapdCost = 0;
 
   /** `reclaimCost`: what all reclaim has cost so far. While the processor works, `realPerGuest` real nanoseconds pass for one of the guest; while it waits, they pass together. */
-  constructor(kswapd: Kswapd, reclaimCost: () => number, realPerGuest: number) {
+  constructor(kswapd: ReclaimThread, reclaimCost: () => number, realPerGuest: number) {
     this.#kswapd = kswapd;
     this.#reclaimCost = reclaimCost;
     this.#realPerGuest = realPerGuest;

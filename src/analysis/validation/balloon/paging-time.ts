@@ -20,19 +20,19 @@ export const Time = {
    * The rest is calibrated, all of it together: least squares of the logarithms of counters and times of the first guest at 128 and 160 MiB, booted and
    * ballooned (docs/balloon-job). This is for each page swapped in.
    */
-  swapFault: 6_080,
-  /** kswapd, for a page looked at and for one written. */
-  scan: 3_270,
-  swapOut: 12_500,
+  swapFault: 5_870,
+  /** Reclaim, for a page looked at and for one written; one that is passed over is only put elsewhere in its list. */
+  scan: 1_740,
+  swapOut: 11_400,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
-   * for them in real time, while its processor is emulated some seventeen times slower (calibrated).
+   * for them in real time, while its processor is emulated some twenty times slower (calibrated).
    */
-  swapRequest: 44_900,
-  swapPage: 9_540,
-  fileRequest: 94_900,
-  filePage: 139_000,
-  realPerGuest: 16.9,
+  swapRequest: 61_500,
+  swapPage: 10_700,
+  fileRequest: 94_400,
+  filePage: 292_000,
+  realPerGuest: 23.3,
 } as const;
 export class PagingTime {
   readonly #memory: GuestMemory;
@@ -59,7 +59,12 @@ export class PagingTime {
   step(cpu: number, kswapd: number, now: number): StepTime {
     const { anonymous, cache } = this.#memory;
     const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
-    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault + this.reclaimCost - kswapd;
+    const spent =
+      anonymous.majorFaults * Time.swapFault +
+      cache.pageIns * Time.filePageIn +
+      minor * Time.minorFault +
+      this.reclaimCost -
+      kswapd;
     const faults = anonymous.majorFaults + cache.majorFaults;
     const own = cpu + spent - this.#cpuSeen;
     const ends = this.#transfer(now + own * Time.realPerGuest);
