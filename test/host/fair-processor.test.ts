@@ -28,7 +28,8 @@ class Worker implements ReclaimThread {
 
   run(): void {
     const { processor } = this;
-    while (processor !== undefined && this.isAwake && processor.hasTurn()) {
+    if (processor === undefined) return;
+    while (this.isAwake && processor.hasTurn()) {
       const from = processor.guestTime;
       this.cost += PART;
       this.left -= PART;
