@@ -86,6 +86,8 @@ it("gives kswapd half of the processor beside one thread, and all of it while th
   const { worker, processor } = build();
   processor.run([computes(200, processor, worker, 50, 40)]);
   expect(((worker.turns.at(-1)?.to ?? 0) - worker.turns[0].from) / MS).toBeCloseTo(80, -1);
+  // A slice of 3 ms is over at the next tick.
+  for (const length of lengths(worker).slice(1, -1)) expect(length).toBeCloseTo(4, 0);
   const alone = build();
   function* waits(): Generator<StepTime> {
     alone.worker.left = 40 * MS;
@@ -95,6 +97,52 @@ it("gives kswapd half of the processor beside one thread, and all of it while th
   alone.processor.run([waits()]);
   expect(alone.worker.turns).toHaveLength(1);
   expect(lengths(alone.worker)[0]).toBeCloseTo(40, 1);
+});
+
+// min_vruntime goes on whenever a thread leaves the processor, whatever for (update_curr, dequeue_entity).
+it("owes kswapd no more than half a period for its sleep beside a thread that waits for the disk after each step", () => {
+  const { worker, processor } = build();
+  function* pages(): Generator<StepTime> {
+    for (let step = 0; step < 600; step++) {
+      if (step === 400) {
+        worker.left = 40 * MS;
+        worker.run();
+      }
+      yield { cpu: 0.5 * MS, readyAt: processor.realTime + 0.7 * MS };
+    }
+  }
+  processor.run([pages()]);
+  expect(worker.left).toBeLessThan(1);
+  // What it is owed, and the rest of a tick.
+  expect(lengths(worker)[0]).toBeLessThan(7.2);
+  for (const length of lengths(worker).slice(1)) expect(length).toBeLessThan(4.2);
+});
+
+// sched_wakeup_granularity is 1 ms with one processor; else kswapd waits for a tick, at which a slice of 3 ms is over.
+it.each([
+  [0.5, 4],
+  [2, 2],
+])("has kswapd, woken by who has had %f ms more, begin after %f ms", (wakesAt, begins) => {
+  const { worker, processor } = build();
+  processor.run([computes(20, processor, worker, wakesAt, 1)]);
+  expect(worker.turns[0].from / MS).toBeCloseTo(begins, 1);
+});
+
+// Seven threads have slices of 0.86 ms. At the tick at 4 ms one has run for 0.5 since it slept, and has had 0.9 more than the others.
+it("leaves who has had the processor for less than sched_min_granularity alone at a tick, however short the slices", () => {
+  const { processor } = build();
+  const begun: number[] = [];
+  function* sleeps(): Generator<StepTime> {
+    yield { cpu: 0.4 * MS, readyAt: 3.5 * MS };
+    yield* computes(10);
+  }
+  function* waits(): Generator<StepTime> {
+    yield { cpu: 0, readyAt: 3.6 * MS };
+    begun.push(processor.guestTime);
+    yield* computes(1);
+  }
+  processor.run([sleeps(), ...Array.from({ length: 6 }, waits)]);
+  expect(Math.min(...begun) / MS).toBeCloseTo(8, 1);
 });
 
 it("lets whoever has waited for a disk interrupt kswapd", () => {

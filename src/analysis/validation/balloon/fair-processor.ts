@@ -53,7 +53,7 @@ export class FairProcessor implements KswapdTurns {
   readonly #kswapdThread = newThread();
   #threads: Thread[] = [];
   #current: Thread | undefined;
-  /** What the thread that has had least has had, of those that wait for the processor. */
+  /** What the thread that has had least has had, of those that have the processor or wait for it; it never falls (update_min_vruntime). */
   #least = 0;
   #nextTick = TICK;
   #lookAt = Infinity;
@@ -125,6 +125,9 @@ export class FairProcessor implements KswapdTurns {
 
   #pass(thread: Thread, cpu: number): void {
     thread.had += cpu;
+    let least = thread.had;
+    for (const { isQueued, had } of this.#threads) if (isQueued) least = Math.min(least, had);
+    this.#least = Math.max(this.#least, least);
     this.#guest += cpu;
     this.#real += cpu * this.#realPerGuest;
   }
@@ -171,6 +174,7 @@ export class FairProcessor implements KswapdTurns {
 
   /** Who has the processor has had his slice of it, or more than others by that (check_preempt_tick). */
   #isOver(current: Thread): boolean {
+    if (this.#guest < this.#nextTick) return false;
     let queued = 0;
     let least = Infinity;
     for (const { isQueued, had } of this.#threads) {
@@ -178,8 +182,6 @@ export class FairProcessor implements KswapdTurns {
       queued++;
       least = Math.min(least, had);
     }
-    this.#least = Math.max(this.#least, least);
-    if (this.#guest < this.#nextTick) return false;
     this.#nextTick = (Math.floor(this.#guest / TICK) + 1) * TICK;
     const slice = LATENCY / queued;
     const ran = current.had - current.hadBefore;
