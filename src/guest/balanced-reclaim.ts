@@ -161,7 +161,8 @@ export class BalancedReclaim implements Replacement {
       const { scanned, stolen, passedOver } = scan.pages;
       scan.ageAnonymous();
       scan.enough = this.#wanted;
-      yield* scan.pass(priority);
+      scan.begin(priority);
+      while (scan.goOn()) yield;
       const found = scan.pages.stolen - stolen;
       if (boostLeft > 0 && found === 0) break;
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
@@ -178,16 +179,18 @@ export class BalancedReclaim implements Replacement {
 
   /**
    * Whoever finds less than the minimum frees a few pages, of either kind; the first and least thorough pass goes on when it has them
-   * (try_to_free_pages, do_try_to_free_pages).
+   * (try_to_free_pages, do_try_to_free_pages). Returns how many.
    */
-  reclaimDirectly(): void {
+  reclaimDirectly(): number {
     const scan = this.#direct;
     const { stolen } = scan.pages;
     for (let priority = FIRST_PRIORITY; priority >= 0 && scan.pages.stolen - stolen < BATCH; priority--) {
       scan.enough = priority === FIRST_PRIORITY ? Infinity : BATCH;
-      for (const _ of scan.pass(priority));
+      scan.begin(priority);
+      while (scan.goOn());
     }
     this.#snapshot();
+    return scan.pages.stolen - stolen;
   }
 
   #snapshot(): void {

@@ -71,8 +71,8 @@ export interface Replacement {
   balance(): void;
   /** The same for {@link Kswapd}, which may wait for the processor where this yields; returns whether it has given up without having freed a page. */
   balancing?(): Iterator<void, boolean>;
-  /** Free a few pages for whoever needs one now, where kswapd is a thread. */
-  reclaimDirectly?(): void;
+  /** Free a few pages for whoever needs one now, where kswapd is a thread. Returns how many. */
+  reclaimDirectly?(): number;
   /** What the kernel does about pages once a second. */
   secondPassed(): void;
 }
@@ -167,10 +167,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     } else {
       if (this.isPreemptible) this.runKswapd();
       this.zones.wakeIfLow();
-      if (this.zones.isBelowMinimum) {
-        this.replacement.reclaimDirectly?.();
-        this.kswapd.revive();
-      }
+      if (this.zones.isBelowMinimum && (this.replacement.reclaimDirectly?.() ?? 0) > 0) this.kswapd.revive();
     }
     const ppn = this.free.head;
     if (use === PageUse.Balloon && this.free.length <= this.marks.minimum) return NONE;

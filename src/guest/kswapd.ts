@@ -31,7 +31,7 @@ export class Kswapd {
     return this.#pages.zones?.isAwake === true && this.#failures < MOST_FAILURES;
   }
 
-  /** Somebody has reclaimed himself. */
+  /** Somebody has reclaimed himself, and has freed pages (shrink_node). */
   revive(): void {
     this.#failures = 0;
   }

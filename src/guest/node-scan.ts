@@ -19,6 +19,10 @@ export class NodeScan {
   readonly #targets = new ScanTargets();
   readonly #canSwap: boolean;
   readonly #firstEnded: number;
+  /** Where the pass is: at what part of the lists, in which control group, and when that has given enough. */
+  #priority = 0;
+  #group = -1;
+  #groupEnough = 0;
   /** Of what is looked at, how much is anonymous memory. */
   #anonymousShare = 0;
   #mayDeactivateAnonymous = false;
@@ -40,11 +44,28 @@ export class NodeScan {
     for (const { active } of anonymous.groups) this.pages.shrinkActive(anonymous, active, BATCH);
   }
 
-  /** Look at a part of 2^-priority of all lists. Yields where others may have the processor (cond_resched). */
-  *pass(priority: number): Generator<void> {
+  /** Begin to look at a part of 2^-priority of all lists. */
+  begin(priority: number): void {
     this.#balanceKinds(priority);
-    for (let group = 0; group < this.#lru.files.groups.length; group++) yield* this.#shrinkGroup(group, priority);
-    this.pages.finishWrites();
+    this.#priority = priority;
+    this.#group = -1;
+  }
+
+  /** Go on with it until others may have the processor (cond_resched). Returns whether it is to be gone on with. */
+  goOn(): boolean {
+    const { pages: scan } = this;
+    while (!this.#targets.any) {
+      if (this.#group >= 0) this.#fillInactive(this.#group);
+      if (++this.#group === this.#lru.files.groups.length) {
+        scan.finishWrites();
+        return false;
+      }
+      this.#setTargets(this.#group, this.#priority);
+      this.#groupEnough = scan.stolen + this.enough;
+    }
+    this.#shrinkLists(this.#group);
+    if (scan.stolen >= this.#groupEnough) this.#targets.curtail();
+    return true;
   }
 
   /** How much to look at of either kind. */
@@ -68,27 +89,25 @@ export class NodeScan {
     return zones === undefined ? marks.high - marks.reserve : zones.high;
   }
 
-  /** Scan the four lists of a control group in turns. */
-  *#shrinkGroup(group: number, priority: number): Generator<void> {
+  /** Look at a few pages of each of the four lists of a control group. */
+  #shrinkLists(group: number): void {
     const { files: filePool, anonymous: anonymousPool } = this.#lru;
     const [anonymous, files] = [anonymousPool.groups[group], filePool.groups[group]];
-    this.#setTargets(group, priority);
     const targets = this.#targets;
     const scan = this.pages;
-    const enough = scan.stolen + this.enough;
-    while (targets.any) {
-      scan.shrinkInactive(anonymousPool, anonymous.inactive, targets.next(List.InactiveAnonymous));
-      const activeAnonymous = targets.next(List.ActiveAnonymous);
-      if (this.#mayDeactivateAnonymous) scan.shrinkActive(anonymousPool, anonymous.active, activeAnonymous);
-      scan.shrinkInactive(filePool, files.inactive, targets.next(List.InactiveFile));
-      const activeFiles = targets.next(List.ActiveFile);
-      if (this.#mayDeactivateFiles) scan.shrinkActive(filePool, files.active, activeFiles);
-      yield;
-      if (scan.stolen >= enough) targets.curtail();
-    }
-    if (this.#canSwap && anonymous.inactive.length < anonymous.active.length) {
-      scan.shrinkActive(anonymousPool, anonymous.active, BATCH);
-    }
+    scan.shrinkInactive(anonymousPool, anonymous.inactive, targets.next(List.InactiveAnonymous));
+    const activeAnonymous = targets.next(List.ActiveAnonymous);
+    if (this.#mayDeactivateAnonymous) scan.shrinkActive(anonymousPool, anonymous.active, activeAnonymous);
+    scan.shrinkInactive(filePool, files.inactive, targets.next(List.InactiveFile));
+    const activeFiles = targets.next(List.ActiveFile);
+    if (this.#mayDeactivateFiles) scan.shrinkActive(filePool, files.active, activeFiles);
+  }
+
+  /** A control group has fewer inactive anonymous pages than active ones: a few more become inactive. */
+  #fillInactive(group: number): void {
+    const { anonymous } = this.#lru;
+    const { active, inactive } = anonymous.groups[group];
+    if (this.#canSwap && inactive.length < active.length) this.pages.shrinkActive(anonymous, active, BATCH);
   }
 
   /** How much to look at. */

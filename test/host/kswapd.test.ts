@@ -1,6 +1,6 @@
 /** Kswapd as a thread of a Linux 6.1 guest with two zones: what is left to it, and what whoever needs a page does without it. */
 import * as fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { PlainMemory } from "../../src/analysis/validation/balloon/plain-memory.ts";
 import { BalancedReclaim } from "../../src/guest/balanced-reclaim.ts";
 import { GuestMemory } from "../../src/guest/memory-manager.ts";
@@ -37,9 +37,9 @@ interface Guest {
 }
 
 /** `runs`: free runs of 1, 2, 4 ... pages in unmovable blocks of the lower zone. */
-function boot(runs: readonly number[] = []): Guest {
-  const memory = new GuestMemory(SHAPE, new PlainMemory(PAGES), new ContentIds(), "linux-6.1");
-  memory.boot(SHAPE, new Uint32Array(PAGES));
+function boot(runs: readonly number[] = [], shape = SHAPE): Guest {
+  const memory = new GuestMemory(shape, new PlainMemory(PAGES), new ContentIds(), "linux-6.1");
+  memory.boot(shape, new Uint32Array(PAGES));
   const { pages } = memory;
   const reclaim = pages.replacement;
   if (!(reclaim instanceof BalancedReclaim)) throw new Error("a guest with Linux 6.1 reclaims in its way");
@@ -165,6 +165,21 @@ it("leaves whoever needs pages to reclaim himself while it waits for the process
   pages.kswapd.turns = undefined;
   pages.runKswapd();
   expect([zones.isBalanced, pages.isKswapdAwake]).toEqual([true, false]);
+});
+
+// kswapd_failures: 16 runs in vain, after which whoever has freed a page himself wakes it again (MAX_RECLAIM_RETRIES, shrink_node).
+it("is left alone when it has found nothing sixteen times, until somebody who reclaims himself has freed a page", () => {
+  const { memory, reclaim } = boot([], { ...SHAPE, anonymousPages: PAGES, swapPages: 0 });
+  const { anonymous, cache, pages } = memory;
+  const runs = vi.spyOn(reclaim, "balancing");
+  for (let page = 0; page < PAGES; page++) anonymous.write(page, 1);
+  expect([reclaim.stolen, pages.freePages]).toEqual([0, 0]);
+  expect(pages.outOfMemory).toBeGreaterThan(1000);
+  expect([runs.mock.calls.length, pages.isKswapdAwake]).toEqual([16, false]);
+  anonymous.discardRange(0, 4000);
+  for (let page = 0; page < 5000; page++) cache.read(page);
+  expect(reclaim.stolen).toBeGreaterThan(1000);
+  expect(runs.mock.calls.length).toBeGreaterThan(16);
 });
 
 it("loses no page, whenever it has to wait amid a pass and whatever others do meanwhile", () => {
