@@ -200,8 +200,8 @@ class BalloonJob {
       this.#kernel.keepObjects(wanted - objects);
       objects = wanted;
       pages.isPreemptible = true;
-      // Nobody waits for it.
-      requests.clear();
+      // Nobody waits for it; what has been swapped out for it is written.
+      requests.dropReads();
       for (let next = page; next < end; next++) yield this.#step(Time.readPage);
     }
     yield* this.#steps(this.#processes.useReaders(), 0);
