@@ -20,19 +20,19 @@ export const Time = {
    * The rest is calibrated, all of it together: least squares of the logarithms of counters and times of the first guest at 128 and 160 MiB, booted and
    * ballooned (docs/balloon-job). This is for each page swapped in.
    */
-  swapFault: 5_870,
+  swapFault: 7_150,
   /** Reclaim, for a page looked at and for one written; one that is passed over is only put elsewhere in its list. */
-  scan: 1_740,
-  swapOut: 11_400,
+  scan: 2_020,
+  swapOut: 14_200,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
    * for them in real time, while its processor is emulated some twenty times slower (calibrated).
    */
-  swapRequest: 61_500,
-  swapPage: 10_700,
-  fileRequest: 94_400,
-  filePage: 292_000,
-  realPerGuest: 23.3,
+  swapRequest: 60_800,
+  swapPage: 12_500,
+  fileRequest: 102_000,
+  filePage: 354_000,
+  realPerGuest: 18.8,
 } as const;
 export class PagingTime {
   readonly #memory: GuestMemory;
