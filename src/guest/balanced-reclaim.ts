@@ -4,9 +4,8 @@
  */
 import type { GuestPages, Replacement } from "./guest-pages.ts";
 import type { PageDescriptors } from "./page-descriptors.ts";
-import { PageScan } from "./page-scan.ts";
-import { anonymousShare, mayDeactivate, scanTarget } from "./scan-balance.ts";
-import { BATCH, List, ScanTargets } from "./scan-targets.ts";
+import { NodeScan } from "./node-scan.ts";
+import { BATCH } from "./scan-targets.ts";
 import { PageFlag, type PagePool, SplitLru } from "./split-lru.ts";
 
 /** Lists are scanned in parts of 2^-priority (DEF_PRIORITY). */
@@ -35,41 +34,37 @@ export class BalancedReclaim implements Replacement {
   readonly lru: SplitLru;
   readonly #pages: GuestPages;
   readonly #descriptors: PageDescriptors;
-  readonly #scan: PageScan;
-  readonly #targets = new ScanTargets();
-  /** Whether pages may be written: not for a boost. */
-  #mayWrite = true;
-  /** Pages of a control group after which a pass is cut short. */
-  #enough = 0;
-  /** Of what is looked at, how much is anonymous memory. */
-  #anonymousShare = 0;
-  #mayDeactivateAnonymous = false;
-  #mayDeactivateFiles = false;
-  readonly #canSwap: boolean;
+  readonly #kswapd: NodeScan;
+  readonly #direct: NodeScan;
+  /** Pages on their way to the swap device. */
+  readonly #writing = new Set<number>();
   readonly #pagesEach: number;
   readonly #lastGroup: number;
-  readonly #firstEnded: number;
 
   constructor(pages: GuestPages, shape: ReclaimShape) {
     const { groups, endedGroups, pagesEach, fileItems, canSwap } = shape;
     this.#pages = pages;
     this.#descriptors = pages.descriptors;
-    this.#canSwap = canSwap;
     this.#pagesEach = pagesEach;
     this.#lastGroup = groups + endedGroups - 1;
-    this.#firstEnded = groups;
     this.lru = new SplitLru(pages.descriptors, groups + endedGroups, shape.anonymousItems, fileItems);
-    this.#scan = new PageScan(pages, this.lru);
+    this.#kswapd = new NodeScan(pages, this.lru, this.#writing, groups, canSwap);
+    this.#direct = new NodeScan(pages, this.lru, this.#writing, groups, canSwap);
   }
 
   /** Pages looked at on inactive lists. */
   get scanned(): number {
-    return this.#scan.scanned;
+    return this.#kswapd.pages.scanned + this.#direct.pages.scanned;
+  }
+
+  /** Of these, pages of zones that reclaim was not for. */
+  get passedOver(): number {
+    return this.#kswapd.pages.passedOver + this.#direct.pages.passedOver;
   }
 
   /** Pages freed. */
   get stolen(): number {
-    return this.#scan.stolen;
+    return this.#kswapd.pages.stolen + this.#direct.pages.stolen;
   }
 
   get filePages(): number {
@@ -98,6 +93,7 @@ export class BalancedReclaim implements Replacement {
   }
 
   remove(ppn: number, isFile: boolean): void {
+    if (this.#writing.size > 0) this.#writing.delete(ppn);
     this.lru.remove(ppn, this.#pool(isFile));
   }
 
@@ -136,51 +132,65 @@ export class BalancedReclaim implements Replacement {
     this.lru.anonymous.setShadow(item, 0);
   }
 
+  balance(): void {
+    for (const _ of this.balancing());
+  }
+
   /**
    * Reclaim until there are as many free pages as the high watermark says, or nothing more is found (balance_pgdat). If a watermark has
-   * been boosted and there are as many already, take as many files as the boost, unless that is too hard.
+   * been boosted and there are as many already, take as many files as the boost, unless that is too hard. Yields where others may have the
+   * processor; returns whether it has given up without having freed a page.
    */
-  balance(): void {
+  *balancing(): Generator<void, boolean> {
     const { zones } = this.#pages;
     zones?.beginReclaim();
+    const scan = this.#kswapd;
+    scan.pages.isPartial = zones?.isPartial === true;
+    const { stolen: before } = scan.pages;
     let boostLeft = zones === undefined ? 0 : zones.boost;
+    let isDone = false;
     for (let priority = FIRST_PRIORITY; priority >= 1; ) {
       const balanced = this.#isBalanced;
       if (!balanced && boostLeft > 0) {
         boostLeft = 0;
         priority = FIRST_PRIORITY;
       }
-      if (balanced && boostLeft === 0) break;
-      this.#mayWrite = boostLeft === 0;
-      const { scanned, stolen, passedOver } = this.#scan;
-      this.#ageAnonymous();
-      this.#enough = this.#wanted;
-      this.#pass(priority);
-      const found = this.stolen - stolen;
+      isDone = balanced && boostLeft === 0;
+      if (isDone) break;
+      scan.mayWrite = boostLeft === 0;
+      const { scanned, stolen, passedOver } = scan.pages;
+      scan.ageAnonymous();
+      scan.enough = this.#wanted;
+      scan.begin(priority);
+      while (scan.goOn()) yield;
+      const found = scan.pages.stolen - stolen;
       if (boostLeft > 0 && found === 0) break;
       // A pass that looked at enough, and found something, is repeated before the scan goes deeper.
       const deeper =
-        this.scanned - scanned - (this.#scan.passedOver - passedOver) < this.#wanted &&
+        scan.pages.scanned - scanned - (scan.pages.passedOver - passedOver) < this.#wanted &&
         (boostLeft === 0 || priority > LAST_BOOST_PRIORITY);
       if (deeper || found === 0) priority--;
       boostLeft = Math.max(0, boostLeft - found);
     }
     zones?.endReclaim();
     this.#snapshot();
+    return !isDone && scan.pages.stolen === before;
   }
 
   /**
    * Whoever finds less than the minimum frees a few pages, of either kind; the first and least thorough pass goes on when it has them
-   * (try_to_free_pages, do_try_to_free_pages).
+   * (try_to_free_pages, do_try_to_free_pages). Returns how many.
    */
-  reclaimDirectly(): void {
-    const { stolen } = this;
-    this.#mayWrite = true;
-    for (let priority = FIRST_PRIORITY; priority >= 0 && this.stolen - stolen < BATCH; priority--) {
-      this.#enough = priority === FIRST_PRIORITY ? Infinity : BATCH;
-      this.#pass(priority);
+  reclaimDirectly(): number {
+    const scan = this.#direct;
+    const { stolen } = scan.pages;
+    for (let priority = FIRST_PRIORITY; priority >= 0 && scan.pages.stolen - stolen < BATCH; priority--) {
+      scan.enough = priority === FIRST_PRIORITY ? Infinity : BATCH;
+      scan.begin(priority);
+      while (scan.goOn());
     }
     this.#snapshot();
+    return scan.pages.stolen - stolen;
   }
 
   #snapshot(): void {
@@ -198,76 +208,6 @@ export class BalancedReclaim implements Replacement {
   get #wanted(): number {
     const { marks, zones } = this.#pages;
     return zones === undefined ? marks.high - marks.reserve : zones.wanted;
-  }
-
-  /** Next to no files are left, when there are no more of them and of free pages than the high watermarks of all zones. */
-  get #fewFiles(): number {
-    const { marks, zones } = this.#pages;
-    return zones === undefined ? marks.high - marks.reserve : zones.high;
-  }
-
-  #ageAnonymous(): void {
-    const { anonymous } = this.lru;
-    if (!this.#canSwap || !anonymous.inactiveIsLow) return;
-    for (const { active } of anonymous.groups) this.#scan.shrinkActive(anonymous, active, BATCH);
-  }
-
-  #pass(priority: number): void {
-    this.#balanceKinds(priority);
-    for (let group = 0; group < this.lru.files.groups.length; group++) this.#shrinkGroup(group, priority);
-    this.#scan.finishWrites();
-  }
-
-  /** How much to look at of either kind. */
-  #balanceKinds(priority: number): void {
-    const { anonymous, files } = this.lru;
-    this.#mayDeactivateAnonymous = mayDeactivate(anonymous);
-    this.#mayDeactivateFiles = mayDeactivate(files);
-    this.#anonymousShare = anonymousShare(this.lru, priority);
-    // Next to no files left: taking them would only bring them back.
-    const filesAreTiny =
-      files.length + this.#pages.free.length <= this.#fewFiles &&
-      !this.#mayDeactivateAnonymous &&
-      anonymous.inactive >> priority > 0;
-    if (!this.#canSwap || !this.#mayWrite) this.#anonymousShare = 0;
-    else if (filesAreTiny) this.#anonymousShare = 1;
-  }
-
-  /** Scan the four lists of a control group in turns (shrink_lruvec). */
-  #shrinkGroup(group: number, priority: number): void {
-    const { files: filePool, anonymous: anonymousPool } = this.lru;
-    const [anonymous, files] = [anonymousPool.groups[group], filePool.groups[group]];
-    this.#setTargets(group, priority);
-    const targets = this.#targets;
-    const scan = this.#scan;
-    const enough = this.stolen + this.#enough;
-    while (targets.any) {
-      scan.shrinkInactive(anonymousPool, anonymous.inactive, targets.next(List.InactiveAnonymous));
-      const activeAnonymous = targets.next(List.ActiveAnonymous);
-      if (this.#mayDeactivateAnonymous) scan.shrinkActive(anonymousPool, anonymous.active, activeAnonymous);
-      scan.shrinkInactive(filePool, files.inactive, targets.next(List.InactiveFile));
-      const activeFiles = targets.next(List.ActiveFile);
-      if (this.#mayDeactivateFiles) scan.shrinkActive(filePool, files.active, activeFiles);
-      if (this.stolen >= enough) targets.curtail();
-    }
-    if (this.#canSwap && anonymous.inactive.length < anonymous.active.length) {
-      scan.shrinkActive(anonymousPool, anonymous.active, BATCH);
-    }
-  }
-
-  /** How much to look at (get_scan_count). */
-  #setTargets(group: number, priority: number): void {
-    const { files, anonymous } = this.lru;
-    const { active: activeAnonymous, inactive: inactiveAnonymous } = anonymous.groups[group];
-    const { active: activeFiles, inactive: inactiveFiles } = files.groups[group];
-    const ended = group >= this.#firstEnded;
-    const share = this.#anonymousShare;
-    const targets = this.#targets;
-    const scan = this.#scan;
-    targets.set(List.InactiveAnonymous, scanTarget(scan.eligible(inactiveAnonymous), priority, share, ended));
-    targets.set(List.ActiveAnonymous, scanTarget(scan.eligible(activeAnonymous), priority, share, ended));
-    targets.set(List.InactiveFile, scanTarget(scan.eligible(inactiveFiles), priority, 1 - share, ended));
-    targets.set(List.ActiveFile, scanTarget(scan.eligible(activeFiles), priority, 1 - share, ended));
   }
 
   #pool(isFile: boolean): PagePool {

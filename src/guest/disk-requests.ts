@@ -60,6 +60,19 @@ export class DiskRequests {
     this.#goesOn = false;
   }
 
+  /** Nobody waits for what is to be read. */
+  dropReads(): void {
+    let kept = 0;
+    for (let request = 0; request < this.length; request++) {
+      if (!this.writes(request)) continue;
+      this.#kind[kept] = this.#kind[request];
+      this.#first[kept] = this.#first[request];
+      this.#pages[kept++] = this.#pages[request];
+    }
+    this.length = kept;
+    this.#goesOn = false;
+  }
+
   #follows(request: number, kind: number, first: number): boolean {
     return this.#kind[request] === kind && this.#first[request] + this.#pages[request] === first;
   }

@@ -4,6 +4,7 @@
  */
 import { FreePages } from "./free-pages.ts";
 import { PageDescriptors } from "./page-descriptors.ts";
+import { Kswapd } from "./kswapd.ts";
 import type { SettledPages } from "./settled-pages.ts";
 import type { Watermarks } from "./watermarks.ts";
 import { BlockKind } from "./zone.ts";
@@ -68,8 +69,10 @@ export interface Replacement {
   forget(item: number): void;
   /** Free pages up to the high watermark, as far as any are found. */
   balance(): void;
-  /** Free a few pages for whoever needs one now, where kswapd is a thread. */
-  reclaimDirectly?(): void;
+  /** The same for {@link Kswapd}, which may wait for the processor where this yields; returns whether it has given up without having freed a page. */
+  balancing?(): Iterator<void, boolean>;
+  /** Free a few pages for whoever needs one now, where kswapd is a thread. Returns how many. */
+  reclaimDirectly?(): number;
   /** What the kernel does about pages once a second. */
   secondPassed(): void;
 }
@@ -89,6 +92,7 @@ export class GuestPages<R extends Replacement = Replacement> {
   readonly replacement: R;
   readonly free: FreePages;
   readonly descriptors: PageDescriptors;
+  readonly kswapd = new Kswapd(this);
   /** The control group to which pages of files are charged that come into memory now: one for each service process. */
   group = 0;
   /**
@@ -163,7 +167,7 @@ export class GuestPages<R extends Replacement = Replacement> {
     } else {
       if (this.isPreemptible) this.runKswapd();
       this.zones.wakeIfLow();
-      if (this.zones.isBelowMinimum) this.replacement.reclaimDirectly?.();
+      if (this.zones.isBelowMinimum && (this.replacement.reclaimDirectly?.() ?? 0) > 0) this.kswapd.revive();
     }
     const ppn = this.free.head;
     if (use === PageUse.Balloon && this.free.length <= this.marks.minimum) return NONE;
@@ -183,14 +187,14 @@ export class GuestPages<R extends Replacement = Replacement> {
     return ppn;
   }
 
-  /** Kswapd has been woken. Where there are zones, it is a thread, and does nothing until the processor comes to it. */
+  /** Kswapd has work to do. Where there are zones, it is a thread, and does nothing until the processor comes to it. */
   get isKswapdAwake(): boolean {
-    return this.zones?.isAwake === true;
+    return this.kswapd.isAwake;
   }
 
   /** The processor comes to kswapd. */
   runKswapd(): void {
-    if (this.isKswapdAwake) this.replacement.balance();
+    this.kswapd.run();
   }
 
   /** Put a particular free page to use; it has one reference. */

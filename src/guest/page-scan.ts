@@ -18,13 +18,16 @@ export class PageScan {
   stolen = 0;
   /** Of those looked at, pages of zones that reclaim was not for: they do not count as progress (sc->nr_scanned). */
   passedOver = 0;
+  /** Pages of some zones are passed over. */
+  isPartial = false;
   readonly #pages: GuestPages;
   readonly #descriptors: PageDescriptors;
   readonly #lru: SplitLru;
-  /** Pages on their way to the swap device, in this pass. */
-  readonly #writing = new Set<number>();
+  readonly #writing: Set<number>;
 
-  constructor(pages: GuestPages, lru: SplitLru) {
+  /** `writing`: pages on their way to the swap device. */
+  constructor(pages: GuestPages, lru: SplitLru, writing: Set<number>) {
+    this.#writing = writing;
     this.#pages = pages;
     this.#descriptors = pages.descriptors;
     this.#lru = lru;
@@ -33,7 +36,7 @@ export class PageScan {
   /** Pages of a list in those zones that reclaim is for (lruvec_lru_size). */
   eligible(list: PageList): number {
     const { zones } = this.#pages;
-    if (zones === undefined || !zones.isPartial) return list.length;
+    if (zones === undefined || !this.isPartial) return list.length;
     const { next } = this.#descriptors;
     let count = 0;
     for (let page = list.head; page !== NONE; page = next[page]) if (zones.reaches(page)) count++;
@@ -47,7 +50,7 @@ export class PageScan {
     for (let seen = inactive.length; left > 0 && seen > 0; seen--) {
       const page = inactive.head;
       this.scanned++;
-      if (this.#pages.zones?.reaches(page) === false) {
+      if (this.isPartial && this.#pages.zones?.reaches(page) === false) {
         this.passedOver++;
         this.#lru.passOver(page, pool);
         continue;
@@ -94,7 +97,7 @@ export class PageScan {
     let left = wanted;
     for (let seen = active.length; left > 0 && seen > 0; seen--) {
       const page = active.head;
-      if (this.#pages.zones?.reaches(page) === false) {
+      if (this.isPartial && this.#pages.zones?.reaches(page) === false) {
         this.#lru.passOver(page, pool);
         continue;
       }

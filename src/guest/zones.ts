@@ -28,8 +28,12 @@ export class Zones {
   /** Held back in the lower zone from those who can use the upper one. */
   readonly #reserve: number;
   readonly #isLower: BitSet;
-  /** Kswapd has been woken, for these zones. */
-  #wokenFor: Reach | undefined;
+  /** Kswapd has been woken, and does not sleep until it has balanced what was asked for. */
+  isAwake = false;
+  /** Somebody has asked for pages of these zones since kswapd last began (kswapd_highest_zoneidx). */
+  #askedFor: Reach | undefined;
+  /** What it was for the last time. */
+  #lastReach: Reach = Reach.Both;
   #inReclaim = false;
   /** The boosts that there were when reclaim began. */
   #lowerBoost = 0;
@@ -51,11 +55,7 @@ export class Zones {
 
   /** A page is wanted: wake kswapd, if there are few. */
   wakeIfLow(): void {
-    if (!this.#isUsable(Mark.Low)) this.#wokenFor = Reach.Both;
-  }
-
-  get isAwake(): boolean {
-    return this.#wokenFor !== undefined;
+    if (!this.#isUsable(Mark.Low)) this.#wake(Reach.Both);
   }
 
   /** There are so few pages that nobody but reclaim may have any. */
@@ -64,7 +64,11 @@ export class Zones {
   }
 
   get isBalanced(): boolean {
-    if (this.reach === Reach.Lower) return this.#lower.isAbove(this.#lower.marks.high, 0);
+    return this.#isBalanced(this.reach);
+  }
+
+  #isBalanced(reach: Reach): boolean {
+    if (reach === Reach.Lower) return this.#lower.isAbove(this.#lower.marks.high, 0);
     return this.#lower.isAbove(this.#lower.marks.high, this.#reserve) || this.#upper.isAbove(this.#upper.marks.high, 0);
   }
 
@@ -91,19 +95,29 @@ export class Zones {
 
   /** Kswapd begins to reclaim. */
   beginReclaim(): void {
-    this.reach = this.#wokenFor ?? Reach.Both;
-    this.#wokenFor = undefined;
+    this.reach = this.#askedFor ?? this.#lastReach;
+    this.#lastReach = this.reach;
+    this.#askedFor = undefined;
     this.#inReclaim = true;
     this.#lowerBoost = this.#lower.boost;
     this.#upperBoost = this.reach === Reach.Both ? this.#upper.boost : 0;
   }
 
-  /** It has reclaimed, or has given it up: the boosts that there were are over. */
+  /**
+   * It has reclaimed, or has given it up: the boosts that there were are over. It goes on at once if none of the zones is balanced that somebody has asked
+   * for meanwhile, and sleeps else (prepare_kswapd_sleep).
+   */
   endReclaim(): void {
     this.#lower.boost -= this.#lowerBoost;
     this.#upper.boost -= this.#upperBoost;
-    this.reach = Reach.Both;
     this.#inReclaim = false;
+    this.reach = Reach.Both;
+    this.lookAgain();
+  }
+
+  /** None of the zones is balanced that somebody has asked for, or that were reclaimed last: kswapd does not sleep. */
+  lookAgain(): void {
+    this.isAwake = !this.#isBalanced(this.#askedFor ?? this.#lastReach);
   }
 
   /** A page is taken. */
@@ -111,7 +125,7 @@ export class Zones {
     const isLower = this.#comesFromLower;
     if (isLower) this.#isLower.add(page);
     if (!(isLower ? this.#lower : this.#upper).take(kind)) return;
-    if (this.#wokenFor !== Reach.Both) this.#wokenFor = isLower ? Reach.Lower : Reach.Both;
+    this.#wake(isLower ? Reach.Lower : Reach.Both);
   }
 
   /** A page is free again. */
@@ -120,6 +134,11 @@ export class Zones {
       this.#isLower.delete(page);
       this.#lower.release(kind, this.#inReclaim);
     } else this.#upper.release(kind, this.#inReclaim);
+  }
+
+  #wake(reach: Reach): void {
+    if (this.#askedFor !== Reach.Both) this.#askedFor = reach;
+    this.isAwake = true;
   }
 
   /** The lower zone when the upper one is low; when both are, the upper one until it is at its minimum (get_page_from_freelist). */

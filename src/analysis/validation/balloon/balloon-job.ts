@@ -22,7 +22,7 @@ import {
   PAGE_MASK,
   PageKind,
 } from "./compiler-trace.ts";
-import { type Clocks, runFairly, type StepTime } from "./fair-processor.ts";
+import { FairProcessor, type StepTime } from "./fair-processor.ts";
 import { JobPrograms, Mapper, type ProgramName, readJobPrograms } from "./job-programs.ts";
 import { JobKernel, KernelPages } from "./job-kernel.ts";
 import {
@@ -89,7 +89,7 @@ class BalloonJob {
   readonly #services: Services;
   readonly #programs: JobPrograms;
   readonly #processes: ShortProcesses;
-  #now: Clocks = { guest: 0, real: 0 };
+  readonly #processor: FairProcessor;
   #atStart: PagingCounters;
   #afterReading: PagingCounters;
   #readingEnded = 0;
@@ -106,6 +106,8 @@ class BalloonJob {
     this.#reclaim = reclaim;
     this.#kernel = new JobKernel(this.#memory.pages);
     this.#time = new PagingTime(this.#memory, reclaim);
+    const { kswapd } = this.#memory.pages;
+    this.#processor = new FairProcessor(kswapd, () => this.#time.reclaimCost, Time.realPerGuest);
     this.#trace = trace;
     this.#random = new RandomStream(seed, "balloon-job");
     this.#services = new Services(this.#memory, guest, size.balloonedToMib === size.bootedMib);
@@ -134,9 +136,8 @@ class BalloonJob {
   }
 
   run(): JobResult {
-    const end = runFairly([this.#benchmark(), this.#readAndCompile()], Time.realPerGuest, (now) => {
-      this.#now = now;
-    });
+    this.#memory.pages.kswapd.turns = this.#processor;
+    const end = this.#processor.run([this.#benchmark(), this.#readAndCompile()]);
     const [start, middle, last] = [this.#atStart, this.#afterReading, countPaging(this.#memory, this.#reclaim)];
     return {
       fileReading: difference(middle, start),
@@ -174,7 +175,7 @@ class BalloonJob {
   *#readAndCompile(): Generator<StepTime> {
     for (let pass = 0; pass < PASSES; pass++) yield* this.#readFiles(pass === 0);
     this.#afterReading = countPaging(this.#memory, this.#reclaim);
-    this.#readingEnded = this.#now.guest;
+    this.#readingEnded = this.#processor.guestTime;
     for (const compile of COMPILATIONS) yield* this.#compile(compile);
   }
 
@@ -199,8 +200,8 @@ class BalloonJob {
       this.#kernel.keepObjects(wanted - objects);
       objects = wanted;
       pages.isPreemptible = true;
-      // Nobody waits for it.
-      requests.clear();
+      // Nobody waits for it; what has been swapped out for it is written.
+      requests.dropReads();
       for (let next = page; next < end; next++) yield this.#step(Time.readPage);
     }
     yield* this.#steps(this.#processes.useReaders(), 0);
@@ -287,13 +288,13 @@ class BalloonJob {
 
   /** A thread waits for the disk, or kswapd is to run when its fault is done. */
   get #isInterrupted(): boolean {
-    return this.#memory.requests.length > 0 || this.#memory.pages.isKswapdAwake;
+    return this.#memory.requests.length > 0 || this.#processor.isInterrupted;
   }
 
   /** What has been done since the last step, and `cpu` besides. */
   #step(cpu = 0): StepTime {
-    this.#services.pass(this.#now.guest);
+    this.#services.pass(this.#processor.guestTime);
     this.#memory.pages.runKswapd();
-    return this.#time.step(cpu, this.#now.real);
+    return this.#time.step(cpu, this.#processor.kswapdCost, this.#processor.realTime);
   }
 }

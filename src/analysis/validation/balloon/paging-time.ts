@@ -20,26 +20,25 @@ export const Time = {
    * The rest is calibrated, all of it together: least squares of the logarithms of counters and times of the first guest at 128 and 160 MiB, booted and
    * ballooned (docs/balloon-job). This is for each page swapped in.
    */
-  swapFault: 6_080,
-  /** kswapd, for a page looked at and for one written. */
-  scan: 3_270,
-  swapOut: 12_500,
+  swapFault: 7_150,
+  /** Reclaim, for a page looked at and for one written; one that is passed over is only put elsewhere in its list. */
+  scan: 2_020,
+  swapOut: 14_200,
   /**
    * The disks, for a request and for each page, in real time; they serve one request after the other. The measured guest waits
-   * for them in real time, while its processor is emulated some seventeen times slower (calibrated).
+   * for them in real time, while its processor is emulated some twenty times slower (calibrated).
    */
-  swapRequest: 44_900,
-  swapPage: 9_540,
-  fileRequest: 94_900,
-  filePage: 139_000,
-  realPerGuest: 16.9,
+  swapRequest: 60_800,
+  swapPage: 12_500,
+  fileRequest: 102_000,
+  filePage: 354_000,
+  realPerGuest: 18.8,
 } as const;
 export class PagingTime {
   readonly #memory: GuestMemory;
   readonly #reclaim: BalancedReclaim;
   /** What everything so far has cost, as of the last step. */
   #cpuSeen = 0;
-  #kernelSeen = 0;
   #faultsSeen = 0;
   /** Real times. */
   #swapFreeAt = 0;
@@ -50,20 +49,29 @@ export class PagingTime {
     this.#reclaim = reclaim;
   }
 
-  /** Time of what has been done since the last step, and `cpu` besides. A thread that has had a major fault waits for the disk. */
-  step(cpu: number, now: number): StepTime {
+  /** What reclaim has cost so far, by whomever. */
+  get reclaimCost(): number {
+    const { passedOver, scanned } = this.#reclaim;
+    return (scanned - passedOver) * Time.scan + this.#memory.anonymous.swapOuts * Time.swapOut;
+  }
+
+  /** Time of what a thread has done since its last step, and `cpu` besides; `kswapd`: what kswapd has done so far. A thread that has had a major fault waits for the disk. */
+  step(cpu: number, kswapd: number, now: number): StepTime {
     const { anonymous, cache } = this.#memory;
     const minor = anonymous.swapCacheFaults + anonymous.demandZeroFaults + cache.minorFaults;
-    const spent = anonymous.majorFaults * Time.swapFault + cache.pageIns * Time.filePageIn + minor * Time.minorFault;
-    const kernel = this.#reclaim.scanned * Time.scan + anonymous.swapOuts * Time.swapOut;
+    const spent =
+      anonymous.majorFaults * Time.swapFault +
+      cache.pageIns * Time.filePageIn +
+      minor * Time.minorFault +
+      this.reclaimCost -
+      kswapd;
     const faults = anonymous.majorFaults + cache.majorFaults;
-    const times = { cpu: cpu + spent - this.#cpuSeen, kernelThreads: kernel - this.#kernelSeen };
-    const ends = this.#transfer(now + (times.cpu + times.kernelThreads) * Time.realPerGuest);
+    const own = cpu + spent - this.#cpuSeen;
+    const ends = this.#transfer(now + own * Time.realPerGuest);
     const readyAt = faults > this.#faultsSeen ? ends : 0;
     this.#cpuSeen = spent;
-    this.#kernelSeen = kernel;
     this.#faultsSeen = faults;
-    return { ...times, readyAt };
+    return { cpu: own, readyAt };
   }
 
   /** Both disks do one request after the other. Returns when the last read ends. */
