@@ -1,4 +1,5 @@
 /** Reads and writes of a page of a file that is in memory. */
+import { PAGES_PER_MIB } from "../../machine/page.ts";
 import type { GuestShape } from "../../workload/compiled-workload.ts";
 import { Op } from "../../workload/operation-stream.ts";
 import { type Microbenchmark, microbenchmarksOf } from "./microbenchmark.ts";
@@ -6,7 +7,6 @@ import { type Microbenchmark, microbenchmarksOf } from "./microbenchmark.ts";
 const CALLS = 100;
 const PAGES_PER_CALL = 32;
 const FILE_PAGES = 1024;
-const PAGES_PER_MIB = 256;
 /** The whole file, twice, and two calls: a kernel that leaves as many pages mapped as the file has does so then. */
 const WARM_UP = (2 * FILE_PAGES) / PAGES_PER_CALL + 2;
 

@@ -15,11 +15,11 @@ import { LoadBalance, type Move } from "./load-balance.ts";
 import { Placement } from "./placement.ts";
 import { ReadyList } from "./ready-list.ts";
 
-const TICK_US = SECOND_US / KERNEL_VERSIONS["linux-6.1"].hz;
+export const TICK_US = SECOND_US / KERNEL_VERSIONS["linux-6.1"].hz;
 /** sysctl_sched_latency, _min_granularity and _wakeup_granularity for one pCPU. */
-const LATENCY_US = 6_000;
-const MIN_GRANULARITY_US = 750;
-const WAKEUP_GRANULARITY_US = 1_000;
+export const LATENCY_US = 6_000;
+export const MIN_GRANULARITY_US = 750;
+export const WAKEUP_GRANULARITY_US = 1_000;
 /** They are longer with more pCPUs, up to so many (get_update_sysctl_factor). */
 const MOST_CPUS_SCALED = 8;
 /** A period is the latency for up to so many threads that want to run (sched_nr_latency). */

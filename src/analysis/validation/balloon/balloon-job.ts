@@ -7,6 +7,7 @@
  * its phases take where nothing is paged; those of swapping, reclaim and the disks are calibrated on guest times and on counters at 128 and
  * 160 MiB. Sizes are measured, or follow from the description; what is assumed says so.
  */
+import { PAGES_PER_MIB } from "../../../machine/page.ts";
 import { RandomStream } from "../../../core/random.ts";
 import { BalancedReclaim } from "../../../guest/balanced-reclaim.ts";
 import { GuestMemory } from "../../../guest/memory-manager.ts";
@@ -35,7 +36,6 @@ import {
   guestShape,
   HEADERS_AT,
   LOWER_ZONE,
-  PAGES_PER_MIB,
   PROGRAMS_AT,
   pagesAtBoot,
   SHORT_AT,

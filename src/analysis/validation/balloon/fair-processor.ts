@@ -4,6 +4,7 @@
  * to 4 ms at a time, then others for 4 ms each (docs/balloon-job).
  */
 import type { KswapdTurns } from "../../../guest/kswapd.ts";
+import { LATENCY_US, MIN_GRANULARITY_US, TICK_US, WAKEUP_GRANULARITY_US } from "../../../vmm/scheduler/cfs.ts";
 
 /** What a step of a thread took, in nanoseconds. */
 export interface StepTime {
@@ -13,14 +14,15 @@ export interface StepTime {
   readonly readyAt: number;
 }
 
-/** With one processor sched_latency is 6 ms, in which each thread has its slice. A sleeper is owed half of it. */
-const LATENCY = 6e6;
+const NS_PER_US = 1000;
+/** Each thread has its slice in it; a sleeper is owed half of it. */
+const LATENCY = LATENCY_US * NS_PER_US;
 const MOST_OWED = LATENCY / 2;
-/** sched_min_granularity, and by how much more who has the processor must have had to be interrupted: sched_wakeup_granularity. */
-const LEAST_SLICE = 0.75e6;
-const WAKEUP_GRANULARITY = 1e6;
-/** CONFIG_HZ is 250: so often the scheduler looks whether it is another thread's turn. */
-const TICK = 4e6;
+const LEAST_SLICE = MIN_GRANULARITY_US * NS_PER_US;
+/** By how much more who has the processor must have had to be interrupted. */
+const WAKEUP_GRANULARITY = WAKEUP_GRANULARITY_US * NS_PER_US;
+/** So often the scheduler looks whether it is another thread's turn. */
+const TICK = TICK_US * NS_PER_US;
 /** HZ / 10, and one for the tick that has begun: after so many kswapd looks once more whether there are enough pages (kswapd_try_to_sleep). */
 const LOOK_TICKS = 26;
 

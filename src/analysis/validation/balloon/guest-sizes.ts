@@ -1,13 +1,12 @@
 /** How small and how large the guest of the balloon measurement may be. */
 import { watermarks } from "../../../guest/watermarks.ts";
-import { KIB_PER_PAGE } from "../../../machine/page.ts";
+import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../../machine/page.ts";
 import {
   atStart,
   type GuestSize,
   LOWER_ZONE,
   type MeasuredGuest,
   memTotalKib,
-  PAGES_PER_MIB,
   pagesAtBoot,
   STARTING_KERNEL_PAGES,
 } from "./measured-guest.ts";

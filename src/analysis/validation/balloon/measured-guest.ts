@@ -1,4 +1,5 @@
 /** The guest of the balloon measurement as it is when the job begins: Debian 12 with Linux 6.1, its services idle. */
+import { KIB_PER_PAGE, PAGES_PER_MIB } from "../../../machine/page.ts";
 import { sum } from "../../../core/sum.ts";
 import type { GuestShape } from "../../../workload/compiled-workload.ts";
 
@@ -8,9 +9,6 @@ export interface GuestSize {
   /** Less than bootedMib: the balloon takes the rest before the job begins. */
   readonly balloonedToMib: number;
 }
-
-export const PAGES_PER_MIB = 256;
-const KIB_PER_PAGE = 4;
 
 /** Kernel image and what else is reserved at boot whatever the size: difference of memory and MemTotal, less the tables. */
 const RESERVED_KIB = 34_052;
